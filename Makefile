@@ -1,0 +1,61 @@
+# Everything runs in .venv, which the targets set up themselves. A fresh machine needs
+# only make and Python 3.11 or later (PYTHON=... names another than python3).
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
+
+.DEFAULT_GOAL := test
+.PHONY: test test-slow test-peer lint demo clean
+
+test: $(VENV)/.test
+	@$(RUN) -m pytest -m "not slow and not peer" $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.test
+	@$(RUN) -m pytest -m "slow and not peer" $(PYTEST_ARGS)
+
+test-peer: $(VENV)/.test-peer
+	@$(RUN) -m pytest -m peer $(PYTEST_ARGS)
+
+# Pyright's launcher would ask for the newest version over the network at each run.
+lint: $(VENV)/.test
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(RUN) -m pyright
+
+demo: $(VENV)/.demo
+	@mkdir -p build/demo
+	@$(RUN) examples/digits_mlp.py
+	@echo "The results are in build/demo/."
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache
+	find graphc tests examples benchmarks -name __pycache__ -prune \
+	    -exec rm -rf {} + 2>/dev/null || true
+
+# A stamp is written last, so that an interrupted set-up is done again.
+$(VENV)/.python: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "graphc needs Python 3.11 or later as '$(PYTHON)';" \
+	        "name another with: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { \
+	    echo "Python could not create $(VENV);" \
+	        "on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.python
+	@echo "Installing graphc and its test tools (some minutes the first time) ..."
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.python
+	@echo "Installing graphc and what the demo needs (a minute the first time) ..."
+	@$(PIP) --editable '.[data,draw]'
+	@touch $@
+
+$(VENV)/.test-peer: $(VENV)/.test
+	@echo "Installing the peers, torch and jax (large) ..."
+	@$(PIP) --editable '.[test,oracle]'
+	@touch $@

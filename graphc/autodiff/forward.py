@@ -1,0 +1,142 @@
+"""Forward mode: how outputs move when inputs do, as nodes of the same IR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ..errors import DifferentiationError
+from ..ir.graph import ancestors, meaning_of, topological_order
+from ..ir.node import Node
+from ..ir.origin import derived, here
+from ..ir.types import is_floating
+from ..ops.shape import broadcast_to
+from ..ops.source import ArrayLike, as_node, astype, constant
+from .reverse import as_targets
+
+__all__ = ["jvp"]
+
+
+def _dependencies(node: Node) -> tuple[Node, ...]:
+    if node.op.is_block and node.op.jvp is None:
+        return meaning_of(node)
+    return node.inputs
+
+
+def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
+    """The product of the Jacobian of `y` with tangents: its directional derivative.
+
+    `result = sum_i dy/dwrt[i] @ tangents[i]`.
+
+    Args:
+        y: a floating node of any shape.
+        wrt: a node, or a list, tuple or dict of nodes.
+        tangents: one array or node for each, of its shape; structured as `wrt`.
+
+    Returns:
+        A node of the type of `y`; zeros where `y` does not depend on `wrt`.
+
+    Raises:
+        DifferentiationError: for integers, or tangents that don't fit `wrt`.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,), "float64")
+    >>> gc.evaluate(gc.jvp(x * x, x, [1.0, 0.0]), {"x": [3.0, 4.0]})
+    array([6., 0.])
+    """
+    if not is_floating(y.dtype):
+        raise _failure(f"derivatives of {y.dtype} values don't exist", y)
+    targets = as_targets(wrt)
+    known = _seeds(targets, wrt, tangents)
+    order = topological_order(ancestors([y], _dependencies), _dependencies)
+    for node in order:
+        if node in known or not is_floating(node.dtype):
+            continue
+        parents = _dependencies(node)
+        if any(parent in known for parent in parents):
+            tangent = _push(node, parents, known)
+            if tangent is not None:
+                known[node] = tangent
+    if y in known:
+        return known[y]
+    return broadcast_to(constant(0.0, y.dtype), y.shape)
+
+
+def _seeds(targets: tuple[Node, ...], wrt: Any, tangents: Any) -> dict[Node, Node]:
+    values: list[ArrayLike]
+    if isinstance(wrt, Node):
+        values = [tangents]
+    elif isinstance(wrt, Mapping):
+        by_name = cast("Mapping[Any, ArrayLike]", tangents)
+        missing = [name for name in cast("Mapping[Any, Any]", wrt) if name not in by_name]
+        if missing:
+            raise _failure(f"a tangent is missing for {missing[0]!r}")
+        values = [by_name[name] for name in cast("Mapping[Any, Any]", wrt)]
+    else:
+        values = list(cast("Sequence[ArrayLike]", tangents))
+    if len(values) != len(targets):
+        raise _failure(f"requires {len(targets)} tangents, got {len(values)}")
+    seeds: dict[Node, Node] = {}
+    for target, value in zip(targets, values, strict=True):
+        tangent = as_node(value, target.dtype)
+        if tangent.shape != target.shape:
+            raise _failure(
+                f"a tangent must have the shape of its node, got {tangent.type} "
+                f"for {target.type}",
+                target,
+            )
+        seeds[target] = astype(tangent, target.dtype)
+    return seeds
+
+
+def _push(
+    node: Node, parents: tuple[Node, ...], known: Mapping[Node, Node]
+) -> Node | None:
+    """The tangent of a node from those of its inputs; None where none flows."""
+    rule = node.op.jvp
+    if rule is None:
+        return known.get(parents[0]) if node.op.is_block else None
+    with derived(node, f"jvp of {node.op.name}"):
+        if rule == "linear":
+            return node.op.build((known[parents[0]],), node.attributes)
+        if rule == "diagonal" or rule == "multilinear":
+            total: Node | None = None
+            for position, parent in enumerate(parents):
+                if parent not in known:
+                    continue
+                term = _partial(node, position, known[parent])
+                if term is not None:
+                    total = term if total is None else total + term
+            return total
+        filled = tuple(_tangent(parent, known) for parent in parents)
+        return rule(filled, node, *parents)
+
+
+def _tangent(parent: Node, known: Mapping[Node, Node]) -> Node | None:
+    """The tangent of an input; zeros where it does not move, None for integers."""
+    if parent in known:
+        return known[parent]
+    if not is_floating(parent.dtype):
+        return None
+    return broadcast_to(constant(0.0, parent.dtype), parent.shape)
+
+
+def _partial(node: Node, position: int, tangent: Node) -> Node | None:
+    """What one input's tangent contributes."""
+    if node.op.jvp == "multilinear":
+        inputs = list(node.inputs)
+        inputs[position] = tangent
+        return node.op.build(tuple(inputs), node.attributes)
+    assert node.op.vjp is not None, node.op.name
+    term = node.op.vjp(tangent, node, *node.inputs)[position]
+    if term is None:
+        return None
+    return astype(broadcast_to(term, node.shape), node.dtype)
+
+
+def _failure(message: str, node: Node | None = None) -> DifferentiationError:
+    return DifferentiationError(
+        message,
+        node=node.describe() if node is not None else None,
+        location=str(here().location),
+    )

@@ -1,0 +1,269 @@
+"""Reverse mode: the backward graph of a graph, as nodes of the same IR.
+
+Every op says what flows to each of its inputs. What is common to all of them is done
+here and once: contributions to a value that is used several times add up, broadcasting
+is undone by sums where the shapes require it, and nothing is derived for a node that
+no target depends on. Source: Griewank and Walther, *Evaluating Derivatives* (2008),
+chapter 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, overload
+
+
+from ..errors import DifferentiationError
+from ..ir.graph import Dependencies, ancestors, meaning_of, topological_order
+from ..ir.node import Node
+from ..ir.origin import derived, here
+from ..ir.types import is_floating
+from ..ops.shape import broadcast_to, sum_to
+from ..ops.source import ArrayLike, as_node, astype, constant
+
+__all__ = ["Adjoints", "backward", "grad", "value_and_grad", "vjp"]
+
+Unused = Literal["error", "zeros"]
+
+
+@dataclass(frozen=True)
+class Adjoints:
+    """What reverse mode found."""
+
+    of: Mapping[Node, Node]
+    """The adjoint of each node that the targets and outputs have between them."""
+    flows: Mapping[tuple[Node, int], Node]
+    """What each node sends back along each of its input edges."""
+
+
+def differentiable_inputs(node: Node) -> tuple[Node, ...]:
+    """What derivatives of a node flow to: a block without a rule is seen through."""
+    if node.op.is_block and node.op.vjp is None:
+        return meaning_of(node)
+    return node.inputs
+
+
+def _active(order: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
+    """The nodes whose value depends on a target through floating values."""
+    active = set(targets)
+    for node in order:
+        if is_floating(node.dtype) and any(
+            parent in active for parent in differentiable_inputs(node)
+        ):
+            active.add(node)
+    return active
+
+
+def backward(
+    outputs: Sequence[Node], cotangents: Sequence[Node], targets: Sequence[Node]
+) -> Adjoints:
+    """Adjoints of `targets`, and of every node on the way, for given output cotangents.
+
+    Runs in time linear in the number of nodes and without recursion.
+    """
+    dependencies: Dependencies = differentiable_inputs
+    order = topological_order(ancestors(outputs, dependencies), dependencies)
+    active = _active(order, targets)
+    pending: dict[Node, list[Node]] = {}
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        pending.setdefault(output, []).append(cotangent)
+    adjoints: dict[Node, Node] = {}
+    flows: dict[tuple[Node, int], Node] = {}
+    for node in reversed(order):
+        if node not in pending or node not in active:
+            continue
+        adjoint = _accumulate(node, pending.pop(node))
+        adjoints[node] = adjoint
+        for position, (parent, flow) in enumerate(_flows(node, adjoint)):
+            if flow is None or parent not in active or not is_floating(parent.dtype):
+                continue
+            flows[node, position] = flow
+            pending.setdefault(parent, []).append(flow)
+    return Adjoints(adjoints, flows)
+
+
+def _accumulate(node: Node, contributions: list[Node]) -> Node:
+    """The sum of what flowed to a node, labelled as its adjoint."""
+    total = contributions[0]
+    with derived(node, "accumulation"):
+        for contribution in contributions[1:]:
+            total = total + contribution
+    if total.origin.gradient_of is None and total.origin.rules:
+        total = total.copy(origin=replace(total.origin, gradient_of=node))
+    return total
+
+
+def _flows(node: Node, adjoint: Node) -> Iterable[tuple[Node, Node | None]]:
+    parents = differentiable_inputs(node)
+    if node.op.is_block and node.op.vjp is None:
+        return [(parents[0], adjoint)]
+    if node.op.vjp is None:
+        return []
+    with derived(node, f"vjp of {node.op.name}"):
+        raw = node.op.vjp(adjoint, node, *node.inputs)
+        return [
+            (parent, None if flow is None else _fit(flow, parent))
+            for parent, flow in zip(parents, raw, strict=True)
+        ]
+
+
+def _fit(flow: Node, parent: Node) -> Node:
+    """Undo broadcasting and promotion: an adjoint has the type of its node."""
+    if flow.shape != parent.shape:
+        if flow.ndim < parent.ndim or flow.size == 1:
+            flow = broadcast_to(flow, parent.shape)
+        else:
+            flow = sum_to(flow, parent.shape)
+    return astype(flow, parent.dtype)
+
+
+def _failure(message: str, node: Node | None = None, hint: str | None = None) -> Any:
+    return DifferentiationError(
+        message,
+        node=node.describe() if node is not None else None,
+        location=str(here().location),
+        hint=hint,
+    )
+
+
+def as_targets(wrt: Any) -> tuple[Node, ...]:
+    """What to differentiate by, checked: floating nodes."""
+    items: Iterable[Any]
+    if isinstance(wrt, Node):
+        items = (wrt,)
+    elif isinstance(wrt, Mapping):
+        items = cast("Mapping[Any, Any]", wrt).values()
+    else:
+        items = wrt
+    targets = tuple(items)
+    for target in targets:
+        if not isinstance(target, Node):
+            raise _failure(f"wrt must be nodes, got {type(target).__name__}")
+        if not is_floating(target.dtype):
+            raise _failure(
+                f"derivatives by integers don't exist, got dtype {target.dtype}",
+                target,
+                "a floating dtype, or another node",
+            )
+    return targets
+
+
+def restructure(values: Sequence[Node], like: Any) -> Any:
+    """Values in the structure of `like`: one node, a list, a tuple or a dict."""
+    if isinstance(like, Node):
+        return values[0]
+    if isinstance(like, Mapping):
+        return dict(zip(cast("Mapping[Any, Any]", like), values, strict=True))
+    return tuple(values) if isinstance(like, tuple) else list(values)
+
+
+def _collect(
+    adjoints: Adjoints, targets: tuple[Node, ...], output: Node, unused: Unused
+) -> list[Node]:
+    results: list[Node] = []
+    for target in targets:
+        adjoint = adjoints.of.get(target)
+        if adjoint is None:
+            if unused == "error":
+                raise _failure(
+                    f"{output.describe()} does not depend on "
+                    f"{target.describe()} through differentiable ops",
+                    target,
+                    'unused="zeros" for zeros, or leave it out of wrt',
+                )
+            zero = constant(0.0, target.dtype)
+            adjoint = broadcast_to(zero, target.shape)
+        results.append(adjoint)
+    return results
+
+
+@overload
+def grad(y: Node, wrt: Node, *, unused: Unused = "error") -> Node: ...
+@overload
+def grad(
+    y: Node, wrt: Sequence[Node], *, unused: Unused = "error"
+) -> list[Node]: ...
+@overload
+def grad(
+    y: Node, wrt: Mapping[str, Node], *, unused: Unused = "error"
+) -> dict[str, Node]: ...
+def grad(y: Node, wrt: Any, *, unused: Unused = "error") -> Any:
+    """Gradients of a scalar by each node of `wrt`, as nodes.
+
+    Args:
+        y: a floating node of shape `()`.
+        wrt: a node, or a list, tuple or dict of nodes; anything `y` is computed from.
+        unused: what to do where `y` does not depend on a node: `"error"` or `"zeros"`.
+
+    Returns:
+        A gradient of the same shape and dtype for each node, structured as `wrt`.
+
+    Raises:
+        DifferentiationError: `y` is no floating scalar, a node of `wrt` is an integer
+            or is not used by `y`.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,), "float64")
+    >>> gc.evaluate(gc.grad(gc.sum(x**2), x), {"x": [1.0, 2.0, 3.0]})
+    array([2., 4., 6.])
+    """
+    if y.shape:
+        raise _failure(
+            f"grad requires a scalar, got {y.type}",
+            y,
+            "gc.mean(y) or gc.sum(y); gc.vjp or gc.jacobian for arrays",
+        )
+    return vjp(y, wrt, constant(1.0, y.dtype) if is_floating(y.dtype) else 1.0,
+               unused=unused)
+
+
+def value_and_grad(
+    y: Node, wrt: Any, *, unused: Unused = "error"
+) -> tuple[Node, Any]:
+    """`(y, gc.grad(y, wrt))`.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (), "float64")
+    >>> gc.evaluate(gc.value_and_grad(x * x, x), {"x": 3.0})
+    (array(9.), array(6.))
+    """
+    return y, grad(y, wrt, unused=unused)
+
+
+def vjp(
+    y: Node, wrt: Any, cotangent: ArrayLike, *, unused: Unused = "error"
+) -> Any:
+    """The product of a cotangent with the Jacobian of `y` by each node of `wrt`.
+
+    `result = cotangent^T @ dy/dwrt`, without ever forming the Jacobian.
+
+    Args:
+        y: a floating node of any shape.
+        wrt: a node, or a list, tuple or dict of nodes.
+        cotangent: of the shape of `y`.
+        unused: `"error"` or `"zeros"`, where `y` does not depend on a node.
+
+    Raises:
+        DifferentiationError: as `gc.grad`, or a cotangent of another shape.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,), "float64")
+    >>> gc.evaluate(gc.vjp(gc.exp(x), x, [1.0, 10.0]), {"x": [0.0, 0.0]})
+    array([ 1., 10.])
+    """
+    if not is_floating(y.dtype):
+        raise _failure(
+            f"derivatives of {y.dtype} values don't exist", y, "a floating output"
+        )
+    targets = as_targets(wrt)
+    seed = as_node(cotangent, y.dtype)
+    if seed.shape != y.shape:
+        raise _failure(
+            f"the cotangent must have the shape of y, got {seed.type} for {y.type}", y
+        )
+    seed = astype(seed, y.dtype)
+    adjoints = backward([y], [seed], targets)
+    return restructure(_collect(adjoints, targets, y, unused), wrt)
+
+

@@ -1,0 +1,1 @@
+"""Turn an optimised graph into the text of a NumPy program."""

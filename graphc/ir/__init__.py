@@ -1,0 +1,22 @@
+"""What a graph is: types, nodes, op declarations, graphs and their verifier."""
+
+from .dims import Dim, Dimension, Shape
+from .graph import Graph, rebuild
+from .node import Node
+from .op import OPS, Case, Op
+from .types import TensorType
+from .verify import verify
+
+__all__ = [
+    "OPS",
+    "Case",
+    "Dim",
+    "Dimension",
+    "Graph",
+    "Node",
+    "Op",
+    "Shape",
+    "TensorType",
+    "rebuild",
+    "verify",
+]

@@ -1,0 +1,311 @@
+"""Dimensions: an int, or a named size with SymPy arithmetic.
+
+A named size such as `"batch"` is known only when a program runs. Most graphs use
+bare names and never compute with them, so SymPy is imported only when an op does
+arithmetic (`2*seq + 1`): importing graphc stays fast.
+"""
+
+from __future__ import annotations
+
+import keyword
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, cast
+
+from ..errors import NamingError, ShapeError
+
+__all__ = [
+    "Dim",
+    "Dimension",
+    "Shape",
+    "as_dimension",
+    "as_shape",
+    "broadcast_shapes",
+    "check_identifier",
+    "evaluate_shape",
+    "format_shape",
+    "product",
+    "symbols_of",
+]
+
+
+def check_identifier(name: object, what: str) -> str:
+    """Return `name` if it may stand in emitted source as it is, else raise.
+
+    Dots are allowed by callers that split on them. A name must be a Python identifier
+    in its NFKC form (Python itself would silently rename any other), no keyword, and
+    not private, because emitted modules keep leading underscores to themselves.
+    """
+    if not isinstance(name, str):
+        raise NamingError(
+            f"{what} must be a string, got {type(name).__name__} {name!r}"
+        )
+    hint = "letters, digits and underscores, starting with a letter: 'hidden_1'"
+    if not name.isidentifier():
+        raise NamingError(f"{what} {name!r} is not a Python identifier", hint=hint)
+    if keyword.iskeyword(name):
+        raise NamingError(
+            f"{what} {name!r} is a Python keyword", hint=f"{name + '_'!r}"
+        )
+    if unicodedata.normalize("NFKC", name) != name:
+        normal = unicodedata.normalize("NFKC", name)
+        raise NamingError(
+            f"{what} {name!r} is spelt by Python as {normal!r}", hint=repr(normal)
+        )
+    if name.startswith("_"):
+        raise NamingError(f"{what} {name!r} starts with an underscore", hint=hint)
+    return name
+
+
+class Dim:
+    """A named or computed size. Immutable; equal when its canonical text is equal."""
+
+    __slots__ = ("_expression", "text")
+
+    text: str
+    """The canonical spelling: `batch`, `2*seq + 1`."""
+
+    def __init__(self, name: str) -> None:
+        self.text = check_identifier(name, "dimension name")
+        self._expression: Any = None
+
+    @staticmethod
+    def _from_expression(expression: Any) -> Dimension:
+        if expression.is_Integer:
+            return int(expression)
+        if expression.is_Symbol:
+            return Dim(str(expression))
+        dim = object.__new__(Dim)
+        dim.text = str(expression)
+        dim._expression = expression
+        return dim
+
+    @property
+    def is_symbol(self) -> bool:
+        """Whether this is a bare name."""
+        return self.text.isidentifier()
+
+    @property
+    def expression(self) -> Any:
+        """The SymPy expression of this size."""
+        if self._expression is None:
+            import sympy
+
+            self._expression = sympy.Symbol(self.text, integer=True, nonnegative=True)
+        return self._expression
+
+    def symbols(self) -> tuple[str, ...]:
+        """The names this size depends on, sorted."""
+        if self.is_symbol:
+            return (self.text,)
+        return tuple(sorted(str(s) for s in self.expression.free_symbols))
+
+    def evaluate(self, sizes: Mapping[str, int]) -> int:
+        """This size as an int, given the sizes of its names."""
+        if self.is_symbol:
+            return sizes[self.text]
+        value = self.expression.subs({s: sizes[str(s)] for s in self._free()})
+        if not value.is_Integer:
+            given = ", ".join(f"{n}={sizes[n]}" for n in self.symbols())
+            raise ShapeError(f"dimension {self.text} is no whole number for {given}")
+        return int(value)
+
+    def source(self, prefix: str = "") -> str:
+        """This size as Python integer arithmetic over its names, each prefixed."""
+        if self.is_symbol:
+            return prefix + self.text
+        return _python(self.expression, prefix)
+
+    def _free(self) -> Iterable[Any]:
+        return self.expression.free_symbols
+
+    def _combine(self, other: object, name: str) -> Any:
+        if isinstance(other, bool) or not isinstance(other, int | Dim):
+            return NotImplemented
+        right: Any = other.expression if isinstance(other, Dim) else other
+        return Dim._from_expression(_arithmetic(name, self.expression, right))
+
+    def _combine_reversed(self, other: object, name: str) -> Any:
+        if isinstance(other, bool) or not isinstance(other, int):
+            return NotImplemented
+        return Dim._from_expression(_arithmetic(name, other, self.expression))
+
+    def __add__(self, other: int | Dim) -> Dimension:
+        return self._combine(other, "add")
+
+    def __radd__(self, other: int) -> Dimension:
+        return self._combine_reversed(other, "add")
+
+    def __sub__(self, other: int | Dim) -> Dimension:
+        return self._combine(other, "subtract")
+
+    def __rsub__(self, other: int) -> Dimension:
+        return self._combine_reversed(other, "subtract")
+
+    def __mul__(self, other: int | Dim) -> Dimension:
+        return self._combine(other, "multiply")
+
+    def __rmul__(self, other: int) -> Dimension:
+        return self._combine_reversed(other, "multiply")
+
+    def __floordiv__(self, other: int | Dim) -> Dimension:
+        return self._combine(other, "floor_divide")
+
+    def __rfloordiv__(self, other: int) -> Dimension:
+        return self._combine_reversed(other, "floor_divide")
+
+    def divide_exactly(self, other: Dimension) -> Dimension:
+        """This size divided by one that is known to divide it."""
+        return self._combine(other, "divide")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Dim):
+            return self.text == other.text
+        if isinstance(other, str):
+            return self.text == other
+        return NotImplemented if not isinstance(other, int) else False
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __int__(self) -> int:
+        raise ShapeError(
+            f"dimension {self.text} is known only when the program runs",
+            hint="use it in arithmetic with nodes, or declare an integer size",
+        )
+
+    __index__ = __int__
+
+
+Dimension: TypeAlias = int | Dim
+Shape: TypeAlias = tuple[Dimension, ...]
+
+
+def _arithmetic(name: str, left: Any, right: Any) -> Any:
+    import sympy
+
+    if name == "add":
+        return sympy.expand(left + right)
+    if name == "subtract":
+        return sympy.expand(left - right)
+    if name == "multiply":
+        return sympy.expand(left * right)
+    if name == "divide":
+        return sympy.cancel(sympy.sympify(left) / right)
+    return sympy.floor(sympy.sympify(left) / right)
+
+
+def _python(expression: Any, prefix: str) -> str:
+    """SymPy integer arithmetic as Python source, parenthesised throughout."""
+
+    def text(part: Any) -> str:
+        return f"({_python(part, prefix)})"
+
+    if type(expression).__name__ == "floor":
+        return _python(expression.args[0], prefix)
+    if expression.is_Add or expression.is_Mul:
+        numerator, denominator = expression.as_numer_denom()
+        if denominator != 1:
+            return f"{text(numerator)} // {text(denominator)}"
+    if expression.is_Integer:
+        return str(expression)
+    if expression.is_Symbol:
+        return f"{prefix}{expression}"
+    if expression.is_Add:
+        return " + ".join(text(term) for term in expression.as_ordered_terms())
+    if expression.is_Mul:
+        return " * ".join(text(factor) for factor in expression.as_ordered_factors())
+    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
+        return f"{text(expression.base)} ** {expression.exp}"
+    raise ShapeError(f"dimension {expression} has no integer form")
+
+
+def as_dimension(value: object, what: str = "dimension") -> Dimension:
+    """An int, `Dim` or name as a dimension."""
+    if isinstance(value, Dim):
+        return value
+    if isinstance(value, str):
+        return Dim(value)
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ShapeError(
+            f"{what} must be an int or a name, got {type(value).__name__} {value!r}"
+        )
+    size = int(cast(int, value))
+    if size < 0:
+        raise ShapeError(f"{what} must not be negative, got {size}")
+    return size
+
+
+def as_shape(value: object) -> Shape:
+    """A user's shape (a single dimension or a sequence of them) as a tuple."""
+    if isinstance(value, int | str | Dim) or hasattr(value, "__index__"):
+        return (as_dimension(value),)
+    if not isinstance(value, Iterable):
+        raise ShapeError(
+            f"a shape is a sequence of dimensions, got {type(value).__name__}",
+            hint='("batch", 784)',
+        )
+    items = cast(Iterable[object], value)
+    return tuple(
+        as_dimension(item, f"dimension {axis} of a shape")
+        for axis, item in enumerate(items)
+    )
+
+
+def product(shape: Iterable[Dimension]) -> Dimension:
+    """The number of elements of a shape."""
+    total: Dimension = 1
+    for dimension in shape:
+        total = dimension if total == 1 else total if dimension == 1 else (
+            total * dimension
+        )
+    return total
+
+
+def format_shape(shape: Shape) -> str:
+    """A shape as a tuple is written: `(batch, 64)`."""
+    inner = ", ".join(str(dimension) for dimension in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def symbols_of(shape: Iterable[Dimension]) -> tuple[str, ...]:
+    """The names that a shape depends on, sorted."""
+    names = {
+        name
+        for dimension in shape
+        if isinstance(dimension, Dim)
+        for name in dimension.symbols()
+    }
+    return tuple(sorted(names))
+
+
+def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape as ints, given the sizes of its names."""
+    return tuple(
+        d.evaluate(sizes) if isinstance(d, Dim) else d for d in shape
+    )
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape NumPy's broadcasting gives; a named size stretches only a 1."""
+    rank = max((len(shape) for shape in shapes), default=0)
+    result: list[Dimension] = []
+    for axis in range(-rank, 0):
+        size: Dimension = 1
+        for shape in shapes:
+            if -axis > len(shape) or shape[axis] == 1:
+                continue
+            if size != 1 and size != shape[axis]:
+                given = " and ".join(format_shape(s) for s in shapes)
+                raise ShapeError(
+                    f"requires shapes that broadcast, got {given}: "
+                    f"{size} and {shape[axis]} meet at axis {axis}",
+                    hint="equal sizes, or 1 where an axis is to be stretched",
+                )
+            size = shape[axis]
+        result.append(size)
+    return tuple(result)
+

@@ -1,0 +1,168 @@
+"""A graph: outputs, and every node that they depend on, in one deterministic order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import NamingError
+from .dims import symbols_of
+from .node import Node
+
+__all__ = [
+    "Graph",
+    "ancestors",
+    "expand",
+    "inputs_of",
+    "meaning_of",
+    "rebuild",
+    "topological_order",
+]
+
+
+Dependencies = Callable[[Node], tuple[Node, ...]]
+
+
+def inputs_of(node: Node) -> tuple[Node, ...]:
+    """What a node depends on as it stands."""
+    return node.inputs
+
+
+def meaning_of(node: Node) -> tuple[Node, ...]:
+    """What a node depends on when blocks are seen through to their expansions."""
+    return (node.expansion,) if node.op.is_block else node.inputs
+
+
+def ancestors(
+    outputs: Iterable[Node], dependencies: Dependencies = inputs_of
+) -> list[Node]:
+    """The outputs and every node they depend on, without recursion, each once."""
+    seen: set[int] = set()
+    found: list[Node] = []
+    stack = list(outputs)
+    while stack:
+        node = stack.pop()
+        if node.index not in seen:
+            seen.add(node.index)
+            found.append(node)
+            stack.extend(dependencies(node))
+    return found
+
+
+def topological_order(
+    nodes: Iterable[Node], dependencies: Dependencies = inputs_of
+) -> tuple[Node, ...]:
+    """Nodes, inputs first; where there is a choice, the order of declaration decides.
+
+    This is networkx's lexicographical topological sort, so the same declaration gives
+    the same program whatever the hash seed.
+    """
+    # Imported here because `import graphc` must stay fast.
+    import networkx as nx
+
+    by_index = {node.index: node for node in nodes}
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(by_index)
+    graph.add_edges_from(
+        (parent.index, index)
+        for index, node in by_index.items()
+        for parent in dependencies(node)
+        if parent.index in by_index
+    )
+    order = nx.lexicographical_topological_sort(
+        graph, key=lambda index: (by_index[index].order, index)
+    )
+    return tuple(by_index[index] for index in order)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A tuple of output nodes with all that they depend on. Immutable."""
+
+    outputs: tuple[Node, ...]
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node, inputs first, deterministically."""
+        return topological_order(ancestors(self.outputs))
+
+    @cached_property
+    def inputs(self) -> tuple[Node, ...]:
+        """The placeholders, in the order of declaration."""
+        return tuple(n for n in self.nodes if n.op.name == "input")
+
+    @cached_property
+    def parameters(self) -> tuple[Node, ...]:
+        """The trainable tensors, in the order of declaration."""
+        return tuple(n for n in self.nodes if n.op.name == "parameter")
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The names of sizes that the graph uses, sorted."""
+        return symbols_of(d for node in self.nodes for d in node.shape)
+
+    @cached_property
+    def users(self) -> dict[Node, list[Node]]:
+        """For each node the nodes that take it as an input, in order, each once."""
+        users: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        for node in self.nodes:
+            for parent in dict.fromkeys(node.inputs):
+                users[parent].append(node)
+        return users
+
+    def check_names(self) -> None:
+        """Raise where two different inputs, parameters or named nodes share a name."""
+        seen: dict[str, Node] = {}
+        for node in self.nodes:
+            strict = node.op.name in ("input", "parameter")
+            if node.name is None or not (strict or _named_by_user(node)):
+                continue
+            other = seen.setdefault(node.name, node)
+            if other is not node:
+                raise NamingError(
+                    f"two nodes have the name {node.name!r}: {other.describe()} "
+                    f"declared at {other.origin.location}, and {node.describe()}",
+                    node=node.describe(),
+                    location=str(node.origin.location),
+                    hint="a different name for one of them, or one node used twice",
+                )
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+
+def _named_by_user(node: Node) -> bool:
+    origin = node.origin
+    return origin.block is None and not origin.rules and origin.gradient_of is None
+
+
+def rebuild(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
+    """Replace nodes from the inputs up, in linear time.
+
+    `rule` sees each node after its inputs were replaced, and returns that node or
+    another of the same type to stand in its place.
+    """
+    replaced: dict[Node, Node] = {}
+    for node in graph.nodes:
+        inputs = tuple(replaced[parent] for parent in node.inputs)
+        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+        replaced[node] = rule(node if unchanged else node.copy(inputs=inputs))
+    return Graph(tuple(replaced[output] for output in graph.outputs))
+
+
+def expand(graph: Graph) -> Graph:
+    """Every block replaced by its expansion, down to primitives."""
+    order = topological_order(ancestors(graph.outputs, meaning_of), meaning_of)
+    replaced: dict[Node, Node] = {}
+    for node in order:
+        if node.op.is_block:
+            replaced[node] = replaced[node.expansion]
+            continue
+        inputs = tuple(replaced[parent] for parent in node.inputs)
+        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+        replaced[node] = node if unchanged else node.copy(inputs=inputs)
+    return Graph(tuple(replaced[output] for output in graph.outputs))

@@ -1,0 +1,135 @@
+"""The declaration of an op: everything graphc knows about it, in one value.
+
+A printer, a pass, a derivative or a generated test asks the declaration and never
+tests for a name, so that adding an op touches one file.
+
+`numpy` is the op's meaning as NumPy source over the names of its inputs and
+attributes: either an expression (`"np.sum(x, axis=axis)"`) or statements that assign
+`out`. The printer substitutes names, the interpreter evaluates it as it stands, so
+there is nothing to keep in step. `into` is the form that writes into an existing `out`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import GraphcError
+from .node import Node
+from .origin import here
+from .types import TensorType
+
+if TYPE_CHECKING:
+    from .node import Attributes
+
+__all__ = ["OPS", "Case", "Kind", "Op", "Template"]
+
+Kind = Literal[
+    "source", "elementwise", "reduction", "view", "contraction", "movement", "block"
+]
+"""How an op may be scheduled, drawn and fused."""
+
+Template = str | Callable[[Node], str]
+"""NumPy source, or a function of the node where attributes change its form."""
+
+Vjp = Callable[..., Sequence[Node | None]]
+"""`vjp(cotangent, out, *inputs)`: one adjoint for each input, None where none flows.
+
+An adjoint may still have the broadcast shape and dtype of the output; the
+differentiator undoes broadcasting and casts, in one place.
+"""
+
+Jvp = Callable[..., Node] | Literal["diagonal", "linear", "multilinear"]
+"""`jvp(tangents, out, *inputs)`, or a word for the shapes that it commonly has.
+
+`"diagonal"`: the Jacobian is diagonal, so the VJP rule serves both directions.
+`"linear"`: the op applied to the tangent of its only differentiable inputs.
+`"multilinear"`: the sum of the op with each input in turn replaced by its tangent.
+"""
+
+OPS: dict[str, Op] = {}
+"""All declared ops by name. Generated tests walk this table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An application of an op that generated tests make, with the domain to draw from."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    low: float = -2.0
+    high: float = 2.0
+    dtypes: tuple[str, ...] = ()
+    """Dtype of each input; floating for all where empty."""
+    maximum: tuple[int | None, ...] = ()
+    """Exclusive bound of integer inputs that are indices."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Op:
+    """One operation. See the module's docstring for `numpy` and `into`."""
+
+    name: str
+    inputs: tuple[str, ...]
+    """Names of the inputs in the templates; a single `*name` takes any number."""
+    infer: Callable[..., TensorType]
+    """`infer(*input_types, **attributes)`: the type rule; raises `GraphcError`."""
+    kind: Kind
+    numpy: Template | None = None
+    is_statements: bool = False
+    """Whether `numpy` is statements that assign `out`, not an expression."""
+    into: Template | None = None
+    vjp: Vjp | None = None
+    jvp: Jvp | None = None
+    sympy: str | None = None
+    """The meaning of an elementwise op as SymPy source over its input names."""
+    expand: Callable[..., Node] | None = None
+    """`expand(*inputs, **attributes)`: the meaning of a block in smaller ops."""
+    pure: bool = True
+    """False where two equal applications are not the same value (random draws)."""
+    cases: tuple[Case, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.name in OPS:
+            raise ValueError(f"op {self.name!r} is declared twice")
+        OPS[self.name] = self
+
+    def __call__(self, *inputs: Node, **attributes: Any) -> Node:
+        """A node that applies this op; its type is checked here and now."""
+        return self.build(inputs, attributes)
+
+    def build(
+        self,
+        inputs: tuple[Node, ...],
+        attributes: Attributes,
+        *,
+        name: str | None = None,
+    ) -> Node:
+        """A node that applies this op, with the origin of the current scope."""
+        try:
+            result = self.infer(*(node.type for node in inputs), **attributes)
+        except GraphcError as error:
+            given = ", ".join(node.describe() for node in inputs)
+            location = here().location
+            raise error.locate(
+                node=f"{self.name}({given})", location=str(location or "")
+            ) from None
+        return Node(self, inputs, attributes, result, name=name)
+
+    def template(self, node: Node) -> str:
+        """The NumPy source of `node`."""
+        assert self.numpy is not None, self.name
+        return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def template_into(self, node: Node) -> str | None:
+        """The NumPy source that writes `node` into `out`, if there is one."""
+        return self.into(node) if callable(self.into) else self.into
+
+    @property
+    def is_block(self) -> bool:
+        """Whether the op expands into smaller ones."""
+        return self.expand is not None
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"

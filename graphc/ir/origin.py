@@ -1,0 +1,87 @@
+"""Where a node comes from: the user's line, and the rule that derived it, if any.
+
+A node that a user wrote takes the line of the call outside this package. A node that
+graphc derives (an adjoint, an expansion, a simplification) inherits the line of the
+node it was derived from and adds the name of the rule, so that every report, error and
+drawing can lead back to what the user wrote.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .node import Node
+
+__all__ = ["Location", "Origin", "derived", "here", "user_location"]
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of a user's file."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The provenance of a node."""
+
+    location: Location | None = None
+    """The user's line."""
+    rules: tuple[str, ...] = ()
+    """The rules that derived it, the latest last; empty where a user wrote it."""
+    block: Node | None = None
+    """The block whose expansion it belongs to."""
+    gradient_of: Node | None = None
+    """The node whose adjoint it is."""
+
+
+_current: ContextVar[Origin | None] = ContextVar("graphc_origin", default=None)
+
+
+def user_location() -> Location | None:
+    """The innermost line on the stack that is outside this package."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_PACKAGE):
+            return Location(file, frame.f_lineno)
+        frame = frame.f_back
+    return None
+
+
+def here() -> Origin:
+    """The origin that a node created now gets."""
+    return _current.get() or Origin(user_location())
+
+
+@contextmanager
+def derived(
+    source: Node, rule: str | None = None, *, block: Node | None = None
+) -> Iterator[None]:
+    """Give nodes created inside the line of `source`, and `rule` as provenance."""
+    origin = source.origin
+    token = _current.set(
+        Origin(
+            location=origin.location,
+            rules=(*origin.rules, rule) if rule else origin.rules,
+            block=block if block is not None else origin.block,
+        )
+    )
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,66 @@
+"""What a value is before it exists: its dtype and its shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+from .dims import Dimension, Shape, format_shape, product
+
+__all__ = ["DType", "TensorType", "as_dtype", "is_floating", "is_integer"]
+
+DType = np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """A NumPy dtype and a shape whose dimensions are ints or named sizes."""
+
+    dtype: DType
+    shape: Shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dimension:
+        """The number of elements."""
+        return product(self.shape)
+
+    def with_shape(self, shape: Shape) -> TensorType:
+        """The same dtype in another shape."""
+        return TensorType(self.dtype, shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {format_shape(self.shape)}"
+
+
+def as_dtype(value: object) -> DType:
+    """A user's dtype as a NumPy dtype of numbers or booleans."""
+    try:
+        dtype = np.dtype(value)  # type: ignore[call-overload]
+    except TypeError:
+        raise DTypeError(
+            f"dtype must name a NumPy dtype, got {value!r}", hint='"float32"'
+        ) from None
+    if dtype.kind not in "biuf":
+        raise DTypeError(
+            f"dtype must be boolean, integer or floating, got {dtype}",
+            hint='"float32" or "int64"',
+        )
+    return dtype.newbyteorder("=")
+
+
+def is_floating(dtype: DType) -> bool:
+    """Whether derivatives with respect to values of this dtype exist."""
+    return dtype.kind == "f"
+
+
+def is_integer(dtype: DType) -> bool:
+    """Whether values of this dtype may index."""
+    return dtype.kind in "iu"

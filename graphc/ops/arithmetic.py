@@ -1,0 +1,329 @@
+"""Arithmetic, powers, and what rounds, bounds or chooses between numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir.dims import broadcast_shapes
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op
+from ..ir.types import TensorType
+from .elementwise import ufunc
+from .source import ArrayLike, as_node, coerce, constant, promote
+
+# ruff: noqa: A001  (the functions have NumPy's names)
+
+__all__ = [
+    "abs",
+    "absolute",
+    "add",
+    "cbrt",
+    "ceil",
+    "clip",
+    "divide",
+    "floor",
+    "floor_divide",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "power",
+    "reciprocal",
+    "remainder",
+    "rint",
+    "sign",
+    "sqrt",
+    "square",
+    "subtract",
+    "where",
+]
+
+
+@ufunc(vjp=lambda g, out, x1, x2: (g, g), symbol="x1 + x2", sympy="x1 + x2")
+def add(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Sum, elementwise: `x1 + x2`."""
+    ...
+
+
+@ufunc(
+    vjp=lambda g, out, x1, x2: (g, negative(g)), symbol="x1 - x2", sympy="x1 - x2"
+)
+def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Difference, elementwise: `x1 - x2`."""
+    ...
+
+
+@ufunc(vjp=lambda g, out, x1, x2: (g * x2, g * x1), symbol="x1 * x2", sympy="x1*x2")
+def multiply(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Product, elementwise: `x1 * x2`."""
+    ...
+
+
+@ufunc(
+    vjp=lambda g, out, x1, x2: (g / x2, negative(g * out / x2)),
+    symbol="x1 / x2",
+    sympy="x1/x2",
+    low=0.5,
+)
+def divide(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Quotient, elementwise: `x1 / x2`; floating also for integers."""
+    ...
+
+
+@ufunc(symbol="x1 // x2", sympy="floor(x1/x2)", low=0.5)
+def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Largest integer not above `x1 / x2`; its derivative is zero, so none flows."""
+    ...
+
+
+@ufunc(
+    vjp=lambda g, out, x1, x2: (g, negative(g * floor_divide(x1, x2))),
+    symbol="x1 % x2",
+    low=0.6,
+)
+def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 - x2 * floor(x1 / x2)`, with the sign of `x2`, as Python's `%`."""
+    ...
+
+
+@ufunc(vjp=lambda g, out, x: (negative(g),), symbol="-x", sympy="-x")
+def negative(x: ArrayLike) -> Node:
+    """`-x`, elementwise."""
+    ...
+
+
+@ufunc(vjp=lambda g, out, x: (negative(g * square(out)),), sympy="1/x", low=0.5)
+def reciprocal(x: ArrayLike) -> Node:
+    """`1 / x`, elementwise."""
+    ...
+
+
+@ufunc(vjp=lambda g, out, x: (g * (2 * x),), sympy="x**2")
+def square(x: ArrayLike) -> Node:
+    """`x**2`, elementwise."""
+    ...
+
+
+@ufunc(vjp=lambda g, out, x: (g / (2 * out),), sympy="sqrt(x)", low=0.1)
+def sqrt(x: ArrayLike) -> Node:
+    """Square root, elementwise; NaN below zero."""
+    ...
+
+
+@ufunc(vjp=lambda g, out, x: (g / (3 * square(out)),), low=0.1)
+def cbrt(x: ArrayLike) -> Node:
+    """Cube root, elementwise, real for negative numbers too."""
+    ...
+
+
+@ufunc(vjp=lambda g, out, x: (g * sign(x),), sympy="Abs(x)")
+def absolute(x: ArrayLike) -> Node:
+    """Absolute value, elementwise; the derivative at 0 is taken as 0."""
+    ...
+
+
+abs = absolute
+
+
+@ufunc(sympy="sign(x)")
+def sign(x: ArrayLike) -> Node:
+    """-1, 0 or 1, elementwise; its derivative is zero, so none flows."""
+    ...
+
+
+@ufunc(sympy="floor(x)")
+def floor(x: ArrayLike) -> Node:
+    """Largest integer not above `x`, elementwise; no derivative flows."""
+    ...
+
+
+@ufunc(sympy="ceiling(x)")
+def ceil(x: ArrayLike) -> Node:
+    """Smallest integer not below `x`, elementwise; no derivative flows."""
+    ...
+
+
+@ufunc()
+def rint(x: ArrayLike) -> Node:
+    """Nearest integer, ties to even, elementwise; no derivative flows."""
+    ...
+
+
+def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...]:
+    exponent = _scalar_value(x2)
+    if exponent is not None:
+        # x**0 has derivative 0 everywhere, x**1 has 1 and x**2 has 2*x at 0 too.
+        if exponent == 0.0:
+            return (None, None)
+        if exponent == 1.0:
+            return (g, None)
+        if exponent == 2.0:
+            return (g * (2 * x1), None)
+        return (g * (exponent * power(x1, exponent - 1.0)), None)
+    from .exponential import log
+
+    one = constant(1.0, x2.dtype)
+    # 0**0 = 1 whatever the base does, so its derivative is 0 and not 0 * inf.
+    exponent_minus_one = where(x2 == 0.0, one, x2 - 1.0)
+    logarithm = log(where(x1 == 0.0, constant(1.0, x1.dtype), x1))
+    return (g * (x2 * power(x1, exponent_minus_one)), g * (out * logarithm))
+
+
+def _scalar_value(node: Node) -> float | None:
+    if node.op.name == "constant" and not node.shape:
+        return float(node.attributes["value"].array)
+    return None
+
+
+@ufunc(vjp=_power_vjp, sympy="x1**x2", low=0.3, high=2.0)
+def power(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1**x2`, elementwise; NaN for a negative base and a fractional exponent."""
+    ...
+
+
+def _extremum_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, ...]:
+    tie = where(x1 == x2, constant(0.5, g.dtype), constant(1.0, g.dtype))
+    zero = constant(0.0, g.dtype)
+    share = g * tie
+    return (where(x1 == out, share, zero), where(x2 == out, share, zero))
+
+
+@ufunc(vjp=_extremum_vjp, sympy="Max(x1, x2)")
+def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """The larger, elementwise; NaN if either is. Ties share the gradient equally."""
+    ...
+
+
+@ufunc(vjp=_extremum_vjp, sympy="Min(x1, x2)")
+def minimum(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """The smaller, elementwise; NaN if either is. Ties share the gradient equally."""
+    ...
+
+
+def _where_infer(c: TensorType, x: TensorType, y: TensorType) -> TensorType:
+    shape = broadcast_shapes(c.shape, x.shape, y.shape)
+    return TensorType(np.result_type(x.dtype, y.dtype), shape)
+
+
+def _where_vjp(g: Node, out: Node, c: Node, x: Node, y: Node) -> tuple[Any, ...]:
+    zero = constant(0.0, g.dtype)
+    return (None, where(c, g, zero), where(c, zero, g))
+
+
+WHERE = Op(
+    name="where",
+    inputs=("condition", "x", "y"),
+    infer=_where_infer,
+    kind="elementwise",
+    numpy="np.where(condition, x, y)",
+    into="np.copyto(out, y)\nnp.copyto(out, x, where=condition)",
+    vjp=_where_vjp,
+    jvp="diagonal",
+    sympy="Piecewise((x, condition), (y, True))",
+    cases=tuple(
+        Case(shapes, dtypes=("bool", "", ""))
+        for shapes in (
+            ((3, 4), (3, 4), (3, 4)),
+            ((3, 1), (4,), ()),
+            ((), (2, 3), (1, 3)),
+            ((0, 3), (3,), (0, 3)),
+        )
+    ),
+)
+
+
+@array_function
+def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Node:
+    """`x` where `condition` holds and `y` elsewhere, elementwise.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> gc.evaluate(gc.where(x > 0, x, 0), {"x": [-1.0, 2.0]})
+    array([0., 2.], dtype=float32)
+    """
+    mask = as_node(condition)
+    if mask.dtype != np.dtype(bool):
+        mask = mask != 0
+    return WHERE(mask, *coerce(x, y))
+
+
+@array_function
+def clip(a: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Node:
+    """`a` bounded below by `a_min` and above by `a_max`, elementwise, as `np.clip`.
+
+    At a bound itself the gradient flows to `a`, as in torch.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.clip([-2.0, 0.5, 3.0], 0.0, 1.0), {})
+    array([0. , 0.5, 1. ])
+    """
+    bounds = [bound for bound in (a_min, a_max) if bound is not None]
+    if not bounds:
+        return as_node(a)
+    values = coerce(a, *bounds, dtype=promote([a, *bounds]))
+    x = values[0]
+    if x.dtype != (target := promote([a, *bounds])):
+        from .source import astype
+
+        x = astype(x, target)
+    lower = values[1] if a_min is not None else None
+    upper = values[-1] if a_max is not None else None
+    return CLIP.build(
+        (x, *(bound for bound in (lower, upper) if bound is not None)),
+        {"lower": lower is not None, "upper": upper is not None},
+    )
+
+
+def _clip_infer(x: TensorType, *bounds: TensorType, **_: Any) -> TensorType:
+    dtype = np.result_type(x.dtype, *(bound.dtype for bound in bounds))
+    return TensorType(dtype, broadcast_shapes(x.shape, *(b.shape for b in bounds)))
+
+
+def _clip_bounds(inputs: tuple[Node, ...], lower: bool) -> tuple[Any, Any]:
+    if len(inputs) == 2:
+        return (inputs[0], None) if lower else (None, inputs[0])
+    return inputs[0], inputs[1]
+
+
+def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
+    low, high = _clip_bounds(bounds, out.attributes["lower"])
+    zero = constant(0.0, g.dtype)
+    inside: Any = None
+    adjoints: list[Node] = []
+    if low is not None:
+        inside = x >= low
+        below = x < low if high is None else (x < low) & (low <= high)
+        adjoints.append(where(below, g, zero))
+    if high is not None:
+        under = x <= high
+        inside = under if inside is None else inside & under
+        above = x > high if low is None else (x > high) | (low > high)
+        adjoints.append(where(above, g, zero))
+    return (where(inside, g, zero), *adjoints)
+
+
+def _clip_numpy(node: Node) -> str:
+    low, high = node.attributes["lower"], node.attributes["upper"]
+    if low and high:
+        return "np.clip(x, bounds[0], bounds[1])"
+    return "np.maximum(x, bounds[0])" if low else "np.minimum(x, bounds[0])"
+
+
+CLIP = Op(
+    name="clip",
+    inputs=("x", "*bounds"),
+    infer=_clip_infer,
+    kind="elementwise",
+    numpy=_clip_numpy,
+    into=lambda node: _clip_numpy(node)[:-1] + ", out=out)",
+    vjp=_clip_vjp,
+    jvp="diagonal",
+    cases=(
+        Case(((3, 4), (), ()), {"lower": True, "upper": True}),
+        Case(((3, 4), (4,)), {"lower": True, "upper": False}),
+        Case(((0, 4), (4,)), {"lower": False, "upper": True}),
+    ),
+)
+

@@ -1,0 +1,47 @@
+"""Axis arguments: what users write, normalised once and checked with one message."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import Any, cast
+
+from ..errors import DTypeError, GraphcError, IndexRangeError, OptionError
+from ..ir.dims import format_shape
+from ..ir.node import Node
+from ..ir.origin import here
+
+__all__ = ["normalize_axes", "normalize_axis"]
+
+
+def normalize_axis(axis: Any, ndim: int, node: Node, what: str = "axis") -> int:
+    """One axis as a number from 0 to `ndim - 1`."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise _located(
+            DTypeError(f"{what} must be an integer, got {axis!r}"), node
+        ) from None
+    if not -ndim <= number < ndim:
+        raise _located(
+            IndexRangeError(
+                f"{what} {number} is out of range for shape {format_shape(node.shape)}"
+            ),
+            node,
+        )
+    return number % ndim
+
+
+def normalize_axes(axis: Any, node: Node) -> tuple[int, ...]:
+    """None, one axis or several, as sorted numbers; None is all axes."""
+    if axis is None:
+        return tuple(range(node.ndim))
+    several = cast(Iterable[Any], axis) if isinstance(axis, tuple | list) else (axis,)
+    axes = [normalize_axis(item, node.ndim, node) for item in several]
+    if len(set(axes)) != len(axes):
+        raise _located(OptionError(f"axis {axis!r} names an axis twice"), node)
+    return tuple(sorted(axes))
+
+
+def _located(error: GraphcError, node: Node) -> GraphcError:
+    return error.locate(node=node.describe(), location=str(here().location))

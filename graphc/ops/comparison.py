@@ -1,0 +1,101 @@
+"""Comparisons and logic. Their outputs are booleans, so no derivative flows."""
+
+from __future__ import annotations
+
+from ..ir.node import Node
+from .elementwise import ufunc
+from .source import ArrayLike
+
+__all__ = [
+    "equal",
+    "greater",
+    "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "less",
+    "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "not_equal",
+]
+
+
+@ufunc(symbol="x1 == x2", sympy="Eq(x1, x2)")
+def equal(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 == x2`, elementwise."""
+    ...
+
+
+@ufunc(symbol="x1 != x2", sympy="Ne(x1, x2)")
+def not_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 != x2`, elementwise."""
+    ...
+
+
+@ufunc(symbol="x1 < x2", sympy="x1 < x2")
+def less(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 < x2`, elementwise."""
+    ...
+
+
+@ufunc(symbol="x1 <= x2", sympy="x1 <= x2")
+def less_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 <= x2`, elementwise."""
+    ...
+
+
+@ufunc(symbol="x1 > x2", sympy="x1 > x2")
+def greater(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 > x2`, elementwise."""
+    ...
+
+
+@ufunc(symbol="x1 >= x2", sympy="x1 >= x2")
+def greater_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 >= x2`, elementwise."""
+    ...
+
+
+@ufunc(dtype="bool")
+def logical_and(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Whether both are true (not zero), elementwise."""
+    ...
+
+
+@ufunc(dtype="bool")
+def logical_or(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Whether either is true (not zero), elementwise."""
+    ...
+
+
+@ufunc(dtype="bool")
+def logical_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Whether exactly one is true (not zero), elementwise."""
+    ...
+
+
+@ufunc(dtype="bool")
+def logical_not(x: ArrayLike) -> Node:
+    """Whether `x` is false (zero), elementwise."""
+    ...
+
+
+@ufunc()
+def isnan(x: ArrayLike) -> Node:
+    """Whether `x` is NaN, elementwise."""
+    ...
+
+
+@ufunc()
+def isinf(x: ArrayLike) -> Node:
+    """Whether `x` is an infinity, elementwise."""
+    ...
+
+
+@ufunc()
+def isfinite(x: ArrayLike) -> Node:
+    """Whether `x` is neither NaN nor an infinity, elementwise."""
+    ...

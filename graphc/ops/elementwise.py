@@ -1,0 +1,121 @@
+"""How NumPy's universal functions become ops: declared once, as a documented function.
+
+Type rules come from NumPy's own promotion (`ufunc.resolve_dtypes`); the Jacobian of an
+elementwise op is diagonal, so one derivative rule serves reverse and forward mode.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..errors import DTypeError, GraphcError
+from ..ir.dims import broadcast_shapes
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op, Vjp
+from ..ir.origin import here
+from ..ir.types import DType, TensorType
+from .source import ArrayLike, as_node, weak_type
+
+__all__ = ["ufunc"]
+
+_F = TypeVar("_F", bound=Callable[..., Node])
+
+
+@functools.cache
+def _resolve(name: str, kinds: tuple[Any, ...]) -> tuple[DType, ...]:
+    function: np.ufunc = getattr(np, name)
+    try:
+        resolved: Any = function.resolve_dtypes((*kinds, None))  # pyright: ignore[reportUnknownMemberType]
+    except TypeError:
+        given = ", ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+        raise DTypeError(f"{name} is not defined for dtype {given}") from None
+    return resolved
+
+
+def _infer(name: str) -> Callable[..., TensorType]:
+    def infer(*types: TensorType) -> TensorType:
+        result = _resolve(name, tuple(t.dtype for t in types))[-1]
+        return TensorType(result, broadcast_shapes(*(t.shape for t in types)))
+
+    return infer
+
+
+def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:
+    """Operands as nodes; Python numbers get the dtype of the ufunc's loop."""
+    try:
+        loop = _resolve(name, tuple(weak_type(value) for value in values))
+    except GraphcError as error:
+        raise error.locate(node=name, location=str(here().location)) from None
+    return tuple(
+        as_node(value, dtype) for value, dtype in zip(values, loop, strict=False)
+    )
+
+
+def _cases(arity: int, low: float, high: float, dtype: str) -> tuple[Case, ...]:
+    shapes: list[tuple[tuple[int, ...], ...]]
+    if arity == 1:
+        shapes = [((3, 4),), ((),), ((0, 3),)]
+    else:
+        shapes = [
+            ((3, 4), (3, 4)),
+            ((3, 4), (4,)),
+            ((3, 1), (1, 4)),
+            ((), (2, 3)),
+            ((0, 3), (3,)),
+        ]
+    dtypes = (dtype,) * arity if dtype else ()
+    return tuple(Case(shape, {}, low, high, dtypes) for shape in shapes)
+
+
+def ufunc(
+    *,
+    vjp: Vjp | None = None,
+    symbol: str | None = None,
+    sympy: str | None = None,
+    low: float = -2.0,
+    high: float = 2.0,
+    dtype: str = "",
+) -> Callable[[_F], _F]:
+    """Turn a documented, empty function into the op and function of a NumPy ufunc.
+
+    Args:
+        vjp: the derivative rule; None where the output has none (comparisons).
+        symbol: Python operator form for readable code, such as `"x1 + x2"`.
+        sympy: the meaning as SymPy source.
+        low, high: the open domain that generated tests draw from.
+        dtype: the dtype that generated tests draw; floating where empty.
+    """
+
+    def declare(function: _F) -> _F:
+        name = function.__name__
+        inputs = tuple(inspect.signature(function).parameters)
+        call = f"np.{name}({', '.join(inputs)})"
+        op = Op(
+            name=name,
+            inputs=inputs,
+            infer=_infer(name),
+            kind="elementwise",
+            numpy=symbol or call,
+            into=f"np.{name}({', '.join(inputs)}, out=out)",
+            vjp=vjp,
+            jvp="diagonal" if vjp else None,
+            sympy=sympy,
+            cases=_cases(len(inputs), low, high, dtype),
+        )
+
+        @functools.wraps(function)
+        def apply(*values: ArrayLike) -> Node:
+            if len(values) != len(inputs):
+                raise TypeError(
+                    f"{name}() takes {len(inputs)} arguments, got {len(values)}"
+                )
+            return op.build(coerce_for(name, values), {})
+
+        return array_function(apply)  # pyright: ignore[reportReturnType]
+
+    return declare

@@ -1,0 +1,501 @@
+"""Reading parts of arrays: basic and integer-array indexing, and their adjoints.
+
+An index is static but for its integer arrays, which are inputs. It is kept as a tuple
+of items: an int, None for a new axis, `Slice`, or `ARRAY` where the next input stands.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import (
+    DTypeError,
+    GraphcError,
+    IndexRangeError,
+    ShapeError,
+    UnsupportedError,
+)
+from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes, format_shape
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op
+from ..ir.origin import here
+from ..ir.types import TensorType, is_integer
+from .axes import normalize_axis
+from .source import ArrayLike, as_node
+
+__all__ = ["getitem", "slice_axis", "take", "take_along_axis"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`start:stop:step` with the size of what it selects."""
+
+    start: Dimension | None
+    stop: Dimension | None
+    step: int | None
+    size: Dimension
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is a bare `:`."""
+        return self.start is None and self.stop is None and self.step is None
+
+
+ARRAY: Final = "array"
+
+Index = tuple[Any, ...]
+
+
+def _slice(item: slice, size: Dimension) -> Slice:
+    for part in (item.start, item.stop, item.step):
+        if part is not None and not isinstance(part, Dim):
+            try:
+                operator.index(part)
+            except TypeError:
+                raise DTypeError(
+                    f"slice bounds must be integers, got {part!r}",
+                    hint="bounds are static; gc.take for computed positions",
+                ) from None
+    step = 1 if item.step is None else int(item.step)
+    if step == 0:
+        raise IndexRangeError("a slice's step must not be 0")
+    start, stop = item.start, item.stop
+    if isinstance(size, int) and not isinstance(start, Dim) and not isinstance(stop, Dim):
+        count = len(range(*slice(start, stop, step).indices(size)))
+        bounds = (start, stop, None if step == 1 else step)
+        if count == size and step == 1:
+            bounds = (None, None, None)
+        return Slice(*bounds, count)
+    return _symbolic_slice(item, size, step)
+
+
+def _symbolic_slice(item: slice, size: Dimension, step: int) -> Slice:
+    start, stop = item.start, item.stop
+    if start is None and stop is None and step in (1, -1):
+        return Slice(None, None, None if step == 1 else -1, size)
+    if step == 1:
+        if isinstance(start, Dim) or isinstance(stop, Dim):
+            first: Dimension = 0 if start is None else start
+            last: Dimension = size if stop is None else stop
+            return Slice(first, last, None, last - first)
+        low = start or 0
+        if low >= 0 and stop is None:
+            return Slice(low, None, None, size - low)
+        if low >= 0 and stop is not None and stop < 0:
+            return Slice(start, stop, None, size - (low - stop))
+    raise UnsupportedError(
+        f"the size of [{_slice_text(item)}] along an axis of size {size} depends on "
+        "the data fed",
+        hint="[k:], [:-k], or an axis of integer size",
+    )
+
+
+def _slice_text(item: slice) -> str:
+    def text(part: Any) -> str:
+        return "" if part is None else str(part)
+
+    tail = "" if item.step is None else f":{item.step}"
+    return f"{text(item.start)}:{text(item.stop)}{tail}"
+
+
+def _position(item: Any, size: Dimension, axis: int) -> int:
+    position = operator.index(item)
+    if isinstance(size, Dim):
+        if position not in (0, -1):
+            raise UnsupportedError(
+                f"index {position} along an axis of size {size} may not exist",
+                hint="0, -1, or an axis of integer size",
+            )
+    elif not -size <= position < size:
+        raise IndexRangeError(
+            f"index {position} is out of range for axis {axis} of size {size}"
+        )
+    return position
+
+
+def _parse(x: Node, key: Any) -> tuple[Index, list[Node]]:
+    """A user's index as static items and integer arrays."""
+    items: list[Any] = list(key) if isinstance(key, tuple) else [key]  # pyright: ignore[reportUnknownArgumentType]
+    consumed = sum(1 for item in items if item is not None and item is not Ellipsis)
+    ellipses = [i for i, item in enumerate(items) if item is Ellipsis]
+    if len(ellipses) > 1:
+        raise IndexRangeError("an index can have only one ellipsis (...)")
+    if consumed > x.ndim:
+        raise IndexRangeError(
+            f"{consumed} indices are too many for shape {format_shape(x.shape)}"
+        )
+    fill = [slice(None)] * (x.ndim - consumed)
+    at = ellipses[0] if ellipses else len(items)
+    items[at : at + len(ellipses)] = fill
+    index: list[Any] = []
+    arrays: list[Node] = []
+    axis = 0
+    for item in items:
+        if item is None:
+            index.append(None)
+            continue
+        size = x.shape[axis]
+        if isinstance(item, slice):
+            index.append(_slice(item, size))
+        elif isinstance(item, Node | np.ndarray | list):
+            arrays.append(_index_array(item))
+            index.append(ARRAY)
+        elif isinstance(item, bool) or not hasattr(item, "__index__"):
+            raise DTypeError(
+                f"an index must be an int, a slice, None, ... or integers, got {item!r}"
+            )
+        else:
+            index.append(_position(item, size, axis))
+        axis += 1
+    return tuple(index), arrays
+
+
+def _index_array(item: Any) -> Node:
+    node = as_node(item)
+    if node.dtype == np.dtype(bool):
+        raise UnsupportedError(
+            "indexing with booleans gives a shape that depends on the data",
+            hint="gc.where(mask, x, 0)",
+        )
+    if not is_integer(node.dtype):
+        raise DTypeError(f"index arrays must be integers, got {node.type}")
+    return node
+
+
+def _indexed_shape(shape: Shape, index: Index, arrays: list[Shape]) -> Shape:
+    """NumPy's shape: indexed axes merge where the arrays stand, or go to the front."""
+    advanced = bool(arrays)
+    merged = broadcast_shapes(*arrays) if advanced else ()
+    result: list[Dimension] = []
+    places: list[int] = []
+    kinds: list[bool] = []
+    axis = 0
+    for item in index:
+        if item is None:
+            result.append(1)
+            kinds.append(False)
+            continue
+        if isinstance(item, Slice):
+            result.append(item.size)
+            kinds.append(False)
+        else:
+            kinds.append(advanced)
+            places.append(len(result))
+        axis += 1
+    if not advanced:
+        return tuple(result)
+    first = kinds.index(True)
+    last = len(kinds) - 1 - kinds[::-1].index(True)
+    place = places[0] if all(kinds[first : last + 1]) else 0
+    return (*result[:place], *merged, *result[place:])
+
+
+def _getitem_infer(x: TensorType, *arrays: TensorType, index: Index) -> TensorType:
+    return x.with_shape(_indexed_shape(x.shape, index, [a.shape for a in arrays]))
+
+
+def _index_source(node: Node) -> str:
+    """The index as Python source; arrays are `arrays[0]`, `arrays[1]`, ..."""
+    items: list[str] = []
+    count = 0
+    for item in node.attributes["index"]:
+        if item == ARRAY:
+            items.append(f"arrays[{count}]")
+            count += 1
+        elif isinstance(item, Slice):
+            items.append(_slice_source(item))
+        else:
+            items.append(repr(item))
+    while len(items) > 1 and items[-1] == ":":
+        items.pop()
+    return ", ".join(items) or "()"
+
+
+def _slice_source(item: Slice) -> str:
+    def text(part: Dimension | None) -> str:
+        if part is None:
+            return ""
+        return part.source("dim_") if isinstance(part, Dim) else str(part)
+
+    tail = "" if item.step is None else f":{item.step}"
+    return f"{text(item.start)}:{text(item.stop)}{tail}"
+
+
+def _getitem_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
+    index = out.attributes["index"]
+    scattered = SCATTER_ADD(g, *arrays, index=index, shape=x.shape)
+    return (scattered, *(None for _ in arrays))
+
+
+def _getitem_jvp(tangents: tuple[Any, ...], out: Node, x: Node, *arrays: Node) -> Node:
+    return GETITEM(tangents[0], *arrays, **out.attributes)
+
+
+_FULL = Slice(None, None, None, 4)
+_INDEX_CASES: tuple[Any, ...] = (
+    ((3, 4), (1, _FULL), (), ()),
+    ((3, 4), (Slice(0, 2, None, 2), -1), (), ()),
+    ((3, 4), (None, Slice(None, None, -1, 3), _FULL), (), ()),
+    ((5, 4), (ARRAY, _FULL), ((3,),), (5,)),
+    ((5, 4), (ARRAY, ARRAY), ((3, 1), (2,)), (5, 4)),
+    ((5, 3, 4), (ARRAY, Slice(None, None, None, 3), ARRAY), ((2,), (2,)), (5, 4)),
+    ((5, 3, 4), (_FULL, 1, ARRAY), ((2,),), (4,)),
+)
+
+
+def _getitem_cases() -> tuple[Case, ...]:
+    return tuple(
+        Case(
+            (shape, *arrays),
+            {"index": _sized(shape, index)},
+            dtypes=("", *("int64" for _ in arrays)),
+            maximum=(None, *bounds),
+        )
+        for shape, index, arrays, bounds in _INDEX_CASES
+    )
+
+
+def _sized(shape: tuple[int, ...], index: Index) -> Index:
+    """Full slices with the size of their axis."""
+    sizes = iter(shape)
+    items: list[Any] = []
+    for item in index:
+        size = next(sizes) if item is not None else 1
+        full = isinstance(item, Slice) and item.is_full
+        items.append(Slice(None, None, None, size) if full else item)
+    return tuple(items)
+
+
+GETITEM = Op(
+    name="getitem",
+    inputs=("x", "*arrays"),
+    infer=_getitem_infer,
+    kind="movement",
+    numpy=lambda node: f"x[{_index_source(node)}]",
+    into=lambda node: f"np.copyto(out, x[{_index_source(node)}])",
+    vjp=_getitem_vjp,
+    jvp=_getitem_jvp,
+    cases=_getitem_cases(),
+)
+
+
+def _scatter_infer(
+    g: TensorType, *arrays: TensorType, index: Index, shape: Shape
+) -> TensorType:
+    expected = _indexed_shape(shape, index, [a.shape for a in arrays])
+    if expected != g.shape:
+        raise ShapeError(
+            f"requires values of shape {format_shape(expected)}, "
+            f"got {format_shape(g.shape)}"
+        )
+    return g.with_shape(shape)
+
+
+def _scatter_statement(node: Node) -> str:
+    index = _index_source(node)
+    if len(node.inputs) > 1:
+        return f"np.add.at(out, ({index},), x)"
+    return f"out[{index}] = x"
+
+
+SCATTER_ADD = Op(
+    name="scatter_add",
+    inputs=("x", "*arrays"),
+    infer=_scatter_infer,
+    kind="movement",
+    is_statements=True,
+    numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
+    into=lambda node: f"out.fill(0)\n{_scatter_statement(node)}",
+    vjp=lambda g, out, x, *arrays: (
+        GETITEM(g, *arrays, index=out.attributes["index"]),
+        *(None for _ in arrays),
+    ),
+    jvp=lambda tangents, out, x, *arrays: SCATTER_ADD(
+        tangents[0], *arrays, **out.attributes
+    ),
+    cases=tuple(
+        Case(
+            (
+                tuple(
+                    int(d)
+                    for d in _indexed_shape(shape, _sized(shape, index), list(arrays))
+                ),
+                *arrays,
+            ),
+            {"index": _sized(shape, index), "shape": shape},
+            dtypes=("", *("int64" for _ in arrays)),
+            maximum=(None, *bounds),
+        )
+        for shape, index, arrays, bounds in _INDEX_CASES
+    ),
+)
+
+
+@array_function
+def getitem(a: ArrayLike, index: Any) -> Node:
+    """`a[index]` with ints, slices, None, `...` and integer arrays, as NumPy indexes.
+
+    Static bounds are checked now. Arrays of indices are inputs of the program; NumPy
+    checks them when it runs.
+    """
+    x = as_node(a)
+    try:
+        static, arrays = _parse(x, index)
+    except GraphcError as error:
+        raise error.locate(
+            node=f"indexing of {x.describe()}", location=str(here().location)
+        ) from None
+    return GETITEM(x, *arrays, index=static)
+
+
+def slice_axis(x: Node, axis: int, start: Dimension, stop: Dimension) -> Node:
+    """`x[..., start:stop, ...]` along one axis."""
+    index = [
+        Slice(None, None, None, size) for size in x.shape
+    ]
+    index[axis] = Slice(start, stop, None, stop - start)
+    return GETITEM(x, index=tuple(index))
+
+
+@array_function
+def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Node:
+    """Elements at `indices` along `axis`, or of the flat array where None.
+
+    >>> import graphc as gc
+    >>> table = gc.parameter("table", (1000, 16))
+    >>> gc.take(table, gc.input("tokens", ("batch", "time"), "int64"), axis=0)
+    <getitem float32 (batch, time, 16)>
+    """
+    x = as_node(a)
+    if axis is None:
+        from .shape import reshape
+
+        x, axis = reshape(x, -1), 0
+    position = normalize_axis(axis, x.ndim, x)
+    chosen = as_node(indices)
+    return getitem(x, (*(slice(None),) * position, chosen))
+
+
+def _along_infer(x: TensorType, indices: TensorType, *, axis: int) -> TensorType:
+    if not is_integer(indices.dtype):
+        raise DTypeError(f"indices must be integers, got {indices}")
+    if x.ndim != indices.ndim:
+        raise ShapeError(
+            f"requires indices with as many axes as the array, "
+            f"got {format_shape(indices.shape)} for {format_shape(x.shape)}",
+            hint="gc.expand_dims(indices, axis)",
+        )
+    for position, (size, count) in enumerate(zip(x.shape, indices.shape, strict=True)):
+        if position != axis and size != count:
+            raise ShapeError(
+                f"requires equal sizes except along axis {axis}, "
+                f"got {format_shape(x.shape)} and {format_shape(indices.shape)}"
+            )
+    return x.with_shape(indices.shape)
+
+
+_ALONG_CASES: tuple[Any, ...] = (
+    ((3, 4), (3, 1), 1),
+    ((3, 4), (2, 4), 0),
+    ((5,), (3,), 0),
+    ((0, 4), (0, 1), 1),
+)
+
+TAKE_ALONG_AXIS = Op(
+    name="take_along_axis",
+    inputs=("x", "indices"),
+    infer=_along_infer,
+    kind="movement",
+    numpy="np.take_along_axis(x, indices, axis=axis)",
+    into="np.copyto(out, np.take_along_axis(x, indices, axis=axis))",
+    vjp=lambda g, out, x, indices: (
+        SCATTER_ALONG_AXIS(g, indices, shape=x.shape, axis=out.attributes["axis"]),
+        None,
+    ),
+    jvp=lambda tangents, out, x, indices: TAKE_ALONG_AXIS(
+        tangents[0], indices, **out.attributes
+    ),
+    cases=tuple(
+        Case(
+            (shape, indices),
+            {"axis": axis},
+            dtypes=("", "int64"),
+            maximum=(None, shape[axis]),
+        )
+        for shape, indices, axis in _ALONG_CASES
+    ),
+)
+
+
+@array_function
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int = -1) -> Node:
+    """One element, or several, of each line along `axis`: `arr[i, indices[i, j]]`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], 1), {})
+    array([[2.],
+           [3.]])
+    """
+    x = as_node(arr)
+    chosen = as_node(indices)
+    return TAKE_ALONG_AXIS(x, chosen, axis=normalize_axis(axis, x.ndim, x))
+
+
+def _scatter_along_infer(
+    x: TensorType, indices: TensorType, *, shape: Shape, axis: int
+) -> TensorType:
+    expected = _along_infer(TensorType(x.dtype, shape), indices, axis=axis)
+    if expected.shape != x.shape:
+        raise ShapeError(
+            f"requires values of shape {format_shape(expected.shape)}, "
+            f"got {format_shape(x.shape)}"
+        )
+    return x.with_shape(shape)
+
+
+def _scatter_along_statement(node: Node) -> str:
+    axis: int = node.attributes["axis"]
+    if node.inputs[1].shape[axis] == 1:
+        return "np.put_along_axis(out, indices, x, axis=axis)"
+    grid: list[str] = []
+    for position in range(node.ndim):
+        if position == axis:
+            grid.append("indices")
+            continue
+        index = ["None"] * node.ndim
+        index[position] = ":"
+        grid.append(f"np.arange(indices.shape[{position}])[{', '.join(index)}]")
+    return f"np.add.at(out, ({', '.join(grid)},), x)"
+
+
+SCATTER_ALONG_AXIS = Op(
+    name="scatter_along_axis",
+    inputs=("x", "indices"),
+    infer=_scatter_along_infer,
+    kind="movement",
+    is_statements=True,
+    numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}",
+    into=lambda node: f"out.fill(0)\n{_scatter_along_statement(node)}",
+    vjp=lambda g, out, x, indices: (
+        TAKE_ALONG_AXIS(g, indices, axis=out.attributes["axis"]),
+        None,
+    ),
+    jvp=lambda tangents, out, x, indices: SCATTER_ALONG_AXIS(
+        tangents[0], indices, **out.attributes
+    ),
+    cases=tuple(
+        Case(
+            (indices, indices),
+            {"shape": shape, "axis": axis},
+            dtypes=("", "int64"),
+            maximum=(None, shape[axis]),
+        )
+        for shape, indices, axis in _ALONG_CASES
+    ),
+)
+
+

@@ -1,0 +1,153 @@
+"""Products of vectors, matrices and stacks of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import broadcast_shapes, format_shape
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op
+from ..ir.types import TensorType
+from .elementwise import coerce_for
+from .shape import expand_dims, reshape, swapaxes
+from .source import ArrayLike
+
+__all__ = ["dot", "matmul", "outer"]
+
+
+def _matmul_infer(x1: TensorType, x2: TensorType) -> TensorType:
+    if not x1.shape or not x2.shape:
+        raise ShapeError(
+            "requires at least one axis in each operand, "
+            f"got {format_shape(x1.shape)} @ {format_shape(x2.shape)}",
+            hint="x * y for a scalar",
+        )
+    inner = x2.shape[-2] if x2.ndim > 1 else x2.shape[0]
+    if x1.shape[-1] != inner:
+        raise ShapeError(
+            "requires the last axis of the left operand to match the "
+            f"{'second to last' if x2.ndim > 1 else 'only'} axis of the right one, "
+            f"got {format_shape(x1.shape)} @ {format_shape(x2.shape)}: "
+            f"{x1.shape[-1]} and {inner}",
+            hint=_transposed_hint(x1, x2),
+        )
+    stack = broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+    rows = x1.shape[-2:-1]
+    columns = x2.shape[-1:] if x2.ndim > 1 else ()
+    dtypes: Any = np.matmul.resolve_dtypes((x1.dtype, x2.dtype, None))  # pyright: ignore
+    return TensorType(dtypes[-1], (*stack, *rows, *columns))
+
+
+def _transposed_hint(x1: TensorType, x2: TensorType) -> str | None:
+    if x2.ndim == 2 and x1.shape[-1] == x2.shape[-1]:
+        return "the transpose of the right operand: x @ w.T"
+    if x1.ndim == 2 and x1.shape[0] == x2.shape[-2 if x2.ndim > 1 else 0]:
+        return "the transpose of the left operand: x.T @ w"
+    return None
+
+
+def _matmul_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
+    if x1.ndim == 1 and x2.ndim == 1:
+        return (g * x2, g * x1)
+    if x1.ndim == 1:
+        row = expand_dims(g, -2)
+        d_x2 = expand_dims(x1, 1) * row
+        if x2.ndim == 2:
+            return (MATMUL(x2, g), d_x2)
+        return (MATMUL(x2, expand_dims(g, -1))[..., 0], d_x2)
+    if x2.ndim == 1:
+        d_x1 = expand_dims(g, -1) * x2
+        return (d_x1, MATMUL(reshape(g, -1), reshape(x1, (-1, x1.shape[-1]))))
+    d_x1 = MATMUL(g, swapaxes(x2, -1, -2))
+    if x2.ndim == 2 and x1.ndim > 2:
+        # One product over all rows of the stack, not a stack of products to be summed.
+        rows = reshape(x1, (-1, x1.shape[-1]))
+        return (d_x1, MATMUL(rows.T, reshape(g, (-1, g.shape[-1]))))
+    return (d_x1, MATMUL(swapaxes(x1, -1, -2), g))
+
+
+MATMUL = Op(
+    name="matmul",
+    inputs=("x1", "x2"),
+    infer=_matmul_infer,
+    kind="contraction",
+    numpy="x1 @ x2",
+    into="np.matmul(x1, x2, out=out)",
+    vjp=_matmul_vjp,
+    jvp="multilinear",
+    cases=tuple(
+        Case(shapes)
+        for shapes in (
+            ((3, 4), (4, 2)),
+            ((4,), (4,)),
+            ((4,), (4, 2)),
+            ((3, 4), (4,)),
+            ((2, 3, 4), (4, 5)),
+            ((2, 3, 4), (2, 4, 5)),
+            ((3, 4), (2, 4, 5)),
+            ((2, 1, 3, 4), (5, 4, 2)),
+            ((4,), (2, 4, 5)),
+            ((2, 3, 4), (4,)),
+            ((0, 4), (4, 2)),
+            ((3, 0), (0, 2)),
+        )
+    ),
+)
+
+
+@array_function
+def matmul(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Matrix product, `x1 @ x2`, of vectors, matrices or broadcasting stacks.
+
+    `out[..., i, j] = sum_k x1[..., i, k] * x2[..., k, j]`
+
+    Args:
+        x1: `(..., n, k)` or `(k,)`.
+        x2: `(..., k, m)` or `(k,)`.
+
+    Returns:
+        `(..., n, m)`, without the axis that a vector lacks.
+
+    Raises:
+        ShapeError: where the inner sizes differ or an operand is a scalar.
+
+    >>> import graphc as gc
+    >>> gc.matmul(gc.input("x", ("batch", 64)), gc.parameter("w", (64, 10)))
+    <matmul float32 (batch, 10)>
+    """
+    return MATMUL(*coerce_for("matmul", (x1, x2)))
+
+
+@array_function
+def dot(a: ArrayLike, b: ArrayLike) -> Node:
+    """`np.dot` for vectors and matrices: the product `a @ b`; scalars multiply.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.dot([1.0, 2.0], [3.0, 4.0]), {})
+    array(11.)
+    """
+    left, right = coerce_for("matmul", (a, b))
+    if not left.shape or not right.shape:
+        return left * right
+    if left.ndim > 2 or right.ndim > 2:
+        raise ShapeError(
+            f"dot takes scalars, vectors and matrices, got {format_shape(left.shape)} "
+            f"and {format_shape(right.shape)}",
+            hint="gc.matmul for stacks",
+        )
+    return MATMUL(left, right)
+
+
+@array_function
+def outer(a: ArrayLike, b: ArrayLike) -> Node:
+    """`out[i, j] = a[i] * b[j]` of two vectors; arrays are flattened first.
+
+    >>> import graphc as gc
+    >>> gc.outer(gc.input("a", (2,)), gc.input("b", (3,)))
+    <multiply float32 (2, 3)>
+    """
+    left, right = coerce_for("multiply", (a, b))
+    return expand_dims(reshape(left, -1), 1) * reshape(right, -1)

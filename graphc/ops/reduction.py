@@ -1,0 +1,329 @@
+"""Reductions: sums, means, extrema and their positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import Dimension, product
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op
+from ..ir.types import DType, TensorType, is_floating
+from .arithmetic import sqrt, square, where
+from .axes import normalize_axes, normalize_axis
+from .shape import broadcast_to, expand_dims
+from .source import ArrayLike, as_node, constant, dimension
+
+# ruff: noqa: A001  (the functions have NumPy's names)
+
+__all__ = ["argmax", "argmin", "max", "mean", "min", "prod", "std", "sum", "var"]
+
+
+def _reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool, dtype: DType):
+    if keepdims:
+        shape = tuple(1 if a in axis else d for a, d in enumerate(x.shape))
+    else:
+        shape = tuple(d for a, d in enumerate(x.shape) if a not in axis)
+    return TensorType(dtype, shape)
+
+
+def _sum_dtype(dtype: DType) -> DType:
+    return np.add.reduce(np.zeros(0, dtype)).dtype
+
+
+def _axis_argument(node: Node) -> str:
+    """`axis=` and `keepdims=` as they need saying: nothing for a full reduction."""
+    axis: tuple[int, ...] = node.attributes["axis"]
+    parts: list[str] = []
+    if len(axis) != node.inputs[0].ndim or node.attributes["keepdims"]:
+        parts.append(f"axis={axis[0] if len(axis) == 1 else axis}")
+    if node.attributes["keepdims"]:
+        parts.append("keepdims=True")
+    return "".join(f", {part}" for part in parts)
+
+
+def _template(function: str):
+    return lambda node: f"{function}(x{_axis_argument(node)})"  # pyright: ignore
+
+
+def _into(function: str):
+    return lambda node: f"{function}(x{_axis_argument(node)}, out=out)"  # pyright: ignore
+
+
+def restore_axes(reduced: Node, out: Node, x: Node) -> Node:
+    """The output of a reduction with its reduced axes back as axes of size 1."""
+    if out.attributes["keepdims"] or not out.attributes["axis"]:
+        return reduced
+    return expand_dims(reduced, out.attributes["axis"])
+
+
+def _count(x: Node, axis: tuple[int, ...]) -> Dimension:
+    return product(x.shape[a] for a in axis)
+
+
+_CASES = (
+    Case(((3, 4),), {"axis": (0, 1), "keepdims": False}),
+    Case(((3, 4),), {"axis": (0,), "keepdims": False}),
+    Case(((2, 3, 4),), {"axis": (0, 2), "keepdims": True}),
+    Case(((4,),), {"axis": (0,), "keepdims": False}),
+    Case(((2, 3),), {"axis": (), "keepdims": False}),
+    Case(((),), {"axis": (), "keepdims": False}),
+)
+_EMPTY = (Case(((0, 3),), {"axis": (0,), "keepdims": False}),)
+
+
+SUM = Op(
+    name="sum",
+    inputs=("x",),
+    infer=lambda x, *, axis, keepdims: _reduced(x, axis, keepdims, _sum_dtype(x.dtype)),
+    kind="reduction",
+    numpy=_template("np.sum"),
+    into=_into("np.sum"),
+    vjp=lambda g, out, x: (broadcast_to(restore_axes(g, out, x), x.shape),),
+    jvp="linear",
+    cases=_CASES + _EMPTY,
+)
+
+
+@array_function
+def sum(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
+    """Sum over `axis` (all axes where None).
+
+    >>> import graphc as gc
+    >>> gc.sum(gc.input("x", ("batch", 3)), axis=0)
+    <sum float32 (3,)>
+    """
+    x = as_node(a)
+    return SUM(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+
+
+def _mean_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+    count = dimension(_count(x, out.attributes["axis"]), g.dtype)
+    return (broadcast_to(restore_axes(g / count, out, x), x.shape),)
+
+
+def _mean_infer(x: TensorType, *, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+    dtype = x.dtype if is_floating(x.dtype) else np.dtype("float64")
+    return _reduced(x, axis, keepdims, dtype)
+
+
+MEAN = Op(
+    name="mean",
+    inputs=("x",),
+    infer=_mean_infer,
+    kind="reduction",
+    numpy=_template("np.mean"),
+    into=_into("np.mean"),
+    vjp=_mean_vjp,
+    jvp="linear",
+    cases=_CASES,
+)
+
+
+@array_function
+def mean(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
+    """Arithmetic mean over `axis` (all axes where None); NaN over no elements.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.mean([[1.0, 2.0], [3.0, 4.0]], axis=0), {})
+    array([2., 3.])
+    """
+    x = as_node(a)
+    return MEAN(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+
+
+def _extremum_mask(out: Node, x: Node) -> tuple[Node, Node]:
+    """Where `x` attains the extremum, and at how many places it does."""
+    hit = (x == restore_axes(out, out, x)).astype(x.dtype)
+    return hit, SUM(hit, axis=out.attributes["axis"], keepdims=True)
+
+
+def _extremum_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+    hit, count = _extremum_mask(out, x)
+    return (hit * (restore_axes(g, out, x) / count),)
+
+
+def _extremum_jvp(tangents: tuple[Node, ...], out: Node, x: Node) -> Node:
+    hit, count = _extremum_mask(out, x)
+    return SUM(tangents[0] * hit / count, **out.attributes)
+
+
+def _extremum_infer(x: TensorType, *, axis: tuple[int, ...], keepdims: bool):
+    if any(x.shape[a] == 0 for a in axis):
+        raise ShapeError(
+            f"requires at least one element along axis {axis}, got shape {x.shape}"
+        )
+    return _reduced(x, axis, keepdims, x.dtype)
+
+
+MAX, MIN = (
+    Op(
+        name=name,
+        inputs=("x",),
+        infer=_extremum_infer,
+        kind="reduction",
+        numpy=_template(f"np.{name}"),
+        into=_into(f"np.{name}"),
+        vjp=_extremum_vjp,
+        jvp=_extremum_jvp,
+        cases=_CASES,
+    )
+    for name in ("max", "min")
+)
+
+
+@array_function
+def max(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
+    """Maximum over `axis` (all axes where None). Ties share the gradient equally.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.max([[1.0, 4.0], [3.0, 2.0]], axis=1), {})
+    array([4., 3.])
+    """
+    x = as_node(a)
+    return MAX(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+
+
+@array_function
+def min(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
+    """Minimum over `axis` (all axes where None). Ties share the gradient equally.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.min([[1.0, 4.0], [3.0, 2.0]], axis=1), {})
+    array([1., 2.])
+    """
+    x = as_node(a)
+    return MIN(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+
+
+def _arg_infer(x: TensorType, *, axis: int, keepdims: bool) -> TensorType:
+    if x.shape[axis] == 0:
+        raise ShapeError(
+            f"requires at least one element along axis {axis}, got shape {x.shape}"
+        )
+    return _reduced(x, (axis,), keepdims, np.dtype(np.intp))
+
+
+ARGMAX, ARGMIN = (
+    Op(
+        name=name,
+        inputs=("x",),
+        infer=_arg_infer,
+        kind="reduction",
+        numpy=lambda node, name=name: (
+            f"np.{name}(x, axis=axis"
+            + (", keepdims=True)" if node.attributes["keepdims"] else ")")
+        ),
+        into=lambda node, name=name: (
+            f"np.{name}(x, axis=axis"
+            + (", keepdims=True" if node.attributes["keepdims"] else "")
+            + ", out=out)"
+        ),
+        cases=(
+            Case(((3, 4),), {"axis": 1, "keepdims": False}),
+            Case(((3, 4),), {"axis": 0, "keepdims": True}),
+            Case(((4,),), {"axis": 0, "keepdims": False}),
+        ),
+    )
+    for name in ("argmax", "argmin")
+)
+
+
+def _position(op: Op, a: ArrayLike, axis: int | None, keepdims: bool) -> Node:
+    x = as_node(a)
+    if axis is None:
+        from .shape import reshape
+
+        flat = op(reshape(x, -1), axis=0, keepdims=False)
+        return reshape(flat, (1,) * x.ndim) if keepdims else flat
+    return op(x, axis=normalize_axis(axis, x.ndim, x), keepdims=bool(keepdims))
+
+
+@array_function
+def argmax(a: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Node:
+    """Position of the (first) maximum along `axis`, or in the flat array where None.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.argmax([[1.0, 4.0], [3.0, 2.0]], axis=1), {})
+    array([1, 0])
+    """
+    return _position(ARGMAX, a, axis, keepdims)
+
+
+@array_function
+def argmin(a: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Node:
+    """Position of the (first) minimum along `axis`, or in the flat array where None.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.argmin([[1.0, 4.0], [3.0, 2.0]], axis=1), {})
+    array([0, 1])
+    """
+    return _position(ARGMIN, a, axis, keepdims)
+
+
+def _others_product(x: Node, axis: tuple[int, ...]) -> Node:
+    """For each element the product of all others along `axis`, right at zeros too."""
+    zero = x == 0.0
+    one = constant(1.0, x.dtype)
+    zeros = SUM(zero.astype(x.dtype), axis=axis, keepdims=True)
+    rest = PROD(where(zero, one, x), axis=axis, keepdims=True)
+    without = where(zero, rest, rest / where(zero, one, x))
+    others = zeros - zero.astype(x.dtype)
+    return where(others == 0.0, without, constant(0.0, x.dtype))
+
+
+PROD = Op(
+    name="prod",
+    inputs=("x",),
+    infer=lambda x, *, axis, keepdims: _reduced(x, axis, keepdims, _sum_dtype(x.dtype)),
+    kind="reduction",
+    numpy=_template("np.prod"),
+    into=_into("np.prod"),
+    vjp=lambda g, out, x: (
+        restore_axes(g, out, x) * _others_product(x, out.attributes["axis"]),
+    ),
+    jvp=lambda tangents, out, x: SUM(
+        tangents[0] * _others_product(x, out.attributes["axis"]), **out.attributes
+    ),
+    cases=_CASES + _EMPTY,
+)
+
+
+@array_function
+def prod(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
+    """Product over `axis` (all axes where None).
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.prod([2.0, 3.0, 4.0]), {})
+    array(24.)
+    """
+    x = as_node(a)
+    return PROD(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+
+
+@array_function
+def var(a: ArrayLike, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Node:
+    """Variance over `axis`: the squared deviations' sum over `count - ddof`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.var([1.0, 2.0, 3.0, 4.0]), {})
+    array(1.25)
+    """
+    x = as_node(a)
+    axes = normalize_axes(axis, x)
+    deviation = x - mean(x, axes, keepdims=True)
+    total = sum(square(deviation), axes, keepdims)
+    return total / dimension(_count(x, axes) - ddof, total.dtype)
+
+
+@array_function
+def std(a: ArrayLike, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Node:
+    """Standard deviation over `axis`: the square root of `gc.var`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.std([1.0, 2.0, 3.0, 4.0], ddof=1), {})
+    array(1.29099445)
+    """
+    return sqrt(var(a, axis, ddof, keepdims))

@@ -1,0 +1,452 @@
+"""Ops that move elements without changing them: shapes, axes, joining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import GraphcError, OptionError, ShapeError
+from ..ir.dims import (
+    Dim,
+    Dimension,
+    Shape,
+    as_dimension,
+    as_shape,
+    broadcast_shapes,
+    format_shape,
+    product,
+)
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op
+from ..ir.origin import here
+from ..ir.types import TensorType
+from .axes import normalize_axes, normalize_axis
+from .source import ArrayLike, as_node, coerce
+
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "expand_dims",
+    "moveaxis",
+    "ravel",
+    "reshape",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "transpose",
+]
+
+
+def _reshape_infer(x: TensorType, *, shape: Shape) -> TensorType:
+    if product(shape) != x.size:
+        raise ShapeError(
+            f"requires as many elements as before, got {format_shape(x.shape)} "
+            f"({x.size} elements) to {format_shape(shape)} ({product(shape)})",
+            hint="-1 for one axis that takes what is left",
+        )
+    return x.with_shape(shape)
+
+
+RESHAPE = Op(
+    name="reshape",
+    inputs=("x",),
+    infer=_reshape_infer,
+    kind="view",
+    numpy="x.reshape(shape)",
+    vjp=lambda g, out, x: (reshape(g, x.shape),),
+    jvp="linear",
+    cases=(
+        Case(((3, 4),), {"shape": (2, 6)}),
+        Case(((3, 4),), {"shape": (12,)}),
+        Case(((),), {"shape": (1, 1)}),
+        Case(((0, 3),), {"shape": (3, 0)}),
+    ),
+)
+
+
+@array_function
+def reshape(a: ArrayLike, shape: Any) -> Node:
+    """The same elements, in C order, in another shape; one dimension may be -1.
+
+    >>> import graphc as gc
+    >>> gc.reshape(gc.input("x", ("batch", 8, 8)), ("batch", -1))
+    <reshape float32 (batch, 64)>
+    """
+    x = as_node(a)
+    try:
+        target = _complete_shape(x, shape)
+    except GraphcError as error:
+        raise error.locate(
+            node=f"reshape({x.describe()})", location=str(here().location)
+        ) from None
+    return x if target == x.shape else RESHAPE(x, shape=target)
+
+
+def _complete_shape(x: Node, shape: Any) -> Shape:
+    sizes: list[Any] = (
+        list(cast(Sequence[Any], shape)) if isinstance(shape, tuple | list) else [shape]
+    )
+    unknown = [
+        axis
+        for axis, size in enumerate(sizes)
+        if not isinstance(size, str | Dim) and size == -1
+    ]
+    if len(unknown) > 1:
+        raise OptionError(f"only one dimension may be -1, got {tuple(sizes)}")
+    if not unknown:
+        return as_shape(sizes)
+    known = [as_dimension(size) for size in sizes if isinstance(size, str | Dim) or size != -1]
+    sizes[unknown[0]] = _divide(x, product(known), tuple(sizes))
+    return as_shape(sizes)
+
+
+def _divide(x: Node, known: Dimension, shape: tuple[Any, ...]) -> Dimension:
+    total = x.size
+    if isinstance(total, int) and isinstance(known, int):
+        if known and total % known == 0:
+            return total // known
+    elif known == 1:
+        return total
+    elif isinstance(total, Dim):
+        rest = total.divide_exactly(known)
+        if not isinstance(rest, Dim) or rest.expression.as_numer_denom()[1] == 1:
+            return rest
+    raise ShapeError(
+        f"{format_shape(x.shape)} ({total} elements) does not divide into {shape}"
+    )
+
+
+@array_function
+def ravel(a: ArrayLike) -> Node:
+    """The elements in one axis, in C order.
+
+    >>> import graphc as gc
+    >>> gc.ravel(gc.input("x", (3, 4)))
+    <reshape float32 (12,)>
+    """
+    return reshape(a, -1)
+
+
+TRANSPOSE = Op(
+    name="transpose",
+    inputs=("x",),
+    infer=lambda x, *, axes: x.with_shape(tuple(x.shape[axis] for axis in axes)),
+    kind="view",
+    numpy=lambda node: (
+        "x.T"
+        if node.attributes["axes"] == tuple(range(node.ndim))[::-1]
+        else "x.transpose(axes)"
+    ),
+    vjp=lambda g, out, x: (transpose(g, tuple(np.argsort(out.attributes["axes"]))),),
+    jvp="linear",
+    cases=(
+        Case(((3, 4),), {"axes": (1, 0)}),
+        Case(((2, 3, 4),), {"axes": (1, 2, 0)}),
+        Case(((0, 3),), {"axes": (1, 0)}),
+    ),
+)
+
+
+@array_function
+def transpose(a: ArrayLike, axes: Any = None) -> Node:
+    """Axes in another order; reversed where `axes` is None.
+
+    >>> import graphc as gc
+    >>> gc.transpose(gc.input("x", ("batch", 3, 8, 8)), (0, 2, 3, 1))
+    <transpose float32 (batch, 8, 8, 3)>
+    """
+    x = as_node(a)
+    if axes is None:
+        order = tuple(range(x.ndim))[::-1]
+    else:
+        order = tuple(normalize_axis(axis, x.ndim, x) for axis in axes)
+        if sorted(order) != list(range(x.ndim)):
+            raise OptionError(
+                f"axes must name each of {x.ndim} axes once, got {tuple(axes)}",
+                node=x.describe(),
+                location=str(here().location),
+            )
+    return x if order == tuple(range(x.ndim)) else TRANSPOSE(x, axes=order)
+
+
+@array_function
+def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Node:
+    """Two axes exchanged.
+
+    >>> import graphc as gc
+    >>> gc.swapaxes(gc.input("x", (2, 3, 4)), -1, -2)
+    <transpose float32 (2, 4, 3)>
+    """
+    x = as_node(a)
+    first = normalize_axis(axis1, x.ndim, x, "axis1")
+    second = normalize_axis(axis2, x.ndim, x, "axis2")
+    order = list(range(x.ndim))
+    order[first], order[second] = order[second], order[first]
+    return transpose(x, order)
+
+
+@array_function
+def moveaxis(a: ArrayLike, source: int, destination: int) -> Node:
+    """One axis moved to another place, the others in their order.
+
+    >>> import graphc as gc
+    >>> gc.moveaxis(gc.input("x", (2, 3, 4)), 0, -1)
+    <transpose float32 (3, 4, 2)>
+    """
+    x = as_node(a)
+    origin = normalize_axis(source, x.ndim, x, "source")
+    target = normalize_axis(destination, x.ndim, x, "destination")
+    order = [axis for axis in range(x.ndim) if axis != origin]
+    order.insert(target, origin)
+    return transpose(x, order)
+
+
+def _expand_infer(x: TensorType, *, axis: tuple[int, ...]) -> TensorType:
+    shape = list(x.shape)
+    for position in axis:
+        shape.insert(position, 1)
+    return x.with_shape(tuple(shape))
+
+
+def _expand_numpy(node: Node) -> str:
+    axis = node.attributes["axis"]
+    index = ["None" if a in axis else ":" for a in range(node.ndim)]
+    while index[-1] == ":":
+        index.pop()
+    return f"x[{', '.join(index)}]"
+
+
+EXPAND_DIMS = Op(
+    name="expand_dims",
+    inputs=("x",),
+    infer=_expand_infer,
+    kind="view",
+    numpy=lambda node: (
+        "np.expand_dims(x, axis)" if not node.inputs[0].shape else _expand_numpy(node)
+    ),
+    vjp=lambda g, out, x: (squeeze(g, out.attributes["axis"]),),
+    jvp="linear",
+    cases=(
+        Case(((3, 4),), {"axis": (0,)}),
+        Case(((3, 4),), {"axis": (1, 3)}),
+        Case(((),), {"axis": (0, 1)}),
+        Case(((0,),), {"axis": (1,)}),
+    ),
+)
+
+
+@array_function
+def expand_dims(a: ArrayLike, axis: Any) -> Node:
+    """New axes of size 1 at the positions `axis` of the result.
+
+    >>> import graphc as gc
+    >>> gc.expand_dims(gc.input("labels", ("batch",), "int64"), 1)
+    <expand_dims int64 (batch, 1)>
+    """
+    x = as_node(a)
+    several: Sequence[Any] = axis if isinstance(axis, tuple | list) else (axis,)
+    ndim = x.ndim + len(several)
+    axes = sorted({normalize_axis(item, ndim, x) for item in several})
+    if len(axes) != len(several):
+        raise OptionError(
+            f"axis {axis!r} names an axis twice",
+            node=x.describe(),
+            location=str(here().location),
+        )
+    return EXPAND_DIMS(x, axis=tuple(axes)) if axes else x
+
+
+def _squeeze_infer(x: TensorType, *, axis: tuple[int, ...]) -> TensorType:
+    for position in axis:
+        if x.shape[position] != 1:
+            raise ShapeError(
+                f"requires size 1 along axis {position}, "
+                f"got shape {format_shape(x.shape)}"
+            )
+    return x.with_shape(tuple(d for a, d in enumerate(x.shape) if a not in axis))
+
+
+SQUEEZE = Op(
+    name="squeeze",
+    inputs=("x",),
+    infer=_squeeze_infer,
+    kind="view",
+    numpy="np.squeeze(x, axis=axis)",
+    vjp=lambda g, out, x: (expand_dims(g, out.attributes["axis"]),),
+    jvp="linear",
+    cases=(
+        Case(((1, 3, 1),), {"axis": (0,)}),
+        Case(((1, 3, 1),), {"axis": (0, 2)}),
+        Case(((1,),), {"axis": (0,)}),
+        Case(((0, 1),), {"axis": (1,)}),
+    ),
+)
+
+
+@array_function
+def squeeze(a: ArrayLike, axis: Any = None) -> Node:
+    """Axes of size 1 removed: those named, or all whose size is declared as 1.
+
+    >>> import graphc as gc
+    >>> gc.squeeze(gc.input("x", ("batch", 1)))
+    <squeeze float32 (batch,)>
+    """
+    x = as_node(a)
+    if axis is None:
+        axes = tuple(a for a, d in enumerate(x.shape) if d == 1)
+    else:
+        axes = normalize_axes(axis, x)
+    return SQUEEZE(x, axis=axes) if axes else x
+
+
+def _broadcast_infer(x: TensorType, *, shape: Shape) -> TensorType:
+    if broadcast_shapes(x.shape, shape) != shape:
+        raise ShapeError(
+            f"{format_shape(x.shape)} does not broadcast to {format_shape(shape)}"
+        )
+    return x.with_shape(shape)
+
+
+def _broadcast_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+    return (sum_to(g, x.shape),)
+
+
+BROADCAST_TO = Op(
+    name="broadcast_to",
+    inputs=("x",),
+    infer=_broadcast_infer,
+    kind="view",
+    numpy="np.broadcast_to(x, shape)",
+    into="np.copyto(out, x)",
+    vjp=_broadcast_vjp,
+    jvp="linear",
+    cases=(
+        Case(((3, 1),), {"shape": (2, 3, 4)}),
+        Case(((),), {"shape": (2,)}),
+        Case(((1,),), {"shape": (0,)}),
+    ),
+)
+
+
+@array_function
+def broadcast_to(array: ArrayLike, shape: Any) -> Node:
+    """`array` stretched to `shape` by NumPy's broadcasting.
+
+    >>> import graphc as gc
+    >>> gc.broadcast_to(gc.input("b", (3,)), ("batch", 3))
+    <broadcast_to float32 (batch, 3)>
+    """
+    x = as_node(array)
+    target = as_shape(shape)
+    return x if target == x.shape else BROADCAST_TO(x, shape=target)
+
+
+def sum_to(x: Node, shape: Shape) -> Node:
+    """`x` summed over the axes along which `shape` was broadcast to it."""
+    if x.shape == shape:
+        return x
+    from .reduction import SUM
+
+    extra = x.ndim - len(shape)
+    leading = tuple(range(extra))
+    stretched = tuple(
+        extra + axis
+        for axis, size in enumerate(shape)
+        if size == 1 and x.shape[extra + axis] != 1
+    )
+    if stretched and leading:
+        return reshape(
+            SUM(x, axis=leading + stretched, keepdims=False), shape
+        )
+    if stretched:
+        return SUM(x, axis=stretched, keepdims=True)
+    return SUM(x, axis=leading, keepdims=False)
+
+
+def _concatenate_infer(*arrays: TensorType, axis: int) -> TensorType:
+    first = arrays[0]
+    total: Dimension = 0
+    for array in arrays:
+        others = [d for a, d in enumerate(array.shape) if a != axis]
+        if array.ndim != first.ndim or others != [
+            d for a, d in enumerate(first.shape) if a != axis
+        ]:
+            shapes = " and ".join(format_shape(a.shape) for a in arrays)
+            raise ShapeError(
+                f"requires equal shapes except along axis {axis}, got {shapes}"
+            )
+        total = total + array.shape[axis]
+    dtype = np.result_type(*(array.dtype for array in arrays))
+    return TensorType(dtype, (*first.shape[:axis], total, *first.shape[axis + 1 :]))
+
+
+def _concatenate_vjp(g: Node, out: Node, *arrays: Node) -> list[Node]:
+    from .indexing import slice_axis
+
+    axis = out.attributes["axis"]
+    adjoints: list[Node] = []
+    start: Dimension = 0
+    for array in arrays:
+        stop = start + array.shape[axis]
+        adjoints.append(slice_axis(g, axis, start, stop))
+        start = stop
+    return adjoints
+
+
+def _concatenate_jvp(tangents: Sequence[Node], out: Node, *arrays: Node) -> Node:
+    return CONCATENATE.build(tuple(tangents), out.attributes)
+
+
+CONCATENATE = Op(
+    name="concatenate",
+    inputs=("*arrays",),
+    infer=_concatenate_infer,
+    kind="movement",
+    numpy="np.concatenate(arrays, axis=axis)",
+    into="np.concatenate(arrays, axis=axis, out=out)",
+    vjp=_concatenate_vjp,
+    jvp=_concatenate_jvp,
+    cases=(
+        Case(((3, 4), (2, 4)), {"axis": 0}),
+        Case(((3, 1), (3, 4), (3, 2)), {"axis": 1}),
+        Case(((0, 2), (3, 2)), {"axis": 0}),
+    ),
+)
+
+
+def _arrays(arrays: Any, function: str) -> tuple[Node, ...]:
+    values = tuple(arrays)
+    if not values:
+        raise ShapeError(
+            f"{function} requires at least one array, got none",
+            location=str(here().location),
+        )
+    return coerce(*values)
+
+
+@array_function
+def concatenate(arrays: Any, axis: int = 0) -> Node:
+    """Arrays joined along an axis that they have.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch", 3))
+    >>> gc.concatenate([x, x], axis=1)
+    <concatenate float32 (batch, 6)>
+    """
+    nodes = _arrays(arrays, "concatenate")
+    return CONCATENATE(*nodes, axis=normalize_axis(axis, nodes[0].ndim, nodes[0]))
+
+
+@array_function
+def stack(arrays: Any, axis: int = 0) -> Node:
+    """Arrays of one shape joined along a new axis.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch", 3))
+    >>> gc.stack([x, x])
+    <concatenate float32 (2, batch, 3)>
+    """
+    nodes = [expand_dims(node, axis) for node in _arrays(arrays, "stack")]
+    return concatenate(nodes, axis)

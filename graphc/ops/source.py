@@ -1,0 +1,309 @@
+"""Nodes without inputs: placeholders, parameters, literals and sizes.
+
+Also how anything a user writes in a node's place (a number, an array, a size) becomes
+a node, under NumPy's promotion: Python scalars are weak, arrays and NumPy scalars not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from ..errors import DTypeError, GraphcError, OptionError, ShapeError, UnsupportedError
+from ..ir.dims import Dim, Dimension, Shape, as_shape, check_identifier
+from ..ir.node import Node, array_function
+from ..ir.op import Op
+from ..ir.origin import here
+from ..ir.types import DType, TensorType, as_dtype
+
+__all__ = [
+    "ArrayLike",
+    "Initializer",
+    "Literal",
+    "as_node",
+    "astype",
+    "check_name",
+    "coerce",
+    "constant",
+    "dimension",
+    "input",
+    "parameter_node",
+]
+
+ArrayLike: TypeAlias = Any
+"""A node, a NumPy array, a nested sequence of numbers, a Python number, or a size."""
+
+
+class Literal:
+    """An immutable array as an attribute: hashable, equal when equal bit for bit."""
+
+    __slots__ = ("_key", "array")
+
+    array: np.ndarray[Any, Any]
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = np.array(array, order="C")
+        self.array.flags.writeable = False
+        digest = hashlib.sha256(self.array.tobytes()).hexdigest()
+        self._key = (self.array.dtype.str, self.array.shape, digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Literal) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return repr(self.array)
+
+
+class Initializer(Protocol):
+    """How a parameter starts: a hashable value that prints itself as NumPy."""
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """A NumPy expression over `rng` (a `np.random.Generator`) for the array."""
+        ...
+
+
+def _typed(*, dtype: DType, shape: Shape, **_: Any) -> TensorType:
+    return TensorType(dtype, shape)
+
+
+INPUT = Op(name="input", inputs=(), infer=_typed, kind="source")
+
+PARAMETER = Op(name="parameter", inputs=(), infer=_typed, kind="source")
+
+
+def _literal_type(*, value: Literal) -> TensorType:
+    return TensorType(value.array.dtype, value.array.shape)
+
+
+CONSTANT = Op(name="constant", inputs=(), infer=_literal_type, kind="source")
+
+
+def _dimension_type(*, size: Dimension, dtype: DType) -> TensorType:
+    return TensorType(dtype, ())
+
+
+DIMENSION = Op(name="dimension", inputs=(), infer=_dimension_type, kind="source")
+
+
+def check_name(name: object, what: str) -> str:
+    """Return a name for an input or parameter that emitted code can carry, or raise.
+
+    Dots are allowed between identifiers, as torch names parameters: `hidden.weight`.
+    """
+    try:
+        if isinstance(name, str) and "." in name:
+            for part in name.split("."):
+                check_identifier(part, f"part of {what} {name!r},")
+            return name
+        return check_identifier(name, what)
+    except GraphcError as error:
+        raise error.locate(location=str(here().location)) from None
+
+
+def input(name: str, shape: Any, dtype: Any = "float32") -> Node:
+    """A placeholder that is fed when the program runs.
+
+    Args:
+        name: an identifier; the keyword under which the array is fed.
+        shape: ints and names of sizes; `("batch", 784)`.
+        dtype: any NumPy dtype of numbers or booleans.
+
+    Raises:
+        NamingError, ShapeError, DTypeError: for an argument that is none of these.
+
+    >>> import graphc as gc
+    >>> gc.input("x", ("batch", 784))
+    <input 'x' float32 (batch, 784)>
+    """
+    check_identifier_at_user(name, "input name")
+    return _source(INPUT, name, shape, dtype)
+
+
+def check_identifier_at_user(name: object, what: str) -> None:
+    """`check_identifier`, with the user's line in the error."""
+    try:
+        check_identifier(name, what)
+    except GraphcError as error:
+        raise error.locate(location=str(here().location)) from None
+
+
+def _source(op: Op, name: str, shape: Any, dtype: Any, **attributes: Any) -> Node:
+    try:
+        fields = {"shape": as_shape(shape), "dtype": as_dtype(dtype), **attributes}
+    except GraphcError as error:
+        raise error.locate(
+            node=f"{op.name} {name!r}", location=str(here().location)
+        ) from None
+    return op.build((), fields, name=name)
+
+
+def parameter_node(name: str, shape: Any, init: Any, dtype: Any = "float32") -> Node:
+    """A trainable tensor with an initializer or an array to start from."""
+    check_name(name, "parameter name")
+    where = {"node": f"parameter {name!r}", "location": str(here().location)}
+    node_shape = shape
+    if not hasattr(init, "source"):
+        start = np.asarray(init)
+        try:
+            node_shape = as_shape(shape)
+        except GraphcError as error:
+            raise error.locate(**where) from None
+        if start.dtype.kind not in "biuf":
+            raise DTypeError(
+                f"init must be an array or an initializer, got {init!r}",
+                hint="gc.init.zeros()",
+                **where,
+            )
+        if start.shape != node_shape and start.ndim:
+            raise ShapeError(
+                f"init has shape {start.shape}, the parameter {node_shape}", **where
+            )
+        if any(isinstance(size, Dim) for size in node_shape):
+            init = Literal(start)
+        else:
+            target = as_dtype(dtype)
+            init = Literal(np.broadcast_to(start, node_shape).astype(target))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    node = _source(PARAMETER, name, node_shape, dtype, init=init)
+    unknown = [size for size in node.shape if isinstance(size, Dim)]
+    if unknown:
+        raise ShapeError(
+            f"a parameter has integer dimensions, got {unknown[0]}",
+            hint="a number; only inputs have named sizes",
+            **where,
+        )
+    return node
+
+
+def constant(value: ArrayLike, dtype: Any = None) -> Node:
+    """A literal array or number.
+
+    Args:
+        value: anything `np.asarray` takes as numbers or booleans.
+        dtype: the dtype; that of `np.asarray(value)` where None.
+
+    >>> import graphc as gc
+    >>> gc.constant([1.0, 2.0], dtype="float32")
+    <constant float32 (2,)>
+    """
+    try:
+        target = None if dtype is None else as_dtype(dtype)
+    except GraphcError as error:
+        raise error.locate(location=str(here().location)) from None
+    if isinstance(value, Node):
+        return value if target is None else astype(value, target)
+    if isinstance(value, Dim):
+        return dimension(value, target or np.dtype("int64"))
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(
+            f"a constant must be numbers or booleans, got {value!r}",
+            location=str(here().location),
+        )
+    if target is not None:
+        array = array.astype(target)
+    return CONSTANT(value=Literal(array.astype(array.dtype.newbyteorder("="))))
+
+
+def dimension(size: Dimension, dtype: DType) -> Node:
+    """The size of an axis as a scalar of `dtype`."""
+    if isinstance(size, Dim):
+        return DIMENSION(size=size, dtype=dtype)
+    return CONSTANT(value=Literal(np.asarray(size, dtype)))
+
+
+def as_node(value: ArrayLike, dtype: DType | None = None) -> Node:
+    """Anything that may stand in a node's place, as a node.
+
+    `dtype` applies to Python numbers and sizes only, which take whatever dtype the
+    arrays beside them have.
+    """
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, Dim):
+        return dimension(value, dtype or np.dtype("int64"))
+    if isinstance(value, list | tuple) and _holds_node(value):  # pyright: ignore[reportUnknownArgumentType]
+        raise UnsupportedError(
+            "a list that holds nodes is no array",
+            location=str(here().location),
+            hint="gc.stack or gc.concatenate",
+        )
+    weak = isinstance(value, bool | int | float) and not isinstance(value, np.generic)
+    return constant(value, dtype if weak else None)
+
+
+def _holds_node(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(_holds_node(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    return isinstance(value, Node)
+
+
+def weak_type(value: ArrayLike) -> Any:
+    """What stands for `value` in NumPy's promotion: a dtype, or a Python scalar type."""
+    if isinstance(value, Node):
+        return value.dtype
+    if isinstance(value, Dim):
+        return int
+    if isinstance(value, np.generic | np.ndarray):
+        return value.dtype
+    if isinstance(value, bool):
+        return np.dtype(bool)
+    if isinstance(value, int | float):
+        return type(value)
+    return as_node(value).dtype
+
+
+def promote(values: Sequence[ArrayLike]) -> DType:
+    """The dtype NumPy gives these values together."""
+    samples: list[Any] = []
+    for value in values:
+        kind = weak_type(value)
+        samples.append(kind(0) if kind in (int, float) else kind)
+    return np.result_type(*samples)
+
+
+def coerce(*values: ArrayLike, dtype: DType | None = None) -> tuple[Node, ...]:
+    """Values as nodes; Python numbers take the dtype that NumPy promotes all to."""
+    target = dtype or promote(values)
+    for value in values:
+        if isinstance(value, float) and target.kind in "biu" and dtype is not None:
+            raise OptionError(
+                f"{value!r} does not fit dtype {target}",
+                location=str(here().location),
+            )
+    return tuple(as_node(value, target) for value in values)
+
+
+def _astype_infer(x: TensorType, *, dtype: DType) -> TensorType:
+    return TensorType(dtype, x.shape)
+
+
+ASTYPE = Op(
+    name="astype",
+    inputs=("x",),
+    infer=_astype_infer,
+    kind="elementwise",
+    numpy=lambda node: "dtype(x)" if not node.shape else "x.astype(dtype)",
+    into="np.copyto(out, x, casting='unsafe')",
+    vjp=lambda g, out, x: (g if x.dtype.kind == "f" else None,),
+    jvp="linear",
+    sympy="x",
+)
+
+
+@array_function
+def astype(x: ArrayLike, dtype: Any, /) -> Node:
+    """`x` converted to `dtype`, as `np.astype`; the node itself where it has it already.
+
+    >>> import graphc as gc
+    >>> gc.astype(gc.input("labels", ("batch",), "int64"), "float32")
+    <astype float32 (batch,)>
+    """
+    node = as_node(x)
+    target = as_dtype(dtype)
+    return node if node.dtype == target else ASTYPE(node, dtype=target)

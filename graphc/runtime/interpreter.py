@@ -1,0 +1,234 @@
+"""The reference interpreter: evaluates a graph node by node and keeps every value.
+
+It runs the same NumPy source that the printer prints, one node at a time and with no
+pass in between, so it is slow and plain: the debugger, and the oracle against which
+optimised programs are held.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from types import CodeType
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from ..errors import GraphcError, IndexRangeError, NonFiniteError
+from ..ir.dims import Dim, evaluate_shape
+from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.node import Node
+from ..ir.types import is_floating
+from ..ops.source import Literal as ArrayLiteral
+from .feeds import Array, bind_feeds
+
+__all__ = ["Interpretation", "evaluate", "initial_parameters", "interpret"]
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(template: str, mode: Literal["eval", "exec"]) -> CodeType:
+    return compile(template, f"<{template}>", mode)
+
+
+def initial_parameters(parameters: Iterable[Node], seed: int) -> dict[str, Array]:
+    """The start of each parameter by name, drawn in the order of declaration."""
+    rng = np.random.default_rng(seed)
+    return {str(node.name): initial_value(node, rng) for node in parameters}
+
+
+def initial_value(node: Node, rng: np.random.Generator) -> Array:
+    """The start of one parameter."""
+    init = node.attributes["init"]
+    if isinstance(init, ArrayLiteral):
+        return init.array.copy()
+    source = init.source(node.shape, node.dtype)
+    value: Array = eval(_compiled(source, "eval"), {"np": np, "rng": rng})
+    return value
+
+
+class Interpretation:
+    """The values of one run: every node's, by the node."""
+
+    def __init__(self, values: Mapping[Node, Array]) -> None:
+        self._values = values
+
+    def __getitem__(self, node: Node) -> Array:
+        return self._values[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._values
+
+    def items(self) -> Iterable[tuple[Node, Array]]:
+        """Nodes in the order of evaluation, with their values."""
+        return self._values.items()
+
+
+def interpret(
+    outputs: Iterable[Node],
+    feeds: Mapping[Any, Any],
+    *,
+    seed: int = 0,
+    check_finite: bool = False,
+) -> Interpretation:
+    """Run a graph and keep the value of every node, gradients included.
+
+    Args:
+        outputs: the nodes wanted; all that they depend on is kept too.
+        feeds: arrays by node or by name, for inputs and optionally parameters.
+        seed: starts parameters that are not fed, and random draws.
+        check_finite: raise at the first NaN or infinity.
+
+    Raises:
+        FeedError: feeds that don't fit the inputs.
+        NonFiniteError: with `check_finite`, naming the node and the user's line.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (), "float64")
+    >>> y = gc.exp(x)
+    >>> run = gc.interpret([y * y], {"x": 0.0})
+    >>> run[y]
+    array(1.)
+    """
+    order = topological_order(ancestors(outputs, meaning_of), meaning_of)
+    graph = Graph(tuple(outputs))
+    graph.check_names()
+    parameters = [node for node in order if node.op.name == "parameter"]
+    inputs = [node for node in order if node.op.name == "input"]
+    arrays, sizes = bind_feeds([*inputs, *parameters], feeds)
+    starts = np.random.default_rng(seed)
+    for node in parameters:
+        start = initial_value(node, starts)
+        arrays.setdefault(node, start)
+    rng = np.random.default_rng(seed)
+    values: dict[Node, Array] = {}
+    for node in order:
+        if node.op.is_block:
+            values[node] = values[node.expansion]
+            continue
+        value = arrays[node] if node in arrays else _value(node, values, sizes, rng)
+        if check_finite and is_floating(node.dtype) and not np.isfinite(value).all():
+            raise _non_finite(node, value)
+        values[node] = value
+    return Interpretation(values)
+
+
+def _value(
+    node: Node,
+    values: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+) -> Array:
+    if node.op.name == "constant":
+        return node.attributes["value"].array
+    if node.op.name == "dimension":
+        size: Dim = node.attributes["size"]
+        return np.asarray(size.evaluate(sizes), node.dtype)
+    scope: dict[str, Any] = {"np": np, "rng": rng}
+    scope |= {f"dim_{name}": size for name, size in sizes.items()}
+    scope |= {k: _concrete(v, sizes) for k, v in node.attributes.items()}
+    scope.setdefault("dtype", node.dtype)
+    arrays = [values[parent] for parent in node.inputs]
+    for position, name in enumerate(node.op.inputs):
+        if name.startswith("*"):
+            scope[name[1:]] = tuple(arrays[position:])
+        else:
+            scope[name] = arrays[position]
+    template = node.op.template(node)
+    try:
+        with np.errstate(all="ignore"):
+            if node.op.is_statements:
+                exec(_compiled(template, "exec"), scope)
+                result = scope["out"]
+            else:
+                result = eval(_compiled(template, "eval"), scope)
+    except IndexError as error:
+        raise IndexRangeError(
+            str(error), node=node.describe(), location=str(node.origin.location)
+        ) from None
+    except GraphcError as error:
+        raise error.locate(
+            node=node.describe(), location=str(node.origin.location)
+        ) from None
+    return np.asarray(result)
+
+
+def _concrete(value: Any, sizes: Mapping[str, int]) -> Any:
+    """An attribute with its named sizes filled in."""
+    if isinstance(value, Dim):
+        return value.evaluate(sizes)
+    if isinstance(value, tuple) and all(isinstance(d, int | Dim) for d in value):  # pyright: ignore[reportUnknownVariableType]
+        return evaluate_shape(cast("tuple[int | Dim, ...]", value), sizes)
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _non_finite(node: Node, value: Array) -> NonFiniteError:
+    bad = ~np.isfinite(value)
+    position = tuple(int(i) for i in np.argwhere(bad)[0]) if value.shape else ()
+    kind = "NaN" if np.isnan(value[position]) else "inf"
+    of = node.origin.gradient_of
+    label = f"gradient of {of.describe()}" if of is not None else node.describe()
+    return NonFiniteError(
+        f"{kind} in {node.op.name} at {position}: "
+        f"{int(bad.sum())} of {value.size} elements are not finite",
+        node=label,
+        location=str(node.origin.location),
+        hint="smaller inputs or step size, or a stable form of the op",
+    )
+
+
+def evaluate(
+    nodes: Any,
+    feeds: Mapping[Any, Any] | None = None,
+    *,
+    seed: int = 0,
+    check_finite: bool = False,
+) -> Any:
+    """The values of nodes, computed by the reference interpreter.
+
+    Args:
+        nodes: a node, or a list, tuple or dict of nodes, nested as you like.
+        feeds: arrays by node or by name. Parameters that are not fed start from their
+            `init`.
+        seed: for parameters that are not fed and for random draws.
+        check_finite: raise at the first NaN or infinity, naming node and line.
+
+    Returns:
+        Arrays in the structure of `nodes`.
+
+    Raises:
+        FeedError: feeds that are missing, extra, or of another shape or dtype.
+        NonFiniteError: with `check_finite`.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> gc.evaluate({"double": 2 * x, "sum": x.sum()}, {"x": [1.0, 2.0]})
+    {'double': array([2., 4.], dtype=float32), 'sum': array(3., dtype=float32)}
+    """
+    leaves: list[Node] = []
+    _leaves(nodes, leaves)
+    run = interpret(leaves, feeds or {}, seed=seed, check_finite=check_finite)
+    return _fill(nodes, run)
+
+
+def _leaves(nodes: Any, found: list[Node]) -> None:
+    if isinstance(nodes, Node):
+        found.append(nodes)
+    elif isinstance(nodes, Mapping):
+        for value in cast("Mapping[Any, Any]", nodes).values():
+            _leaves(value, found)
+    elif isinstance(nodes, list | tuple):
+        for value in cast("list[Any]", nodes):
+            _leaves(value, found)
+    else:
+        raise TypeError(f"expected nodes, got {type(nodes).__name__} {nodes!r}")
+
+
+def _fill(nodes: Any, run: Interpretation) -> Any:
+    if isinstance(nodes, Node):
+        # A copy, so that nobody writes into a constant or another value of the run.
+        return np.array(run[nodes])
+    if isinstance(nodes, Mapping):
+        items = cast("Mapping[Any, Any]", nodes).items()
+        return {key: _fill(value, run) for key, value in items}
+    values = [_fill(value, run) for value in cast("list[Any]", nodes)]
+    return tuple(values) if isinstance(nodes, tuple) else values

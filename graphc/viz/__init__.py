@@ -1,0 +1,1 @@
+"""Drawings and reports of any stage of a graph."""
