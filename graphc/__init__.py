@@ -94,7 +94,17 @@ from .ops.shape import (
     swapaxes,
     transpose,
 )
-from .ops.source import astype, constant, input  # noqa: A004
+from .ops.source import (
+    astype,
+    constant,
+    full,
+    input,  # noqa: A004
+    ones,
+    ones_like,
+    stop_gradient,
+    zeros,
+    zeros_like,
+)
 from .runtime.interpreter import evaluate, interpret
 
 __version__ = "0.1.0"

@@ -11,7 +11,7 @@ from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to
-from ..ops.source import ArrayLike, as_node, astype, constant
+from ..ops.source import ArrayLike, as_node, astype, zeros_like
 from .reverse import as_targets
 
 __all__ = ["jvp"]
@@ -59,7 +59,7 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
                 known[node] = tangent
     if y in known:
         return known[y]
-    return broadcast_to(constant(0.0, y.dtype), y.shape)
+    return zeros_like(y)
 
 
 def _seeds(targets: tuple[Node, ...], wrt: Any, tangents: Any) -> dict[Node, Node]:
@@ -118,7 +118,7 @@ def _tangent(parent: Node, known: Mapping[Node, Node]) -> Node | None:
         return known[parent]
     if not is_floating(parent.dtype):
         return None
-    return broadcast_to(constant(0.0, parent.dtype), parent.shape)
+    return zeros_like(parent)
 
 
 def _partial(node: Node, position: int, tangent: Node) -> Node | None:

@@ -20,7 +20,7 @@ from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to, sum_to
-from ..ops.source import ArrayLike, as_node, astype, constant
+from ..ops.source import ArrayLike, as_node, astype, constant, zeros_like
 
 __all__ = ["Adjoints", "backward", "grad", "value_and_grad", "vjp"]
 
@@ -172,8 +172,7 @@ def _collect(
                     target,
                     'unused="zeros" for zeros, or leave it out of wrt',
                 )
-            zero = constant(0.0, target.dtype)
-            adjoint = broadcast_to(zero, target.shape)
+            adjoint = zeros_like(target)
         results.append(adjoint)
     return results
 

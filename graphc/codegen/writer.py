@@ -1,17 +1,18 @@
 """Print Python syntax trees as text that ``ruff format`` leaves as it is.
 
-Emitted programs are meant to be read, so they must come formatted; but a compiler that has
-to run a formatter drags a dependency along. This module follows the layout rules of
+Emitted programs are meant to be read, so they must come formatted; but a compiler that
+has to run a formatter drags a dependency along. This module follows the layout rules of
 ``ruff format`` (width 88, four spaces, double quotes) with the standard library alone.
 
-A tree first becomes a small document in the sense of Wadler, "A prettier printer" (2003):
-text, possible line breaks, and groups that are either flat or broken; a group stays flat if
-it fits. What ruff adds is the choice whether a statement's value is wrapped in parentheses.
+A tree first becomes a small document in the sense of Wadler, "A prettier printer"
+(2003): text, possible line breaks, and groups that are flat if they fit, and broken
+otherwise. What ruff adds is whether a statement's value is wrapped in parentheses.
 
-Limits: one target a statement; f-strings, comprehensions, ``await``, ``yield``, ``:=``, bytes
-and complex numbers are refused with ``TypeError``. A lambda that does not fit on its line, and
-a ``with`` header of several items that does not, may be laid out otherwise than by ruff.
-Expressions may nest about 100 levels deep; a chain of one operator may have 300 operands.
+Limits: one target a statement; f-strings, comprehensions, ``await``, ``yield``, ``:=``,
+bytes and complex numbers are refused with ``TypeError``. A lambda that does not fit on
+its line, a ``with`` header of several items that does not, and a value with a word too
+long for any line may be laid out otherwise than by ruff. Expressions may nest about 100
+levels deep; a chain of one operator may have 300 operands.
 """
 
 import ast
@@ -26,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from inspect import cleandoc
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 WIDTH = 88
 INDENT = 4
@@ -82,7 +83,7 @@ class _Wrap(Enum):
     IF_BROKEN = 3
 
 
-# Python's precedences, loosest first; ruff ranks the dot of a call chain above all operators.
+# Python's precedences, loosest first; ruff ranks the dot of a call chain above them.
 _TEST, _OR, _AND, _NOT, _COMPARE, _BIT_OR, _BIT_XOR, _BIT_AND = range(8)
 _SHIFT, _ADD, _MULTIPLY, _UNARY, _POWER, _DOT, _ATOM = range(8, 15)
 
@@ -417,7 +418,7 @@ def _index(index: ast.expr) -> Document:
 
 
 def _slice(node: ast.Slice) -> Document:
-    """Print a slice; ruff spaces the colons if a bound is more than a name or number."""
+    """Print a slice; ruff spaces colons beside more than names and literals."""
 
     def simple(bound: ast.expr) -> bool:
         if isinstance(bound, ast.UnaryOp) and not isinstance(bound.op, ast.Not):
@@ -492,7 +493,9 @@ def _operation(node: ast.expr, level: _Level) -> Document:
                 continue
             parts.append(lay_out(start, position))
             if symbol == "**" and hugs(position):
-                parts += [_BREAK, symbol, _Choice("", " ")]
+                # Ruff asks the outer parentheses, not the group, for the space.
+                space = " " if level is _Level.WRAPPED else _Choice("", " ")
+                parts += [_BREAK, symbol, space]
             else:
                 parts += [_SPACE_OR_BREAK, symbol + " "]
             start = position + 1
@@ -712,11 +715,13 @@ def _lay_out(
     signed = wrapping is _Wrap.IF_IT_HELPS and isinstance(value, ast.UnaryOp)
     before = _flat(start)
     first = _render([before, opened, *end], indent, width, explode=True)[0]
-    if splits and _width(first if signed else " " * indent + before + "(") > width:
+    beside = first[indent + len(before) :] if signed else "("
+    if splits and indent + _width(before + beside) > width:
         # Nothing of the value fits beside the target, whose own brackets then break.
-        *head, last = _render([_Group([*start], always_broken=True)], indent, width)
+        *head, last = _render([*start, beside], indent, width)
+        start = [last.strip().removesuffix(beside)]
         bare = wrapping is _Wrap.IF_IT_HELPS and not signed
-        return head + _lay_out([last[indent:]], value, indent, width, bare=bare)
+        return head + _lay_out(start, value, indent, width, bare=bare)
     chosen: Document = opened
     if wrapping is _Wrap.IF_BROKEN:
         if not _may_omit_parentheses(value):
@@ -759,7 +764,7 @@ def _has_brackets(node: ast.expr | None) -> bool:
 
 
 class _Visit:
-    """What ruff looks at before it leaves out parentheses around a value that breaks."""
+    """What ruff looks at before it leaves out a broken value's parentheses."""
 
     def __init__(self) -> None:
         self.rank = _ATOM
@@ -839,3 +844,330 @@ def _may_omit_parentheses(node: ast.expr) -> bool:
                 return parenthesised
 
     return filled(seen.last) or filled(seen.first)
+
+
+# The writer -----------------------------------------------------------------------------
+
+_Start = Literal["file", "definition", "plain", "docstring"]
+_Kind = Literal["code", "comment", "definition", "clause"]
+_DEFINITIONS = ast.FunctionDef | ast.ClassDef
+
+# Comments that tools obey; text from outside must not switch them off.
+_PRAGMA = re.compile(
+    r"(?i)\b(?:(?:fmt|yapf|isort|ruff|pyright|flake8)\s*:|type\s*:\s*ignore|coding[:=]|noqa)"
+)
+
+
+class Writer:
+    """Collect statements, comments and blocks into the text of one module.
+
+    Blank lines around definitions, imports and docstrings are the writer's business;
+    ``blank`` only adds to them. Imports may be asked for at any time.
+
+    Example:
+        >>> writer = Writer()
+        >>> writer.import_("numpy", "np")
+        >>> with writer.function("double", ["x"]):
+        ...     writer.statement(ast.parse("return 2 * x").body[0], "weak scalar")
+        >>> print(writer.source(), end="")
+        import numpy as np
+        <BLANKLINE>
+        <BLANKLINE>
+        def double(x):
+            return 2 * x  # weak scalar
+    """
+
+    def __init__(self, *, width: int = WIDTH) -> None:
+        self._width = width
+        self._lines: list[str] = []
+        self._depth = 0
+        self._docstring: list[str] = []
+        self._imports: set[tuple[str, str | None]] = set()
+        self._from_imports: dict[str, set[str]] = {}
+        self._start: _Start | None = "file"
+        self._blanks = 0
+        self._after_definition = False
+        self._has_code = False
+        self._opens_with_definition = False
+        # Where a run of comments begins, and how many blank lines a definition that
+        # follows it wants there.
+        self._comment_run: tuple[int, int] | None = None
+
+    def statement(self, node: ast.stmt, comment: str | None = None) -> None:
+        """Write a simple statement, with ``comment`` after it or, if long, above it."""
+        lines = format_statement(node, self._indent, width=self._width)
+        if comment is not None:
+            line = f"{lines[0]}  # {_comment_text(comment)}"
+            if len(lines) == 1 and _width(line) <= self._width:
+                lines = [line]
+            else:
+                self.comment(comment)
+        self._emit(lines, "code")
+
+    def comment(self, text: str) -> None:
+        """Write lines of comment, wrapped; a line break in ``text`` is kept."""
+        room = max(self._width - self._indent - 2, 20)
+        lines: list[str] = []
+        for paragraph in text.splitlines() or [""]:
+            plain = _comment_text(paragraph)
+            wrapped = textwrap.wrap(
+                plain, room, break_long_words=False, break_on_hyphens=False
+            )
+            lines += [f"# {line}" for line in wrapped] or ["#"]
+        self._emit([" " * self._indent + line for line in lines], "comment")
+
+    def heading(self, text: str) -> None:
+        """Write a comment that opens a phase, set off by a blank line."""
+        self.blank()
+        self.comment(text)
+
+    def blank(self, count: int = 1) -> None:
+        """Ask for blank lines; there are none where a block starts, and two at most."""
+        self._blanks = max(self._blanks, min(count, 1 if self._depth else 2))
+
+    def docstring(self, text: str) -> None:
+        """Write ``text`` as the docstring of the module, class or function just opened.
+
+        Raises:
+            ValueError: something was written before it, or the block takes none.
+        """
+        lines = _docstring_lines(text, self._indent)
+        if self._start == "file" and not self._docstring:
+            self._docstring = lines
+        elif self._start == "definition":
+            in_class = self._lines[-1].lstrip().startswith("class ")
+            self._emit(lines, "code")
+            self._start = "docstring"
+            self._blanks = int(in_class)
+        else:
+            raise ValueError("a docstring comes first in a module, class or function")
+
+    @contextmanager
+    def block(self, header: str | Header) -> Generator[None]:
+        """Write a header such as ``"if step > 0:"`` and indent what follows.
+
+        Raises:
+            ValueError: the text is no header of a block.
+        """
+        lines, kind = self._header(header)
+        self._emit(lines, kind)
+        outer, self._has_code = self._has_code, False
+        self._start = "definition" if kind == "definition" else "plain"
+        self._depth += 1
+        yield
+        if not self._has_code:
+            self._emit([" " * self._indent + "pass"], "code")
+        self._depth -= 1
+        self._has_code = True
+        self._start = None
+        self._blanks = 0
+        self._comment_run = None
+        self._after_definition |= kind == "definition"
+        del outer
+
+    @contextmanager
+    def function(
+        self,
+        name: str,
+        parameters: Sequence[str] = (),
+        *,
+        returns: str | None = None,
+        decorators: Sequence[str] = (),
+    ) -> Generator[None]:
+        """Write a function's header, such as ``function("f", ["x: int = 0", "*", "y"])``.
+
+        Raises:
+            ValueError: the parts do not make a function header.
+        """
+        # A line break after the parameters keeps a "#" in them from hiding the rest.
+        arrow = "" if returns is None else f" -> ({returns}\n)"
+        text = f"def {_identifier(name)}({', '.join(parameters)}\n){arrow}:"
+        node = _parse_header(text)
+        if not isinstance(node, ast.FunctionDef):
+            raise ValueError(f"{text!r} is no function header")
+        node.decorator_list = [_parse_expression(text) for text in decorators]
+        with self.block(node):
+            yield
+
+    def raw(self, text: str) -> None:
+        """Write formatted source text at the top level, set off by blank lines."""
+        if self._depth:
+            raise ValueError("raw text belongs to the top level")
+        body = ast.parse(text).body
+        first_defines = bool(body) and isinstance(body[0], _DEFINITIONS)
+        self.blank()
+        self._emit(
+            text.strip("\n").split("\n"), "definition" if first_defines else "code"
+        )
+        self._after_definition = bool(body) and isinstance(body[-1], _DEFINITIONS)
+        self.blank()
+
+    def import_(self, module: str, alias: str | None = None) -> None:
+        """Ask for ``import module as alias`` at the head of the file."""
+        for part in [*module.split("."), *([] if alias is None else [alias])]:
+            _identifier(part)
+        self._imports.add((module, alias))
+
+    def from_import(self, module: str, name: str) -> None:
+        """Ask for ``from module import name`` at the head of the file."""
+        for part in [*module.split("."), name]:
+            _identifier(part)
+        self._from_imports.setdefault(module, set()).add(name)
+
+    def source(self) -> str:
+        """Return the text of the module, which ends in one line break."""
+        lines = list(self._docstring)
+        imports = self._import_lines()
+        if imports:
+            lines += [*([""] if lines else []), *imports]
+        if lines and self._lines:
+            lines += [""] * (2 if self._opens_with_definition else 1)
+        return "\n".join([*lines, *self._lines]) + "\n"
+
+    @property
+    def _indent(self) -> int:
+        return INDENT * self._depth
+
+    def _emit(self, lines: list[str], kind: _Kind) -> None:
+        wanted = self._blanks_before(kind)
+        if kind == "definition":
+            run = self._comment_run
+            if run is not None and not self._blanks:
+                # A comment right above a definition belongs to it.
+                self._lines[run[0] : run[0]] = [""] * run[1]
+                wanted = 0
+            at_top = not self._lines if run is None or wanted else run[0] == 0
+            self._opens_with_definition |= at_top
+        if kind != "comment":
+            self._comment_run = None
+            self._has_code = True
+        elif self._comment_run is None or wanted:
+            # Blank lines go before a comment that starts a block in no case.
+            inner = self._start in ("file", "definition", "plain")
+            missing = 0 if inner else self._blanks_before("definition") - wanted
+            self._comment_run = (len(self._lines) + wanted, missing)
+        self._lines += [""] * wanted + lines
+        self._start = None
+        self._blanks = 0
+        self._after_definition = False
+
+    def _blanks_before(self, kind: _Kind) -> int:
+        if kind == "clause" or self._start in ("file", "definition"):
+            return 0
+        if self._start == "plain":
+            return int(kind == "definition")
+        if self._start == "docstring":
+            return max(self._blanks, int(kind == "definition"))
+        apart = kind == "definition" or self._after_definition
+        return max(self._blanks, (1 if self._depth else 2) if apart else 0)
+
+    def _header(self, header: str | Header) -> tuple[list[str], _Kind]:
+        indent, width = self._indent, self._width
+        if isinstance(header, str):
+            text = header.strip()
+            word = re.split(r"\W", text, maxsplit=1)[0]
+            if word in ("else", "try", "finally", "except"):
+                start = "" if word == "try" else "try:\n    pass\n"
+                end = "\nfinally:\n    pass" if word == "try" else ""
+                if word == "else":
+                    start = "if 1:\n    pass\n"
+                _parse(f"{start}{text}\n    pass{end}", text)
+                return [" " * indent + text], "code" if word == "try" else "clause"
+            header = _parse_header(text[2:] if word == "elif" else text)
+        else:
+            word = "while" if isinstance(header, ast.While) else "if"
+        lines = _format_header(header, word, indent, width)
+        if isinstance(header, _DEFINITIONS):
+            marks = [f"@{format_expression(mark)}" for mark in header.decorator_list]
+            return [*(" " * indent + mark for mark in marks), *lines], "definition"
+        return lines, "clause" if word == "elif" else "code"
+
+    def _import_lines(self) -> list[str]:
+        """Print the imports in the order of ruff's rule I001: by section, then name."""
+        sections: dict[int, list[tuple[object, list[str]]]] = {}
+        for module, alias in self._imports:
+            text = f"import {module}" + ("" if alias is None else f" as {alias}")
+            key = (0, _natural(module), alias or "")
+            sections.setdefault(_section(module), []).append((key, [text]))
+        for module, names in self._from_imports.items():
+            ordered: list[Document] = [*sorted(names, key=_member_order)]
+            listed: list[Document] = [*_join(ordered), _TRAILING_COMMA]
+            parts: list[Document] = [
+                _Choice("", "("),
+                _Indent([_BREAK, *listed]),
+                _BREAK,
+            ]
+            group = _Group([*parts, _Choice("", ")")])
+            lines = _render([f"from {module} import ", group], 0, self._width)
+            sections.setdefault(_section(module), []).append(
+                ((1, _natural(module), ""), lines)
+            )
+        found: list[str] = []
+        for _, section in sorted(sections.items()):
+            found += [""] if found else []
+            for _, lines in sorted(section):
+                found += lines
+        return found
+
+
+def _section(module: str) -> int:
+    root = module.partition(".")[0]
+    return 0 if root == "__future__" else 1 if root in sys.stdlib_module_names else 2
+
+
+def _natural(name: str) -> tuple[list[str | int], str]:
+    parts = re.split(r"(\d+)", name.lower())
+    return [int(part) if part.isdigit() else part for part in parts], name
+
+
+def _member_order(name: str) -> tuple[int, tuple[list[str | int], str]]:
+    if name.isupper() and len(name) > 1:
+        return 0, _natural(name)
+    return 1 if name[:1].isupper() else 2, _natural(name)
+
+
+def _comment_text(text: str) -> str:
+    """Return ``text`` on one line, without what would end or rule the comment."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    return _PRAGMA.sub(lambda found: f"'{found[0]}'", " ".join(plain.split()))
+
+
+def _docstring_lines(text: str, indent: int) -> list[str]:
+    tidy = cleandoc(text.replace("\r\n", "\n").replace("\r", "\n"))
+    lines: list[str] = []
+    for line in tidy.split("\n"):
+        signs = (s if s.isprintable() else repr(s)[1:-1] for s in line.rstrip())
+        body = "".join(r"\\" if sign == "\\" else sign for sign in signs)
+        lines.append(body.replace('"""', r"\"\"\""))
+    while len(lines) > 1 and not lines[-1]:
+        lines.pop()
+    margin = " " * indent
+    # Ruff parts a quotation mark from those that delimit the text.
+    start = margin + '"""' + (" " if lines[0][:1] in ('"', "") else "") + lines[0]
+    if len(lines) == 1:
+        return [start + (" " if lines[0].endswith('"') else "") + '"""']
+    rest = [margin + line if line else "" for line in lines[1:]]
+    return [start, *rest, margin + '"""']
+
+
+def _parse(source: str, shown: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{shown!r} does not parse: {error}") from error
+
+
+def _parse_header(text: str) -> Header:
+    match _parse(f"{text}\n    pass", text).body:
+        case [Header() as node] if len(node.body) == 1:
+            return node
+        case _:
+            raise ValueError(f"{text!r} is no header of a block")
+
+
+def _parse_expression(text: str) -> ast.expr:
+    match _parse(f"({text}\n)", text).body:
+        case [ast.Expr(value=value)]:
+            return value
+        case _:
+            raise ValueError(f"{text!r} is no expression")

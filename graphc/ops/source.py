@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError, UnsupportedError
 from ..ir.dims import Dim, Dimension, Shape, as_shape, check_identifier
 from ..ir.node import Node, array_function
-from ..ir.op import Op
+from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
 
@@ -29,8 +29,14 @@ __all__ = [
     "coerce",
     "constant",
     "dimension",
+    "full",
     "input",
+    "ones",
+    "ones_like",
     "parameter_node",
+    "stop_gradient",
+    "zeros",
+    "zeros_like",
 ]
 
 ArrayLike: TypeAlias = Any
@@ -277,6 +283,119 @@ def coerce(*values: ArrayLike, dtype: DType | None = None) -> tuple[Node, ...]:
                 location=str(here().location),
             )
     return tuple(as_node(value, target) for value in values)
+
+
+def _full_infer(*, shape: Shape, value: float, dtype: DType) -> TensorType:
+    return TensorType(dtype, shape)
+
+
+def _full_numpy(node: Node) -> str:
+    value = node.attributes["value"]
+    if value in (0.0, 1.0):
+        return f"np.{'ones' if value else 'zeros'}(shape, dtype)"
+    return "np.full(shape, value, dtype)"
+
+
+FULL = Op(
+    name="full",
+    inputs=(),
+    infer=_full_infer,
+    kind="source",
+    numpy=_full_numpy,
+    into="out.fill(value)",
+    cases=(
+        Case((), {"shape": (3, 4), "value": 0.0, "dtype": np.dtype("float64")}),
+        Case((), {"shape": (0,), "value": 1.0, "dtype": np.dtype("float32")}),
+        Case((), {"shape": (2,), "value": -2.5, "dtype": np.dtype("float32")}),
+    ),
+)
+
+
+@array_function
+def full(shape: Any, fill_value: float, dtype: Any = "float32") -> Node:
+    """An array of `shape` with every element `fill_value`.
+
+    >>> import graphc as gc
+    >>> gc.full(("batch", 3), 0.5)
+    <full float32 (batch, 3)>
+    """
+    try:
+        return FULL(
+            shape=as_shape(shape), value=float(fill_value), dtype=as_dtype(dtype)
+        )
+    except GraphcError as error:
+        raise error.locate(node="full", location=str(here().location)) from None
+
+
+@array_function
+def zeros(shape: Any, dtype: Any = "float32") -> Node:
+    """An array of zeros.
+
+    >>> import graphc as gc
+    >>> gc.zeros((2, 3))
+    <full float32 (2, 3)>
+    """
+    return full(shape, 0.0, dtype)
+
+
+@array_function
+def ones(shape: Any, dtype: Any = "float32") -> Node:
+    """An array of ones.
+
+    >>> import graphc as gc
+    >>> gc.ones((2, 3))
+    <full float32 (2, 3)>
+    """
+    return full(shape, 1.0, dtype)
+
+
+@array_function
+def zeros_like(a: ArrayLike) -> Node:
+    """Zeros of the shape and dtype of `a`.
+
+    >>> import graphc as gc
+    >>> gc.zeros_like(gc.input("x", ("batch", 3)))
+    <full float32 (batch, 3)>
+    """
+    node = as_node(a)
+    return full(node.shape, 0.0, node.dtype)
+
+
+@array_function
+def ones_like(a: ArrayLike) -> Node:
+    """Ones of the shape and dtype of `a`.
+
+    >>> import graphc as gc
+    >>> gc.ones_like(gc.input("x", ("batch", 3)))
+    <full float32 (batch, 3)>
+    """
+    node = as_node(a)
+    return full(node.shape, 1.0, node.dtype)
+
+
+def _stop_infer(x: TensorType) -> TensorType:
+    return x
+
+
+STOP_GRADIENT = Op(
+    name="stop_gradient",
+    inputs=("x",),
+    infer=_stop_infer,
+    kind="view",
+    numpy="x",
+    cases=(Case(((3, 4),)), Case(((0,),))),
+)
+
+
+def stop_gradient(x: ArrayLike) -> Node:
+    """`x` itself, through which no derivative flows.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (), "float64")
+    >>> gc.evaluate(gc.grad(x * gc.stop_gradient(x), x), {"x": 3.0})
+    array(3.)
+    """
+    return STOP_GRADIENT(as_node(x))
 
 
 def _astype_infer(x: TensorType, *, dtype: DType) -> TensorType:
