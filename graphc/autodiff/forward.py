@@ -68,7 +68,9 @@ def _seeds(targets: tuple[Node, ...], wrt: Any, tangents: Any) -> dict[Node, Nod
         values = [tangents]
     elif isinstance(wrt, Mapping):
         by_name = cast("Mapping[Any, ArrayLike]", tangents)
-        missing = [name for name in cast("Mapping[Any, Any]", wrt) if name not in by_name]
+        missing = [
+            name for name in cast("Mapping[Any, Any]", wrt) if name not in by_name
+        ]
         if missing:
             raise _failure(f"a tangent is missing for {missing[0]!r}")
         values = [by_name[name] for name in cast("Mapping[Any, Any]", wrt)]

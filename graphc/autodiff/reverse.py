@@ -180,9 +180,7 @@ def _collect(
 @overload
 def grad(y: Node, wrt: Node, *, unused: Unused = "error") -> Node: ...
 @overload
-def grad(
-    y: Node, wrt: Sequence[Node], *, unused: Unused = "error"
-) -> list[Node]: ...
+def grad(y: Node, wrt: Sequence[Node], *, unused: Unused = "error") -> list[Node]: ...
 @overload
 def grad(
     y: Node, wrt: Mapping[str, Node], *, unused: Unused = "error"
@@ -213,13 +211,12 @@ def grad(y: Node, wrt: Any, *, unused: Unused = "error") -> Any:
             y,
             "gc.mean(y) or gc.sum(y); gc.vjp or gc.jacobian for arrays",
         )
-    return vjp(y, wrt, constant(1.0, y.dtype) if is_floating(y.dtype) else 1.0,
-               unused=unused)
+    return vjp(
+        y, wrt, constant(1.0, y.dtype) if is_floating(y.dtype) else 1.0, unused=unused
+    )
 
 
-def value_and_grad(
-    y: Node, wrt: Any, *, unused: Unused = "error"
-) -> tuple[Node, Any]:
+def value_and_grad(y: Node, wrt: Any, *, unused: Unused = "error") -> tuple[Node, Any]:
     """`(y, gc.grad(y, wrt))`.
 
     >>> import graphc as gc
@@ -230,9 +227,7 @@ def value_and_grad(
     return y, grad(y, wrt, unused=unused)
 
 
-def vjp(
-    y: Node, wrt: Any, cotangent: ArrayLike, *, unused: Unused = "error"
-) -> Any:
+def vjp(y: Node, wrt: Any, cotangent: ArrayLike, *, unused: Unused = "error") -> Any:
     """The product of a cotangent with the Jacobian of `y` by each node of `wrt`.
 
     `result = cotangent^T @ dy/dwrt`, without ever forming the Jacobian.
@@ -264,5 +259,3 @@ def vjp(
     seed = astype(seed, y.dtype)
     adjoints = backward([y], [seed], targets)
     return restructure(_collect(adjoints, targets, y, unused), wrt)
-
-

@@ -122,7 +122,7 @@ _PREFIX: dict[type[ast.unaryop], str] = {
 }
 
 
-# Documents and how they are rendered ---------------------------------------------------
+# Documents and how they are rendered --------------------------------------------------
 
 
 def _flat(document: Document) -> str:
@@ -205,7 +205,7 @@ def _fits(group: _Group, after: list[tuple[Document, int, bool]], space: int) ->
     return False
 
 
-# Expressions as documents --------------------------------------------------------------
+# Expressions as documents -------------------------------------------------------------
 
 
 def _expression(node: ast.expr, level: _Level, parenthesised: bool = False) -> Document:
@@ -229,11 +229,11 @@ def _expression(node: ast.expr, level: _Level, parenthesised: bool = False) -> D
                 _expression(child, level, parenthesised)
                 for child, parenthesised in _children(node)
             )
-            line = " " if level is _Level.OPEN else _SPACE_OR_BREAK
+            line: Document = " " if level is _Level.OPEN else _SPACE_OR_BREAK
             if isinstance(otherwise, _Group) and isinstance(node.orelse, ast.IfExp):
                 # A ladder of conditions breaks as a whole.
                 otherwise = otherwise.parts
-            parts = [body, line, "if ", test, line, "else ", otherwise]
+            parts: list[Document] = [body, line, "if ", test, line, "else ", otherwise]
             return parts if level is _Level.OPEN else _Group(parts)
         case ast.List(elts=elements):
             return _items("[", [_element(e) for e in elements], "]")
@@ -595,7 +595,7 @@ def _brackets(start: str, parts: "list[Document]", end: str) -> Document:
     return _Group([start, _Indent([_BREAK, *parts]), _BREAK, end])
 
 
-# Statements: when a value is wrapped in parentheses ------------------------------------
+# Statements: when a value is wrapped in parentheses -----------------------------------
 
 
 def format_expression(node: ast.expr) -> str:
@@ -846,7 +846,7 @@ def _may_omit_parentheses(node: ast.expr) -> bool:
     return filled(seen.last) or filled(seen.first)
 
 
-# The writer -----------------------------------------------------------------------------
+# The writer ---------------------------------------------------------------------------
 
 _Start = Literal["file", "definition", "plain", "docstring"]
 _Kind = Literal["code", "comment", "definition", "clause"]
@@ -854,7 +854,8 @@ _DEFINITIONS = ast.FunctionDef | ast.ClassDef
 
 # Comments that tools obey; text from outside must not switch them off.
 _PRAGMA = re.compile(
-    r"(?i)\b(?:(?:fmt|yapf|isort|ruff|pyright|flake8)\s*:|type\s*:\s*ignore|coding[:=]|noqa)"
+    r"(?i)\b(?:(?:fmt|yapf|isort|ruff|pyright|flake8)\s*:"
+    r"|type\s*:\s*ignore|coding[:=]|noqa)"
 )
 
 
@@ -951,7 +952,7 @@ class Writer:
         """
         lines, kind = self._header(header)
         self._emit(lines, kind)
-        outer, self._has_code = self._has_code, False
+        self._has_code = False
         self._start = "definition" if kind == "definition" else "plain"
         self._depth += 1
         yield
@@ -963,7 +964,6 @@ class Writer:
         self._blanks = 0
         self._comment_run = None
         self._after_definition |= kind == "definition"
-        del outer
 
     @contextmanager
     def function(
@@ -974,7 +974,7 @@ class Writer:
         returns: str | None = None,
         decorators: Sequence[str] = (),
     ) -> Generator[None]:
-        """Write a function's header, such as ``function("f", ["x: int = 0", "*", "y"])``.
+        """Write a function's header, as in ``function("f", ["x: int = 0", "*", "y"])``.
 
         Raises:
             ValueError: the parts do not make a function header.
@@ -1015,14 +1015,14 @@ class Writer:
         self._from_imports.setdefault(module, set()).add(name)
 
     def source(self) -> str:
-        """Return the text of the module, which ends in one line break."""
+        """Return the text of the module: empty, or with one line break at its end."""
         lines = list(self._docstring)
         imports = self._import_lines()
         if imports:
             lines += [*([""] if lines else []), *imports]
         if lines and self._lines:
             lines += [""] * (2 if self._opens_with_definition else 1)
-        return "\n".join([*lines, *self._lines]) + "\n"
+        return "".join(f"{line}\n" for line in [*lines, *self._lines])
 
     @property
     def _indent(self) -> int:
@@ -1145,7 +1145,8 @@ def _docstring_lines(text: str, indent: int) -> list[str]:
     # Ruff parts a quotation mark from those that delimit the text.
     start = margin + '"""' + (" " if lines[0][:1] in ('"', "") else "") + lines[0]
     if len(lines) == 1:
-        return [start + (" " if lines[0].endswith('"') else "") + '"""']
+        bare_quote = re.search(r'(?<!\\)(\\\\)*"$', lines[0])
+        return [start + (" " if bare_quote else "") + '"""']
     rest = [margin + line if line else "" for line in lines[1:]]
     return [start, *rest, margin + '"""']
 
@@ -1159,7 +1160,7 @@ def _parse(source: str, shown: str) -> ast.Module:
 
 def _parse_header(text: str) -> Header:
     match _parse(f"{text}\n    pass", text).body:
-        case [Header() as node] if len(node.body) == 1:
+        case [node] if isinstance(node, Header) and len(node.body) == 1:
             return node
         case _:
             raise ValueError(f"{text!r} is no header of a block")

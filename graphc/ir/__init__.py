@@ -2,6 +2,7 @@
 
 from .dims import Dim, Dimension, Shape
 from .graph import Graph, rebuild
+from .literal import Literal
 from .node import Node
 from .op import OPS, Case, Op
 from .types import TensorType
@@ -13,6 +14,7 @@ __all__ = [
     "Dim",
     "Dimension",
     "Graph",
+    "Literal",
     "Node",
     "Op",
     "Shape",

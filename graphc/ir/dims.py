@@ -8,11 +8,13 @@ arithmetic (`2*seq + 1`): importing graphc stays fast.
 from __future__ import annotations
 
 import keyword
+import operator
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
 from ..errors import NamingError, ShapeError
+from .origin import here
 
 __all__ = [
     "Dim",
@@ -21,6 +23,7 @@ __all__ = [
     "as_dimension",
     "as_shape",
     "broadcast_shapes",
+    "check_dotted_name",
     "check_identifier",
     "evaluate_shape",
     "format_shape",
@@ -32,9 +35,9 @@ __all__ = [
 def check_identifier(name: object, what: str) -> str:
     """Return `name` if it may stand in emitted source as it is, else raise.
 
-    Dots are allowed by callers that split on them. A name must be a Python identifier
-    in its NFKC form (Python itself would silently rename any other), no keyword, and
-    not private, because emitted modules keep leading underscores to themselves.
+    A name must be a Python identifier in its NFKC form (Python itself would silently
+    rename any other), no keyword, and not private, because emitted modules keep
+    leading underscores to themselves.
     """
     if not isinstance(name, str):
         raise NamingError(
@@ -57,6 +60,18 @@ def check_identifier(name: object, what: str) -> str:
     return name
 
 
+def check_dotted_name(name: object, what: str) -> str:
+    """Return `name` if it is an identifier, or several joined by dots, else raise.
+
+    Dots separate the levels of a model, as torch names parameters: `hidden.weight`.
+    """
+    if not isinstance(name, str) or "." not in name:
+        return check_identifier(name, what)
+    for part in name.split("."):
+        check_identifier(part, f"part of {what} {name!r},")
+    return name
+
+
 class Dim:
     """A named or computed size. Immutable; equal when its canonical text is equal."""
 
@@ -66,7 +81,10 @@ class Dim:
     """The canonical spelling: `batch`, `2*seq + 1`."""
 
     def __init__(self, name: str) -> None:
-        self.text = check_identifier(name, "dimension name")
+        try:
+            self.text = check_identifier(name, "dimension name")
+        except NamingError as error:
+            raise error.locate(location=str(here().location)) from None
         self._expression: Any = None
 
     @staticmethod
@@ -102,6 +120,12 @@ class Dim:
 
     def evaluate(self, sizes: Mapping[str, int]) -> int:
         """This size as an int, given the sizes of its names."""
+        unknown = [name for name in self.symbols() if name not in sizes]
+        if unknown:
+            raise ShapeError(
+                f"the size {unknown[0]} is known from no input",
+                hint=f"an input with {unknown[0]!r} in its shape",
+            )
         if self.is_symbol:
             return sizes[self.text]
         value = self.expression.subs({s: sizes[str(s)] for s in self._free()})
@@ -120,15 +144,16 @@ class Dim:
         return self.expression.free_symbols
 
     def _combine(self, other: object, name: str) -> Any:
-        if isinstance(other, bool) or not isinstance(other, int | Dim):
+        right: Any = other.expression if isinstance(other, Dim) else _integer(other)
+        if right is None:
             return NotImplemented
-        right: Any = other.expression if isinstance(other, Dim) else other
         return Dim._from_expression(_arithmetic(name, self.expression, right))
 
     def _combine_reversed(self, other: object, name: str) -> Any:
-        if isinstance(other, bool) or not isinstance(other, int):
+        left = _integer(other)
+        if left is None:
             return NotImplemented
-        return Dim._from_expression(_arithmetic(name, other, self.expression))
+        return Dim._from_expression(_arithmetic(name, left, self.expression))
 
     def __add__(self, other: int | Dim) -> Dimension:
         return self._combine(other, "add")
@@ -174,6 +199,7 @@ class Dim:
     def __int__(self) -> int:
         raise ShapeError(
             f"dimension {self.text} is known only when the program runs",
+            location=str(here().location),
             hint="use it in arithmetic with nodes, or declare an integer size",
         )
 
@@ -184,18 +210,30 @@ Dimension: TypeAlias = int | Dim
 Shape: TypeAlias = tuple[Dimension, ...]
 
 
+def _integer(value: object) -> int | None:
+    """An int of Python or NumPy; None for anything else, booleans included."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    return operator.index(cast(int, value)) if not isinstance(value, Dim) else None
+
+
 def _arithmetic(name: str, left: Any, right: Any) -> Any:
     import sympy
 
+    library: Any = sympy
     if name == "add":
-        return sympy.expand(left + right)
+        return library.expand(left + right)
     if name == "subtract":
-        return sympy.expand(left - right)
+        return library.expand(left - right)
     if name == "multiply":
-        return sympy.expand(left * right)
+        return library.expand(left * right)
+    if right == 0:
+        raise ShapeError(
+            f"dimension {left} is divided by 0", location=str(here().location)
+        )
     if name == "divide":
-        return sympy.cancel(sympy.sympify(left) / right)
-    return sympy.floor(sympy.sympify(left) / right)
+        return library.expand(library.cancel(library.sympify(left) / right))
+    return library.floor(library.cancel(library.sympify(left) / right))
 
 
 def _python(expression: Any, prefix: str) -> str:
@@ -206,7 +244,7 @@ def _python(expression: Any, prefix: str) -> str:
 
     if type(expression).__name__ == "floor":
         return _python(expression.args[0], prefix)
-    if expression.is_Add or expression.is_Mul:
+    if expression.is_Add or expression.is_Mul or expression.is_Pow:
         numerator, denominator = expression.as_numer_denom()
         if denominator != 1:
             return f"{text(numerator)} // {text(denominator)}"
@@ -259,8 +297,12 @@ def product(shape: Iterable[Dimension]) -> Dimension:
     """The number of elements of a shape."""
     total: Dimension = 1
     for dimension in shape:
-        total = dimension if total == 1 else total if dimension == 1 else (
-            total * dimension
+        total = (
+            dimension
+            if total == 1
+            else total
+            if dimension == 1
+            else (total * dimension)
         )
     return total
 
@@ -284,9 +326,7 @@ def symbols_of(shape: Iterable[Dimension]) -> tuple[str, ...]:
 
 def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """A shape as ints, given the sizes of its names."""
-    return tuple(
-        d.evaluate(sizes) if isinstance(d, Dim) else d for d in shape
-    )
+    return tuple(d.evaluate(sizes) if isinstance(d, Dim) else d for d in shape)
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
@@ -308,4 +348,3 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             size = shape[axis]
         result.append(size)
     return tuple(result)
-

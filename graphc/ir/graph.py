@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 from ..errors import NamingError
 from .dims import symbols_of
@@ -70,13 +71,16 @@ def topological_order(
         for parent in dependencies(node)
         if parent.index in by_index
     )
-    order = nx.lexicographical_topological_sort(
-        graph, key=lambda index: (by_index[index].order, index)
+    def key(index: int) -> tuple[int, int]:
+        return by_index[index].order, index
+
+    order = cast(
+        "Iterator[int]", nx.lexicographical_topological_sort(graph, key=key)
     )
     return tuple(by_index[index] for index in order)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A tuple of output nodes with all that they depend on. Immutable."""
 

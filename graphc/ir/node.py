@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import DTypeError, GraphcError, ShapeError, UnsupportedError
-from .dims import Dim, Dimension, Shape, format_shape
+from .dims import Dim, Dimension, Shape, check_dotted_name
 from .origin import Origin, derived, here
 from .types import DType, TensorType
 
@@ -86,6 +87,8 @@ class Node:
         index = next(_counter)
         set_field(self, "op", op)
         set_field(self, "inputs", inputs)
+        if not isinstance(attributes, MappingProxyType):
+            attributes = MappingProxyType(dict(attributes))
         set_field(self, "attributes", attributes)
         set_field(self, "type", type)
         set_field(self, "name", name)
@@ -96,6 +99,9 @@ class Node:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"nodes are immutable: can't set {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"nodes are immutable: can't delete {name!r}")
 
     # Structure
 
@@ -119,11 +125,8 @@ class Node:
 
     def named(self, name: str) -> Node:
         """This node under a name that drawings, reports and emitted code will use."""
-        from .dims import check_identifier
-
         try:
-            for part in name.split(".") if isinstance(name, str) else [name]:  # pyright: ignore[reportUnnecessaryIsInstance]
-                check_identifier(part, "node name")
+            check_dotted_name(name, "node name")
         except GraphcError as error:
             raise error.locate(location=str(here().location)) from None
         return self.copy(name=name)
@@ -143,6 +146,7 @@ class Node:
             if root not in _Identity(self.inputs) and root.name is None and self.name:
                 root = root.copy(name=self.name)
             object.__setattr__(self, "_expansion", root)
+            return root
         return self._expansion
 
     _expansion: Node | None
@@ -297,25 +301,25 @@ class Node:
         return _call("absolute", self)
 
     def __invert__(self) -> Node:
-        return _call("logical_not", self)
+        return _call("invert", self)
 
     def __and__(self, other: Any) -> Node:
-        return _call("logical_and", self, other)
+        return _call("bitwise_and", self, other)
 
     def __rand__(self, other: Any) -> Node:
-        return _call("logical_and", other, self)
+        return _call("bitwise_and", other, self)
 
     def __or__(self, other: Any) -> Node:
-        return _call("logical_or", self, other)
+        return _call("bitwise_or", self, other)
 
     def __ror__(self, other: Any) -> Node:
-        return _call("logical_or", other, self)
+        return _call("bitwise_or", other, self)
 
     def __xor__(self, other: Any) -> Node:
-        return _call("logical_xor", self, other)
+        return _call("bitwise_xor", self, other)
 
     def __rxor__(self, other: Any) -> Node:
-        return _call("logical_xor", other, self)
+        return _call("bitwise_xor", other, self)
 
     def __eq__(self, other: Any) -> Node:  # type: ignore[override]
         return _call("equal", self, other)
@@ -431,5 +435,3 @@ def attributes_key(attributes: Attributes) -> tuple[Any, ...]:
         return (type(value).__name__, value)
 
     return tuple((name, key(attributes[name])) for name in sorted(attributes))
-
-

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..errors import GraphcError
 from .node import Node
@@ -33,14 +33,27 @@ Kind = Literal[
 Template = str | Callable[[Node], str]
 """NumPy source, or a function of the node where attributes change its form."""
 
-Vjp = Callable[..., Sequence[Node | None]]
+Flows = Sequence[Node | None]
+
+# The forms of fixed arity let a type checker infer the parameters of a lambda.
+Vjp = (
+    Callable[[Node, Node, Node], Flows]
+    | Callable[[Node, Node, Node, Node], Flows]
+    | Callable[[Node, Node, Node, Node, Node], Flows]
+    | Callable[..., Flows]
+)
 """`vjp(cotangent, out, *inputs)`: one adjoint for each input, None where none flows.
 
 An adjoint may still have the broadcast shape and dtype of the output; the
 differentiator undoes broadcasting and casts, in one place.
 """
 
-Jvp = Callable[..., Node] | Literal["diagonal", "linear", "multilinear"]
+Jvp = (
+    Callable[[tuple[Any, ...], Node, Node], Node]
+    | Callable[[tuple[Any, ...], Node, Node, Node], Node]
+    | Callable[..., Node]
+    | Literal["diagonal", "linear", "multilinear"]
+)
 """`jvp(tangents, out, *inputs)`, or a word for the shapes that it commonly has.
 
 `"diagonal"`: the Jacobian is diagonal, so the VJP rule serves both directions.
@@ -125,6 +138,16 @@ class Op:
     def template_into(self, node: Node) -> str | None:
         """The NumPy source that writes `node` into `out`, if there is one."""
         return self.into(node) if callable(self.into) else self.into
+
+    def adjoints(self, cotangent: Node, out: Node, inputs: tuple[Node, ...]) -> Flows:
+        """What the VJP rule sends to each of `inputs`."""
+        assert self.vjp is not None, self.name
+        return cast("Callable[..., Flows]", self.vjp)(cotangent, out, *inputs)
+
+    def tangent(self, tangents: tuple[Any, ...], out: Node) -> Node:
+        """What a JVP rule that is a function makes of the inputs' tangents."""
+        assert callable(self.jvp), self.name
+        return cast("Callable[..., Node]", self.jvp)(tangents, out, *out.inputs)
 
     @property
     def is_block(self) -> bool:

@@ -8,12 +8,14 @@ drawing can lead back to what the user wrote.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Location", "Origin", "derived", "here", "user_location"]
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+_NAME = __name__.split(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,17 @@ def user_location() -> Location | None:
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGE):
+        if not file.startswith(_PACKAGE) and not _is_generated(frame):
             return Location(file, frame.f_lineno)
         frame = frame.f_back
     return None
+
+
+def _is_generated(frame: FrameType) -> bool:
+    """Whether it is a method that a dataclass of this package generated."""
+    # Such a method has no file, but a module.
+    module = str(frame.f_globals.get("__name__"))
+    return frame.f_code.co_filename == "<string>" and module.split(".")[0] == _NAME
 
 
 def here() -> Origin:
@@ -71,7 +81,7 @@ def here() -> Origin:
 @contextmanager
 def derived(
     source: Node, rule: str | None = None, *, block: Node | None = None
-) -> Iterator[None]:
+) -> Generator[None]:
     """Give nodes created inside the line of `source`, and `rule` as provenance."""
     origin = source.origin
     token = _current.set(

@@ -31,9 +31,7 @@ def _verify_node(node: Node) -> None:
         raise _broken(node, f"op {op.name!r} is not the declared one")
     variadic = any(name.startswith("*") for name in op.inputs)
     if not variadic and len(node.inputs) != len(op.inputs):
-        raise _broken(
-            node, f"takes {len(op.inputs)} inputs, has {len(node.inputs)}"
-        )
+        raise _broken(node, f"takes {len(op.inputs)} inputs, has {len(node.inputs)}")
     try:
         hash(attributes_key(node.attributes))
     except TypeError as error:
@@ -41,7 +39,9 @@ def _verify_node(node: Node) -> None:
     try:
         inferred = op.infer(*(parent.type for parent in node.inputs), **node.attributes)
     except GraphcError as error:
-        raise _broken(node, f"has inputs that its op refuses: {error.message}") from None
+        raise _broken(
+            node, f"has inputs that its op refuses: {error.message}"
+        ) from None
     if inferred != node.type:
         raise _broken(node, f"has type {node.type}, its op infers {inferred}")
 

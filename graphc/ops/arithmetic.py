@@ -11,9 +11,7 @@ from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import ufunc
-from .source import ArrayLike, as_node, coerce, constant, promote
-
-# ruff: noqa: A001  (the functions have NumPy's names)
+from .source import ArrayLike, as_node, astype, coerce, constant, promote, zeros_like
 
 __all__ = [
     "abs",
@@ -47,9 +45,7 @@ def add(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
-@ufunc(
-    vjp=lambda g, out, x1, x2: (g, negative(g)), symbol="x1 - x2", sympy="x1 - x2"
-)
+@ufunc(vjp=lambda g, out, x1, x2: (g, negative(g)), symbol="x1 - x2", sympy="x1 - x2")
 def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Difference, elementwise: `x1 - x2`."""
     ...
@@ -100,7 +96,11 @@ def reciprocal(x: ArrayLike) -> Node:
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * (2 * x),), sympy="x**2")
+def _square_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+    return (g * (2 * x),)
+
+
+@ufunc(vjp=_square_vjp, sympy="x**2")
 def square(x: ArrayLike) -> Node:
     """`x**2`, elementwise."""
     ...
@@ -156,7 +156,7 @@ def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...
     if exponent is not None:
         # x**0 has derivative 0 everywhere, x**1 has 1 and x**2 has 2*x at 0 too.
         if exponent == 0.0:
-            return (None, None)
+            return (zeros_like(x1), None)
         if exponent == 1.0:
             return (g, None)
         if exponent == 2.0:
@@ -164,11 +164,11 @@ def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...
         return (g * (exponent * power(x1, exponent - 1.0)), None)
     from .exponential import log
 
-    one = constant(1.0, x2.dtype)
-    # 0**0 = 1 whatever the base does, so its derivative is 0 and not 0 * inf.
-    exponent_minus_one = where(x2 == 0.0, one, x2 - 1.0)
+    # x**0 is constant at 0 too, so that its derivative there is 0 and not 0 * inf.
+    flat = (x1 == 0.0) & (x2 == 0.0)
+    lowered = where(flat, constant(0.0, x2.dtype), x2 - 1.0)
     logarithm = log(where(x1 == 0.0, constant(1.0, x1.dtype), x1))
-    return (g * (x2 * power(x1, exponent_minus_one)), g * (out * logarithm))
+    return (g * (x2 * power(x1, lowered)), g * (out * logarithm))
 
 
 def _scalar_value(node: Node) -> float | None:
@@ -250,28 +250,32 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Node:
 
 
 @array_function
-def clip(a: ArrayLike, a_min: ArrayLike = None, a_max: ArrayLike = None) -> Node:
+def clip(
+    a: ArrayLike,
+    a_min: ArrayLike = None,
+    a_max: ArrayLike = None,
+    *,
+    min: ArrayLike = None,
+    max: ArrayLike = None,
+) -> Node:
     """`a` bounded below by `a_min` and above by `a_max`, elementwise, as `np.clip`.
 
-    At a bound itself the gradient flows to `a`, as in torch.
+    `min` and `max` are NumPy's other names for the bounds. At a bound itself the
+    gradient flows to `a`, as in torch.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.clip([-2.0, 0.5, 3.0], 0.0, 1.0), {})
     array([0. , 0.5, 1. ])
     """
-    bounds = [bound for bound in (a_min, a_max) if bound is not None]
+    lower = min if a_min is None else a_min
+    upper = max if a_max is None else a_max
+    bounds = [bound for bound in (lower, upper) if bound is not None]
     if not bounds:
         return as_node(a)
-    values = coerce(a, *bounds, dtype=promote([a, *bounds]))
-    x = values[0]
-    if x.dtype != (target := promote([a, *bounds])):
-        from .source import astype
-
-        x = astype(x, target)
-    lower = values[1] if a_min is not None else None
-    upper = values[-1] if a_max is not None else None
+    target = promote([a, *bounds])
+    x, *limits = coerce(a, *bounds, dtype=target)
     return CLIP.build(
-        (x, *(bound for bound in (lower, upper) if bound is not None)),
+        (astype(x, target), *limits),
         {"lower": lower is not None, "upper": upper is not None},
     )
 
@@ -326,4 +330,3 @@ CLIP = Op(
         Case(((0, 4), (4,)), {"lower": False, "upper": True}),
     ),
 )
-

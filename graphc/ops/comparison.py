@@ -1,4 +1,4 @@
-"""Comparisons and logic. Their outputs are booleans, so no derivative flows."""
+"""Comparisons and logic: booleans and integers, so no derivative flows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from .elementwise import ufunc
 from .source import ArrayLike
 
 __all__ = [
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
     "equal",
     "greater",
     "greater_equal",
+    "invert",
     "isfinite",
     "isinf",
     "isnan",
@@ -80,6 +84,30 @@ def logical_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(dtype="bool")
 def logical_not(x: ArrayLike) -> Node:
     """Whether `x` is false (zero), elementwise."""
+    ...
+
+
+@ufunc(symbol="x1 & x2", dtype="bool")
+def bitwise_and(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 & x2`, elementwise: logical for booleans, bit by bit for integers."""
+    ...
+
+
+@ufunc(symbol="x1 | x2", dtype="bool")
+def bitwise_or(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 | x2`, elementwise: logical for booleans, bit by bit for integers."""
+    ...
+
+
+@ufunc(symbol="x1 ^ x2", dtype="bool")
+def bitwise_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 ^ x2`, elementwise: logical for booleans, bit by bit for integers."""
+    ...
+
+
+@ufunc(symbol="~x", dtype="bool")
+def invert(x: ArrayLike) -> Node:
+    """`~x`, elementwise: negation of booleans, complement of integers."""
     ...
 
 

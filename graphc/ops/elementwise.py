@@ -52,8 +52,17 @@ def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:
     except GraphcError as error:
         raise error.locate(node=name, location=str(here().location)) from None
     return tuple(
-        as_node(value, dtype) for value, dtype in zip(values, loop, strict=False)
+        as_node(value, None if _compared_exactly(value, dtype, loop[-1]) else dtype)
+        for value, dtype in zip(values, loop, strict=False)
     )
+
+
+def _compared_exactly(value: ArrayLike, dtype: DType, result: DType) -> bool:
+    """Whether an int is compared with integers that can't hold it, as NumPy allows."""
+    if not isinstance(value, int) or dtype.kind not in "iu" or result.kind != "b":
+        return False
+    limits = np.iinfo(dtype)
+    return not limits.min <= value <= limits.max
 
 
 def _cases(arity: int, low: float, high: float, dtype: str) -> tuple[Case, ...]:

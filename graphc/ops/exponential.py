@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..ir.node import Node
-from .arithmetic import negative, square
+from .arithmetic import negative, sqrt, square
 from .elementwise import ufunc
 from .source import ArrayLike
 
@@ -111,7 +111,10 @@ def arcsinh(x: ArrayLike) -> Node:
 
 
 @ufunc(
-    vjp=lambda g, out, x: (g / sinh(out),), sympy="acosh(x)", low=1.1, high=3.0
+    vjp=lambda g, out, x: (g / sqrt((x - 1.0) * (x + 1.0)),),
+    sympy="acosh(x)",
+    low=1.1,
+    high=3.0,
 )
 def arccosh(x: ArrayLike) -> Node:
     """Inverse hyperbolic cosine, elementwise; NaN below 1."""
@@ -152,14 +155,19 @@ def tan(x: ArrayLike) -> Node:
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / cos(out),), sympy="asin(x)", low=-0.9, high=0.9)
+@ufunc(
+    vjp=lambda g, out, x: (g / sqrt((1.0 - x) * (1.0 + x)),),
+    sympy="asin(x)",
+    low=-0.9,
+    high=0.9,
+)
 def arcsin(x: ArrayLike) -> Node:
     """Inverse sine in radians, elementwise; NaN outside [-1, 1]."""
     ...
 
 
 @ufunc(
-    vjp=lambda g, out, x: (negative(g / sin(out)),),
+    vjp=lambda g, out, x: (negative(g / sqrt((1.0 - x) * (1.0 + x))),),
     sympy="acos(x)",
     low=-0.9,
     high=0.9,

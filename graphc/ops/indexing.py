@@ -64,7 +64,11 @@ def _slice(item: slice, size: Dimension) -> Slice:
     if step == 0:
         raise IndexRangeError("a slice's step must not be 0")
     start, stop = item.start, item.stop
-    if isinstance(size, int) and not isinstance(start, Dim) and not isinstance(stop, Dim):
+    if (
+        isinstance(size, int)
+        and not isinstance(start, Dim)
+        and not isinstance(stop, Dim)
+    ):
         count = len(range(*slice(start, stop, step).indices(size)))
         bounds = (start, stop, None if step == 1 else step)
         if count == size and step == 1:
@@ -354,9 +358,7 @@ def getitem(a: ArrayLike, index: Any) -> Node:
 
 def slice_axis(x: Node, axis: int, start: Dimension, stop: Dimension) -> Node:
     """`x[..., start:stop, ...]` along one axis."""
-    index = [
-        Slice(None, None, None, size) for size in x.shape
-    ]
+    index = [Slice(None, None, None, size) for size in x.shape]
     index[axis] = Slice(start, stop, None, stop - start)
     return GETITEM(x, index=tuple(index))
 
@@ -478,7 +480,9 @@ SCATTER_ALONG_AXIS = Op(
     infer=_scatter_along_infer,
     kind="movement",
     is_statements=True,
-    numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}",
+    numpy=lambda node: (
+        f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}"
+    ),
     into=lambda node: f"out.fill(0)\n{_scatter_along_statement(node)}",
     vjp=lambda g, out, x, indices: (
         TAKE_ALONG_AXIS(g, indices, axis=out.attributes["axis"]),
@@ -497,5 +501,3 @@ SCATTER_ALONG_AXIS = Op(
         for shape, indices, axis in _ALONG_CASES
     ),
 )
-
-

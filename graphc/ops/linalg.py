@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.dims import broadcast_shapes, format_shape
+from ..ir.dims import broadcast_shapes, format_shape, product
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -60,13 +60,17 @@ def _matmul_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
         return (MATMUL(x2, expand_dims(g, -1))[..., 0], d_x2)
     if x2.ndim == 1:
         d_x1 = expand_dims(g, -1) * x2
-        return (d_x1, MATMUL(reshape(g, -1), reshape(x1, (-1, x1.shape[-1]))))
+        return (d_x1, MATMUL(reshape(g, (g.size,)), _rows(x1)))
     d_x1 = MATMUL(g, swapaxes(x2, -1, -2))
     if x2.ndim == 2 and x1.ndim > 2:
         # One product over all rows of the stack, not a stack of products to be summed.
-        rows = reshape(x1, (-1, x1.shape[-1]))
-        return (d_x1, MATMUL(rows.T, reshape(g, (-1, g.shape[-1]))))
+        return (d_x1, MATMUL(_rows(x1).T, _rows(g)))
     return (d_x1, MATMUL(swapaxes(x1, -1, -2), g))
+
+
+def _rows(x: Node) -> Node:
+    """A stack of matrices as one matrix of all their rows; also where sizes are 0."""
+    return reshape(x, (product(x.shape[:-1]), x.shape[-1]))
 
 
 MATMUL = Op(
@@ -93,6 +97,10 @@ MATMUL = Op(
             ((2, 3, 4), (4,)),
             ((0, 4), (4, 2)),
             ((3, 0), (0, 2)),
+            ((2, 3, 0), (0,)),
+            ((2, 3, 0), (0, 4)),
+            ((2, 3, 4), (4, 0)),
+            ((1, 3, 4), (5, 4, 2)),
         )
     ),
 )

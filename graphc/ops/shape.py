@@ -97,7 +97,11 @@ def _complete_shape(x: Node, shape: Any) -> Shape:
         raise OptionError(f"only one dimension may be -1, got {tuple(sizes)}")
     if not unknown:
         return as_shape(sizes)
-    known = [as_dimension(size) for size in sizes if isinstance(size, str | Dim) or size != -1]
+    known = [
+        as_dimension(size)
+        for size in sizes
+        if isinstance(size, str | Dim) or size != -1
+    ]
     sizes[unknown[0]] = _divide(x, product(known), tuple(sizes))
     return as_shape(sizes)
 
@@ -357,9 +361,7 @@ def sum_to(x: Node, shape: Shape) -> Node:
         if size == 1 and x.shape[extra + axis] != 1
     )
     if stretched and leading:
-        return reshape(
-            SUM(x, axis=leading + stretched, keepdims=False), shape
-        )
+        return reshape(SUM(x, axis=leading + stretched, keepdims=False), shape)
     if stretched:
         return SUM(x, axis=stretched, keepdims=True)
     return SUM(x, axis=leading, keepdims=False)

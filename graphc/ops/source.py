@@ -6,14 +6,14 @@ a node, under NumPy's promotion: Python scalars are weak, arrays and NumPy scala
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError, UnsupportedError
-from ..ir.dims import Dim, Dimension, Shape, as_shape, check_identifier
+from ..ir.dims import Dim, Dimension, Shape, as_shape, check_dotted_name, check_identifier
+from ..ir.literal import Literal
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.origin import here
@@ -41,29 +41,6 @@ __all__ = [
 
 ArrayLike: TypeAlias = Any
 """A node, a NumPy array, a nested sequence of numbers, a Python number, or a size."""
-
-
-class Literal:
-    """An immutable array as an attribute: hashable, equal when equal bit for bit."""
-
-    __slots__ = ("_key", "array")
-
-    array: np.ndarray[Any, Any]
-
-    def __init__(self, array: np.ndarray[Any, Any]) -> None:
-        self.array = np.array(array, order="C")
-        self.array.flags.writeable = False
-        digest = hashlib.sha256(self.array.tobytes()).hexdigest()
-        self._key = (self.array.dtype.str, self.array.shape, digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Literal) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __repr__(self) -> str:
-        return repr(self.array)
 
 
 class Initializer(Protocol):
@@ -103,11 +80,7 @@ def check_name(name: object, what: str) -> str:
     Dots are allowed between identifiers, as torch names parameters: `hidden.weight`.
     """
     try:
-        if isinstance(name, str) and "." in name:
-            for part in name.split("."):
-                check_identifier(part, f"part of {what} {name!r},")
-            return name
-        return check_identifier(name, what)
+        return check_dotted_name(name, what)
     except GraphcError as error:
         raise error.locate(location=str(here().location)) from None
 
@@ -205,15 +178,26 @@ def constant(value: ArrayLike, dtype: Any = None) -> Node:
         return value if target is None else astype(value, target)
     if isinstance(value, Dim):
         return dimension(value, target or np.dtype("int64"))
-    array = np.asarray(value)
+    array = _numbers(value)
+    native: DType = target or array.dtype.newbyteorder("=")
+    return CONSTANT(value=Literal(array.astype(native)))
+
+
+def _numbers(value: ArrayLike) -> np.ndarray[Any, Any]:
+    """`np.asarray(value)`, which must be numbers or booleans."""
+    try:
+        array: np.ndarray[Any, Any] = np.asarray(value)
+    except ValueError as error:
+        raise ShapeError(
+            f"nested sequences must form an array: {error}",
+            location=str(here().location),
+        ) from None
     if array.dtype.kind not in "biuf":
         raise DTypeError(
             f"a constant must be numbers or booleans, got {value!r}",
             location=str(here().location),
         )
-    if target is not None:
-        array = array.astype(target)
-    return CONSTANT(value=Literal(array.astype(array.dtype.newbyteorder("="))))
+    return array
 
 
 def dimension(size: Dimension, dtype: DType) -> Node:
@@ -233,30 +217,40 @@ def as_node(value: ArrayLike, dtype: DType | None = None) -> Node:
         return value
     if isinstance(value, Dim):
         return dimension(value, dtype or np.dtype("int64"))
-    if isinstance(value, list | tuple) and _holds_node(value):  # pyright: ignore[reportUnknownArgumentType]
+    if _holds_node(value):
         raise UnsupportedError(
             "a list that holds nodes is no array",
             location=str(here().location),
             hint="gc.stack or gc.concatenate",
         )
     weak = isinstance(value, bool | int | float) and not isinstance(value, np.generic)
-    return constant(value, dtype if weak else None)
+    if not weak or dtype is None:
+        return constant(value)
+    if isinstance(value, int) and dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            raise OptionError(
+                f"the integer {value} is out of bounds for dtype {dtype}",
+                location=str(here().location),
+                hint="x.astype(...) for a wider dtype",
+            )
+    return constant(value, dtype)
 
 
-def _holds_node(value: Any) -> bool:
+def _holds_node(value: ArrayLike) -> bool:
     if isinstance(value, list | tuple):
-        return any(_holds_node(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+        return any(_holds_node(item) for item in cast("Sequence[Any]", value))
     return isinstance(value, Node)
 
 
 def weak_type(value: ArrayLike) -> Any:
-    """What stands for `value` in NumPy's promotion: a dtype, or a Python scalar type."""
+    """What stands for `value` in NumPy's promotion: a dtype, or a Python type."""
     if isinstance(value, Node):
         return value.dtype
     if isinstance(value, Dim):
         return int
     if isinstance(value, np.generic | np.ndarray):
-        return value.dtype
+        return cast("np.ndarray[Any, Any]", value).dtype
     if isinstance(value, bool):
         return np.dtype(bool)
     if isinstance(value, int | float):
@@ -276,12 +270,6 @@ def promote(values: Sequence[ArrayLike]) -> DType:
 def coerce(*values: ArrayLike, dtype: DType | None = None) -> tuple[Node, ...]:
     """Values as nodes; Python numbers take the dtype that NumPy promotes all to."""
     target = dtype or promote(values)
-    for value in values:
-        if isinstance(value, float) and target.kind in "biu" and dtype is not None:
-            raise OptionError(
-                f"{value!r} does not fit dtype {target}",
-                location=str(here().location),
-            )
     return tuple(as_node(value, target) for value in values)
 
 
@@ -290,8 +278,9 @@ def _full_infer(*, shape: Shape, value: float, dtype: DType) -> TensorType:
 
 
 def _full_numpy(node: Node) -> str:
-    value = node.attributes["value"]
-    if value in (0.0, 1.0):
+    value: float = node.attributes["value"]
+    # By text, because 0.0 == -0.0.
+    if repr(value) in ("0.0", "1.0"):
         return f"np.{'ones' if value else 'zeros'}(shape, dtype)"
     return "np.full(shape, value, dtype)"
 
@@ -313,12 +302,19 @@ FULL = Op(
 
 @array_function
 def full(shape: Any, fill_value: float, dtype: Any = "float32") -> Node:
-    """An array of `shape` with every element `fill_value`.
+    """An array of `shape` with every element the number `fill_value`.
 
     >>> import graphc as gc
     >>> gc.full(("batch", 3), 0.5)
     <full float32 (batch, 3)>
     """
+    if isinstance(fill_value, Node | Dim | np.ndarray | list | tuple):
+        raise DTypeError(
+            f"fill_value must be a number, got {fill_value!r}",
+            node="full",
+            location=str(here().location),
+            hint="gc.broadcast_to(value, shape)",
+        )
     try:
         return FULL(
             shape=as_shape(shape), value=float(fill_value), dtype=as_dtype(dtype)
@@ -411,7 +407,16 @@ ASTYPE = Op(
     into="np.copyto(out, x, casting='unsafe')",
     vjp=lambda g, out, x: (g if x.dtype.kind == "f" else None,),
     jvp="linear",
-    sympy="x",
+    cases=(
+        Case(((3, 4),), {"dtype": np.dtype("float64")}),
+        Case(((3, 4),), {"dtype": np.dtype("float32")}),
+        Case(((),), {"dtype": np.dtype("float64")}),
+        Case(((0, 3),), {"dtype": np.dtype("float64")}),
+        Case(((2, 3),), {"dtype": np.dtype("int64")}),
+        Case(((),), {"dtype": np.dtype("bool")}),
+        Case(((2, 3),), {"dtype": np.dtype("float64")}, dtypes=("bool",)),
+        Case(((),), {"dtype": np.dtype("float32")}, dtypes=("int64",)),
+    ),
 )
 
 

@@ -14,12 +14,12 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..errors import GraphcError, IndexRangeError, NonFiniteError
+from ..errors import GraphcError, IndexRangeError, NonFiniteError, ShapeError
 from ..ir.dims import Dim, evaluate_shape
 from ..ir.graph import Graph, ancestors, meaning_of, topological_order
 from ..ir.node import Node
 from ..ir.types import is_floating
-from ..ops.source import Literal as ArrayLiteral
+from ..ir.literal import Literal as ArrayLiteral
 from .feeds import Array, bind_feeds
 
 __all__ = ["Interpretation", "evaluate", "initial_parameters", "interpret"]
@@ -89,9 +89,9 @@ def interpret(
     >>> run[y]
     array(1.)
     """
+    outputs = tuple(outputs)
     order = topological_order(ancestors(outputs, meaning_of), meaning_of)
-    graph = Graph(tuple(outputs))
-    graph.check_names()
+    Graph(outputs).check_names()
     parameters = [node for node in order if node.op.name == "parameter"]
     inputs = [node for node in order if node.op.name == "input"]
     arrays, sizes = bind_feeds([*inputs, *parameters], feeds)
@@ -126,7 +126,7 @@ def _value(
     scope: dict[str, Any] = {"np": np, "rng": rng}
     scope |= {f"dim_{name}": size for name, size in sizes.items()}
     scope |= {k: _concrete(v, sizes) for k, v in node.attributes.items()}
-    scope.setdefault("dtype", node.dtype)
+    scope.setdefault("dtype", node.dtype.type)
     arrays = [values[parent] for parent in node.inputs]
     for position, name in enumerate(node.op.inputs):
         if name.startswith("*"):
@@ -149,13 +149,33 @@ def _value(
         raise error.locate(
             node=node.describe(), location=str(node.origin.location)
         ) from None
-    return np.asarray(result)
+    except Exception as error:
+        error.add_note(f"in {node.describe()}, declared at {node.origin.location}")
+        raise
+    value = np.asarray(result)
+    _check_type(node, value, sizes)
+    return value
+
+
+def _check_type(node: Node, value: Array, sizes: Mapping[str, int]) -> None:
+    """Hold what a template computed against what the op's type rule promised."""
+    expected = evaluate_shape(node.shape, sizes)
+    if value.shape != expected or value.dtype != node.dtype:
+        raise ShapeError(
+            f"{node.op.name} was declared as {node.type}, but gave {value.dtype} "
+            f"{value.shape} for sizes {dict(sizes)}",
+            node=node.describe(),
+            location=str(node.origin.location),
+        )
 
 
 def _concrete(value: Any, sizes: Mapping[str, int]) -> Any:
-    """An attribute with its named sizes filled in."""
+    """An attribute as the template's names mean it: named sizes filled in."""
     if isinstance(value, Dim):
         return value.evaluate(sizes)
+    if isinstance(value, np.dtype):
+        # `float32` in emitted code is `np.float32`, which can also be called.
+        return cast("np.dtype[Any]", value).type
     if isinstance(value, tuple) and all(isinstance(d, int | Dim) for d in value):  # pyright: ignore[reportUnknownVariableType]
         return evaluate_shape(cast("tuple[int | Dim, ...]", value), sizes)
     return value  # pyright: ignore[reportUnknownVariableType]

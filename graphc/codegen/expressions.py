@@ -1,0 +1,154 @@
+"""From an op's NumPy template to Python `ast`: names replaced, values made literals.
+
+Source is never put together as text, so precedence and quoting are not our problem.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+
+from ..ir.dims import Dim
+from ..ir.types import DType
+
+__all__ = [
+    "assign",
+    "call",
+    "dtype_expression",
+    "instantiate",
+    "instantiate_statements",
+    "literal",
+    "name",
+    "number",
+    "parse",
+    "subscript",
+]
+
+
+def name(identifier: str) -> ast.expr:
+    """A variable."""
+    return ast.Name(identifier, ast.Load())
+
+
+def parse(source: str) -> ast.expr:
+    """An expression from fixed source text."""
+    return copy.deepcopy(_expression(source))
+
+
+@functools.lru_cache(maxsize=1024)
+def _expression(source: str) -> ast.expr:
+    return ast.parse(source, mode="eval").body
+
+
+@functools.lru_cache(maxsize=1024)
+def _statements(source: str) -> tuple[ast.stmt, ...]:
+    return tuple(ast.parse(source).body)
+
+
+def call(function: str, *arguments: ast.expr, **keywords: ast.expr) -> ast.expr:
+    """`function(*arguments, **keywords)`."""
+    return ast.Call(
+        parse(function),
+        list(arguments),
+        [ast.keyword(key, value) for key, value in keywords.items()],
+    )
+
+
+def subscript(value: ast.expr, key: Any) -> ast.expr:
+    """`value[key]` for a literal key."""
+    return ast.Subscript(value, ast.Constant(key), ast.Load())
+
+
+def assign(target: str, value: ast.expr) -> ast.stmt:
+    """`target = value`."""
+    return ast.Assign([ast.Name(target, ast.Store())], value)
+
+
+def dtype_expression(dtype: DType) -> ast.expr:
+    """A dtype as `np.float32`."""
+    return parse("np.bool_" if dtype.kind == "b" else f"np.{dtype}")
+
+
+def number(value: Any, dtype: DType) -> ast.expr:
+    """The shortest Python literal that is `value` when read as `dtype`."""
+    if dtype.kind == "b":
+        return ast.Constant(bool(value))
+    if dtype.kind in "iu":
+        return _signed(int(value))
+    with np.errstate(all="ignore"):
+        shortest = float(str(dtype.type(value)))
+    return _signed(shortest)
+
+
+def _signed(value: int | float) -> ast.expr:
+    if isinstance(value, float) and not math.isfinite(value):
+        text = "nan" if math.isnan(value) else "inf"
+        constant: ast.expr = parse(f"np.{text}")
+        return ast.UnaryOp(ast.USub(), constant) if value < 0 else constant
+    if value < 0 or (isinstance(value, float) and math.copysign(1, value) < 0):
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    return ast.Constant(value)
+
+
+def literal(value: Any, dimension: Any) -> ast.expr:
+    """An attribute of a node as source; `dimension(text)` names a size."""
+    if isinstance(value, Dim):
+        return instantiate(
+            value.source("dim_"), {f"dim_{n}": dimension(n) for n in value.symbols()}
+        )
+    if isinstance(value, tuple):
+        items = cast("tuple[Any, ...]", value)
+        return ast.Tuple([literal(item, dimension) for item in items], ast.Load())
+    if isinstance(value, np.dtype):
+        return dtype_expression(cast(DType, value))
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return ast.Constant(value)
+    if isinstance(value, int | float):
+        return _signed(value)
+    raise TypeError(f"no literal for {type(value).__name__} {value!r}")
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        value = self._values.get(node.id)
+        if value is None:
+            return node
+        if isinstance(node.ctx, ast.Store):
+            assert isinstance(value, ast.Name)
+            return ast.Name(value.id, ast.Store())
+        return value
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        # An input of a variadic op: `arrays[0]` is its first argument itself.
+        if (
+            isinstance(node.value, ast.Tuple)
+            and isinstance(node.slice, ast.Constant)
+            and isinstance(node.slice.value, int)
+        ):
+            return node.value.elts[node.slice.value]
+        return node
+
+
+def instantiate(template: str, values: Mapping[str, ast.expr]) -> ast.expr:
+    """A template that is an expression, with names replaced."""
+    return _Substitute(values).visit(parse(template))
+
+
+def instantiate_statements(
+    template: str, values: Mapping[str, ast.expr]
+) -> list[ast.stmt]:
+    """A template that is statements, with names replaced."""
+    body = copy.deepcopy(_statements(template))
+    return [_Substitute(values).visit(statement) for statement in body]
+
+

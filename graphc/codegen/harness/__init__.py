@@ -1,0 +1,59 @@
+"""The training loop that every emitted program carries, as real source.
+
+The files of this folder are linted, type-checked and tested as they stand; what stands
+below the marker line of each is copied word for word into emitted programs, in the
+order of `SECTIONS`. Above it are only imports: those of the standard library and NumPy
+move to the head of the emitted file, those of `model` name what the compiler generates.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from dataclasses import dataclass
+from importlib import resources
+
+__all__ = ["MARKER", "SECTIONS", "HarnessSource", "harness_source"]
+
+MARKER = "# --- imports above, copied into emitted programs below ---"
+SECTIONS = ("files", "data", "checkpoint", "loop", "check", "command")
+
+
+@dataclass(frozen=True)
+class HarnessSource:
+    """Text to stand below the generated model, and the imports that it needs."""
+
+    text: str
+    """Starts without a blank line and ends with one line break."""
+    imports: tuple[tuple[str, str | None], ...]
+    """Modules with their aliases, sorted: `("math", None)`, `("numpy", "np")`."""
+    from_imports: tuple[tuple[str, str], ...]
+    """Modules with a name taken from each, sorted: `("typing", "Any")`."""
+
+
+@functools.cache
+def harness_source() -> HarnessSource:
+    """The training loop as text.
+
+    >>> ("numpy", "np") in harness_source().imports
+    True
+    """
+    texts: list[str] = []
+    imports: set[tuple[str, str | None]] = set()
+    from_imports: set[tuple[str, str]] = set()
+    folder = resources.files(__name__)
+    for section in SECTIONS:
+        source = folder.joinpath(f"{section}.py").read_text("utf-8")
+        head, marker, text = source.partition(MARKER)
+        assert marker, section
+        texts.append(text.strip())
+        for node in ast.parse(head).body:
+            if isinstance(node, ast.Import):
+                imports |= {(alias.name, alias.asname) for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                from_imports |= {(str(node.module), a.name) for a in node.names}
+    return HarnessSource(
+        "\n\n\n".join(texts) + "\n",
+        tuple(sorted(imports, key=str)),
+        tuple(sorted(from_imports)),
+    )

@@ -1,0 +1,173 @@
+"""Checkpoints: all that a run needs to go on bit for bit where it stopped."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .files import (
+    Arrays,
+    CheckpointError,
+    check_parameters,
+    describe_array,
+    differences,
+    read_arrays,
+    write_arrays,
+)
+from .model import GRAPH_HASH, GRAPHC_VERSION, MODEL
+
+# --- imports above, copied into emitted programs below ---
+
+# Checkpoints --------------------------------------------------------------------------
+#
+# An `.npz` file: parameters under their names, optimizer arrays under "slots/", the
+# best parameters so far under "best/", and everything else as JSON text in "header".
+
+CHECKPOINT_FORMAT = 1
+HEADER = "checkpoint/header"
+
+
+def snapshot(
+    parameters: Arrays,
+    state: dict[str, Any],
+    *,
+    history: Sequence[dict[str, Any]] = (),
+    best: dict[str, Any] | None = None,
+    run: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A copy of all that changes in training, which later steps leave alone.
+
+    Args:
+        parameters, state: of the model.
+        history: one record an epoch.
+        best: `epoch`, `score` and `parameters` of the best epoch so far.
+        run: what a run that goes on from here must share, such as the seed.
+    """
+    rng = state.get("rng")
+    return {
+        "parameters": {name: array.copy() for name, array in parameters.items()},
+        "slots": {name: array.copy() for name, array in state["slots"].items()},
+        "step": int(state["step"]),
+        "epoch": int(state["epoch"]),
+        "scale": float(state.get("scale", 1.0)),
+        "rng": None if rng is None else rng.bit_generator.state,
+        "history": list(history),
+        "best": best,
+        "run": run,
+    }
+
+
+def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) -> None:
+    """Put a snapshot back into parameters and state, in place.
+
+    Raises `CheckpointError`, and changes nothing, if the optimizer is another one.
+    """
+    here = {name: describe_array(array) for name, array in state["slots"].items()}
+    there = {name: describe_array(array) for name, array in saved["slots"].items()}
+    if different := differences(here, there):
+        raise CheckpointError(f"the state is of another optimizer: {different}")
+    for name, array in saved["parameters"].items():
+        parameters[name][...] = array
+    for name, array in saved["slots"].items():
+        state["slots"][name][...] = array
+    state["step"] = saved["step"]
+    state["epoch"] = saved["epoch"]
+    state["scale"] = saved["scale"]
+    if saved["rng"] is not None and state.get("rng") is not None:
+        state["rng"].bit_generator.state = saved["rng"]
+
+
+def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
+    """Write a snapshot, in one step: a reader sees the old file or the new one."""
+    plain = ("step", "epoch", "scale", "rng", "history", "run")
+    best = saved["best"]
+    header = {
+        "format": CHECKPOINT_FORMAT,
+        "model": MODEL,
+        "graph": GRAPH_HASH,
+        "graphc": GRAPHC_VERSION,
+        **{key: saved[key] for key in plain},
+        "best": best and {"epoch": best["epoch"], "score": best["score"]},
+    }
+    arrays: Arrays = {
+        HEADER: np.frombuffer(json.dumps(header).encode(), np.uint8),
+        **saved["parameters"],
+    }
+    arrays |= {f"slots/{name}": array for name, array in saved["slots"].items()}
+    if best:
+        arrays |= {f"best/{name}": a for name, a in best["parameters"].items()}
+    write_arrays(path, arrays)
+
+
+def load_checkpoint(path: str) -> dict[str, Any]:
+    """Read a snapshot of this model.
+
+    Raises `CheckpointError` if the file is damaged or belongs to another model.
+    """
+    arrays = read_arrays(path, CheckpointError)
+    if HEADER not in arrays:
+        raise CheckpointError(f"{path} is no checkpoint: it has no {HEADER!r}")
+    try:
+        saved = json.loads(arrays.pop(HEADER).tobytes())
+        if saved["format"] != CHECKPOINT_FORMAT:
+            raise CheckpointError(
+                f"{path} has checkpoint format {saved['format']}; "
+                f"this program reads format {CHECKPOINT_FORMAT}"
+            )
+        saved["parameters"] = {n: a for n, a in arrays.items() if "/" not in n}
+        saved["slots"] = strip_prefix(arrays, "slots/")
+        if saved["best"]:
+            saved["best"]["parameters"] = strip_prefix(arrays, "best/")
+        check_parameters(saved["parameters"], path)
+        if saved["best"]:
+            check_parameters(saved["best"]["parameters"], path)
+        graph = saved["graph"]
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} has a damaged header: {error!r}") from None
+    if graph != GRAPH_HASH:
+        raise CheckpointError(
+            f"{path} belongs to another model: its parameters are alike, but its graph "
+            f"({saved['model']}, {graph[:12]}) is not this one ({MODEL}, "
+            f"{GRAPH_HASH[:12]}); load_parameters takes the parameters alone"
+        )
+    return saved
+
+
+def strip_prefix(arrays: Arrays, prefix: str) -> Arrays:
+    """The arrays whose names start with `prefix`, by the rest of the name."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def fingerprint(data: Arrays | None) -> str | None:
+    """A short text that changes when the data does."""
+    if data is None:
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for name, array in data.items():
+        digest.update(f"{name} {describe_array(array)} ".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def check_same_run(path: str, saved: dict[str, Any], run: dict[str, Any]) -> None:
+    """Raise unless a run that resumes has the data and options it was started with."""
+    before = saved["run"]
+    if before is None:
+        raise CheckpointError(f"{path} was saved outside a run and can't be resumed")
+    for key, value in run.items():
+        if key == "first_epoch" or before.get(key) == value:
+            continue
+        if key.endswith("data"):
+            raise CheckpointError(
+                f"{path} can't be resumed: the {key} changed since the run started"
+            )
+        raise CheckpointError(
+            f"{path} can't be resumed with {key} {value!r}: "
+            f"the run was started with {before.get(key)!r}"
+        )

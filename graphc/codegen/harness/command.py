@@ -1,0 +1,157 @@
+"""The command line of an emitted program."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .check import check_gradients
+from .data import load_data
+from .files import (
+    CheckpointError,
+    DataError,
+    OptionError,
+    check_writable,
+    save_parameters,
+)
+from .loop import check_options, describe_record, fit, mean_scores, parse_criterion
+from .model import GRAPHC_VERSION, INPUTS, MODEL, init_parameters, init_state
+
+# --- imports above, copied into emitted programs below ---
+
+# Command line -------------------------------------------------------------------------
+
+
+def build_argument_parser() -> argparse.ArgumentParser:
+    """The options of this program."""
+    parser = argparse.ArgumentParser(
+        description=f"Train {MODEL} (emitted by graphc {GRAPHC_VERSION}).",
+        epilog=f"Data files hold one array for each input: {', '.join(INPUTS)}.",
+    )
+    add = parser.add_argument
+    add("--data", metavar="NPZ", help="rows to train on")
+    add("--dev", metavar="NPZ", help="rows that decide which epoch is the best")
+    add("--test", metavar="NPZ", help="rows to evaluate on when training is over")
+    add("--epochs", type=int, default=20, help="default: %(default)s")
+    add("--batch-size", type=int, default=32, help="default: %(default)s")
+    add("--seed", type=int, default=0, help="default: %(default)s")
+    add("--best", metavar="SCORE", help="which epoch is best on dev, as in 'min loss'")
+    add("--patience", type=int, help="epochs without a better dev score before the end")
+    add(
+        "--out", metavar="NPZ", help="write the best parameters here (last without dev)"
+    )
+    add("--checkpoint", metavar="NPZ", help="default: beside --out")
+    add("--resume", action="store_true", help="go on where the checkpoint stopped")
+    add("--check", action="store_true", help="check gradients, and do not train")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    0 is success, 1 a failed gradient check or a loss that is not finite, 2 bad
+    arguments, data or files, 130 an interrupt.
+    """
+    parser = build_argument_parser()
+    options = parser.parse_args(argv)
+    try:
+        check_options(
+            options.epochs, options.batch_size, options.seed, options.patience
+        )
+        parse_criterion(options.best)
+        if options.check:
+            return run_check(options)
+        if options.data is None:
+            parser.error("--data is required, unless --check is given")
+        return run_training(options)
+    except (DataError, CheckpointError, OptionError, OSError) as error:
+        say_error(parser.prog, str(error))
+        return 2
+    except FloatingPointError as error:
+        say_error(parser.prog, str(error))
+        return 1
+    except KeyboardInterrupt:
+        say_error(parser.prog, "interrupted")
+        return 130
+
+
+def say_error(program: str, message: str) -> None:
+    """One line on the error stream."""
+    print(f"{program}: error: {message}", file=sys.stderr, flush=True)
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Check the gradients and print a line for each parameter."""
+    data = None if options.data is None else load_data(options.data)
+    results = check_gradients(data=data, seed=options.seed)
+    width = max(len(name) for name in results)
+    for name, (error, passed) in results.items():
+        verdict = "ok" if passed else "WRONG"
+        print(f"{name:{width}}  relative error {error:.1e}  {verdict}", flush=True)
+    worst = max(results, key=lambda name: results[name][0])
+    passed = all(passed for _, passed in results.values())
+    outcome = "all gradients agree with" if passed else "some gradients differ from"
+    print(f"{outcome} finite differences; the worst is that of {worst}", flush=True)
+    return 0 if passed else 1
+
+
+def run_training(options: argparse.Namespace) -> int:
+    """Train, evaluate on test, and write the parameters."""
+    checkpoint: str | None = options.checkpoint
+    if options.out is not None:
+        check_writable(options.out)
+        if checkpoint is None:
+            checkpoint = os.path.splitext(options.out)[0] + ".checkpoint.npz"
+    if options.resume:
+        if checkpoint is None:
+            raise OptionError("--resume needs --out or --checkpoint")
+        if not os.path.exists(checkpoint):
+            print(f"no {checkpoint} yet: starting from the beginning", file=sys.stderr)
+    train = load_data(options.data)
+    dev = None if options.dev is None else load_data(options.dev)
+    test = None if options.test is None else load_data(options.test)
+    parameters = init_parameters(options.seed)
+    state = init_state(parameters, options.seed)
+    try:
+        history = fit(
+            parameters,
+            state,
+            train,
+            dev,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            seed=options.seed,
+            best=options.best,
+            patience=options.patience,
+            checkpoint=checkpoint,
+            resume=options.resume,
+            report=lambda record: print(describe_record(record), flush=True),
+        )
+    except FloatingPointError:
+        if options.out is not None and state["epoch"] > 0:
+            save_parameters(options.out, parameters)
+        raise
+    interrupted = bool(history) and "interrupted" in history[-1]
+    say_best(history)
+    if options.out is not None and (state["epoch"] > 0 or not interrupted):
+        save_parameters(options.out, parameters)
+        print(f"wrote {options.out}", flush=True)
+    if interrupted:
+        raise KeyboardInterrupt
+    if test is not None:
+        scores = mean_scores(parameters, test)
+        line = "  ".join(f"{name} {value:#.4g}" for name, value in scores.items())
+        print(f"test {line}", flush=True)
+    return 0
+
+
+def say_best(history: list[dict[str, Any]]) -> None:
+    """Print which epoch was the best on dev, if there was dev data."""
+    best = [record["epoch"] for record in history if record.get("best")]
+    if best:
+        print(f"best on dev: epoch {best[-1]}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

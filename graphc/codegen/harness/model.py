@@ -1,0 +1,55 @@
+"""What the compiler generates above the training loop, as the loop sees it.
+
+These are placeholders: they tell the type checker what each emitted program defines.
+"""
+
+from typing import Any
+
+import numpy as np
+
+MODEL: str = ""
+"""The name of the model."""
+GRAPH_HASH: str = ""
+"""Identifies the graph: model, loss, metrics and optimizer."""
+GRAPHC_VERSION: str = ""
+INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[int, int] | None]] = {}
+"""Dtype, shape and, for integer labels, the smallest and largest value."""
+PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
+"""Dtype and shape."""
+METRICS: tuple[str, ...] = ()
+
+
+def init_parameters(seed: int) -> dict[str, np.ndarray[Any, Any]]:
+    """The start of each parameter."""
+    raise NotImplementedError
+
+
+def init_state(
+    parameters: dict[str, np.ndarray[Any, Any]], seed: int = 0
+) -> dict[str, Any]:
+    """What changes in training beside parameters: `step`, `epoch`, `scale`, `rng`
+    and, under `slots`, the optimizer's arrays."""
+    raise NotImplementedError
+
+
+def forward(
+    parameters: dict[str, np.ndarray[Any, Any]], *inputs: Any
+) -> dict[str, Any]:
+    """Loss and metrics by name, in evaluation mode."""
+    raise NotImplementedError
+
+
+def loss_and_gradients(
+    parameters: dict[str, np.ndarray[Any, Any]],
+    *inputs: Any,
+    rng: np.random.Generator | None = None,
+) -> tuple[Any, dict[str, np.ndarray[Any, Any]]]:
+    """The loss in training mode and its gradients by parameter."""
+    raise NotImplementedError
+
+
+def train_step(
+    parameters: dict[str, np.ndarray[Any, Any]], state: dict[str, Any], *inputs: Any
+) -> Any:
+    """One update of parameters and state, in place; the loss before it."""
+    raise NotImplementedError

@@ -1,0 +1,357 @@
+"""The layout of emitted modules: what stands where, from docstring to command line."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import GraphError
+from ..ir.dims import Dim, symbols_of
+from ..ir.graph import Graph
+from ..ir.node import Node
+from .expressions import assign, name, parse, subscript
+from .function import Function, Style, write_function
+from .harness import HarnessSource, harness_source
+from .names import Names
+from .operands import Constants, Operands
+from .update import Update, write_update
+from .writer import Writer
+
+__all__ = ["Emitted", "TrainingPlan", "emit_function", "emit_training"]
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """The text of a module, and which variable stands for which node."""
+
+    source: str
+    variables: Mapping[str, Node]
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The optimised graphs of a training program and what to call things."""
+
+    title: str
+    docstring: str
+    version: str
+    hash: str
+    inputs: tuple[Node, ...]
+    bounds: Mapping[Node, tuple[int, int]]
+    """Inclusive bounds of inputs that are labels."""
+    parameters: tuple[Node, ...]
+    forward: Graph
+    """In evaluation mode: the loss, then `metrics`, then `outputs`."""
+    metrics: tuple[str, ...]
+    outputs: tuple[str, ...]
+    predict: Graph | None
+    """`outputs` alone."""
+    training: Graph
+    """In training mode: the loss, then a gradient for each of `trained`."""
+    trained: tuple[Node, ...]
+    state: Mapping[str, Node]
+    """The optimizer's initial state, from parameters."""
+    update: Update
+
+
+def _check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
+    known = {
+        size.text
+        for node in inputs
+        for size in node.shape
+        if isinstance(size, Dim) and size.is_symbol
+    }
+    for graph in graphs:
+        for node in graph.nodes:
+            for size in node.shape:
+                if not isinstance(size, Dim):
+                    continue
+                unknown = [s for s in size.symbols() if s not in known]
+                if unknown:
+                    raise GraphError(
+                        f"no input tells the size {unknown[0]!r}",
+                        node=node.describe(),
+                        location=str(node.origin.location),
+                        hint=f"an input with {unknown[0]!r} as one of its dimensions",
+                    )
+
+
+def _is_random(graph: Graph) -> bool:
+    return any(not node.op.pure for node in graph.nodes)
+
+
+def _write_constants(writer: Writer, constants: Constants) -> None:
+    for variable, value in constants.definitions():
+        if "b85decode" in ast.dump(value):
+            writer.import_("base64")
+        writer.statement(assign(variable, value))
+
+
+def _names(inputs: Sequence[Node], reserved: Sequence[str]) -> Names:
+    """A scope in which inputs and sizes have their own names, where those are free."""
+    names = Names(reserved)
+    names.assign(inputs)
+    for symbol in symbols_of(size for node in inputs for size in node.shape):
+        names.symbol(symbol)
+    return names
+
+
+def _body(writer: Writer, constants: Constants, functions: Writer) -> None:
+    """Constants come first, though what they are is known last."""
+    _write_constants(writer, constants)
+    writer.append(functions)
+
+
+def emit_function(
+    graph: Graph,
+    inputs: Sequence[Node],
+    *,
+    docstring: str,
+    style: Style,
+    title: str = "compute",
+) -> Emitted:
+    """A module with one function, `compute(parameters, *inputs)`, that returns a tuple."""
+    _check_sizes([graph], inputs)
+    names = _names(inputs, ["np", "parameters", "rng", "run", title, "lru_cache"])
+    constants = Constants(names)
+    writer, functions = Writer(), Writer()
+    writer.docstring(docstring)
+    writer.import_("numpy", "np")
+    function = Function(
+        name=title,
+        graph=graph,
+        inputs=tuple(inputs),
+        returns=lambda values: ast.Tuple(list(values), ast.Load()),
+        docstring="Return the outputs as a tuple.",
+        random=_is_random(graph),
+    )
+    write_function(functions, function, names, constants, style)
+    _body(writer, constants, functions)
+    return Emitted(writer.source(), _variables(names, [graph]))
+
+
+def _variables(names: Names, graphs: Sequence[Graph]) -> dict[str, Node]:
+    return {
+        names[node]: node for graph in graphs for node in graph.nodes if node in names
+    }
+
+
+_MODULE_NAMES = (
+    "np",
+    "parameters",
+    "gradients",
+    "state",
+    "slots",
+    "seed",
+    "rng",
+    "run",
+    "lru_cache",
+    "base64",
+    "step",
+    "epoch",
+    "scale",
+    "MODEL",
+    "GRAPH_HASH",
+    "GRAPHC_VERSION",
+    "INPUTS",
+    "PARAMETERS",
+    "METRICS",
+    "init_parameters",
+    "init_state",
+    "forward",
+    "predict",
+    "loss_and_gradients",
+    "update",
+    "update_scratch",
+    "train_step",
+)
+
+
+def _defined_names(harness: HarnessSource) -> set[str]:
+    """What the training loop defines and imports at the top level."""
+    names = {alias or module for module, alias in harness.imports}
+    names |= {item for _, item in harness.from_imports}
+    for statement in ast.parse(harness.text).body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Assign):
+            names |= {t.id for t in statement.targets if isinstance(t, ast.Name)}
+    return names
+
+
+def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
+    """The standalone training program of a model."""
+    _check_sizes([plan.forward, plan.training], plan.inputs)
+    harness = harness_source()
+    names = _names(plan.inputs, [*_MODULE_NAMES, *_defined_names(harness)])
+    names.assign(plan.parameters)
+    constants = Constants(names)
+    writer, functions = Writer(), Writer()
+    writer.docstring(plan.docstring)
+    writer.import_("numpy", "np")
+    for module, alias in harness.imports:
+        writer.import_(module, alias)
+    for module, item in harness.from_imports:
+        writer.from_import(module, item)
+    _write_facts(writer, plan)
+    _write_init(functions, plan, constants)
+    _write_state(functions, plan, names, constants)
+    quick = parse("None")
+    for function in _functions(plan, style):
+        quick = write_function(functions, function, names, constants, style)
+    write_update(functions, plan.update, names.child(), constants, style)
+    _write_train_step(functions, plan, names, quick)
+    _body(writer, constants, functions)
+    writer.raw(harness.text)
+    return Emitted(writer.source(), _variables(names, [plan.forward, plan.training]))
+
+
+def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
+    inputs = {
+        node.name: (str(node.dtype), _plain(node.shape), plan.bounds.get(node))
+        for node in plan.inputs
+    }
+    parameters = {
+        node.name: (str(node.dtype), _plain(node.shape)) for node in plan.parameters
+    }
+    facts: dict[str, Any] = {
+        "MODEL": plan.title,
+        "GRAPHC_VERSION": plan.version,
+        "GRAPH_HASH": plan.hash,
+    }
+    for key, value in facts.items():
+        writer.statement(assign(key, parse(repr(value))))
+    writer.heading("Of each input: dtype, shape, and the bounds of labels.")
+    writer.statement(assign("INPUTS", parse(repr(inputs))))
+    writer.comment("Of each parameter: dtype and shape.")
+    writer.statement(assign("PARAMETERS", parse(repr(parameters))))
+    writer.statement(assign("METRICS", parse(repr(plan.metrics))))
+
+
+def _plain(shape: tuple[Any, ...]) -> tuple[int | str, ...]:
+    return tuple(str(size) if isinstance(size, Dim) else size for size in shape)
+
+
+def _write_init(writer: Writer, plan: TrainingPlan, constants: Constants) -> None:
+    with writer.function("init_parameters", ["seed=0"]):
+        writer.docstring("Return the parameters that training starts from, by name.")
+        values: list[ast.expr] = []
+        for node in plan.parameters:
+            init = node.attributes["init"]
+            if hasattr(init, "source"):
+                values.append(parse(init.source(node.shape, node.dtype)))
+            else:
+                start = constants.start(node)
+                copied = ast.Attribute(start, "copy", ast.Load())
+                values.append(ast.Call(copied, [], []))
+        if any("rng" in ast.dump(value) for value in values):
+            rng = parse("np.random.default_rng(seed)")
+            writer.statement(assign("rng", rng))
+        keys = [ast.Constant(str(node.name)) for node in plan.parameters]
+        writer.statement(ast.Return(ast.Dict(list(keys), values)))
+
+
+def _write_state(
+    writer: Writer, plan: TrainingPlan, names: Names, constants: Constants
+) -> None:
+    graph = Graph(tuple(plan.state.values()))
+    scope = names.child()
+    scope.assign(graph.nodes)
+    operands = Operands(graph, scope, constants)
+    with writer.function("init_state", ["parameters", "seed=0"]):
+        writer.docstring("Return what training remembers from step to step.")
+        used = [node for node in graph.nodes if node.op.name == "parameter"]
+        for node in used:
+            stored = subscript(name("parameters"), node.name)
+            writer.statement(assign(scope[node], stored))
+        for node in graph.nodes:
+            if not operands.is_inline(node) and node.op.kind != "source":
+                for statement in operands.statements(node, scope[node]):
+                    writer.statement(statement)
+        slots: list[ast.expr] = []
+        for node in plan.state.values():
+            if node.op.kind == "source" and node.op.numpy is not None:
+                slots.append(operands.expression(node))
+            elif node.op.name == "parameter":
+                slots.append(parse(f"{scope[node]}.copy()"))
+            else:
+                slots.append(operands.value(node))
+        slot_names: list[ast.expr] = [ast.Constant(key) for key in plan.state]
+        fields: dict[str, ast.expr] = {
+            "step": ast.Constant(0),
+            "epoch": ast.Constant(0),
+            "scale": ast.Constant(1.0),
+            "rng": parse("np.random.default_rng([seed, 1])"),
+            "slots": ast.Dict(list(slot_names), slots),
+        }
+        keys: list[ast.expr] = [ast.Constant(key) for key in fields]
+        writer.statement(ast.Return(ast.Dict(list(keys), list(fields.values()))))
+
+
+def _functions(plan: TrainingPlan, style: Style) -> list[Function]:
+    inputs = plan.inputs
+    results = ("loss", *plan.metrics)
+    functions = [
+        Function(
+            name="forward",
+            graph=plan.forward,
+            inputs=inputs,
+            returns=lambda values: _dict(results, values),
+            docstring="Return the loss and the metrics of a batch, in evaluation mode.",
+        )
+    ]
+    if plan.predict is not None:
+        needed = set(plan.predict.inputs)
+        functions.append(
+            Function(
+                name="predict",
+                graph=plan.predict,
+                inputs=tuple(node for node in inputs if node in needed),
+                returns=lambda values: _one_or_dict(plan.outputs, values),
+                docstring="Return the model's outputs for a batch, in evaluation mode.",
+            )
+        )
+    trained = tuple(str(node.name) for node in plan.trained)
+    functions.append(
+        Function(
+            name="loss_and_gradients",
+            graph=plan.training,
+            inputs=inputs,
+            returns=lambda values: ast.Tuple(
+                [values[0], _dict(trained, values[1:])], ast.Load()
+            ),
+            docstring="Return the loss of a batch and its gradient by each parameter.",
+            random=True,
+            kept=plan.training.outputs[1:] if style == "fast" else (),
+        )
+    )
+    return functions
+
+
+def _dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
+    return ast.Dict([ast.Constant(key) for key in keys], list(values))
+
+
+def _one_or_dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
+    return values[0] if len(values) == 1 else _dict(keys, values)
+
+
+def _write_train_step(
+    writer: Writer, plan: TrainingPlan, names: Names, gradients: ast.expr
+) -> None:
+    arguments = [names[node] for node in plan.inputs]
+    with writer.function("train_step", ["parameters", "state", *arguments]):
+        writer.docstring(
+            "Take one step on a batch, in place; return the loss before the step."
+        )
+        writer.statement(assign("rng", subscript(name("state"), "rng")))
+        stored: list[ast.expr] = [
+            ast.Name("loss", ast.Store()),
+            ast.Name("gradients", ast.Store()),
+        ]
+        target = ast.Tuple(stored, ast.Store())
+        writer.statement(ast.Assign([target], gradients))
+        writer.statement(ast.Expr(parse("update(parameters, gradients, state)")))
+        writer.statement(ast.Return(parse("float(loss)")))

@@ -1,0 +1,231 @@
+"""How emitted code refers to values: variables, literals, and views written in place.
+
+One node is one named statement, with three exceptions that read better: numbers are
+written where they are used, sizes are integer arithmetic, and a view used once
+(`w.T`, `y[:, None]`) stands inside the expression that uses it.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..ir.dims import Dim, symbols_of
+from ..ir.graph import Graph
+from ..ir.node import Node
+from .expressions import (
+    call,
+    dtype_expression,
+    instantiate,
+    instantiate_statements,
+    literal,
+    name,
+    number,
+    parse,
+)
+from .names import Names
+
+__all__ = ["Constants", "Operands", "is_statement"]
+
+_INLINE_DEPTH = 3
+_INLINE_ELEMENTS = 64
+
+
+def is_free(node: Node) -> bool:
+    """Whether a value is there without computing: fed, stored or written in place."""
+    return node.op.numpy is None
+
+
+class Constants:
+    """Arrays that a module holds at its top level, each once."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._by_value: dict[Literal, str] = {}
+
+    def reference(self, node: Node) -> ast.expr:
+        """The variable that holds an array constant."""
+        value = node.attributes["value"]
+        if value not in self._by_value:
+            wish = (node.name or "constant").replace(".", "_").upper()
+            self._by_value[value] = self._names.reserve(wish)
+        return name(self._by_value[value])
+
+    def start(self, parameter: Node) -> ast.expr:
+        """The variable that holds the array a parameter starts from."""
+        value = parameter.attributes["init"]
+        if value not in self._by_value:
+            wish = f"{parameter.name}_START".replace(".", "_").upper()
+            self._by_value[value] = self._names.reserve(wish)
+        return name(self._by_value[value])
+
+    def definitions(self) -> Iterable[tuple[str, ast.expr]]:
+        """The variables and their values, in order of first use."""
+        for value, variable in self._by_value.items():
+            yield variable, array_expression(value.array)
+
+
+def array_expression(array: np.ndarray[Any, Any]) -> ast.expr:
+    """An array as source: a list of numbers, or base 85 bytes where that is long."""
+    dtype = dtype_expression(array.dtype)
+    if array.size <= _INLINE_ELEMENTS and array.size:
+        return call("np.array", _nested(array), dtype)
+    text = base64.b85encode(array.tobytes()).decode("ascii")
+    data = call("base64.b85decode", ast.Constant(text))
+    flat = call("np.frombuffer", data, dtype)
+    shape = ast.Tuple([ast.Constant(size) for size in array.shape], ast.Load())
+    return ast.Call(ast.Attribute(flat, "reshape", ast.Load()), [shape], [])
+
+
+def _nested(array: np.ndarray[Any, Any]) -> ast.expr:
+    if array.ndim:
+        return ast.List([_nested(item) for item in array], ast.Load())
+    return number(array, array.dtype)
+
+
+class Operands:
+    """References to the values of one function's graph."""
+
+    def __init__(self, graph: Graph, names: Names, constants: Constants) -> None:
+        self._names = names
+        self._constants = constants
+        self._depth: dict[Node, int] = {}
+        self.dimensions: set[str] = set()
+        """Named sizes that were referred to."""
+        uses: dict[Node, int] = {}
+        for node in graph.nodes:
+            for parent in node.inputs:
+                uses[parent] = uses.get(parent, 0) + 1
+        outputs = set(graph.outputs)
+        for node in graph.nodes:
+            if (
+                node.op.kind == "view"
+                and uses.get(node) == 1
+                and node not in outputs
+                and not node.op.is_statements
+            ):
+                depth = 1 + self._depth.get(node.inputs[0], 0)
+                if depth <= _INLINE_DEPTH:
+                    self._depth[node] = depth
+
+    def is_inline(self, node: Node) -> bool:
+        """Whether a node has no statement of its own."""
+        return is_free(node) or node in self._depth
+
+    def value(self, node: Node) -> ast.expr:
+        """A node where any expression of its dtype may stand."""
+        return self._refer(node, weak=False)
+
+    def dimension(self, symbol: str) -> ast.expr:
+        """The variable of a named size."""
+        self.dimensions.add(symbol)
+        return name(self._names.symbol(symbol))
+
+    def _refer(self, node: Node, *, weak: bool) -> ast.expr:
+        kind = node.op.name
+        if kind == "constant":
+            if node.shape:
+                return self._constants.reference(node)
+            value = number(node.attributes["value"].array, node.dtype)
+        elif kind == "dimension":
+            value = literal(node.attributes["size"], self.dimension)
+        elif node in self._depth:
+            return self.expression(node)
+        else:
+            return name(self._names[node])
+        if weak or node.dtype.kind == "b":
+            return value
+        return ast.Call(dtype_expression(node.dtype), [value], [])
+
+    def expression(self, node: Node) -> ast.expr:
+        """What a node computes, as one expression."""
+        return instantiate(node.op.template(node), self._bindings(node))
+
+    def statements(self, node: Node, target: str) -> list[ast.stmt]:
+        """What a node computes, assigned to `target`."""
+        if node.op.is_statements:
+            values = {**self._bindings(node), "out": name(target)}
+            return instantiate_statements(node.op.template(node), values)
+        value = self.expression(node)
+        return [ast.Assign([ast.Name(target, ast.Store())], value)]
+
+    def statements_into(self, node: Node, target: str) -> list[ast.stmt] | None:
+        """What a node computes, written into the array `target`, if it can be."""
+        template = node.op.template_into(node)
+        if template is None:
+            return None
+        values = {**self._bindings(node), "out": name(target)}
+        return instantiate_statements(template, values)
+
+    def _bindings(self, node: Node) -> dict[str, ast.expr]:
+        weak = _weak_inputs(node)
+        arrays = [
+            self._refer(parent, weak=position in weak)
+            for position, parent in enumerate(node.inputs)
+        ]
+        values: dict[str, ast.expr] = {"dtype": dtype_expression(node.dtype)}
+        for position, parameter in enumerate(node.op.inputs):
+            if parameter.startswith("*"):
+                values[parameter[1:]] = ast.Tuple(arrays[position:], ast.Load())
+            else:
+                values[parameter] = arrays[position]
+        for key, attribute in node.attributes.items():
+            if _is_literal(attribute):
+                values[key] = literal(attribute, self.dimension)
+        for symbol in _index_symbols(node):
+            values[f"dim_{symbol}"] = self.dimension(symbol)
+        return values
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_literal(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    return value is None or isinstance(value, bool | int | float | str | Dim | np.dtype)
+
+
+def _index_symbols(node: Node) -> tuple[str, ...]:
+    """Named sizes inside attributes that the template spells out itself."""
+    sizes: list[Any] = []
+    for attribute in node.attributes.values():
+        if isinstance(attribute, tuple) and not _is_literal(attribute):
+            for item in attribute:  # pyright: ignore[reportUnknownVariableType]
+                sizes += [getattr(item, "start", None), getattr(item, "stop", None)]  # pyright: ignore
+    return symbols_of(size for size in sizes if isinstance(size, Dim))
+
+
+def _weak_inputs(node: Node) -> set[int]:
+    """The scalar literals that may be bare Python numbers.
+
+    NumPy lets a Python number take the dtype of the arrays beside it, so a literal may
+    be bare where that gives the dtype that the graph promises.
+    """
+    if node.op.kind != "elementwise":
+        return set()
+    literals = {
+        position
+        for position, parent in enumerate(node.inputs)
+        if parent.op.name in ("constant", "dimension") and not parent.shape
+    }
+    strong = [p for i, p in enumerate(node.inputs) if i not in literals]
+    full = np.result_type(*(parent.dtype for parent in node.inputs))
+    if not strong:
+        # One strong operand is enough to fix the dtype of all.
+        literals.discard(min(literals, default=0))
+        return literals if len({p.dtype for p in node.inputs}) == 1 else set()
+    bare: list[Any] = [parent.dtype for parent in strong]
+    for position in literals:
+        parent = node.inputs[position]
+        bare.append(
+            parent.dtype
+            if parent.dtype.kind == "b"
+            else 0.0
+            if parent.dtype.kind == "f" and parent.op.name == "constant"
+            else 0
+        )
+    return literals if np.result_type(*bare) == full else set()
+
+

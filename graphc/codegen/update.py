@@ -1,0 +1,292 @@
+"""The optimizer's update: the graph of all new values, emitted as one rule in a loop.
+
+The graph holds the rule once for each parameter. Parameters whose rules are equal but
+for the shape are one group: the rule is emitted once, in a loop over their names, as a
+textbook writes it. What does not depend on a parameter (a bias correction, a step size)
+is computed once before the loops.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..ir.graph import Graph, ancestors
+from ..ir.node import Node, attributes_key
+from .expressions import assign, call, dtype_expression, name, parse, subscript
+from .function import Style
+from .memory import MemoryPlan, plan_memory
+from .names import Names
+from .operands import Constants, Operands
+from .writer import Writer
+
+__all__ = ["ParameterUpdate", "Update", "write_update"]
+
+
+@dataclass(frozen=True)
+class ParameterUpdate:
+    """The rule of one parameter: placeholders that are read, and new values."""
+
+    parameter: Node
+    """Placeholder for the parameter, under its name."""
+    gradient: Node
+    slots: Mapping[str, Node]
+    """Placeholders of optimizer state by the name within the parameter: `exp_avg`."""
+    new_parameter: Node
+    new_slots: Mapping[str, Node]
+
+    def placeholders(self) -> Iterator[tuple[str, Node]]:
+        """Placeholders by what they are called inside the loop."""
+        yield "parameter", self.parameter
+        yield "gradient", self.gradient
+        yield from self.slots.items()
+
+    def outputs(self) -> list[tuple[Node, Node]]:
+        """New values with the placeholder that each replaces."""
+        pairs = [(self.new_slots[key], self.slots[key]) for key in self.slots]
+        return [(self.new_parameter, self.parameter), *pairs]
+
+
+@dataclass(frozen=True)
+class Update:
+    """All rules, with the placeholders that they share."""
+
+    rules: tuple[ParameterUpdate, ...]
+    clock: Mapping[str, Node]
+    """Placeholders `step`, `epoch` and `scale`: scalars of the training state."""
+    shared: Mapping[str, tuple[Node, Node]]
+    """State that belongs to no parameter: placeholder and new value by name."""
+    title: str
+    """The optimizer in words, for the docstring."""
+
+
+def _structure(rule: ParameterUpdate, shared: set[Node]) -> object:
+    """A key that rules share when they are equal but for the parameter's shape."""
+    keys: dict[Node, int] = {}
+    table: dict[object, int] = {}
+    parameter = rule.parameter
+    for label, node in rule.placeholders():
+        key = (label, str(node.dtype), node.type.shape == parameter.type.shape)
+        keys[node] = table.setdefault(key, len(table))
+    graph = Graph(tuple(value for value, _ in rule.outputs()))
+    for node in graph.nodes:
+        if node in keys:
+            continue
+        if node in shared:
+            keys[node] = table.setdefault(node, len(table))
+            continue
+        inputs = tuple(keys[parent] for parent in node.inputs)
+        like = node.type.shape == parameter.type.shape
+        key = (
+            node.op.name,
+            inputs,
+            attributes_key(node.attributes),
+            str(node.dtype),
+            node.ndim == 0,
+            like,
+        )
+        keys[node] = table.setdefault(key, len(table))
+    outputs = tuple(keys[value] for value, _ in rule.outputs())
+    scalar = parameter.ndim == 0
+    return (tuple(str(key) for key in table if not isinstance(key, Node)), outputs,
+            tuple(n.index for n in table if isinstance(n, Node)), scalar)
+
+
+def _groups(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
+    groups: dict[object, list[ParameterUpdate]] = {}
+    for rule in update.rules:
+        groups.setdefault(_structure(rule, shared), []).append(rule)
+    return list(groups.values())
+
+
+def _shared_nodes(update: Update) -> list[Node]:
+    """What is computed once: nodes without a parameter of their own below them."""
+    everything = Graph(
+        tuple(
+            [value for rule in update.rules for value, _ in rule.outputs()]
+            + [value for _, value in update.shared.values()]
+        )
+    )
+    owners: dict[Node, set[int]] = {}
+    for number, rule in enumerate(update.rules):
+        for _, node in rule.placeholders():
+            owners[node] = {number}
+    for node in everything.nodes:
+        if node not in owners:
+            owners[node] = set[int]().union(*(owners[p] for p in node.inputs))
+    several = [n for n in everything.nodes if len(owners[n]) > 1]
+    needed = {id(n) for n in ancestors(several)} if several else set[int]()
+    return [
+        node
+        for node in everything.nodes
+        if len(owners[node]) != 1 or id(node) in needed
+    ]
+
+
+def write_update(
+    writer: Writer,
+    update: Update,
+    names: Names,
+    constants: Constants,
+    style: Style,
+) -> None:
+    """Write `update(parameters, gradients, state)`, which works in place."""
+    shared = _shared_nodes(update)
+    if style == "fast":
+        _write_scratch(writer)
+    with writer.function("update", ["parameters", "gradients", "state"]):
+        writer.docstring(
+            f"Apply one step of {update.title} to parameters and state, in place."
+        )
+        writer.statement(
+            ast.AugAssign(
+                ast.Subscript(name("state"), ast.Constant("step"), ast.Store()),
+                ast.Add(),
+                ast.Constant(1),
+            )
+        )
+        used = {n for n in shared}
+        for key, node in update.clock.items():
+            if node in used:
+                names.alias(node, key)
+                writer.statement(assign(key, subscript(name("state"), key)))
+        if any(rule.slots for rule in update.rules) or update.shared:
+            writer.statement(assign("slots", subscript(name("state"), "slots")))
+        for key, (placeholder, _) in update.shared.items():
+            names.assign([placeholder])
+            stored = subscript(name("slots"), key)
+            writer.statement(assign(names[placeholder], stored))
+        _write_shared(writer, update, shared, names, constants)
+        for group in _groups(update, set(shared)):
+            _write_group(writer, group, set(shared), names, constants, style)
+        for key, (_, value) in update.shared.items():
+            slot = ast.Subscript(name("slots"), ast.Constant(key), ast.Store())
+            writer.statement(ast.Assign([slot], name(names[value])))
+
+
+def _write_shared(
+    writer: Writer,
+    update: Update,
+    shared: list[Node],
+    names: Names,
+    constants: Constants,
+) -> None:
+    clock = set(update.clock.values())
+    graph = Graph(tuple(shared))
+    names.assign(node for node in shared if node not in clock)
+    operands = Operands(graph, names, constants)
+    for rule in update.rules:
+        for _, node in rule.placeholders():
+            if node in set(shared):
+                stored = _stored(rule, node)
+                writer.statement(assign(names[node], stored))
+    for node in shared:
+        if node not in clock and not operands.is_inline(node):
+            for statement in operands.statements(node, names[node]):
+                writer.statement(statement)
+
+
+def _stored(rule: ParameterUpdate, node: Node) -> ast.expr:
+    key = str(rule.parameter.name)
+    if node is rule.parameter:
+        return subscript(name("parameters"), key)
+    if node is rule.gradient:
+        return subscript(name("gradients"), key)
+    slot = next(label for label, slot in rule.slots.items() if slot is node)
+    return subscript(name("slots"), f"{key}.{slot}")
+
+
+def _write_group(
+    writer: Writer,
+    group: Sequence[ParameterUpdate],
+    shared: set[Node],
+    names: Names,
+    constants: Constants,
+    style: Style,
+) -> None:
+    rule = group[0]
+    scope = names.child()
+    for label, node in rule.placeholders():
+        scope.alias(node, scope.reserve(label))
+    outputs = rule.outputs()
+    graph = Graph(tuple(value for value, _ in outputs))
+    own = [n for n in graph.nodes if n not in shared]
+    placeholders = {node for _, node in rule.placeholders()}
+    scope.assign(n for n in own if n not in placeholders)
+    operands = Operands(graph, scope, constants)
+    nodes = [n for n in own if not operands.is_inline(n)]
+    memory = MemoryPlan()
+    if style == "fast":
+        destinations = {
+            value: placeholder
+            for value, placeholder in outputs
+            if value not in shared and value not in placeholders
+        }
+        same = [n for n in nodes if n.type == rule.parameter.type]
+        inline = {n for n in graph.nodes if operands.is_inline(n)}
+        others = set(nodes) - set(same)
+        memory = plan_memory(
+            nodes, inline, [v for v, _ in outputs], others, destinations
+        )
+    for alias in memory.aliases:
+        scope.alias(alias.node, scope[alias.owner])
+    scratch = [scope[node] for node in memory.allocated]
+    writer.blank()
+    every = ast.Tuple([ast.Constant(str(r.parameter.name)) for r in group], ast.Load())
+    loop = ast.For(ast.Name("name", ast.Store()), every, [ast.Pass()], [])
+    with writer.block(loop):
+        for label, node in rule.placeholders():
+            writer.statement(assign(scope[node], _slot_expression(label)))
+        if scratch:
+            shape = ast.Attribute(name(scope[rule.parameter]), "shape", ast.Load())
+            dtype = dtype_expression(rule.parameter.dtype)
+            count = ast.Constant(len(scratch))
+            targets = [ast.Name(target, ast.Store()) for target in scratch]
+            target = ast.Tuple(list(targets), ast.Store())
+            value = call("update_scratch", count, shape, dtype)
+            writer.statement(ast.Assign([target], value))
+        _write_rule(writer, outputs, nodes, memory, operands, scope)
+
+
+def _slot_expression(label: str) -> ast.expr:
+    if label in ("parameter", "gradient"):
+        return ast.Subscript(name(f"{label}s"), name("name"), ast.Load())
+    key = ast.BinOp(name("name"), ast.Add(), ast.Constant(f".{label}"))
+    return ast.Subscript(name("slots"), key, ast.Load())
+
+
+def _write_scratch(writer: Writer) -> None:
+    writer.from_import("functools", "lru_cache")
+    parameters = ["count", "shape", "dtype"]
+    with writer.function(
+        "update_scratch", parameters, decorators=["lru_cache(maxsize=None)"]
+    ):
+        writer.docstring("Allocate the arrays that `update` works in, for one shape.")
+        writer.statement(ast.Return(parse("tuple(np.empty((count, *shape), dtype))")))
+
+
+def _write_rule(
+    writer: Writer,
+    outputs: Sequence[tuple[Node, Node]],
+    nodes: Sequence[Node],
+    memory: MemoryPlan,
+    operands: Operands,
+    scope: Names,
+) -> None:
+    for node in nodes:
+        target = scope[node]
+        statements = None
+        if node in memory.written:
+            statements = operands.statements_into(node, target)
+        for statement in statements or operands.statements(node, target):
+            writer.statement(statement)
+    for value, placeholder in outputs:
+        if value is placeholder or scope[value] == scope[placeholder]:
+            continue
+        writer.statement(
+            ast.Assign(
+                [ast.Subscript(name(scope[placeholder]), ast.Constant(...), ast.Store())],
+                operands.value(value),
+            )
+        )

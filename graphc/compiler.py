@@ -1,0 +1,440 @@
+"""The stages in their order: graphs in, programs out.
+
+Here and only here the packages meet: differentiation, optimizer, passes, printer and
+runtime know nothing of one another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import numpy as np
+
+from .autodiff.reverse import grad
+from .codegen.function import Style
+from .codegen.module import Emitted, TrainingPlan, emit_function, emit_training
+from .codegen.update import ParameterUpdate, Update
+from .errors import DifferentiationError, GraphError, OptionError, ShapeError
+from .ir.dims import format_shape
+from .ir.graph import Graph
+from .ir.node import Node, attributes_key
+from .ir.origin import here
+from .ir.types import TensorType
+from .nn.losses import label_bounds
+from .nn.regularization import evaluation_mode
+from .ops.source import INPUT
+from .optim.base import Clock, Optimizer
+from .passes.pipeline import optimize
+from .runtime.feeds import bind_feeds
+from .runtime.interpreter import initial_parameters
+from .runtime.program import Program
+
+__all__ = ["CompiledFunction", "TrainingProgram", "compile", "training_program"]
+
+VERSION = "0.1.0"
+
+
+def graph_hash(outputs: Sequence[Node]) -> str:
+    """A fingerprint of what a graph computes, whatever its nodes are called inside."""
+    positions: dict[Node, int] = {}
+    digest = hashlib.sha256()
+    for node in Graph(tuple(outputs)).nodes:
+        name = node.name if node.op.name in ("input", "parameter") else None
+        attributes = {k: v for k, v in node.attributes.items() if k != "init"}
+        line = (
+            node.op.name,
+            tuple(positions[parent] for parent in node.inputs),
+            _stable(attributes_key(attributes)),
+            str(node.type),
+            name,
+        )
+        positions[node] = len(positions)
+        digest.update(repr(line).encode())
+    digest.update(repr([positions[node] for node in outputs]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _stable(key: Any) -> Any:
+    """A key whose text is the same in every process."""
+    if isinstance(key, tuple):
+        return tuple(_stable(item) for item in cast("tuple[Any, ...]", key))
+    return key.key if hasattr(key, "key") else key
+
+
+class CompiledFunction:
+    """A graph as a callable: `f(x=array)`. Made by `gc.compile`.
+
+    Attributes:
+        source: the text that runs.
+        parameters: the live arrays by name; write into them to change them.
+    """
+
+    def __init__(
+        self,
+        structure: Any,
+        graph: Graph,
+        emitted: Emitted,
+        inputs: Sequence[Node],
+        updates: Sequence[Node],
+        bounds: Mapping[Node, tuple[int, int]],
+        seed: int,
+    ) -> None:
+        self._structure = structure
+        self._program = Program(emitted.source, emitted.variables)
+        self._inputs = tuple(inputs)
+        self._updates = tuple(str(node.name) for node in updates)
+        self._bounds = bounds
+        self._random = any(not node.op.pure for node in graph.nodes)
+        self._rng = np.random.default_rng(seed)
+        declared = [*graph.parameters, *updates]
+        unique = sorted(dict.fromkeys(declared), key=lambda node: node.order)
+        self.parameters = initial_parameters(unique, seed)
+
+    @property
+    def source(self) -> str:
+        """The text that runs."""
+        return self._program.source
+
+    def __call__(self, **feeds: Any) -> Any:
+        """Run with arrays by input name; return arrays in the structure asked for.
+
+        Raises:
+            FeedError: an array is missing, extra, or does not fit its input.
+        """
+        arrays, _ = bind_feeds(self._inputs, feeds, self._bounds)
+        values = [arrays[node] for node in self._inputs]
+        random = {"rng": self._rng} if self._random else {}
+        with np.errstate(all="ignore"):
+            results = self._program.call("compute", self.parameters, *values, **random)
+        count = len(results) - len(self._updates)
+        new = [np.array(value) for value in results[count:]]
+        outputs = [np.array(value, copy=None) for value in results[:count]]
+        for name, value in zip(self._updates, new, strict=True):
+            self.parameters[name][...] = value
+        return _fill(self._structure, iter(outputs))
+
+
+def _flatten(nodes: Any, found: list[Node]) -> None:
+    if isinstance(nodes, Node):
+        found.append(nodes)
+    elif isinstance(nodes, Mapping):
+        for value in cast("Mapping[Any, Any]", nodes).values():
+            _flatten(value, found)
+    elif isinstance(nodes, list | tuple):
+        for value in cast("Sequence[Any]", nodes):
+            _flatten(value, found)
+    else:
+        raise TypeError(f"outputs must be nodes, got {type(nodes).__name__} {nodes!r}")
+
+
+def _fill(structure: Any, values: Any) -> Any:
+    if isinstance(structure, Node):
+        return next(values)
+    if isinstance(structure, Mapping):
+        items = cast("Mapping[Any, Any]", structure).items()
+        return {key: _fill(value, values) for key, value in items}
+    filled = [_fill(value, values) for value in cast("Sequence[Any]", structure)]
+    return tuple(filled) if isinstance(structure, tuple) else filled
+
+
+def check_style(style: str) -> Style:
+    """`style` if it is one, else raise."""
+    if style not in ("fast", "readable"):
+        raise OptionError(
+            f'style must be "fast" or "readable", got {style!r}',
+            location=str(here().location),
+        )
+    return cast(Style, style)
+
+
+def compile(
+    outputs: Any,
+    *,
+    style: str = "fast",
+    simplify: bool = True,
+    updates: Mapping[Node, Node] | None = None,
+    seed: int = 0,
+) -> CompiledFunction:
+    """Compile nodes to a NumPy function.
+
+    Args:
+        outputs: a node, or a list, tuple or dict of nodes, nested as you like.
+        style: `"fast"` allocates a workspace once and writes with `out=`;
+            `"readable"` is textbook NumPy. Both compute the same numbers.
+        simplify: apply the algebra and stability rules; False leaves the graph as
+            written.
+        updates: new values for parameters, assigned after each call.
+        seed: for parameters that start at random, and for random draws.
+
+    Returns:
+        `f(**feeds)`: arrays by input name in, arrays in the structure of `outputs`
+        back. `f.source` is its text, `f.parameters[name]` its live parameters.
+
+    Raises:
+        NamingError: two inputs or parameters share a name.
+        OptionError: an unknown style.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> f = gc.compile({"mean": x.mean(), "double": 2 * x})
+    >>> f(x=[1.0, 3.0])
+    {'mean': array(2., dtype=float32), 'double': array([2., 6.], dtype=float32)}
+    """
+    nodes: list[Node] = []
+    _flatten(outputs, nodes)
+    targets = _check_updates(updates or {})
+    everything = Graph((*nodes, *(updates or {}).values()))
+    everything.check_names()
+    inputs = Graph((*everything.outputs,)).inputs
+    bounds = label_bounds(everything)
+    graph = optimize(everything, simplify=simplify)
+    emitted = emit_function(
+        graph,
+        inputs,
+        docstring=f"Compiled by graphc {VERSION}; needs only NumPy.",
+        style=check_style(style),
+    )
+    return CompiledFunction(outputs, graph, emitted, inputs, targets, bounds, seed)
+
+
+def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:
+    for parameter, value in updates.items():
+        where = {"node": parameter.describe(), "location": str(here().location)}
+        if parameter.op.name != "parameter":
+            raise OptionError(
+                f"only parameters can be updated, got {parameter!r}", **where
+            )
+        if value.type != parameter.type:
+            raise ShapeError(
+                f"an update must have the parameter's type {parameter.type}, "
+                f"got {value.type}",
+                **where,
+            )
+    return list(updates)
+
+
+@dataclass(frozen=True)
+class TrainingProgram:
+    """A model's training program: its plan, its text and the module that runs it."""
+
+    plan: TrainingPlan
+    program: Program
+    style: Style
+
+    @property
+    def source(self) -> str:
+        """The emitted text."""
+        return self.program.source
+
+    @property
+    def module(self) -> ModuleType:
+        """The module that the text defines."""
+        return self.program.module
+
+    @property
+    def hash(self) -> str:
+        """The fingerprint of the model."""
+        return self.plan.hash
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The placeholders, in order."""
+        return self.plan.inputs
+
+    @property
+    def parameters(self) -> tuple[Node, ...]:
+        """The parameters, in order."""
+        return self.plan.parameters
+
+    def emit(self, style: str) -> str:
+        """The text in another style."""
+        return emit_training(self.plan, check_style(style)).source
+
+
+def training_program(
+    loss: Node,
+    optimizer: Optimizer,
+    *,
+    metrics: Mapping[str, Node] | None = None,
+    outputs: Node | Mapping[str, Node] | None = None,
+    style: str = "fast",
+    simplify: bool = True,
+) -> TrainingProgram:
+    """Differentiate a loss, attach an optimizer, optimise, emit and load.
+
+    Raises:
+        DifferentiationError: the loss is no floating scalar or has no parameters.
+        NamingError: two inputs or parameters share a name.
+    """
+    plan = training_plan(loss, optimizer, dict(metrics or {}), outputs, simplify)
+    emitted = emit_training(plan, check_style(style))
+    program = Program(emitted.source, emitted.variables)
+    return TrainingProgram(plan, program, check_style(style))
+
+
+def training_plan(
+    loss: Node,
+    optimizer: Optimizer,
+    metrics: dict[str, Node],
+    outputs: Node | Mapping[str, Node] | None,
+    simplify: bool,
+) -> TrainingPlan:
+    """All graphs of a training program, optimised."""
+    predicted = _outputs(loss, outputs)
+    declared = Graph((loss, *metrics.values(), *predicted.values()))
+    declared.check_names()
+    trained = Graph((loss,)).parameters
+    _check_loss(loss, trained)
+    _check_metrics(metrics)
+    gradients = grad(loss, list(trained))
+    named = loss if loss.name else loss.named("loss")
+    results = [node if node.name else node.named(key) for key, node in metrics.items()]
+
+    def final(graph: Graph) -> Graph:
+        return optimize(graph, simplify=simplify)
+
+    evaluated = evaluation_mode(Graph((named, *results)))
+    predict = None
+    if predicted:
+        predict = final(evaluation_mode(Graph(tuple(predicted.values()))))
+    state = optimizer.init_state(trained)
+    title = _title(loss)
+    fingerprint = graph_hash(declared.outputs)
+    return TrainingPlan(
+        title=title,
+        docstring=_docstring(title, loss, declared, fingerprint, optimizer),
+        version=VERSION,
+        hash=fingerprint,
+        inputs=declared.inputs,
+        bounds=label_bounds(declared),
+        parameters=declared.parameters,
+        forward=final(evaluated),
+        metrics=tuple(metrics),
+        outputs=tuple(predicted),
+        predict=predict,
+        training=final(Graph((named, *gradients))),
+        trained=trained,
+        state=state,
+        update=_update(optimizer, trained, state, simplify),
+    )
+
+
+def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
+    where = {"node": loss.describe(), "location": str(here().location)}
+    if loss.shape:
+        raise DifferentiationError(
+            f"a loss must be a scalar, got {loss.type}",
+            hint="gc.mean(loss) or gc.sum(loss)",
+            **where,
+        )
+    if not trained:
+        raise DifferentiationError(
+            "the loss depends on no parameter, so there is nothing to train",
+            hint="gc.parameter(...) or a layer of gc.nn",
+            **where,
+        )
+
+
+def _check_metrics(metrics: Mapping[str, Node]) -> None:
+    for name, node in metrics.items():
+        if node.shape:
+            raise ShapeError(
+                f"metric {name!r} must be a scalar, got {format_shape(node.shape)}",
+                node=node.describe(),
+                location=str(node.origin.location),
+                hint="gc.mean(metric)",
+            )
+
+
+def _outputs(
+    loss: Node, outputs: Node | Mapping[str, Node] | None
+) -> dict[str, Node]:
+    """What `predict` returns: as asked, or what enters a loss block as its input."""
+    if isinstance(outputs, Node):
+        return {outputs.name or "output": outputs}
+    if outputs is not None:
+        return dict(outputs)
+    if loss.op.is_block and loss.op.inputs[0] == "input":
+        return {"output": loss.inputs[0]}
+    return {}
+
+
+def _title(loss: Node) -> str:
+    location = loss.origin.location
+    return Path(location.file).stem if location else "model"
+
+
+def _docstring(
+    title: str, loss: Node, declared: Graph, fingerprint: str, optimizer: Optimizer
+) -> str:
+    location = loss.origin.location
+    file = Path(location.file).name if location else "an unnamed file"
+    rows = [
+        f"    {node.name}  {node.dtype} {format_shape(node.shape)}"
+        for node in (*declared.inputs, *declared.parameters)
+    ]
+    count = sum(int(node.size) for node in declared.parameters)
+    return "\n".join(
+        [
+            f"Train {title} with nothing but NumPy.",
+            "",
+            f"Written by graphc {VERSION} from {file}; graph {fingerprint}.",
+            f"Optimizer: {type(optimizer).__name__}. "
+            f"{count:,} trainable numbers in {len(declared.parameters)} parameters.",
+            "",
+            *rows,
+        ]
+    )
+
+
+def _placeholder(name: str, kind: TensorType) -> Node:
+    return INPUT.build((), {"shape": kind.shape, "dtype": kind.dtype}, name=name)
+
+
+def _update(
+    optimizer: Optimizer,
+    trained: Sequence[Node],
+    state: Mapping[str, Node],
+    simplify: bool,
+) -> Update:
+    """The optimizer's rules over placeholders, optimised together."""
+    scalar = TensorType(np.dtype("float64"), ())
+    clock = {key: _placeholder(key, scalar) for key in ("step", "epoch", "scale")}
+    old = [_placeholder(str(node.name), node.type) for node in trained]
+    gradients = [_placeholder(f"d_{node.name}", node.type) for node in trained]
+    slots = {key: _placeholder(key, node.type) for key, node in state.items()}
+    new, new_state = optimizer.apply(old, gradients, slots, Clock(**clock))
+    if set(new_state) != set(slots):
+        raise GraphError(
+            f"{type(optimizer).__name__} must give new values for "
+            f"{sorted(slots)}, gave {sorted(new_state)}"
+        )
+    graph = optimize(Graph((*new, *new_state.values())), simplify=simplify)
+    values = graph.outputs
+    states = dict(zip(new_state, values[len(new) :], strict=True))
+    rules: list[ParameterUpdate] = []
+    owned: set[str] = set()
+    for position, node in enumerate(trained):
+        prefix = f"{node.name}."
+        keys = [
+            key
+            for key in slots
+            if key.startswith(prefix) and "." not in key.removeprefix(prefix)
+        ]
+        owned |= set(keys)
+        rules.append(
+            ParameterUpdate(
+                parameter=old[position],
+                gradient=gradients[position],
+                slots={key.removeprefix(prefix): slots[key] for key in keys},
+                new_parameter=values[position],
+                new_slots={key.removeprefix(prefix): states[key] for key in keys},
+            )
+        )
+    shared = {key: (slots[key], states[key]) for key in slots if key not in owned}
+    return Update(tuple(rules), clock, shared, type(optimizer).__name__)

@@ -1,0 +1,33 @@
+"""Arrays as attributes of a node: literals, and the start of a parameter."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Literal"]
+
+
+class Literal:
+    """An immutable array as an attribute: hashable, equal when equal bit for bit."""
+
+    __slots__ = ("_key", "array")
+
+    array: np.ndarray[Any, Any]
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = np.array(array, order="C")
+        self.array.flags.writeable = False
+        digest = hashlib.sha256(self.array.tobytes()).hexdigest()
+        self._key = (self.array.dtype.str, self.array.shape, digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Literal) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return repr(self.array)

@@ -1,0 +1,330 @@
+"""Cross entropy of a softmax over logits, with labels or with class probabilities.
+
+Labels in their plain form have a block of their own, which expands as a textbook writes
+it and brings the derivative `softmax - one_hot`; weights, smoothing and probabilities
+are derived from their expansions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, ShapeError
+from ..ir.dims import Dim, Dimension, format_shape
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.origin import here
+from ..ir.types import TensorType, is_floating
+from ..ops import reduction as reductions
+from ..ops.arithmetic import negative, where
+from ..ops.indexing import SCATTER_ALONG_AXIS
+from ..ops.shape import expand_dims, reshape
+from ..ops.source import ArrayLike, as_node, constant, dimension, ones
+from .checks import floating
+from .losses import (
+    NLL_LOSS,
+    NOTHING_IGNORED,
+    check_classes,
+    check_weight,
+    class_axis,
+    ignored_label,
+    kept_labels,
+    label_loss_infer,
+    labels_shape,
+    reduce_losses,
+    reduced_type,
+    shares_of,
+)
+from .probabilities import LOG_SOFTMAX, SOFTMAX
+
+__all__ = ["cross_entropy"]
+
+
+def _cross_entropy_expand(
+    input: Node, target: Node, *, ignore_index: int | None, reduction: str
+) -> Node:
+    log_probabilities = LOG_SOFTMAX(input, axis=class_axis(input.ndim))
+    return NLL_LOSS(
+        log_probabilities.named("log_probabilities"),
+        target,
+        ignore_index=ignore_index,
+        reduction=reduction,
+    )
+
+
+def _is_label(target: Node, input: Node) -> Node:
+    """Ones, or true, of the shape of `input` where the class is the label."""
+    axis = class_axis(input.ndim)
+    count: Dimension = input.shape[axis]
+    chosen = expand_dims(target, axis)
+    if isinstance(count, Dim):
+        values = ones(chosen.shape, input.dtype)
+        return SCATTER_ALONG_AXIS(values, chosen, shape=input.shape, axis=axis)
+    fits = count - 1 <= np.iinfo(target.dtype).max
+    classes = np.arange(count, dtype=target.dtype if fits else np.int64)
+    return chosen == constant(classes.reshape(-1, *(1,) * (input.ndim - axis - 1)))
+
+
+def _cross_entropy_vjp(
+    g: Node, out: Node, input: Node, target: Node
+) -> tuple[Node, None]:
+    axis = class_axis(input.ndim)
+    reduction: str = out.attributes["reduction"]
+    ignore_index: int | None = out.attributes["ignore_index"]
+    probabilities = SOFTMAX(input, axis=axis).named("probabilities")
+    error = probabilities - _is_label(target, input).named("one_hot")
+    if ignore_index is None:
+        share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
+        return (error * _beside_classes(share, axis), None)
+    kept = target != ignore_index
+    count = reductions.sum(kept.astype(g.dtype))
+    share = where(kept, g / count if reduction == "mean" else g, 0.0)
+    return (error * _beside_classes(share, axis), None)
+
+
+def _beside_classes(share: Node, axis: int) -> Node:
+    return expand_dims(share, axis) if share.shape else share
+
+
+CROSS_ENTROPY = Op(
+    name="cross_entropy",
+    inputs=("input", "target"),
+    infer=label_loss_infer,
+    kind="block",
+    expand=_cross_entropy_expand,
+    vjp=_cross_entropy_vjp,
+    cases=tuple(
+        Case(
+            shapes,
+            {"ignore_index": ignored, "reduction": reduction},
+            dtypes=("", "int64"),
+            maximum=(None, 4),
+        )
+        for shapes, ignored, reduction in (
+            (((3, 4), (3,)), None, "mean"),
+            (((3, 4), (3,)), None, "none"),
+            (((4,), ()), None, "mean"),
+            (((2, 4, 3), (2, 3)), None, "sum"),
+            (((6, 4), (6,)), 1, "mean"),
+            (((2, 4, 3), (2, 3)), 1, "none"),
+            (((0, 4), (0,)), None, "sum"),
+        )
+    ),
+)
+
+
+def _weighted_expand(
+    input: Node,
+    target: Node,
+    *weight: Node,
+    ignore_index: int | None,
+    reduction: str,
+    label_smoothing: float,
+) -> Node:
+    axis = class_axis(input.ndim)
+    logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
+    options = {"ignore_index": ignore_index, "reduction": reduction}
+    hard = NLL_LOSS(logs, target, *weight, **options)
+    if not label_smoothing:
+        return hard
+    labels, kept = kept_labels(target, ignore_index)
+    weighted = logs * _along_classes(weight[0], logs) if weight else logs
+    even = negative(reductions.sum(weighted, axis))
+    if kept is not None:
+        even = where(kept, even, 0.0)
+    total = None
+    if weight or kept is not None:
+        total = reductions.sum(shares_of(labels, kept, weight, input))
+    even = reduce_losses(even.named("even_losses"), reduction, total)
+    count = dimension(input.shape[axis], input.dtype)
+    even_share = even * (label_smoothing / count)
+    return (1.0 - label_smoothing) * hard.named("hard_loss") + even_share
+
+
+def _along_classes(weight: Node, input: Node) -> Node:
+    """A vector over classes in a shape that broadcasts against `input`."""
+    after = input.ndim - class_axis(input.ndim) - 1
+    return reshape(weight, (-1, *(1,) * after))
+
+
+def _weighted_infer(
+    input: TensorType,
+    target: TensorType,
+    *weight: TensorType,
+    label_smoothing: float,
+    **options: Any,
+) -> TensorType:
+    _check_smoothing(label_smoothing)
+    return label_loss_infer(input, target, *weight, **options)
+
+
+def _check_smoothing(label_smoothing: float) -> None:
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise OptionError(f"label_smoothing must be in [0, 1], got {label_smoothing!r}")
+
+
+WEIGHTED_CROSS_ENTROPY = Op(
+    name="weighted_cross_entropy",
+    inputs=("input", "target", "*weight"),
+    infer=_weighted_infer,
+    kind="block",
+    expand=_weighted_expand,
+    cases=tuple(
+        Case(
+            shapes,
+            {
+                "ignore_index": ignored,
+                "reduction": reduction,
+                "label_smoothing": smoothing,
+            },
+            low=0.1,
+            dtypes=("", "int64", "")[: len(shapes)],
+            maximum=(None, 4, None)[: len(shapes)],
+        )
+        for shapes, ignored, reduction, smoothing in (
+            (((3, 4), (3,)), None, "mean", 0.1),
+            (((4,), ()), None, "none", 0.1),
+            (((6, 4), (6,), (4,)), 1, "sum", 0.1),
+            (((6, 4), (6,), (4,)), 1, "mean", 0.0),
+            (((2, 4, 3), (2, 3), (4,)), None, "mean", 0.1),
+        )
+    ),
+)
+
+
+def _soft_infer(
+    input: TensorType,
+    target: TensorType,
+    *weight: TensorType,
+    reduction: str,
+    label_smoothing: float,
+) -> TensorType:
+    check_classes(input)
+    floating(target, "target")
+    if target.shape != input.shape:
+        raise ShapeError(
+            "requires a floating target, which holds class probabilities, of the shape "
+            f"of input {format_shape(input.shape)}, got {format_shape(target.shape)}",
+            hint='target.astype("int64") if it holds labels'
+            if target.shape == labels_shape(input)
+            else f"probabilities of shape {format_shape(input.shape)}, or integer "
+            f"labels of shape {format_shape(labels_shape(input))}",
+        )
+    check_weight(input, weight)
+    _check_smoothing(label_smoothing)
+    return reduced_type(input, labels_shape(input), reduction, target, *weight)
+
+
+def _soft_expand(
+    input: Node, target: Node, *weight: Node, reduction: str, label_smoothing: float
+) -> Node:
+    axis = class_axis(input.ndim)
+    logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
+    if label_smoothing:
+        even = label_smoothing / dimension(input.shape[axis], target.dtype)
+        target = (target * (1.0 - label_smoothing) + even).named("smoothed")
+    if weight:
+        target = target * _along_classes(weight[0], input)
+    losses = negative(reductions.sum(target * logs, axis))
+    return reduce_losses(losses.named("losses"), reduction)
+
+
+SOFT_CROSS_ENTROPY = Op(
+    name="soft_cross_entropy",
+    inputs=("input", "target", "*weight"),
+    infer=_soft_infer,
+    kind="block",
+    expand=_soft_expand,
+    cases=tuple(
+        Case(
+            shapes,
+            {"reduction": reduction, "label_smoothing": smoothing},
+            low=0.1,
+            high=1.0,
+        )
+        for shapes, reduction, smoothing in (
+            (((3, 4), (3, 4)), "mean", 0.0),
+            (((4,), (4,)), "none", 0.0),
+            (((3, 4), (3, 4), (4,)), "mean", 0.1),
+            (((2, 4, 3), (2, 4, 3), (4,)), "sum", 0.0),
+        )
+    ),
+)
+
+
+def cross_entropy(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike = None,
+    ignore_index: int = NOTHING_IGNORED,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Node:
+    """Cross entropy of a softmax over logits, with labels or class probabilities.
+
+    With labels `loss_n = -weight[target_n] * log_softmax(input)[n, target_n]`, and
+    their mean is `sum_n loss_n / sum_n weight[target_n]`. With probabilities
+    `loss_n = -sum_c weight[c] * target[n, c] * log_softmax(input)[n, c]`, and their
+    mean is over `n`. The gradient by plain logits is `(softmax - one_hot) / batch`.
+
+    Args:
+        input: logits, `(classes,)`, `(batch, classes)` or `(batch, classes, ...)`.
+        target: integer labels from 0 to `classes - 1`, of the shape of `input` without
+            the axis of classes; or floating probabilities, of the shape of `input`.
+        weight: `(classes,)`, how much each class counts; None for alike.
+        ignore_index: a label that is left out of sum and mean. The default ignores
+            nothing: a label of -100 is an error unless -100 was passed.
+        reduction: `"mean"`, `"sum"`, or `"none"` for one loss for each label.
+        label_smoothing: in [0, 1], the share of the target spread evenly over classes.
+
+    Returns:
+        A scalar, or an array of the shape of the labels where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: target or weight does not fit `input`.
+        OptionError: an option outside its values, or `ignore_index` with probabilities.
+
+    Source: Bishop 2006, *Pattern Recognition and Machine Learning*, equations 4.108
+    and 4.109; smoothing: Szegedy et al. 2016, "Rethinking the Inception architecture".
+
+    >>> import graphc as gc
+    >>> logits = gc.input("logits", ("batch", 10))
+    >>> labels = gc.input("labels", ("batch",), "int64")
+    >>> gc.nn.cross_entropy(logits, labels)
+    <cross_entropy float32 ()>
+    """
+    logits, goal = as_node(input), as_node(target)
+    ignored = ignored_label(ignore_index, "cross_entropy", goal)
+    weights = () if weight is None else (as_node(weight),)
+    smoothing = _number(label_smoothing)
+    if is_floating(goal.dtype):
+        if ignored is not None:
+            raise OptionError(
+                "ignore_index is a label, and target holds probabilities",
+                node=f"cross_entropy({logits.describe()}, {goal.describe()})",
+                location=str(here().location),
+                hint="a row of zeros in target, which adds no loss",
+            )
+        return SOFT_CROSS_ENTROPY(
+            logits, goal, *weights, reduction=reduction, label_smoothing=smoothing
+        )
+    options = {"ignore_index": ignored, "reduction": reduction}
+    if weights or smoothing:
+        return WEIGHTED_CROSS_ENTROPY(
+            logits, goal, *weights, **options, label_smoothing=smoothing
+        )
+    return CROSS_ENTROPY(logits, goal, **options)
+
+
+def _number(label_smoothing: object) -> float:
+    if isinstance(label_smoothing, bool) or not isinstance(
+        label_smoothing, int | float | np.number
+    ):
+        raise OptionError(
+            f"label_smoothing must be a number in [0, 1], got {label_smoothing!r}",
+            node="cross_entropy",
+            location=str(here().location),
+        )
+    return float(label_smoothing)  # pyright: ignore[reportUnknownArgumentType, reportArgumentType]

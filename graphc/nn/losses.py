@@ -1,0 +1,314 @@
+"""Losses of labels, and what labels they allow.
+
+A label indexes an axis, and NumPy reads a negative index from the end: a label of -1
+would silently mean the last class. So labels that are fed are checked against
+`label_bounds` before a program runs, and nothing is ignored unless the user says so.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.dims import Dim, Shape, format_shape
+from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.origin import here
+from ..ir.types import TensorType, is_integer
+from ..ops import reduction as reductions
+from ..ops.arithmetic import negative, where
+from ..ops.indexing import take, take_along_axis
+from ..ops.shape import expand_dims, squeeze
+from ..ops.source import ArrayLike, as_node
+from .checks import check_reduction, floating
+
+__all__ = ["LabelBounds", "label_bounds", "nll_loss"]
+
+
+class _NothingIgnored(int):
+    """torch's default ignore_index, told apart from a -100 that the user passes."""
+
+
+NOTHING_IGNORED: Final = _NothingIgnored(-100)
+
+
+def class_axis(ndim: int) -> int:
+    return 0 if ndim == 1 else 1
+
+
+def labels_shape(input: TensorType) -> Shape:
+    axis = class_axis(input.ndim)
+    return (*input.shape[:axis], *input.shape[axis + 1 :])
+
+
+def check_classes(input: TensorType) -> None:
+    floating(input)
+    if not input.shape:
+        raise ShapeError(
+            "requires input of shape (classes,), (batch, classes) or "
+            f"(batch, classes, ...), got {format_shape(input.shape)}"
+        )
+
+
+def _check_labels(input: TensorType, target: TensorType) -> None:
+    if not is_integer(target.dtype):
+        raise DTypeError(
+            f"requires class labels of an integer dtype, got {target}",
+            hint='target.astype("int64")',
+        )
+    expected = labels_shape(input)
+    if target.shape != expected:
+        raise ShapeError(
+            f"requires one label for each row of classes, that is a target of shape "
+            f"{format_shape(expected)} for input {format_shape(input.shape)}, "
+            f"got {format_shape(target.shape)}",
+            hint=_labels_hint(input, target, expected),
+        )
+
+
+def _labels_hint(input: TensorType, target: TensorType, expected: Shape) -> str:
+    axis = class_axis(input.ndim)
+    if target.shape == input.shape:
+        return f"gc.argmax(target, axis={axis}) if target is one-hot"
+    if target.shape == (*expected[:axis], 1, *expected[axis:]):
+        return f"gc.squeeze(target, axis={axis})"
+    return "classes are axis 1 of input, or axis 0 where it is the only one"
+
+
+def check_weight(input: TensorType, weight: tuple[TensorType, ...]) -> None:
+    classes = input.shape[class_axis(input.ndim)]
+    for part in weight:
+        floating(part, "weight")
+        if part.shape != (classes,):
+            raise ShapeError(
+                f"requires a weight for each class, of shape "
+                f"{format_shape((classes,))}, got {format_shape(part.shape)}"
+            )
+
+
+def reduced_type(
+    input: TensorType, losses: Shape, reduction: str, *others: TensorType
+) -> TensorType:
+    check_reduction(reduction)
+    dtype = np.result_type(input.dtype, *(other.dtype for other in others))
+    return TensorType(dtype, losses if reduction == "none" else ())
+
+
+def label_loss_infer(
+    input: TensorType,
+    target: TensorType,
+    *weight: TensorType,
+    ignore_index: int | None,
+    reduction: str,
+    label_smoothing: float = 0.0,
+) -> TensorType:
+    check_classes(input)
+    _check_labels(input, target)
+    check_weight(input, weight)
+    return reduced_type(input, target.shape, reduction, *weight)
+
+
+def reduce_losses(losses: Node, reduction: str, total: Node | None = None) -> Node:
+    """The losses as asked for; a mean is over `total` where it is given."""
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return reductions.sum(losses)
+    if total is None:
+        return reductions.mean(losses)
+    return reductions.sum(losses) / total
+
+
+def _nll_expand(
+    input: Node, target: Node, *weight: Node, ignore_index: int | None, reduction: str
+) -> Node:
+    axis = class_axis(input.ndim)
+    if not weight and ignore_index is None:
+        picked = take_along_axis(input, expand_dims(target, axis), axis).named("picked")
+        if reduction == "none":
+            picked = squeeze(picked, axis)
+        return negative(reduce_losses(picked, reduction))
+    labels, kept = kept_labels(target, ignore_index)
+    picked = take_along_axis(input, expand_dims(labels, axis), axis).named("picked")
+    losses = negative(squeeze(picked, axis))
+    shares = shares_of(labels, kept, weight, input)
+    if weight:
+        losses = losses * shares
+    if kept is not None:
+        # Chosen and not multiplied, because what is ignored may be infinite.
+        losses = where(kept, losses, 0.0)
+    return reduce_losses(losses.named("losses"), reduction, reductions.sum(shares))
+
+
+def kept_labels(target: Node, ignore_index: int | None) -> tuple[Node, Node | None]:
+    """Labels that may index, and a mask of those that count; None where all do."""
+    if ignore_index is None:
+        return target, None
+    kept = (target != ignore_index).named("kept")
+    return where(kept, target, 0).named("labels"), kept
+
+
+def shares_of(
+    labels: Node, kept: Node | None, weight: tuple[Node, ...], input: Node
+) -> Node:
+    """How much each label counts in a mean."""
+    if not weight:
+        assert kept is not None
+        return kept.astype(input.dtype).named("shares")
+    shares = take(weight[0], labels, axis=0)
+    if kept is not None:
+        shares = where(kept, shares, 0.0)
+    return shares.named("shares")
+
+
+NLL_LOSS = Op(
+    name="nll_loss",
+    inputs=("input", "target", "*weight"),
+    infer=label_loss_infer,
+    kind="block",
+    expand=_nll_expand,
+    cases=tuple(
+        Case(
+            shapes,
+            {"ignore_index": ignored, "reduction": reduction},
+            low=0.1,
+            dtypes=("", "int64", "")[: len(shapes)],
+            maximum=(None, 4, None)[: len(shapes)],
+        )
+        for shapes, ignored, reduction in (
+            (((3, 4), (3,)), None, "mean"),
+            (((3, 4), (3,)), None, "none"),
+            (((4,), ()), None, "sum"),
+            (((2, 4, 3), (2, 3)), None, "mean"),
+            (((3, 4), (3,), (4,)), None, "mean"),
+            (((6, 4), (6,), (4,)), 1, "none"),
+            (((2, 4, 3), (2, 3)), 1, "sum"),
+            (((0, 4), (0,)), None, "sum"),
+        )
+    ),
+)
+
+
+def nll_loss(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike = None,
+    ignore_index: int = NOTHING_IGNORED,
+    reduction: str = "mean",
+) -> Node:
+    """Negative log likelihood of labels, from log-probabilities.
+
+    `loss_n = -weight[target_n] * input[n, target_n]`; their mean is
+    `sum_n loss_n / sum_n weight[target_n]`.
+
+    Args:
+        input: log-probabilities, `(classes,)`, `(batch, classes)` or
+            `(batch, classes, ...)`.
+        target: integer labels from 0 to `classes - 1`, of the shape of `input` without
+            the axis of classes.
+        weight: `(classes,)`, how much each class counts; None for alike.
+        ignore_index: a label that is left out of sum and mean. The default ignores
+            nothing: a label of -100 is an error unless -100 was passed.
+        reduction: `"mean"`, `"sum"`, or `"none"` for one loss for each label.
+
+    Returns:
+        A scalar, or an array of the shape of `target` where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: target or weight does not fit `input`.
+        OptionError: another `reduction`, or an `ignore_index` that is no integer.
+
+    Source: Bishop 2006, *Pattern Recognition and Machine Learning*, equation 4.108.
+
+    >>> import graphc as gc
+    >>> log_p = gc.log([[0.5, 0.5], [0.25, 0.75]])
+    >>> gc.evaluate(gc.exp(gc.nn.nll_loss(log_p, [0, 0], reduction="none")), {})
+    array([2., 4.])
+    """
+    nodes = [as_node(input), as_node(target)]
+    if weight is not None:
+        nodes.append(as_node(weight))
+    return NLL_LOSS(
+        *nodes,
+        ignore_index=ignored_label(ignore_index, "nll_loss", nodes[1]),
+        reduction=reduction,
+    )
+
+
+def ignored_label(ignore_index: object, function: str, target: Node) -> int | None:
+    """The label to ignore; None where the user named none."""
+    if isinstance(ignore_index, _NothingIgnored):
+        return None
+    problem = None
+    if isinstance(ignore_index, bool) or not isinstance(ignore_index, int | np.integer):
+        problem = f"ignore_index must be an integer, got {ignore_index!r}"
+    elif is_integer(target.dtype):
+        limits = np.iinfo(target.dtype)
+        if not limits.min <= ignore_index <= limits.max:
+            problem = f"ignore_index {ignore_index} is no value of {target.dtype}"
+    if problem:
+        raise OptionError(problem, node=function, location=str(here().location))
+    return int(ignore_index)  # pyright: ignore[reportArgumentType]
+
+
+class LabelBounds(NamedTuple):
+    """Which labels may be fed."""
+
+    low: int
+    """The smallest label, 0."""
+    high: int
+    """The largest label, the number of classes less one."""
+    ignored: int | None = None
+    """The one value outside the bounds that is allowed, because it is ignored."""
+
+
+_KEEPS_VALUES = frozenset(
+    ("astype", "broadcast_to", "expand_dims", "reshape", "squeeze", "transpose")
+)
+
+
+def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
+    """What each input that holds labels may contain.
+
+    NumPy would read a label of -1 as the last class, so a runtime checks what is fed
+    for these inputs before it runs the graph. An input has bounds if it is the target
+    of `nll_loss` or `cross_entropy`, as it is or in another shape or integer dtype;
+    labels that the graph computes have none. Where several losses use one input, the
+    narrowest bounds hold, and a label is ignored only if all of them ignore it.
+
+    Args:
+        graph: a graph with its blocks; what is expanded already is not seen.
+
+    Returns:
+        Inclusive bounds by input node; no entry where the number of classes is known
+        only at run time.
+
+    >>> import graphc as gc
+    >>> from graphc.ir import Graph
+    >>> logits = gc.input("logits", ("batch", 10))
+    >>> labels = gc.input("labels", ("batch",), "int64")
+    >>> gc.nn.label_bounds(Graph((gc.nn.cross_entropy(logits, labels),)))
+    {<input 'labels' int64 (batch,)>: LabelBounds(low=0, high=9, ignored=None)}
+    """
+    bounds: dict[Node, LabelBounds] = {}
+    nodes = ancestors(graph.outputs, meaning_of)
+    for node in topological_order(nodes, meaning_of):
+        if node.op is not NLL_LOSS:
+            continue
+        source = node.inputs[1]
+        while source.op.name in _KEEPS_VALUES and is_integer(source.dtype):
+            source = source.inputs[0]
+        classes = node.inputs[0].shape[class_axis(node.inputs[0].ndim)]
+        if source.op.name != "input" or isinstance(classes, Dim):
+            continue
+        ignored: int | None = node.attributes["ignore_index"]
+        high = classes - 1
+        if source in bounds:
+            other = bounds[source]
+            high = min(high, other.high)
+            ignored = ignored if ignored == other.ignored else None
+        bounds[source] = LabelBounds(0, high, ignored)
+    return bounds

@@ -1,0 +1,138 @@
+"""Softmax and its logarithm, shifted by the maximum so that no exponential overflows.
+
+Both are written with the same steps (`shifted`, `exponentials`, `total`), so that a
+program which needs both, as a loss and its gradient do, computes them once.
+"""
+
+from __future__ import annotations
+
+from ..errors import IndexRangeError
+from ..ir.dims import format_shape
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.types import TensorType
+from ..ops import exponential, reduction
+from ..ops.axes import normalize_axis
+from ..ops.source import ArrayLike, as_node
+from .checks import floating
+
+__all__ = ["log_softmax", "softmax"]
+
+
+def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:
+    if not 0 <= axis < input.ndim:
+        raise IndexRangeError(
+            f"axis {axis} is out of range for shape {format_shape(input.shape)}"
+        )
+    return floating(input)
+
+
+def _shifted_exponentials(input: Node, axis: int) -> tuple[Node, Node, Node]:
+    largest = reduction.max(input, axis, keepdims=True).named("largest")
+    shifted = (input - largest).named("shifted")
+    exponentials = exponential.exp(shifted).named("exponentials")
+    total = reduction.sum(exponentials, axis, keepdims=True).named("total")
+    return shifted, exponentials, total
+
+
+def _softmax_expand(input: Node, *, axis: int) -> Node:
+    _, exponentials, total = _shifted_exponentials(input, axis)
+    return exponentials / total
+
+
+def _softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    mean = reduction.sum(g * out, out.attributes["axis"], keepdims=True)
+    return ((g - mean) * out,)
+
+
+def _log_softmax_expand(input: Node, *, axis: int) -> Node:
+    shifted, _, total = _shifted_exponentials(input, axis)
+    return shifted - exponential.log(total)
+
+
+def _log_softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    axis = out.attributes["axis"]
+    probabilities = SOFTMAX(input, axis=axis)
+    return (g - probabilities * reduction.sum(g, axis, keepdims=True),)
+
+
+_CASES = (
+    Case(((3, 4),), {"axis": 1}),
+    Case(((3, 4),), {"axis": 0}),
+    Case(((4,),), {"axis": 0}),
+    Case(((2, 3, 4),), {"axis": 1}),
+    Case(((0, 4),), {"axis": 1}),
+)
+
+SOFTMAX = Op(
+    name="softmax",
+    inputs=("input",),
+    infer=_softmax_infer,
+    kind="block",
+    expand=_softmax_expand,
+    vjp=_softmax_vjp,
+    cases=_CASES,
+)
+
+LOG_SOFTMAX = Op(
+    name="log_softmax",
+    inputs=("input",),
+    infer=_softmax_infer,
+    kind="block",
+    expand=_log_softmax_expand,
+    vjp=_log_softmax_vjp,
+    cases=_CASES,
+)
+
+
+def softmax(input: ArrayLike, dim: int) -> Node:
+    """Probabilities in proportion to exponentials along `dim`.
+
+    `y_i = exp(x_i - max(x)) / sum_j exp(x_j - max(x))`
+
+    Args:
+        input: floating, of any shape with at least one axis.
+        dim: the axis along which the result sums to 1.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        IndexRangeError: `dim` is no axis of `input`.
+        DTypeError: `input` is not floating.
+
+    Source: Bridle 1990, "Probabilistic interpretation of feedforward classification
+    network outputs"; the shift: Goodfellow et al. 2016, *Deep Learning*, section 4.1.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.softmax([0.0, 0.0, 1e4, 1e4], dim=0), {})
+    array([0. , 0. , 0.5, 0.5])
+    """
+    node = as_node(input)
+    return SOFTMAX(node, axis=normalize_axis(dim, node.ndim, node, "dim"))
+
+
+def log_softmax(input: ArrayLike, dim: int) -> Node:
+    """Logarithm of `softmax`, exact where the probability itself would be 0.
+
+    `y_i = (x_i - max(x)) - log(sum_j exp(x_j - max(x)))`
+
+    Args:
+        input: floating, of any shape with at least one axis.
+        dim: the axis along which the exponentials of the result sum to 1.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        IndexRangeError: `dim` is no axis of `input`.
+        DTypeError: `input` is not floating.
+
+    Source: Goodfellow et al. 2016, *Deep Learning*, section 4.1.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.log_softmax([0.0, 1000.0], dim=0), {})
+    array([-1000.,     0.])
+    """
+    node = as_node(input)
+    return LOG_SOFTMAX(node, axis=normalize_axis(dim, node.ndim, node, "dim"))

@@ -1,0 +1,174 @@
+"""Dropout, and the graph without it that a trained model is evaluated with.
+
+The mask is an input of the block and not part of its expansion: whatever a pass copies
+or expands again, forward and backward use the one mask that was drawn.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.dims import format_shape
+from ..ir.graph import Graph, ancestors, topological_order
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.origin import here
+from ..ir.types import TensorType
+from ..ops.random import bernoulli
+from ..ops.source import ArrayLike, as_node
+from .checks import floating
+
+__all__ = ["dropout", "evaluation_mode"]
+
+
+def _dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorType:
+    if mask.dtype != np.dtype(bool):
+        raise DTypeError(f"requires a boolean mask, got {mask}")
+    if mask.shape != input.shape:
+        raise ShapeError(
+            f"requires a mask of shape {format_shape(input.shape)}, "
+            f"got {format_shape(mask.shape)}"
+        )
+    return floating(input)
+
+
+def _dropout_expand(input: Node, mask: Node, *, p: float) -> Node:
+    # With p = 1 the mask is false everywhere, so any finite scale gives zeros.
+    scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
+    return input * (mask.astype(input.dtype) * scale).named("scaled_mask")
+
+
+DROPOUT = Op(
+    name="dropout",
+    inputs=("input", "mask"),
+    infer=_dropout_infer,
+    kind="block",
+    expand=_dropout_expand,
+    # An adjoint is dropped like the value, so evaluation_mode finds it there too.
+    vjp=lambda g, out, input, mask: (DROPOUT(g, mask, **out.attributes), None),
+    jvp=lambda tangents, out, input, mask: DROPOUT(tangents[0], mask, **out.attributes),
+    cases=(
+        Case(((3, 4), (3, 4)), {"p": 0.5}, dtypes=("", "bool")),
+        Case(((3, 4), (3, 4)), {"p": 0.0}, dtypes=("", "bool")),
+        Case(((0, 4), (0, 4)), {"p": 0.2}, dtypes=("", "bool")),
+    ),
+)
+
+
+def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
+    """Inverted dropout: each element is zeroed with probability `p`, others grow.
+
+    `y = input * mask / (1 - p)`, `mask ~ Bernoulli(1 - p)` drawn anew in every run, so
+    that the expectation of `y` is `input`.
+
+    Args:
+        input: floating, of any shape.
+        p: the probability in [0, 1] that an element is zeroed.
+        training: False gives `input` itself; for a graph that is declared already
+            see `evaluation_mode`.
+
+    Returns:
+        An array of the type of `input`; `input` itself where `p` is 0.
+
+    Raises:
+        OptionError: `p` is no probability.
+        DTypeError: `input` is not floating.
+
+    Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks
+    from overfitting", section 10 for the scaling while training.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (4,))
+    >>> gc.evaluate(gc.nn.dropout(x, p=0.5), {"x": [1.0, 2.0, 3.0, 4.0]}, seed=1)
+    array([0., 0., 6., 0.], dtype=float32)
+    """
+    node = as_node(input)
+    location = str(here().location)
+    if isinstance(p, bool) or not isinstance(p, int | float | np.number):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise OptionError(
+            f"p must be a number, got {type(p).__name__} {p!r}",
+            node=f"dropout({node.describe()})",
+            location=location,
+            hint="a dropped element is a float in [0, 1], such as 0.5",
+        )
+    probability = float(p)
+    if math.isnan(probability) or not 0.0 <= probability <= 1.0:
+        raise OptionError(
+            f"p must be a probability in [0, 1], got {p!r}",
+            node=f"dropout({node.describe()})",
+            location=location,
+        )
+    if not training or probability == 0.0:
+        return node
+    mask = bernoulli(1.0 - probability, node.shape)
+    return DROPOUT(node, mask, p=probability)
+
+
+class _Containing:
+    """Which blocks have dropout somewhere inside their expansion."""
+
+    def __init__(self) -> None:
+        self._known: dict[Node, bool] = {}
+
+    def __call__(self, node: Node) -> bool:
+        """Whether the expansion of `node`, down to its own inputs, holds dropout."""
+        if not node.op.is_block or node.op is DROPOUT:
+            return False
+        if node not in self._known:
+            self._known[node] = self._search(node)
+        return self._known[node]
+
+    def _search(self, block: Node) -> bool:
+        seen = {parent.index for parent in block.inputs}
+        stack = [block.expansion]
+        while stack:
+            node = stack.pop()
+            if node.index in seen:
+                continue
+            seen.add(node.index)
+            if node.op is DROPOUT or self(node):
+                return True
+            stack.extend(node.inputs)
+        return False
+
+
+def evaluation_mode(graph: Graph) -> Graph:
+    """The same graph with every dropout, and every adjoint of one, passed by.
+
+    Before: training graph with `dropout` blocks, at any depth of expansion. After: none;
+    what used `dropout(x)` uses `x`, and a block that contains dropout stands expanded.
+    Sound because the scaled mask has expectation 1.
+
+    Args:
+        graph: any graph; gradients in it become those of evaluation.
+
+    Returns:
+        A graph with as many outputs, of the same types, that draws no mask.
+
+    >>> import graphc as gc
+    >>> from graphc.ir import Graph
+    >>> x = gc.input("x", ("n",))
+    >>> y = gc.nn.dropout(gc.exp(x))
+    >>> gc.nn.evaluation_mode(Graph((y,))).outputs
+    (<exp float32 (n,)>,)
+    """
+    contains = _Containing()
+
+    def dependencies(node: Node) -> tuple[Node, ...]:
+        if node.op is DROPOUT:
+            return node.inputs[:1]
+        return (node.expansion,) if contains(node) else node.inputs
+
+    order = topological_order(ancestors(graph.outputs, dependencies), dependencies)
+    replaced: dict[Node, Node] = {}
+    for node in order:
+        if node.op is DROPOUT or contains(node):
+            replaced[node] = replaced[dependencies(node)[0]]
+            continue
+        inputs = tuple(replaced[parent] for parent in node.inputs)
+        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+        replaced[node] = node if unchanged else node.copy(inputs=inputs)
+    return Graph(tuple(replaced[output] for output in graph.outputs))

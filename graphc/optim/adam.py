@@ -1,0 +1,131 @@
+"""Adam: steps scaled by running estimates of the gradient's first two moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..ir.node import Node
+from ..ops.arithmetic import maximum, sqrt, square
+from ..ops.source import zeros_like
+from .base import (
+    Clock,
+    Rule,
+    State,
+    StepSize,
+    complement,
+    descent_gradient,
+    in_dtype_of,
+)
+from .options import Options
+
+__all__ = ["Adam"]
+
+Dialect = Literal["torch", "keras", "optax", "paper"]
+
+
+@dataclass(frozen=True)
+class Adam(Rule):
+    """Adaptive moment estimation.
+
+        g = gradient + weight_decay * w
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        w = w - lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
+
+    With `amsgrad`, the largest `v` so far takes the place of `v` in the last line.
+
+    Args:
+        lr: the step size, or a schedule.
+        betas: decay of the running means of the gradient and of its square.
+        eps: keeps the quotient finite.
+        weight_decay: strength of the L2 penalty, whose gradient is rescaled like the
+            loss's; `AdamW` decays the weights themselves.
+        amsgrad: never let the denominator shrink.
+        maximize: ascend instead.
+        dialect: `"keras"` adds `eps` to `sqrt(v)` before its bias is corrected, as the
+            paper's section 2 proposes for speed. With amsgrad, `"optax"` takes the
+            largest bias-corrected `v`, and `"paper"` corrects no bias at all. Without
+            amsgrad, `"torch"`, `"optax"` and `"paper"` agree.
+
+    Raises:
+        OptionError: an option out of range.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [1.0, 2.0], "float64")
+    >>> adam = Adam(lr=0.1)
+    >>> new, state = adam.apply(
+    ...     [w], [2.0 * w], adam.init_state([w]), Clock.constant(step=1)
+    ... )
+    >>> gc.evaluate(new[0], {}).round(6)
+    array([0.9, 1.9])
+
+    Sources: Kingma and Ba 2015, "Adam: a method for stochastic optimization",
+    algorithm 1; Reddi et al. 2018, "On the convergence of Adam and beyond".
+    """
+
+    lr: StepSize = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    amsgrad: bool = False
+    maximize: bool = False
+    dialect: Dialect = "torch"
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.reals("betas", low=0.0, below=1.0)
+        options.real("eps", "weight_decay", low=0.0)
+        options.flag("amsgrad", "maximize")
+        options.choice("dialect", "torch", "keras", "optax", "paper")
+
+    def slots(self, parameter: Node) -> State:
+        """Both moments, and with amsgrad the largest second one."""
+        names = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
+        return {name: zeros_like(parameter) for name in names}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        gradient = descent_gradient(
+            parameter,
+            gradient,
+            maximize=self.maximize,
+            weight_decay=self.weight_decay,
+        )
+        return self._descend(parameter, gradient, state, clock)
+
+    def _descend(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        beta1, beta2 = self.betas
+        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
+        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
+        first, second = first.named("first_moment"), second.named("second_moment")
+        new_state = {"exp_avg": first, "exp_avg_sq": second}
+        correction1 = (1.0 - beta1**clock.step).named("bias_correction1")
+        correction2 = sqrt(1.0 - beta2**clock.step).named("root_bias_correction2")
+        step_size = self.step_size(clock)
+        root_correction = in_dtype_of(parameter, correction2)
+        if self.amsgrad:
+            largest = state["max_exp_avg_sq"]
+            if self.dialect == "optax":
+                second = second / square(root_correction)
+            second = maximum(largest, second).named("largest_second_moment")
+            new_state["max_exp_avg_sq"] = second
+        if self.amsgrad and self.dialect == "paper":
+            denominator = sqrt(second) + self.eps
+        elif self.amsgrad and self.dialect == "optax":
+            step_size = step_size / correction1
+            denominator = sqrt(second) + self.eps
+        elif self.dialect == "keras":
+            step_size = step_size * correction2 / correction1
+            denominator = sqrt(second) + self.eps
+        else:
+            step_size = step_size / correction1
+            denominator = sqrt(second) / root_correction + self.eps
+        step = in_dtype_of(parameter, step_size) * (first / denominator)
+        return parameter - step, new_state

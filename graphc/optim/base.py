@@ -1,0 +1,300 @@
+"""What an optimizer is: a pure rule in nodes, from old parameters and state to new.
+
+    (parameter, gradient, state, clock) -> (new parameter, new state)
+
+So the passes optimise an update as they optimise a forward pass, the printer emits it,
+and it can be drawn. A rule never branches on a value, which is known only when the
+program runs; what is special about a first step is a factor that depends on the clock,
+or the state's initial value.
+
+Scalars (step size, bias corrections) are computed once an update as float64 nodes and
+cast to a parameter's dtype right before they multiply it: a float64 scalar would turn
+a float32 parameter into float64.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeAlias, cast
+
+from ..errors import DTypeError, GraphcError, NamingError, OptionError, ShapeError
+from ..ir.node import Node
+from ..ir.origin import derived, here
+from ..ir.types import is_floating
+from ..ops.source import astype, constant
+
+__all__ = [
+    "Clock",
+    "Optimizer",
+    "Rule",
+    "State",
+    "StepSize",
+    "complement",
+    "constant_value",
+    "descent_gradient",
+    "in_dtype_of",
+]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When an update happens, as float64 nodes of shape `()`.
+
+    Args:
+        step: the number of this update, counting from 1.
+        epoch: the number of completed epochs, counting from 0.
+        scale: a factor on the step size that the training loop may change between
+            updates, as decay on a plateau does; normally 1.
+
+    >>> import graphc as gc
+    >>> Clock.constant(step=1).step
+    <constant float64 ()>
+    """
+
+    step: Node
+    epoch: Node
+    scale: Node
+
+    @classmethod
+    def constant(cls, step: float, epoch: float = 0, scale: float = 1.0) -> Clock:
+        """A clock that stands still, to look at or to test one update."""
+        return cls(*(constant(float(value)) for value in (step, epoch, scale)))
+
+
+State: TypeAlias = dict[str, Node]
+"""What an optimizer remembers between updates, by name."""
+
+StepSize: TypeAlias = float | Callable[[Clock], Any]
+"""A constant, or a schedule: any function of the clock that gives a scalar node."""
+
+
+class Optimizer(ABC):
+    """A rule that moves parameters; the training loop holds the state between calls."""
+
+    is_elementwise: bool = False
+    """Whether each element is updated from its own gradient and state alone (and from
+    the clock), so that the parameters may be joined into one flat array."""
+
+    @abstractmethod
+    def init_state(self, parameters: Sequence[Node]) -> State:
+        """The state before the first update, as nodes.
+
+        Args:
+            parameters: floating nodes with names.
+
+        Returns:
+            Initial values by name: `"hidden.weight.momentum_buffer"`. They may be
+            computed from the parameters' initial values.
+
+        Raises:
+            DTypeError, NamingError: for a parameter that is not floating or has no
+                name.
+        """
+
+    @abstractmethod
+    def apply(
+        self,
+        parameters: Sequence[Node],
+        gradients: Sequence[Node],
+        state: Mapping[str, Node],
+        clock: Clock,
+    ) -> tuple[list[Node], State]:
+        """One update.
+
+        Args:
+            parameters: floating nodes with names.
+            gradients: one for each parameter, of its type.
+            state: a node under each name that `init_state` gave.
+            clock: when the update happens.
+
+        Returns:
+            The new parameters, in order, and the new state, under the same names.
+
+        Raises:
+            ShapeError, DTypeError: for gradients that don't fit the parameters.
+        """
+
+    @abstractmethod
+    def step_size(self, clock: Clock) -> Node:
+        """The step size of an update, a float64 node of shape `()`: what logs show."""
+
+    def averaged(
+        self, parameters: Sequence[Node], state: Mapping[str, Node]
+    ) -> list[Node]:
+        """The parameters to evaluate with, where an optimizer keeps averages of them.
+
+        The parameters themselves, unless an `EMA` is in the chain.
+        """
+        return list(parameters)
+
+
+class Rule(Optimizer):
+    """An optimizer that treats every parameter by itself and alike.
+
+    A subclass is a frozen dataclass of its options with two methods: `slots` gives the
+    state of one parameter, `update` the textbook's formula.
+    """
+
+    is_elementwise = True
+
+    @property
+    @abstractmethod
+    def lr(self) -> StepSize:
+        """The step size, or a schedule."""
+
+    def slots(self, parameter: Node) -> State:
+        """The initial state of one parameter, under torch's names."""
+        return {}
+
+    @abstractmethod
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """The new value of one parameter, and its new state."""
+
+    def init_state(self, parameters: Sequence[Node]) -> State:
+        """See `Optimizer.init_state`."""
+        state: State = {}
+        for parameter in parameters:
+            name = parameter_name(parameter, self)
+            with derived(parameter, f"{type(self).__name__} state"):
+                slots = self.slots(parameter)
+            state |= {f"{name}.{slot}": value for slot, value in slots.items()}
+        return state
+
+    def apply(
+        self,
+        parameters: Sequence[Node],
+        gradients: Sequence[Node],
+        state: Mapping[str, Node],
+        clock: Clock,
+    ) -> tuple[list[Node], State]:
+        """See `Optimizer.apply`."""
+        check_gradients(parameters, gradients, self)
+        new_parameters: list[Node] = []
+        new_state: State = {}
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            prefix = f"{parameter_name(parameter, self)}."
+            own = {
+                key.removeprefix(prefix): value
+                for key, value in state.items()
+                if key.startswith(prefix)
+            }
+            with derived(parameter, f"{type(self).__name__} update"):
+                new_parameter, slots = self.update(parameter, gradient, own, clock)
+            new_parameters.append(new_parameter)
+            new_state |= {prefix + slot: value for slot, value in slots.items()}
+        return new_parameters, new_state
+
+    def step_size(self, clock: Clock) -> Node:
+        """See `Optimizer.step_size`."""
+        size = constant(self.lr) if isinstance(self.lr, float) else _scheduled(self, clock)
+        if constant_value(clock.scale) == 1.0:
+            return size
+        return (size * clock.scale).named("step_size")
+
+
+def _scheduled(rule: Rule, clock: Clock) -> Node:
+    schedule = cast("Callable[[Clock], Any]", rule.lr)
+    value = schedule(clock)
+    size = constant(value, "float64")
+    if size.shape:
+        raise ShapeError(
+            f"a schedule must give a scalar, got {size.type}",
+            node=type(rule).__name__,
+            location=str(here().location),
+            hint="arithmetic with clock.step and clock.epoch, which are scalars",
+        )
+    return size
+
+
+def parameter_name(parameter: Node, optimizer: Optimizer) -> str:
+    """The name of a parameter that can be optimised, or an error."""
+    if not is_floating(parameter.dtype):
+        raise _failure(
+            DTypeError,
+            optimizer,
+            f"only floating parameters can be optimised, got {parameter.describe()}",
+        )
+    if parameter.name is None:
+        raise _failure(
+            NamingError,
+            optimizer,
+            f"parameters must have names, got {parameter.describe()}",
+        )
+    return parameter.name
+
+
+def check_gradients(
+    parameters: Sequence[Node], gradients: Sequence[Node], optimizer: Optimizer
+) -> None:
+    """Raise unless there is one gradient of its type for each parameter."""
+    if len(parameters) != len(gradients):
+        raise _failure(
+            ShapeError,
+            optimizer,
+            f"requires a gradient for each parameter, got {len(gradients)} gradients "
+            f"for {len(parameters)} parameters",
+        )
+    names = [parameter_name(parameter, optimizer) for parameter in parameters]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise _failure(
+            NamingError,
+            optimizer,
+            f"two parameters have the name {sorted(twice)[0]!r}",
+        )
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
+            raise _failure(
+                ShapeError if parameter.shape != gradient.shape else DTypeError,
+                optimizer,
+                f"requires a gradient of the type of its parameter, got "
+                f"{gradient.type} for {parameter.describe()}",
+            )
+
+
+def _failure(
+    kind: type[GraphcError], optimizer: Optimizer, message: str
+) -> GraphcError:
+    return kind(
+        message, node=type(optimizer).__name__, location=str(here().location)
+    )
+
+
+def descent_gradient(
+    parameter: Node, gradient: Node, *, maximize: bool, weight_decay: float = 0.0
+) -> Node:
+    """The gradient to descend: negated to maximise, with the L2 penalty's added.
+
+    `g + weight_decay * w` is the gradient of `loss + weight_decay / 2 * sum(w**2)`:
+    coupled weight decay.
+    """
+    if maximize:
+        gradient = -gradient
+    if weight_decay:
+        gradient = gradient + weight_decay * parameter
+    return gradient
+
+
+def in_dtype_of(parameter: Node, scalar: Node) -> Node:
+    """A float64 scalar in the dtype of the array that it is about to multiply."""
+    value = constant_value(scalar)
+    if value is not None:
+        return constant(value, parameter.dtype)
+    return astype(scalar, parameter.dtype)
+
+
+def constant_value(node: Node) -> float | None:
+    """The number that a scalar node is, if it is a literal."""
+    if node.op.name == "constant" and not node.shape:
+        return float(node.attributes["value"].array)
+    return None
+
+
+def complement(beta: float) -> float:
+    """`1 - beta` as one would write it: 0.1 for 0.9, and not 0.09999999999999998."""
+    return float(1 - Decimal(repr(beta)))

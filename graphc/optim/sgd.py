@@ -1,0 +1,117 @@
+"""Stochastic gradient descent, with momentum in its several conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..ir.node import Node
+from ..ops.arithmetic import where
+from ..ops.source import zeros_like
+from .base import Clock, Rule, State, StepSize
+from .base import complement, descent_gradient, in_dtype_of
+from .options import Options
+
+__all__ = ["SGD"]
+
+
+@dataclass(frozen=True)
+class SGD(Rule):
+    """Stochastic gradient descent with momentum, dampening and weight decay.
+
+        g = gradient + weight_decay * w
+        v = momentum * v + (1 - dampening) * g        (v = g in the first step)
+        w = w - lr * v
+        w = w - lr * (g + momentum * v)               (with nesterov)
+
+    Args:
+        lr: the step size, or a schedule.
+        momentum: how much of the last direction is kept; 0 keeps none.
+        dampening: how much of the new gradient is left out, from the second step on.
+        nesterov: look ahead along the momentum.
+        weight_decay: strength of the L2 penalty `weight_decay / 2 * sum(w**2)`.
+        maximize: ascend instead.
+        dialect: `"torch"`, and `"optax"` which agrees with it, scale the velocity by
+            `lr` when it is used. `"keras"` and `"paper"` scale the gradient when it
+            enters (`v = momentum * v - lr * g; w = w + v`), which differs only where
+            `lr` changes from step to step; they have no dampening.
+
+    Raises:
+        OptionError: an option out of range; nesterov without momentum or with
+            dampening.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [1.0, 2.0])
+    >>> gradient = gc.constant([1.0, 0.5], "float32")
+    >>> new, state = SGD(lr=0.5).apply([w], [gradient], {}, Clock.constant(step=1))
+    >>> gc.evaluate(new, {})
+    [array([0.5 , 1.75], dtype=float32)]
+
+    Sources: Robbins and Monro 1951, "A stochastic approximation method"; Polyak 1964,
+    "Some methods of speeding up the convergence of iteration methods"; Sutskever et
+    al. 2013, "On the importance of initialization and momentum in deep learning".
+    """
+
+    lr: StepSize = 1e-3
+    momentum: float = 0.0
+    dampening: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    maximize: bool = False
+    dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.real("momentum", "weight_decay", low=0.0)
+        options.real("dampening")
+        options.flag("nesterov", "maximize")
+        options.choice("dialect", "torch", "keras", "optax", "paper")
+        if self.nesterov and (not self.momentum or self.dampening):
+            raise options.fail(
+                f"momentum > 0 and dampening = 0 for nesterov=True, got momentum="
+                f"{self.momentum} and dampening={self.dampening}",
+                hint="SGD(lr, momentum=0.9, nesterov=True)",
+            )
+        if self.dampening and self.dialect != "torch":
+            raise options.fail(f"dampening = 0 in the {self.dialect} dialect")
+
+    def slots(self, parameter: Node) -> State:
+        """The velocity, where there is momentum."""
+        return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        gradient = descent_gradient(
+            parameter,
+            gradient,
+            maximize=self.maximize,
+            weight_decay=self.weight_decay,
+        )
+        step_size = in_dtype_of(parameter, self.step_size(clock))
+        if not self.momentum:
+            return parameter - step_size * gradient, {}
+        if self.dialect in ("keras", "paper"):
+            return self._scaled_on_entry(parameter, step_size * gradient, state)
+        velocity = self.momentum * state["momentum_buffer"]
+        velocity = (velocity + self._share(gradient, clock)).named("velocity")
+        direction = gradient + self.momentum * velocity if self.nesterov else velocity
+        return parameter - step_size * direction, {"momentum_buffer": velocity}
+
+    def _share(self, gradient: Node, clock: Clock) -> Node:
+        """What enters the velocity: all of the first gradient, then a part."""
+        if not self.dampening:
+            return gradient
+        share = where(clock.step == 1.0, 1.0, complement(self.dampening))
+        return in_dtype_of(gradient, share) * gradient
+
+    def _scaled_on_entry(
+        self, parameter: Node, step: Node, state: Mapping[str, Node]
+    ) -> tuple[Node, State]:
+        velocity = self.momentum * state["momentum_buffer"] - step
+        velocity = velocity.named("velocity")
+        change = self.momentum * velocity - step if self.nesterov else velocity
+        return parameter + change, {"momentum_buffer": velocity}

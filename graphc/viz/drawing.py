@@ -1,0 +1,181 @@
+"""`gc.render`: any stage of a graph as a drawing.
+
+The picture is how a person checks that the graph is the one they meant, so it must
+show every node and edge of it, and never a simplified story.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from ..errors import OptionError
+from ..files import write_atomically
+from ..ir.graph import Graph, expand
+from ..ir.node import Node
+from .backend import FORMATS, render_dot
+from .dot import to_dot
+from .gradient import backward_scene, overlay_scene
+from .scene import Scene, build_scene
+
+__all__ = ["Drawing", "named_outputs", "render"]
+
+Backward = Literal[False, "graph", "overlay"]
+Level = Literal["block", "primitive"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing that a notebook shows and `save` writes."""
+
+    source: str
+    """The drawing in the DOT language; the same bytes for the same declaration."""
+
+    @cached_property
+    def _svg(self) -> str:
+        return render_dot(self.source, "svg").decode("utf-8")
+
+    def _repr_svg_(self) -> str:
+        """The drawing as SVG, by which notebooks show it."""
+        return self._svg
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the drawing to a file, in the format that its suffix names.
+
+        Args:
+            path: a file name that ends in `.svg`, `.png`, `.pdf` or `.dot`.
+
+        Raises:
+            OptionError: for another suffix.
+            RenderError: if nothing that is installed renders the format.
+            OSError: if the file can't be written; it is then as it was.
+
+        >>> import pathlib, tempfile
+        >>> import graphc as gc
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "square.dot"
+        >>> render(gc.input("x", ()) ** 2).save(path)
+        >>> path.read_text().splitlines()[0]
+        'digraph "forward" {'
+        """
+        suffix = Path(path).suffix
+        format = suffix.removeprefix(".").lower()
+        if format not in FORMATS:
+            raise OptionError(
+                f"a drawing's file name must end in one of "
+                f"{', '.join(f'.{known}' for known in FORMATS)}, got {str(path)!r}",
+                hint=repr(f"{Path(path).stem or 'drawing'}.svg"),
+            )
+        write_atomically(path, render_dot(self.source, format))
+
+
+def render(
+    target: Any, *, backward: Backward = False, level: Level = "block"
+) -> Drawing:
+    """Draw a graph, its backward pass, or the one over the other.
+
+    Inputs are parallelograms, parameters cylinders, ops rounded boxes, blocks double
+    boxes, results octagons, and whatever differentiation made is a dashed hexagon.
+    Solid edges carry shapes; dashed edges carry gradients back.
+
+    Args:
+        target: a node, a list, tuple or dict of nodes, a graph, or a `Trainer`, of
+            which the loss and the metrics are drawn.
+        backward: `False` for the graph as it is; `"graph"` for the graph of the
+            gradients of a scalar by all parameters (by floating inputs, where there
+            are none); `"overlay"` for the forward graph with the gradients that flow
+            back along its edges.
+        level: `"block"` for blocks as one vertex each, `"primitive"` for what they
+            consist of, in a frame.
+
+    Returns:
+        A drawing: show it in a notebook, or `save` it.
+
+    Raises:
+        OptionError: for a target that is none of these, or an unknown option.
+        DifferentiationError: where gradients are asked for and `target` has no scalar
+            that they flow from, or more than one.
+
+    >>> import graphc as gc
+    >>> x, w = gc.input("x", ("batch", 3)), gc.parameter("w", (3,))
+    >>> drawing = render(gc.mean(x @ w).named("loss"), backward="overlay")
+    >>> "d_w (3,)" in drawing.source
+    True
+    """
+    if backward not in (False, "graph", "overlay"):
+        raise OptionError(
+            f"backward must be False, 'graph' or 'overlay', got {backward!r}"
+        )
+    if level not in ("block", "primitive"):
+        raise OptionError(f"level must be 'block' or 'primitive', got {level!r}")
+    outputs = named_outputs(target)
+    primitive = level == "primitive"
+    if backward == "graph":
+        return Drawing(to_dot(backward_scene(outputs, primitive=primitive)))
+    if backward == "overlay":
+        return Drawing(to_dot(overlay_scene(outputs, primitive=primitive)))
+    return Drawing(to_dot(forward_scene(outputs, primitive=primitive)))
+
+
+def forward_scene(outputs: list[tuple[str, Node]], *, primitive: bool) -> Scene:
+    """Nodes and all that they are computed from."""
+    if primitive:
+        nodes = expand(Graph(tuple(node for _, node in outputs))).outputs
+        outputs = [
+            (name, node) for (name, _), node in zip(outputs, nodes, strict=True)
+        ]
+    return build_scene("forward", outputs, clusters=primitive)
+
+
+def named_outputs(target: Any) -> list[tuple[str, Node]]:
+    """The nodes that a target stands for, with what each is called.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> named_outputs({"total": gc.sum(x), "largest": gc.max(x)})
+    [('total', <sum float32 ()>), ('largest', <max float32 ()>)]
+    """
+    pairs: list[tuple[str | None, Any]]
+    if isinstance(target, Node):
+        pairs = [(None, target)]
+    elif isinstance(target, Graph):
+        pairs = [(None, node) for node in target.outputs]
+    elif isinstance(target, Mapping):
+        pairs = [(str(k), v) for k, v in cast("Mapping[Any, Any]", target).items()]
+    elif isinstance(target, list | tuple):
+        pairs = [(None, node) for node in cast("Iterable[Any]", target)]
+    elif isinstance(getattr(target, "loss", None), Node):
+        metrics = cast("Mapping[str, Any]", getattr(target, "metrics", None) or {})
+        pairs = [("loss", target.loss), *metrics.items()]
+    else:
+        raise _not_drawable(type(target).__name__)
+    for _, node in pairs:
+        if not isinstance(node, Node):
+            raise _not_drawable(f"a {type(node).__name__} among nodes")
+    if not pairs:
+        raise _not_drawable("no node")
+    return [
+        (_called(name, node, None if len(pairs) == 1 else position), node)
+        for position, (name, node) in enumerate(pairs)
+    ]
+
+
+def _called(name: str | None, node: Node, position: int | None) -> str:
+    if name is not None:
+        return name
+    if node.name is not None:
+        return node.name
+    source = node.origin.gradient_of
+    if source is not None:
+        return f"d_{source.name or source.op.name}"
+    return "output" if position is None else f"output {position}"
+
+
+def _not_drawable(given: str) -> OptionError:
+    return OptionError(
+        "render takes a node, a list, tuple or dict of nodes, a Graph or a Trainer, "
+        f"got {given}"
+    )

@@ -1,0 +1,305 @@
+"""Drawings of the backward pass: as a graph of its own, and laid over the forward one.
+
+Both come from reverse mode itself, which says what the adjoint of each value is and
+what each op sends back along each of its edges; nothing is derived here again.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..autodiff.reverse import Adjoints, backward, differentiable_inputs
+from ..errors import DifferentiationError
+from ..ir.dims import format_shape
+from ..ir.graph import Graph, ancestors, expand
+from ..ir.node import Node
+from ..ir.types import is_floating
+from ..ops.source import constant
+from .notation import expression, label, scalar_text
+from .scene import Edge, Scene, build_scene, describe, drawn_order, value_names
+
+__all__ = ["backward_scene", "overlay_scene"]
+
+_FORMULA_WIDTH = 34
+_FORMULA_STEPS = 6
+
+Outputs = Sequence[tuple[str, Node]]
+
+
+@dataclass(frozen=True)
+class _Derivation:
+    """The reverse pass of one scalar."""
+
+    name: str
+    loss: Node
+    seed: Node
+    targets: tuple[Node, ...]
+    adjoints: Adjoints
+
+
+def _derive(outputs: Outputs) -> _Derivation:
+    """Differentiate the one output that has gradients, by parameters or else inputs."""
+    candidates = [
+        (name, node)
+        for name, node in outputs
+        if not node.shape and is_floating(node.dtype)
+    ]
+    found: list[_Derivation] = []
+    for name, loss in candidates:
+        derivation = _derive_one(name, loss)
+        if derivation is not None:
+            found.append(derivation)
+    if len(found) == 1:
+        return found[0]
+    given = ", ".join(f"{name}: {node.type}" for name, node in outputs)
+    where = outputs[0][1]
+    hint = "a loss, or gc.mean(y) or gc.sum(y) of an array"
+    if len(found) > 1:
+        names = " and ".join(derivation.name for derivation in found)
+        message = f"a drawing of gradients takes one scalar, got {names}"
+        hint = "one drawing for each"
+    elif candidates:
+        message = (
+            f"{candidates[0][0]} depends on no parameter and no floating input "
+            "through differentiable ops"
+        )
+    else:
+        message = f"gradients flow from a floating scalar, got {given}"
+    raise DifferentiationError(
+        message,
+        node=where.describe(),
+        location=str(where.origin.location or ""),
+        hint=hint,
+    )
+
+
+def _derive_one(name: str, loss: Node) -> _Derivation | None:
+    graph = Graph((loss,))
+    floating = tuple(node for node in graph.inputs if is_floating(node.dtype))
+    for targets in (graph.parameters, floating):
+        seed = constant(1.0, loss.dtype)
+        adjoints = backward([loss], [seed], targets)
+        reached = tuple(node for node in targets if node in adjoints.of)
+        if reached:
+            return _Derivation(name, loss, seed, reached, adjoints)
+    return None
+
+
+def _everything_behind(node: Node) -> tuple[Node, ...]:
+    return (*node.inputs, node.expansion) if node.op.is_block else node.inputs
+
+
+def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
+    """The graph of the gradients of a scalar; forward values it uses are its leaves.
+
+    Args:
+        outputs: named nodes, of which one is a scalar that gradients flow from.
+        primitive: whether to draw blocks as their primitives.
+
+    Raises:
+        DifferentiationError: where no output, or more than one, has gradients.
+    """
+    derivation = _derive(outputs)
+    forward = set(ancestors([derivation.loss], _everything_behind))
+    names = value_names(drawn_order([derivation.loss]))
+    gradients = [
+        (f"d_{names[target]}", derivation.adjoints.of[target])
+        for target in derivation.targets
+    ]
+    order = ancestors(
+        (node for _, node in gradients),
+        lambda node: () if node in forward else node.inputs,
+    )
+    leaves = [node for node in order if node in forward]
+    called = dict(zip(leaves, _leaf_names(leaves, names), strict=True))
+    seed = derivation.seed
+    if primitive:
+        whole = (*(node for _, node in gradients), *leaves, seed)
+        expanded = expand(Graph(whole)).outputs
+        gradients = [
+            (name, node)
+            for (name, _), node in zip(gradients, expanded, strict=False)
+        ]
+        called = dict(
+            zip(expanded[len(gradients) : -1], called.values(), strict=True)
+        )
+        seed = expanded[-1]
+    scalars = [node for node in called if scalar_text(node) is not None]
+    for node in scalars:
+        del called[node]
+    scene = build_scene(
+        "backward",
+        gradients,
+        leaves=called,
+        named={seed: f"d_{derivation.name}"},
+        clusters=primitive,
+    )
+    return _with_seed(scene, seed, derivation.name)
+
+
+def _leaf_names(leaves: Iterable[Node], names: Mapping[Node, str]) -> Iterator[str]:
+    """What forward values are called; those inside a block by the block's name too."""
+    for node in leaves:
+        block = node.origin.block
+        if node in names:
+            yield names[node]
+        elif block is not None and node.name is None:
+            inner = label(node, [scalar_text(parent) for parent in node.inputs])
+            yield f"{inner} in {block.name or block.op.name}"
+        else:
+            yield node.name or node.op.name
+
+
+def _with_seed(scene: Scene, seed: Node, name: str) -> Scene:
+    """The scene with the gradient that everything starts from shown as one."""
+    vertices = tuple(
+        replace(vertex, role="gradient-output", lines=(f"d_{name} = 1",))
+        if vertex.node is seed and vertex.key.startswith("n")
+        else vertex
+        for vertex in scene.vertices
+    )
+    return replace(scene, vertices=vertices)
+
+
+def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
+    """The forward graph with what flows back along each of its edges.
+
+    At the level of primitives the gradients are those of the primitives, also where a
+    block has a rule of its own, for that rule says nothing of what is inside.
+
+    Args:
+        outputs: named nodes, of which one is a scalar that gradients flow from.
+        primitive: whether to draw blocks as their primitives.
+
+    Raises:
+        DifferentiationError: where no output, or more than one, has gradients.
+    """
+    if primitive:
+        nodes = expand(Graph(tuple(node for _, node in outputs))).outputs
+        outputs = [
+            (name, node) for (name, _), node in zip(outputs, nodes, strict=True)
+        ]
+    derivation = _derive(outputs)
+    order = drawn_order(node for _, node in outputs)
+    names = value_names(order)
+    adjoints = derivation.adjoints.of
+    scene = build_scene(
+        "overlay",
+        outputs,
+        named={n: names[n] for n in order if n in adjoints and n.inputs},
+        extra={
+            node: (f"gradient d_{names[node]}",) for node in derivation.targets
+        },
+        clusters=primitive,
+    )
+    return replace(scene, edges=(*scene.edges, *_flowing_back(scene, derivation, names)))
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """What comes back along one drawn edge; several where a block uses it inside."""
+
+    node: Node
+    parent: Node
+    values: tuple[Node, ...]
+
+
+def _flowing_back(
+    scene: Scene, derivation: _Derivation, names: Mapping[Node, str]
+) -> Iterator[Edge]:
+    keys = {v.node: v.key for v in scene.vertices if v.key.startswith("n")}
+    flows = [
+        flow
+        for node in keys
+        if node is not None and node in derivation.adjoints.of
+        for flow in _flows_of(node, derivation.adjoints)
+    ]
+    used: dict[Node, int] = {}
+    for flow in flows:
+        used[flow.parent] = used.get(flow.parent, 0) + len(flow.values)
+    forward = set(ancestors([derivation.loss], _everything_behind))
+    for vertex in scene.vertices:
+        if vertex.node is derivation.loss and vertex.role == "output":
+            text = f"d_{names[derivation.loss]} = 1"
+            yield Edge(
+                vertex.key, keys[derivation.loss], (text,), (text,), is_gradient=True
+            )
+            break
+    for flow in flows:
+        name = names[flow.parent]
+        formula = _formula(flow, derivation.adjoints, names, forward)
+        sign = "+=" if used[flow.parent] > 1 else "="
+        lines = [f"d_{name} {format_shape(flow.parent.shape)}"]
+        if formula is not None:
+            lines.append(f"{sign} {formula}")
+        elif used[flow.parent] > 1:
+            lines.append(f"{sign} …")
+        tooltip = (*lines, *describe(flow.values[0])[1:])
+        yield Edge(keys[flow.node], keys[flow.parent], tuple(lines), tooltip, True)
+
+
+def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:
+    """What flows back along the drawn input edges of a node."""
+    if not node.op.is_block or node.op.vjp is not None:
+        for position, parent in enumerate(node.inputs):
+            value = adjoints.flows.get((node, position))
+            if value is not None:
+                yield _Flow(node, parent, (value,))
+        return
+    # Reverse mode saw through this block: its inputs are reached from its inside.
+    inputs = set(node.inputs)
+    inside = [
+        inner
+        for inner in ancestors(
+            [node], lambda n: () if n in inputs else differentiable_inputs(n)
+        )
+        if inner not in inputs
+    ]
+    arriving: dict[Node, list[Node]] = {}
+    for inner in sorted(inside, key=lambda n: n.order):
+        for position, parent in enumerate(differentiable_inputs(inner)):
+            value = adjoints.flows.get((inner, position))
+            if parent in inputs and value is not None:
+                arriving.setdefault(parent, []).append(value)
+    for parent in node.inputs:
+        if parent in arriving:
+            yield _Flow(node, parent, tuple(arriving[parent]))
+
+
+def _formula(
+    flow: _Flow,
+    adjoints: Adjoints,
+    names: Mapping[Node, str],
+    forward: set[Node],
+) -> str | None:
+    """What flows, in terms of the incoming gradient and forward values, if short."""
+    if len(flow.values) > 1:
+        return None
+    known = {adjoints.of[flow.node]: f"d_{names[flow.node]}"}
+    steps = _FORMULA_STEPS
+    trees: dict[Node, ast.expr] = {}
+    stack = [flow.values[0]]
+    while stack:
+        node = stack[-1]
+        if node in trees:
+            stack.pop()
+            continue
+        scalar = scalar_text(node)
+        text = known.get(node) or scalar or names.get(node)
+        if text is not None:
+            trees[node] = ast.Name(text)
+            continue
+        if node in forward or node.op.is_statements:
+            return None
+        missing = [parent for parent in node.inputs if parent not in trees]
+        if missing:
+            steps -= 1
+            if steps < 0:
+                return None
+            stack.extend(missing)
+            continue
+        trees[node] = expression(node, [trees[parent] for parent in node.inputs])
+    text = ast.unparse(trees[flow.values[0]])
+    return text if len(text) <= _FORMULA_WIDTH else None

@@ -1,0 +1,283 @@
+"""How an op is written in a drawing: `@`, `+`, `relu`, `sum(axis=0)`, `… * 0.5`.
+
+The text comes from the NumPy form that each op declares, so that a drawing reads as
+the emitted program does and a new op needs no entry here.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import GraphcError
+from ..ir.dims import Dim
+from ..ir.node import Node
+
+__all__ = ["expression", "label", "operand_words", "scalar_text", "type_text"]
+
+PLACEHOLDER = "…"
+
+# A call in NumPy that everyone reads as an operator.
+_OPERATORS = {"power": "x1 ** x2"}
+
+_COMMUTATIVE = frozenset(
+    "add multiply maximum minimum equal not_equal logical_and logical_or logical_xor "
+    "hypot logaddexp".split()
+)
+
+
+def scalar_text(node: Node) -> str | None:
+    """The number or size that a nameless scalar literal stands for, else None.
+
+    >>> import graphc as gc
+    >>> scalar_text(gc.constant(0.5))
+    '0.5'
+    """
+    if node.shape or node.name is not None:
+        return None
+    attributes = node.attributes
+    if node.op.name == "constant":
+        return _number(attributes["value"].array)
+    if node.op.name == "full":
+        return _number(attributes["value"])
+    if node.op.name == "dimension":
+        return str(attributes["size"])
+    return None
+
+
+def _number(value: Any) -> str:
+    array = np.asarray(value)
+    return f"{float(array):.6g}" if array.dtype.kind == "f" else str(array.item())
+
+
+def type_text(node: Node) -> str:
+    """Dtype and shape as a drawing shows them; the usual dtype goes without saying."""
+    shape = str(node.type)
+    return shape.removeprefix("float32 ")
+
+
+def label(node: Node, operands: Sequence[str | None]) -> str:
+    """The op of `node` in NumPy's or torch's notation.
+
+    Args:
+        node: a node of any op.
+        operands: for each input the text of a literal that is folded into the label,
+            or None where an edge shows the input.
+
+    Returns:
+        The bare op where nothing is folded, else a formula, in which the name of an
+        input or `…` stands for what arrives by an edge.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch", 3))
+    >>> label(x @ gc.parameter("w", (3, 2)), [None, None])
+    '@'
+    >>> label(x * 0.5, [None, "0.5"])
+    'x * 0.5'
+    >>> label(gc.sum(x, axis=0), [None])
+    'sum(axis=0)'
+    """
+    if any(text is not None for text in operands):
+        arguments = [
+            _literal(text) if text is not None else ast.Name(_short_name(parent))
+            for text, parent in zip(operands, node.inputs, strict=True)
+        ]
+        return ast.unparse(expression(node, arguments))
+    if not node.inputs and node.op.kind == "source":
+        return _source_label(node)
+    blank: list[ast.expr] = [ast.Name(PLACEHOLDER) for _ in node.inputs]
+    return _bare(expression(node, blank, bare=True))
+
+
+def _short_name(node: Node) -> str:
+    name = node.name or PLACEHOLDER
+    return name if len(name) <= 20 else PLACEHOLDER
+
+
+def _source_label(node: Node) -> str:
+    name = node.op.name
+    if node.op.numpy is not None:
+        tree = ast.parse(node.op.template(node), mode="eval").body
+        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):
+            name = tree.func.attr
+    if name in ("zeros", "ones"):
+        return name
+    return _bare(ast.Call(ast.Name(name), [], _keywords(node)))
+
+
+def expression(
+    node: Node, operands: Sequence[ast.expr], *, bare: bool = False
+) -> ast.expr:
+    """`node` as a formula of its operands, without `np.` before names.
+
+    Args:
+        node: a node of any op.
+        operands: the text of each input as a syntax tree.
+        bare: leave out what the shape on an edge says already.
+    """
+    op = node.op
+    source = None
+    if op.name in _OPERATORS:
+        source = _OPERATORS[op.name]
+    elif op.numpy is not None and not op.is_statements:
+        source = op.template(node)
+    if source is None:
+        return ast.Call(ast.Name(op.name), list(operands), _keywords(node))
+    tree = ast.parse(source, mode="eval").body
+    return cast("ast.expr", _Substitution(node, operands, bare).visit(tree))
+
+
+class _Substitution(ast.NodeTransformer):
+    """Operands and attributes in the place of their names."""
+
+    def __init__(self, node: Node, operands: Sequence[ast.expr], bare: bool) -> None:
+        self.variadic: dict[str, Sequence[ast.expr]] = {}
+        self.values: dict[str, ast.expr] = {
+            name: _value(value) for name, value in node.attributes.items()
+        }
+        if bare:
+            for name in ("shape", "dtype") if "shape" in self.values else ():
+                self.values[name] = ast.Name(PLACEHOLDER)
+        for position, name in enumerate(node.op.inputs):
+            if name.startswith("*"):
+                self.variadic[name[1:]] = operands[position:]
+            else:
+                self.values[name] = operands[position]
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
+        if node.id in self.variadic:
+            return ast.List(list(self.variadic[node.id]), ast.Load())
+        return self.values.get(node.id, node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
+        match node:
+            case ast.Subscript(ast.Name(name), ast.Constant(int(position))) if (
+                name in self.variadic
+            ):
+                return self.variadic[name][position]
+            case _:
+                return self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+        match node:
+            case ast.Attribute(ast.Name("np"), name):
+                return ast.Name(name)
+            case _:
+                return self.generic_visit(node)
+
+
+def _bare(tree: ast.expr) -> str:
+    """The text of a formula with its placeholders taken out."""
+    if isinstance(tree, ast.Call):
+        arguments = [_bare(argument) for argument in tree.args]
+        arguments = [text for text in arguments if text.strip("[], ")]
+        keywords = [
+            f"{keyword.arg}={ast.unparse(keyword.value)}" for keyword in tree.keywords
+        ]
+        name = ast.unparse(tree.func).removeprefix(f"{PLACEHOLDER}.")
+        inner = ", ".join(arguments + keywords)
+        return f"{name}({inner})" if inner else name
+    return ast.unparse(tree).replace(PLACEHOLDER, "").strip()
+
+
+def _keywords(node: Node) -> list[ast.keyword]:
+    """The attributes that say more than a shape does and are short enough to show."""
+    shown: list[ast.keyword] = []
+    for name, value in node.attributes.items():
+        if name in ("shape", "dtype") or value is None or isinstance(value, bool):
+            continue
+        tree = _value(value)
+        if len(ast.unparse(tree)) <= 16:
+            shown.append(ast.keyword(name, tree))
+    return shown
+
+
+def _literal(text: str) -> ast.expr:
+    """A folded number, so that a negative one gets the parentheses it needs."""
+    if text.startswith("-"):
+        return ast.UnaryOp(ast.USub(), ast.Name(text[1:]))
+    return _dimension(text)
+
+
+def _dimension(text: str) -> ast.expr:
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return ast.Name(text)
+
+
+def _value(value: Any) -> ast.expr:
+    """A compile-time argument as a syntax tree. Never a `repr`, which may hold an id."""
+    if isinstance(value, Dim):
+        return _dimension(value.text)
+    if isinstance(value, np.dtype):
+        return ast.Name(str(cast("np.dtype[Any]", value)))
+    if isinstance(value, bool | int | float | str) or value is None:
+        number = isinstance(value, float)
+        return _literal(f"{value:.6g}") if number else ast.Constant(value)
+    if isinstance(value, tuple):
+        items = cast("tuple[Any, ...]", value)
+        return ast.Tuple([_value(item) for item in items], ast.Load())
+    return ast.Name(PLACEHOLDER)
+
+
+def operand_words(node: Node) -> tuple[str, ...]:
+    """For each input the word that tells it from the others, or nothing.
+
+    A word is needed only where exchanging two inputs would be another, equally valid
+    node: the drawing of `a - b` has to say which is subtracted, that of
+    `(batch, 64) @ (64, 10)` has not.
+
+    >>> import graphc as gc
+    >>> a, b = gc.input("a", (3,)), gc.input("b", (3,))
+    >>> operand_words(a - b)
+    ('left', 'right')
+    >>> operand_words(a + b)
+    ('', '')
+    """
+    inputs = node.inputs
+    blank = ("",) * len(inputs)
+    drawn = [i for i, parent in enumerate(inputs) if scalar_text(parent) is None]
+    if node.op.name in _COMMUTATIVE or len({inputs[i] for i in drawn}) < 2:
+        return blank
+    if node.op.is_block:
+        drawn = [i for i in drawn if inputs[i].op.name != "parameter"]
+    ambiguous = {
+        position
+        for first, second in zip(drawn, drawn[1:], strict=False)
+        for position in (first, second)
+        if _exchangeable(node, first, second)
+    }
+    words = _words(node)
+    return tuple(words[i] if i in ambiguous else "" for i in range(len(inputs)))
+
+
+def _exchangeable(node: Node, first: int, second: int) -> bool:
+    if node.inputs[first] is node.inputs[second]:
+        return False
+    types = [parent.type for parent in node.inputs]
+    if types[first] == types[second]:
+        return True
+    types[first], types[second] = types[second], types[first]
+    infer = cast("Callable[..., Any]", node.op.infer)
+    attributes: Mapping[str, Any] = node.attributes
+    try:
+        return infer(*types, **attributes) == node.type
+    except GraphcError:
+        return False
+
+
+def _words(node: Node) -> list[str]:
+    names = node.op.inputs
+    if names == ("x1", "x2"):
+        return ["left", "right"]
+    words: list[str] = []
+    for position in range(len(node.inputs)):
+        name = names[min(position, len(names) - 1)]
+        if name.startswith("*"):
+            name = f"{name[1:]}[{position - len(names) + 1}]"
+        words.append(name)
+    return words

@@ -1,0 +1,302 @@
+"""What a drawing shows, before any of it is DOT: vertices, edges and clusters.
+
+A scene is plain data with keys that count from the first node in topological order, so
+that the same declaration gives the same bytes in every process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..ir.dims import format_shape
+from ..ir.graph import ancestors, topological_order
+from ..ir.node import Node
+from .notation import label, operand_words, scalar_text, type_text
+from .text import is_derivative, place
+
+__all__ = [
+    "Cluster",
+    "Edge",
+    "Role",
+    "Scene",
+    "Vertex",
+    "build_scene",
+    "drawn_order",
+    "value_names",
+]
+
+Role = Literal[
+    "input",
+    "parameter",
+    "constant",
+    "op",
+    "block",
+    "output",
+    "gradient",
+    "gradient-block",
+    "gradient-output",
+    "value",
+]
+"""What a vertex is; each role has a shape, a border and a colour of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """One shape of a drawing."""
+
+    key: str
+    role: Role
+    lines: tuple[str, ...]
+    tooltip: tuple[str, ...]
+    cluster: int | None = None
+    node: Node | None = field(default=None, compare=False, repr=False)
+    """The node it shows; that which it marks, for an output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow from one vertex to another."""
+
+    tail: str
+    head: str
+    lines: tuple[str, ...]
+    tooltip: tuple[str, ...] = ()
+    is_gradient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A frame around the primitives of one block."""
+
+    number: int
+    parent: int | None
+    lines: tuple[str, ...]
+    tooltip: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A whole drawing."""
+
+    name: str
+    vertices: tuple[Vertex, ...]
+    edges: tuple[Edge, ...]
+    clusters: tuple[Cluster, ...] = ()
+
+
+def drawn_order(
+    outputs: Iterable[Node], leaves: Mapping[Node, str] | None = None
+) -> tuple[Node, ...]:
+    """The nodes of a drawing, inputs first; what is behind `leaves` is left out."""
+    stops = leaves or {}
+
+    def dependencies(node: Node) -> tuple[Node, ...]:
+        return () if node in stops else node.inputs
+
+    return topological_order(ancestors(outputs, dependencies), dependencies)
+
+
+def value_names(order: Iterable[Node]) -> dict[Node, str]:
+    """What each value is called: the user's name, `d_<name>`, or op and count.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> y = gc.exp(gc.exp(x)).named("y")
+    >>> list(value_names(drawn_order([y])).values())
+    ['x', 'exp', 'y']
+    """
+    names: dict[Node, str] = {}
+    counts: dict[str, int] = {}
+    for node in order:
+        if node.name is not None:
+            names[node] = node.name
+            continue
+        source = node.origin.gradient_of
+        base = f"d_{names.get(source) or source.name or source.op.name}" if (
+            source is not None
+        ) else node.op.name
+        counts[base] = counts.get(base, 0) + 1
+        names[node] = base if counts[base] == 1 else f"{base}_{counts[base]}"
+    return names
+
+
+def build_scene(
+    name: str,
+    outputs: Sequence[tuple[str, Node]],
+    *,
+    leaves: Mapping[Node, str] | None = None,
+    named: Mapping[Node, str] | None = None,
+    extra: Mapping[Node, tuple[str, ...]] | None = None,
+    clusters: bool = False,
+) -> Scene:
+    """Lay down vertices, edges and clusters for nodes and all that is behind them.
+
+    Args:
+        name: of the drawing.
+        outputs: the nodes to mark as results, each with what it is called.
+        leaves: values whose own inputs are not drawn, with what they are called.
+        named: values that other labels refer to and so have to show their name.
+        extra: further lines of a vertex's label.
+        clusters: whether to frame the nodes that came from one block.
+    """
+    order = drawn_order((node for _, node in outputs), leaves)
+    marked = {node for _, node in outputs}
+    folded = {
+        node: text
+        for node in order
+        if node not in marked
+        and node not in (named or {})
+        and (text := scalar_text(node)) is not None
+    }
+    keys = {
+        node: f"n{position}"
+        for position, node in enumerate(n for n in order if n not in folded)
+    }
+    frames = _Frames(clusters)
+    output_names = {(label_, node) for label_, node in outputs}
+    vertices: list[Vertex] = []
+    edges: list[Edge] = []
+    for node, key in keys.items():
+        is_leaf = node in (leaves or {})
+        lines = _lines(node, folded, (leaves or {}).get(node), named or {})
+        if lines[0] != node.name and (node.name or "", node) in output_names:
+            lines = tuple(line for line in lines if line != node.name)
+        vertices.append(
+            Vertex(
+                key,
+                role_of(node, is_leaf),
+                (*lines, *(extra or {}).get(node, ())),
+                describe(node),
+                None if is_leaf else frames.of(node),
+                node,
+            )
+        )
+        if is_leaf:
+            continue
+        words = operand_words(node)
+        for parent, word in zip(node.inputs, words, strict=True):
+            if parent not in folded:
+                shape = format_shape(parent.shape)
+                text = f"{word} {shape}" if word else shape
+                edges.append(Edge(keys[parent], key, (text,), describe(parent)))
+    for position, (text, node) in enumerate(outputs):
+        role: Role = "gradient-output" if is_derivative(node) else "output"
+        key = f"out{position}"
+        vertices.append(Vertex(key, role, (text,), describe(node), None, node))
+        edges.append(
+            Edge(keys[node], key, (format_shape(node.shape),), describe(node))
+        )
+    return Scene(name, tuple(vertices), tuple(edges), tuple(frames.found))
+
+
+def role_of(node: Node, is_leaf: bool = False) -> Role:
+    """What a node is in a drawing."""
+    name = node.op.name
+    if name == "input" or name == "parameter":
+        return name
+    if is_leaf:
+        return "value"
+    if name in ("constant", "full", "dimension"):
+        return "constant"
+    if is_derivative(node):
+        return "gradient-block" if node.op.is_block else "gradient"
+    return "block" if node.op.is_block else "op"
+
+
+def _lines(
+    node: Node,
+    folded: Mapping[Node, str],
+    leaf: str | None,
+    named: Mapping[Node, str],
+) -> tuple[str, ...]:
+    """The label of a vertex: what it is called, and what it is."""
+    if node.op.name == "parameter":
+        size = node.size
+        count = f"{size:,}" if isinstance(size, int) else str(size)
+        return (node.name or "", type_text(node), f"{count} values")
+    if node.op.name == "input":
+        return (node.name or "", type_text(node))
+    if leaf is not None:
+        return (leaf, "forward value")
+    if node.op.name == "constant":
+        return _constant_lines(node)
+    text = label(node, [folded.get(parent) for parent in node.inputs])
+    called = node.name or named.get(node)
+    if called is None or called == text:
+        return (text,)
+    return (called, text)
+
+
+def _constant_lines(node: Node) -> tuple[str, ...]:
+    array = node.attributes["value"].array
+    if array.size > 4:
+        return (node.name or "constant", type_text(node))
+    values = str(array.tolist())
+    return (node.name, values) if node.name else (values,)
+
+
+def describe(node: Node) -> tuple[str, ...]:
+    """The tooltip of a node: what it is, where it was written, how it was derived."""
+    name = f" {node.name}" if node.name else ""
+    lines = [f"{node.op.name}{name}: {node.type}"]
+    where = place(node.origin.location)
+    if where:
+        lines.append(where)
+    source = node.origin.gradient_of
+    if source is not None:
+        lines.append(f"gradient of {source.name or source.op.name}")
+    rules = node.origin.rules
+    if rules:
+        # Each order of differentiation adds one; the last few say what happened here.
+        dots = "… " if len(rules) > 6 else ""
+        lines.append(f"derived by {dots}{', then '.join(rules[-6:])}")
+    return tuple(lines)
+
+
+class _Frames:
+    """Numbers the blocks that nodes come from, outer ones first."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted = wanted
+        self.found: list[Cluster] = []
+        self._numbers: dict[tuple[Node, bool], int] = {}
+
+    def of(self, node: Node) -> int | None:
+        """The innermost cluster of a node."""
+        if not self.wanted or node.op.name in ("input", "parameter"):
+            return None
+        # What differentiation derives from a block's primitives inherits the block,
+        # and yet a backward pass is no part of the forward one.
+        derivative = is_derivative(node)
+        chain = _blocks_around(node)
+        number: int | None = None
+        for block in chain:
+            known = self._numbers.get((block, derivative))
+            if known is None:
+                known = len(self.found)
+                self._numbers[block, derivative] = known
+                title = _block_title(block)
+                if derivative and not is_derivative(block):
+                    title = f"backward of {title}"
+                self.found.append(Cluster(known, number, (title,), describe(block)))
+            number = known
+        return number
+
+
+def _blocks_around(node: Node) -> list[Node]:
+    """The blocks a node came from, the outermost first."""
+    chain: list[Node] = []
+    block = node.origin.block
+    while block is not None:
+        chain.append(block)
+        block = block.origin.block
+    return chain[::-1]
+
+
+def _block_title(block: Node) -> str:
+    title = label(block, [None] * len(block.inputs))
+    return f"{title} · {block.name}" if block.name else title
+
+

@@ -1,0 +1,84 @@
+"""Text for pictures and tables: whatever a user called things, it can be shown.
+
+Names, dictionary keys and file names are other people's text. A control character
+makes an SVG that no browser opens, a direction mark turns a label around, and a
+backslash or an entity means something to Graphviz; so all of them are written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..ir.node import Node
+from ..ir.origin import Location
+
+__all__ = ["LABEL_WIDTH", "is_derivative", "place", "printable", "quoted", "shortened"]
+
+LABEL_WIDTH = 48
+"""The most characters that a line of a label has."""
+
+_TOOLTIP_WIDTH = 400
+
+
+def printable(text: str) -> str:
+    r"""`text` with every character that can't be seen written as an escape.
+
+    >>> printable("a\tb\x00")
+    'a\\tb\\x00'
+    >>> printable("größe")
+    'größe'
+    """
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def shortened(text: str, width: int = LABEL_WIDTH) -> str:
+    """`text` in at most `width` characters, the middle left out where it is longer.
+
+    >>> shortened("abcdefghij", 7)
+    'abc…hij'
+    """
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+
+
+def quoted(lines: Iterable[str], *, tooltip: bool = False) -> str:
+    r"""Lines of text as one string of the DOT language that shows exactly them.
+
+    >>> print(quoted(['say "hi"', "a&lt;b"]))
+    "say \"hi\"\na&amp;lt;b"
+    """
+    width = _TOOLTIP_WIDTH if tooltip else LABEL_WIDTH
+    parts: list[str] = []
+    for line in lines:
+        text = shortened(printable(line), width)
+        # Graphviz reads entities and backslash escapes in labels.
+        text = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+        parts.append(text)
+    return '"' + "\\n".join(parts) + '"'
+
+
+def place(location: Location | None) -> str:
+    """A user's line as `model.py:14`; the folder would differ between machines.
+
+    >>> place(Location("/home/ada/model.py", 14))
+    'model.py:14'
+    """
+    if location is None:
+        return ""
+    return f"{location.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{location.line}"
+
+
+def is_derivative(node: Node) -> bool:
+    """Whether differentiation made this node."""
+    origin = node.origin
+    return origin.gradient_of is not None or any(
+        rule.startswith(("vjp of ", "jvp of ")) or rule == "accumulation"
+        for rule in origin.rules
+    )

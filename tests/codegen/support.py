@@ -1,0 +1,102 @@
+"""Emitted programs for tests, assembled from a hand-written model and the loop."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.harness import harness_source
+
+MODEL_PART = Path(__file__).with_name("mlp_model.py").read_text("utf-8")
+
+_numbers = itertools.count()
+
+
+def program(**changes: Any) -> str:
+    """The text of a program; `changes` sets constants such as `DROPOUT`."""
+    harness = harness_source()
+    _, marker, model = MODEL_PART.partition("# --- model ---\n")
+    assert marker
+    for name, value in changes.items():
+        lines = [n for n in model.splitlines() if n.startswith(f"{name} = ")]
+        assert len(lines) == 1, name
+        if lines[0].endswith(("{", "(")):
+            start = model.index(lines[0])
+            old = model[start : model.index("\n}\n", start) + 2]
+        else:
+            old = lines[0]
+        model = model.replace(old, f"{name} = {value!r}")
+    plain = [
+        f"import {module}" + (f" as {alias}" if alias else "")
+        for module, alias in harness.imports
+        if module != "numpy"
+    ]
+    grouped: dict[str, list[str]] = {}
+    for module, name in harness.from_imports:
+        grouped.setdefault(module, []).append(name)
+    named = [f"from {m} import {', '.join(names)}" for m, names in grouped.items()]
+    head = "\n".join(
+        ['"""A test program."""', "", *plain, *named, "", "import numpy as np"]
+    )
+    return f"{head}\n\n{model.strip()}\n\n\n{harness.text}"
+
+
+def load(source: str) -> Any:
+    """A program as a module, whose tracebacks show its lines."""
+    name = f"emitted_{next(_numbers)}"
+    file = f"<{name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    module = types.ModuleType(name)
+    exec(compile(source, file, "exec"), module.__dict__)
+    return module
+
+
+def rows(count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Learnable data for the model: the class is the largest of three sums."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((count, 8)).astype(np.float32)
+    y = np.argmax(x[:, :3] + 0.5 * x[:, 3:6], axis=1)
+    return {"x": x, "y": y.astype(np.int64)}
+
+
+BLOCKER = """\
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in allowed:
+            raise ImportError(f"{name} is not available here")
+allowed = {"numpy", *sys.stdlib_module_names}
+sys.meta_path.insert(0, Blocker())
+import runpy
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def command(script: Path, *arguments: object) -> list[str]:
+    """How to run a script where only NumPy and the standard library can be imported."""
+    flags = ["-W", "error", "-I", "-c", BLOCKER]
+    return [sys.executable, *flags, str(script), *map(str, arguments)]
+
+
+def run(script: Path, *arguments: object, status: int = 0) -> Any:
+    """Run a script to its end; the result has `stdout` and `stderr`."""
+    done = subprocess.run(
+        command(script, *arguments),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=script.parent,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+    return done
