@@ -2,6 +2,7 @@
 
 from . import nn
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .compiler import compile  # noqa: A004
 from .ir import Dim, Node
 from .nn import init
 from .nn.parameter import parameter

@@ -22,6 +22,7 @@ from .codegen.update import ParameterUpdate, Update
 from .errors import DifferentiationError, GraphError, OptionError, ShapeError
 from .ir.dims import format_shape
 from .ir.graph import Graph
+from .ir.literal import Literal
 from .ir.node import Node, attributes_key
 from .ir.origin import here
 from .ir.types import TensorType
@@ -63,7 +64,7 @@ def _stable(key: Any) -> Any:
     """A key whose text is the same in every process."""
     if isinstance(key, tuple):
         return tuple(_stable(item) for item in cast("tuple[Any, ...]", key))
-    return key.key if hasattr(key, "key") else key
+    return key.digest if isinstance(key, Literal) else key
 
 
 class CompiledFunction:
@@ -81,7 +82,7 @@ class CompiledFunction:
         emitted: Emitted,
         inputs: Sequence[Node],
         updates: Sequence[Node],
-        bounds: Mapping[Node, tuple[int, int]],
+        bounds: Mapping[Node, tuple[int, int, int | None]],
         seed: int,
     ) -> None:
         self._structure = structure

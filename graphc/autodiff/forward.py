@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..errors import DifferentiationError
 from ..ir.graph import ancestors, meaning_of, topological_order
-from ..ir.node import Node
+from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to
@@ -47,7 +47,24 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
     if not is_floating(y.dtype):
         raise _failure(f"derivatives of {y.dtype} values don't exist", y)
     targets = as_targets(wrt)
-    known = _seeds(targets, wrt, tangents)
+    seeds = _seeds(targets, wrt, tangents)
+    result = _forward(y, seeds)
+    if result is None:
+        return zeros_like(y)
+
+    def derive(sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
+        count = len(seeds)
+        pairs = zip(sources[1 : 1 + count], sources[1 + count :], strict=True)
+        return (_forward(sources[0], dict(pairs)),)
+
+    request = DerivativeRequest((y, *seeds, *seeds.values()), tuple(seeds), derive)
+    result.remember(Derivation(request, 0))
+    return result
+
+
+def _forward(y: Node, seeds: Mapping[Node, Node]) -> Node | None:
+    """The tangent of `y` for given tangents of other nodes; None where none flows."""
+    known = dict(seeds)
     order = topological_order(ancestors([y], _dependencies), _dependencies)
     for node in order:
         if node in known or not is_floating(node.dtype):
@@ -57,9 +74,7 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
             tangent = _push(node, parents, known)
             if tangent is not None:
                 known[node] = tangent
-    if y in known:
-        return known[y]
-    return zeros_like(y)
+    return known.get(y)
 
 
 def _seeds(targets: tuple[Node, ...], wrt: Any, tangents: Any) -> dict[Node, Node]:
@@ -111,7 +126,7 @@ def _push(
                     total = term if total is None else total + term
             return total
         filled = tuple(_tangent(parent, known) for parent in parents)
-        return rule(filled, node, *parents)
+        return node.op.tangent(filled, node)
 
 
 def _tangent(parent: Node, known: Mapping[Node, Node]) -> Node | None:
@@ -129,8 +144,7 @@ def _partial(node: Node, position: int, tangent: Node) -> Node | None:
         inputs = list(node.inputs)
         inputs[position] = tangent
         return node.op.build(tuple(inputs), node.attributes)
-    assert node.op.vjp is not None, node.op.name
-    term = node.op.vjp(tangent, node, *node.inputs)[position]
+    term = node.op.adjoints(tangent, node, node.inputs)[position]
     if term is None:
         return None
     return astype(broadcast_to(term, node.shape), node.dtype)

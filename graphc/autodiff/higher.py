@@ -12,6 +12,7 @@ from ..ir.dims import Dim
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ops.shape import reshape, stack
+from ..ops.source import zeros
 from .forward import jvp
 from .reverse import as_targets, grad, restructure, vjp
 
@@ -46,6 +47,9 @@ def jacobian(y: Node, wrt: Any) -> Any:
     targets = as_targets(wrt)
     sizes = tuple(int(size) for size in y.shape)
     count = math.prod(sizes)
+    if not count:
+        empty = [zeros((*sizes, *target.shape), target.dtype) for target in targets]
+        return restructure(empty, wrt)
     rows: list[list[Node]] = []
     for position in range(count):
         cotangent = np.zeros(sizes, y.dtype)

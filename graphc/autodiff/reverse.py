@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, overload
 
-
 from ..errors import DifferentiationError
+from ..ir.dims import broadcast_shapes
 from ..ir.graph import Dependencies, ancestors, meaning_of, topological_order
-from ..ir.node import Node
+from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to, sum_to
@@ -48,9 +48,9 @@ def _active(order: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
     """The nodes whose value depends on a target through floating values."""
     active = set(targets)
     for node in order:
-        if is_floating(node.dtype) and any(
-            parent in active for parent in differentiable_inputs(node)
-        ):
+        if not is_floating(node.dtype) or not (node.op.vjp or node.op.is_block):
+            continue
+        if any(parent in active for parent in differentiable_inputs(node)):
             active.add(node)
     return active
 
@@ -80,7 +80,29 @@ def backward(
                 continue
             flows[node, position] = flow
             pending.setdefault(parent, []).append(flow)
+    _remember(outputs, cotangents, targets, adjoints)
     return Adjoints(adjoints, flows)
+
+
+def _remember(
+    outputs: Sequence[Node],
+    cotangents: Sequence[Node],
+    targets: Sequence[Node],
+    adjoints: Mapping[Node, Node],
+) -> None:
+    """Note in the adjoint of each target how it can be derived again."""
+    count = len(outputs)
+
+    def derive(sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
+        variables = sources[2 * count :]
+        again = backward(sources[:count], sources[count : 2 * count], variables)
+        return tuple(again.of.get(variable) for variable in variables)
+
+    sources = (*outputs, *cotangents, *targets)
+    request = DerivativeRequest(sources, tuple(targets), derive)
+    for position, target in enumerate(targets):
+        if target in adjoints:
+            adjoints[target].remember(Derivation(request, position))
 
 
 def _accumulate(node: Node, contributions: list[Node]) -> Node:
@@ -101,7 +123,7 @@ def _flows(node: Node, adjoint: Node) -> Iterable[tuple[Node, Node | None]]:
     if node.op.vjp is None:
         return []
     with derived(node, f"vjp of {node.op.name}"):
-        raw = node.op.vjp(adjoint, node, *node.inputs)
+        raw = node.op.adjoints(adjoint, node, node.inputs)
         return [
             (parent, None if flow is None else _fit(flow, parent))
             for parent, flow in zip(parents, raw, strict=True)
@@ -111,7 +133,7 @@ def _flows(node: Node, adjoint: Node) -> Iterable[tuple[Node, Node | None]]:
 def _fit(flow: Node, parent: Node) -> Node:
     """Undo broadcasting and promotion: an adjoint has the type of its node."""
     if flow.shape != parent.shape:
-        if flow.ndim < parent.ndim or flow.size == 1:
+        if broadcast_shapes(flow.shape, parent.shape) == parent.shape:
             flow = broadcast_to(flow, parent.shape)
         else:
             flow = sum_to(flow, parent.shape)
@@ -224,7 +246,7 @@ def value_and_grad(y: Node, wrt: Any, *, unused: Unused = "error") -> tuple[Node
     >>> gc.evaluate(gc.value_and_grad(x * x, x), {"x": 3.0})
     (array(9.), array(6.))
     """
-    return y, grad(y, wrt, unused=unused)
+    return y, cast("Any", grad(y, wrt, unused=unused))
 
 
 def vjp(y: Node, wrt: Any, cotangent: ArrayLike, *, unused: Unused = "error") -> Any:

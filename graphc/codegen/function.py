@@ -8,7 +8,7 @@ kept by `functools.lru_cache`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +25,8 @@ __all__ = ["Function", "Style", "write_function"]
 
 Style = Literal["readable", "fast"]
 
-Returns = Callable[[Sequence[ast.expr]], ast.expr]
+Ending = Callable[[Sequence[ast.expr]], list[ast.stmt]]
+"""The last statements of a function, from the values of its outputs."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,14 @@ class Function:
     graph: Graph
     inputs: tuple[Node, ...]
     """The placeholders that the function takes, used or not, in order."""
-    returns: Returns
-    """Builds the value returned from the expressions of the outputs."""
+    ending: Ending
     docstring: str
     random: bool = False
     """Whether it takes a generator `rng`."""
     kept: tuple[Node, ...] = ()
     """In fast style, outputs that stay in the workspace; others are new arrays."""
+    reserved: tuple[str, ...] = ()
+    """Variables that `ending` uses for itself."""
 
 
 def sizes_prologue(
@@ -80,6 +82,17 @@ def shape_comment(node: Node) -> str:
     return format_shape(node.shape) if node.shape else "scalar"
 
 
+@dataclass(frozen=True)
+class Written:
+    """What other code needs to know of an emitted function."""
+
+    quick_call: ast.expr
+    """A call on the function's own arguments; in fast style its result may be arrays
+    of the workspace, which the next call overwrites."""
+    variables: Mapping[str, Node]
+    """What its variables stand for."""
+
+
 class _Body:
     """The statements of a function and what they turned out to need."""
 
@@ -103,7 +116,7 @@ class _Body:
             )
         self.statements = [self._statements(node) for node in self.nodes]
         results = [self.operands.value(node) for node in graph.outputs]
-        self.result = function.returns(results)
+        self.ending = function.ending(results)
 
     def _statements(self, node: Node) -> list[ast.stmt]:
         target = self.names[node]
@@ -112,6 +125,10 @@ class _Body:
             if statements is not None:
                 return statements
         return self.operands.statements(node, target)
+
+    def variables(self) -> dict[str, Node]:
+        """What each variable stands for."""
+        return {self.names[node]: node for node in self.nodes}
 
     def write(self, writer: Writer) -> None:
         for parameter in self.parameters:
@@ -129,7 +146,8 @@ class _Body:
                 writer.statement(statement, comment)
         if len(phases) > 1:
             writer.blank()
-        writer.statement(ast.Return(self.result))
+        for statement in self.ending:
+            writer.statement(statement)
 
 
 def signature(function: Function, names: Names) -> list[str]:
@@ -144,13 +162,9 @@ def write_function(
     names: Names,
     constants: Constants,
     style: Style,
-) -> ast.expr:
-    """Write `function` in the given style; return the quickest call of it.
-
-    The call names the function's own arguments. In fast style its result may be arrays
-    of the workspace, which the next call overwrites.
-    """
-    names.assign(function.inputs)
+) -> Written:
+    """Write `function` in the given style."""
+    names = names.function_scope(function.reserved)
     body = _Body(function, names, constants, fast=style == "fast")
     if style == "fast" and (body.memory.allocated or function.kept):
         return _write_fast(writer, body)
@@ -161,10 +175,10 @@ def write_function(
             writer.statement(statement, comment)
         body.write(writer)
     passed = [name(a.partition("=")[0]) for a in signature(function, names)]
-    return call(function.name, *passed)
+    return Written(call(function.name, *passed), body.variables())
 
 
-def _write_fast(writer: Writer, body: _Body) -> ast.expr:
+def _write_fast(writer: Writer, body: _Body) -> Written:
     function, names = body.function, body.names
     shapes = _shapes(body, names)
     symbols = sorted(body.operands.dimensions)
@@ -175,9 +189,9 @@ def _write_fast(writer: Writer, body: _Body) -> ast.expr:
     with writer.function(factory, variables, decorators=["lru_cache(maxsize=8)"]):
         size = _bytes_text(body.memory.bytes)
         count = len(body.memory.allocated)
+        arrays = f"{count} array{'' if count == 1 else 's'}"
         writer.docstring(
-            f"Allocate the {count} arrays ({size} bytes) that `{function.name}` "
-            "writes;\nreturn the function that runs in them."
+            f"Return `{function.name}` with a workspace of {arrays}, {size} bytes."
         )
         for statement, comment in shapes:
             writer.statement(statement, comment)
@@ -195,7 +209,7 @@ def _write_fast(writer: Writer, body: _Body) -> ast.expr:
             writer.comment("The next call writes to the same arrays.")
             result = call("deepcopy", quick)
         writer.statement(ast.Return(result))
-    return quick
+    return Written(quick, body.variables())
 
 
 def _workspace_call(

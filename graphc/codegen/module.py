@@ -24,10 +24,10 @@ __all__ = ["Emitted", "TrainingPlan", "emit_function", "emit_training"]
 
 @dataclass(frozen=True)
 class Emitted:
-    """The text of a module, and which variable stands for which node."""
+    """The text of a module, and what the variables of its functions stand for."""
 
     source: str
-    variables: Mapping[str, Node]
+    variables: Mapping[str, Mapping[str, Node]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class TrainingPlan:
     version: str
     hash: str
     inputs: tuple[Node, ...]
-    bounds: Mapping[Node, tuple[int, int]]
+    bounds: Mapping[Node, tuple[int, int, int | None]]
     """Inclusive bounds of inputs that are labels."""
     parameters: tuple[Node, ...]
     forward: Graph
@@ -91,8 +91,11 @@ def _write_constants(writer: Writer, constants: Constants) -> None:
 
 def _names(inputs: Sequence[Node], reserved: Sequence[str]) -> Names:
     """A scope in which inputs and sizes have their own names, where those are free."""
+    locals_ = Names((*reserved, *_LOCAL_NAMES))
+    locals_.assign(inputs)
     names = Names(reserved)
-    names.assign(inputs)
+    for node in inputs:
+        names.alias(node, names.reserve(locals_[node]))
     for symbol in symbols_of(size for node in inputs for size in node.shape):
         names.symbol(symbol)
     return names
@@ -123,30 +126,26 @@ def emit_function(
         name=title,
         graph=graph,
         inputs=tuple(inputs),
-        returns=lambda values: ast.Tuple(list(values), ast.Load()),
+        ending=lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
         docstring="Return the outputs as a tuple.",
         random=_is_random(graph),
     )
-    write_function(functions, function, names, constants, style)
+    written = write_function(functions, function, names, constants, style)
     _body(writer, constants, functions)
-    return Emitted(writer.source(), _variables(names, [graph]))
+    return Emitted(writer.source(), {title: written.variables})
 
 
-def _variables(names: Names, graphs: Sequence[Graph]) -> dict[str, Node]:
-    return {
-        names[node]: node for graph in graphs for node in graph.nodes if node in names
-    }
-
-
+# What fixed parts of emitted functions call their own values: no input goes by these.
+_LOCAL_NAMES = ("loss", "gradients", "name", "parameter", "gradient", "slots")
 _MODULE_NAMES = (
     "np",
     "parameters",
-    "gradients",
     "state",
-    "slots",
     "seed",
     "rng",
     "run",
+    "cache",
+    "deepcopy",
     "lru_cache",
     "base64",
     "step",
@@ -165,6 +164,9 @@ _MODULE_NAMES = (
     "loss_and_gradients",
     "update",
     "update_scratch",
+    "forward_workspace",
+    "predict_workspace",
+    "loss_and_gradients_workspace",
     "train_step",
 )
 
@@ -198,19 +200,23 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     _write_facts(writer, plan)
     _write_init(functions, plan, constants)
     _write_state(functions, plan, names, constants)
-    quick = parse("None")
-    for function in _functions(plan, style):
-        quick = write_function(functions, function, names, constants, style)
-    write_update(functions, plan.update, names.child(), constants, style)
-    _write_train_step(functions, plan, names, quick)
+    written = {
+        function.name: write_function(functions, function, names, constants, style)
+        for function in _functions(plan, style)
+    }
+    scope = names.function_scope(["name", "slots"])
+    write_update(functions, plan.update, scope, constants, style)
+    gradients = written["loss_and_gradients"].quick_call
+    _write_train_step(functions, plan, names, gradients)
     _body(writer, constants, functions)
     writer.raw(harness.text)
-    return Emitted(writer.source(), _variables(names, [plan.forward, plan.training]))
+    variables = {key: value.variables for key, value in written.items()}
+    return Emitted(writer.source(), variables)
 
 
 def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
     inputs = {
-        node.name: (str(node.dtype), _plain(node.shape), plan.bounds.get(node))
+        node.name: (str(node.dtype), _plain(node.shape), _bounds(plan.bounds.get(node)))
         for node in plan.inputs
     }
     parameters = {
@@ -228,6 +234,13 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
     writer.comment("Of each parameter: dtype and shape.")
     writer.statement(assign("PARAMETERS", parse(repr(parameters))))
     writer.statement(assign("METRICS", parse(repr(plan.metrics))))
+
+
+def _bounds(bounds: tuple[int, int, int | None] | None) -> tuple[int, ...] | None:
+    """Smallest and largest label, and the ignored one if there is one."""
+    if bounds is None:
+        return None
+    return tuple(bound for bound in bounds if bound is not None)
 
 
 def _plain(shape: tuple[Any, ...]) -> tuple[int | str, ...]:
@@ -257,7 +270,7 @@ def _write_state(
     writer: Writer, plan: TrainingPlan, names: Names, constants: Constants
 ) -> None:
     graph = Graph(tuple(plan.state.values()))
-    scope = names.child()
+    scope = names.function_scope()
     scope.assign(graph.nodes)
     operands = Operands(graph, scope, constants)
     with writer.function("init_state", ["parameters", "seed=0"]):
@@ -298,7 +311,7 @@ def _functions(plan: TrainingPlan, style: Style) -> list[Function]:
             name="forward",
             graph=plan.forward,
             inputs=inputs,
-            returns=lambda values: _dict(results, values),
+            ending=lambda values: [ast.Return(_dict(results, values))],
             docstring="Return the loss and the metrics of a batch, in evaluation mode.",
         )
     ]
@@ -309,7 +322,7 @@ def _functions(plan: TrainingPlan, style: Style) -> list[Function]:
                 name="predict",
                 graph=plan.predict,
                 inputs=tuple(node for node in inputs if node in needed),
-                returns=lambda values: _one_or_dict(plan.outputs, values),
+                ending=lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
                 docstring="Return the model's outputs for a batch, in evaluation mode.",
             )
         )
@@ -319,9 +332,11 @@ def _functions(plan: TrainingPlan, style: Style) -> list[Function]:
             name="loss_and_gradients",
             graph=plan.training,
             inputs=inputs,
-            returns=lambda values: ast.Tuple(
-                [values[0], _dict(trained, values[1:])], ast.Load()
-            ),
+            ending=lambda values: [
+                assign("gradients", _dict(trained, values[1:])),
+                ast.Return(ast.Tuple([values[0], name("gradients")], ast.Load())),
+            ],
+            reserved=("gradients",),
             docstring="Return the loss of a batch and its gradient by each parameter.",
             random=True,
             kept=plan.training.outputs[1:] if style == "fast" else (),

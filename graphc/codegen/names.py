@@ -1,34 +1,71 @@
-"""Variable names of emitted code: the user's where there are any, `d_<name>` for adjoints.
+"""Variable names of emitted code: the user's if there is one, `d_<name>` for adjoints.
 
-Names are handed out per module, so that a value is called the same in every function.
+A module has one scope, each of its functions a scope inside it. What a function calls
+its values stays there, so that the next one starts with short names again.
 """
 
 from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..ir.node import Node
 
 __all__ = ["Names"]
 
-_RESERVED = frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | frozenset(dir(builtins))
+_RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 
 
 class Names:
-    """Distinct Python identifiers for nodes.
+    """Distinct Python identifiers for nodes and named sizes.
 
     A node that a pass put in another's place has its place in the declared order, and
-    gets its name, so that a value is called the same in every function of a module.
+    goes by its name.
     """
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
         self._taken: set[str] = set(reserved)
+        self._module: set[str] = self._taken
+        self._everywhere: set[str] = set(reserved)
         self._by_index: dict[int, str] = {}
-        self._by_order: dict[int, str] = {}
-        self._counts: dict[str, int] = {}
+        self._by_order: dict[tuple[int, ...], str] = {}
         self._symbols: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def function_scope(self, reserved: Iterable[str] = ()) -> Names:
+        """A scope inside this one: what it adds stays there."""
+        scope = Names((*self._taken, *reserved))
+        scope._module = self._module
+        scope._everywhere = self._everywhere
+        scope._by_index = dict(self._by_index)
+        scope._by_order = dict(self._by_order)
+        scope._symbols = dict(self._symbols)
+        scope._counts = dict(self._counts)
+        return scope
+
+    def reserve(self, wish: str) -> str:
+        """A name close to `wish` that nothing in this scope has, now taken."""
+        name = self._unused(wish, lambda n: n in self._taken or n in self._module)
+        self._taken.add(name)
+        self._everywhere.add(name)
+        return name
+
+    def reserve_in_module(self, wish: str) -> str:
+        """A name for the module's top level, which no function uses for its own."""
+        name = self._unused(wish, lambda n: n in self._everywhere)
+        self._module.add(name)
+        self._everywhere.add(name)
+        return name
+
+    def _unused(self, wish: str, is_used: Callable[[str], bool]) -> str:
+        if wish in _RESERVED:
+            wish = f"{wish}_value"
+        name = wish
+        while is_used(name):
+            self._counts[wish] = self._counts.get(wish, 1) + 1
+            name = f"{wish}_{self._counts[wish]}"
+        return name
 
     def symbol(self, text: str) -> str:
         """The variable of a named size."""
@@ -36,44 +73,21 @@ class Names:
             self._symbols[text] = self.reserve(text)
         return self._symbols[text]
 
-    def reserve(self, name: str) -> str:
-        """A name close to `name` that nothing else has, now taken."""
-        if name in _RESERVED:
-            name = f"{name}_value"
-        candidate = name
-        while candidate in self._taken:
-            count = self._counts.get(name, 1) + 1
-            self._counts[name] = count
-            candidate = f"{name}_{count}"
-        self._taken.add(candidate)
-        return candidate
-
     def assign(self, nodes: Iterable[Node]) -> None:
         """Name the nodes of one function that have no name yet, in order."""
-        seen: set[int] = set()
+        seen: set[tuple[int, ...]] = set()
         for node in nodes:
-            if node.index in self._by_index:
-                seen.add(node.order)
-                continue
-            known = self._by_order.get(node.order)
-            if known is None or node.order in seen:
-                known = self.reserve(self._wish(node))
-            self.alias(node, known)
+            if node.index not in self._by_index:
+                known = self._by_order.get(node.order)
+                if known is None or node.order in seen:
+                    known = self.reserve(self._wish(node))
+                self.alias(node, known)
             seen.add(node.order)
 
     def alias(self, node: Node, name: str) -> None:
         """Let `node` go by a name that is taken already."""
         self._by_index[node.index] = name
         self._by_order.setdefault(node.order, name)
-
-    def child(self) -> Names:
-        """A scope inside this one: what it adds stays there."""
-        scope = Names(self._taken)
-        scope._by_order = dict(self._by_order)
-        scope._by_index = dict(self._by_index)
-        scope._counts = dict(self._counts)
-        scope._symbols = dict(self._symbols)
-        return scope
 
     def __getitem__(self, node: Node) -> str:
         return self._by_index[node.index]
@@ -85,7 +99,6 @@ class Names:
         depth = 0
         while (forward := node.origin.gradient_of) is not None:
             node, depth = forward, depth + 1
-        name = self._by_order.get(node.order) or (node.name or node.op.name).replace(
-            ".", "_"
-        )
+        known = self._by_order.get(node.order)
+        name = known or (node.name or node.op.name).replace(".", "_")
         return "d_" * depth + name

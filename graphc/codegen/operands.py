@@ -32,7 +32,7 @@ from .names import Names
 __all__ = ["Constants", "Operands", "is_statement"]
 
 _INLINE_DEPTH = 3
-_INLINE_ELEMENTS = 64
+_INLINE_ELEMENTS = 16
 
 
 def is_free(node: Node) -> bool:
@@ -52,7 +52,7 @@ class Constants:
         value = node.attributes["value"]
         if value not in self._by_value:
             wish = (node.name or "constant").replace(".", "_").upper()
-            self._by_value[value] = self._names.reserve(wish)
+            self._by_value[value] = self._names.reserve_in_module(wish)
         return name(self._by_value[value])
 
     def start(self, parameter: Node) -> ast.expr:
@@ -60,7 +60,7 @@ class Constants:
         value = parameter.attributes["init"]
         if value not in self._by_value:
             wish = f"{parameter.name}_START".replace(".", "_").upper()
-            self._by_value[value] = self._names.reserve(wish)
+            self._by_value[value] = self._names.reserve_in_module(wish)
         return name(self._by_value[value])
 
     def definitions(self) -> Iterable[tuple[str, ast.expr]]:

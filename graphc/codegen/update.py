@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..ir.dims import Shape
 from ..ir.graph import Graph, ancestors
 from ..ir.node import Node, attributes_key
 from .expressions import assign, call, dtype_expression, name, parse, subscript
@@ -61,42 +62,48 @@ class Update:
     """The optimizer in words, for the docstring."""
 
 
-def _structure(rule: ParameterUpdate, shared: set[Node]) -> object:
-    """A key that rules share when they are equal but for the parameter's shape."""
-    keys: dict[Node, int] = {}
-    table: dict[object, int] = {}
-    parameter = rule.parameter
-    for label, node in rule.placeholders():
-        key = (label, str(node.dtype), node.type.shape == parameter.type.shape)
-        keys[node] = table.setdefault(key, len(table))
-    graph = Graph(tuple(value for value, _ in rule.outputs()))
-    for node in graph.nodes:
-        if node in keys:
-            continue
-        if node in shared:
-            keys[node] = table.setdefault(node, len(table))
-            continue
-        inputs = tuple(keys[parent] for parent in node.inputs)
-        like = node.type.shape == parameter.type.shape
-        key = (
-            node.op.name,
-            inputs,
-            attributes_key(node.attributes),
-            str(node.dtype),
-            node.ndim == 0,
-            like,
-        )
-        keys[node] = table.setdefault(key, len(table))
-    outputs = tuple(keys[value] for value, _ in rule.outputs())
-    scalar = parameter.ndim == 0
-    return (tuple(str(key) for key in table if not isinstance(key, Node)), outputs,
-            tuple(n.index for n in table if isinstance(n, Node)), scalar)
+class _Structures:
+    """Numbers for the rules' values that are equal where the rules are.
+
+    Values are equal if they apply the same op to equal values. Their shapes don't
+    count, but whether they are scalars or of the parameter's own shape does.
+    """
+
+    def __init__(self, shared: set[Node]) -> None:
+        self._shared = shared
+        self._numbers: dict[object, int] = {}
+
+    def __call__(self, rule: ParameterUpdate) -> tuple[int, ...]:
+        own = rule.parameter.shape
+        numbers: dict[Node, int] = {}
+        for label, node in rule.placeholders():
+            numbers[node] = self._number((label, *_kind(node, own)))
+        outputs = [value for value, _ in rule.outputs()]
+        for node in Graph(tuple(outputs)).nodes:
+            if node in numbers:
+                continue
+            if node in self._shared:
+                numbers[node] = self._number(node)
+                continue
+            inputs = tuple(numbers[parent] for parent in node.inputs)
+            attributes = attributes_key(node.attributes)
+            key = (node.op.name, inputs, attributes, *_kind(node, own))
+            numbers[node] = self._number(key)
+        return tuple(numbers[output] for output in outputs)
+
+    def _number(self, key: object) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+
+def _kind(node: Node, own: Shape) -> tuple[str, bool, bool]:
+    return (str(node.dtype), node.ndim == 0, node.shape == own)
 
 
 def _groups(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
+    structure = _Structures(shared)
     groups: dict[object, list[ParameterUpdate]] = {}
     for rule in update.rules:
-        groups.setdefault(_structure(rule, shared), []).append(rule)
+        groups.setdefault(structure(rule), []).append(rule)
     return list(groups.values())
 
 
@@ -206,7 +213,7 @@ def _write_group(
     style: Style,
 ) -> None:
     rule = group[0]
-    scope = names.child()
+    scope = names.function_scope()
     for label, node in rule.placeholders():
         scope.alias(node, scope.reserve(label))
     outputs = rule.outputs()
@@ -229,9 +236,11 @@ def _write_group(
         memory = plan_memory(
             nodes, inline, [v for v, _ in outputs], others, destinations
         )
+    scratch = [f"scratch_{number + 1}" for number in range(len(memory.allocated))]
+    for node, variable in zip(memory.allocated, scratch, strict=True):
+        scope.alias(node, variable)
     for alias in memory.aliases:
         scope.alias(alias.node, scope[alias.owner])
-    scratch = [scope[node] for node in memory.allocated]
     writer.blank()
     every = ast.Tuple([ast.Constant(str(r.parameter.name)) for r in group], ast.Load())
     loop = ast.For(ast.Name("name", ast.Store()), every, [ast.Pass()], [])
@@ -257,10 +266,10 @@ def _slot_expression(label: str) -> ast.expr:
 
 
 def _write_scratch(writer: Writer) -> None:
-    writer.from_import("functools", "lru_cache")
+    writer.from_import("functools", "cache")
     parameters = ["count", "shape", "dtype"]
     with writer.function(
-        "update_scratch", parameters, decorators=["lru_cache(maxsize=None)"]
+        "update_scratch", parameters, decorators=["cache"]
     ):
         writer.docstring("Allocate the arrays that `update` works in, for one shape.")
         writer.statement(ast.Return(parse("tuple(np.empty((count, *shape), dtype))")))

@@ -10,9 +10,10 @@ otherwise. What ruff adds is whether a statement's value is wrapped in parenthes
 
 Limits: one target a statement; f-strings, comprehensions, ``await``, ``yield``, ``:=``,
 bytes and complex numbers are refused with ``TypeError``. A lambda that does not fit on
-its line, a ``with`` header of several items that does not, and a value with a word too
-long for any line may be laid out otherwise than by ruff. Expressions may nest about 100
-levels deep; a chain of one operator may have 300 operands.
+its line, a ``with`` header of several items that does not, a call with two subscripts
+after it, and a value with a word too long for any line may be laid out otherwise than
+by ruff. Expressions may nest about 100 levels deep; a chain of one operator may have
+300 operands.
 """
 
 import ast
@@ -282,8 +283,10 @@ def _children(node: ast.expr) -> list[tuple[ast.expr, bool]]:
             parts = [(body, _TEST)]
         case ast.Starred(value=value):
             parts = [(value, _BIT_OR)]
-        case ast.Attribute(value=ast.Constant(value=int() | float())):
-            parts = [(node.value, _ATOM + 1)]
+        case ast.Attribute(value=ast.Constant(value=int() | float()) as number):
+            # The number's own dot must not be taken for the attribute's.
+            finite = isinstance(_literal(number), ast.Constant)
+            parts = [(number, _ATOM + finite)]
         case ast.Attribute(value=value) | ast.Subscript(value=value):
             parts = [(value, _ATOM)]
         case ast.Call(func=function):
@@ -889,6 +892,7 @@ class Writer:
         self._blanks = 0
         self._after_definition = False
         self._has_code = False
+        self._in_class = False
         self._opens_with_definition = False
         # Where a run of comments begins, and how many blank lines a definition that
         # follows it wants there.
@@ -923,7 +927,7 @@ class Writer:
         self.comment(text)
 
     def blank(self, count: int = 1) -> None:
-        """Ask for blank lines; there are none where a block starts, and two at most."""
+        """Ask for blank lines; there are none where a block starts, two at most."""
         self._blanks = max(self._blanks, min(count, 1 if self._depth else 2))
 
     def docstring(self, text: str) -> None:
@@ -936,10 +940,8 @@ class Writer:
         if self._start == "file" and not self._docstring:
             self._docstring = lines
         elif self._start == "definition":
-            in_class = self._lines[-1].lstrip().startswith("class ")
             self._emit(lines, "code")
             self._start = "docstring"
-            self._blanks = int(in_class)
         else:
             raise ValueError("a docstring comes first in a module, class or function")
 
@@ -954,6 +956,8 @@ class Writer:
         self._emit(lines, kind)
         self._has_code = False
         self._start = "definition" if kind == "definition" else "plain"
+        start = " " * self._indent + "class "
+        self._in_class = any(line.startswith(start) for line in lines)
         self._depth += 1
         yield
         if not self._has_code:
@@ -1001,6 +1005,14 @@ class Writer:
         )
         self._after_definition = bool(body) and isinstance(body[-1], _DEFINITIONS)
         self.blank()
+
+    def append(self, other: "Writer") -> None:
+        """Write what `other` holds at the top level, and take over its imports."""
+        self._imports |= other._imports
+        for module, names in other._from_imports.items():
+            self._from_imports.setdefault(module, set()).update(names)
+        if other._lines:
+            self.raw("\n".join(other._lines))
 
     def import_(self, module: str, alias: str | None = None) -> None:
         """Ask for ``import module as alias`` at the head of the file."""
@@ -1057,9 +1069,11 @@ class Writer:
         if self._start == "plain":
             return int(kind == "definition")
         if self._start == "docstring":
-            return max(self._blanks, int(kind == "definition"))
-        apart = kind == "definition" or self._after_definition
-        return max(self._blanks, (1 if self._depth else 2) if apart else 0)
+            return int(kind == "definition" or self._in_class)
+        if kind == "definition" or self._after_definition:
+            return 1 if self._depth else 2
+        # Ruff allows one blank line only above a module's first statement.
+        return self._blanks if self._has_code else min(self._blanks, 1)
 
     def _header(self, header: str | Header) -> tuple[list[str], _Kind]:
         indent, width = self._indent, self._width
@@ -1133,9 +1147,10 @@ def _comment_text(text: str) -> str:
 
 
 def _docstring_lines(text: str, indent: int) -> list[str]:
-    tidy = cleandoc(text.replace("\r\n", "\n").replace("\r", "\n"))
+    # Twice: ruff too measures the indentation without the first line that is left.
+    tidy = cleandoc(cleandoc(text.replace("\r\n", "\n").replace("\r", "\n")))
     lines: list[str] = []
-    for line in tidy.split("\n"):
+    for line in tidy.lstrip().split("\n"):
         signs = (s if s.isprintable() else repr(s)[1:-1] for s in line.rstrip())
         body = "".join(r"\\" if sign == "\\" else sign for sign in signs)
         lines.append(body.replace('"""', r"\"\"\""))

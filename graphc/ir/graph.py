@@ -71,12 +71,11 @@ def topological_order(
         for parent in dependencies(node)
         if parent.index in by_index
     )
-    def key(index: int) -> tuple[int, int]:
+
+    def key(index: int) -> tuple[tuple[int, ...], int]:
         return by_index[index].order, index
 
-    order = cast(
-        "Iterator[int]", nx.lexicographical_topological_sort(graph, key=key)
-    )
+    order = cast("Iterator[int]", nx.lexicographical_topological_sort(graph, key=key))
     return tuple(by_index[index] for index in order)
 
 

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import DTypeError, GraphcError, ShapeError, UnsupportedError
 from .dims import Dim, Dimension, Shape, check_dotted_name
-from .origin import Origin, derived, here
+from .origin import Origin, derived, here, place, within
 from .types import DType, TensorType
 
 if TYPE_CHECKING:
     from .op import Op
 
-__all__ = ["Attributes", "Node", "array_function", "attributes_key"]
+__all__ = [
+    "Attributes",
+    "Derivation",
+    "DerivativeRequest",
+    "Node",
+    "array_function",
+    "attributes_key",
+]
 
 Attributes = Mapping[str, Any]
 """Hashable compile-time arguments of an op by name."""
@@ -40,6 +48,32 @@ def _call(name: str, *arguments: Any, **keywords: Any) -> Any:
     return _functions[name](*arguments, **keywords)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class DerivativeRequest:
+    """A differentiation, kept so that a pass that rewrites a function can ask again.
+
+    A pass that replaces a function by an equal one that is computed better wants the
+    derivative of that one, too, and can't get it by rewriting the old derivative
+    piece by piece.
+    """
+
+    sources: tuple[Node, ...]
+    """All nodes the request names: functions, cotangents or tangents, variables."""
+    variables: tuple[Node, ...]
+    """Those of `sources` that are differentiated by."""
+    derive: Callable[[tuple[Node, ...]], tuple[Node | None, ...]]
+    """The derivatives for other nodes in the place of `sources`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Derivation:
+    """One result of a `DerivativeRequest`."""
+
+    request: DerivativeRequest
+    position: int
+    """Which of the results of `request.derive` it is."""
+
+
 class Node:
     """An immutable symbolic array: an op applied to inputs.
 
@@ -51,6 +85,7 @@ class Node:
         "__weakref__",
         "_expansion",
         "attributes",
+        "derivation",
         "index",
         "inputs",
         "name",
@@ -65,12 +100,15 @@ class Node:
     attributes: Attributes
     type: TensorType
     name: str | None
-    """The user's name, or a hint from a block; inputs and parameters always have one."""
+    """The user's name, or a block's hint; inputs and parameters always have one."""
     origin: Origin
     index: int
     """Position in the order of creation, unique in a process."""
-    order: int
-    """The index of the node this one replaces: programs keep the declared order."""
+    order: tuple[int, ...]
+    """Its place in the declared order: where the node that it replaces was declared,
+    and inside a block after what the block's place is."""
+    derivation: Derivation | None
+    """How to derive it again, where it is what a differentiation returned."""
 
     def __init__(
         self,
@@ -81,7 +119,7 @@ class Node:
         *,
         name: str | None = None,
         origin: Origin | None = None,
-        order: int | None = None,
+        order: tuple[int, ...] | None = None,
     ) -> None:
         set_field = object.__setattr__
         index = next(_counter)
@@ -94,7 +132,8 @@ class Node:
         set_field(self, "name", name)
         set_field(self, "origin", origin or here())
         set_field(self, "index", index)
-        set_field(self, "order", index if order is None else order)
+        set_field(self, "order", (*place(), index) if order is None else order)
+        set_field(self, "derivation", None)
         set_field(self, "_expansion", None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -113,7 +152,7 @@ class Node:
         origin: Origin | None = None,
     ) -> Node:
         """This node with some parts replaced, at the same place in the order."""
-        return Node(
+        node = Node(
             self.op,
             self.inputs if inputs is None else inputs,
             self.attributes,
@@ -122,6 +161,20 @@ class Node:
             origin=origin or self.origin,
             order=self.order,
         )
+        # With other inputs it may be another value, and no longer that derivative.
+        if inputs is None:
+            object.__setattr__(node, "derivation", self.derivation)
+        return node
+
+    def remember(self, derivation: Derivation) -> None:
+        """Note that this node is the derivative that `derivation` asks for.
+
+        Only a node created after everything it is derived from can be noted, so that
+        following derivations always ends.
+        """
+        newest = max(source.index for source in derivation.request.sources)
+        if self.derivation is None and self.index > newest:
+            object.__setattr__(self, "derivation", derivation)
 
     def named(self, name: str) -> Node:
         """This node under a name that drawings, reports and emitted code will use."""
@@ -136,7 +189,7 @@ class Node:
         """The block's meaning in smaller ops; the same nodes every time."""
         if self._expansion is None:
             assert self.op.expand is not None, self.op.name
-            with derived(self, block=self):
+            with within(self), derived(self, block=self):
                 root = self.op.expand(*self.inputs, **self.attributes)
             if root.type != self.type:
                 raise ShapeError(
@@ -182,12 +235,12 @@ class Node:
         return self.type.size
 
     @property
-    def T(self) -> Node:  # noqa: N802
+    def T(self) -> Node:
         """The transpose: axes in reverse."""
         return _call("transpose", self)
 
     @property
-    def mT(self) -> Node:  # noqa: N802
+    def mT(self) -> Node:
         """The transpose of each matrix of a stack: the last two axes swapped."""
         return _call("swapaxes", self, -1, -2)
 

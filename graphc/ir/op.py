@@ -67,7 +67,7 @@ OPS: dict[str, Op] = {}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An application of an op that generated tests make, with the domain to draw from."""
+    """An application of an op that generated tests make, and the domain drawn from."""
 
     shapes: tuple[tuple[int, ...], ...]
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -21,7 +21,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .node import Node
 
-__all__ = ["Location", "Origin", "derived", "here", "user_location"]
+__all__ = [
+    "Location",
+    "Origin",
+    "derived",
+    "here",
+    "place",
+    "replacing",
+    "user_location",
+    "within",
+]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 _NAME = __name__.split(".")[0]
@@ -53,6 +62,7 @@ class Origin:
 
 
 _current: ContextVar[Origin | None] = ContextVar("graphc_origin", default=None)
+_place: ContextVar[tuple[int, ...]] = ContextVar("graphc_place", default=())
 
 
 def user_location() -> Location | None:
@@ -71,6 +81,11 @@ def _is_generated(frame: FrameType) -> bool:
     # Such a method has no file, but a module.
     module = str(frame.f_globals.get("__name__"))
     return frame.f_code.co_filename == "<string>" and module.split(".")[0] == _NAME
+
+
+def place() -> tuple[int, ...]:
+    """The place in the declared order inside which a node created now stands."""
+    return _place.get()
 
 
 def here() -> Origin:
@@ -95,3 +110,20 @@ def derived(
         yield
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def within(old: Node) -> Generator[None]:
+    """Let nodes created inside stand at the place of `old` in the declared order."""
+    token = _place.set(old.order)
+    try:
+        yield
+    finally:
+        _place.reset(token)
+
+
+@contextmanager
+def replacing(old: Node, rule: str) -> Generator[None]:
+    """Give nodes created inside the line and the place in the order of `old`."""
+    with within(old), derived(old, rule):
+        yield

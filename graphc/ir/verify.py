@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import GraphcError, GraphError
+from ..errors import GraphcError, GraphError, NamingError
 from .graph import Graph
 from .node import Node, attributes_key
 from .op import OPS
@@ -14,8 +14,15 @@ def verify(graph: Graph) -> None:
     """Raise `GraphError` at the first node that breaks an invariant.
 
     Checked: the op is the declared one, the number of inputs fits it, attributes are
-    hashable, inputs come before their users, and the type is what the op's rule infers.
+    hashable, inputs come before their users, the type is what the op's rule infers,
+    and what a program is fed has a name that no other has.
     """
+    try:
+        graph.check_names()
+    except NamingError as error:
+        raise GraphError(
+            f"invalid graph: {error.message}", node=error.node, location=error.location
+        ) from None
     seen: set[int] = set()
     for node in graph.nodes:
         _verify_node(node)
@@ -30,8 +37,11 @@ def _verify_node(node: Node) -> None:
     if OPS.get(op.name) is not op:
         raise _broken(node, f"op {op.name!r} is not the declared one")
     variadic = any(name.startswith("*") for name in op.inputs)
-    if not variadic and len(node.inputs) != len(op.inputs):
-        raise _broken(node, f"takes {len(op.inputs)} inputs, has {len(node.inputs)}")
+    least = len(op.inputs) - variadic
+    if len(node.inputs) < least or (len(node.inputs) > least and not variadic):
+        raise _broken(node, f"takes {least} inputs, has {len(node.inputs)}")
+    if op.name in ("input", "parameter") and not node.name:
+        raise _broken(node, "has no name")
     try:
         hash(attributes_key(node.attributes))
     except TypeError as error:
@@ -42,6 +52,8 @@ def _verify_node(node: Node) -> None:
         raise _broken(
             node, f"has inputs that its op refuses: {error.message}"
         ) from None
+    except (TypeError, KeyError, IndexError) as error:
+        raise _broken(node, f"has attributes that its op refuses: {error}") from None
     if inferred != node.type:
         raise _broken(node, f"has type {node.type}, its op infers {inferred}")
 

@@ -1,27 +1,84 @@
 """Network functions under torch.nn.functional's names, and layers under torch.nn's."""
 
 from . import init
-from .activations import relu, sigmoid, tanh
+from .activation_layers import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from .activations import gelu, logsigmoid, relu, sigmoid, silu, softplus, tanh
 from .affine import linear
+from .binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from .entropy import cross_entropy
+from .layers import (
+    Dropout,
+    Flatten,
+    Identity,
+    Layer,
+    LayerNorm,
+    Linear,
+    Sequential,
+)
 from .losses import LabelBounds, label_bounds, nll_loss
+from .normalization import layer_norm
 from .probabilities import log_softmax, softmax
-from .regression import mse_loss
+from .rectifiers import elu, hardtanh, leaky_relu, relu6
+from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .regularization import dropout, evaluation_mode
+from .sparse import one_hot
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "Dropout",
+    "Flatten",
+    "Identity",
     "LabelBounds",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "cross_entropy",
     "dropout",
+    "elu",
     "evaluation_mode",
+    "gelu",
+    "hardtanh",
+    "huber_loss",
     "init",
+    "l1_loss",
     "label_bounds",
+    "layer_norm",
+    "leaky_relu",
     "linear",
     "log_softmax",
+    "logsigmoid",
     "mse_loss",
     "nll_loss",
+    "one_hot",
     "relu",
+    "relu6",
     "sigmoid",
+    "silu",
+    "smooth_l1_loss",
     "softmax",
+    "softplus",
     "tanh",
 ]

@@ -6,16 +6,19 @@ and bring the derivative that follows from the output where that is cheaper.
 
 from __future__ import annotations
 
-from ..errors import DTypeError
+import math
+
+from ..errors import DTypeError, OptionError
 from ..ir.node import Node
-from ..ir.op import Op
+from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential
-from ..ops.arithmetic import absolute, maximum, negative, where
+from ..ops.arithmetic import absolute, maximum, minimum, negative, square, where
 from ..ops.source import ArrayLike, as_node
-from .checks import ELEMENTWISE_CASES, same_type
+from ..ops.special import erfc
+from .checks import ELEMENTWISE_CASES, floating, same_type
 
-__all__ = ["relu", "sigmoid", "tanh"]
+__all__ = ["gelu", "logsigmoid", "relu", "sigmoid", "silu", "softplus", "tanh"]
 
 
 def _relu_infer(input: TensorType) -> TensorType:
@@ -24,12 +27,16 @@ def _relu_infer(input: TensorType) -> TensorType:
     return input
 
 
+def _relu_expand(input: Node) -> Node:
+    return maximum(input, 0)
+
+
 RELU = Op(
     name="relu",
     inputs=("input",),
     infer=_relu_infer,
     kind="block",
-    expand=lambda input: maximum(input, 0),
+    expand=_relu_expand,
     vjp=lambda g, out, input: (where(out > 0, g, 0),),
     jvp="diagonal",
     cases=ELEMENTWISE_CASES,
@@ -100,10 +107,202 @@ def sigmoid(input: ArrayLike) -> Node:
 
 
 def tanh(input: ArrayLike) -> Node:
-    """Hyperbolic tangent, elementwise: `gc.tanh` under the name that torch gives it too.
+    """Hyperbolic tangent, elementwise, the same as `gc.tanh`.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.nn.tanh([0.0, 1e4]), {})
     array([0., 1.])
     """
     return exponential.tanh(input)
+
+
+def _softplus_expand(input: Node, *, beta: float, threshold: float | None) -> Node:
+    scaled = input if beta == 1.0 else (input * beta).named("scaled")
+    tail = exponential.log1p(exponential.exp(negative(absolute(scaled))))
+    value = maximum(scaled, 0.0) + tail
+    if beta != 1.0:
+        value = value / beta
+    return value if threshold is None else where(scaled > threshold, input, value)
+
+
+def _softplus_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    beta: float = out.attributes["beta"]
+    threshold: float | None = out.attributes["threshold"]
+    scaled = input if beta == 1.0 else input * beta
+    flow = g * SIGMOID(scaled)
+    return (flow if threshold is None else where(scaled > threshold, g, flow),)
+
+
+def _softplus_infer(
+    input: TensorType, *, beta: float, threshold: float | None
+) -> TensorType:
+    if not beta > 0.0:
+        raise OptionError(f"beta must be positive, got {beta!r}")
+    return floating(input)
+
+
+SOFTPLUS = Op(
+    name="softplus",
+    inputs=("input",),
+    infer=_softplus_infer,
+    kind="block",
+    expand=_softplus_expand,
+    vjp=_softplus_vjp,
+    jvp="diagonal",
+    cases=(
+        *(Case(c.shapes, {"beta": 1.0, "threshold": None}) for c in ELEMENTWISE_CASES),
+        Case(((3, 4),), {"beta": 2.0, "threshold": 1.0}),
+    ),
+)
+
+
+def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> Node:
+    """A smooth `relu`, `y = log(1 + exp(beta * input)) / beta`, without overflow.
+
+    Args:
+        input: floating, of any shape.
+        beta: how sharply it bends, positive.
+        threshold: where `beta * input` is above it, `y = input`, as torch has it.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+        OptionError: `beta` is not positive.
+
+    Source: Dugas et al. 2001, "Incorporating second-order functional knowledge for
+    better option pricing".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.softplus([-1000.0, 0.0, 1000.0]), {})
+    array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
+    """
+    return SOFTPLUS(as_node(input), beta=float(beta), threshold=float(threshold))
+
+
+def _logsigmoid_expand(input: Node) -> Node:
+    tail = exponential.log1p(exponential.exp(negative(absolute(input))))
+    return minimum(input, 0.0) - tail
+
+
+LOGSIGMOID = Op(
+    name="logsigmoid",
+    inputs=("input",),
+    infer=same_type,
+    kind="block",
+    expand=_logsigmoid_expand,
+    vjp=lambda g, out, input: (g * SIGMOID(negative(input)),),
+    jvp="diagonal",
+    cases=ELEMENTWISE_CASES,
+)
+
+
+def logsigmoid(input: ArrayLike) -> Node:
+    """Logarithm of `sigmoid`, `y = -log(1 + exp(-input))`, exact in both tails.
+
+    Args:
+        input: floating, of any shape.
+
+    Returns:
+        An array of the type of `input`, at most 0.
+
+    Raises:
+        DTypeError: `input` is not floating.
+
+    Source: Goodfellow et al. 2016, *Deep Learning*, equation 3.38.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.logsigmoid([-1000.0, 1000.0]), {})
+    array([-1000.,     0.])
+    """
+    return LOGSIGMOID(as_node(input))
+
+
+def _silu_expand(input: Node) -> Node:
+    return input * SIGMOID(input).named("gate")
+
+
+SILU = Op(
+    name="silu",
+    inputs=("input",),
+    infer=same_type,
+    kind="block",
+    expand=_silu_expand,
+    cases=ELEMENTWISE_CASES,
+)
+
+
+def silu(input: ArrayLike) -> Node:
+    """Sigmoid-weighted linear unit (swish), `y = input * sigmoid(input)`.
+
+    Args:
+        input: floating, of any shape.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+
+    Source: Elfwing et al. 2018, "Sigmoid-weighted linear units for neural network
+    function approximation in reinforcement learning".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.silu([0.0, 100.0]), {})
+    array([  0., 100.])
+    """
+    return SILU(as_node(input))
+
+
+def _gelu_infer(input: TensorType, *, approximate: str) -> TensorType:
+    if approximate not in ("none", "tanh"):
+        raise OptionError(f'approximate must be "none" or "tanh", got {approximate!r}')
+    return floating(input)
+
+
+def _gelu_expand(input: Node, *, approximate: str) -> Node:
+    if approximate == "none":
+        return 0.5 * input * erfc(input * -math.sqrt(0.5))
+    inner = math.sqrt(2.0 / math.pi) * (input + 0.044715 * (input * square(input)))
+    return 0.5 * input * (1.0 + exponential.tanh(inner))
+
+
+GELU = Op(
+    name="gelu",
+    inputs=("input",),
+    infer=_gelu_infer,
+    kind="block",
+    expand=_gelu_expand,
+    cases=tuple(
+        Case(c.shapes, {"approximate": approximate})
+        for c in ELEMENTWISE_CASES
+        for approximate in ("none", "tanh")
+    ),
+)
+
+
+def gelu(input: ArrayLike, approximate: str = "none") -> Node:
+    """Gaussian error linear unit, `y = input * Phi(input)`.
+
+    `Phi(x) = erfc(-x / sqrt(2)) / 2` is the normal distribution; `"tanh"` takes
+    `(1 + tanh(sqrt(2/pi) * (x + 0.044715 * x**3))) / 2` for it.
+
+    Args:
+        input: floating, of any shape.
+        approximate: `"none"` or `"tanh"`.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+        OptionError: another `approximate`.
+
+    Source: Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.gelu([-1.0, 0.0, 10.0]), {}).round(6)
+    array([-0.158655,  0.      , 10.      ])
+    """
+    return GELU(as_node(input), approximate=approximate)

@@ -7,7 +7,7 @@ from typing import Any
 from ..ir.dims import as_shape
 from ..ir.node import Node
 from ..ops.source import parameter_node
-from .init import glorot_uniform, zeros
+from .init import constant, glorot_uniform, zeros
 
 __all__ = ["parameter"]
 
@@ -32,4 +32,6 @@ def parameter(name: str, shape: Any, init: Any = None, dtype: Any = "float32") -
     if init is None:
         axes = len(as_shape(shape)) if isinstance(shape, tuple | list) else 1
         init = glorot_uniform() if axes >= 2 else zeros()
+    if isinstance(init, int | float) and not isinstance(init, bool):
+        init = constant(init)
     return parameter_node(name, shape, init, dtype)

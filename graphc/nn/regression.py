@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import GraphcError, ShapeError
+from ..errors import GraphcError, OptionError, ShapeError
 from ..ir.dims import Shape, broadcast_shapes, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_floating
-from ..ops.arithmetic import square
+from ..ops.arithmetic import absolute, square, where
 from ..ops.source import ArrayLike, as_node, astype
 from .checks import check_reduction, floating
 from .losses import reduce_losses
 
-__all__ = ["mse_loss"]
+__all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
 
 def pair_infer(
@@ -66,14 +66,17 @@ PAIR_SHAPES = (
 """What generated tests apply a loss of two arrays to."""
 
 
+def _mse_expand(input: Node, target: Node, *, reduction: str) -> Node:
+    difference = (input - target).named("difference")
+    return reduce_losses(square(difference), reduction)
+
+
 MSE_LOSS = Op(
     name="mse_loss",
     inputs=("input", "target"),
     infer=pair_infer,
     kind="block",
-    expand=lambda input, target, *, reduction: reduce_losses(
-        square((input - target).named("difference")), reduction
-    ),
+    expand=_mse_expand,
     cases=tuple(Case(s, {"reduction": r}) for s, r in PAIR_SHAPES),
 )
 
@@ -102,3 +105,147 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> No
     array(2.5)
     """
     return MSE_LOSS(*numeric_pair(input, target), reduction=reduction)
+
+
+def _l1_expand(input: Node, target: Node, *, reduction: str) -> Node:
+    difference = (input - target).named("difference")
+    return reduce_losses(absolute(difference), reduction)
+
+
+L1_LOSS = Op(
+    name="l1_loss",
+    inputs=("input", "target"),
+    infer=pair_infer,
+    kind="block",
+    expand=_l1_expand,
+    cases=tuple(Case(s, {"reduction": r}) for s, r in PAIR_SHAPES),
+)
+
+
+def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Node:
+    """Mean absolute error, `mean(abs(input - target))`; its derivative at 0 is 0.
+
+    Args:
+        input: floating, of any shape.
+        target: of the shape of `input`, or broadcasting to it; integers are converted.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+
+    Returns:
+        A scalar, or an array of the shape of `input` where not reduced.
+
+    Raises:
+        ShapeError: `target` does not fit, or would stretch `input`.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`.
+
+    Source: Hastie et al. 2009, *The Elements of Statistical Learning*, section 10.6.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.l1_loss([1.0, 2.0], [0.0, 4.0]), {})
+    array(1.5)
+    """
+    return L1_LOSS(*numeric_pair(input, target), reduction=reduction)
+
+
+def _huber_expand(
+    input: Node, target: Node, *, reduction: str, delta: float, scale: float
+) -> Node:
+    difference = (input - target).named("difference")
+    distance = absolute(difference).named("distance")
+    near = 0.5 / scale * square(difference)
+    far = delta / scale * (distance - 0.5 * delta)
+    return reduce_losses(where(distance < delta, near, far), reduction)
+
+
+def _huber_infer(
+    input: TensorType, target: TensorType, *, reduction: str, delta: float, scale: float
+) -> TensorType:
+    if not delta > 0.0:
+        raise OptionError(
+            f"the bend of the loss must be positive, got {delta!r}",
+            hint="l1_loss, which has no round part",
+        )
+    return pair_infer(input, target, reduction=reduction)
+
+
+HUBER_LOSS = Op(
+    name="huber_loss",
+    inputs=("input", "target"),
+    infer=_huber_infer,
+    kind="block",
+    expand=_huber_expand,
+    cases=(
+        *(
+            Case(s, {"reduction": r, "delta": 0.5, "scale": 1.0})
+            for s, r in PAIR_SHAPES
+        ),
+        Case(((3, 4), (3, 4)), {"reduction": "mean", "delta": 0.5, "scale": 0.5}),
+    ),
+)
+
+
+def huber_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", delta: float = 1.0
+) -> Node:
+    """Squared error near the target, absolute error far from it.
+
+    With `d = abs(input - target)`: `d**2 / 2` where `d < delta`, and
+    `delta * (d - delta / 2)` elsewhere.
+
+    Args:
+        input: floating, of any shape.
+        target: of the shape of `input`, or broadcasting to it; integers are converted.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+        delta: where the loss turns from square to straight, positive.
+
+    Returns:
+        A scalar, or an array of the shape of `input` where not reduced.
+
+    Raises:
+        ShapeError: `target` does not fit, or would stretch `input`.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`, or a `delta` that is not positive.
+
+    Source: Huber 1964, "Robust estimation of a location parameter".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.huber_loss([1.0, 2.0], [0.5, 4.0], reduction="none"), {})
+    array([0.125, 1.5  ])
+    """
+    pair = numeric_pair(input, target)
+    return HUBER_LOSS(*pair, reduction=reduction, delta=float(delta), scale=1.0)
+
+
+def smooth_l1_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean", beta: float = 1.0
+) -> Node:
+    """Absolute error, rounded off near the target: `huber_loss(delta=beta) / beta`.
+
+    With `d = abs(input - target)`: `d**2 / (2 * beta)` where `d < beta`, and
+    `d - beta / 2` elsewhere.
+
+    Args:
+        input: floating, of any shape.
+        target: of the shape of `input`, or broadcasting to it; integers are converted.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+        beta: where the loss turns from square to straight; 0 gives `l1_loss`.
+
+    Returns:
+        A scalar, or an array of the shape of `input` where not reduced.
+
+    Raises:
+        ShapeError: `target` does not fit, or would stretch `input`.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`, or a negative `beta`.
+
+    Source: Girshick 2015, "Fast R-CNN", equation 3.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.smooth_l1_loss([1.0, 2.0], [0.5, 4.0], reduction="none"), {})
+    array([0.125, 1.5  ])
+    """
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    pair = numeric_pair(input, target)
+    bend = float(beta)
+    return HUBER_LOSS(*pair, reduction=reduction, delta=bend, scale=bend)

@@ -83,7 +83,7 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
     >>> import graphc as gc
     >>> x = gc.input("x", (4,))
     >>> gc.evaluate(gc.nn.dropout(x, p=0.5), {"x": [1.0, 2.0, 3.0, 4.0]}, seed=1)
-    array([0., 0., 6., 0.], dtype=float32)
+    array([2., 0., 0., 0.], dtype=float32)
     """
     node = as_node(input)
     location = str(here().location)
@@ -138,9 +138,9 @@ class _Containing:
 def evaluation_mode(graph: Graph) -> Graph:
     """The same graph with every dropout, and every adjoint of one, passed by.
 
-    Before: training graph with `dropout` blocks, at any depth of expansion. After: none;
-    what used `dropout(x)` uses `x`, and a block that contains dropout stands expanded.
-    Sound because the scaled mask has expectation 1.
+    Before: a training graph with `dropout` blocks, at any depth of expansion. After:
+    none; what used `dropout(x)` uses `x`, and a block that contains dropout stands
+    expanded. Sound because the scaled mask has expectation 1.
 
     Args:
         graph: any graph; gradients in it become those of evaluation.

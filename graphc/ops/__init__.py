@@ -1,6 +1,7 @@
 """The primitive operations, one file a family, each op declared in one place."""
 
 from . import (
+    along_axis,
     arithmetic,
     comparison,
     exponential,
@@ -13,6 +14,7 @@ from . import (
 )
 
 __all__ = [
+    "along_axis",
     "arithmetic",
     "comparison",
     "exponential",

@@ -84,25 +84,21 @@ def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (negative(g),), symbol="-x", sympy="-x")
+@ufunc(vjp=lambda g, out, x: (-g,), symbol="-x", sympy="-x")
 def negative(x: ArrayLike) -> Node:
     """`-x`, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (negative(g * square(out)),), sympy="1/x", low=0.5)
-def reciprocal(x: ArrayLike) -> Node:
-    """`1 / x`, elementwise."""
+@ufunc(vjp=lambda g, out, x: (g * (2 * x),), sympy="x**2")
+def square(x: ArrayLike) -> Node:
+    """`x**2`, elementwise."""
     ...
 
 
-def _square_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
-    return (g * (2 * x),)
-
-
-@ufunc(vjp=_square_vjp, sympy="x**2")
-def square(x: ArrayLike) -> Node:
-    """`x**2`, elementwise."""
+@ufunc(vjp=lambda g, out, x: (negative(g * (out * out)),), sympy="1/x", low=0.5)
+def reciprocal(x: ArrayLike) -> Node:
+    """`1 / x`, elementwise."""
     ...
 
 
@@ -285,27 +281,17 @@ def _clip_infer(x: TensorType, *bounds: TensorType, **_: Any) -> TensorType:
     return TensorType(dtype, broadcast_shapes(x.shape, *(b.shape for b in bounds)))
 
 
-def _clip_bounds(inputs: tuple[Node, ...], lower: bool) -> tuple[Any, Any]:
-    if len(inputs) == 2:
-        return (inputs[0], None) if lower else (None, inputs[0])
-    return inputs[0], inputs[1]
-
-
 def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
-    low, high = _clip_bounds(bounds, out.attributes["lower"])
     zero = constant(0.0, g.dtype)
-    inside: Any = None
-    adjoints: list[Node] = []
-    if low is not None:
-        inside = x >= low
-        below = x < low if high is None else (x < low) & (low <= high)
-        adjoints.append(where(below, g, zero))
-    if high is not None:
-        under = x <= high
-        inside = under if inside is None else inside & under
-        above = x > high if low is None else (x > high) | (low > high)
-        adjoints.append(where(above, g, zero))
-    return (where(inside, g, zero), *adjoints)
+    if len(bounds) == 1:
+        inside = x >= bounds[0] if out.attributes["lower"] else x <= bounds[0]
+        return (where(inside, g, zero), where(inside, zero, g))
+    low, high = bounds
+    inside = (x >= low) & (x <= high)
+    # Where the bounds cross, NumPy gives the upper one.
+    below = (x < low) & (low <= high)
+    above = (x > high) | (low > high)
+    return (where(inside, g, zero), where(below, g, zero), where(above, g, zero))
 
 
 def _clip_numpy(node: Node) -> str:

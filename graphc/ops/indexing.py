@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -24,10 +24,18 @@ from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
+from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS, take_along_axis
 from .axes import normalize_axis
 from .source import ArrayLike, as_node
 
-__all__ = ["getitem", "slice_axis", "take", "take_along_axis"]
+__all__ = [
+    "SCATTER_ALONG_AXIS",
+    "TAKE_ALONG_AXIS",
+    "getitem",
+    "slice_axis",
+    "take",
+    "take_along_axis",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,66 +52,64 @@ class Slice:
         """Whether it is a bare `:`."""
         return self.start is None and self.stop is None and self.step is None
 
+    def fits(self, size: Dimension) -> bool:
+        """Whether it selects `self.size` elements of an axis; True if not known yet."""
+        if self.start is None and self.stop is None and self.step in (None, -1):
+            return self.size == size
+        parts = (self.start, self.stop, size)
+        if any(isinstance(part, Dim) for part in parts):
+            return True
+        bounds = slice(self.start, self.stop, self.step)
+        return self.size == len(range(*bounds.indices(int(size))))
+
 
 ARRAY: Final = "array"
 
 Index = tuple[Any, ...]
 
 
-def _slice(item: slice, size: Dimension) -> Slice:
-    for part in (item.start, item.stop, item.step):
-        if part is not None and not isinstance(part, Dim):
-            try:
-                operator.index(part)
-            except TypeError:
-                raise DTypeError(
-                    f"slice bounds must be integers, got {part!r}",
-                    hint="bounds are static; gc.take for computed positions",
-                ) from None
-    step = 1 if item.step is None else int(item.step)
+def _bound(part: Any) -> Any:
+    """A bound of a slice as an int, a size or None."""
+    if part is None or isinstance(part, Dim):
+        return part
+    try:
+        return operator.index(part)
+    except TypeError:
+        raise DTypeError(
+            f"slice bounds must be integers, got {part!r}",
+            hint="bounds are static; gc.take for computed positions",
+        ) from None
+
+
+def _slice(item: slice[Any, Any, Any], size: Dimension) -> Slice:
+    start, stop = _bound(item.start), _bound(item.stop)
+    step = 1 if item.step is None else _bound(item.step)
     if step == 0:
         raise IndexRangeError("a slice's step must not be 0")
-    start, stop = item.start, item.stop
-    if (
-        isinstance(size, int)
-        and not isinstance(start, Dim)
-        and not isinstance(stop, Dim)
-    ):
-        count = len(range(*slice(start, stop, step).indices(size)))
-        bounds = (start, stop, None if step == 1 else step)
-        if count == size and step == 1:
-            bounds = (None, None, None)
-        return Slice(*bounds, count)
-    return _symbolic_slice(item, size, step)
+    if any(isinstance(part, Dim) for part in (start, stop, step, size)):
+        return _symbolic_slice(start, stop, step, size)
+    count = len(range(*slice(start, stop, step).indices(int(size))))
+    if count == size and step == 1:
+        return Slice(None, None, None, count)
+    return Slice(start, stop, None if step == 1 else step, count)
 
 
-def _symbolic_slice(item: slice, size: Dimension, step: int) -> Slice:
-    start, stop = item.start, item.stop
+def _symbolic_slice(start: Any, stop: Any, step: Any, size: Dimension) -> Slice:
     if start is None and stop is None and step in (1, -1):
         return Slice(None, None, None if step == 1 else -1, size)
     if step == 1:
-        if isinstance(start, Dim) or isinstance(stop, Dim):
-            first: Dimension = 0 if start is None else start
-            last: Dimension = size if stop is None else stop
-            return Slice(first, last, None, last - first)
-        low = start or 0
-        if low >= 0 and stop is None:
-            return Slice(low, None, None, size - low)
-        if low >= 0 and stop is not None and stop < 0:
-            return Slice(start, stop, None, size - (low - stop))
+        first: Dimension = 0 if start is None else start
+        last: Dimension = size if stop is None else stop
+        if isinstance(first, Dim) or first >= 0:
+            if isinstance(last, int) and last < 0:
+                return Slice(start, stop, None, size + last - first)
+            if stop is None or isinstance(start, Dim) or isinstance(stop, Dim):
+                return Slice(start, stop, None, last - first)
+    text = _slice_source(Slice(start, stop, None if step == 1 else step, 0), "")
     raise UnsupportedError(
-        f"the size of [{_slice_text(item)}] along an axis of size {size} depends on "
-        "the data fed",
+        f"the size of [{text}] along an axis of size {size} depends on the data fed",
         hint="[k:], [:-k], or an axis of integer size",
     )
-
-
-def _slice_text(item: slice) -> str:
-    def text(part: Any) -> str:
-        return "" if part is None else str(part)
-
-    tail = "" if item.step is None else f":{item.step}"
-    return f"{text(item.start)}:{text(item.stop)}{tail}"
 
 
 def _position(item: Any, size: Dimension, axis: int) -> int:
@@ -123,7 +129,7 @@ def _position(item: Any, size: Dimension, axis: int) -> int:
 
 def _parse(x: Node, key: Any) -> tuple[Index, list[Node]]:
     """A user's index as static items and integer arrays."""
-    items: list[Any] = list(key) if isinstance(key, tuple) else [key]  # pyright: ignore[reportUnknownArgumentType]
+    items = list(cast("tuple[Any, ...]", key)) if isinstance(key, tuple) else [key]
     consumed = sum(1 for item in items if item is not None and item is not Ellipsis)
     ellipses = [i for i, item in enumerate(items) if item is Ellipsis]
     if len(ellipses) > 1:
@@ -144,7 +150,7 @@ def _parse(x: Node, key: Any) -> tuple[Index, list[Node]]:
             continue
         size = x.shape[axis]
         if isinstance(item, slice):
-            index.append(_slice(item, size))
+            index.append(_slice(cast("slice[Any, Any, Any]", item), size))
         elif isinstance(item, Node | np.ndarray | list):
             arrays.append(_index_array(item))
             index.append(ARRAY)
@@ -159,7 +165,10 @@ def _parse(x: Node, key: Any) -> tuple[Index, list[Node]]:
 
 
 def _index_array(item: Any) -> Node:
-    node = as_node(item)
+    # NumPy too takes an empty list for integers.
+    node = as_node(
+        np.zeros(0, np.intp) if isinstance(item, list) and not item else item
+    )
     if node.dtype == np.dtype(bool):
         raise UnsupportedError(
             "indexing with booleans gives a shape that depends on the data",
@@ -177,19 +186,26 @@ def _indexed_shape(shape: Shape, index: Index, arrays: list[Shape]) -> Shape:
     result: list[Dimension] = []
     places: list[int] = []
     kinds: list[bool] = []
-    axis = 0
+    count = len(index) - index.count(None)
+    if count != len(shape):
+        raise ShapeError(f"requires {count} axes, got {format_shape(shape)}")
+    sizes = iter(enumerate(shape))
     for item in index:
         if item is None:
             result.append(1)
             kinds.append(False)
             continue
+        axis, size = next(sizes)
+        if isinstance(item, int):
+            _position(item, size, axis)
         if isinstance(item, Slice):
+            if not item.fits(size):
+                raise ShapeError(f"{item} does not fit axis {axis} of size {size}")
             result.append(item.size)
             kinds.append(False)
         else:
             kinds.append(advanced)
             places.append(len(result))
-        axis += 1
     if not advanced:
         return tuple(result)
     first = kinds.index(True)
@@ -219,11 +235,11 @@ def _index_source(node: Node) -> str:
     return ", ".join(items) or "()"
 
 
-def _slice_source(item: Slice) -> str:
+def _slice_source(item: Slice, prefix: str = "dim_") -> str:
     def text(part: Dimension | None) -> str:
         if part is None:
             return ""
-        return part.source("dim_") if isinstance(part, Dim) else str(part)
+        return part.source(prefix) if isinstance(part, Dim) else str(part)
 
     tail = "" if item.step is None else f":{item.step}"
     return f"{text(item.start)}:{text(item.stop)}{tail}"
@@ -301,9 +317,20 @@ def _scatter_infer(
 
 def _scatter_statement(node: Node) -> str:
     index = _index_source(node)
-    if len(node.inputs) > 1:
-        return f"np.add.at(out, ({index},), x)"
-    return f"out[{index}] = x"
+    if len(node.inputs) == 1:
+        return f"out[{index}] = x"
+    if ":" in index:
+        return f"np.add.at(out, np.s_[{index}], x)"
+    return f"np.add.at(out, {f'({index})' if ',' in index else index}, x)"
+
+
+def _scatter_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
+    index = out.attributes["index"]
+    return (GETITEM(g, *arrays, index=index), *(None for _ in arrays))
+
+
+def _scatter_jvp(tangents: tuple[Any, ...], out: Node, x: Node, *arrays: Node) -> Node:
+    return SCATTER_ADD(tangents[0], *arrays, **out.attributes)
 
 
 SCATTER_ADD = Op(
@@ -314,13 +341,8 @@ SCATTER_ADD = Op(
     is_statements=True,
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
     into=lambda node: f"out.fill(0)\n{_scatter_statement(node)}",
-    vjp=lambda g, out, x, *arrays: (
-        GETITEM(g, *arrays, index=out.attributes["index"]),
-        *(None for _ in arrays),
-    ),
-    jvp=lambda tangents, out, x, *arrays: SCATTER_ADD(
-        tangents[0], *arrays, **out.attributes
-    ),
+    vjp=_scatter_vjp,
+    jvp=_scatter_jvp,
     cases=tuple(
         Case(
             (
@@ -380,124 +402,3 @@ def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Node:
     position = normalize_axis(axis, x.ndim, x)
     chosen = as_node(indices)
     return getitem(x, (*(slice(None),) * position, chosen))
-
-
-def _along_infer(x: TensorType, indices: TensorType, *, axis: int) -> TensorType:
-    if not is_integer(indices.dtype):
-        raise DTypeError(f"indices must be integers, got {indices}")
-    if x.ndim != indices.ndim:
-        raise ShapeError(
-            f"requires indices with as many axes as the array, "
-            f"got {format_shape(indices.shape)} for {format_shape(x.shape)}",
-            hint="gc.expand_dims(indices, axis)",
-        )
-    for position, (size, count) in enumerate(zip(x.shape, indices.shape, strict=True)):
-        if position != axis and size != count:
-            raise ShapeError(
-                f"requires equal sizes except along axis {axis}, "
-                f"got {format_shape(x.shape)} and {format_shape(indices.shape)}"
-            )
-    return x.with_shape(indices.shape)
-
-
-_ALONG_CASES: tuple[Any, ...] = (
-    ((3, 4), (3, 1), 1),
-    ((3, 4), (2, 4), 0),
-    ((5,), (3,), 0),
-    ((0, 4), (0, 1), 1),
-)
-
-TAKE_ALONG_AXIS = Op(
-    name="take_along_axis",
-    inputs=("x", "indices"),
-    infer=_along_infer,
-    kind="movement",
-    numpy="np.take_along_axis(x, indices, axis=axis)",
-    into="np.copyto(out, np.take_along_axis(x, indices, axis=axis))",
-    vjp=lambda g, out, x, indices: (
-        SCATTER_ALONG_AXIS(g, indices, shape=x.shape, axis=out.attributes["axis"]),
-        None,
-    ),
-    jvp=lambda tangents, out, x, indices: TAKE_ALONG_AXIS(
-        tangents[0], indices, **out.attributes
-    ),
-    cases=tuple(
-        Case(
-            (shape, indices),
-            {"axis": axis},
-            dtypes=("", "int64"),
-            maximum=(None, shape[axis]),
-        )
-        for shape, indices, axis in _ALONG_CASES
-    ),
-)
-
-
-@array_function
-def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int = -1) -> Node:
-    """One element, or several, of each line along `axis`: `arr[i, indices[i, j]]`.
-
-    >>> import graphc as gc
-    >>> gc.evaluate(gc.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], 1), {})
-    array([[2.],
-           [3.]])
-    """
-    x = as_node(arr)
-    chosen = as_node(indices)
-    return TAKE_ALONG_AXIS(x, chosen, axis=normalize_axis(axis, x.ndim, x))
-
-
-def _scatter_along_infer(
-    x: TensorType, indices: TensorType, *, shape: Shape, axis: int
-) -> TensorType:
-    expected = _along_infer(TensorType(x.dtype, shape), indices, axis=axis)
-    if expected.shape != x.shape:
-        raise ShapeError(
-            f"requires values of shape {format_shape(expected.shape)}, "
-            f"got {format_shape(x.shape)}"
-        )
-    return x.with_shape(shape)
-
-
-def _scatter_along_statement(node: Node) -> str:
-    axis: int = node.attributes["axis"]
-    if node.inputs[1].shape[axis] == 1:
-        return "np.put_along_axis(out, indices, x, axis=axis)"
-    grid: list[str] = []
-    for position in range(node.ndim):
-        if position == axis:
-            grid.append("indices")
-            continue
-        index = ["None"] * node.ndim
-        index[position] = ":"
-        grid.append(f"np.arange(indices.shape[{position}])[{', '.join(index)}]")
-    return f"np.add.at(out, ({', '.join(grid)},), x)"
-
-
-SCATTER_ALONG_AXIS = Op(
-    name="scatter_along_axis",
-    inputs=("x", "indices"),
-    infer=_scatter_along_infer,
-    kind="movement",
-    is_statements=True,
-    numpy=lambda node: (
-        f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}"
-    ),
-    into=lambda node: f"out.fill(0)\n{_scatter_along_statement(node)}",
-    vjp=lambda g, out, x, indices: (
-        TAKE_ALONG_AXIS(g, indices, axis=out.attributes["axis"]),
-        None,
-    ),
-    jvp=lambda tangents, out, x, indices: SCATTER_ALONG_AXIS(
-        tangents[0], indices, **out.attributes
-    ),
-    cases=tuple(
-        Case(
-            (indices, indices),
-            {"shape": shape, "axis": axis},
-            dtypes=("", "int64"),
-            maximum=(None, shape[axis]),
-        )
-        for shape, indices, axis in _ALONG_CASES
-    ),
-)

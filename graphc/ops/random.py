@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError
+from ..errors import GraphcError, OptionError
 from ..ir.dims import Shape, as_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -49,4 +49,7 @@ def bernoulli(p: float, shape: Any) -> Node:
             node="bernoulli",
             location=str(here().location),
         )
-    return BERNOULLI(p=probability, shape=as_shape(shape))
+    try:
+        return BERNOULLI(p=probability, shape=as_shape(shape))
+    except GraphcError as error:
+        raise error.locate(node="bernoulli", location=str(here().location)) from None

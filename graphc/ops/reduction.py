@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.dims import Dimension, product
+from ..ir.dims import Dimension, format_shape, product
 from ..ir.node import Node, array_function
-from ..ir.op import Case, Op
+from ..ir.op import Case, Op, Template
 from ..ir.types import DType, TensorType, is_floating
 from .arithmetic import sqrt, square, where
 from .axes import normalize_axes, normalize_axis
 from .shape import broadcast_to, expand_dims
 from .source import ArrayLike, as_node, constant, dimension
 
-# ruff: noqa: A001  (the functions have NumPy's names)
-
 __all__ = ["argmax", "argmin", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 
-def _reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool, dtype: DType):
+def _reduced(
+    x: TensorType, axis: tuple[int, ...], keepdims: bool, dtype: DType
+) -> TensorType:
     if keepdims:
         shape = tuple(1 if a in axis else d for a, d in enumerate(x.shape))
     else:
@@ -29,8 +29,9 @@ def _reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool, dtype: DType)
     return TensorType(dtype, shape)
 
 
-def _sum_dtype(dtype: DType) -> DType:
-    return np.add.reduce(np.zeros(0, dtype)).dtype
+def _sum_infer(x: TensorType, *, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+    # NumPy widens booleans and small integers.
+    return _reduced(x, axis, keepdims, np.sum(np.zeros(0, x.dtype)).dtype)
 
 
 def _axis_argument(node: Node) -> str:
@@ -44,12 +45,12 @@ def _axis_argument(node: Node) -> str:
     return "".join(f", {part}" for part in parts)
 
 
-def _template(function: str):
-    return lambda node: f"{function}(x{_axis_argument(node)})"  # pyright: ignore
+def _template(function: str) -> Template:
+    return lambda node: f"{function}(x{_axis_argument(node)})"
 
 
-def _into(function: str):
-    return lambda node: f"{function}(x{_axis_argument(node)}, out=out)"  # pyright: ignore
+def _into(function: str) -> Template:
+    return lambda node: f"{function}(x{_axis_argument(node)}, out=out)"
 
 
 def restore_axes(reduced: Node, out: Node, x: Node) -> Node:
@@ -77,7 +78,7 @@ _EMPTY = (Case(((0, 3),), {"axis": (0,), "keepdims": False}),)
 SUM = Op(
     name="sum",
     inputs=("x",),
-    infer=lambda x, *, axis, keepdims: _reduced(x, axis, keepdims, _sum_dtype(x.dtype)),
+    infer=_sum_infer,
     kind="reduction",
     numpy=_template("np.sum"),
     into=_into("np.sum"),
@@ -150,10 +151,13 @@ def _extremum_jvp(tangents: tuple[Node, ...], out: Node, x: Node) -> Node:
     return SUM(tangents[0] * hit / count, **out.attributes)
 
 
-def _extremum_infer(x: TensorType, *, axis: tuple[int, ...], keepdims: bool):
+def _extremum_infer(
+    x: TensorType, *, axis: tuple[int, ...], keepdims: bool
+) -> TensorType:
     if any(x.shape[a] == 0 for a in axis):
         raise ShapeError(
-            f"requires at least one element along axis {axis}, got shape {x.shape}"
+            f"requires at least one element along axis {axis}, "
+            f"got {format_shape(x.shape)}"
         )
     return _reduced(x, axis, keepdims, x.dtype)
 
@@ -201,7 +205,8 @@ def min(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
 def _arg_infer(x: TensorType, *, axis: int, keepdims: bool) -> TensorType:
     if x.shape[axis] == 0:
         raise ShapeError(
-            f"requires at least one element along axis {axis}, got shape {x.shape}"
+            f"requires at least one element along axis {axis}, "
+            f"got {format_shape(x.shape)}"
         )
     return _reduced(x, (axis,), keepdims, np.dtype(np.intp))
 
@@ -277,7 +282,7 @@ def _others_product(x: Node, axis: tuple[int, ...]) -> Node:
 PROD = Op(
     name="prod",
     inputs=("x",),
-    infer=lambda x, *, axis, keepdims: _reduced(x, axis, keepdims, _sum_dtype(x.dtype)),
+    infer=_sum_infer,
     kind="reduction",
     numpy=_template("np.prod"),
     into=_into("np.prod"),

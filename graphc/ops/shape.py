@@ -23,7 +23,7 @@ from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import TensorType
 from .axes import normalize_axes, normalize_axis
-from .source import ArrayLike, as_node, coerce
+from .source import ArrayLike, as_node, coerce, zeros_like
 
 __all__ = [
     "broadcast_to",
@@ -133,10 +133,14 @@ def ravel(a: ArrayLike) -> Node:
     return reshape(a, -1)
 
 
+def _transpose_infer(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
+    return x.with_shape(tuple(x.shape[axis] for axis in axes))
+
+
 TRANSPOSE = Op(
     name="transpose",
     inputs=("x",),
-    infer=lambda x, *, axes: x.with_shape(tuple(x.shape[axis] for axis in axes)),
+    infer=_transpose_infer,
     kind="view",
     numpy=lambda node: (
         "x.T"
@@ -250,7 +254,7 @@ def expand_dims(a: ArrayLike, axis: Any) -> Node:
     <expand_dims int64 (batch, 1)>
     """
     x = as_node(a)
-    several: Sequence[Any] = axis if isinstance(axis, tuple | list) else (axis,)
+    several = cast("Sequence[Any]", axis) if isinstance(axis, tuple | list) else (axis,)
     ndim = x.ndim + len(several)
     axes = sorted({normalize_axis(item, ndim, x) for item in several})
     if len(axes) != len(several):
@@ -343,7 +347,12 @@ def broadcast_to(array: ArrayLike, shape: Any) -> Node:
     <broadcast_to float32 (batch, 3)>
     """
     x = as_node(array)
-    target = as_shape(shape)
+    try:
+        target = as_shape(shape)
+    except GraphcError as error:
+        raise error.locate(
+            node=f"broadcast_to({x.describe()})", location=str(here().location)
+        ) from None
     return x if target == x.shape else BROADCAST_TO(x, shape=target)
 
 
@@ -387,18 +396,22 @@ def _concatenate_infer(*arrays: TensorType, axis: int) -> TensorType:
 def _concatenate_vjp(g: Node, out: Node, *arrays: Node) -> list[Node]:
     from .indexing import slice_axis
 
-    axis = out.attributes["axis"]
+    axis: int = out.attributes["axis"]
     adjoints: list[Node] = []
     start: Dimension = 0
     for array in arrays:
-        stop = start + array.shape[axis]
-        adjoints.append(slice_axis(g, axis, start, stop))
-        start = stop
+        size = array.shape[axis]
+        adjoints.append(slice_axis(g, axis, start, start + size))
+        start = start + size
     return adjoints
 
 
-def _concatenate_jvp(tangents: Sequence[Node], out: Node, *arrays: Node) -> Node:
-    return CONCATENATE.build(tuple(tangents), out.attributes)
+def _concatenate_jvp(tangents: Sequence[Node | None], out: Node, *arrays: Node) -> Node:
+    filled = (
+        zeros_like(array) if tangent is None else tangent
+        for tangent, array in zip(tangents, arrays, strict=True)
+    )
+    return CONCATENATE.build(tuple(filled), out.attributes)
 
 
 CONCATENATE = Op(

@@ -12,7 +12,14 @@ from typing import Any, Protocol, TypeAlias, cast
 import numpy as np
 
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError, UnsupportedError
-from ..ir.dims import Dim, Dimension, Shape, as_shape, check_dotted_name, check_identifier
+from ..ir.dims import (
+    Dim,
+    Dimension,
+    Shape,
+    as_shape,
+    check_dotted_name,
+    check_identifier,
+)
 from ..ir.literal import Literal
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
@@ -125,38 +132,45 @@ def _source(op: Op, name: str, shape: Any, dtype: Any, **attributes: Any) -> Nod
 def parameter_node(name: str, shape: Any, init: Any, dtype: Any = "float32") -> Node:
     """A trainable tensor with an initializer or an array to start from."""
     check_name(name, "parameter name")
-    where = {"node": f"parameter {name!r}", "location": str(here().location)}
-    node_shape = shape
-    if not hasattr(init, "source"):
-        start = np.asarray(init)
-        try:
-            node_shape = as_shape(shape)
-        except GraphcError as error:
-            raise error.locate(**where) from None
-        if start.dtype.kind not in "biuf":
-            raise DTypeError(
-                f"init must be an array or an initializer, got {init!r}",
-                hint="gc.init.zeros()",
-                **where,
-            )
-        if start.shape != node_shape and start.ndim:
-            raise ShapeError(
-                f"init has shape {start.shape}, the parameter {node_shape}", **where
-            )
-        if any(isinstance(size, Dim) for size in node_shape):
-            init = Literal(start)
+    try:
+        sizes = _integer_shape(shape)
+        target = as_dtype(dtype)
+        if hasattr(init, "source"):
+            # An initializer that has no value for this shape says so now.
+            init.source(sizes, target)
         else:
-            target = as_dtype(dtype)
-            init = Literal(np.broadcast_to(start, node_shape).astype(target))  # pyright: ignore[reportArgumentType, reportCallIssue]
-    node = _source(PARAMETER, name, node_shape, dtype, init=init)
-    unknown = [size for size in node.shape if isinstance(size, Dim)]
-    if unknown:
-        raise ShapeError(
-            f"a parameter has integer dimensions, got {unknown[0]}",
-            hint="a number; only inputs have named sizes",
-            **where,
+            init = Literal(_start(init, sizes, target))
+    except GraphcError as error:
+        raise error.locate(
+            node=f"parameter {name!r}", location=str(here().location)
+        ) from None
+    fields = {"shape": sizes, "dtype": target, "init": init}
+    return PARAMETER.build((), fields, name=name)
+
+
+def _integer_shape(shape: Any) -> tuple[int, ...]:
+    sizes: list[int] = []
+    for size in as_shape(shape):
+        if isinstance(size, Dim):
+            raise ShapeError(
+                f"a parameter has integer dimensions, got {size}",
+                hint="a number; only inputs have named sizes",
+            )
+        sizes.append(size)
+    return tuple(sizes)
+
+
+def _start(init: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarray[Any, Any]:
+    """An array or number given as the start of a parameter."""
+    start: np.ndarray[Any, Any] = np.asarray(init)
+    if start.dtype.kind not in "biuf":
+        raise DTypeError(
+            f"init must be an array or an initializer, got {init!r}",
+            hint="gc.init.zeros()",
         )
-    return node
+    if start.shape != shape and start.ndim:
+        raise ShapeError(f"init has shape {start.shape}, the parameter {shape}")
+    return np.broadcast_to(start.astype(dtype), shape)
 
 
 def constant(value: ArrayLike, dtype: Any = None) -> Node:
@@ -179,8 +193,7 @@ def constant(value: ArrayLike, dtype: Any = None) -> Node:
     if isinstance(value, Dim):
         return dimension(value, target or np.dtype("int64"))
     array = _numbers(value)
-    native: DType = target or array.dtype.newbyteorder("=")
-    return CONSTANT(value=Literal(array.astype(native)))
+    return CONSTANT(value=Literal(array.astype(target or as_dtype(array.dtype))))
 
 
 def _numbers(value: ArrayLike) -> np.ndarray[Any, Any]:
@@ -263,7 +276,8 @@ def promote(values: Sequence[ArrayLike]) -> DType:
     samples: list[Any] = []
     for value in values:
         kind = weak_type(value)
-        samples.append(kind(0) if kind in (int, float) else kind)
+        # By identity, because np.dtype("float64") == float.
+        samples.append(kind(0) if kind is int or kind is float else kind)
     return np.result_type(*samples)
 
 
@@ -422,7 +436,7 @@ ASTYPE = Op(
 
 @array_function
 def astype(x: ArrayLike, dtype: Any, /) -> Node:
-    """`x` converted to `dtype`, as `np.astype`; the node itself where it has it already.
+    """`x` converted to `dtype`, as `np.astype`; `x` itself where it has that dtype.
 
     >>> import graphc as gc
     >>> gc.astype(gc.input("labels", ("batch",), "int64"), "float32")

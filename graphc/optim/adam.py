@@ -1,9 +1,9 @@
-"""Adam: steps scaled by running estimates of the gradient's first two moments."""
+"""Adam and AdamW: steps scaled by running means of the gradient and its square."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..ir.node import Node
@@ -15,12 +15,13 @@ from .base import (
     State,
     StepSize,
     complement,
+    decayed,
     descent_gradient,
     in_dtype_of,
 )
 from .options import Options
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "AdamW"]
 
 Dialect = Literal["torch", "keras", "optax", "paper"]
 
@@ -41,9 +42,10 @@ class Adam(Rule):
         betas: decay of the running means of the gradient and of its square.
         eps: keeps the quotient finite.
         weight_decay: strength of the L2 penalty, whose gradient is rescaled like the
-            loss's; `AdamW` decays the weights themselves.
+            loss's.
         amsgrad: never let the denominator shrink.
         maximize: ascend instead.
+        decoupled_weight_decay: shrink the weights themselves, as `AdamW` does.
         dialect: `"keras"` adds `eps` to `sqrt(v)` before its bias is corrected, as the
             paper's section 2 proposes for speed. With amsgrad, `"optax"` takes the
             largest bias-corrected `v`, and `"paper"` corrects no bias at all. Without
@@ -71,6 +73,7 @@ class Adam(Rule):
     weight_decay: float = 0.0
     amsgrad: bool = False
     maximize: bool = False
+    decoupled_weight_decay: bool = False
     dialect: Dialect = "torch"
 
     def __post_init__(self) -> None:
@@ -78,7 +81,7 @@ class Adam(Rule):
         options.step_size()
         options.reals("betas", low=0.0, below=1.0)
         options.real("eps", "weight_decay", low=0.0)
-        options.flag("amsgrad", "maximize")
+        options.flag("amsgrad", "maximize", "decoupled_weight_decay")
         options.choice("dialect", "torch", "keras", "optax", "paper")
 
     def slots(self, parameter: Node) -> State:
@@ -90,17 +93,12 @@ class Adam(Rule):
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
+        coupled = 0.0 if self.decoupled_weight_decay else self.weight_decay
         gradient = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
+            parameter, gradient, maximize=self.maximize, weight_decay=coupled
         )
-        return self._descend(parameter, gradient, state, clock)
-
-    def _descend(
-        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
-    ) -> tuple[Node, State]:
+        if self.decoupled_weight_decay:
+            parameter = self._decayed(parameter, clock)
         beta1, beta2 = self.betas
         first = beta1 * state["exp_avg"] + complement(beta1) * gradient
         second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
@@ -129,3 +127,64 @@ class Adam(Rule):
             denominator = sqrt(second) / root_correction + self.eps
         step = in_dtype_of(parameter, step_size) * (first / denominator)
         return parameter - step, new_state
+
+    def _decayed(self, parameter: Node, clock: Clock) -> Node:
+        return decayed(parameter, self.step_size(clock), self.weight_decay)
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay.
+
+        w = (1 - lr * weight_decay) * w, then the update of `Adam`
+
+    Under SGD this is the same as an L2 penalty. Under Adam it is not: a penalty's
+    gradient is divided by `sqrt(v)` like the loss's, so weights with large gradients
+    are decayed less.
+
+    Args:
+        lr, betas, eps, amsgrad, maximize: as for `Adam`.
+        weight_decay: the part of a weight that is lost in a step of size 1.
+        dialect: as for `Adam`; in the `"paper"` dialect the decay is not multiplied
+            by `lr` but only by the schedule's multiplier, which is 1 where `lr` is
+            constant: `w = (1 - multiplier * weight_decay) * w`.
+
+    Raises:
+        OptionError: an option out of range; a schedule without an initial step size
+            in the paper's dialect.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [1.0, 2.0], "float64")
+    >>> adam = AdamW(lr=0.1, weight_decay=0.5)
+    >>> new, state = adam.apply(
+    ...     [w], [gc.zeros_like(w)], adam.init_state([w]), Clock.constant(step=1)
+    ... )
+    >>> gc.evaluate(new[0], {})
+    array([0.95, 1.9 ])
+
+    Source: Loshchilov and Hutter 2019, "Decoupled weight decay regularization",
+    algorithm 2.
+    """
+
+    weight_decay: float = 0.01
+    decoupled_weight_decay: bool = field(default=True, init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dialect == "paper" and not isinstance(self._initial_step_size, float):
+            raise Options(self).fail(
+                "a number, or a schedule that has one as its `lr`, in the paper's "
+                f"dialect, whose decay is relative to it; got lr={self.lr!r}"
+            )
+
+    @property
+    def _initial_step_size(self) -> object:
+        return getattr(self.lr, "lr", self.lr)
+
+    def _decayed(self, parameter: Node, clock: Clock) -> Node:
+        step_size = self.step_size(clock)
+        if self.dialect == "paper":
+            initial = self._initial_step_size
+            assert isinstance(initial, float)
+            step_size = clock.scale if initial == self.lr else step_size / initial
+        return decayed(parameter, step_size, self.weight_decay)

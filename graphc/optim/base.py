@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
-from ..errors import DTypeError, GraphcError, NamingError, OptionError, ShapeError
+from ..errors import DTypeError, GraphcError, NamingError, ShapeError
 from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
+from ..ops.arithmetic import sqrt, square
+from ..ops.reduction import sum
 from ..ops.source import astype, constant
 
 __all__ = [
@@ -34,8 +36,10 @@ __all__ = [
     "StepSize",
     "complement",
     "constant_value",
+    "decayed",
     "descent_gradient",
     "in_dtype_of",
+    "norm",
 ]
 
 
@@ -191,7 +195,9 @@ class Rule(Optimizer):
 
     def step_size(self, clock: Clock) -> Node:
         """See `Optimizer.step_size`."""
-        size = constant(self.lr) if isinstance(self.lr, float) else _scheduled(self, clock)
+        size = (
+            constant(self.lr) if isinstance(self.lr, float) else _scheduled(self, clock)
+        )
         if constant_value(clock.scale) == 1.0:
             return size
         return (size * clock.scale).named("step_size")
@@ -260,9 +266,7 @@ def check_gradients(
 def _failure(
     kind: type[GraphcError], optimizer: Optimizer, message: str
 ) -> GraphcError:
-    return kind(
-        message, node=type(optimizer).__name__, location=str(here().location)
-    )
+    return kind(message, node=type(optimizer).__name__, location=str(here().location))
 
 
 def descent_gradient(
@@ -278,6 +282,19 @@ def descent_gradient(
     if weight_decay:
         gradient = gradient + weight_decay * parameter
     return gradient
+
+
+def decayed(parameter: Node, step_size: Node, weight_decay: float) -> Node:
+    """`(1 - step_size * weight_decay) * w`: decoupled weight decay."""
+    if not weight_decay:
+        return parameter
+    kept = (1.0 - step_size * weight_decay).named("kept_by_decay")
+    return in_dtype_of(parameter, kept) * parameter
+
+
+def norm(array: Node) -> Node:
+    """The Euclidean norm of all elements, a scalar."""
+    return sqrt(sum(square(array)))
 
 
 def in_dtype_of(parameter: Node, scalar: Node) -> Node:

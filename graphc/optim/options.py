@@ -80,6 +80,17 @@ class Options:
                 raise self.fail(f"{name} to be an integer >= {low}, got {value!r}")
             self._set(name, int(value))
 
+    def integers(self, name: str, *, low: int) -> None:
+        """A tuple of whole numbers of at least `low`."""
+        values: Any = self._get(name)
+        if not isinstance(values, tuple | list):
+            raise self.fail(f"{name} to be a list of integers, got {values!r}")
+        items = cast("tuple[Any, ...]", tuple(values))  # pyright: ignore[reportUnknownArgumentType]
+        for item in items:
+            if isinstance(item, bool) or not isinstance(item, int) or item < low:
+                raise self.fail(f"{name} to be integers >= {low}, got {values!r}")
+        self._set(name, items)
+
     def flag(self, *names: str) -> None:
         """True or False, and nothing that merely counts as such."""
         for name in names:

@@ -1,19 +1,27 @@
-"""Stochastic gradient descent, with momentum in its several conventions."""
+"""Stochastic gradient descent: with momentum in its conventions, and averaged."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..ir.node import Node
-from ..ops.arithmetic import where
+from ..ops.arithmetic import maximum, where
 from ..ops.source import zeros_like
-from .base import Clock, Rule, State, StepSize
-from .base import complement, descent_gradient, in_dtype_of
+from .base import (
+    Clock,
+    Rule,
+    State,
+    StepSize,
+    complement,
+    decayed,
+    descent_gradient,
+    in_dtype_of,
+)
 from .options import Options
 
-__all__ = ["SGD"]
+__all__ = ["ASGD", "SGD"]
 
 
 @dataclass(frozen=True)
@@ -115,3 +123,79 @@ class SGD(Rule):
         velocity = velocity.named("velocity")
         change = self.momentum * velocity - step if self.nesterov else velocity
         return parameter + change, {"momentum_buffer": velocity}
+
+
+@dataclass(frozen=True)
+class ASGD(Rule):
+    """Averaged stochastic gradient descent.
+
+        eta = lr / (1 + lambd * lr * (t - 1))**alpha
+        w = (1 - lambd * eta) * w - eta * g
+        average = average + (w - average) / max(1, t - 1 - t0)
+
+    The gradient is taken at `w`; evaluation uses the average.
+
+    Args:
+        lr: the first step size, or a schedule.
+        lambd: strength of the decay of weights and of the step size.
+        alpha: the power with which the step size falls.
+        t0: the number of steps before averaging starts.
+        weight_decay: strength of the L2 penalty `weight_decay / 2 * sum(w**2)`.
+        maximize: ascend instead.
+
+    Raises:
+        OptionError: an option out of range.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [1.0, 2.0], "float64")
+    >>> rule = ASGD(lr=0.1, lambd=0.0)
+    >>> new, _ = rule.apply([w], [w], rule.init_state([w]), Clock.constant(step=1))
+    >>> gc.evaluate(new[0], {})
+    array([0.9, 1.8])
+
+    Source: Polyak and Juditsky 1992, "Acceleration of stochastic approximation by
+    averaging", in the form of Bottou's SGD programs.
+    """
+
+    lr: StepSize = 1e-2
+    lambd: float = 1e-4
+    alpha: float = 0.75
+    t0: float = 1e6
+    weight_decay: float = 0.0
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.real("lambd", "alpha", "t0", "weight_decay", low=0.0)
+        options.flag("maximize")
+
+    def slots(self, parameter: Node) -> State:
+        """The average."""
+        return {"ax": zeros_like(parameter)}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        gradient = descent_gradient(
+            parameter,
+            gradient,
+            maximize=self.maximize,
+            weight_decay=self.weight_decay,
+        )
+        past = clock.step - 1.0
+        step_size = self.step_size(clock)
+        eta = step_size / (1.0 + self.lambd * step_size * past) ** self.alpha
+        eta = eta.named("falling_step_size")
+        new = decayed(parameter, eta, self.lambd)
+        new = new - in_dtype_of(parameter, eta) * gradient
+        share = in_dtype_of(parameter, 1.0 / maximum(past - self.t0, 1.0))
+        average = state["ax"] + share * (new - state["ax"])
+        return new, {"ax": average.named("average")}
+
+    def averaged(
+        self, parameters: Sequence[Node], state: Mapping[str, Node]
+    ) -> list[Node]:
+        """The averages."""
+        return [state[f"{parameter.name}.ax"] for parameter in parameters]

@@ -12,26 +12,32 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FeedError
+from ..errors import FeedError, ShapeError
 from ..ir.dims import Dim, format_shape
 from ..ir.node import Node
+from ..ir.origin import here
 
 __all__ = ["bind_feeds", "check_array"]
 
 Array = np.ndarray[Any, Any]
+Bounds = tuple[int, int, int | None]
+"""The smallest and the largest label, and one more that is allowed."""
 
 
 def check_array(node: Node, value: Any) -> Array:
     """`value` as an array that fits the dtype and rank of an input, or `FeedError`."""
     if isinstance(value, Node):
         raise _error(node, f"must be fed an array, got the node {value!r}")
-    has_dtype = isinstance(value, np.ndarray | np.generic)
-    array: Array = np.asarray(value)
+    has_dtype = hasattr(value, "dtype")
+    try:
+        array: Array = np.asarray(value)
+    except ValueError as error:
+        raise _error(node, f"was fed what is no array: {error}") from None
     if array.dtype != node.dtype:
-        rule = "safe" if has_dtype else "same_kind"
         fits = array.dtype.kind in "biuf" and (
-            np.can_cast(array.dtype, node.dtype, rule)
-            or (array.size == 0 and not has_dtype)
+            np.can_cast(array.dtype, node.dtype, "safe")
+            if has_dtype
+            else _holds(node.dtype, array)
         )
         if not fits:
             raise _error(
@@ -52,18 +58,35 @@ def check_array(node: Node, value: Any) -> Array:
     return array
 
 
+def _holds(dtype: np.dtype[Any], array: Array) -> bool:
+    """Whether Python numbers, which NumPy made `array` of, are values of `dtype`."""
+    if not array.size:
+        return True
+    if dtype.kind == "f":
+        largest = np.finfo(dtype).max
+        finite = array[np.isfinite(array)]
+        return bool((abs(finite) <= largest).all())
+    if dtype.kind in "iu" and array.dtype.kind in "biu":
+        limits = np.iinfo(dtype)
+        return bool(limits.min <= array.min() and array.max() <= limits.max)
+    return False
+
+
 def bind_feeds(
-    inputs: Iterable[Node], feeds: Mapping[Any, Any]
+    inputs: Iterable[Node],
+    feeds: Mapping[Any, Any],
+    bounds: Mapping[Node, Bounds] | None = None,
 ) -> tuple[dict[Node, Array], dict[str, int]]:
     """The array of each input, and the sizes that the named dimensions have.
 
     Args:
         inputs: the placeholders, and parameters that may be fed.
         feeds: arrays by node or by name.
+        bounds: smallest and largest value of inputs that are labels.
 
     Raises:
-        FeedError: an array is missing, not asked for, of another dtype or shape, or
-            the named sizes of two arrays disagree.
+        FeedError: an array is missing, not asked for, of another dtype or shape, a
+            label is out of bounds, or the named sizes of two arrays disagree.
     """
     nodes = list(inputs)
     by_name = {node.name: node for node in nodes}
@@ -74,8 +97,11 @@ def bind_feeds(
             label = key.describe() if isinstance(key, Node) else repr(key)
             names = ", ".join(str(n.name) for n in nodes if n.op.name == "input")
             raise FeedError(
-                f"{label} is no input of this program; it takes {names or 'no inputs'}"
+                f"{label} is no input of this program; it takes {names or 'no inputs'}",
+                location=str(here().location),
             )
+        if node in given:
+            raise _error(node, "was fed twice, as a node and by its name")
         given[node] = value
     arrays: dict[Node, Array] = {}
     sizes: dict[str, int] = {}
@@ -97,7 +123,41 @@ def bind_feeds(
                     f"{size} = {sizes[size.text]}",
                 )
             source.setdefault(size.text, node)
+        if bounds and node in bounds:
+            _check_bounds(node, array, bounds[node])
+    for node, array in arrays.items():
+        _check_computed_sizes(node, array, sizes)
     return arrays, sizes
+
+
+def _check_computed_sizes(node: Node, array: Array, sizes: Mapping[str, int]) -> None:
+    """A size such as `2*n + 1` must agree with the size `n` of another axis."""
+    for size, count in zip(node.shape, array.shape, strict=True):
+        if not isinstance(size, Dim) or size.is_symbol:
+            continue
+        try:
+            expected = size.evaluate(sizes)
+        except ShapeError as error:
+            raise _error(node, error.message, error.hint) from None
+        if expected != count:
+            given = ", ".join(f"{name} = {sizes[name]}" for name in size.symbols())
+            raise _error(node, f"requires {size} = {expected} for {given}, got {count}")
+
+
+def _check_bounds(node: Node, array: Array, bounds: Bounds) -> None:
+    """Labels out of range are an error: NumPy counts negative ones from the end."""
+    low, high, ignored = bounds
+    if array.size and (array.min() < low or array.max() > high):
+        bad = (array < low) | (array > high)
+        if ignored is not None:
+            bad &= array != ignored
+        if not bad.any():
+            return
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise _error(
+            node,
+            f"requires labels from {low} to {high}, got {array[where]} at {where}",
+        )
 
 
 def _error(node: Node, what: str, hint: str | None = None) -> FeedError:

@@ -7,27 +7,20 @@ optimised programs are held.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
-from types import CodeType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
-from ..errors import GraphcError, IndexRangeError, NonFiniteError, ShapeError
-from ..ir.dims import Dim, evaluate_shape
+from ..errors import NonFiniteError
+from ..ir.evaluate import compiled, evaluate_node
 from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.literal import Literal as ArrayLiteral
 from ..ir.node import Node
 from ..ir.types import is_floating
-from ..ir.literal import Literal as ArrayLiteral
 from .feeds import Array, bind_feeds
 
 __all__ = ["Interpretation", "evaluate", "initial_parameters", "interpret"]
-
-
-@functools.lru_cache(maxsize=4096)
-def _compiled(template: str, mode: Literal["eval", "exec"]) -> CodeType:
-    return compile(template, f"<{template}>", mode)
 
 
 def initial_parameters(parameters: Iterable[Node], seed: int) -> dict[str, Array]:
@@ -42,7 +35,7 @@ def initial_value(node: Node, rng: np.random.Generator) -> Array:
     if isinstance(init, ArrayLiteral):
         return init.array.copy()
     source = init.source(node.shape, node.dtype)
-    value: Array = eval(_compiled(source, "eval"), {"np": np, "rng": rng})
+    value: Array = eval(compiled(source, "eval"), {"np": np, "rng": rng})
     return value
 
 
@@ -105,80 +98,17 @@ def interpret(
         if node.op.is_block:
             values[node] = values[node.expansion]
             continue
-        value = arrays[node] if node in arrays else _value(node, values, sizes, rng)
+        value = (
+            arrays[node]
+            if node in arrays
+            else evaluate_node(
+                node, [values[parent] for parent in node.inputs], sizes, rng
+            )
+        )
         if check_finite and is_floating(node.dtype) and not np.isfinite(value).all():
             raise _non_finite(node, value)
         values[node] = value
     return Interpretation(values)
-
-
-def _value(
-    node: Node,
-    values: Mapping[Node, Array],
-    sizes: Mapping[str, int],
-    rng: np.random.Generator,
-) -> Array:
-    if node.op.name == "constant":
-        return node.attributes["value"].array
-    if node.op.name == "dimension":
-        size: Dim = node.attributes["size"]
-        return np.asarray(size.evaluate(sizes), node.dtype)
-    scope: dict[str, Any] = {"np": np, "rng": rng}
-    scope |= {f"dim_{name}": size for name, size in sizes.items()}
-    scope |= {k: _concrete(v, sizes) for k, v in node.attributes.items()}
-    scope.setdefault("dtype", node.dtype.type)
-    arrays = [values[parent] for parent in node.inputs]
-    for position, name in enumerate(node.op.inputs):
-        if name.startswith("*"):
-            scope[name[1:]] = tuple(arrays[position:])
-        else:
-            scope[name] = arrays[position]
-    template = node.op.template(node)
-    try:
-        with np.errstate(all="ignore"):
-            if node.op.is_statements:
-                exec(_compiled(template, "exec"), scope)
-                result = scope["out"]
-            else:
-                result = eval(_compiled(template, "eval"), scope)
-    except IndexError as error:
-        raise IndexRangeError(
-            str(error), node=node.describe(), location=str(node.origin.location)
-        ) from None
-    except GraphcError as error:
-        raise error.locate(
-            node=node.describe(), location=str(node.origin.location)
-        ) from None
-    except Exception as error:
-        error.add_note(f"in {node.describe()}, declared at {node.origin.location}")
-        raise
-    value = np.asarray(result)
-    _check_type(node, value, sizes)
-    return value
-
-
-def _check_type(node: Node, value: Array, sizes: Mapping[str, int]) -> None:
-    """Hold what a template computed against what the op's type rule promised."""
-    expected = evaluate_shape(node.shape, sizes)
-    if value.shape != expected or value.dtype != node.dtype:
-        raise ShapeError(
-            f"{node.op.name} was declared as {node.type}, but gave {value.dtype} "
-            f"{value.shape} for sizes {dict(sizes)}",
-            node=node.describe(),
-            location=str(node.origin.location),
-        )
-
-
-def _concrete(value: Any, sizes: Mapping[str, int]) -> Any:
-    """An attribute as the template's names mean it: named sizes filled in."""
-    if isinstance(value, Dim):
-        return value.evaluate(sizes)
-    if isinstance(value, np.dtype):
-        # `float32` in emitted code is `np.float32`, which can also be called.
-        return cast("np.dtype[Any]", value).type
-    if isinstance(value, tuple) and all(isinstance(d, int | Dim) for d in value):  # pyright: ignore[reportUnknownVariableType]
-        return evaluate_shape(cast("tuple[int | Dim, ...]", value), sizes)
-    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _non_finite(node: Node, value: Array) -> NonFiniteError:

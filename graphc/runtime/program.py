@@ -23,7 +23,9 @@ __all__ = ["Program"]
 class Program:
     """A module made of emitted source, and what its variables stand for."""
 
-    def __init__(self, source: str, variables: Mapping[str, Node]) -> None:
+    def __init__(
+        self, source: str, variables: Mapping[str, Mapping[str, Node]]
+    ) -> None:
         digest = hashlib.sha256(source.encode()).hexdigest()[:12]
         self.source = source
         """The text that runs."""
@@ -65,14 +67,21 @@ class Program:
 
     def node_at(self, line: int) -> Node | None:
         """The node that a line of the text computes."""
-        for statement in ast.walk(ast.parse(self.source)):
-            if isinstance(statement, ast.Assign | ast.Expr) and (
-                statement.lineno <= line <= (statement.end_lineno or statement.lineno)
-            ):
-                for target in _targets(statement):
-                    if target in self._variables:
-                        return self._variables[target]
+        for function in ast.parse(self.source).body:
+            if isinstance(function, ast.FunctionDef) and _spans(function, line):
+                name = function.name.removesuffix("_workspace")
+                variables = self._variables.get(name, {})
+                for statement in ast.walk(function):
+                    if not isinstance(statement, ast.Assign | ast.Expr):
+                        continue
+                    for target in _targets(statement):
+                        if _spans(statement, line) and target in variables:
+                            return variables[target]
         return None
+
+
+def _spans(statement: ast.stmt, line: int) -> bool:
+    return statement.lineno <= line <= (statement.end_lineno or statement.lineno)
 
 
 def _targets(statement: ast.Assign | ast.Expr) -> Iterator[str]:

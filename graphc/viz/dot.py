@@ -37,7 +37,7 @@ _ROLES: Mapping[Role, Mapping[str, str]] = {
         "fillcolor": "#dcefdf",
         "color": "#2c7a4b",
         "fontname": _BOLD,
-        "margin": "0.12,0.06",
+        "margin": "0.16,0.06",
     },
     "constant": {
         "shape": "note",
@@ -59,30 +59,32 @@ _ROLES: Mapping[Role, Mapping[str, str]] = {
         "peripheries": "2",
     },
     "output": {
-        "shape": "octagon",
+        "shape": "ellipse",
         "style": "filled,bold",
+        "peripheries": "2",
         "fillcolor": "#fbedbd",
         "color": "#8c6a00",
         "fontname": _BOLD,
     },
     "gradient": {
-        "shape": "hexagon",
+        "shape": "octagon",
         "style": "filled,dashed",
         "fillcolor": "#fdebe3",
         "color": _GRADIENT,
-        "margin": "0.02,0.03",
+        "margin": "0.05,0.02",
     },
     "gradient-block": {
-        "shape": "hexagon",
+        "shape": "octagon",
         "style": "filled,dashed",
         "fillcolor": "#fdebe3",
         "color": _GRADIENT,
         "peripheries": "2",
-        "margin": "0.02,0.03",
+        "margin": "0.05,0.02",
     },
     "gradient-output": {
         "shape": "octagon",
         "style": "filled,bold,dashed",
+        "peripheries": "2",
         "fillcolor": "#f8cdbb",
         "color": _GRADIENT,
         "fontname": _BOLD,
@@ -90,10 +92,14 @@ _ROLES: Mapping[Role, Mapping[str, str]] = {
     "value": {
         "shape": "box",
         "style": "filled,dotted",
-        "fillcolor": "#ffffff",
-        "color": _GREY,
+        "penwidth": "1.5",
+        "fillcolor": "#f7f8f9",
+        "color": "#3d4852",
     },
 }
+
+# Keeps a label off its edge; a plain space at an end would be dropped.
+_GAP = "\u00a0"
 
 # Above this many edges the layout gives up some beauty to stay within seconds.
 _MANY_EDGES = 400
@@ -134,7 +140,7 @@ def _defaults(scene: Scene) -> list[str]:
         "fontcolor": _INK,
         "height": "0.3",
         "width": "0.4",
-        "margin": "0.1,0.05",
+        "margin": "0.14,0.05",
     }
     edge = {
         "fontname": _FONT,
@@ -155,11 +161,14 @@ def _attributes(values: Mapping[str, str]) -> str:
 
 
 def _vertices(scene: Scene) -> list[str]:
+    # Graphviz lays edges out in the order of their tails. Where gradients flow back,
+    # the order from the end keeps each of them beside the edge it belongs to.
+    step = -1 if any(edge.is_gradient for edge in scene.edges) else 1
     members: dict[int | None, list[Vertex]] = {}
-    for vertex in scene.vertices:
+    for vertex in scene.vertices[::step]:
         members.setdefault(vertex.cluster, []).append(vertex)
     children: dict[int | None, list[Cluster]] = {}
-    for cluster in scene.clusters:
+    for cluster in scene.clusters[::step]:
         children.setdefault(cluster.parent, []).append(cluster)
     lines: list[str] = []
     # What is still to be written, the next thing last: text, or a cluster to open.
@@ -209,7 +218,7 @@ def _edge(edge: Edge) -> str:
     text = (
         f"{edge.tail} -> {edge.head} "
         f'[class="{"gradient" if edge.is_gradient else "forward"}", '
-        f"label={quoted(edge.lines)}, tooltip={tooltip}, labeltooltip={tooltip}"
+        f"label={quoted(edge.lines, gap=_GAP)}, tooltip={tooltip}, labeltooltip={tooltip}"
     )
     if edge.is_gradient:
         # The forward graph alone decides where things stand.

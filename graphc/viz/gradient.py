@@ -18,7 +18,7 @@ from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ops.source import constant
 from .notation import expression, label, scalar_text
-from .scene import Edge, Scene, build_scene, describe, drawn_order, value_names
+from .scene import Edge, Scene, build_scene, describe, drawn_order, reading_order, value_names
 
 __all__ = ["backward_scene", "overlay_scene"]
 
@@ -108,7 +108,7 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
         (f"d_{names[target]}", derivation.adjoints.of[target])
         for target in derivation.targets
     ]
-    order = ancestors(
+    order = reading_order(
         (node for _, node in gradients),
         lambda node: () if node in forward else node.inputs,
     )
@@ -190,7 +190,7 @@ def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
         outputs,
         named={n: names[n] for n in order if n in adjoints and n.inputs},
         extra={
-            node: (f"gradient d_{names[node]}",) for node in derivation.targets
+            node: (f"d_{names[node]}",) for node in derivation.targets
         },
         clusters=primitive,
     )
@@ -219,7 +219,6 @@ def _flowing_back(
     used: dict[Node, int] = {}
     for flow in flows:
         used[flow.parent] = used.get(flow.parent, 0) + len(flow.values)
-    forward = set(ancestors([derivation.loss], _everything_behind))
     for vertex in scene.vertices:
         if vertex.node is derivation.loss and vertex.role == "output":
             text = f"d_{names[derivation.loss]} = 1"
@@ -229,7 +228,7 @@ def _flowing_back(
             break
     for flow in flows:
         name = names[flow.parent]
-        formula = _formula(flow, derivation.adjoints, names, forward)
+        formula = _formula(flow, derivation.adjoints, names)
         sign = "+=" if used[flow.parent] > 1 else "="
         lines = [f"d_{name} {format_shape(flow.parent.shape)}"]
         if formula is not None:
@@ -252,13 +251,13 @@ def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:
     inputs = set(node.inputs)
     inside = [
         inner
-        for inner in ancestors(
+        for inner in reading_order(
             [node], lambda n: () if n in inputs else differentiable_inputs(n)
         )
         if inner not in inputs
     ]
     arriving: dict[Node, list[Node]] = {}
-    for inner in sorted(inside, key=lambda n: n.order):
+    for inner in inside:
         for position, parent in enumerate(differentiable_inputs(inner)):
             value = adjoints.flows.get((inner, position))
             if parent in inputs and value is not None:
@@ -272,7 +271,6 @@ def _formula(
     flow: _Flow,
     adjoints: Adjoints,
     names: Mapping[Node, str],
-    forward: set[Node],
 ) -> str | None:
     """What flows, in terms of the incoming gradient and forward values, if short."""
     if len(flow.values) > 1:
@@ -291,7 +289,7 @@ def _formula(
         if text is not None:
             trees[node] = ast.Name(text)
             continue
-        if node in forward or node.op.is_statements:
+        if node.op.is_statements or node.op.kind == "source":
             return None
         missing = [parent for parent in node.inputs if parent not in trees]
         if missing:

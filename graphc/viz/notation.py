@@ -23,6 +23,9 @@ PLACEHOLDER = "…"
 # A call in NumPy that everyone reads as an operator.
 _OPERATORS = {"power": "x1 ** x2"}
 
+# What nobody writes because torch does it anyway.
+_USUAL = frozenset([("reduction", "mean"), ("label_smoothing", 0.0)])
+
 _COMMUTATIVE = frozenset(
     "add multiply maximum minimum equal not_equal logical_and logical_or logical_xor "
     "hypot logaddexp".split()
@@ -127,7 +130,24 @@ def expression(
     if source is None:
         return ast.Call(ast.Name(op.name), list(operands), _keywords(node))
     tree = ast.parse(source, mode="eval").body
-    return cast("ast.expr", _Substitution(node, operands, bare).visit(tree))
+    return _without_transposes(
+        cast("ast.expr", _Substitution(node, operands, bare).visit(tree))
+    )
+
+
+def _without_transposes(tree: ast.expr) -> ast.expr:
+    """`x.T.T` as `x` and `(x @ y).T` as `y.T @ x.T`, as one writes them by hand."""
+    match tree:
+        case ast.Attribute(ast.Attribute(inner, "T"), "T"):
+            return inner
+        case ast.Attribute(ast.BinOp(left, ast.MatMult(), right), "T"):
+            return ast.BinOp(_transposed(right), ast.MatMult(), _transposed(left))
+        case _:
+            return tree
+
+
+def _transposed(tree: ast.expr) -> ast.expr:
+    return _without_transposes(ast.Attribute(tree, "T", ast.Load()))
 
 
 class _Substitution(ast.NodeTransformer):
@@ -172,10 +192,16 @@ class _Substitution(ast.NodeTransformer):
 def _bare(tree: ast.expr) -> str:
     """The text of a formula with its placeholders taken out."""
     if isinstance(tree, ast.Call):
-        arguments = [_bare(argument) for argument in tree.args]
+        arguments = [
+            _bare(item)
+            for argument in tree.args
+            for item in (argument.elts if isinstance(argument, ast.Tuple) else [argument])
+        ]
         arguments = [text for text in arguments if text.strip("[], ")]
         keywords = [
-            f"{keyword.arg}={ast.unparse(keyword.value)}" for keyword in tree.keywords
+            f"{keyword.arg}={ast.unparse(keyword.value)}"
+            for keyword in tree.keywords
+            if not _says_nothing(keyword.value)
         ]
         name = ast.unparse(tree.func).removeprefix(f"{PLACEHOLDER}.")
         inner = ", ".join(arguments + keywords)
@@ -183,11 +209,18 @@ def _bare(tree: ast.expr) -> str:
     return ast.unparse(tree).replace(PLACEHOLDER, "").strip()
 
 
+def _says_nothing(value: ast.expr) -> bool:
+    """Whether an argument only changes a shape, which is on the edge anyway."""
+    return isinstance(value, ast.Constant) and isinstance(value.value, bool)
+
+
 def _keywords(node: Node) -> list[ast.keyword]:
     """The attributes that say more than a shape does and are short enough to show."""
     shown: list[ast.keyword] = []
     for name, value in node.attributes.items():
         if name in ("shape", "dtype") or value is None or isinstance(value, bool):
+            continue
+        if (name, value) in _USUAL:
             continue
         tree = _value(value)
         if len(ast.unparse(tree)) <= 16:

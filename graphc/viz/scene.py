@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..ir.dims import format_shape
-from ..ir.graph import ancestors, topological_order
+from ..ir.graph import Dependencies
 from ..ir.node import Node
 from .notation import label, operand_words, scalar_text, type_text
 from .text import is_derivative, place
@@ -24,6 +24,7 @@ __all__ = [
     "Vertex",
     "build_scene",
     "drawn_order",
+    "reading_order",
     "value_names",
 ]
 
@@ -89,13 +90,38 @@ class Scene:
 def drawn_order(
     outputs: Iterable[Node], leaves: Mapping[Node, str] | None = None
 ) -> tuple[Node, ...]:
-    """The nodes of a drawing, inputs first; what is behind `leaves` is left out."""
+    """The nodes of a drawing, inputs first; what is behind `leaves` is left out.
+
+    Depth first along the inputs as they are written, and not by the order of creation:
+    blocks are expanded when something first asks for it, and a drawing must not show
+    what was asked before.
+    """
     stops = leaves or {}
+    return reading_order(outputs, lambda node: () if node in stops else node.inputs)
 
-    def dependencies(node: Node) -> tuple[Node, ...]:
-        return () if node in stops else node.inputs
 
-    return topological_order(ancestors(outputs, dependencies), dependencies)
+def reading_order(
+    outputs: Iterable[Node], dependencies: Dependencies
+) -> tuple[Node, ...]:
+    """Each node after what it depends on, in the order in which it is first needed."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    stack = [(node, False) for node in reversed(tuple(outputs))]
+    while stack:
+        node, is_ready = stack.pop()
+        if node in done:
+            continue
+        if is_ready:
+            done.add(node)
+            order.append(node)
+        else:
+            stack.append((node, True))
+            stack.extend(
+                (parent, False)
+                for parent in reversed(dependencies(node))
+                if parent not in done
+            )
+    return tuple(order)
 
 
 def value_names(order: Iterable[Node]) -> dict[Node, str]:
@@ -224,7 +250,7 @@ def _lines(
         return _constant_lines(node)
     text = label(node, [folded.get(parent) for parent in node.inputs])
     called = node.name or named.get(node)
-    if called is None or called == text:
+    if called is None or called == text or text.startswith(f"{called}("):
         return (text,)
     return (called, text)
 

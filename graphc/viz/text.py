@@ -48,8 +48,13 @@ def shortened(text: str, width: int = LABEL_WIDTH) -> str:
     return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
-def quoted(lines: Iterable[str], *, tooltip: bool = False) -> str:
+def quoted(lines: Iterable[str], *, tooltip: bool = False, gap: str = "") -> str:
     r"""Lines of text as one string of the DOT language that shows exactly them.
+
+    Args:
+        lines: any text, one entry for each line of the label.
+        tooltip: whether to allow the long lines of a tooltip.
+        gap: what to put at both ends of each line.
 
     >>> print(quoted(['say "hi"', "a&lt;b"]))
     "say \"hi\"\na&amp;lt;b"
@@ -60,7 +65,7 @@ def quoted(lines: Iterable[str], *, tooltip: bool = False) -> str:
         text = shortened(printable(line), width)
         # Graphviz reads entities and backslash escapes in labels.
         text = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
-        parts.append(text)
+        parts.append(gap + text + gap)
     return '"' + "\\n".join(parts) + '"'
 
 

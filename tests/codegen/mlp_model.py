@@ -1,4 +1,4 @@
-"""The model part of an emitted program, written by hand as the compiler should write it.
+"""The model part of an emitted program, written by hand as a compiler should write it.
 
 A 2-layer network with dropout, trained by SGD with momentum. Tests put the training
 loop below it; they change its constants by editing the text.

@@ -17,6 +17,22 @@ def run_torch(
     """The parameters after each update, and the last state."""
     import torch
 
+    # torch keeps an optimizer's scalar state in the default dtype.
+    torch.set_default_dtype(torch.float64)
+    try:
+        return _run_torch(name, options, gradients, start)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def _run_torch(
+    name: str,
+    options: dict[str, Any],
+    gradients: Sequence[Arrays],
+    start: Arrays | None = None,
+) -> tuple[list[Arrays], Arrays]:
+    import torch
+
     start = random_start() if start is None else start
     parameters = {
         key: torch.tensor(np.array(value), requires_grad=True)

@@ -101,8 +101,8 @@ def choose_directions(
         return []
     chosen: list[Array] = []
     for _ in range(directions):
-        direction: Array = rng.normal(size=gradient.shape)
-        chosen.append(direction / np.linalg.norm(direction))
+        draw: Array = np.asarray(rng.standard_normal(gradient.shape), float)
+        chosen.append(draw / np.linalg.norm(draw))
     places = [int(np.argmax(np.abs(gradient)))]
     places += rng.integers(gradient.size, size=elements - 1).tolist()
     for place in places:

@@ -108,7 +108,8 @@ def load_checkpoint(path: str) -> dict[str, Any]:
     """
     arrays = read_arrays(path, CheckpointError)
     if HEADER not in arrays:
-        raise CheckpointError(f"{path} is no checkpoint: it has no {HEADER!r}")
+        check_parameters(arrays, path)
+        raise CheckpointError(f"{path} holds parameters only and is no checkpoint")
     try:
         saved = json.loads(arrays.pop(HEADER).tobytes())
         if saved["format"] != CHECKPOINT_FORMAT:

@@ -123,15 +123,16 @@ def check_shape(
 
 
 def check_values(
-    array: Array, bounds: tuple[int, int] | None, key: str, label: str
+    array: Array, bounds: tuple[int, ...] | None, key: str, label: str
 ) -> None:
     """Raise at the first value that is not finite or that lies out of bounds."""
     if array.dtype.kind == "f":
         fine = np.isfinite(array)
         problem = "is not finite"
     elif bounds is not None:
-        fine = (array >= bounds[0]) & (array <= bounds[1])
-        problem = f"is not in the range {bounds[0]} to {bounds[1]}"
+        low, high, *ignored = bounds
+        fine = (array >= low) & (array <= high) | np.isin(array, ignored)
+        problem = f"is not in the range {low} to {high}"
     else:
         return
     if not fine.all():
@@ -159,7 +160,7 @@ def random_data(rows: int, seed: int) -> Arrays:
     for name, (dtype, shape, bounds) in INPUTS.items():
         # Every named size is the same number, so that sizes agree between inputs.
         sizes = [rows if isinstance(size, str) else size for size in shape]
-        low, high = bounds or (0, 1)
+        low, high = bounds[:2] if bounds else (0, 1)
         if np.dtype(dtype).kind == "f":
             array: Array = rng.standard_normal(sizes)
         else:

@@ -6,7 +6,7 @@ import os
 import secrets
 import zipfile
 import zlib
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from .model import PARAMETERS
 # Files --------------------------------------------------------------------------------
 
 
-Array: TypeAlias = np.ndarray[Any, Any]
-Arrays: TypeAlias = dict[str, Array]
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
 
 
 class DataError(ValueError):
@@ -89,14 +89,15 @@ def read_arrays(path: str, damage: type[ValueError]) -> Arrays:
     Nothing in the file is executed, and every byte is held against its checksum.
     """
     damaged = (EOFError, KeyError, MemoryError, ValueError, zipfile.BadZipFile)
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("one array, not named arrays")
-        with archive:
-            return {name: archive[name] for name in archive.files}
-    except (*damaged, zlib.error, NotImplementedError) as error:
-        raise damage(f"{path} is damaged or no .npz file: {error}") from None
+    with open(path, "rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise damage(f"{path} is no .npz file, or it is cut short")
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (*damaged, zlib.error, NotImplementedError) as error:
+            raise damage(f"{path} is damaged: {error}") from None
 
 
 def save_parameters(path: str, parameters: Arrays) -> None:

@@ -173,7 +173,9 @@ def train_epoch(
     """Go through the data once, in random order; returns the mean loss of its rows."""
     rows = count_rows(data)
     epoch = state["epoch"] + 1
-    order = np.random.default_rng([seed, epoch]).permutation(rows)
+    # By the epoch, so that a resumed run draws what an unbroken one does; the 2 keeps
+    # this stream apart from those of parameters and dropout.
+    order = np.random.default_rng([seed, 2, epoch]).permutation(rows)
     total = 0.0
     with np.errstate(all="ignore"):
         for start in range(0, rows, batch_size):

@@ -12,8 +12,8 @@ MODEL: str = ""
 GRAPH_HASH: str = ""
 """Identifies the graph: model, loss, metrics and optimizer."""
 GRAPHC_VERSION: str = ""
-INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[int, int] | None]] = {}
-"""Dtype, shape and, for integer labels, the smallest and largest value."""
+INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[int, ...] | None]] = {}
+"""Dtype, shape and, for labels, the smallest and largest value; a third is ignored."""
 PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 """Dtype and shape."""
 METRICS: tuple[str, ...] = ()

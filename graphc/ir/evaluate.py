@@ -1,0 +1,109 @@
+"""The value of one node: what an op's NumPy template computes.
+
+The interpreter runs whole graphs with it, and constant folding computes with it at
+compile time, so a folded value is the very value that the program would compute.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from types import CodeType
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from ..errors import GraphcError, IndexRangeError, ShapeError
+from .dims import Dim, evaluate_shape
+from .node import Node
+
+__all__ = ["Array", "compiled", "evaluate_node"]
+
+Array = np.ndarray[Any, Any]
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(template: str, mode: Literal["eval", "exec"]) -> CodeType:
+    """NumPy source as code, compiled once for each text."""
+    return compile(template, f"<{template}>", mode)
+
+
+def evaluate_node(
+    node: Node,
+    arrays: Sequence[Array],
+    sizes: Mapping[str, int] | None = None,
+    rng: np.random.Generator | None = None,
+) -> Array:
+    """The value of a primitive node, given those of its inputs.
+
+    Args:
+        node: any node but an input, a parameter or a block.
+        arrays: the value of each input.
+        sizes: what the named sizes stand for.
+        rng: where random ops draw from.
+
+    Raises:
+        IndexRangeError: an index array points outside the array it indexes.
+        ShapeError: the value is not of the type that the op's rule promised.
+    """
+    sizes = sizes or {}
+    if node.op.name == "constant":
+        return node.attributes["value"].array
+    if node.op.name == "dimension":
+        size: Dim = node.attributes["size"]
+        return np.asarray(size.evaluate(sizes), node.dtype)
+    scope: dict[str, Any] = {"np": np, "rng": rng}
+    scope |= {f"dim_{name}": size for name, size in sizes.items()}
+    scope |= {k: _concrete(v, sizes) for k, v in node.attributes.items()}
+    scope.setdefault("dtype", node.dtype.type)
+    for position, name in enumerate(node.op.inputs):
+        if name.startswith("*"):
+            scope[name[1:]] = tuple(arrays[position:])
+        else:
+            scope[name] = arrays[position]
+    template = node.op.template(node)
+    try:
+        with np.errstate(all="ignore"):
+            if node.op.is_statements:
+                exec(compiled(template, "exec"), scope)
+                result = scope["out"]
+            else:
+                result = eval(compiled(template, "eval"), scope)
+    except IndexError as error:
+        raise IndexRangeError(
+            str(error), node=node.describe(), location=str(node.origin.location)
+        ) from None
+    except GraphcError as error:
+        raise error.locate(
+            node=node.describe(), location=str(node.origin.location)
+        ) from None
+    except Exception as error:
+        error.add_note(f"in {node.describe()}, declared at {node.origin.location}")
+        raise
+    value = np.asarray(result)
+    _check_type(node, value, sizes)
+    return value
+
+
+def _check_type(node: Node, value: Array, sizes: Mapping[str, int]) -> None:
+    """Hold what a template computed against what the op's type rule promised."""
+    expected = evaluate_shape(node.shape, sizes)
+    if value.shape != expected or value.dtype != node.dtype:
+        raise ShapeError(
+            f"{node.op.name} was declared as {node.type}, but gave {value.dtype} "
+            f"{value.shape} for sizes {dict(sizes)}",
+            node=node.describe(),
+            location=str(node.origin.location),
+        )
+
+
+def _concrete(value: Any, sizes: Mapping[str, int]) -> Any:
+    """An attribute as the template's names mean it: named sizes filled in."""
+    if isinstance(value, Dim):
+        return value.evaluate(sizes)
+    if isinstance(value, np.dtype):
+        # `float32` in emitted code is `np.float32`, which can also be called.
+        return cast("np.dtype[Any]", value).type
+    if isinstance(value, tuple) and all(isinstance(d, int | Dim) for d in value):  # pyright: ignore[reportUnknownVariableType]
+        return evaluate_shape(cast("tuple[int | Dim, ...]", value), sizes)
+    return value  # pyright: ignore[reportUnknownVariableType]

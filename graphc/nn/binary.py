@@ -1,0 +1,250 @@
+"""Losses of yes and no: cross entropy of probabilities, and of logits.
+
+The form for logits is the one to train with: it never takes the logarithm of a
+probability that was rounded to 0 or 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.types import TensorType
+from ..ops.arithmetic import absolute, maximum, negative
+from ..ops.exponential import exp, log, log1p
+from ..ops.source import ArrayLike, as_node, dimension
+from .activations import SIGMOID, SOFTPLUS
+from .checks import floating
+from .losses import reduce_losses
+from .regression import check_fits, numeric_pair, pair_infer
+
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
+
+
+def _infer(
+    input: TensorType,
+    target: TensorType,
+    *extra: TensorType,
+    parts: str,
+    reduction: str,
+) -> TensorType:
+    result = pair_infer(input, target, reduction=reduction)
+    for part, name in zip(extra, parts.split(), strict=True):
+        floating(part, name)
+        check_fits(input, part, name)
+    dtype = np.result_type(result.dtype, *(part.dtype for part in extra))
+    return TensorType(dtype, result.shape)
+
+
+def _named(parts: str, extra: tuple[Node, ...]) -> dict[str, Node]:
+    return dict(zip(parts.split(), extra, strict=True))
+
+
+def _share(g: Node, out: Node, input: Node) -> Node:
+    """What each loss gets of the cotangent."""
+    if out.attributes["reduction"] == "mean":
+        return g / dimension(input.size, g.dtype)
+    return g
+
+
+def _weighted(losses: Node, weight: Node | None) -> Node:
+    return losses if weight is None else losses * weight
+
+
+def _logarithms(input: Node) -> tuple[Node, Node]:
+    """Logarithms of a probability and of its complement, bounded as in torch."""
+    yes = maximum(log(input), -100.0).named("log_yes")
+    no = maximum(log1p(negative(input)), -100.0).named("log_no")
+    return yes, no
+
+
+def _bce_losses(input: Node, target: Node) -> Node:
+    yes, no = _logarithms(input)
+    return negative(target * yes + (1.0 - target) * no)
+
+
+def _bce_expand(
+    input: Node, target: Node, *extra: Node, parts: str, reduction: str
+) -> Node:
+    losses = _weighted(_bce_losses(input, target), _named(parts, extra).get("weight"))
+    return reduce_losses(losses.named("losses"), reduction)
+
+
+def _bce_vjp(g: Node, out: Node, input: Node, target: Node, *extra: Node) -> list[Node]:
+    share = _share(g, out, input)
+    weighted = share * extra[0] if extra else share
+    yes, no = _logarithms(input)
+    # Bounded below where the probability is 0 or 1 and the quotient would be infinite.
+    variance = maximum(input * (1.0 - input), 1e-12)
+    adjoints = [weighted * ((input - target) / variance), weighted * (no - yes)]
+    return [*adjoints, share * _bce_losses(input, target)] if extra else adjoints
+
+
+BINARY_CROSS_ENTROPY = Op(
+    name="binary_cross_entropy",
+    inputs=("input", "target", "*extra"),
+    infer=_infer,
+    kind="block",
+    expand=_bce_expand,
+    vjp=_bce_vjp,
+    cases=tuple(
+        Case(shapes, {"parts": parts, "reduction": reduction}, low=0.1, high=0.9)
+        for shapes, parts, reduction in (
+            (((3, 4), (3, 4)), "", "mean"),
+            (((3, 4), (3, 4), (4,)), "weight", "none"),
+            (((3, 4), (3, 4), (3, 1)), "weight", "sum"),
+            (((), ()), "", "sum"),
+        )
+    ),
+)
+
+
+def _extras(**extra: ArrayLike) -> tuple[str, tuple[Node, ...]]:
+    given = {name: as_node(value) for name, value in extra.items() if value is not None}
+    return " ".join(given), tuple(given.values())
+
+
+def binary_cross_entropy(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike = None,
+    reduction: str = "mean",
+) -> Node:
+    """Cross entropy of probabilities of yes, `input`, with targets in [0, 1].
+
+    `loss = -weight * (target * log(input) + (1 - target) * log(1 - input))`, with each
+    logarithm bounded below by -100, as torch bounds it.
+
+    Args:
+        input: probabilities, of any shape.
+        target: of the shape of `input`, or broadcasting to it; integers are converted.
+        weight: a factor for each loss, broadcasting to `input`; None for 1.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+
+    Returns:
+        A scalar, or an array of the shape of `input` where not reduced.
+
+    Raises:
+        ShapeError: target or weight does not fit, or would stretch `input`.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`.
+
+    Source: Bishop 2006, *Pattern Recognition and Machine Learning*, equation 4.90.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.binary_cross_entropy([0.5, 1.0], [1.0, 1.0]), {})
+    array(0.34657359)
+    """
+    parts, extra = _extras(weight=weight)
+    pair = numeric_pair(input, target)
+    return BINARY_CROSS_ENTROPY(*pair, *extra, parts=parts, reduction=reduction)
+
+
+def _logit_losses(input: Node, target: Node, pos_weight: Node | None) -> Node:
+    tail = log1p(exp(negative(absolute(input)))).named("tail")
+    if pos_weight is None:
+        # In this order the first two cancel exactly, and what is left is the tail.
+        return maximum(input, 0.0) - input * target + tail
+    missed = tail + maximum(negative(input), 0.0)
+    return (1.0 - target) * input + _yes_weight(target, pos_weight) * missed
+
+
+def _yes_weight(target: Node, pos_weight: Node) -> Node:
+    return (1.0 + (pos_weight - 1.0) * target).named("yes_weight")
+
+
+def _logits_expand(
+    input: Node, target: Node, *extra: Node, parts: str, reduction: str
+) -> Node:
+    named = _named(parts, extra)
+    losses = _logit_losses(input, target, named.get("pos_weight"))
+    losses = _weighted(losses, named.get("weight"))
+    return reduce_losses(losses.named("losses"), reduction)
+
+
+def _logits_vjp(
+    g: Node, out: Node, input: Node, target: Node, *extra: Node
+) -> list[Node]:
+    named = _named(out.attributes["parts"], extra)
+    pos_weight = named.get("pos_weight")
+    share = _share(g, out, input)
+    weighted = _weighted(share, named.get("weight"))
+    probability = SIGMOID(input).named("probability")
+    flows: dict[str, Any] = {}
+    if pos_weight is None:
+        adjoints = [weighted * (probability - target), negative(weighted * input)]
+    else:
+        yes_weight = _yes_weight(target, pos_weight)
+        missed = SOFTPLUS(negative(input), beta=1.0, threshold=None)
+        error = yes_weight * (probability - 1.0) + (1.0 - target)
+        by_target = (pos_weight - 1.0) * missed - input
+        adjoints = [weighted * error, weighted * by_target]
+        flows["pos_weight"] = weighted * (target * missed)
+    if "weight" in named:
+        flows["weight"] = share * _logit_losses(input, target, pos_weight)
+    return adjoints + [flows[name] for name in named]
+
+
+BINARY_CROSS_ENTROPY_WITH_LOGITS = Op(
+    name="binary_cross_entropy_with_logits",
+    inputs=("input", "target", "*extra"),
+    infer=_infer,
+    kind="block",
+    expand=_logits_expand,
+    vjp=_logits_vjp,
+    cases=tuple(
+        Case(shapes, {"parts": parts, "reduction": reduction}, low=0.1)
+        for shapes, parts, reduction in (
+            (((3, 4), (3, 4)), "", "mean"),
+            (((3, 4), (3, 4), (4,)), "weight", "none"),
+            (((3, 4), (3, 4), (4,)), "pos_weight", "mean"),
+            (((3, 4), (3, 4), (3, 1), (4,)), "weight pos_weight", "sum"),
+            (((), ()), "", "sum"),
+        )
+    ),
+)
+
+
+def binary_cross_entropy_with_logits(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike = None,
+    reduction: str = "mean",
+    pos_weight: ArrayLike = None,
+) -> Node:
+    """`binary_cross_entropy(sigmoid(input), target)` without the loss of digits.
+
+    `loss = weight * (max(x, 0) - x * target + log(1 + exp(-abs(x))))`; `pos_weight`
+    multiplies the part of it that `target` does. The gradient by plain logits is
+    `(sigmoid(input) - target) / size`.
+
+    Args:
+        input: logits, of any shape.
+        target: of the shape of `input`, or broadcasting to it; integers are converted.
+        weight: a factor for each loss, broadcasting to `input`; None for 1.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+        pos_weight: a factor for losses of yes, broadcasting to `input`; None for 1.
+
+    Returns:
+        A scalar, or an array of the shape of `input` where not reduced.
+
+    Raises:
+        ShapeError: target or a weight does not fit, or would stretch `input`.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`.
+
+    Source: Bishop 2006, *Pattern Recognition and Machine Learning*, equations 4.90 and
+    4.91.
+
+    >>> import graphc as gc
+    >>> loss = gc.nn.binary_cross_entropy_with_logits([-1000.0, 0.0], [1.0, 1.0])
+    >>> gc.evaluate(loss, {})
+    array(500.34657359)
+    """
+    parts, extra = _extras(weight=weight, pos_weight=pos_weight)
+    return BINARY_CROSS_ENTROPY_WITH_LOGITS(
+        *numeric_pair(input, target), *extra, parts=parts, reduction=reduction
+    )

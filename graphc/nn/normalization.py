@@ -1,0 +1,155 @@
+"""Normalisation of activations by their own mean and variance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, ShapeError
+from ..ir.dims import as_shape, format_shape
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.origin import here
+from ..ir.types import TensorType
+from ..ops import reduction
+from ..ops.arithmetic import sqrt, square
+from ..ops.source import ArrayLike, as_node
+from .checks import floating
+
+__all__ = ["layer_norm"]
+
+
+def _layer_norm_infer(
+    input: TensorType, *affine: TensorType, axes: int, parts: str, eps: float
+) -> TensorType:
+    floating(input)
+    if not eps >= 0.0:
+        raise OptionError(f"eps must not be negative, got {eps!r}")
+    normalized = input.shape[input.ndim - axes :]
+    for part, name in zip(affine, parts.split(), strict=True):
+        floating(part, name)
+        if part.shape != normalized:
+            raise ShapeError(
+                f"requires {name} of shape {format_shape(normalized)}, "
+                f"got {format_shape(part.shape)}"
+            )
+    dtype = np.result_type(input.dtype, *(part.dtype for part in affine))
+    return TensorType(dtype, input.shape)
+
+
+def _last(input: Node, axes: int) -> tuple[int, ...]:
+    return tuple(range(input.ndim - axes, input.ndim))
+
+
+def _normalize(input: Node, axes: int, eps: float) -> tuple[Node, Node]:
+    """The input with mean 0 and variance 1, and its standard deviation."""
+    last = _last(input, axes)
+    centered = (input - reduction.mean(input, last, keepdims=True)).named("centered")
+    variance = reduction.mean(square(centered), last, keepdims=True).named("variance")
+    deviation = sqrt(variance + eps).named("deviation")
+    return (centered / deviation).named("normalized"), deviation
+
+
+def _affine(parts: str, affine: tuple[Node, ...]) -> dict[str, Node]:
+    return dict(zip(parts.split(), affine, strict=True))
+
+
+def _layer_norm_expand(
+    input: Node, *affine: Node, axes: int, parts: str, eps: float
+) -> Node:
+    result, _ = _normalize(input, axes, eps)
+    named = _affine(parts, affine)
+    if "weight" in named:
+        result = result * named["weight"]
+    if "bias" in named:
+        result = result + named["bias"]
+    return result
+
+
+def _layer_norm_vjp(g: Node, out: Node, input: Node, *affine: Node) -> list[Node]:
+    axes, eps = out.attributes["axes"], out.attributes["eps"]
+    named = _affine(out.attributes["parts"], affine)
+    normalized, deviation = _normalize(input, axes, eps)
+    last = _last(input, axes)
+    flow = g * named["weight"] if "weight" in named else g
+    along = reduction.mean(flow * normalized, last, keepdims=True)
+    level = reduction.mean(flow, last, keepdims=True)
+    adjoints = [(flow - level - normalized * along) / deviation]
+    # Sums over the axes before are left to the differentiator, as for any broadcast.
+    flows = {"weight": g * normalized, "bias": g}
+    return adjoints + [flows[name] for name in named]
+
+
+LAYER_NORM = Op(
+    name="layer_norm",
+    inputs=("input", "*affine"),
+    infer=_layer_norm_infer,
+    kind="block",
+    expand=_layer_norm_expand,
+    vjp=_layer_norm_vjp,
+    cases=tuple(
+        Case(shapes, {"axes": axes, "parts": parts, "eps": 1e-5})
+        for shapes, axes, parts in (
+            (((3, 4), (4,), (4,)), 1, "weight bias"),
+            (((3, 4),), 1, ""),
+            (((2, 3, 4), (3, 4)), 2, "weight"),
+            (((2, 3, 4), (4,)), 1, "bias"),
+            (((0, 4), (4,), (4,)), 1, "weight bias"),
+        )
+    ),
+)
+
+
+def layer_norm(
+    input: ArrayLike,
+    normalized_shape: Any,
+    weight: ArrayLike = None,
+    bias: ArrayLike = None,
+    eps: float = 1e-5,
+) -> Node:
+    """Each example brought to mean 0 and variance 1 over its last axes, then scaled.
+
+    `y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias`, with the mean and the
+    (biased) variance over the axes of `normalized_shape`.
+
+    Args:
+        input: `(..., *normalized_shape)`, floating.
+        normalized_shape: an integer, or the sizes of the last axes.
+        weight: of shape `normalized_shape`, or None for ones.
+        bias: of shape `normalized_shape`, or None for zeros.
+        eps: added to the variance.
+
+    Returns:
+        An array of the shape of `input`.
+
+    Raises:
+        ShapeError: `input`, weight or bias does not end in `normalized_shape`.
+        DTypeError: an array that is not floating.
+        OptionError: `eps` is negative.
+
+    Source: Ba et al. 2016, "Layer normalization", equation 3.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.layer_norm([[1.0, 2.0, 3.0]], 3), {}).round(4)
+    array([[-1.2247,  0.    ,  1.2247]])
+    """
+    node = as_node(input)
+    shape = as_shape(normalized_shape)
+    axes = len(shape)
+    if axes == 0 or axes > node.ndim or node.shape[node.ndim - axes :] != shape:
+        raise ShapeError(
+            f"requires input whose last axes are {format_shape(shape)}, "
+            f"got {format_shape(node.shape)}",
+            node=f"layer_norm({node.describe()})",
+            location=str(here().location),
+        )
+    given = {"weight": weight, "bias": bias}
+    parts = [name for name, value in given.items() if value is not None]
+    return LAYER_NORM(
+        node,
+        *(as_node(given[name]) for name in parts),
+        axes=axes,
+        parts=" ".join(parts),
+        eps=float(eps),
+    )

@@ -1,0 +1,174 @@
+"""Relatives of the rectified linear unit: pieces joined at a bend.
+
+At the bend itself each takes the derivative that torch takes.
+"""
+
+from __future__ import annotations
+
+from ..errors import OptionError
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.types import TensorType
+from ..ops import exponential
+from ..ops.arithmetic import clip, minimum, where
+from ..ops.source import ArrayLike, as_node
+from .checks import ELEMENTWISE_CASES, floating, same_type
+
+__all__ = ["elu", "hardtanh", "leaky_relu", "relu6"]
+
+
+def _leaky_relu_expand(input: Node, *, negative_slope: float) -> Node:
+    return where(input > 0.0, input, negative_slope * input)
+
+
+LEAKY_RELU = Op(
+    name="leaky_relu",
+    inputs=("input",),
+    infer=same_type,
+    kind="block",
+    expand=_leaky_relu_expand,
+    cases=tuple(Case(c.shapes, {"negative_slope": 0.1}) for c in ELEMENTWISE_CASES),
+)
+
+
+def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
+    """Leaky rectified linear unit, `y = input` above 0, `negative_slope * input` below.
+
+    Args:
+        input: floating, of any shape.
+        negative_slope: the derivative below 0, and at 0.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+
+    Source: Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic
+    models".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.leaky_relu([-2.0, 0.0, 2.0], 0.5), {})
+    array([-1.,  0.,  2.])
+    """
+    return LEAKY_RELU(as_node(input), negative_slope=float(negative_slope))
+
+
+def _elu_expand(input: Node, *, alpha: float) -> Node:
+    # Bounded above, because both branches are computed and exp overflows in one.
+    below = alpha * exponential.expm1(minimum(input, 0.0))
+    return where(input > 0.0, input, below)
+
+
+def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    slope = out.attributes["alpha"] * exponential.exp(minimum(input, 0.0))
+    return (where(input > 0.0, g, g * slope),)
+
+
+ELU = Op(
+    name="elu",
+    inputs=("input",),
+    infer=same_type,
+    kind="block",
+    expand=_elu_expand,
+    vjp=_elu_vjp,
+    jvp="diagonal",
+    cases=tuple(Case(c.shapes, {"alpha": 1.5}) for c in ELEMENTWISE_CASES),
+)
+
+
+def elu(input: ArrayLike, alpha: float = 1.0) -> Node:
+    """Exponential linear unit, `input` above 0 and `alpha * (exp(input) - 1)` below.
+
+    Args:
+        input: floating, of any shape.
+        alpha: minus the value that large negative inputs approach.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+
+    Source: Clevert et al. 2016, "Fast and accurate deep network learning by exponential
+    linear units (ELUs)".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.elu([-1e4, 0.0, 1e4]), {})
+    array([-1.e+00,  0.e+00,  1.e+04])
+    """
+    return ELU(as_node(input), alpha=float(alpha))
+
+
+def _hardtanh_infer(input: TensorType, *, min_val: float, max_val: float) -> TensorType:
+    if not min_val <= max_val:
+        raise OptionError(f"requires min_val <= max_val, got {min_val} and {max_val}")
+    return floating(input)
+
+
+def _hardtanh_expand(input: Node, *, min_val: float, max_val: float) -> Node:
+    return clip(input, min_val, max_val)
+
+
+def _hardtanh_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    low, high = out.attributes["min_val"], out.attributes["max_val"]
+    return (where((input > low) & (input < high), g, 0.0),)
+
+
+HARDTANH = Op(
+    name="hardtanh",
+    inputs=("input",),
+    infer=_hardtanh_infer,
+    kind="block",
+    expand=_hardtanh_expand,
+    vjp=_hardtanh_vjp,
+    jvp="diagonal",
+    cases=tuple(
+        Case(c.shapes, {"min_val": -1.0, "max_val": 1.0}) for c in ELEMENTWISE_CASES
+    ),
+)
+
+
+def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Node:
+    """`input` bounded by `min_val` and `max_val`; at a bound the derivative is 0.
+
+    Args:
+        input: floating, of any shape.
+        min_val: the lower bound.
+        max_val: the upper bound.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+        OptionError: the bounds are in the wrong order.
+
+    Source: Collobert 2004, *Large scale machine learning*, section 6.2.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.hardtanh([-2.0, 0.5, 2.0]), {})
+    array([-1. ,  0.5,  1. ])
+    """
+    return HARDTANH(as_node(input), min_val=float(min_val), max_val=float(max_val))
+
+
+def relu6(input: ArrayLike) -> Node:
+    """`min(max(input, 0), 6)`.
+
+    Args:
+        input: floating, of any shape.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+
+    Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.relu6([-2.0, 5.0, 8.0]), {})
+    array([0., 5., 6.])
+    """
+    return hardtanh(input, 0.0, 6.0)

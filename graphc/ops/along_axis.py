@@ -1,0 +1,136 @@
+"""Reading one element, or several, of each line along an axis, and its adjoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import DTypeError, ShapeError
+from ..ir.dims import Shape, format_shape
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op
+from ..ir.types import TensorType, is_integer
+from .axes import normalize_axis
+from .source import ArrayLike, as_node
+
+__all__ = ["SCATTER_ALONG_AXIS", "TAKE_ALONG_AXIS", "take_along_axis"]
+
+
+def _along_infer(x: TensorType, indices: TensorType, *, axis: int) -> TensorType:
+    if not is_integer(indices.dtype):
+        raise DTypeError(f"indices must be integers, got {indices}")
+    if x.ndim != indices.ndim:
+        raise ShapeError(
+            f"requires indices with as many axes as the array, "
+            f"got {format_shape(indices.shape)} for {format_shape(x.shape)}",
+            hint="gc.expand_dims(indices, axis)",
+        )
+    for position, (size, count) in enumerate(zip(x.shape, indices.shape, strict=True)):
+        if position != axis and size != count:
+            raise ShapeError(
+                f"requires equal sizes except along axis {axis}, "
+                f"got {format_shape(x.shape)} and {format_shape(indices.shape)}"
+            )
+    return x.with_shape(indices.shape)
+
+
+_ALONG_CASES: tuple[Any, ...] = (
+    ((3, 4), (3, 1), 1),
+    ((3, 4), (2, 4), 0),
+    ((5,), (3,), 0),
+    ((0, 4), (0, 1), 1),
+)
+
+TAKE_ALONG_AXIS = Op(
+    name="take_along_axis",
+    inputs=("x", "indices"),
+    infer=_along_infer,
+    kind="movement",
+    numpy="np.take_along_axis(x, indices, axis=axis)",
+    into="np.copyto(out, np.take_along_axis(x, indices, axis=axis))",
+    vjp=lambda g, out, x, indices: (
+        SCATTER_ALONG_AXIS(g, indices, shape=x.shape, axis=out.attributes["axis"]),
+        None,
+    ),
+    jvp=lambda tangents, out, x, indices: TAKE_ALONG_AXIS(
+        tangents[0], indices, **out.attributes
+    ),
+    cases=tuple(
+        Case(
+            (shape, indices),
+            {"axis": axis},
+            dtypes=("", "int64"),
+            maximum=(None, shape[axis]),
+        )
+        for shape, indices, axis in _ALONG_CASES
+    ),
+)
+
+
+@array_function
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int = -1) -> Node:
+    """One element, or several, of each line along `axis`: `arr[i, indices[i, j]]`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], 1), {})
+    array([[2.],
+           [3.]])
+    """
+    x = as_node(arr)
+    chosen = as_node(indices)
+    return TAKE_ALONG_AXIS(x, chosen, axis=normalize_axis(axis, x.ndim, x))
+
+
+def _scatter_along_infer(
+    x: TensorType, indices: TensorType, *, shape: Shape, axis: int
+) -> TensorType:
+    expected = _along_infer(TensorType(x.dtype, shape), indices, axis=axis)
+    if expected.shape != x.shape:
+        raise ShapeError(
+            f"requires values of shape {format_shape(expected.shape)}, "
+            f"got {format_shape(x.shape)}"
+        )
+    return x.with_shape(shape)
+
+
+def _scatter_along_statement(node: Node) -> str:
+    axis: int = node.attributes["axis"]
+    if node.inputs[1].shape[axis] == 1:
+        return "np.put_along_axis(out, indices, x, axis=axis)"
+    grid: list[str] = []
+    for position in range(node.ndim):
+        if position == axis:
+            grid.append("indices")
+            continue
+        index = ["None"] * node.ndim
+        index[position] = ":"
+        grid.append(f"np.arange(indices.shape[{position}])[{', '.join(index)}]")
+    return f"np.add.at(out, ({', '.join(grid)},), x)"
+
+
+SCATTER_ALONG_AXIS = Op(
+    name="scatter_along_axis",
+    inputs=("x", "indices"),
+    infer=_scatter_along_infer,
+    kind="movement",
+    is_statements=True,
+    numpy=lambda node: (
+        f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}"
+    ),
+    into=lambda node: f"out.fill(0)\n{_scatter_along_statement(node)}",
+    vjp=lambda g, out, x, indices: (
+        TAKE_ALONG_AXIS(g, indices, axis=out.attributes["axis"]),
+        None,
+    ),
+    jvp=lambda tangents, out, x, indices: SCATTER_ALONG_AXIS(
+        tangents[0], indices, **out.attributes
+    ),
+    cases=tuple(
+        Case(
+            (indices, indices),
+            {"shape": shape, "axis": axis},
+            dtypes=("", "int64"),
+            maximum=(None, shape[axis]),
+        )
+        for shape, indices, axis in _ALONG_CASES
+    ),
+)

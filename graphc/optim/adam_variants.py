@@ -1,0 +1,285 @@
+"""What followed Adam: Adamax, NAdam and RAdam."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..ir.node import Node
+from ..ops.arithmetic import absolute, maximum, sqrt, square, where
+from ..ops.source import constant, zeros_like
+from .base import (
+    Clock,
+    Rule,
+    State,
+    StepSize,
+    complement,
+    decayed,
+    descent_gradient,
+    in_dtype_of,
+)
+from .options import Options
+
+__all__ = ["Adamax", "NAdam", "RAdam"]
+
+
+@dataclass(frozen=True)
+class Adamax(Rule):
+    """Adam with the largest recent gradient in place of the root of its square.
+
+        g = gradient + weight_decay * w
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, |g| + eps)
+        w = w - lr / (1 - beta1**t) * m / u
+
+    Args:
+        lr: the step size, or a schedule.
+        betas: decay of the running mean and of the running maximum.
+        eps: keeps the quotient finite.
+        weight_decay: strength of the L2 penalty `weight_decay / 2 * sum(w**2)`.
+        maximize: ascend instead.
+        dialect: `"keras"` adds `eps` to `u` in the quotient only; `"paper"` has no
+            `eps`, so that a gradient that was always zero gives NaN; `"optax"` agrees
+            with `"torch"`.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [1.0, 2.0], "float64")
+    >>> rule = Adamax(lr=0.1)
+    >>> new, _ = rule.apply(
+    ...     [w], [2.0 * w], rule.init_state([w]), Clock.constant(step=1)
+    ... )
+    >>> gc.evaluate(new[0], {}).round(6)
+    array([0.9, 1.9])
+
+    Source: Kingma and Ba 2015, "Adam", algorithm 2.
+    """
+
+    lr: StepSize = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    maximize: bool = False
+    dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.reals("betas", low=0.0, below=1.0)
+        options.real("eps", "weight_decay", low=0.0)
+        options.flag("maximize")
+        options.choice("dialect", "torch", "keras", "optax", "paper")
+
+    def slots(self, parameter: Node) -> State:
+        """The running mean and the running maximum."""
+        return {name: zeros_like(parameter) for name in ("exp_avg", "exp_inf")}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        beta1, beta2 = self.betas
+        gradient = descent_gradient(
+            parameter,
+            gradient,
+            maximize=self.maximize,
+            weight_decay=self.weight_decay,
+        )
+        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
+        size = absolute(gradient)
+        if self.dialect in ("torch", "optax"):
+            size = size + self.eps
+        largest = maximum(beta2 * state["exp_inf"], size)
+        first, largest = first.named("first_moment"), largest.named("largest_gradient")
+        denominator = largest + self.eps if self.dialect == "keras" else largest
+        step_size = self.step_size(clock) / (1.0 - beta1**clock.step)
+        step = in_dtype_of(parameter, step_size) * (first / denominator)
+        return parameter - step, {"exp_avg": first, "exp_inf": largest}
+
+
+@dataclass(frozen=True)
+class NAdam(Rule):
+    """Adam with Nesterov's momentum, which is warmed up over the first steps.
+
+        mu_t = beta1 * (1 - 0.5 * 0.96**(t * momentum_decay))
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = mu_(t+1) * m / (1 - mu_1 * ... * mu_(t+1))
+                + (1 - mu_t) * g / (1 - mu_1 * ... * mu_t)
+        w = w - lr * m_hat / (sqrt(v / (1 - beta2**t)) + eps)
+
+    Args:
+        lr: the step size, or a schedule.
+        betas: decay of the running means of the gradient and of its square.
+        eps: keeps the quotient finite.
+        weight_decay: strength of the L2 penalty, or of decoupled decay.
+        momentum_decay: how fast the momentum reaches `beta1`.
+        decoupled_weight_decay: shrink the weights by `lr * weight_decay` instead of
+            adding a penalty.
+        maximize: ascend instead.
+        dialect: `"keras"` always has `momentum_decay=1`; `"optax"` keeps the momentum
+            at `beta1`.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [1.0, 2.0], "float64")
+    >>> rule = NAdam(lr=0.1)
+    >>> new, _ = rule.apply(
+    ...     [w], [2.0 * w], rule.init_state([w]), Clock.constant(step=1)
+    ... )
+    >>> gc.evaluate(new[0], {}).round(3)
+    array([0.867, 1.867])
+
+    Source: Dozat 2016, "Incorporating Nesterov momentum into Adam", algorithm 2.
+    """
+
+    lr: StepSize = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum_decay: float = 4e-3
+    decoupled_weight_decay: bool = False
+    maximize: bool = False
+    dialect: Literal["torch", "keras", "optax"] = "torch"
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.reals("betas", low=0.0, below=1.0)
+        options.real("eps", "weight_decay", "momentum_decay", low=0.0)
+        options.flag("decoupled_weight_decay", "maximize")
+        options.choice("dialect", "torch", "keras", "optax")
+
+    def slots(self, parameter: Node) -> State:
+        """Both moments, and the product of all momenta, a float64 scalar."""
+        return {
+            "mu_product": constant(1.0),
+            "exp_avg": zeros_like(parameter),
+            "exp_avg_sq": zeros_like(parameter),
+        }
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        beta1, beta2 = self.betas
+        step_size = self.step_size(clock)
+        coupled = 0.0 if self.decoupled_weight_decay else self.weight_decay
+        gradient = descent_gradient(
+            parameter, gradient, maximize=self.maximize, weight_decay=coupled
+        )
+        if self.decoupled_weight_decay:
+            parameter = decayed(parameter, step_size, self.weight_decay)
+        momentum, next_momentum = (
+            self._momentum(clock.step),
+            self._momentum(clock.step + 1.0),
+        )
+        product = (state["mu_product"] * momentum).named("momentum_product")
+        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
+        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
+        first, second = first.named("first_moment"), second.named("second_moment")
+        correction2 = in_dtype_of(parameter, 1.0 - beta2**clock.step)
+        denominator = sqrt(second / correction2) + self.eps
+        of_gradient = step_size * (1.0 - momentum) / (1.0 - product)
+        of_moment = step_size * next_momentum / (1.0 - product * next_momentum)
+        direction = (
+            in_dtype_of(parameter, of_gradient) * gradient
+            + in_dtype_of(parameter, of_moment) * first
+        )
+        new_state = {"mu_product": product, "exp_avg": first, "exp_avg_sq": second}
+        return parameter - direction / denominator, new_state
+
+    def _momentum(self, step: Node) -> Node:
+        beta1 = self.betas[0]
+        if self.dialect == "optax":
+            return constant(beta1)
+        decay = 1.0 if self.dialect == "keras" else self.momentum_decay
+        return beta1 * (1.0 - 0.5 * 0.96 ** (step * decay))
+
+
+@dataclass(frozen=True)
+class RAdam(Rule):
+    """Adam without the adaptive denominator while its estimate is too uncertain.
+
+        rho_inf = 2 / (1 - beta2) - 1
+        rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
+        m_hat = m / (1 - beta1**t)
+        if rho > 5:
+            r = sqrt((rho - 4) * (rho - 2) * rho_inf
+                     / ((rho_inf - 4) * (rho_inf - 2) * rho))
+            w = w - lr * m_hat * r * sqrt(1 - beta2**t) / (sqrt(v) + eps)
+        else:
+            w = w - lr * m_hat
+
+    with `m` and `v` of `Adam`.
+
+    Args:
+        lr: the step size, or a schedule.
+        betas: decay of the running means of the gradient and of its square.
+        eps: keeps the quotient finite.
+        weight_decay: strength of the L2 penalty, or of decoupled decay.
+        decoupled_weight_decay: shrink the weights by `lr * weight_decay` instead of
+            adding a penalty.
+        maximize: ascend instead.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [1.0, 2.0], "float64")
+    >>> rule = RAdam(lr=0.1)
+    >>> new, _ = rule.apply(
+    ...     [w], [2.0 * w], rule.init_state([w]), Clock.constant(step=1)
+    ... )
+    >>> gc.evaluate(new[0], {})
+    array([0.8, 1.6])
+
+    Source: Liu et al. 2020, "On the variance of the adaptive learning rate and
+    beyond", algorithm 2.
+    """
+
+    lr: StepSize = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    decoupled_weight_decay: bool = False
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.reals("betas", low=0.0, below=1.0)
+        options.real("eps", "weight_decay", low=0.0)
+        options.flag("decoupled_weight_decay", "maximize")
+
+    def slots(self, parameter: Node) -> State:
+        """Both moments."""
+        return {name: zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        beta1, beta2 = self.betas
+        step_size = self.step_size(clock)
+        coupled = 0.0 if self.decoupled_weight_decay else self.weight_decay
+        gradient = descent_gradient(
+            parameter, gradient, maximize=self.maximize, weight_decay=coupled
+        )
+        if self.decoupled_weight_decay:
+            parameter = decayed(parameter, step_size, self.weight_decay)
+        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
+        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
+        first, second = first.named("first_moment"), second.named("second_moment")
+        new_state = {"exp_avg": first, "exp_avg_sq": second}
+        step_size = step_size / (1.0 - beta1**clock.step)
+        rho_limit = 2.0 / (1.0 - beta2) - 1.0
+        if rho_limit <= 5.0:
+            # The estimate never becomes certain enough.
+            return parameter - in_dtype_of(parameter, step_size) * first, new_state
+        power = beta2**clock.step
+        rho = rho_limit - 2.0 * clock.step * power / (1.0 - power)
+        is_certain = rho > 5.0
+        squared = (rho - 4.0) * (rho - 2.0) * rho_limit
+        squared = squared / ((rho_limit - 4.0) * (rho_limit - 2.0) * rho)
+        rectified = sqrt(where(is_certain, squared * (1.0 - power), 1.0))
+        step_size = step_size * rectified.named("rectification")
+        denominator = where(is_certain, sqrt(second) + self.eps, 1.0)
+        step = in_dtype_of(parameter, step_size) * (first / denominator)
+        return parameter - step, new_state

@@ -1,0 +1,317 @@
+"""Schedules with phases, and schedules made of others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+from ..ir.node import Node
+from ..ops.arithmetic import absolute, floor, maximum, minimum, where
+from ..ops.exponential import cos
+from ..ops.source import constant
+from .options import Options
+from .schedules import By, Schedule
+
+__all__ = ["ChainedScheduler", "CyclicLR", "OneCycleLR", "RangeTest", "SequentialLR"]
+
+
+@dataclass(frozen=True)
+class OneCycleLR(Schedule):
+    """Up once and down once, in `total_steps` updates.
+
+    From `max_lr / div_factor` up to `max_lr` in `pct_start` of the steps, then down to
+    `max_lr / div_factor / final_div_factor`, where it stays.
+
+    Args:
+        max_lr: the largest step size.
+        total_steps: the number of updates; or give `epochs` and `steps_per_epoch`.
+        pct_start: the part of the steps that go up.
+        anneal_strategy: `"cos"` or `"linear"`.
+        div_factor, final_div_factor: how much smaller the first and last ones are.
+        three_phase: go down to the first step size in as many steps as up, and only
+            then to the last one.
+        by: what is counted, `"step"` or `"epoch"`.
+
+    torch also cycles the momentum, unless `cycle_momentum=False`; this does not.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import Clock
+    >>> schedule = OneCycleLR(1.0, total_steps=10)
+    >>> gc.evaluate(schedule(Clock.constant(step=3)), {})
+    array(1.)
+
+    Source: Smith and Topin 2018, "Super-convergence: very fast training of neural
+    networks using large learning rates".
+    """
+
+    max_lr: float = 1.0
+    total_steps: int | None = None
+    epochs: int | None = None
+    steps_per_epoch: int | None = None
+    pct_start: float = 0.3
+    anneal_strategy: Literal["cos", "linear"] = "cos"
+    div_factor: float = 25.0
+    final_div_factor: float = 1e4
+    three_phase: bool = False
+    by: By = "step"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("max_lr", low=0.0)
+        options.real("pct_start", low=0.0, high=1.0)
+        options.real("div_factor", "final_div_factor", above=0.0)
+        options.choice("anneal_strategy", "cos", "linear")
+        options.flag("three_phase")
+        if self.total_steps is not None:
+            options.integer("total_steps", low=1)
+        elif self.epochs is not None and self.steps_per_epoch is not None:
+            options.integer("epochs", "steps_per_epoch", low=1)
+        else:
+            raise options.fail("total_steps, or epochs and steps_per_epoch")
+
+    def _phases(self) -> list[tuple[float, float, float]]:
+        """The last count, first and last step size of each phase."""
+        total = self.total_steps or (self.epochs or 0) * (self.steps_per_epoch or 0)
+        up, start = self.pct_start * total, self.max_lr / self.div_factor
+        end = start / self.final_div_factor
+        if self.three_phase:
+            return [
+                (up - 1.0, start, self.max_lr),
+                (2.0 * up - 2.0, self.max_lr, start),
+                (total - 1.0, start, end),
+            ]
+        return [(up - 1.0, start, self.max_lr), (total - 1.0, self.max_lr, end)]
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        phases = self._phases()
+        count = minimum(count, phases[-1][0])
+        sizes: list[Node] = []
+        begin = 0.0
+        for end, first, last in phases:
+            # torch divides by zero where a phase has no length.
+            part = (count - begin) / (end - begin or 1.0)
+            if self.anneal_strategy == "cos":
+                part = (1.0 - cos(math.pi * part)) / 2.0
+            sizes.append(first + (last - first) * part)
+            begin = end
+        size = sizes[-1]
+        for (end, _, _), earlier in zip(phases[-2::-1], sizes[-2::-1], strict=True):
+            size = where(count <= end, earlier, size)
+        return size
+
+
+@dataclass(frozen=True)
+class CyclicLR(Schedule):
+    """Up and down between two step sizes, again and again, in lines.
+
+    Args:
+        base_lr, max_lr: the least and the largest step size.
+        step_size_up: the number of updates up.
+        step_size_down: the number of updates down; as many as up where None.
+        mode: `"triangular"`; `"triangular2"`, where each cycle is half as high as the
+            one before; or `"exp_range"`, where the height is multiplied by `gamma`
+            after each update.
+        gamma: see `mode`.
+        scale_fn: in place of a mode, a function of a node that gives the height.
+        scale_mode: what `scale_fn` is a function of: the number of the `"cycle"`,
+            counting from 1, or of completed `"iterations"`.
+        by: what is counted, `"step"` or `"epoch"`.
+
+    torch also cycles the momentum, unless `cycle_momentum=False`; this does not.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import Clock
+    >>> schedule = CyclicLR(0.0, 1.0, step_size_up=4)
+    >>> gc.evaluate(schedule(Clock.constant(step=4)), {})
+    array(0.75)
+
+    Source: Smith 2017, "Cyclical learning rates for training neural networks".
+    """
+
+    base_lr: float = 1e-3
+    max_lr: float = 1e-1
+    step_size_up: int = 2000
+    step_size_down: int | None = None
+    mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
+    gamma: float = 1.0
+    scale_fn: Callable[[Node], Any] | None = None
+    scale_mode: Literal["cycle", "iterations"] = "cycle"
+    by: By = "step"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("base_lr", "max_lr", "gamma", low=0.0)
+        options.integer("step_size_up", low=1)
+        if self.step_size_down is not None:
+            options.integer("step_size_down", low=1)
+        options.choice("mode", "triangular", "triangular2", "exp_range")
+        options.choice("scale_mode", "cycle", "iterations")
+        if self.scale_fn is not None:
+            options.function("scale_fn")
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        up = float(self.step_size_up)
+        down = up if self.step_size_down is None else float(self.step_size_down)
+        cycle = floor(1.0 + count / (up + down))
+        within = count - (cycle - 1.0) * (up + down)
+        if up == down:
+            height = 1.0 - absolute(within - up) / up
+        else:
+            height = where(within <= up, within / up, (up + down - within) / down)
+        return self.base_lr + (self.max_lr - self.base_lr) * (
+            height * self._scale(cycle, count)
+        )
+
+    def _scale(self, cycle: Node, count: Node) -> Node:
+        if self.scale_fn is not None:
+            argument = cycle if self.scale_mode == "cycle" else count
+            return constant(self.scale_fn(argument), "float64")
+        if self.mode == "triangular2":
+            return 0.5 ** (cycle - 1.0)
+        return self.gamma**count if self.mode == "exp_range" else constant(1.0)
+
+
+@dataclass(frozen=True)
+class RangeTest(Schedule):
+    """Rising from one step size to another, to find out which ones are good.
+
+    Train with it for `steps` updates and draw the loss over the step size: a good one
+    is somewhat below the one from which the loss rises.
+
+    Args:
+        start, end: the first and the last step size.
+        steps: the number of updates from one to the other.
+        mode: `"exponential"`, where every update multiplies by the same factor, or
+            `"linear"`.
+        by: what is counted, `"step"` or `"epoch"`.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import Clock
+    >>> schedule = RangeTest(1e-4, 1.0, steps=5)
+    >>> gc.evaluate(schedule(Clock.constant(step=3)), {}).round(6)
+    np.float64(0.01)
+
+    Source: Smith 2017, "Cyclical learning rates for training neural networks",
+    section 3.3.
+    """
+
+    start: float = 1e-6
+    end: float = 1.0
+    steps: int = 100
+    mode: Literal["exponential", "linear"] = "exponential"
+    by: By = "step"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("start", "end", above=0.0)
+        options.integer("steps", low=2)
+        options.choice("mode", "exponential", "linear")
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        part = minimum(maximum(count, 0.0) / (self.steps - 1), 1.0)
+        if self.mode == "linear":
+            return self.start + (self.end - self.start) * part
+        return self.start * (self.end / self.start) ** part
+
+
+@dataclass(frozen=True)
+class SequentialLR(Schedule):
+    """One schedule after another; each counts from its own beginning.
+
+    Args:
+        schedulers: two or more schedules.
+        milestones: the counts at which the second and later ones begin.
+        by: what is counted, `"epoch"` or `"step"`, for all of them.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import Clock, ConstantLR, ExponentialLR
+    >>> schedule = SequentialLR(
+    ...     [ConstantLR(1.0, factor=0.5), ExponentialLR(1.0, gamma=0.5)], milestones=[5]
+    ... )
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=7)), {})
+    array(0.25)
+    """
+
+    schedulers: Sequence[Schedule]
+    milestones: Sequence[int] = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        options = _check_parts(self, self.schedulers)
+        options.integers("milestones", low=0)
+        if len(self.milestones) != len(self.schedulers) - 1:
+            raise options.fail(
+                "one milestone fewer than schedulers, got "
+                f"{len(self.milestones)} for {len(self.schedulers)}"
+            )
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise options.fail(f"growing milestones, got {self.milestones}")
+
+    @property
+    def by(self) -> By:
+        """What all parts count."""
+        return self.schedulers[0].by
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        size = self.schedulers[0].at(count)
+        for milestone, schedule in zip(
+            self.milestones, self.schedulers[1:], strict=True
+        ):
+            begin = float(milestone)
+            size = where(count >= begin, schedule.at(count - begin), size)
+        return size
+
+
+@dataclass(frozen=True)
+class ChainedScheduler(Schedule):
+    """The product of schedules: one has the step size as its `lr`, the others have 1.
+
+    This is what torch's class does with schedules that multiply the step size; a
+    cosine's `eta_min` here is a least factor, too.
+
+    Args:
+        schedulers: one or more schedules, which count the same.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import Clock, ConstantLR, ExponentialLR
+    >>> schedule = ChainedScheduler(
+    ...     [ConstantLR(0.5, factor=0.5), ExponentialLR(gamma=0.5)]
+    ... )
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=2)), {})
+    array(0.0625)
+    """
+
+    schedulers: Sequence[Schedule]
+
+    def __post_init__(self) -> None:
+        _check_parts(self, self.schedulers)
+
+    @property
+    def by(self) -> By:
+        """What all parts count."""
+        return self.schedulers[0].by
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        size = self.schedulers[0].at(count)
+        for schedule in self.schedulers[1:]:
+            size = size * schedule.at(count)
+        return size
+
+
+def _check_parts(owner: Schedule, parts: Any) -> Options:
+    options = Options(owner)
+    is_list = isinstance(parts, tuple | list) and len(cast("list[Any]", parts)) > 0
+    schedules = cast("list[Any]", parts) if is_list else []
+    if not is_list or not all(isinstance(part, Schedule) for part in schedules):
+        raise options.fail(f"a list of schedules, got {parts!r}")
+    object.__setattr__(owner, "schedulers", tuple(schedules))
+    units = sorted({part.by for part in schedules})
+    if len(units) > 1:
+        raise options.fail("schedules that count the same, got by='epoch' and 'step'")
+    return options

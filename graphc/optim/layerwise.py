@@ -1,0 +1,424 @@
+"""Steps scaled to the size of each whole parameter: LARS, LAMB, Adafactor and Muon."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import Dim, format_shape, product
+from ..ir.node import Node
+from ..ops.arithmetic import maximum, minimum, sqrt, square, where
+from ..ops.linalg import matmul
+from ..ops.reduction import mean
+from ..ops.source import constant, zeros, zeros_like
+from .base import (
+    Clock,
+    Rule,
+    State,
+    StepSize,
+    complement,
+    decayed,
+    descent_gradient,
+    in_dtype_of,
+    norm,
+)
+from .options import Options
+
+__all__ = ["LAMB", "LARS", "Adafactor", "Muon"]
+
+
+@dataclass(frozen=True)
+class LARS(Rule):
+    """Layer-wise adaptive rate scaling: steps in proportion to the parameter's norm.
+
+        d = gradient + weight_decay * w
+        rate = trust_coefficient * |w| / (|gradient| + weight_decay * |w| + eps)
+        v = momentum * v + lr * rate * d
+        w = w - v
+
+    The rate is 1 where `|w|` or the denominator is zero.
+
+    Args:
+        lr: the step size, or a schedule.
+        momentum: how much of the last step is kept.
+        weight_decay: strength of the L2 penalty `weight_decay / 2 * sum(w**2)`.
+        trust_coefficient: the length of a step relative to that of the parameter.
+        eps: added to the denominator.
+        nesterov: look ahead along the momentum.
+        maximize: ascend instead.
+        dialect: `"optax"` divides by the norm of `d`, `|d| + eps`, instead.
+
+    Raises:
+        OptionError: an option out of range.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [3.0, 4.0], "float64")
+    >>> rule = LARS(lr=1.0, trust_coefficient=0.1)
+    >>> new, _ = rule.apply([w], [2 * w], rule.init_state([w]), Clock.constant(step=1))
+    >>> gc.evaluate(new[0], {})
+    array([2.7, 3.6])
+
+    Source: You, Gitman and Ginsburg 2017, "Large batch training of convolutional
+    networks", algorithm 1.
+    """
+
+    is_elementwise = False
+
+    lr: StepSize = 1.0
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    trust_coefficient: float = 1e-3
+    eps: float = 0.0
+    nesterov: bool = False
+    maximize: bool = False
+    dialect: Literal["paper", "optax"] = "paper"
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.real("momentum", "weight_decay", "trust_coefficient", "eps", low=0.0)
+        options.flag("nesterov", "maximize")
+        options.choice("dialect", "paper", "optax")
+
+    def slots(self, parameter: Node) -> State:
+        """The velocity, where there is momentum."""
+        return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
+        direction = gradient
+        if self.weight_decay:
+            direction = gradient + self.weight_decay * parameter
+        length = norm(parameter).named("parameter_norm")
+        if self.dialect == "optax":
+            against = norm(direction)
+        else:
+            against = norm(gradient) + self.weight_decay * length
+        against = against.named("gradient_norm")
+        rate = _ratio(self.trust_coefficient * length, against, self.eps)
+        step_size = in_dtype_of(parameter, self.step_size(clock))
+        step = step_size * rate * direction
+        if not self.momentum:
+            return parameter - step, {}
+        velocity = (self.momentum * state["momentum_buffer"] + step).named("velocity")
+        change = self.momentum * velocity + step if self.nesterov else velocity
+        return parameter - change, {"momentum_buffer": velocity}
+
+
+@dataclass(frozen=True)
+class LAMB(Rule):
+    """Adam's direction, at the length of the parameter.
+
+        r = m_hat / (sqrt(v_hat) + eps) + weight_decay * w
+        w = w - lr * |w| / |r| * r
+
+    with the bias-corrected moments of `Adam`. The quotient is 1 where `|w|` or `|r|`
+    is zero.
+
+    Args:
+        lr: the step size, or a schedule.
+        betas: decay of the running means of the gradient and of its square.
+        eps: keeps the quotient finite.
+        weight_decay: strength of decoupled decay.
+        maximize: ascend instead.
+
+    Raises:
+        OptionError: an option out of range.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [3.0, 4.0], "float64")
+    >>> rule = LAMB(lr=0.1)
+    >>> new, _ = rule.apply([w], [w], rule.init_state([w]), Clock.constant(step=1))
+    >>> gc.evaluate(new[0], {}).round(4)
+    array([2.6464, 3.6464])
+
+    Source: You et al. 2020, "Large batch optimization for deep learning: training
+    BERT in 76 minutes", algorithm 2 with the identity as scaling function. Keras and
+    optax agree.
+    """
+
+    is_elementwise = False
+
+    lr: StepSize = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-6
+    weight_decay: float = 0.0
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.reals("betas", low=0.0, below=1.0)
+        options.real("eps", "weight_decay", low=0.0)
+        options.flag("maximize")
+
+    def slots(self, parameter: Node) -> State:
+        """Both moments."""
+        return {name: zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        beta1, beta2 = self.betas
+        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
+        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
+        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
+        first, second = first.named("first_moment"), second.named("second_moment")
+        correction1 = in_dtype_of(parameter, 1.0 - beta1**clock.step)
+        correction2 = in_dtype_of(parameter, 1.0 - beta2**clock.step)
+        direction = (first / correction1) / (sqrt(second / correction2) + self.eps)
+        if self.weight_decay:
+            direction = direction + self.weight_decay * parameter
+        direction = direction.named("direction")
+        ratio = _ratio(norm(parameter), norm(direction))
+        step_size = in_dtype_of(parameter, self.step_size(clock)) * ratio
+        new_state = {"exp_avg": first, "exp_avg_sq": second}
+        return parameter - step_size * direction, new_state
+
+
+def _ratio(numerator: Node, denominator: Node, eps: float = 0.0) -> Node:
+    """The trust ratio; 1 where there is nothing to compare."""
+    is_zero = (numerator == 0.0) | (denominator == 0.0)
+    safe = where(is_zero, 1.0, denominator + eps if eps else denominator)
+    return where(is_zero, 1.0, numerator / safe).named("trust_ratio")
+
+
+@dataclass(frozen=True)
+class Adafactor(Rule):
+    """Adam's second moment of a matrix as the product of a row and a column.
+
+        b = t**beta2_decay
+        alpha = max(eps[1], rms(w)) * min(lr, 1 / sqrt(t))
+        w = (1 - lr * weight_decay) * w
+        r = (1 - b) * r + b * mean of g**2 over each row
+        c = (1 - b) * c + b * mean of g**2 over each column
+        v = r * c / max(mean(r), eps[0])
+        u = g / sqrt(max(v, eps[0]**2))
+        w = w - alpha * u / max(1, rms(u) / d)
+
+    Vectors and scalars keep all of `v = (1 - b) * v + b * g**2`; of arrays with more
+    than two axes, the last two are the matrix.
+
+    Args:
+        lr: the step size, or a schedule.
+        beta2_decay: how fast the running mean becomes slow; not positive.
+        eps: a lower bound of the second moment's root (None: the machine epsilon of the
+            parameter's dtype), and one of the parameter's root mean square.
+        d: the largest root mean square of a step; at least 1.
+        weight_decay: strength of decoupled decay.
+        maximize: ascend instead.
+
+    Raises:
+        OptionError: an option out of range.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2, 2), [[3.0, 4.0], [3.0, 4.0]], "float64")
+    >>> rule = Adafactor(lr=0.01)
+    >>> new, _ = rule.apply([w], [w], rule.init_state([w]), Clock.constant(step=1))
+    >>> gc.evaluate(new[0], {}).round(4)
+    array([[2.9646, 3.9646],
+           [2.9646, 3.9646]])
+
+    Source: Shazeer and Stern 2018, "Adafactor: adaptive learning rates with sublinear
+    memory cost", algorithms 4 and 5, in torch's form.
+    """
+
+    is_elementwise = False
+
+    lr: StepSize = 1e-2
+    beta2_decay: float = -0.8
+    eps: tuple[float | None, float] = (None, 1e-3)
+    d: float = 1.0
+    weight_decay: float = 0.0
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.real("beta2_decay", high=0.0)
+        if not isinstance(self.eps, tuple | list) or len(self.eps) != 2:
+            raise options.fail(f"eps to be two numbers, got {self.eps!r}")
+        floor, least = self.eps
+        for value in (0.0 if floor is None else floor, least):
+            if not isinstance(value, int | float) or not 0.0 <= value < math.inf:
+                raise options.fail(f"eps of at least 0, got eps={self.eps!r}")
+        options.real("d", low=1.0)
+        options.real("weight_decay", low=0.0)
+        options.flag("maximize")
+
+    def slots(self, parameter: Node) -> State:
+        """Means of squares over rows and over columns, or all of them for a vector."""
+        shape, dtype = parameter.shape, parameter.dtype
+        if len(shape) < 2:
+            return {"variance": zeros_like(parameter)}
+        return {
+            "row_var": zeros((*shape[:-1], 1), dtype),
+            "col_var": zeros((*shape[:-2], 1, shape[-1]), dtype),
+        }
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
+        step_size = self.step_size(clock)
+        least = self.eps[1]
+        rate = minimum(step_size, 1.0 / sqrt(clock.step)).named("relative_step")
+        size = maximum(_root_mean_square(parameter), least)
+        alpha = in_dtype_of(parameter, rate) * size
+        parameter = decayed(parameter, step_size, self.weight_decay)
+        estimate, new_state = self._second_moment(gradient, state, clock)
+        floor = self._floor(parameter)
+        direction = (gradient / sqrt(maximum(estimate, floor * floor))).named(
+            "direction"
+        )
+        excess = maximum(_root_mean_square(direction) / self.d, 1.0)
+        return parameter - (alpha / excess) * direction, new_state
+
+    def _second_moment(
+        self, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        share = clock.step**self.beta2_decay
+        kept, share = in_dtype_of(gradient, 1.0 - share), in_dtype_of(gradient, share)
+        squares = square(gradient)
+        if gradient.ndim < 2:
+            variance = kept * state["variance"] + share * squares
+            variance = variance.named("second_moment")
+            return variance, {"variance": variance}
+        rows = kept * state["row_var"] + share * mean(squares, -1, keepdims=True)
+        columns = kept * state["col_var"] + share * mean(squares, -2, keepdims=True)
+        rows, columns = rows.named("row_moment"), columns.named("column_moment")
+        overall = maximum(mean(rows, -2, keepdims=True), self._floor(gradient))
+        return rows * columns / overall, {"row_var": rows, "col_var": columns}
+
+    def _floor(self, parameter: Node) -> float:
+        floor = self.eps[0]
+        return float(np.finfo(parameter.dtype).eps) if floor is None else floor
+
+
+def _root_mean_square(array: Node) -> Node:
+    count = product(array.shape)
+    assert not isinstance(count, Dim)
+    return norm(array) / math.sqrt(count)
+
+
+@dataclass(frozen=True)
+class Muon(Rule):
+    """Momentum, made orthogonal: every direction of a matrix moves by the same amount.
+
+        m = momentum * m + (1 - momentum) * g
+        u = momentum * m + (1 - momentum) * g         (u = m without nesterov)
+        x = u / max(|u|, eps)
+        repeat ns_steps times, with (a, b, c) = ns_coefficients:
+            s = x @ x.T
+            x = a * x + (b * s + c * s @ s) @ x
+        w = (1 - lr * weight_decay) * w - lr * adjusted * x
+
+    The loop is Newton and Schulz's iteration towards the nearest orthogonal matrix.
+    For matrices only; biases and embeddings are usually left to `AdamW`, with
+    `ParameterGroups`. torch rounds the iteration to bfloat16; here it runs in the
+    parameter's dtype, so the two agree to about three digits.
+
+    Args:
+        lr: the step size, or a schedule.
+        weight_decay: strength of decoupled decay.
+        momentum: decay of the running mean.
+        nesterov: look ahead along the momentum.
+        ns_coefficients: of the iteration's polynomial.
+        eps: least norm to divide by.
+        ns_steps: number of iterations.
+        adjust_lr_fn: `"original"` (or None) multiplies steps by
+            `sqrt(max(1, rows / columns))`, `"match_rms_adamw"` by
+            `0.2 * sqrt(max(rows, columns))`.
+        maximize: ascend instead.
+
+    Raises:
+        OptionError: an option out of range.
+        ShapeError: a parameter that is no matrix.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2, 2), [[3.0, 0.0], [0.0, 4.0]], "float64")
+    >>> rule = Muon(lr=1.0, weight_decay=0.0)
+    >>> new, _ = rule.apply([w], [w], rule.init_state([w]), Clock.constant(step=1))
+    >>> gc.evaluate(new[0], {}).round(1)
+    array([[2.1, 0. ],
+           [0. , 3.2]])
+
+    Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural
+    networks"; Liu et al. 2025, "Muon is scalable for LLM training".
+    """
+
+    is_elementwise = False
+
+    lr: StepSize = 1e-3
+    weight_decay: float = 0.1
+    momentum: float = 0.95
+    nesterov: bool = True
+    ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315)
+    eps: float = 1e-7
+    ns_steps: int = 5
+    adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None
+    maximize: bool = False
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        options.step_size()
+        options.real("weight_decay", "eps", low=0.0)
+        options.real("momentum", low=0.0, high=1.0)
+        options.reals("ns_coefficients", length=3)
+        options.integer("ns_steps", low=0)
+        options.flag("nesterov", "maximize")
+        options.choice("adjust_lr_fn", None, "original", "match_rms_adamw")
+
+    def slots(self, parameter: Node) -> State:
+        """The running mean of gradients."""
+        if parameter.ndim != 2:
+            raise ShapeError(
+                "Muon requires matrices, got a parameter of shape "
+                f"{format_shape(parameter.shape)}",
+                node=parameter.describe(),
+                location=str(parameter.origin.location),
+                hint='ParameterGroups({"*.bias": AdamW()}, default=Muon())',
+            )
+        return {"momentum_buffer": zeros_like(parameter)}
+
+    def update(
+        self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See the class."""
+        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
+        rest = complement(self.momentum)
+        buffer = self.momentum * state["momentum_buffer"] + rest * gradient
+        direction = buffer = buffer.named("mean_gradient")
+        if self.nesterov:
+            direction = self.momentum * buffer + rest * gradient
+        step_size = self.step_size(clock)
+        kept = decayed(parameter, step_size, self.weight_decay)
+        step = in_dtype_of(parameter, step_size * self._adjustment(parameter))
+        orthogonal = self._orthogonal(direction)
+        return kept - step * orthogonal, {"momentum_buffer": buffer}
+
+    def _orthogonal(self, direction: Node) -> Node:
+        is_tall = int(direction.shape[0]) > int(direction.shape[1])
+        x = direction.T if is_tall else direction
+        x = x / maximum(norm(x), self.eps)
+        a, b, c = self.ns_coefficients
+        for _ in range(self.ns_steps):
+            gram = matmul(x, x.T)
+            x = a * x + matmul(b * gram + c * matmul(gram, gram), x)
+        return (x.T if is_tall else x).named("orthogonal_direction")
+
+    def _adjustment(self, parameter: Node) -> Node:
+        rows, columns = (int(size) for size in parameter.shape)
+        if self.adjust_lr_fn == "match_rms_adamw":
+            return constant(0.2 * math.sqrt(max(rows, columns)))
+        return constant(math.sqrt(max(1.0, rows / columns)))

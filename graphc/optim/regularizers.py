@@ -1,0 +1,121 @@
+"""Penalties on parameters, as terms of the loss.
+
+>>> import graphc as gc
+>>> from graphc.optim import l2
+>>> w = gc.parameter("w", (2,), [3.0, 4.0])
+>>> gc.evaluate(l2([w], 0.1), {})
+array(1.25, dtype=float32)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ..errors import DTypeError, OptionError
+from ..ir.node import Node
+from ..ir.origin import here
+from ..ir.types import is_floating
+from ..ops.arithmetic import absolute, square
+from ..ops.reduction import sum
+
+__all__ = ["elastic_net", "l1", "l2"]
+
+
+def l2(parameters: Iterable[Node], strength: float) -> Node:
+    """`strength / 2 * sum of w**2` over all elements of all parameters.
+
+    Its gradient is `strength * w`, as that of an optimizer's coupled `weight_decay`.
+
+    Args:
+        parameters: floating nodes, or one of them.
+        strength: at least 0.
+
+    Returns:
+        A scalar, to be added to a loss.
+
+    Raises:
+        OptionError: a negative strength, or no parameters.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [3.0, 4.0])
+    >>> gc.evaluate(gc.grad(l2([w], 0.5), w), {})
+    array([1.5, 2. ], dtype=float32)
+
+    Source: Krogh and Hertz 1992, "A simple weight decay can improve generalization".
+    """
+    return _penalty("l2", lambda w: sum(square(w)), parameters, strength, 0.5)
+
+
+def l1(parameters: Iterable[Node], strength: float) -> Node:
+    """`strength * sum of |w|` over all elements of all parameters.
+
+    Its gradient is `strength * sign(w)`, and 0 at 0.
+
+    Args:
+        parameters: floating nodes, or one of them.
+        strength: at least 0.
+
+    Returns:
+        A scalar, to be added to a loss.
+
+    Raises:
+        OptionError: a negative strength, or no parameters.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [3.0, -4.0])
+    >>> gc.evaluate(l1([w], 0.5), {})
+    array(3.5, dtype=float32)
+
+    Source: Tibshirani 1996, "Regression shrinkage and selection via the lasso".
+    """
+    return _penalty("l1", lambda w: sum(absolute(w)), parameters, strength, 1.0)
+
+
+def elastic_net(
+    parameters: Iterable[Node], l1_strength: float, l2_strength: float
+) -> Node:
+    """The sum of both penalties.
+
+    Args:
+        parameters: floating nodes, or one of them.
+        l1_strength, l2_strength: at least 0.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), [3.0, -4.0])
+    >>> gc.evaluate(elastic_net([w], 0.5, 0.1), {})
+    array(4.75, dtype=float32)
+
+    Source: Zou and Hastie 2005, "Regularization and variable selection via the
+    elastic net".
+    """
+    nodes = [parameters] if isinstance(parameters, Node) else list(parameters)
+    return l1(nodes, l1_strength) + l2(nodes, l2_strength)
+
+
+def _penalty(
+    name: str,
+    measure: Callable[[Node], Node],
+    parameters: Any,
+    strength: Any,
+    factor: float,
+) -> Node:
+    where = {"node": name, "location": str(here().location)}
+    is_number = isinstance(strength, int | float) and not isinstance(strength, bool)
+    if not is_number or not 0.0 <= strength < math.inf:
+        raise OptionError(f"{name} requires strength >= 0, got {strength!r}", **where)
+    nodes: list[Node] = (
+        [parameters] if isinstance(parameters, Node) else list(parameters)
+    )
+    if not nodes:
+        raise OptionError(f"{name} requires at least one parameter", **where)
+    for node in nodes:
+        if not is_floating(node.dtype):
+            raise DTypeError(
+                f"{name} requires floating parameters, got {node.describe()}", **where
+            )
+    total = measure(nodes[0])
+    for node in nodes[1:]:
+        total = total + measure(node)
+    return (factor * float(strength)) * total

@@ -1,0 +1,462 @@
+"""Step sizes that change: functions of the clock, in nodes.
+
+Every schedule is a frozen value that can stand for an optimizer's `lr`. Its `lr` is
+what it starts from; left at 1 it gives a factor, for `ChainedScheduler`. It counts
+completed epochs or, with `by="step"`, completed updates, as torch's schedulers count
+calls of `scheduler.step()`, and it has torch's names, arguments and conventions. Its
+`at` is the formula as a function of that count.
+
+An own schedule is any function of the clock that gives a scalar node:
+
+>>> import graphc as gc
+>>> from graphc import optim
+>>> sgd = optim.SGD(lr=lambda clock: 0.1 / gc.sqrt(clock.step))
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from ..ir.node import Node
+from ..ops.arithmetic import floor, minimum, remainder, where
+from ..ops.exponential import cos, log
+from ..ops.source import ArrayLike, constant
+from .base import Clock
+from .options import Options
+
+__all__ = [
+    "By",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "InverseTimeLR",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "PolynomialLR",
+    "Schedule",
+    "StepLR",
+    "WarmUp",
+]
+
+By: TypeAlias = Literal["epoch", "step"]
+"""What a schedule counts."""
+
+
+class Schedule(ABC):
+    """A step size as a function of the number of completed epochs or updates."""
+
+    @property
+    @abstractmethod
+    def by(self) -> By:
+        """What is counted."""
+
+    @abstractmethod
+    def at(self, count: Node) -> Node:
+        """The step size when `count` epochs or updates are completed."""
+
+    def __call__(self, clock: Clock) -> Node:
+        """The step size of the update at `clock`, a float64 node of shape `()`."""
+        return constant(self.at(self._count(clock)), "float64")
+
+    def _count(self, clock: Clock) -> Node:
+        return clock.epoch if self.by == "epoch" else clock.step - 1.0
+
+    def _check(self) -> Options:
+        options = Options(self)
+        if hasattr(self, "lr"):
+            options.real("lr", low=0.0)
+        options.choice("by", "epoch", "step")
+        return options
+
+
+@dataclass(frozen=True)
+class StepLR(Schedule):
+    """Multiplied by `gamma` every `step_size` epochs: `lr * gamma**(t // step_size)`.
+
+    Args:
+        lr: the initial step size.
+        step_size: the period.
+        gamma: the factor.
+        by: what `t` counts, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> schedule = StepLR(0.1, step_size=30, gamma=0.1)
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=30)), {}).round(3)
+    np.float64(0.01)
+    """
+
+    lr: float = 1.0
+    step_size: int = field(kw_only=True)
+    gamma: float = 0.1
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integer("step_size", low=1)
+        options.real("gamma", low=0.0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        return self.lr * self.gamma ** floor(count / self.step_size)
+
+
+@dataclass(frozen=True)
+class MultiStepLR(Schedule):
+    """Multiplied by `gamma` at each of some epochs.
+
+    Args:
+        lr: the initial step size.
+        milestones: the epochs; one that is named twice counts twice.
+        gamma: the factor.
+        by: what is counted, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> schedule = MultiStepLR(1.0, milestones=(10, 20), gamma=0.5)
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=20)), {})
+    array(0.25)
+    """
+
+    lr: float = 1.0
+    milestones: tuple[int, ...] = field(kw_only=True)
+    gamma: float = 0.1
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integers("milestones", low=0)
+        options.real("gamma", low=0.0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        passed: ArrayLike = 0.0
+        for milestone in self.milestones:
+            passed = passed + where(count >= float(milestone), 1.0, 0.0)
+        return self.lr * self.gamma ** constant(passed, "float64")
+
+
+@dataclass(frozen=True)
+class ExponentialLR(Schedule):
+    """Multiplied by `gamma` every epoch: `lr * gamma**t`.
+
+    Args:
+        lr: the initial step size.
+        gamma: the factor.
+        by: what `t` counts, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(ExponentialLR(1.0, gamma=0.5)(Clock.constant(step=1, epoch=3)), {})
+    array(0.125)
+    """
+
+    lr: float = 1.0
+    gamma: float = field(kw_only=True)
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        self._check().real("gamma", low=0.0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        return self.lr * self.gamma**count
+
+
+@dataclass(frozen=True)
+class InverseTimeLR(Schedule):
+    """Falling as one over the time: `lr / (1 + decay * t)`.
+
+    Args:
+        lr: the initial step size.
+        decay: how fast it falls: after `1 / decay` epochs it has halved.
+        staircase: fall once every `1 / decay` epochs and stay in between.
+        by: what `t` counts, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(InverseTimeLR(1.0, decay=0.5)(Clock.constant(1, epoch=2)), {})
+    array(0.5)
+
+    Source: Robbins and Monro 1951, "A stochastic approximation method": the sum of
+    the steps diverges, that of their squares does not.
+    """
+
+    lr: float = 1.0
+    decay: float = field(kw_only=True)
+    staircase: bool = False
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("decay", low=0.0)
+        options.flag("staircase")
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        time = self.decay * count
+        return self.lr / (1.0 + (floor(time) if self.staircase else time))
+
+
+@dataclass(frozen=True)
+class ConstantLR(Schedule):
+    """Multiplied by `factor` in the first `total_iters` epochs.
+
+    Args:
+        lr: the step size after that.
+        factor: the factor before that; in [0, 1].
+        total_iters: the number of epochs.
+        by: what is counted, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(ConstantLR(1.0, factor=0.5)(Clock.constant(1, epoch=4)), {})
+    array(0.5)
+    """
+
+    lr: float = 1.0
+    factor: float = 1.0 / 3.0
+    total_iters: int = 5
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("factor", low=0.0, high=1.0)
+        options.integer("total_iters", low=0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        return self.lr * where(count < float(self.total_iters), self.factor, 1.0)
+
+
+@dataclass(frozen=True)
+class LinearLR(Schedule):
+    """Its factor goes in a line from one number to another, then stays.
+
+    Args:
+        lr: the step size at a factor of 1.
+        start_factor: the first factor, in (0, 1].
+        end_factor: the last factor, in [0, 1].
+        total_iters: the number of epochs between them.
+        by: what is counted, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> schedule = LinearLR(1.0, start_factor=0.5, total_iters=4)
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=2)), {})
+    array(0.75)
+    """
+
+    lr: float = 1.0
+    start_factor: float = 1.0 / 3.0
+    end_factor: float = 1.0
+    total_iters: int = 5
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("start_factor", above=0.0, high=1.0)
+        options.real("end_factor", low=0.0, high=1.0)
+        options.integer("total_iters", low=1)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        part = minimum(count, float(self.total_iters)) / self.total_iters
+        change = self.end_factor - self.start_factor
+        return self.lr * (self.start_factor + change * part)
+
+
+@dataclass(frozen=True)
+class PolynomialLR(Schedule):
+    """Falling to zero as a power.
+
+    `lr * (1 - min(t, total_iters) / total_iters)**power`
+
+    Args:
+        lr: the initial step size.
+        total_iters: the number of epochs until zero.
+        power: the power; 1 is a line.
+        by: what `t` counts, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> schedule = PolynomialLR(1.0, total_iters=4, power=2.0)
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=2)), {})
+    array(0.25)
+    """
+
+    lr: float = 1.0
+    total_iters: int = 5
+    power: float = 1.0
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integer("total_iters", low=1)
+        options.real("power", low=0.0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        part = minimum(count, float(self.total_iters)) / self.total_iters
+        return self.lr * (1.0 - part) ** self.power
+
+
+@dataclass(frozen=True)
+class CosineAnnealingLR(Schedule):
+    """Along a cosine from `lr` to `eta_min`, and back if it goes on.
+
+    `eta_min + (lr - eta_min) * (1 + cos(pi * t / T_max)) / 2`
+
+    Args:
+        lr: the initial step size.
+        T_max: the number of epochs until the least.
+        eta_min: the least step size.
+        by: what `t` counts, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(CosineAnnealingLR(1.0, T_max=4)(Clock.constant(1, epoch=4)), {})
+    array(0.)
+
+    Source: Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm
+    restarts", equation 5, without restarts.
+    """
+
+    lr: float = 1.0
+    T_max: int = field(kw_only=True)
+    eta_min: float = 0.0
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integer("T_max", low=1)
+        options.real("eta_min", low=0.0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        return _cosine(self.lr, self.eta_min, count / self.T_max)
+
+
+def _cosine(start: float, end: float, part: Node) -> Node:
+    return end + (start - end) * (1.0 + cos(math.pi * part)) / 2.0
+
+
+@dataclass(frozen=True)
+class CosineAnnealingWarmRestarts(Schedule):
+    """Along a cosine from `lr` to `eta_min`, again and again.
+
+    Args:
+        lr: the step size after each restart.
+        T_0: the number of epochs until the first restart.
+        T_mult: by how much each period is longer than the one before.
+        eta_min: the step size that each period approaches.
+        by: what is counted, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> schedule = CosineAnnealingWarmRestarts(1.0, T_0=2, T_mult=2)
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=4)), {}).round(6)
+    np.float64(0.5)
+
+    Source: Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm
+    restarts", equation 5.
+    """
+
+    lr: float = 1.0
+    T_0: int = field(kw_only=True)
+    T_mult: int = 1
+    eta_min: float = 0.0
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integer("T_0", "T_mult", low=1)
+        options.real("eta_min", low=0.0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        first, growth = float(self.T_0), float(self.T_mult)
+        if growth == 1.0:
+            return _cosine(self.lr, self.eta_min, remainder(count, first) / first)
+        # Counts are whole, so this is well above the rounding of the logarithm and
+        # well below the distance to the next restart.
+        tolerance = 1e-9
+        periods = log(1.0 + count * (growth - 1.0) / first) / math.log(growth)
+        length = growth ** floor(periods + tolerance)
+        since = count - first * (length - 1.0) / (growth - 1.0)
+        return _cosine(self.lr, self.eta_min, since / (first * length))
+
+
+@dataclass(frozen=True)
+class LambdaLR(Schedule):
+    """Multiplied by any function of the count: `lr * lr_lambda(t)`.
+
+    Args:
+        lr: the initial step size.
+        lr_lambda: takes `t`, a float64 node of shape `()`, and gives a factor.
+        by: what `t` counts, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> schedule = LambdaLR(1.0, lr_lambda=lambda t: 1 / gc.sqrt(1 + t))
+    >>> gc.evaluate(schedule(Clock.constant(step=1, epoch=3)), {})
+    array(0.5)
+    """
+
+    lr: float = 1.0
+    lr_lambda: Callable[[Node], Any] = field(kw_only=True)
+    by: By = "epoch"
+
+    def __post_init__(self) -> None:
+        self._check().function("lr_lambda")
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        return self.lr * constant(self.lr_lambda(count), "float64")
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """Rising in a line over the first updates, then another schedule or a constant.
+
+    `min(1, (t + 1) / steps) * after`, where `t` counts from 0
+
+    Args:
+        after: a step size, or the schedule that is warmed up; it counts from the
+            beginning of the warm-up.
+        steps: the number of updates until the factor is 1.
+        by: what `t` counts, `"epoch"` or `"step"`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(WarmUp(1.0, steps=4)(Clock.constant(step=1)), {})
+    array(0.25)
+
+    Source: Goyal et al. 2017, "Accurate, large minibatch SGD: training ImageNet in 1
+    hour", section 2.2.
+    """
+
+    after: float | Schedule = 1.0
+    steps: int = field(kw_only=True)
+    by: By = "step"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integer("steps", low=1)
+        if not isinstance(self.after, Schedule):
+            options.real("after", low=0.0)
+
+    def at(self, count: Node) -> Node:
+        """See the class."""
+        after = self.after
+        if not isinstance(after, Schedule):
+            return after * self._factor(count)
+        if after.by != self.by:
+            raise Options(self).fail(
+                f"a schedule that counts by {self.by} where it is part of another one"
+            )
+        return self._factor(count) * after.at(count)
+
+    def __call__(self, clock: Clock) -> Node:
+        """See `Schedule.__call__`."""
+        if isinstance(self.after, Schedule) and self.after.by != self.by:
+            return self._factor(self._count(clock)) * self.after(clock)
+        return super().__call__(clock)
+
+    def _factor(self, count: Node) -> Node:
+        return minimum((count + 1.0) / self.steps, 1.0)

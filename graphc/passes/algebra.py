@@ -1,0 +1,34 @@
+"""Exact algebra: the table of named rules, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..ir.graph import Graph
+from .arithmetic import ARITHMETIC
+from .movement import MOVEMENT
+from .powers import POWERS
+from .rewriting import Rule, apply_rules
+
+__all__ = ["RULES", "Algebra"]
+
+RULES: tuple[Rule, ...] = (*ARITHMETIC, *POWERS, *MOVEMENT)
+"""Every rule says when it is sound, and whether bit for bit or but for rounding."""
+
+
+@dataclass(frozen=True)
+class Algebra:
+    """Rewrite each node by the first rule of a table that matches.
+
+    Before: primitives. After: none of the rules matches a node, or the inputs that the
+    node had. Sound when each rule is, for zeros of both signs, infinities and NaN, and
+    in the same dtype; a rule marked "rounding" may differ in the last places.
+    """
+
+    name: str = "algebra"
+    rules: Sequence[Rule] = RULES
+
+    def run(self, graph: Graph) -> Graph:
+        """The graph with every rule applied."""
+        return apply_rules(graph, self.rules)

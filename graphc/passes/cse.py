@@ -1,0 +1,105 @@
+"""Equal values are computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..ir.graph import Graph
+from ..ir.node import Node, attributes_key
+from .base import note
+
+__all__ = ["MergeEqual", "value_numbers"]
+
+_COMMUTATIVE = frozenset(
+    {"add", "multiply", "equal", "not_equal", "logical_and", "logical_or"}
+    | {"logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor"}
+)
+"""Ops whose result is the same bit for bit with the operands exchanged.
+
+`maximum` and `minimum` are not among them: of +0.0 and -0.0 they may return either.
+"""
+
+_RULE = "equal values -> one node"
+_SOUND = "the op is pure, and op, inputs and attributes are the same"
+
+
+def value_numbers(nodes: tuple[Node, ...]) -> dict[Node, int]:
+    """A number for each node, the same for two nodes that must have the same value.
+
+    `nodes` come inputs first. Inputs, parameters and random draws equal only
+    themselves, whatever their attributes.
+    """
+    numbers: dict[Node, int] = {}
+    table: dict[Any, int] = {}
+    for node in nodes:
+        numbers[node] = table.setdefault(_key(node, numbers), len(table))
+    return numbers
+
+
+def _key(node: Node, numbers: dict[Node, int]) -> Any:
+    if not node.op.pure or node.op.name in ("input", "parameter"):
+        return node.index
+    inputs = [numbers[parent] for parent in node.inputs]
+    if node.op.name in _COMMUTATIVE:
+        inputs.sort()
+    return (node.op.name, tuple(inputs), attributes_key(node.attributes), node.type)
+
+
+def _rank(node: Node) -> int:
+    """How much a node says to a reader: the most telling of equals is kept."""
+    if node.name is not None and not node.origin.rules:
+        return 0
+    if node.name is not None:
+        return 1
+    return 2 if node.origin.gradient_of is not None else 3
+
+
+@dataclass(frozen=True)
+class MergeEqual:
+    """Common-subexpression elimination.
+
+    Before: any graph. After: no two pure nodes have the same op, inputs and
+    attributes; the operands of an addition or multiplication may have been written in
+    either order. The node that stays is the one a user named, else one that has a name,
+    else the first. Sound when the op is pure: random draws never merge, nor do inputs
+    and parameters, which are what they are by identity.
+    """
+
+    name: str = "merge equal values"
+
+    def run(self, graph: Graph) -> Graph:
+        """The graph with each value computed once."""
+        numbers = value_numbers(graph.nodes)
+        classes: dict[int, list[Node]] = {}
+        for node in graph.nodes:
+            classes.setdefault(numbers[node], []).append(node)
+        merged: dict[int, Node] = {}
+        for number, members in classes.items():
+            # `min` keeps the first of equals, and classes come inputs first.
+            best = min(members, key=_rank)
+            inputs = tuple(merged[numbers[parent]] for parent in best.inputs)
+            first = min(members, key=lambda node: node.order)
+            unchanged = all(a is b for a, b in zip(inputs, best.inputs, strict=True))
+            if not (unchanged and best.order == first.order):
+                best = _merged(best, first, inputs)
+            merged[number] = best
+            for member in members:
+                if len(members) > 1 and member is not best:
+                    note(_RULE, _SOUND, member, best)
+        return Graph(tuple(merged[numbers[output]] for output in graph.outputs))
+
+
+def _merged(best: Node, first: Node, inputs: tuple[Node, ...]) -> Node:
+    adjoint = best.origin.gradient_of
+    if adjoint is None:
+        adjoint = first.origin.gradient_of
+    return Node(
+        best.op,
+        inputs,
+        best.attributes,
+        best.type,
+        name=best.name,
+        origin=replace(best.origin, gradient_of=adjoint),
+        order=first.order,
+    )

@@ -1,0 +1,25 @@
+"""Blocks become the primitives that they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.graph import Graph, expand
+
+__all__ = ["ExpandBlocks"]
+
+
+@dataclass(frozen=True)
+class ExpandBlocks:
+    """Replace every block by its expansion.
+
+    Before: any graph. After: no block; the forward and the backward pass share the one
+    expansion that each block has. Sound when a block's expansion has the block's
+    meaning, which is how a block is defined.
+    """
+
+    name: str = "expand blocks"
+
+    def run(self, graph: Graph) -> Graph:
+        """The graph in primitives."""
+        return expand(graph)

@@ -1,0 +1,103 @@
+"""What is known when the program is compiled is not computed when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import GraphcError
+from ..ir.evaluate import Array, evaluate_node
+from ..ir.graph import Graph
+from ..ir.node import Node
+from ..ops.shape import broadcast_to
+from ..ops.source import constant
+from .rewriting import Rule, Uses, apply_rules
+from .values import constant_of, is_constant, uniform_value
+
+__all__ = ["FOLDING", "FoldConstants"]
+
+_LARGEST = 1024
+
+
+@dataclass(frozen=True)
+class FoldConstants:
+    """Replace pure nodes of constants by their value.
+
+    Before: any graph. After: no pure primitive has only small constants as inputs,
+    and no elementwise op only arrays of one repeated value, except where folding is
+    refused. Sound when the value is computed as the program would compute it: by the
+    op's own NumPy template, in the same dtype.
+
+    Refused: a result of more than 1024 elements that is larger than the inputs, which
+    the program would then have to carry; and a NaN or infinity that arises from finite
+    inputs, which the program must meet at its own line.
+    """
+
+    name: str = "fold constants"
+
+    def run(self, graph: Graph) -> Graph:
+        """The graph with constants folded."""
+        return apply_rules(graph, FOLDING)
+
+
+def _value(node: Node, arrays: Sequence[Array]) -> Array | None:
+    try:
+        value = evaluate_node(node, arrays)
+    except (GraphcError, ArithmeticError, IndexError, ValueError):
+        # The program raises it at the line where the user can see it.
+        return None
+    finite = all(_finite(array) for array in arrays)
+    return None if finite and not _finite(value) else value
+
+
+def _finite(array: Array) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def _fold(node: Node, uses: Uses) -> Node | None:
+    if not node.inputs or not node.op.pure or node.op.is_block:
+        return None
+    if not all(is_constant(parent) for parent in node.inputs):
+        return None
+    if any(not isinstance(size, int) for size in node.shape):
+        return None
+    arrays = [constant_of(parent) for parent in node.inputs]
+    size = int(node.size)
+    if size > _LARGEST and size > max(array.size for array in arrays):
+        return None
+    value = _value(node, arrays)
+    if value is None or value.dtype != node.dtype or value.shape != node.shape:
+        return None
+    return constant(value)
+
+
+def _fold_uniform(node: Node, uses: Uses) -> Node | None:
+    if node.op.kind != "elementwise" or not node.op.pure or not node.inputs:
+        return None
+    values = [uniform_value(parent) for parent in node.inputs]
+    if any(value is None for value in values):
+        return None
+    scalars = [constant(np.asarray(value)) for value in values]
+    small = node.op.build(tuple(scalars), node.attributes)
+    value = _value(small, [constant_of(scalar) for scalar in scalars])
+    if value is None or value.dtype != node.dtype:
+        return None
+    return broadcast_to(constant(value), node.shape)
+
+
+FOLDING = (
+    Rule(
+        "op(constants) -> constant",
+        (),
+        _fold,
+        "the op is pure and its value no larger than a program should carry",
+    ),
+    Rule(
+        "op(repeated constants) -> broadcast_to(constant)",
+        (),
+        _fold_uniform,
+        "the op is elementwise, so equal elements give equal elements",
+    ),
+)

@@ -1,0 +1,204 @@
+"""Rules that spare views, broadcasts and reductions. All but one are exact.
+
+`np.broadcast_to` alone takes longer than an elementwise operation on a small array,
+and NumPy broadcasts operands for nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import GraphcError
+from ..ir.dims import product
+from ..ir.node import Node
+from ..ops.shape import broadcast_to, expand_dims, reshape, transpose
+from ..ops.source import constant
+from .rewriting import Rule, Uses
+
+__all__ = ["MOVEMENT"]
+
+_RESHAPING = frozenset({"expand_dims", "reshape", "squeeze"})
+_KEEPING = frozenset({"max", "mean", "min", "prod", "sum"})
+
+
+def _same_type(node: Node, uses: Uses) -> Node | None:
+    x = node.inputs[0]
+    return x if x.type == node.type else None
+
+
+def _transposes(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    if inner.op.name != "transpose":
+        return None
+    first = inner.attributes["axes"]
+    return transpose(inner.inputs[0], tuple(first[a] for a in node.attributes["axes"]))
+
+
+def _transpose_identity(node: Node, uses: Uses) -> Node | None:
+    identity = node.attributes["axes"] == tuple(range(node.ndim))
+    return node.inputs[0] if identity else None
+
+
+def _reshapes(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    if inner.op.name not in _RESHAPING:
+        return None
+    return reshape(inner.inputs[0], node.shape)
+
+
+def _there_and_back(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    opposite = "squeeze" if node.op.name == "expand_dims" else "expand_dims"
+    if inner.op.name not in (opposite, "reshape"):
+        return None
+    source = inner.inputs[0]
+    return source if source.type == node.type else None
+
+
+def _trivial_index(node: Node, uses: Uses) -> Node | None:
+    if len(node.inputs) != 1:
+        return None
+    index = node.attributes["index"]
+    if any(item is not None and not getattr(item, "is_full", False) for item in index):
+        return None
+    axes = tuple(position for position, item in enumerate(index) if item is None)
+    return expand_dims(node.inputs[0], axes)
+
+
+def _broadcasts(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    if inner.op.name != "broadcast_to":
+        return None
+    return broadcast_to(inner.inputs[0], node.shape)
+
+
+def _build(node: Node, inputs: list[Node]) -> Node | None:
+    try:
+        return node.op.build(tuple(inputs), node.attributes)
+    except GraphcError:
+        return None
+
+
+def _drop_broadcast(node: Node, uses: Uses) -> Node | None:
+    if node.op.kind != "elementwise":
+        return None
+    inputs = list(node.inputs)
+    for position, parent in enumerate(inputs):
+        if parent.op.name != "broadcast_to":
+            continue
+        inputs[position] = parent.inputs[0]
+        found = _build(node, inputs)
+        if found is not None and found.type == node.type:
+            return found
+        inputs[position] = parent
+    return None
+
+
+def _broadcast_result(node: Node, uses: Uses) -> Node | None:
+    if node.op.kind != "elementwise" or not node.op.pure:
+        return None
+    if not any(parent.op.name == "broadcast_to" for parent in node.inputs):
+        return None
+    inputs = [p.inputs[0] if p.op.name == "broadcast_to" else p for p in node.inputs]
+    found = _build(node, inputs)
+    if found is None or found.dtype != node.dtype or found.shape == node.shape:
+        return None
+    return broadcast_to(found, node.shape)
+
+
+def _keep_axes(node: Node, uses: Uses) -> Node | None:
+    reduced = node.inputs[0]
+    if reduced.op.name not in _KEEPING or reduced.attributes["keepdims"]:
+        return None
+    axis: tuple[int, ...] = reduced.attributes["axis"]
+    kept = node.attributes["axis"] if node.op.name == "expand_dims" else axis
+    if not axis or kept != axis or not uses.once(reduced):
+        return None
+    found = reduced.op(*reduced.inputs, axis=axis, keepdims=True)
+    return found if found.type == node.type else None
+
+
+def _drop_axes(node: Node, uses: Uses) -> Node | None:
+    reduced = node.inputs[0]
+    if reduced.op.name not in _KEEPING or not reduced.attributes["keepdims"]:
+        return None
+    axis: tuple[int, ...] = reduced.attributes["axis"]
+    dropped = node.attributes["axis"] if node.op.name == "squeeze" else axis
+    if not axis or dropped != axis or not uses.once(reduced):
+        return None
+    found = reduced.op(*reduced.inputs, axis=axis, keepdims=False)
+    return found if found.type == node.type else None
+
+
+def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
+    stretched = node.inputs[0]
+    if stretched.op.name != "broadcast_to" or node.dtype != stretched.dtype:
+        return None
+    value = stretched.inputs[0]
+    if value.shape or node.dtype.kind != "f":
+        return None
+    count: Any = product(stretched.shape[axis] for axis in node.attributes["axis"])
+    if not isinstance(count, int) or not 1 <= count <= 2 ** np.finfo(node.dtype).nmant:
+        return None
+    return broadcast_to(value * constant(float(count), node.dtype), node.shape)
+
+
+_ALWAYS = "for every operand: no element changes"
+
+MOVEMENT = (
+    Rule(
+        "reshape(x, its own shape) -> x",
+        ("broadcast_to", "reshape"),
+        _same_type,
+        _ALWAYS,
+    ),
+    Rule("x.T.T -> x.T", ("transpose",), _transposes, _ALWAYS),
+    Rule("transpose(x, in order) -> x", ("transpose",), _transpose_identity, _ALWAYS),
+    Rule(
+        "squeeze(expand_dims(x)) -> x",
+        ("expand_dims", "squeeze"),
+        _there_and_back,
+        _ALWAYS,
+    ),
+    Rule("x[:, None] -> expand_dims(x)", ("getitem",), _trivial_index, _ALWAYS),
+    Rule(
+        "broadcast_to(broadcast_to(x)) -> broadcast_to(x)",
+        ("broadcast_to",),
+        _broadcasts,
+        _ALWAYS,
+    ),
+    Rule(
+        "expand_dims(sum(x)) -> sum(x, keepdims=True)",
+        ("expand_dims", "reshape"),
+        _keep_axes,
+        "the axes are those that the reduction removed; done where it has no other use",
+    ),
+    Rule(
+        "squeeze(sum(x, keepdims=True)) -> sum(x)",
+        ("squeeze", "reshape"),
+        _drop_axes,
+        "the axes are those that were reduced; done where the sum has no other use",
+    ),
+    Rule("reshape(reshape(x)) -> reshape(x)", ("reshape",), _reshapes, _ALWAYS),
+    Rule(
+        "sum(broadcast_to(scalar)) -> scalar * count",
+        ("sum",),
+        _sum_of_broadcast,
+        "the count is a known, positive number that the dtype can represent",
+        "rounding",
+    ),
+    Rule(
+        "op(broadcast_to(x), y) -> op(x, y)",
+        (),
+        _drop_broadcast,
+        "the op is elementwise and its result has the same type without",
+    ),
+    Rule(
+        "op(broadcast_to(x), broadcast_to(y)) -> broadcast_to(op(x, y))",
+        (),
+        _broadcast_result,
+        "the op is elementwise and pure, so equal elements give equal elements",
+    ),
+)

@@ -1,0 +1,50 @@
+"""The one literal order of passes."""
+
+from __future__ import annotations
+
+from ..ir.graph import Graph
+from ..ir.verify import verify
+from .algebra import Algebra
+from .base import Pass, Rewrite, recording
+from .cse import MergeEqual
+from .expand import ExpandBlocks
+from .fold import FoldConstants
+
+__all__ = ["optimize", "pipeline", "rewrites"]
+
+
+def pipeline(simplify: bool) -> tuple[Pass, ...]:
+    """The passes in their order."""
+    if not simplify:
+        return (ExpandBlocks(),)
+    return (ExpandBlocks(), MergeEqual(), FoldConstants(), Algebra(), MergeEqual())
+
+
+def optimize(
+    graph: Graph, *, simplify: bool = True, verify_each: bool = False
+) -> Graph:
+    """The graph that is emitted: in primitives, and optimised unless told not to.
+
+    Args:
+        graph: any graph; it stays as it is.
+        simplify: False leaves the graph as written, with only blocks expanded.
+        verify_each: check the invariants of a graph after every pass.
+
+    Returns:
+        A graph with as many outputs, of the same types and values.
+
+    Raises:
+        GraphError: with `verify_each`, where a pass broke an invariant.
+    """
+    for step in pipeline(simplify):
+        graph = step.run(graph)
+        if verify_each:
+            verify(graph)
+    return graph
+
+
+def rewrites(graph: Graph, *, simplify: bool = True) -> tuple[Rewrite, ...]:
+    """What `optimize` does to a graph: each rewrite with its rule, node and reason."""
+    with recording() as found:
+        optimize(graph, simplify=simplify)
+    return tuple(found)

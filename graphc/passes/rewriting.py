@@ -1,0 +1,103 @@
+"""How tables of rules are applied: from the inputs up, in linear time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..ir.graph import Graph
+from ..ir.node import Node
+from ..ir.origin import replacing
+from .base import adopt, note
+
+__all__ = ["Rule", "Uses", "apply_rules"]
+
+_MAXIMUM_REWRITES = 32
+
+
+class Uses:
+    """How often each value is used, while its users are being rewritten."""
+
+    def __init__(self) -> None:
+        self._count: dict[Node, int] = {}
+
+    def add(self, node: Node, count: int) -> None:
+        """Note that `count` more users take `node`."""
+        self._count[node] = self._count.get(node, 0) + count
+
+    def once(self, node: Node) -> bool:
+        """Whether a node has a single user, so that rewriting it away saves it."""
+        return self._count.get(node, 1) <= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A named rewrite of one node, in the light of the nodes that it is made of."""
+
+    name: str
+    """The pattern and what becomes of it: `x * 1 -> x`."""
+    ops: tuple[str, ...]
+    """The ops that the root of the pattern may be; any where empty."""
+    rewrite: Callable[[Node, Uses], Node | None]
+    """The replacement, or None where the pattern does not match."""
+    sound_when: str
+    """The condition under which both sides agree; `rewrite` holds it."""
+    accuracy: Literal["exact", "rounding"] = "exact"
+    """Whether both sides agree bit for bit, or within a few units in the last place."""
+
+
+@dataclass(frozen=True)
+class _Table:
+    by_op: Mapping[str, tuple[Rule, ...]]
+    general: tuple[Rule, ...] = field(default=())
+
+    @staticmethod
+    def of(rules: Sequence[Rule]) -> _Table:
+        names = {name for rule in rules for name in rule.ops}
+        return _Table(
+            {
+                name: tuple(r for r in rules if not r.ops or name in r.ops)
+                for name in names
+            },
+            tuple(rule for rule in rules if not rule.ops),
+        )
+
+    def __getitem__(self, name: str) -> tuple[Rule, ...]:
+        return self.by_op.get(name, self.general)
+
+
+def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
+    """Apply the first rule that matches, repeatedly, to each node, inputs first."""
+    table = _Table.of(rules)
+    counts: dict[Node, int] = dict.fromkeys(graph.nodes, 0)
+    for node in graph.nodes:
+        for parent in node.inputs:
+            counts[parent] += 1
+    for output in graph.outputs:
+        counts[output] += 1
+    uses = Uses()
+    images: dict[Node, Node] = {}
+    for node in graph.nodes:
+        inputs = tuple(images[parent] for parent in node.inputs)
+        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
+        image = node if unchanged else node.copy(inputs=inputs)
+        image = _rewrite(image, table, uses)
+        images[node] = image
+        uses.add(image, counts[node])
+    return Graph(tuple(images[output] for output in graph.outputs))
+
+
+def _rewrite(node: Node, table: _Table, uses: Uses) -> Node:
+    for _ in range(_MAXIMUM_REWRITES):
+        for rule in table[node.op.name]:
+            with replacing(node, rule.name):
+                found = rule.rewrite(node, uses)
+            if found is not None and found is not node:
+                found = adopt(node, found)
+                note(rule.name, rule.sound_when, node, found)
+                node = found
+                break
+        else:
+            return node
+    return node

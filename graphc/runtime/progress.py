@@ -1,0 +1,95 @@
+"""What a person sees while a model trains: lines; on a terminal a bar and a table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Reporter", "reporting"]
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """What `fit` calls as training goes on; None is not called."""
+
+    epoch: Callable[[Mapping[str, Any]], None] | None = None
+    batch: Callable[[int, int, float], None] | None = None
+    """Takes rows done in this epoch, all rows, and the loss of the batch."""
+
+
+@contextmanager
+def reporting(
+    verbose: bool | None,
+    epochs: int,
+    describe: Callable[[Mapping[str, Any]], str],
+) -> Generator[Reporter]:
+    """Report a run of some epochs.
+
+    Args:
+        verbose: False for silence, True for a line an epoch, None for a table with a
+            progress bar on a terminal and lines elsewhere.
+        epochs: how many the run will have at most.
+        describe: an epoch's line from its record.
+    """
+    if verbose is False:
+        yield Reporter()
+    elif verbose is None and sys.stdout.isatty():
+        with _table(epochs) as reporter:
+            yield reporter
+    else:
+        yield Reporter(epoch=lambda record: print(describe(record), flush=True))
+
+
+@contextmanager
+def _table(epochs: int) -> Generator[Reporter]:
+    # Imported here because `import graphc` must stay fast.
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4g}"),
+        TimeRemainingColumn(),
+        transient=True,
+    )
+    task = bar.add_task("", total=epochs, epoch=1, epochs=epochs, loss=float("nan"))
+    done = 0
+    shown = 0.0
+
+    def batch(rows: int, total: int, loss: float) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        # A small batch takes less time than an update of the screen.
+        if now - shown > 0.05:
+            shown = now
+            bar.update(task, completed=done + rows / total, loss=loss, epoch=done + 1)
+
+    def epoch(record: Mapping[str, Any]) -> None:
+        nonlocal done
+        cells = {_heading(k): _cell(v) for k, v in record.items() if _is_shown(k)}
+        if not done:
+            bar.console.print("  ".join(name.rjust(8) for name in cells), style="bold")
+        done += 1
+        row = "  ".join(cell.rjust(max(8, len(name))) for name, cell in cells.items())
+        marked = "bold green" if record.get("best") else None
+        bar.console.print(row, style=marked, highlight=False)
+        bar.update(task, completed=done)
+
+    with bar:
+        yield Reporter(epoch, batch)
+
+
+def _is_shown(column: str) -> bool:
+    return column not in ("step", "best")
+
+
+def _heading(column: str) -> str:
+    return column.replace("_", " ", 1)
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,411 @@
+"""The trainer: a model, its optimizer and the emitted program that trains it.
+
+All numbers are computed by the functions of that program; what is added here is only
+what a session at a prompt needs: names of nodes in errors, progress, a history.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from . import compiler
+from .errors import (
+    CheckpointError,
+    DataError,
+    FeedError,
+    GraphcError,
+    NamingError,
+    NonFiniteError,
+    OptionError,
+)
+from .files import write_atomically
+from .ir.dims import check_identifier
+from .ir.node import Node
+from .ir.origin import here
+from .runtime.data import Data, named_arrays
+from .runtime.feeds import bind_feeds
+from .runtime.history import History
+from .runtime.progress import reporting
+
+if TYPE_CHECKING:
+    from .optim.base import Optimizer
+
+__all__ = ["Trainer"]
+
+Array = np.ndarray[Any, Any]
+
+
+class LiveParameters(Mapping[str, Array]):
+    """The parameters of a program by name: the very arrays that it computes with.
+
+    Write into an array (`parameters["w"][...] = value`) or assign
+    (`parameters["w"] = value`), which copies into it.
+    """
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._arrays:
+            raise KeyError(f"{name}; the parameters are {', '.join(self._arrays)}")
+        return self._arrays[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        array = self[name]
+        given = np.asarray(value)
+        if given.shape != array.shape:
+            raise FeedError(
+                f"parameter {name!r} requires shape {array.shape}, got {given.shape}"
+            )
+        array[...] = given
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        rows = (f"{n}: {a.dtype} {a.shape}" for n, a in self._arrays.items())
+        return f"<parameters {', '.join(rows)}>"
+
+
+class Trainer:
+    """A model that can be trained: a loss, an optimizer, and metrics.
+
+    Args:
+        loss: a scalar node. Parameters that it depends on are trained.
+        optimizer: of `gc.optim`.
+        metrics: scalar nodes by name. The first decides which epoch is best on dev
+            (see `fit`).
+        outputs: what the emitted program's `predict` returns, if anything.
+        seed: of the start of the parameters, of dropout, and of the order of rows.
+        style: of the program that runs, `"fast"` or `"readable"`; both compute the
+            same.
+        simplify: False leaves the graph as written.
+
+    Raises:
+        DifferentiationError: the loss is no floating scalar or has no parameters.
+        NamingError: a metric is called `loss` or by no identifier.
+    """
+
+    def __init__(
+        self,
+        loss: Node,
+        optimizer: Optimizer,
+        metrics: Mapping[str, Node] | None = None,
+        *,
+        outputs: Node | Mapping[str, Node] | None = None,
+        seed: int = 0,
+        style: str = "fast",
+        simplify: bool = True,
+    ) -> None:
+        self.loss = loss
+        """The node that is minimised."""
+        self.optimizer = optimizer
+        self.metrics = dict(metrics or {})
+        """The nodes that are measured, by name."""
+        self.seed = _check_seed(seed)
+        self.history = History()
+        """That of the last `fit`, or of a checkpoint that was loaded."""
+        for name in self.metrics:
+            _check_metric_name(name)
+        self._compiled = compiler.training_program(
+            loss,
+            optimizer,
+            metrics=self.metrics,
+            outputs=outputs,
+            style=style,
+            simplify=simplify,
+        )
+        self._module: Any = self._compiled.module
+        self._inputs = tuple(self._compiled.inputs)
+        self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
+        self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
+        self._parameters = LiveParameters(self._arrays)
+
+    @property
+    def parameters(self) -> LiveParameters:
+        """The parameters by name, as live arrays."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            self._parameters[name] = value
+
+    @property
+    def source(self) -> str:
+        """The text of the program that runs."""
+        return self._compiled.source
+
+    @property
+    def steps(self) -> int:
+        """How many steps have been taken."""
+        return int(self._state["step"])
+
+    def __repr__(self) -> str:
+        size = sum(array.size for array in self._arrays.values())
+        return f"<Trainer of {self.loss!r}, {size:,} parameters, step {self.steps}>"
+
+    # Training
+
+    def step(self, **batch: Any) -> float:
+        """Take one optimizer step on a batch.
+
+        Args:
+            batch: arrays by input name.
+
+        Returns:
+            The loss of the batch before the step.
+
+        Raises:
+            FeedError: an array is missing, extra, or does not fit its input. Nothing
+                is changed.
+            NonFiniteError: the loss is not finite; the step has been taken.
+        """
+        arrays = self._bind(batch)
+        with np.errstate(all="ignore"), self._translated():
+            loss = float(self._module.train_step(self._arrays, self._state, *arrays))
+        if not math.isfinite(loss):
+            raise NonFiniteError(
+                f"the loss became {loss} in step {self.steps}",
+                node=self.loss.describe(),
+                location=str(self.loss.origin.location),
+                hint="a smaller step size, or inputs of smaller scale; "
+                "gc.interpret(..., check_finite=True) finds the node",
+            )
+        return loss
+
+    def fit(
+        self,
+        train: Data,
+        dev: Data | None = None,
+        *,
+        epochs: int = 20,
+        batch_size: int = 32,
+        seed: int | None = None,
+        best: str | None = None,
+        keep_best: bool = True,
+        patience: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        verbose: bool | None = None,
+        report: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> History:
+        """Train, and end with the parameters that were best on dev.
+
+        Every epoch goes once through the rows of `train`, in random order without
+        replacement, in batches of which the last may be smaller. A second `fit` goes
+        on where the first ended.
+
+        Args:
+            train: arrays by input name, or the path of an `.npz` file.
+            dev: evaluated after every epoch; decides which is best. Without it the
+                last is kept.
+            epochs: how many; for a resumed run, counted from its start.
+            batch_size: rows of a batch.
+            seed: of the order of rows; by default the trainer's.
+            best: which dev score is best when: `"max accuracy"`, `"min loss"`. By
+                default the first metric's, of which more is better unless its name
+                says otherwise (error, mse, mae, rmse, perplexity, loss), or the loss.
+            keep_best: False keeps the last parameters.
+            patience: stop after that many epochs without a better dev score.
+            checkpoint: a file to write after every epoch.
+            resume: go on from `checkpoint`, if it exists, bit for bit as if the run had
+                not been broken.
+            verbose: None for a table and a progress bar on a terminal and a line an
+                epoch elsewhere; True for lines; False for silence.
+            report: called with the record of every epoch.
+
+        Returns:
+            A record an epoch. After an interrupt (Ctrl-C) `history.interrupted` is
+            true; the epoch that it cut short is undone.
+
+        Raises:
+            DataError: data that does not fit the inputs; nothing is changed.
+            OptionError: a number that means nothing.
+            CheckpointError: the checkpoint is damaged or of another model or run.
+            NonFiniteError: a loss that is not finite. Parameters are then the best so
+                far, or those of the last epoch that was finished.
+        """
+        arrays = named_arrays(train, "train")
+        others = None if dev is None else named_arrays(dev, "dev")
+        describe = self._module.describe_record
+        with self._translated(), reporting(verbose, epochs, describe) as reporter:
+
+            def after_epoch(record: Mapping[str, Any]) -> None:
+                if reporter.epoch is not None:
+                    reporter.epoch(record)
+                if report is not None:
+                    report(record)
+
+            records = self._module.fit(
+                self._arrays,
+                self._state,
+                arrays,
+                others,
+                epochs=epochs,
+                batch_size=batch_size,
+                seed=self.seed if seed is None else seed,
+                best=best,
+                keep_best=keep_best,
+                patience=patience,
+                checkpoint=None if checkpoint is None else os.fspath(checkpoint),
+                resume=resume,
+                report=after_epoch,
+                progress=reporter.batch,
+            )
+        self.history = History(records)
+        return self.history
+
+    def evaluate(self, data: Data, batch_size: int = 1024) -> dict[str, float]:
+        """The loss and the metrics over a data set, each a mean over its rows.
+
+        Args:
+            data: arrays by input name, or the path of an `.npz` file.
+            batch_size: rows that are computed at once.
+
+        Raises:
+            DataError: data that does not fit the inputs.
+        """
+        arrays = named_arrays(data, "data")
+        with self._translated():
+            return self._module.evaluate(self._arrays, arrays, batch_size)
+
+    def gradients(self, **batch: Any) -> dict[str, Array]:
+        """The gradient of the loss of a batch by each parameter, in training mode.
+
+        Takes no step; random draws are those that the next `step` will make.
+        """
+        arrays = self._bind(batch)
+        rng = copy.deepcopy(self._state.get("rng"))
+        with np.errstate(all="ignore"), self._translated():
+            _, gradients = self._module.loss_and_gradients(
+                self._arrays, *arrays, rng=rng
+            )
+        # Copies, because the program uses the same memory for its next gradients.
+        return {name: np.array(array) for name, array in gradients.items()}
+
+    # Files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a checkpoint: parameters, optimizer state, random streams, history.
+
+        Emitted programs of the same model read it too.
+        """
+        module = self._module
+        saved = module.snapshot(self._arrays, self._state, history=list(self.history))
+        module.save_checkpoint(os.fspath(path), saved)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read a checkpoint, or the parameters that an emitted program wrote (`--out`).
+
+        From a checkpoint the state is restored too, so that training goes on as it
+        would have. Parameters alone leave the optimizer's state as it is.
+
+        Raises:
+            CheckpointError: the file is damaged or of another model; nothing is
+                changed.
+        """
+        module, name = self._module, os.fspath(path)
+        with self._translated():
+            if module.HEADER not in module.read_arrays(name, module.CheckpointError):
+                self.parameters = module.load_parameters(name)
+                return
+            saved = module.load_checkpoint(name)
+            module.restore(saved, self._arrays, self._state)
+        self.history = History(saved["history"])
+
+    def emit(self, path: str | os.PathLike[str], style: str = "readable") -> Path:
+        """Write the standalone training program, which needs only NumPy.
+
+        Args:
+            path: the file to write.
+            style: `"readable"` or `"fast"`.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: the file can't be written; it is then as it was.
+        """
+        write_atomically(path, self._compiled.emit(style))
+        return Path(path)
+
+    # What goes in and what comes out wrong
+
+    def _bind(self, batch: Mapping[str, Any]) -> list[Array]:
+        arrays, _ = bind_feeds(self._inputs, batch, self._compiled.plan.bounds)
+        for node, array in arrays.items():
+            if not array.size:
+                raise self._feed_error(node, f"is empty: {array.shape}")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise self._feed_error(
+                    node, f"must be finite, got {array[place]} at {place}"
+                )
+        return [arrays[node] for node in self._inputs]
+
+    def _feed_error(self, node: Node, problem: str) -> FeedError:
+        return FeedError(
+            f"input {node.name!r} {problem}",
+            node=node.describe(),
+            location=str(node.origin.location),
+        )
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        """Raise the emitted program's errors as graphc's, with the user's line."""
+        module = self._module
+        try:
+            with self._compiled.program.tracing():
+                yield
+        except module.DataError as error:
+            node = next((n for n in self._inputs if n.name == error.input), None)
+            raise _located(DataError(str(error)), node) from None
+        except module.OptionError as error:
+            raise _located(OptionError(str(error)), None) from None
+        except module.CheckpointError as error:
+            raise _located(CheckpointError(str(error)), None) from None
+        except FloatingPointError as error:
+            problem, _, hint = str(error).partition(": try ")
+            raise _located(
+                NonFiniteError(problem, hint=hint or None), self.loss
+            ) from None
+
+
+def _located(error: GraphcError, node: Node | None) -> GraphcError:
+    if node is None:
+        return error.locate(location=str(here().location))
+    return error.locate(node=node.describe(), location=str(node.origin.location))
+
+
+def _check_seed(seed: object) -> int:
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    number = int(cast(int, seed)) if whole else -1
+    if number < 0:
+        raise OptionError(
+            f"seed must be a whole number of at least 0, got {seed!r}",
+            location=str(here().location),
+        )
+    return number
+
+
+def _check_metric_name(name: object) -> None:
+    try:
+        if check_identifier(name, "metric name") == "loss":
+            raise NamingError(
+                "a metric can't be called 'loss', the loss has that name",
+                hint="'cross_entropy'",
+            )
+    except GraphcError as error:
+        raise error.locate(location=str(here().location)) from None

@@ -1,0 +1,112 @@
+"""What a node costs: multiply-adds, elements and bytes, with named sizes kept symbolic.
+
+The counts are those by which models are compared: one for each pair of numbers that a
+product multiplies and adds, and one for each element that any other op computes. What
+only moves or views elements counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+
+from ..ir.dims import Dim, Dimension, Shape, product
+from ..ir.graph import meaning_of
+from ..ir.node import Node
+from .scene import reading_order
+
+__all__ = ["evaluated", "multiply_adds", "size_of", "total"]
+
+# Movements that do arithmetic on what they move.
+_COMPUTING = frozenset(["argmax", "argmin", "scatter_add", "scatter_along_axis"])
+
+
+@lru_cache(maxsize=4096)
+def size_of(shape: Shape) -> Dimension:
+    """The number of elements of a shape."""
+    return product(shape)
+
+
+def multiply_adds(node: Node) -> Dimension:
+    """The multiply-adds of one node; of a block, those of what it expands to.
+
+    Args:
+        node: a node of any op.
+
+    Returns:
+        `n*k*m` for a product of `(n, k)` and `(k, m)`, the elements of the input for a
+        reduction, those of the output for an elementwise op, and 0 for a source, a
+        view or a movement.
+
+    >>> import graphc as gc
+    >>> x, w = gc.input("x", ("batch", 64)), gc.parameter("w", (64, 32))
+    >>> multiply_adds(x @ w), multiply_adds(gc.exp(x)), multiply_adds(w.T)
+    (2048*batch, 64*batch, 0)
+    """
+    if node.op.is_block:
+        return _block(node)
+    kind = node.op.kind
+    if kind == "contraction":
+        return _CONTRACTIONS.get(node.op.name, _outputs)(node)
+    if kind == "elementwise":
+        return _outputs(node)
+    if kind == "reduction" or node.op.name in _COMPUTING:
+        return size_of(node.inputs[0].shape)
+    return 0
+
+
+def _outputs(node: Node) -> Dimension:
+    return size_of(node.shape)
+
+
+def _matmul(node: Node) -> Dimension:
+    return size_of((*node.shape, node.inputs[0].shape[-1]))
+
+
+_CONTRACTIONS: Mapping[str, Callable[[Node], Dimension]] = {"matmul": _matmul}
+
+
+def _block(block: Node) -> Dimension:
+    inputs = set(block.inputs)
+    inside = reading_order(
+        [block.expansion], lambda node: () if node in inputs else meaning_of(node)
+    )
+    return total(
+        multiply_adds(node)
+        for node in inside
+        if node not in inputs and not node.op.is_block
+    )
+
+
+def total(values: Iterable[Dimension]) -> Dimension:
+    """The sum of sizes.
+
+    >>> from graphc.ir import Dim
+    >>> total([2, Dim("batch"), 3, Dim("batch")])
+    2*batch + 5
+    """
+    known = 0
+    # Symbolic sums are slow, and few sizes of a graph are different.
+    symbolic: Counter[Dim] = Counter()
+    for value in values:
+        if isinstance(value, Dim):
+            symbolic[value] += 1
+        else:
+            known += value
+    result: Dimension = known
+    for value, count in symbolic.items():
+        result = result + value * count
+    return result
+
+
+def evaluated(value: Dimension, sizes: Mapping[str, int]) -> Dimension:
+    """A size as an int where all the names it depends on are given.
+
+    >>> from graphc.ir import Dim
+    >>> evaluated(Dim("batch") * 64, {"batch": 32}), evaluated(Dim("time"), {})
+    (2048, time)
+    """
+    if isinstance(value, Dim) and all(name in sizes for name in value.symbols()):
+        return value.evaluate(sizes)
+    return value

@@ -1,0 +1,268 @@
+"""Generated tests: what every op declares, held against NumPy itself."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir import OPS, Dim, verify
+from graphc.ir.graph import Graph
+from tests.op_cases import (
+    SOURCES_WITHOUT_CASES,
+    Application,
+    accepts_named_size,
+    applications,
+    feeds,
+)
+
+
+def _id(application: Application) -> str:
+    return application.id
+
+
+def test_every_op_has_cases() -> None:
+    """An op without cases would be an op without tests."""
+    missing = {name for name, op in OPS.items() if not op.cases}
+    assert missing == SOURCES_WITHOUT_CASES
+
+
+def test_every_op_can_be_computed() -> None:
+    for op in OPS.values():
+        if op.name not in SOURCES_WITHOUT_CASES:
+            assert (op.numpy is not None) != op.is_block, op.name
+
+
+def test_every_op_says_what_its_derivative_is() -> None:
+    """A VJP without a JVP would serve reverse mode only."""
+    for op in OPS.values():
+        if not op.is_block:
+            assert (op.vjp is None) == (op.jvp is None), op.name
+
+
+@pytest.mark.parametrize("floating", ["float32", "float64"])
+@pytest.mark.parametrize("application", applications(), ids=_id)
+def test_result_has_the_inferred_type(application: Application, floating: str) -> None:
+    """The value's dtype and shape are what was promised when it was declared."""
+    nodes = application.nodes(floating)
+    output = application.apply(nodes)
+    verify(Graph((output,)))
+    run = gc.interpret([output, *nodes], feeds(application.draw(floating)))
+    assert run[output].dtype == output.dtype
+    assert run[output].shape == output.shape
+
+
+def _slots(application: Application, arrays: list[Any]) -> dict[str, Any]:
+    """The names that a template may use."""
+    scope: dict[str, Any] = {"np": np, "rng": np.random.default_rng(7)}
+    for name, value in application.case.attributes.items():
+        scope[name] = value.type if isinstance(value, np.dtype) else value
+    for position, name in enumerate(application.op.inputs):
+        if name.startswith("*"):
+            scope[name[1:]] = tuple(arrays[position:])
+        else:
+            scope[name] = arrays[position]
+    return scope
+
+
+def _index(application: Application, arrays: list[Any]) -> tuple[Any, ...]:
+    """The attribute `index` as Python's own indexing takes it."""
+    given = iter(arrays)
+    items: list[Any] = []
+    for item in application.case.attributes["index"]:
+        if item == "array":
+            items.append(next(given))
+        elif item is None or isinstance(item, int):
+            items.append(item)
+        else:
+            items.append(slice(item.start, item.stop, item.step))
+    return tuple(items)
+
+
+def _scattered(application: Application, x: Any, *arrays: Any) -> Any:
+    """Each value added to the place that the index names, one by one."""
+    shape = application.case.attributes["shape"]
+    places = np.arange(int(np.prod(shape))).reshape(shape)
+    places = places[_index(application, list(arrays))]
+    out = np.zeros(int(np.prod(shape)))
+    for place, value in zip(places.ravel(), x.ravel(), strict=True):
+        out[place] += value
+    return out.reshape(shape).astype(x.dtype)
+
+
+def _scattered_along(application: Application, x: Any, indices: Any) -> Any:
+    attributes = application.case.attributes
+    out = np.zeros(attributes["shape"], x.dtype)
+    for place in np.ndindex(x.shape):
+        target = list(place)
+        target[attributes["axis"]] = indices[place]
+        out[tuple(target)] += x[place]
+    return out
+
+
+def _clipped(application: Application, x: Any, *bounds: Any) -> Any:
+    attributes = application.case.attributes
+    low = bounds[0] if attributes["lower"] else None
+    high = bounds[-1] if attributes["upper"] else None
+    return np.clip(x, low, high)
+
+
+REFERENCES: dict[str, Any] = {
+    "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
+    "clip": _clipped,
+    "concatenate": lambda a, *xs: np.concatenate(xs, a.case.attributes["axis"]),
+    "full": lambda a: np.full(
+        a.case.attributes["shape"],
+        a.case.attributes["value"],
+        a.case.attributes["dtype"],
+    ),
+    "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
+    "scatter_add": _scattered,
+    "scatter_along_axis": _scattered_along,
+    "stop_gradient": lambda a, x: x,
+}
+"""Hand-written meanings of ops that NumPy has no function of that name for."""
+
+
+def _has_value(op: Any) -> bool:
+    return op.numpy is not None and op.pure
+
+
+@pytest.mark.parametrize("floating", ["float32", "float64"])
+@pytest.mark.parametrize("application", applications(_has_value), ids=_id)
+def test_template_is_the_function_of_its_name(
+    application: Application, floating: str
+) -> None:
+    """Interpreting an op gives what NumPy's function of that name gives."""
+    op = application.op
+    arrays = application.draw(floating)
+    reference = REFERENCES.get(op.name)
+    if reference is not None:
+        expected = reference(application, *arrays)
+    else:
+        expected = getattr(np, op.name)(*arrays, **application.case.attributes)
+    actual = gc.evaluate(application.apply(application.nodes(floating)), feeds(arrays))
+    assert actual.dtype == expected.dtype
+    assert actual.shape == np.shape(expected)
+    tolerance = 1e-6 if op.name.startswith("scatter") else 0.0
+    np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=0)
+
+
+def _writes(op: Any) -> bool:
+    return op.into is not None
+
+
+@pytest.mark.parametrize("application", applications(_writes), ids=_id)
+def test_into_writes_what_the_expression_gives(application: Application) -> None:
+    """Both forms of an op agree bit for bit, whatever `out` held before."""
+    op = application.op
+    arrays = application.draw("float32")
+    node = application.apply(application.nodes("float32"))
+    scope = _slots(application, arrays)
+    scope.setdefault("dtype", node.dtype.type)
+    template = op.template(node)
+    if op.is_statements:
+        exec(template, scope)
+        expected = scope["out"]
+    else:
+        expected = eval(template, scope)
+    written = _slots(application, arrays)
+    written["out"] = np.full(node.shape, 113, node.dtype)
+    into = op.template_into(node)
+    assert into is not None
+    before = written["out"]
+    exec(into, written)
+    assert written["out"] is before
+    np.testing.assert_array_equal(written["out"], expected)
+
+
+@pytest.mark.parametrize("application", applications(), ids=_id)
+def test_templates_parse_and_use_only_declared_names(application: Application) -> None:
+    """A printer may substitute every name of a template."""
+    op = application.op
+    if op.numpy is None:
+        return
+    node = application.apply(application.nodes())
+    allowed = {name.lstrip("*") for name in op.inputs} | set(node.attributes)
+    allowed |= {"np", "out", "dtype", "rng"}
+    for template in (op.template(node), op.template_into(node)):
+        if template is None:
+            continue
+        names = {n.id for n in ast.walk(ast.parse(template)) if isinstance(n, ast.Name)}
+        assert names <= allowed
+
+
+NAMED = [a for a in applications(lambda op: op.pure) if accepts_named_size(a)]
+
+
+def test_named_sizes_are_tested_for_every_elementwise_op() -> None:
+    named = {a.op.name for a in NAMED}
+    elementwise = {op.name for op in OPS.values() if op.kind == "elementwise"}
+    assert elementwise <= named
+    assert {"matmul", "sum", "mean", "concatenate", "getitem", "transpose"} <= named
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("application", NAMED, ids=_id)
+def test_named_leading_size_means_the_same(
+    application: Application, batch: int
+) -> None:
+    """Declared with a named size and fed `batch` rows, or declared with `batch`."""
+    named = application.apply(application.nodes(batch=Dim("batch")))
+    plain = application.apply(application.nodes(batch=batch))
+    values = feeds(application.draw(batch=batch))
+    np.testing.assert_array_equal(
+        gc.evaluate(named, values), gc.evaluate(plain, values)
+    )
+
+
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, np.inf, -np.inf, np.nan, 1e-300, 1e300, -3.0]
+)
+
+
+def _is_ufunc(op: Any) -> bool:
+    return isinstance(getattr(np, op.name, None), np.ufunc) and op.name != "matmul"
+
+
+UFUNCS = [op for op in OPS.values() if _is_ufunc(op)]
+
+
+@pytest.mark.parametrize("op", UFUNCS, ids=lambda op: op.name)
+def test_special_values_are_numpys(op: Any) -> None:
+    """0, -0, infinities, NaN and huge numbers, in all pairs."""
+    function = getattr(np, op.name)
+    dtype = op.cases[0].dtypes[0] if op.cases[0].dtypes else "float64"
+    values = SPECIAL if dtype == "float64" else SPECIAL != 0
+    grids = np.meshgrid(*[values] * len(op.inputs))
+    nodes = [gc.input(f"x{i}", g.shape, dtype) for i, g in enumerate(grids)]
+    actual = gc.evaluate(getattr(gc, op.name, op)(*nodes), feeds(grids))
+    with np.errstate(all="ignore"):
+        expected = function(*grids)
+    np.testing.assert_array_equal(actual, expected)
+    if expected.dtype.kind == "f":
+        number = ~np.isnan(expected)
+        np.testing.assert_array_equal(
+            np.signbit(actual[number]), np.signbit(expected[number])
+        )
+
+
+def test_bernoulli_draws_at_the_rate_asked_for() -> None:
+    draw = gc.evaluate(gc.bernoulli(0.3, (20000,)), {}, seed=1)
+    assert abs(draw.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 20000)
+    again = gc.evaluate(gc.bernoulli(0.3, (20000,)), {}, seed=1)
+    other = gc.evaluate(gc.bernoulli(0.3, (20000,)), {}, seed=2)
+    assert (draw == again).all()
+    assert (draw != other).any()
+    assert not gc.evaluate(gc.bernoulli(0.0, (1000,)), {}).any()
+    assert gc.evaluate(gc.bernoulli(1.0, (1000,)), {}).all()
+
+
+def test_two_draws_are_two_values() -> None:
+    first, second = gc.bernoulli(0.5, (64,)), gc.bernoulli(0.5, (64,))
+    a, b = gc.evaluate([first, second], {})
+    assert (a != b).any()
+    assert gc.evaluate(first == first, {}).all()
