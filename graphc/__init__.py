@@ -1,7 +1,8 @@
 """graphc: symbolic computation graphs, compiled to readable NumPy programs."""
 
-from . import nn
+from . import datasets, errors, nn, optim
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .checking import check_gradients
 from .compiler import compile  # noqa: A004
 from .ir import Dim, Node
 from .nn import init
@@ -106,6 +107,10 @@ from .ops.source import (
     zeros,
     zeros_like,
 )
+from .runtime.history import History
 from .runtime.interpreter import evaluate, interpret
+from .trainer import Trainer
+from .viz.drawing import Drawing, render
+from .viz.report import report
 
 __version__ = "0.1.0"

@@ -17,7 +17,9 @@ import numpy as np
 
 from .autodiff.reverse import grad
 from .codegen.function import Style
+from .codegen.memory import storage_of
 from .codegen.module import Emitted, TrainingPlan, emit_function, emit_training
+from .codegen.operands import is_free
 from .codegen.update import ParameterUpdate, Update
 from .errors import DifferentiationError, GraphError, OptionError, ShapeError
 from .ir.dims import format_shape
@@ -90,6 +92,7 @@ class CompiledFunction:
         self._inputs = tuple(inputs)
         self._updates = tuple(str(node.name) for node in updates)
         self._bounds = bounds
+        self._shared = _shared_outputs(graph.outputs)
         self._random = any(not node.op.pure for node in graph.nodes)
         self._rng = np.random.default_rng(seed)
         declared = [*graph.parameters, *updates]
@@ -101,7 +104,7 @@ class CompiledFunction:
         """The text that runs."""
         return self._program.source
 
-    def __call__(self, **feeds: Any) -> Any:
+    def __call__(self, /, **feeds: Any) -> Any:
         """Run with arrays by input name; return arrays in the structure asked for.
 
         Raises:
@@ -114,10 +117,31 @@ class CompiledFunction:
             results = self._program.call("compute", self.parameters, *values, **random)
         count = len(results) - len(self._updates)
         new = [np.array(value) for value in results[count:]]
-        outputs = [np.array(value, copy=None) for value in results[:count]]
+        outputs = [
+            _own(value, copy=position in self._shared)
+            for position, value in enumerate(results[:count])
+        ]
         for name, value in zip(self._updates, new, strict=True):
             self.parameters[name][...] = value
         return _fill(self._structure, iter(outputs))
+
+
+def _own(value: Any, *, copy: bool) -> np.ndarray[Any, Any]:
+    """A result as an array that the caller may write to."""
+    array = np.asarray(value)
+    return array.copy() if copy or not array.flags.writeable else array
+
+
+def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
+    """Positions of outputs that look into an input, a parameter or another output."""
+    shared: set[int] = set()
+    seen: set[Node] = set()
+    for position, node in enumerate(outputs):
+        array = storage_of(node)
+        if is_free(array) or array in seen:
+            shared.add(position)
+        seen.add(array)
+    return shared
 
 
 def _flatten(nodes: Any, found: list[Node]) -> None:
@@ -150,7 +174,7 @@ def check_style(style: str) -> Style:
             f'style must be "fast" or "readable", got {style!r}',
             location=str(here().location),
         )
-    return cast(Style, style)
+    return style
 
 
 def compile(
@@ -256,6 +280,13 @@ class TrainingProgram:
         """The text in another style."""
         return emit_training(self.plan, check_style(style)).source
 
+    def reloaded(self, style: str | None = None) -> TrainingProgram:
+        """The same program loaded once more, in this or another style."""
+        chosen = self.style if style is None else check_style(style)
+        emitted = emit_training(self.plan, chosen)
+        program = Program(emitted.source, emitted.variables)
+        return TrainingProgram(self.plan, program, chosen)
+
 
 def training_program(
     loss: Node,
@@ -352,9 +383,7 @@ def _check_metrics(metrics: Mapping[str, Node]) -> None:
             )
 
 
-def _outputs(
-    loss: Node, outputs: Node | Mapping[str, Node] | None
-) -> dict[str, Node]:
+def _outputs(loss: Node, outputs: Node | Mapping[str, Node] | None) -> dict[str, Node]:
     """What `predict` returns: as asked, or what enters a loss block as its input."""
     if isinstance(outputs, Node):
         return {outputs.name or "output": outputs}

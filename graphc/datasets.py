@@ -12,10 +12,10 @@ import math
 import os
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -25,7 +25,9 @@ __all__ = ["Split", "digits", "fashion_mnist", "mnist", "read_idx"]
 
 Array = np.ndarray[Any, Any]
 
-_INSTALL = "`pip install {}`, or `pip install -e '.[data]'` in a copy of graphc's source"
+_INSTALL = (
+    "`pip install {}`, or `pip install -e '.[data]'` in a copy of graphc's source"
+)
 
 
 class Split(NamedTuple):
@@ -77,7 +79,7 @@ def digits(
             "the digits come with scikit-learn, which is not installed",
             hint=_INSTALL.format("scikit-learn"),
         ) from error
-    bunch: Any = load_digits()
+    bunch: Any = cast(Any, load_digits())
     images = (np.asarray(bunch.images) / 16.0).astype(np.float32)
     labels = np.asarray(bunch.target).astype(np.int64)
     for name, size in (("dev", dev), ("test", test)):
@@ -228,7 +230,9 @@ def _read(name: str) -> bytes:
     try:
         return gzip.decompress(content)
     except (EOFError, OSError, zlib.error) as error:
-        raise DataError(f"{name} is a damaged or truncated gzip file: {error}") from None
+        raise DataError(
+            f"{name} is a damaged or truncated gzip file: {error}"
+        ) from None
 
 
 # Data sets in IDX files
@@ -394,7 +398,7 @@ class _Bar:
 
 
 @contextmanager
-def _progress(title: str) -> Iterator[_Bar | None]:
+def _progress(title: str) -> Generator[_Bar | None]:
     """A progress bar on a terminal, None elsewhere."""
     if not sys.stderr.isatty():
         yield None

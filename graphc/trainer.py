@@ -10,7 +10,7 @@ import copy
 import math
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -118,19 +118,43 @@ class Trainer:
         """That of the last `fit`, or of a checkpoint that was loaded."""
         for name in self.metrics:
             _check_metric_name(name)
-        self._compiled = compiler.training_program(
-            loss,
-            optimizer,
-            metrics=self.metrics,
-            outputs=outputs,
-            style=style,
-            simplify=simplify,
+        self._start(
+            compiler.training_program(
+                loss,
+                optimizer,
+                metrics=self.metrics,
+                outputs=outputs,
+                style=style,
+                simplify=simplify,
+            )
         )
-        self._module: Any = self._compiled.module
-        self._inputs = tuple(self._compiled.inputs)
+
+    def _start(self, compiled: compiler.TrainingProgram) -> None:
+        """Take a program, and parameters and state at their start."""
+        self._compiled = compiled
+        self._module: Any = compiled.module
+        self._inputs = tuple(compiled.inputs)
         self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
         self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
         self._parameters = LiveParameters(self._arrays)
+
+    def restarted(
+        self, *, seed: int | None = None, style: str | None = None
+    ) -> Trainer:
+        """Another trainer of the same model, at the start of its training.
+
+        Args:
+            seed: of the new trainer; by default that of this one.
+            style: of the program that it runs; by default that of this one.
+
+        Returns:
+            A trainer that shares nothing that changes with this one.
+        """
+        other = copy.copy(self)
+        other.seed = self.seed if seed is None else _check_seed(seed)
+        other.history = History()
+        other._start(self._compiled.reloaded(style))
+        return other
 
     @property
     def parameters(self) -> LiveParameters:
@@ -146,6 +170,11 @@ class Trainer:
     def source(self) -> str:
         """The text of the program that runs."""
         return self._compiled.source
+
+    @property
+    def module(self) -> Any:
+        """The program that runs, as a module: `forward`, `predict`, `train_step`, ..."""
+        return self._module
 
     @property
     def steps(self) -> int:
@@ -237,10 +266,10 @@ class Trainer:
             NonFiniteError: a loss that is not finite. Parameters are then the best so
                 far, or those of the last epoch that was finished.
         """
-        arrays = named_arrays(train, "train")
-        others = None if dev is None else named_arrays(dev, "dev")
         describe = self._module.describe_record
         with self._translated(), reporting(verbose, epochs, describe) as reporter:
+            arrays = named_arrays(train, "train")
+            others = None if dev is None else named_arrays(dev, "dev")
 
             def after_epoch(record: Mapping[str, Any]) -> None:
                 if reporter.epoch is not None:
@@ -277,8 +306,8 @@ class Trainer:
         Raises:
             DataError: data that does not fit the inputs.
         """
-        arrays = named_arrays(data, "data")
         with self._translated():
+            arrays = named_arrays(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
     def gradients(self, **batch: Any) -> dict[str, Array]:
@@ -362,30 +391,34 @@ class Trainer:
             location=str(node.origin.location),
         )
 
-    @contextmanager
-    def _translated(self) -> Generator[None]:
+    def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""
+        return self._translating(str(here().location))
+
+    @contextmanager
+    def _translating(self, location: str) -> Generator[None]:
         module = self._module
         try:
             with self._compiled.program.tracing():
                 yield
+        except GraphcError as error:
+            raise error.locate(location=location) from None
         except module.DataError as error:
             node = next((n for n in self._inputs if n.name == error.input), None)
-            raise _located(DataError(str(error)), node) from None
+            raise _located(DataError(str(error)), node, location) from None
         except module.OptionError as error:
-            raise _located(OptionError(str(error)), None) from None
+            raise OptionError(str(error), location=location) from None
         except module.CheckpointError as error:
-            raise _located(CheckpointError(str(error)), None) from None
+            raise CheckpointError(str(error), location=location) from None
         except FloatingPointError as error:
             problem, _, hint = str(error).partition(": try ")
-            raise _located(
-                NonFiniteError(problem, hint=hint or None), self.loss
-            ) from None
+            found = NonFiniteError(problem, hint=hint or None)
+            raise _located(found, self.loss, location) from None
 
 
-def _located(error: GraphcError, node: Node | None) -> GraphcError:
+def _located(error: GraphcError, node: Node | None, location: str) -> GraphcError:
     if node is None:
-        return error.locate(location=str(here().location))
+        return error.locate(location=location)
     return error.locate(node=node.describe(), location=str(node.origin.location))
 
 

@@ -10,14 +10,14 @@ chapter 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, cast, overload
 
 from ..errors import DifferentiationError
 from ..ir.dims import broadcast_shapes
 from ..ir.graph import Dependencies, ancestors, meaning_of, topological_order
 from ..ir.node import Derivation, DerivativeRequest, Node
-from ..ir.origin import derived, here
+from ..ir.origin import Origin, derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to, sum_to
 from ..ops.source import ArrayLike, as_node, astype, constant, zeros_like
@@ -107,12 +107,15 @@ def _remember(
 
 def _accumulate(node: Node, contributions: list[Node]) -> Node:
     """The sum of what flowed to a node, labelled as its adjoint."""
-    total = contributions[0]
-    with derived(node, "accumulation"):
-        for contribution in contributions[1:]:
-            total = total + contribution
-    if total.origin.gradient_of is None and total.origin.rules:
-        total = total.copy(origin=replace(total.origin, gradient_of=node))
+    total, *others = contributions
+    if others:
+        with derived(node, "accumulation"):
+            for contribution in others:
+                total = total + contribution
+    origin = total.origin
+    if origin.gradient_of is None and origin.rules:
+        label = Origin(origin.location, origin.rules, origin.block, gradient_of=node)
+        total = total.copy(origin=label)
     return total
 
 

@@ -6,7 +6,6 @@ Source is never put together as text, so precedence and quoting are not our prob
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import math
 from collections.abc import Mapping
@@ -36,13 +35,9 @@ def name(identifier: str) -> ast.expr:
     return ast.Name(identifier, ast.Load())
 
 
-def parse(source: str) -> ast.expr:
-    """An expression from fixed source text."""
-    return copy.deepcopy(_expression(source))
-
-
 @functools.lru_cache(maxsize=1024)
-def _expression(source: str) -> ast.expr:
+def parse(source: str) -> ast.expr:
+    """An expression from source text. Trees are shared, and never changed."""
     return ast.parse(source, mode="eval").body
 
 
@@ -114,41 +109,38 @@ def literal(value: Any, dimension: Any) -> ast.expr:
     raise TypeError(f"no literal for {type(value).__name__} {value!r}")
 
 
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, values: Mapping[str, ast.expr]) -> None:
-        self._values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        value = self._values.get(node.id)
-        if value is None:
-            return node
-        if isinstance(node.ctx, ast.Store):
-            assert isinstance(value, ast.Name)
-            return ast.Name(value.id, ast.Store())
-        return value
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        self.generic_visit(node)
-        # An input of a variadic op: `arrays[0]` is its first argument itself.
-        if (
-            isinstance(node.value, ast.Tuple)
-            and isinstance(node.slice, ast.Constant)
-            and isinstance(node.slice.value, int)
-        ):
-            return node.value.elts[node.slice.value]
+def _substitute(node: Any, values: Mapping[str, ast.expr]) -> Any:
+    """A copy of a tree with names replaced; parts without names are shared."""
+    if isinstance(node, ast.Name):
+        value = values.get(node.id)
+        if value is None or not isinstance(node.ctx, ast.Store):
+            return node if value is None else value
+        assert isinstance(value, ast.Name), "only a variable can be assigned to"
+        return ast.Name(value.id, ast.Store())
+    if isinstance(node, list):
+        return [_substitute(item, values) for item in cast("list[Any]", node)]
+    if not isinstance(node, ast.AST) or isinstance(node, ast.Constant):
         return node
+    fields = {
+        field: _substitute(getattr(node, field, None), values) for field in node._fields
+    }
+    # An input of a variadic op: `arrays[0]` is its first argument itself.
+    if (
+        isinstance(node, ast.Subscript)
+        and isinstance(inputs := fields["value"], ast.Tuple)
+        and isinstance(position := fields["slice"], ast.Constant)
+    ):
+        return inputs.elts[cast(int, position.value)]
+    return type(node)(**fields)
 
 
 def instantiate(template: str, values: Mapping[str, ast.expr]) -> ast.expr:
     """A template that is an expression, with names replaced."""
-    return _Substitute(values).visit(parse(template))
+    return _substitute(parse(template), values)
 
 
 def instantiate_statements(
     template: str, values: Mapping[str, ast.expr]
 ) -> list[ast.stmt]:
     """A template that is statements, with names replaced."""
-    body = copy.deepcopy(_statements(template))
-    return [_Substitute(values).visit(statement) for statement in body]
-
-
+    return [_substitute(statement, values) for statement in _statements(template)]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..ir.dims import Dim, Dimension, format_shape
+from ..ir.dims import Dim, Dimension, format_shape, symbols_of
 from ..ir.graph import Graph
 from ..ir.node import Node
 from .expressions import assign, call, dtype_expression, literal, name, subscript
@@ -49,13 +49,13 @@ class Function:
 
 def sizes_prologue(
     symbols: set[str], inputs: Sequence[Node], names: Names
-) -> list[tuple[ast.stmt, None]]:
+) -> list[ast.stmt]:
     """`batch = x.shape[0]` for each named size in use."""
-    lines: list[tuple[ast.stmt, None]] = []
+    lines: list[ast.stmt] = []
     for symbol in sorted(symbols):
         node, axis = size_source(symbol, inputs)
         value = subscript(ast.Attribute(name(names[node]), "shape", ast.Load()), axis)
-        lines.append((assign(names.symbol(symbol), value), None))
+        lines.append(assign(names.symbol(symbol), value))
     return lines
 
 
@@ -114,17 +114,18 @@ class _Body:
             self.memory = plan_memory(
                 self.nodes, inline, graph.outputs, results - stays
             )
+            for node in self.memory.allocated:
+                literal(node.shape, self.operands.dimension)
         self.statements = [self._statements(node) for node in self.nodes]
         results = [self.operands.value(node) for node in graph.outputs]
         self.ending = function.ending(results)
 
     def _statements(self, node: Node) -> list[ast.stmt]:
         target = self.names[node]
-        if node in self.memory.written:
-            statements = self.operands.statements_into(node, target)
-            if statements is not None:
-                return statements
-        return self.operands.statements(node, target)
+        array = self.memory.arrays.get(node)
+        if array is None:
+            return self.operands.statements(node, target)
+        return self.operands.statements_into(node, target, self.names[array])
 
     def variables(self) -> dict[str, Node]:
         """What each variable stands for."""
@@ -166,81 +167,69 @@ def write_function(
     """Write `function` in the given style."""
     names = names.function_scope(function.reserved)
     body = _Body(function, names, constants, fast=style == "fast")
-    if style == "fast" and (body.memory.allocated or function.kept):
-        return _write_fast(writer, body)
-    with writer.function(function.name, signature(function, names)):
-        writer.docstring(function.docstring)
-        prologue = sizes_prologue(body.operands.dimensions, function.inputs, names)
-        for statement, comment in prologue:
-            writer.statement(statement, comment)
-        body.write(writer)
-    passed = [name(a.partition("=")[0]) for a in signature(function, names)]
-    return Written(call(function.name, *passed), body.variables())
-
-
-def _write_fast(writer: Writer, body: _Body) -> Written:
-    function, names = body.function, body.names
-    shapes = _shapes(body, names)
-    symbols = sorted(body.operands.dimensions)
-    factory = f"{function.name}_workspace"
-    writer.from_import("functools", "lru_cache")
     arguments = signature(function, names)
-    variables = [names.symbol(symbol) for symbol in symbols]
-    with writer.function(factory, variables, decorators=["lru_cache(maxsize=8)"]):
-        size = _bytes_text(body.memory.bytes)
+    quick = function.name
+    if style == "fast" and function.kept:
+        quick = f"{function.name}_in_place"
+    workspace = f"{function.name}_workspace"
+    if body.memory.allocated:
+        writer.from_import("functools", "lru_cache")
+        _write_workspace(writer, body, workspace)
+    with writer.function(quick, arguments):
+        writer.docstring(function.docstring)
+        if quick != function.name:
+            writer.comment("The next call writes to the same arrays.")
+        symbols = body.operands.dimensions
+        for statement in sizes_prologue(symbols, function.inputs, names):
+            writer.statement(statement)
+        if body.memory.allocated:
+            writer.statement(_unpack_workspace(body, workspace))
+        body.write(writer)
+    passed = [name(argument.partition("=")[0]) for argument in arguments]
+    quick_call = call(quick, *passed)
+    if quick != function.name:
+        writer.from_import("copy", "deepcopy")
+        with writer.function(function.name, arguments):
+            writer.docstring(function.docstring)
+            writer.statement(ast.Return(call("deepcopy", quick_call)))
+    return Written(quick_call, body.variables())
+
+
+def _workspace_symbols(body: _Body) -> list[str]:
+    shapes = (node.shape for node in body.memory.allocated)
+    return list(symbols_of(size for shape in shapes for size in shape))
+
+
+def _write_workspace(writer: Writer, body: _Body, function: str) -> None:
+    names = body.names
+    symbols = [names.symbol(symbol) for symbol in _workspace_symbols(body)]
+    with writer.function(function, symbols, decorators=["lru_cache(maxsize=8)"]):
         count = len(body.memory.allocated)
         arrays = f"{count} array{'' if count == 1 else 's'}"
         writer.docstring(
-            f"Return `{function.name}` with a workspace of {arrays}, {size} bytes."
+            f"Allocate, once for each size, the {arrays} "
+            f"({_bytes_text(body.memory.bytes)} bytes) that\n"
+            f"`{body.function.name}` writes to."
         )
-        for statement, comment in shapes:
-            writer.statement(statement, comment)
-        writer.blank()
-        with writer.function("run", arguments):
-            body.write(writer)
-        writer.blank()
-        writer.statement(ast.Return(name("run")))
-    with writer.function(function.name, arguments):
-        writer.docstring(function.docstring)
-        quick = _workspace_call(function, names, symbols)
-        result = quick
-        if function.kept:
-            writer.from_import("copy", "deepcopy")
-            writer.comment("The next call writes to the same arrays.")
-            result = call("deepcopy", quick)
-        writer.statement(ast.Return(result))
-    return Written(quick, body.variables())
+        for node in body.memory.allocated:
+            shape = literal(node.shape, body.operands.dimension)
+            empty = call("np.empty", shape, dtype_expression(node.dtype))
+            writer.statement(assign(names[node], empty))
+        variables = [name(names[node]) for node in body.memory.allocated]
+        writer.statement(ast.Return(one_or_tuple(variables)))
 
 
-def _workspace_call(
-    function: Function, names: Names, symbols: Sequence[str]
-) -> ast.expr:
-    """A call of the function that runs in the workspace for the inputs' sizes."""
-    sizes: list[ast.expr] = []
-    for symbol in symbols:
-        node, axis = size_source(symbol, function.inputs)
-        shape = ast.Attribute(name(names[node]), "shape", ast.Load())
-        sizes.append(subscript(shape, axis))
-    run = call(f"{function.name}_workspace", *sizes)
-    passed = [name(a.partition("=")[0]) for a in signature(function, names)]
-    return ast.Call(run, passed, [])
+def _unpack_workspace(body: _Body, function: str) -> ast.stmt:
+    names = body.names
+    sizes = [body.operands.dimension(symbol) for symbol in _workspace_symbols(body)]
+    targets = [ast.Name(names[node], ast.Store()) for node in body.memory.allocated]
+    return ast.Assign([one_or_tuple(list(targets))], call(function, *sizes))
 
 
-def _shapes(body: _Body, names: Names) -> list[tuple[ast.stmt, str | None]]:
-    """The statements that allocate the workspace."""
-    lines: list[tuple[ast.stmt, str | None]] = []
-    for node in body.memory.allocated:
-        shape = literal(node.shape, body.operands.dimension)
-        empty = call("np.empty", shape, dtype_expression(node.dtype))
-        lines.append((assign(names[node], empty), None))
-    for alias in body.memory.aliases:
-        comment = "in place" if alias.in_place else "shared, in turn"
-        value = name(names[alias.owner])
-        lines.append((assign(names[alias.node], value), comment))
-    return lines
+def one_or_tuple(items: list[ast.expr]) -> ast.expr:
+    """The only item, or a tuple of all."""
+    return items[0] if len(items) == 1 else ast.Tuple(items, ast.Load())
 
 
 def _bytes_text(size: Dimension) -> str:
     return f"{size:,}" if isinstance(size, int) else str(size)
-
-

@@ -14,17 +14,7 @@ from ..ir.dims import Dimension
 from ..ir.node import Node
 from ..ir.types import TensorType
 
-__all__ = ["Alias", "MemoryPlan", "plan_memory"]
-
-
-@dataclass(frozen=True, slots=True)
-class Alias:
-    """A value that is written to the array of another one."""
-
-    node: Node
-    owner: Node
-    in_place: bool
-    """Whether it overwrites an input of its own op."""
+__all__ = ["MemoryPlan", "plan_memory", "storage_of"]
 
 
 @dataclass
@@ -32,10 +22,10 @@ class MemoryPlan:
     """The arrays of one function."""
 
     allocated: list[Node] = field(default_factory=list[Node])
-    """Values with an array of their own, in order."""
-    aliases: list[Alias] = field(default_factory=list[Alias])
-    written: set[Node] = field(default_factory=set[Node])
-    """Values that are written with `out=`; all others are computed as expressions."""
+    """Values that get an array of their own, in order."""
+    arrays: dict[Node, Node] = field(default_factory=dict[Node, Node])
+    """The array that a value is written to, known by the value it was allocated for.
+    Values without one are computed as expressions."""
 
     @property
     def bytes(self) -> Dimension:
@@ -48,7 +38,7 @@ class MemoryPlan:
 
 def storage_of(node: Node) -> Node:
     """The node whose array a view looks into."""
-    while node.op.kind == "view":
+    while node.op.is_view(node):
         node = node.inputs[0]
     return node
 
@@ -73,26 +63,25 @@ def plan_memory(
     destinations = destinations or {}
     last_use = _last_uses(statements, inline, kept)
     free: dict[TensorType, list[Node]] = {}
-    array_of: dict[Node, Node] = {}
+    alive: dict[Node, Node] = {}
     for position, node in enumerate(statements):
         if not _is_written(node) or node in fresh:
             continue
-        plan.written.add(node)
         target = destinations.get(node)
         if target is not None and last_use.get(target, -1) <= position:
-            plan.aliases.append(Alias(node, target, in_place=True))
-        elif (owner := _dying_input(node, position, last_use, array_of)) is not None:
-            plan.aliases.append(Alias(node, owner, in_place=True))
-            array_of[node] = array_of.pop(owner)
-        elif free.get(node.type):
-            array = free[node.type].pop()
-            plan.aliases.append(Alias(node, array, in_place=False))
-            array_of[node] = array
+            plan.arrays[node] = target
         else:
-            plan.allocated.append(node)
-            array_of[node] = node
-        for dead in _deaths(node, position, inline, last_use, array_of):
-            array = array_of.pop(dead)
+            dying = _dying_input(node, position, last_use, alive)
+            if dying is not None:
+                array = alive.pop(dying)
+            elif free.get(node.type):
+                array = free[node.type].pop()
+            else:
+                array = node
+                plan.allocated.append(node)
+            plan.arrays[node] = alive[node] = array
+        for dead in _deaths(node, position, inline, last_use, alive):
+            array = alive.pop(dead)
             free.setdefault(array.type, []).append(array)
     return plan
 
@@ -100,7 +89,7 @@ def plan_memory(
 def _is_written(node: Node) -> bool:
     return (
         node.ndim > 0
-        and node.op.kind != "view"
+        and not node.op.is_view(node)
         and node.op.template_into(node) is not None
     )
 
@@ -128,7 +117,7 @@ def _last_uses(
             # A view made by a statement of its own is read where it is used.
             last[parent] = position
     for position, node in enumerate(statements):
-        if node.op.kind == "view":
+        if node.op.is_view(node):
             storage = storage_of(node)
             last[storage] = max(last.get(storage, position), last.get(node, position))
     for node in kept:
@@ -140,14 +129,14 @@ def _dying_input(
     node: Node,
     position: int,
     last_use: Mapping[Node, int],
-    array_of: Mapping[Node, Node],
+    alive: Mapping[Node, Node],
 ) -> Node | None:
     template = node.op.template_into(node)
     if node.op.kind != "elementwise" or template is None or "\n" in template:
         return None
     for parent in node.inputs:
         if (
-            parent in array_of
+            parent in alive
             and parent.type == node.type
             and last_use[parent] == position
         ):
@@ -160,11 +149,11 @@ def _deaths(
     position: int,
     inline: Collection[Node],
     last_use: Mapping[Node, int],
-    array_of: Mapping[Node, Node],
+    alive: Mapping[Node, Node],
 ) -> list[Node]:
     storages = (storage_of(parent) for parent in _readers(node, inline))
     return [
         storage
         for storage in dict.fromkeys(storages)
-        if storage in array_of and last_use[storage] == position
+        if storage in alive and last_use[storage] == position
     ]

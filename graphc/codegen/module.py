@@ -115,7 +115,7 @@ def emit_function(
     style: Style,
     title: str = "compute",
 ) -> Emitted:
-    """A module with one function, `compute(parameters, *inputs)`, that returns a tuple."""
+    """A module with one function, `compute(parameters, *inputs)`, giving a tuple."""
     _check_sizes([graph], inputs)
     names = _names(inputs, ["np", "parameters", "rng", "run", title, "lru_cache"])
     constants = Constants(names)
@@ -167,6 +167,7 @@ _MODULE_NAMES = (
     "forward_workspace",
     "predict_workspace",
     "loss_and_gradients_workspace",
+    "loss_and_gradients_in_place",
     "train_step",
 )
 

@@ -16,8 +16,10 @@ import numpy as np
 
 from ..ir.dims import Dim, symbols_of
 from ..ir.graph import Graph
+from ..ir.literal import Literal
 from ..ir.node import Node
 from .expressions import (
+    assign,
     call,
     dtype_expression,
     instantiate,
@@ -25,11 +27,10 @@ from .expressions import (
     literal,
     name,
     number,
-    parse,
 )
 from .names import Names
 
-__all__ = ["Constants", "Operands", "is_statement"]
+__all__ = ["Constants", "Operands", "is_free"]
 
 _INLINE_DEPTH = 3
 _INLINE_ELEMENTS = 16
@@ -103,7 +104,7 @@ class Operands:
         outputs = set(graph.outputs)
         for node in graph.nodes:
             if (
-                node.op.kind == "view"
+                node.op.is_view(node)
                 and uses.get(node) == 1
                 and node not in outputs
                 and not node.op.is_statements
@@ -153,13 +154,23 @@ class Operands:
         value = self.expression(node)
         return [ast.Assign([ast.Name(target, ast.Store())], value)]
 
-    def statements_into(self, node: Node, target: str) -> list[ast.stmt] | None:
-        """What a node computes, written into the array `target`, if it can be."""
+    def statements_into(self, node: Node, target: str, array: str) -> list[ast.stmt]:
+        """What a node computes, written into an array and assigned to `target`."""
         template = node.op.template_into(node)
-        if template is None:
-            return None
-        values = {**self._bindings(node), "out": name(target)}
-        return instantiate_statements(template, values)
+        assert template is not None, node.op.name
+        values = {**self._bindings(node), "out": name(array)}
+        statements = instantiate_statements(template, values)
+        last = statements[-1]
+        if isinstance(last, ast.Expr) and _returns_out(last.value):
+            return [*statements[:-1], assign(target, last.value)]
+        return (
+            statements
+            if target == array
+            else [
+                *statements,
+                assign(target, name(array)),
+            ]
+        )
 
     def _bindings(self, node: Node) -> dict[str, ast.expr]:
         weak = _weak_inputs(node)
@@ -179,6 +190,11 @@ class Operands:
         for symbol in _index_symbols(node):
             values[f"dim_{symbol}"] = self.dimension(symbol)
         return values
+
+
+def _returns_out(value: ast.expr) -> bool:
+    """Whether a call returns the array it writes, as NumPy's do that take `out`."""
+    return isinstance(value, ast.Call) and any(k.arg == "out" for k in value.keywords)
 
 
 def _is_literal(value: Any) -> bool:
@@ -227,5 +243,3 @@ def _weak_inputs(node: Node) -> set[int]:
             else 0
         )
     return literals if np.result_type(*bare) == full else set()
-
-

@@ -153,7 +153,7 @@ def write_update(
                 ast.Constant(1),
             )
         )
-        used = {n for n in shared}
+        used = set(shared)
         for key, node in update.clock.items():
             if node in used:
                 names.alias(node, key)
@@ -237,10 +237,7 @@ def _write_group(
             nodes, inline, [v for v, _ in outputs], others, destinations
         )
     scratch = [f"scratch_{number + 1}" for number in range(len(memory.allocated))]
-    for node, variable in zip(memory.allocated, scratch, strict=True):
-        scope.alias(node, variable)
-    for alias in memory.aliases:
-        scope.alias(alias.node, scope[alias.owner])
+    variables = dict(zip(memory.allocated, scratch, strict=True))
     writer.blank()
     every = ast.Tuple([ast.Constant(str(r.parameter.name)) for r in group], ast.Load())
     loop = ast.For(ast.Name("name", ast.Store()), every, [ast.Pass()], [])
@@ -255,7 +252,11 @@ def _write_group(
             target = ast.Tuple(list(targets), ast.Store())
             value = call("update_scratch", count, shape, dtype)
             writer.statement(ast.Assign([target], value))
-        _write_rule(writer, outputs, nodes, memory, operands, scope)
+        arrays = {
+            node: variables.get(array) or scope[array]
+            for node, array in memory.arrays.items()
+        }
+        _write_rule(writer, outputs, nodes, arrays, operands, scope)
 
 
 def _slot_expression(label: str) -> ast.expr:
@@ -268,9 +269,7 @@ def _slot_expression(label: str) -> ast.expr:
 def _write_scratch(writer: Writer) -> None:
     writer.from_import("functools", "cache")
     parameters = ["count", "shape", "dtype"]
-    with writer.function(
-        "update_scratch", parameters, decorators=["cache"]
-    ):
+    with writer.function("update_scratch", parameters, decorators=["cache"]):
         writer.docstring("Allocate the arrays that `update` works in, for one shape.")
         writer.statement(ast.Return(parse("tuple(np.empty((count, *shape), dtype))")))
 
@@ -279,23 +278,24 @@ def _write_rule(
     writer: Writer,
     outputs: Sequence[tuple[Node, Node]],
     nodes: Sequence[Node],
-    memory: MemoryPlan,
+    arrays: Mapping[Node, str],
     operands: Operands,
     scope: Names,
 ) -> None:
+    read = {parent for node in nodes for parent in node.inputs}
     for node in nodes:
         target = scope[node]
-        statements = None
-        if node in memory.written:
-            statements = operands.statements_into(node, target)
-        for statement in statements or operands.statements(node, target):
+        if node in arrays:
+            statements = operands.statements_into(node, target, arrays[node])
+        else:
+            statements = operands.statements(node, target)
+        for statement in statements:
+            # The result of the last op on a stored array is that array.
+            if node in arrays and node not in read and isinstance(statement, ast.Assign):
+                statement = ast.Expr(statement.value)
             writer.statement(statement)
     for value, placeholder in outputs:
-        if value is placeholder or scope[value] == scope[placeholder]:
-            continue
-        writer.statement(
-            ast.Assign(
-                [ast.Subscript(name(scope[placeholder]), ast.Constant(...), ast.Store())],
-                operands.value(value),
-            )
-        )
+        stored = scope[placeholder]
+        if value is not placeholder and arrays.get(value) != stored:
+            whole = ast.Subscript(name(stored), ast.Constant(...), ast.Store())
+            writer.statement(ast.Assign([whole], operands.value(value)))

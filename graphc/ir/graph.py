@@ -14,6 +14,7 @@ from .node import Node
 __all__ = [
     "Graph",
     "ancestors",
+    "check_names",
     "expand",
     "inputs_of",
     "meaning_of",
@@ -116,26 +117,31 @@ class Graph:
 
     def check_names(self) -> None:
         """Raise where two different inputs, parameters or named nodes share a name."""
-        seen: dict[str, Node] = {}
-        for node in self.nodes:
-            strict = node.op.name in ("input", "parameter")
-            if node.name is None or not (strict or _named_by_user(node)):
-                continue
-            other = seen.setdefault(node.name, node)
-            if other is not node:
-                raise NamingError(
-                    f"two nodes have the name {node.name!r}: {other.describe()} "
-                    f"declared at {other.origin.location}, and {node.describe()}",
-                    node=node.describe(),
-                    location=str(node.origin.location),
-                    hint="a different name for one of them, or one node used twice",
-                )
+        check_names(self.nodes)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+
+def check_names(nodes: Iterable[Node]) -> None:
+    """Raise where two different inputs, parameters or named nodes share a name."""
+    seen: dict[str, Node] = {}
+    for node in nodes:
+        strict = node.op.name in ("input", "parameter")
+        if node.name is None or not (strict or _named_by_user(node)):
+            continue
+        other = seen.setdefault(node.name, node)
+        if other is not node:
+            raise NamingError(
+                f"two nodes have the name {node.name!r}: {other.describe()} "
+                f"declared at {other.origin.location}, and {node.describe()}",
+                node=node.describe(),
+                location=str(node.origin.location),
+                hint="a different name for one of them, or one node used twice",
+            )
 
 
 def _named_by_user(node: Node) -> bool:

@@ -99,6 +99,8 @@ class Op:
     """The meaning of an elementwise op as SymPy source over its input names."""
     expand: Callable[..., Node] | None = None
     """`expand(*inputs, **attributes)`: the meaning of a block in smaller ops."""
+    view_when: Callable[[Node], bool] | None = None
+    """For ops that are views for some attributes only: whether a node is one."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     cases: tuple[Case, ...] = ()
@@ -148,6 +150,12 @@ class Op:
         """What a JVP rule that is a function makes of the inputs' tangents."""
         assert callable(self.jvp), self.name
         return cast("Callable[..., Node]", self.jvp)(tangents, out, *out.inputs)
+
+    def is_view(self, node: Node) -> bool:
+        """Whether `node` looks into the array of its first input and copies nothing."""
+        return self.kind == "view" or (
+            self.view_when is not None and self.view_when(node)
+        )
 
     @property
     def is_block(self) -> bool:

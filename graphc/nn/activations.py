@@ -37,7 +37,7 @@ RELU = Op(
     infer=_relu_infer,
     kind="block",
     expand=_relu_expand,
-    vjp=lambda g, out, input: (where(out > 0, g, 0),),
+    vjp=lambda g, out, input: (where((out > 0).named("active"), g, 0),),
     jvp="diagonal",
     cases=ELEMENTWISE_CASES,
 )
@@ -67,7 +67,8 @@ def relu(input: ArrayLike) -> Node:
 
 def _sigmoid_expand(input: Node) -> Node:
     decay = exponential.exp(negative(absolute(input))).named("decay")
-    return where(input >= 0.0, 1.0, decay) / (1.0 + decay)
+    numerator = where(input >= 0.0, 1.0, decay).named("numerator")
+    return numerator / (1.0 + decay).named("denominator")
 
 
 SIGMOID = Op(

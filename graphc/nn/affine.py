@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.dims import format_shape
+from ..ir.dims import format_shape, product
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node
 from .checks import floating
 
@@ -44,8 +45,18 @@ def _linear_infer(
 
 
 def _linear_expand(input: Node, weight: Node, *bias: Node) -> Node:
-    product = input @ weight.T
-    return product + bias[0] if bias else product
+    weighted = input @ weight.T
+    return weighted.named("weighted") + bias[0] if bias else weighted
+
+
+def _linear_vjp(
+    g: Node, out: Node, input: Node, weight: Node, *bias: Node
+) -> tuple[Node, ...]:
+    # The product in this order has the layout of the weight: nothing is transposed.
+    rows = product(input.shape[:-1])
+    by_row = reshape(g, (rows, g.shape[-1]))
+    d_weight = by_row.T @ reshape(input, (rows, input.shape[-1]))
+    return (g @ weight, d_weight, *(g for _ in bias))
 
 
 LINEAR = Op(
@@ -54,6 +65,7 @@ LINEAR = Op(
     infer=_linear_infer,
     kind="block",
     expand=_linear_expand,
+    vjp=_linear_vjp,
     cases=tuple(
         Case(shapes)
         for shapes in (

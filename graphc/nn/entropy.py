@@ -26,6 +26,7 @@ from .checks import floating
 from .losses import (
     NLL_LOSS,
     NOTHING_IGNORED,
+    beside_classes,
     check_classes,
     check_weight,
     class_axis,
@@ -58,7 +59,7 @@ def _is_label(target: Node, input: Node) -> Node:
     """Ones, or true, of the shape of `input` where the class is the label."""
     axis = class_axis(input.ndim)
     count: Dimension = input.shape[axis]
-    chosen = expand_dims(target, axis)
+    chosen = beside_classes(target, axis)
     if isinstance(count, Dim):
         values = ones(chosen.shape, input.dtype)
         return SCATTER_ALONG_AXIS(values, chosen, shape=input.shape, axis=axis)
@@ -74,7 +75,8 @@ def _cross_entropy_vjp(
     reduction: str = out.attributes["reduction"]
     ignore_index: int | None = out.attributes["ignore_index"]
     probabilities = SOFTMAX(input, axis=axis).named("probabilities")
-    error = probabilities - _is_label(target, input).named("one_hot")
+    one_hot = _is_label(target, input).named("one_hot")
+    error = (probabilities - one_hot).named("error")
     if ignore_index is None:
         share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
         return (error * _beside_classes(share, axis), None)

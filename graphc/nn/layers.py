@@ -64,13 +64,13 @@ class Layer:
 
     @property
     def name(self) -> str | None:
-        """The name given, or by `Sequential`; None for a lone layer without either."""
+        """The name, given or by `Sequential`; None where none is needed."""
         return self._name
 
     @property
     def parameters(self) -> list[Node]:
         """The trainable nodes, in the order of declaration."""
-        self._is_fixed = True
+        self._fix()
         return list(self._nodes.values())
 
     def forward(self, input: Node) -> Node:
@@ -79,7 +79,7 @@ class Layer:
 
     def __call__(self, input: ArrayLike) -> Node:
         """Apply the layer. Its first output takes its name, later ones `name_2`, ..."""
-        self._is_fixed = True
+        self._fix()
         node = as_node(input)
         output = self.forward(node)
         # What is passed through is the user's node, and keeps the user's name.
@@ -89,13 +89,20 @@ class Layer:
         suffix = "" if self._calls == 1 else f"_{self._calls}"
         return output.named(self._name + suffix)
 
+    def _fix(self) -> None:
+        """Keep the name from now on, because the user holds nodes that have it."""
+        if not self._is_fixed:
+            self._is_fixed = True
+            if self._name is None and self._nodes:
+                self._name = self.kind
+
     def _declare(self, part: str, shape: tuple[int, ...], start: Any, dtype: Any):
         """Create the parameter `<name>.<part>`."""
         prefix = self._name or self.kind
         self._nodes[part] = parameter(f"{prefix}.{part}", shape, start, dtype)
 
     def _parameter(self, part: str) -> Node | None:
-        self._is_fixed = True
+        self._fix()
         return self._nodes.get(part)
 
     def _adopt(self, name: str) -> None:
@@ -199,7 +206,7 @@ class Linear(Layer):
     @property
     def weight(self) -> Node:
         """`(out_features, in_features)`."""
-        self._is_fixed = True
+        self._fix()
         return self._nodes["weight"]
 
     @property
@@ -413,7 +420,7 @@ class Sequential(Layer):
     @property
     def parameters(self) -> list[Node]:
         """The trainable nodes of all children, each once."""
-        self._is_fixed = True
+        self._fix()
         found: dict[Node, None] = {}
         for layer in self._layers:
             if isinstance(layer, Layer):
@@ -428,7 +435,7 @@ class Sequential(Layer):
 
     def __call__(self, input: ArrayLike) -> Node:
         """Apply the layers; the output has the name of the last one."""
-        self._is_fixed = True
+        self._fix()
         return self.forward(as_node(input))
 
     def __len__(self) -> int:

@@ -127,13 +127,12 @@ def _nll_expand(
 ) -> Node:
     axis = class_axis(input.ndim)
     if not weight and ignore_index is None:
-        picked = take_along_axis(input, expand_dims(target, axis), axis).named("picked")
+        picked = _pick(input, target, axis)
         if reduction == "none":
             picked = squeeze(picked, axis)
-        return negative(reduce_losses(picked, reduction))
+        return negative(reduce_losses(picked, reduction).named("log_likelihood"))
     labels, kept = kept_labels(target, ignore_index)
-    picked = take_along_axis(input, expand_dims(labels, axis), axis).named("picked")
-    losses = negative(squeeze(picked, axis))
+    losses = negative(squeeze(_pick(input, labels, axis), axis))
     shares = shares_of(labels, kept, weight, input)
     if weight:
         losses = losses * shares
@@ -141,6 +140,17 @@ def _nll_expand(
         # Chosen and not multiplied, because what is ignored may be infinite.
         losses = where(kept, losses, 0.0)
     return reduce_losses(losses.named("losses"), reduction, reductions.sum(shares))
+
+
+def _pick(input: Node, labels: Node, axis: int) -> Node:
+    """For each label its own element along `axis`, of which 1 is left."""
+    beside = beside_classes(labels, axis)
+    return take_along_axis(input, beside, axis).named("picked")
+
+
+def beside_classes(labels: Node, axis: int) -> Node:
+    """Labels with the axis of classes, of size 1."""
+    return expand_dims(labels, axis).named("label_column")
 
 
 def kept_labels(target: Node, ignore_index: int | None) -> tuple[Node, Node | None]:

@@ -47,7 +47,7 @@ def _softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
 
 def _log_softmax_expand(input: Node, *, axis: int) -> Node:
     shifted, _, total = _shifted_exponentials(input, axis)
-    return shifted - exponential.log(total)
+    return shifted - exponential.log(total).named("log_total")
 
 
 def _log_softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:

@@ -68,7 +68,7 @@ PAIR_SHAPES = (
 
 def _mse_expand(input: Node, target: Node, *, reduction: str) -> Node:
     difference = (input - target).named("difference")
-    return reduce_losses(square(difference), reduction)
+    return reduce_losses(square(difference).named("squares"), reduction)
 
 
 MSE_LOSS = Op(
@@ -109,7 +109,7 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> No
 
 def _l1_expand(input: Node, target: Node, *, reduction: str) -> Node:
     difference = (input - target).named("difference")
-    return reduce_losses(absolute(difference), reduction)
+    return reduce_losses(absolute(difference).named("distance"), reduction)
 
 
 L1_LOSS = Op(

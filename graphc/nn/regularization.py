@@ -7,6 +7,7 @@ or expands again, forward and backward use the one mask that was drawn.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,7 +39,8 @@ def _dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorTy
 def _dropout_expand(input: Node, mask: Node, *, p: float) -> Node:
     # With p = 1 the mask is false everywhere, so any finite scale gives zeros.
     scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
-    return input * (mask.astype(input.dtype) * scale).named("scaled_mask")
+    factors = mask.astype(input.dtype).named("mask")
+    return input * (factors * scale).named("scaled_mask")
 
 
 DROPOUT = Op(
@@ -103,8 +105,10 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
         )
     if not training or probability == 0.0:
         return node
-    mask = bernoulli(1.0 - probability, node.shape)
-    return DROPOUT(node, mask, p=probability)
+    kept = bernoulli(1.0 - probability, node.shape)
+    # Marked as derived, which makes the name a hint: every dropout has its own.
+    origin = replace(kept.origin, rules=(*kept.origin.rules, "mask of dropout"))
+    return DROPOUT(node, kept.copy(name="kept", origin=origin), p=probability)
 
 
 class _Containing:

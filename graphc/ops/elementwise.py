@@ -47,6 +47,9 @@ def _infer(name: str) -> Callable[..., TensorType]:
 
 def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:
     """Operands as nodes; Python numbers get the dtype of the ufunc's loop."""
+    nodes = tuple(value for value in values if isinstance(value, Node))
+    if len(nodes) == len(values):
+        return nodes
     try:
         loop = _resolve(name, tuple(weak_type(value) for value in values))
     except GraphcError as error:

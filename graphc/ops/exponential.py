@@ -47,7 +47,8 @@ def exp2(x: ArrayLike) -> Node:
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * (out + 1.0),), sympy="exp(x) - 1")
+# Not `out + 1`, which has no digits left where exp(x) is small.
+@ufunc(vjp=lambda g, out, x: (g * exp(x),), sympy="exp(x) - 1")
 def expm1(x: ArrayLike) -> Node:
     """`exp(x) - 1`, elementwise, exact near 0."""
     ...

@@ -295,6 +295,7 @@ GETITEM = Op(
     inputs=("x", "*arrays"),
     infer=_getitem_infer,
     kind="movement",
+    view_when=lambda node: len(node.inputs) == 1,
     numpy=lambda node: f"x[{_index_source(node)}]",
     into=lambda node: f"np.copyto(out, x[{_index_source(node)}])",
     vjp=_getitem_vjp,

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GraphcError, OptionError
+from ..errors import DTypeError, GraphcError, OptionError
 from ..ir.dims import Shape, as_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
-from ..ir.types import TensorType
+from ..ir.types import DType, TensorType, as_dtype
 
-__all__ = ["bernoulli"]
+__all__ = ["bernoulli", "standard_normal"]
 
 
 def _bernoulli_infer(*, p: float, shape: Shape) -> TensorType:
@@ -53,3 +53,46 @@ def bernoulli(p: float, shape: Any) -> Node:
         return BERNOULLI(p=probability, shape=as_shape(shape))
     except GraphcError as error:
         raise error.locate(node="bernoulli", location=str(here().location)) from None
+
+
+def _normal_infer(*, shape: Shape, dtype: DType) -> TensorType:
+    return TensorType(dtype, shape)
+
+
+STANDARD_NORMAL = Op(
+    name="standard_normal",
+    inputs=(),
+    infer=_normal_infer,
+    kind="source",
+    numpy="rng.standard_normal(shape, dtype)",
+    pure=False,
+    cases=(
+        Case((), {"shape": (3, 4), "dtype": np.dtype("float64")}),
+        Case((), {"shape": (0,), "dtype": np.dtype("float32")}),
+    ),
+)
+
+
+def standard_normal(shape: Any, dtype: Any = "float32") -> Node:
+    """Gaussian numbers of mean 0 and deviation 1, drawn anew in every run.
+
+    Args:
+        shape: ints and names of sizes.
+        dtype: `"float32"` or `"float64"`.
+
+    Raises:
+        DTypeError: another dtype.
+
+    >>> from graphc.ops.random import standard_normal
+    >>> standard_normal(("batch", 10))
+    <standard_normal float32 (batch, 10)>
+    """
+    try:
+        target = as_dtype(dtype)
+        if target not in (np.dtype("float32"), np.dtype("float64")):
+            raise DTypeError(f"requires float32 or float64, got {target}")
+        return STANDARD_NORMAL(shape=as_shape(shape), dtype=target)
+    except GraphcError as error:
+        raise error.locate(
+            node="standard_normal", location=str(here().location)
+        ) from None

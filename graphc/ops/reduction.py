@@ -54,10 +54,12 @@ def _into(function: str) -> Template:
 
 
 def restore_axes(reduced: Node, out: Node, x: Node) -> Node:
-    """The output of a reduction with its reduced axes back as axes of size 1."""
-    if out.attributes["keepdims"] or not out.attributes["axis"]:
+    """The output of a reduction in a shape that broadcasts to that of `x`."""
+    axis: tuple[int, ...] = out.attributes["axis"]
+    # Broadcasting itself adds axes in front.
+    if out.attributes["keepdims"] or axis == tuple(range(len(axis))):
         return reduced
-    return expand_dims(reduced, out.attributes["axis"])
+    return expand_dims(reduced, axis)
 
 
 def _count(x: Node, axis: tuple[int, ...]) -> Dimension:

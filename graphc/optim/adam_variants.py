@@ -127,7 +127,7 @@ class NAdam(Rule):
     ...     [w], [2.0 * w], rule.init_state([w]), Clock.constant(step=1)
     ... )
     >>> gc.evaluate(new[0], {}).round(3)
-    array([0.867, 1.867])
+    array([0.894, 1.894])
 
     Source: Dozat 2016, "Incorporating Nesterov momentum into Adam", algorithm 2.
     """

@@ -258,7 +258,7 @@ class RMSprop(Rule):
             new_state["momentum_buffer"] = direction = direction.named("velocity")
         if self.dialect == "torch":
             direction = step_size * direction
-        return parameter - direction, {key: new_state[key] for key in state}
+        return parameter - direction, new_state
 
 
 @dataclass(frozen=True)
@@ -270,6 +270,8 @@ class Rprop(Rule):
         g = 0 where c < 0, else gradient
         w = w - s * sign(g)
         previous = g
+
+    A NaN gradient makes its element NaN; torch leaves the element where it is.
 
     Args:
         lr: the step size of every element in the first step; later steps have their

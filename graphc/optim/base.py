@@ -78,9 +78,14 @@ StepSize: TypeAlias = float | Callable[[Clock], Any]
 class Optimizer(ABC):
     """A rule that moves parameters; the training loop holds the state between calls."""
 
-    is_elementwise: bool = False
-    """Whether each element is updated from its own gradient and state alone (and from
-    the clock), so that the parameters may be joined into one flat array."""
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether parameters may be joined into one flat array and updated together.
+
+        They may where each element depends on its own gradient and state alone, and on
+        the clock.
+        """
+        return False
 
     @abstractmethod
     def init_state(self, parameters: Sequence[Node]) -> State:
@@ -135,6 +140,7 @@ class Optimizer(ABC):
         return list(parameters)
 
 
+@dataclass(frozen=True)
 class Rule(Optimizer):
     """An optimizer that treats every parameter by itself and alike.
 
@@ -142,12 +148,12 @@ class Rule(Optimizer):
     state of one parameter, `update` the textbook's formula.
     """
 
-    is_elementwise = True
+    lr: StepSize = 1e-3
 
     @property
-    @abstractmethod
-    def lr(self) -> StepSize:
-        """The step size, or a schedule."""
+    def is_elementwise(self) -> bool:
+        """See `Optimizer.is_elementwise`."""
+        return True
 
     def slots(self, parameter: Node) -> State:
         """The initial state of one parameter, under torch's names."""
@@ -182,15 +188,11 @@ class Rule(Optimizer):
         new_state: State = {}
         for parameter, gradient in zip(parameters, gradients, strict=True):
             prefix = f"{parameter_name(parameter, self)}."
-            own = {
-                key.removeprefix(prefix): value
-                for key, value in state.items()
-                if key.startswith(prefix)
-            }
+            own = _slots_under(prefix, state)
             with derived(parameter, f"{type(self).__name__} update"):
                 new_parameter, slots = self.update(parameter, gradient, own, clock)
             new_parameters.append(new_parameter)
-            new_state |= {prefix + slot: value for slot, value in slots.items()}
+            new_state |= {prefix + slot: slots[slot] for slot in own}
         return new_parameters, new_state
 
     def step_size(self, clock: Clock) -> Node:
@@ -201,6 +203,15 @@ class Rule(Optimizer):
         if constant_value(clock.scale) == 1.0:
             return size
         return (size * clock.scale).named("step_size")
+
+
+def _slots_under(prefix: str, state: Mapping[str, Node]) -> State:
+    """One parameter's own state: `a.b.slot` belongs to `a.b` and not to `a`."""
+    return {
+        key.removeprefix(prefix): value
+        for key, value in state.items()
+        if key.startswith(prefix) and "." not in key[len(prefix) :]
+    }
 
 
 def _scheduled(rule: Rule, clock: Clock) -> Node:

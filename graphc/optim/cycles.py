@@ -55,7 +55,7 @@ class OneCycleLR(Schedule):
     div_factor: float = 25.0
     final_div_factor: float = 1e4
     three_phase: bool = False
-    by: By = "step"
+    by: By = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -94,8 +94,10 @@ class OneCycleLR(Schedule):
             # torch divides by zero where a phase has no length.
             part = (count - begin) / (end - begin or 1.0)
             if self.anneal_strategy == "cos":
-                part = (1.0 - cos(math.pi * part)) / 2.0
-            sizes.append(first + (last - first) * part)
+                rest = (1.0 + cos(math.pi * part)) / 2.0
+                sizes.append(last + (first - last) * rest)
+            else:
+                sizes.append(first + (last - first) * part)
             begin = end
         size = sizes[-1]
         for (end, _, _), earlier in zip(phases[-2::-1], sizes[-2::-1], strict=True):
@@ -139,7 +141,7 @@ class CyclicLR(Schedule):
     gamma: float = 1.0
     scale_fn: Callable[[Node], Any] | None = None
     scale_mode: Literal["cycle", "iterations"] = "cycle"
-    by: By = "step"
+    by: By = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -203,7 +205,7 @@ class RangeTest(Schedule):
     end: float = 1.0
     steps: int = 100
     mode: Literal["exponential", "linear"] = "exponential"
-    by: By = "step"
+    by: By = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -226,7 +228,6 @@ class SequentialLR(Schedule):
     Args:
         schedulers: two or more schedules.
         milestones: the counts at which the second and later ones begin.
-        by: what is counted, `"epoch"` or `"step"`, for all of them.
 
     >>> import graphc as gc
     >>> from graphc.optim import Clock, ConstantLR, ExponentialLR
@@ -238,6 +239,7 @@ class SequentialLR(Schedule):
     """
 
     schedulers: Sequence[Schedule]
+    by: By = field(default="epoch", init=False)
     milestones: Sequence[int] = field(kw_only=True)
 
     def __post_init__(self) -> None:
@@ -250,11 +252,6 @@ class SequentialLR(Schedule):
             )
         if list(self.milestones) != sorted(set(self.milestones)):
             raise options.fail(f"growing milestones, got {self.milestones}")
-
-    @property
-    def by(self) -> By:
-        """What all parts count."""
-        return self.schedulers[0].by
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -287,14 +284,10 @@ class ChainedScheduler(Schedule):
     """
 
     schedulers: Sequence[Schedule]
+    by: By = field(default="epoch", init=False)
 
     def __post_init__(self) -> None:
         _check_parts(self, self.schedulers)
-
-    @property
-    def by(self) -> By:
-        """What all parts count."""
-        return self.schedulers[0].by
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -314,4 +307,5 @@ def _check_parts(owner: Schedule, parts: Any) -> Options:
     units = sorted({part.by for part in schedules})
     if len(units) > 1:
         raise options.fail("schedules that count the same, got by='epoch' and 'step'")
+    object.__setattr__(owner, "by", units[0])
     return options

@@ -32,8 +32,17 @@ from .options import Options
 __all__ = ["LAMB", "LARS", "Adafactor", "Muon"]
 
 
+class _Layerwise(Rule):
+    """A rule that looks at a parameter as a whole."""
+
+    @property
+    def is_elementwise(self) -> bool:
+        """See `Optimizer.is_elementwise`."""
+        return False
+
+
 @dataclass(frozen=True)
-class LARS(Rule):
+class LARS(_Layerwise):
     """Layer-wise adaptive rate scaling: steps in proportion to the parameter's norm.
 
         d = gradient + weight_decay * w
@@ -66,8 +75,6 @@ class LARS(Rule):
     Source: You, Gitman and Ginsburg 2017, "Large batch training of convolutional
     networks", algorithm 1.
     """
-
-    is_elementwise = False
 
     lr: StepSize = 1.0
     momentum: float = 0.9
@@ -114,7 +121,7 @@ class LARS(Rule):
 
 
 @dataclass(frozen=True)
-class LAMB(Rule):
+class LAMB(_Layerwise):
     """Adam's direction, at the length of the parameter.
 
         r = m_hat / (sqrt(v_hat) + eps) + weight_decay * w
@@ -144,8 +151,6 @@ class LAMB(Rule):
     BERT in 76 minutes", algorithm 2 with the identity as scaling function. Keras and
     optax agree.
     """
-
-    is_elementwise = False
 
     lr: StepSize = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
@@ -193,7 +198,7 @@ def _ratio(numerator: Node, denominator: Node, eps: float = 0.0) -> Node:
 
 
 @dataclass(frozen=True)
-class Adafactor(Rule):
+class Adafactor(_Layerwise):
     """Adam's second moment of a matrix as the product of a row and a column.
 
         b = t**beta2_decay
@@ -232,8 +237,6 @@ class Adafactor(Rule):
     memory cost", algorithms 4 and 5, in torch's form.
     """
 
-    is_elementwise = False
-
     lr: StepSize = 1e-2
     beta2_decay: float = -0.8
     eps: tuple[float | None, float] = (None, 1e-3)
@@ -245,12 +248,7 @@ class Adafactor(Rule):
         options = Options(self)
         options.step_size()
         options.real("beta2_decay", high=0.0)
-        if not isinstance(self.eps, tuple | list) or len(self.eps) != 2:
-            raise options.fail(f"eps to be two numbers, got {self.eps!r}")
-        floor, least = self.eps
-        for value in (0.0 if floor is None else floor, least):
-            if not isinstance(value, int | float) or not 0.0 <= value < math.inf:
-                raise options.fail(f"eps of at least 0, got eps={self.eps!r}")
+        options.reals("eps", low=0.0, optional=1)
         options.real("d", low=1.0)
         options.real("weight_decay", low=0.0)
         options.flag("maximize")
@@ -312,7 +310,7 @@ def _root_mean_square(array: Node) -> Node:
 
 
 @dataclass(frozen=True)
-class Muon(Rule):
+class Muon(_Layerwise):
     """Momentum, made orthogonal: every direction of a matrix moves by the same amount.
 
         m = momentum * m + (1 - momentum) * g
@@ -350,14 +348,12 @@ class Muon(Rule):
     >>> rule = Muon(lr=1.0, weight_decay=0.0)
     >>> new, _ = rule.apply([w], [w], rule.init_state([w]), Clock.constant(step=1))
     >>> gc.evaluate(new[0], {}).round(1)
-    array([[2.1, 0. ],
-           [0. , 3.2]])
+    array([[2.3, 0. ],
+           [0. , 2.9]])
 
     Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural
     networks"; Liu et al. 2025, "Muon is scalable for LLM training".
     """
-
-    is_elementwise = False
 
     lr: StepSize = 1e-3
     weight_decay: float = 0.1

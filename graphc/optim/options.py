@@ -60,13 +60,16 @@ class Options:
         above: float = -math.inf,
         below: float = math.inf,
         length: int = 2,
+        optional: int = 0,
     ) -> None:
-        """A tuple of numbers within the same bounds."""
+        """A tuple of numbers within the same bounds; the first ones may be None."""
         values: Any = self._get(name)
         if not isinstance(values, tuple | list) or len(cast(Any, values)) != length:
             raise self.fail(f"{name} to be {length} numbers, got {values!r}")
         checked = tuple(
-            self._real(f"{name}[{i}]", item, low, math.inf, above, below, None)
+            None
+            if item is None and i < optional
+            else self._real(f"{name}[{i}]", item, low, math.inf, above, below, None)
             for i, item in enumerate(cast("tuple[Any, ...]", values))
         )
         self._set(name, checked)
@@ -103,11 +106,6 @@ class Options:
         if not any(value is choice or value == choice for choice in choices):
             listed = ", ".join(map(repr, choices))
             raise self.fail(f"{name} to be one of {listed}; got {value!r}")
-
-    def instance(self, name: str, kind: type, what: str) -> None:
-        """A value of a class."""
-        if not isinstance(self._get(name), kind):
-            raise self.fail(f"{name} to be {what}, got {self._get(name)!r}")
 
     def function(self, name: str) -> Callable[..., Any]:
         """A callable."""

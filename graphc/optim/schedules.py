@@ -48,13 +48,11 @@ By: TypeAlias = Literal["epoch", "step"]
 """What a schedule counts."""
 
 
+@dataclass(frozen=True)
 class Schedule(ABC):
     """A step size as a function of the number of completed epochs or updates."""
 
-    @property
-    @abstractmethod
-    def by(self) -> By:
-        """What is counted."""
+    by: By = field(default="epoch", kw_only=True)
 
     @abstractmethod
     def at(self, count: Node) -> Node:
@@ -94,7 +92,6 @@ class StepLR(Schedule):
     lr: float = 1.0
     step_size: int = field(kw_only=True)
     gamma: float = 0.1
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -125,7 +122,6 @@ class MultiStepLR(Schedule):
     lr: float = 1.0
     milestones: tuple[int, ...] = field(kw_only=True)
     gamma: float = 0.1
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -156,7 +152,6 @@ class ExponentialLR(Schedule):
 
     lr: float = 1.0
     gamma: float = field(kw_only=True)
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         self._check().real("gamma", low=0.0)
@@ -187,7 +182,6 @@ class InverseTimeLR(Schedule):
     lr: float = 1.0
     decay: float = field(kw_only=True)
     staircase: bool = False
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -218,7 +212,6 @@ class ConstantLR(Schedule):
     lr: float = 1.0
     factor: float = 1.0 / 3.0
     total_iters: int = 5
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -251,7 +244,6 @@ class LinearLR(Schedule):
     start_factor: float = 1.0 / 3.0
     end_factor: float = 1.0
     total_iters: int = 5
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -287,7 +279,6 @@ class PolynomialLR(Schedule):
     lr: float = 1.0
     total_iters: int = 5
     power: float = 1.0
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -323,7 +314,6 @@ class CosineAnnealingLR(Schedule):
     lr: float = 1.0
     T_max: int = field(kw_only=True)
     eta_min: float = 0.0
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -363,7 +353,6 @@ class CosineAnnealingWarmRestarts(Schedule):
     T_0: int = field(kw_only=True)
     T_mult: int = 1
     eta_min: float = 0.0
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         options = self._check()
@@ -401,7 +390,6 @@ class LambdaLR(Schedule):
 
     lr: float = 1.0
     lr_lambda: Callable[[Node], Any] = field(kw_only=True)
-    by: By = "epoch"
 
     def __post_init__(self) -> None:
         self._check().function("lr_lambda")
@@ -433,7 +421,7 @@ class WarmUp(Schedule):
 
     after: float | Schedule = 1.0
     steps: int = field(kw_only=True)
-    by: By = "step"
+    by: By = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:
         options = self._check()

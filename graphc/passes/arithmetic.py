@@ -92,6 +92,18 @@ def _negatives(node: Node, uses: Uses) -> Node | None:
     return None if x is None or y is None else node.op.build((x, y), {})
 
 
+def _negative_outside(node: Node, uses: Uses) -> Node | None:
+    for place in (0, 1):
+        factor = node.inputs[place]
+        x = _negated(factor)
+        if x is None or factor.type != node.type or not uses.once(factor):
+            continue
+        inputs = list(node.inputs)
+        inputs[place] = x
+        return negative(node.op.build(tuple(inputs), {}))
+    return None
+
+
 def _opposite(node: Node) -> Node | None:
     """The negative of an array of one floating value."""
     value = uniform_value(node)
@@ -259,6 +271,13 @@ ARITHMETIC = (
     Rule("x - -y -> x + y", ("subtract",), _subtract_negative, _ALWAYS),
     Rule("-x * -y -> x * y", ("multiply", "divide"), _negatives, _ALWAYS),
     Rule("-x * c -> x * -c", ("multiply", "divide"), _negative_constant, _ALWAYS),
+    Rule(
+        "-x * y -> -(x * y)",
+        ("multiply", "divide"),
+        _negative_outside,
+        "for every operand; done where -x has no other use, so that a sum that follows "
+        "can subtract",
+    ),
     Rule(
         "-(x * c) -> x * -c",
         ("negative",),

@@ -91,7 +91,9 @@ def adopt(old: Node, new: Node) -> Node:
     if (new.op.kind == "source" and new.op.name != "constant") or not new.op.pure:
         return new
     name = new.name or old.name
-    adjoint_of = new.origin.gradient_of or old.origin.gradient_of
+    adjoint_of = new.origin.gradient_of
+    if adjoint_of is None:
+        adjoint_of = old.origin.gradient_of
     if name == new.name and adjoint_of is new.origin.gradient_of:
         return new
     return new.copy(name=name, origin=replace(new.origin, gradient_of=adjoint_of))

@@ -36,10 +36,13 @@ class FoldConstants:
     """
 
     name: str = "fold constants"
+    stretched: bool = False
+    """Whether to fold stretched numbers into arrays, too. Until the end of the pipeline
+    they stay numbers, because an operand that is a number needs no stretching."""
 
     def run(self, graph: Graph) -> Graph:
         """The graph with constants folded."""
-        return apply_rules(graph, FOLDING)
+        return apply_rules(graph, FOLDING_ALL if self.stretched else FOLDING)
 
 
 def _value(node: Node, arrays: Sequence[Array]) -> Array | None:
@@ -57,6 +60,8 @@ def _finite(array: Array) -> bool:
 
 
 def _fold(node: Node, uses: Uses) -> Node | None:
+    if node.op.name == "broadcast_to" and not node.inputs[0].shape:
+        return None
     if not node.inputs or not node.op.pure or node.op.is_block:
         return None
     if not all(is_constant(parent) for parent in node.inputs):
@@ -70,6 +75,18 @@ def _fold(node: Node, uses: Uses) -> Node | None:
     value = _value(node, arrays)
     if value is None or value.dtype != node.dtype or value.shape != node.shape:
         return None
+    first = value.reshape(-1)[:1]
+    if size > 1 and first.tobytes() * size == value.tobytes():
+        return broadcast_to(constant(first.reshape(())), node.shape)
+    return constant(value)
+
+
+def _stretch(node: Node, uses: Uses) -> Node | None:
+    number = node.inputs[0]
+    known = all(isinstance(size, int) for size in node.shape)
+    if not is_constant(number) or not known or int(node.size) > _LARGEST:
+        return None
+    value = evaluate_node(node, [constant_of(number)])
     return constant(value)
 
 
@@ -87,17 +104,19 @@ def _fold_uniform(node: Node, uses: Uses) -> Node | None:
     return broadcast_to(constant(value), node.shape)
 
 
+_SOUND = "the op is pure and its value no larger than a program should carry"
+
 FOLDING = (
-    Rule(
-        "op(constants) -> constant",
-        (),
-        _fold,
-        "the op is pure and its value no larger than a program should carry",
-    ),
     Rule(
         "op(repeated constants) -> broadcast_to(constant)",
         (),
         _fold_uniform,
         "the op is elementwise, so equal elements give equal elements",
     ),
+    Rule("op(constants) -> constant", (), _fold, _SOUND),
+)
+
+FOLDING_ALL = (
+    *FOLDING,
+    Rule("broadcast_to(number) -> constant", ("broadcast_to",), _stretch, _SOUND),
 )

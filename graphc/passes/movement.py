@@ -6,8 +6,6 @@ and NumPy broadcasts operands for nothing.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..errors import GraphcError
@@ -39,6 +37,20 @@ def _transposes(node: Node, uses: Uses) -> Node | None:
 def _transpose_identity(node: Node, uses: Uses) -> Node | None:
     identity = node.attributes["axes"] == tuple(range(node.ndim))
     return node.inputs[0] if identity else None
+
+
+def _flipped(x: Node) -> Node:
+    return x.inputs[0] if x.op.name == "transpose" else transpose(x, (1, 0))
+
+
+def _transposed_product(node: Node, uses: Uses) -> Node | None:
+    product = node.inputs[0]
+    if product.op.name != "matmul" or not uses.once(product):
+        return None
+    left, right = product.inputs
+    if left.ndim != 2 or right.ndim != 2 or node.attributes["axes"] != (1, 0):
+        return None
+    return product.op(_flipped(right), _flipped(left))
 
 
 def _reshapes(node: Node, uses: Uses) -> Node | None:
@@ -81,12 +93,23 @@ def _build(node: Node, inputs: list[Node]) -> Node | None:
         return None
 
 
+def _is_stretched(node: Node) -> bool:
+    """Whether broadcasting an elementwise op's operands would do the same to its input.
+
+    New axes in front are what broadcasting adds; others say which axis is meant.
+    """
+    if node.op.name == "expand_dims":
+        axes: tuple[int, ...] = node.attributes["axis"]
+        return axes == tuple(range(len(axes)))
+    return node.op.name == "broadcast_to"
+
+
 def _drop_broadcast(node: Node, uses: Uses) -> Node | None:
     if node.op.kind != "elementwise":
         return None
     inputs = list(node.inputs)
     for position, parent in enumerate(inputs):
-        if parent.op.name != "broadcast_to":
+        if not _is_stretched(parent):
             continue
         inputs[position] = parent.inputs[0]
         found = _build(node, inputs)
@@ -139,7 +162,8 @@ def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
     value = stretched.inputs[0]
     if value.shape or node.dtype.kind != "f":
         return None
-    count: Any = product(stretched.shape[axis] for axis in node.attributes["axis"])
+    axes: tuple[int, ...] = node.attributes["axis"]
+    count = product(stretched.shape[axis] for axis in axes)
     if not isinstance(count, int) or not 1 <= count <= 2 ** np.finfo(node.dtype).nmant:
         return None
     return broadcast_to(value * constant(float(count), node.dtype), node.shape)
@@ -156,6 +180,13 @@ MOVEMENT = (
     ),
     Rule("x.T.T -> x.T", ("transpose",), _transposes, _ALWAYS),
     Rule("transpose(x, in order) -> x", ("transpose",), _transpose_identity, _ALWAYS),
+    Rule(
+        "(a @ b).T -> b.T @ a.T",
+        ("transpose",),
+        _transposed_product,
+        "a and b are matrices; done where the product has no other use",
+        "rounding",
+    ),
     Rule(
         "squeeze(expand_dims(x)) -> x",
         ("expand_dims", "squeeze"),

@@ -9,6 +9,8 @@ from .base import Pass, Rewrite, recording
 from .cse import MergeEqual
 from .expand import ExpandBlocks
 from .fold import FoldConstants
+from .simplify import Simplify
+from .stability import Stability
 
 __all__ = ["optimize", "pipeline", "rewrites"]
 
@@ -17,7 +19,18 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
     """The passes in their order."""
     if not simplify:
         return (ExpandBlocks(),)
-    return (ExpandBlocks(), MergeEqual(), FoldConstants(), Algebra(), MergeEqual())
+    return (
+        Stability(),
+        ExpandBlocks(),
+        MergeEqual(),
+        FoldConstants(),
+        Algebra(),
+        Simplify(),
+        FoldConstants(),
+        Algebra(),
+        FoldConstants(stretched=True),
+        MergeEqual(),
+    )
 
 
 def optimize(

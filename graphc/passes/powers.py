@@ -1,11 +1,11 @@
 """Powers with a constant exponent, as multiplications, divisions and square roots.
 
 NumPy computes a float32 power some twenty times slower than a product. Multiplying
-rounds once a step, so `x**n` differs from the rounded power by at most `n/2` units in
-the last place. An intermediate power never overflows or underflows unless the result
+rounds once a step, so `x**n` is at most `n` units in the last place away. An intermediate power never overflows or underflows unless the result
 does: each lies between 1 and the result. A negative power starts from the
 reciprocal for the same reason: `1 / x**2` would be 0 where `x**2` overflows although
-`x**-2` is still a (subnormal) number.
+`x**-2` is still a (subnormal) number. Its rounding is raised to the power, too, so
+`x**-n` is at most `2*n` units away, and only small exponents are worth it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .values import is_nonnegative, uniform_value
 __all__ = ["POWERS"]
 
 _LARGEST = 16
+_LARGEST_NEGATIVE = 8
 
 
 def _sqrt_is_numpys_power() -> bool:
@@ -79,7 +80,7 @@ def _negative(node: Node, uses: Uses) -> Node | None:
     exponent = _exponent(node)
     if exponent is None or node.dtype.kind != "f":
         return None
-    if -exponent not in range(1, _LARGEST + 1):
+    if -exponent not in range(1, _LARGEST_NEGATIVE + 1):
         return None
     inverse = divide(constant(1.0, node.dtype), node.inputs[0])
     return integer_power(inverse, int(-exponent))
@@ -113,14 +114,15 @@ POWERS = (
         "x**n -> product",
         ("power",),
         _positive,
-        "for every x; n is an integer from 2 to 16; n/2 units in the last place",
+        "for every x; n is an integer from 2 to 16; n units in the last place",
         "rounding",
     ),
     Rule(
         "x**-n -> product of 1 / x",
         ("power",),
         _negative,
-        "for every floating x, signed zeros and infinities included; n from 1 to 16",
+        "for every floating x, signed zeros and infinities included; n from 1 to 8; "
+        "2*n units in the last place",
         "rounding",
     ),
     Rule(

@@ -27,8 +27,11 @@ class Uses:
         self._count[node] = self._count.get(node, 0) + count
 
     def once(self, node: Node) -> bool:
-        """Whether a node has a single user, so that rewriting it away saves it."""
-        return self._count.get(node, 1) <= 1
+        """Whether a node has a single user, so that rewriting it away saves it.
+
+        Unknown, and so False, of a node that the last rule made inside its result.
+        """
+        return self._count.get(node, 2) <= 1
 
 
 @dataclass(frozen=True, slots=True)

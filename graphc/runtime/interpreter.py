@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import NonFiniteError
 from ..ir.evaluate import compiled, evaluate_node
-from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.graph import ancestors, check_names, meaning_of, topological_order
 from ..ir.literal import Literal as ArrayLiteral
 from ..ir.node import Node
 from ..ir.types import is_floating
@@ -82,9 +82,8 @@ def interpret(
     >>> run[y]
     array(1.)
     """
-    outputs = tuple(outputs)
     order = topological_order(ancestors(outputs, meaning_of), meaning_of)
-    Graph(outputs).check_names()
+    check_names(order)
     parameters = [node for node in order if node.op.name == "parameter"]
     inputs = [node for node in order if node.op.name == "input"]
     arrays, sizes = bind_feeds([*inputs, *parameters], feeds)

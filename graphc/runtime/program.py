@@ -10,7 +10,7 @@ import ast
 import hashlib
 import linecache
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -39,7 +39,7 @@ class Program:
         exec(compile(source, self.filename, "exec"), self.module.__dict__)
 
     @contextmanager
-    def tracing(self) -> Iterator[None]:
+    def tracing(self) -> Generator[None]:
         """Add the user's line to exceptions that arise in emitted code."""
         try:
             yield
@@ -69,14 +69,9 @@ class Program:
         """The node that a line of the text computes."""
         for function in ast.parse(self.source).body:
             if isinstance(function, ast.FunctionDef) and _spans(function, line):
-                name = function.name.removesuffix("_workspace")
+                name = function.name.removesuffix("_in_place")
                 variables = self._variables.get(name, {})
-                for statement in ast.walk(function):
-                    if not isinstance(statement, ast.Assign | ast.Expr):
-                        continue
-                    for target in _targets(statement):
-                        if _spans(statement, line) and target in variables:
-                            return variables[target]
+                return variables.get(_target(function.body, line) or "")
         return None
 
 
@@ -84,15 +79,22 @@ def _spans(statement: ast.stmt, line: int) -> bool:
     return statement.lineno <= line <= (statement.end_lineno or statement.lineno)
 
 
-def _targets(statement: ast.Assign | ast.Expr) -> Iterator[str]:
-    """The variables that a statement assigns or writes into."""
-    if isinstance(statement, ast.Assign):
-        for target in statement.targets:
-            if isinstance(target, ast.Name):
-                yield target.id
-    elif isinstance(call := statement.value, ast.Call):
-        for keyword in call.keywords:
-            if keyword.arg == "out" and isinstance(keyword.value, ast.Name):
-                yield keyword.value.id
-        if call.args and isinstance(call.args[0], ast.Name):
-            yield call.args[0].id
+def _target(body: Sequence[ast.stmt], line: int) -> str | None:
+    """The variable that the statement at a line gives its value."""
+    for position, statement in enumerate(body):
+        if not _spans(statement, line):
+            continue
+        if isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+            return target.id if isinstance(target, ast.Name) else None
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            # `np.copyto(array, ...)`, which `value = array` may follow.
+            array = ast.unparse(statement.value.args[0])
+            match body[position + 1 : position + 2]:
+                case [ast.Assign([ast.Name(target)], ast.Name(source))] if (
+                    source == array
+                ):
+                    return target
+                case _:
+                    return array
+    return None

@@ -37,7 +37,7 @@ _ROLES: Mapping[Role, Mapping[str, str]] = {
         "fillcolor": "#dcefdf",
         "color": "#2c7a4b",
         "fontname": _BOLD,
-        "margin": "0.16,0.06",
+        "margin": "0.22,0.06",
     },
     "constant": {
         "shape": "note",
@@ -98,6 +98,8 @@ _ROLES: Mapping[Role, Mapping[str, str]] = {
     },
 }
 
+_SOURCES = frozenset(["input", "parameter", "constant"])
+
 # Keeps a label off its edge; a plain space at an end would be dropped.
 _GAP = "\u00a0"
 
@@ -115,7 +117,8 @@ def to_dot(scene: Scene) -> str:
     """
     lines = [f"digraph {quoted([scene.name])} {{", *_defaults(scene)]
     lines.extend(_vertices(scene))
-    lines.extend(f"  {_edge(edge)}" for edge in scene.edges)
+    sources = {vertex.key for vertex in scene.vertices if vertex.role in _SOURCES}
+    lines.extend(f"  {_edge(edge, edge.tail not in sources)}" for edge in scene.edges)
     lines.append("}")
     return "\n".join(lines) + "\n"
 
@@ -133,7 +136,7 @@ def _defaults(scene: Scene) -> list[str]:
         "tooltip": f"{scene.name} graph",
     }
     if large:
-        graph |= {"nslimit": "2", "nslimit1": "2", "mclimit": "0.3"}
+        graph |= {"nslimit": "0.5", "nslimit1": "0.5", "mclimit": "0.3"}
     node = {
         "fontname": _FONT,
         "fontsize": "11",
@@ -162,13 +165,17 @@ def _attributes(values: Mapping[str, str]) -> str:
 
 def _vertices(scene: Scene) -> list[str]:
     # Graphviz lays edges out in the order of their tails. Where gradients flow back,
-    # the order from the end keeps each of them beside the edge it belongs to.
-    step = -1 if any(edge.is_gradient for edge in scene.edges) else 1
+    # ops from the last to the first keep each of them beside the edge it belongs to.
+    ordered = list(scene.vertices)
+    if any(edge.is_gradient for edge in scene.edges):
+        sources = [vertex for vertex in ordered if vertex.role in _SOURCES]
+        rest = [vertex for vertex in ordered if vertex.role not in _SOURCES]
+        ordered = [*sources, *reversed(rest)]
     members: dict[int | None, list[Vertex]] = {}
-    for vertex in scene.vertices[::step]:
+    for vertex in ordered:
         members.setdefault(vertex.cluster, []).append(vertex)
     children: dict[int | None, list[Cluster]] = {}
-    for cluster in scene.clusters[::step]:
+    for cluster in scene.clusters:
         children.setdefault(cluster.parent, []).append(cluster)
     lines: list[str] = []
     # What is still to be written, the next thing last: text, or a cluster to open.
@@ -213,12 +220,13 @@ def _vertex(vertex: Vertex) -> str:
     )
 
 
-def _edge(edge: Edge) -> str:
+def _edge(edge: Edge, is_spine: bool) -> str:
     tooltip = quoted(edge.tooltip, tooltip=True)
     text = (
         f"{edge.tail} -> {edge.head} "
         f'[class="{"gradient" if edge.is_gradient else "forward"}", '
-        f"label={quoted(edge.lines, gap=_GAP)}, tooltip={tooltip}, labeltooltip={tooltip}"
+        f"label={quoted(edge.lines, gap=_GAP)}, "
+        f"tooltip={tooltip}, labeltooltip={tooltip}"
     )
     if edge.is_gradient:
         # The forward graph alone decides where things stand.
@@ -226,4 +234,7 @@ def _edge(edge: Edge) -> str:
             f', color="{_GRADIENT}", fontcolor="{_GRADIENT}", style="dashed", '
             'arrowhead="vee", constraint="false"'
         )
+    elif is_spine:
+        # Keeps a chain of layers upright, where parameters would pull each aside.
+        text += ', weight="8"'
     return text + "];"

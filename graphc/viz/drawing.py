@@ -124,9 +124,7 @@ def forward_scene(outputs: list[tuple[str, Node]], *, primitive: bool) -> Scene:
     """Nodes and all that they are computed from."""
     if primitive:
         nodes = expand(Graph(tuple(node for _, node in outputs))).outputs
-        outputs = [
-            (name, node) for (name, _), node in zip(outputs, nodes, strict=True)
-        ]
+        outputs = [(name, node) for (name, _), node in zip(outputs, nodes, strict=True)]
     return build_scene("forward", outputs, clusters=primitive)
 
 

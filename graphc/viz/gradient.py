@@ -17,8 +17,16 @@ from ..ir.graph import Graph, ancestors, expand
 from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ops.source import constant
-from .notation import expression, label, scalar_text
-from .scene import Edge, Scene, build_scene, describe, drawn_order, reading_order, value_names
+from .notation import expression, label, literal, scalar_text
+from .scene import (
+    Edge,
+    Scene,
+    build_scene,
+    describe,
+    drawn_order,
+    reading_order,
+    value_names,
+)
 
 __all__ = ["backward_scene", "overlay_scene"]
 
@@ -41,18 +49,19 @@ class _Derivation:
 
 def _derive(outputs: Outputs) -> _Derivation:
     """Differentiate the one output that has gradients, by parameters or else inputs."""
-    candidates = [
-        (name, node)
-        for name, node in outputs
-        if not node.shape and is_floating(node.dtype)
+    candidates: dict[Node, str] = {}
+    for name, node in outputs:
+        if not node.shape and is_floating(node.dtype):
+            candidates.setdefault(node, name)
+    found = [
+        derivation
+        for node, name in candidates.items()
+        if (derivation := _derive_one(name, node)) is not None
     ]
-    found: list[_Derivation] = []
-    for name, loss in candidates:
-        derivation = _derive_one(name, loss)
-        if derivation is not None:
-            found.append(derivation)
-    if len(found) == 1:
-        return found[0]
+    # A metric may have gradients too, and it is not what is trained.
+    chosen = [derivation for derivation in found if derivation.name == "loss"] or found
+    if len(chosen) == 1:
+        return chosen[0]
     given = ", ".join(f"{name}: {node.type}" for name, node in outputs)
     where = outputs[0][1]
     hint = "a loss, or gc.mean(y) or gc.sum(y) of an array"
@@ -62,8 +71,8 @@ def _derive(outputs: Outputs) -> _Derivation:
         hint = "one drawing for each"
     elif candidates:
         message = (
-            f"{candidates[0][0]} depends on no parameter and no floating input "
-            "through differentiable ops"
+            f"{next(iter(candidates.values()))} depends on no parameter and no "
+            "floating input through differentiable ops"
         )
     else:
         message = f"gradients flow from a floating scalar, got {given}"
@@ -114,26 +123,20 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
     )
     leaves = [node for node in order if node in forward]
     called = dict(zip(leaves, _leaf_names(leaves, names), strict=True))
+    named = {derivation.seed: f"d_{derivation.name}"}
     seed = derivation.seed
     if primitive:
-        whole = (*(node for _, node in gradients), *leaves, seed)
-        expanded = expand(Graph(whole)).outputs
-        gradients = [
-            (name, node)
-            for (name, _), node in zip(gradients, expanded, strict=False)
-        ]
-        called = dict(
-            zip(expanded[len(gradients) : -1], called.values(), strict=True)
-        )
-        seed = expanded[-1]
-    scalars = [node for node in called if scalar_text(node) is not None]
-    for node in scalars:
-        del called[node]
+        whole = [*(node for _, node in gradients), *called, *named]
+        expanded = dict(zip(whole, expand(Graph(tuple(whole))).outputs, strict=True))
+        gradients = [(name, expanded[node]) for name, node in gradients]
+        called = {expanded[node]: name for node, name in called.items()}
+        named = {expanded[node]: name for node, name in named.items()}
+        seed = expanded[seed]
     scene = build_scene(
         "backward",
         gradients,
-        leaves=called,
-        named={seed: f"d_{derivation.name}"},
+        leaves={n: text for n, text in called.items() if scalar_text(n) is None},
+        named=named,
         clusters=primitive,
     )
     return _with_seed(scene, seed, derivation.name)
@@ -178,23 +181,23 @@ def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
     """
     if primitive:
         nodes = expand(Graph(tuple(node for _, node in outputs))).outputs
-        outputs = [
-            (name, node) for (name, _), node in zip(outputs, nodes, strict=True)
-        ]
+        outputs = [(name, node) for (name, _), node in zip(outputs, nodes, strict=True)]
     derivation = _derive(outputs)
     order = drawn_order(node for _, node in outputs)
     names = value_names(order)
+    if derivation.loss.name is None:
+        names[derivation.loss] = derivation.name
     adjoints = derivation.adjoints.of
     scene = build_scene(
         "overlay",
         outputs,
         named={n: names[n] for n in order if n in adjoints and n.inputs},
-        extra={
-            node: (f"d_{names[node]}",) for node in derivation.targets
-        },
+        extra={node: (f"d_{names[node]}",) for node in derivation.targets},
         clusters=primitive,
     )
-    return replace(scene, edges=(*scene.edges, *_flowing_back(scene, derivation, names)))
+    return replace(
+        scene, edges=(*scene.edges, *_flowing_back(scene, derivation, names))
+    )
 
 
 @dataclass(frozen=True)
@@ -273,7 +276,7 @@ def _formula(
     names: Mapping[Node, str],
 ) -> str | None:
     """What flows, in terms of the incoming gradient and forward values, if short."""
-    if len(flow.values) > 1:
+    if len(flow.values) != 1:
         return None
     known = {adjoints.of[flow.node]: f"d_{names[flow.node]}"}
     steps = _FORMULA_STEPS
@@ -284,8 +287,12 @@ def _formula(
         if node in trees:
             stack.pop()
             continue
-        scalar = scalar_text(node)
-        text = known.get(node) or scalar or names.get(node)
+        text = known.get(node)
+        scalar = scalar_text(node) if text is None else None
+        if scalar is not None:
+            trees[node] = literal(scalar)
+            continue
+        text = text or names.get(node)
         if text is not None:
             trees[node] = ast.Name(text)
             continue

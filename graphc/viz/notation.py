@@ -7,6 +7,7 @@ the emitted program does and a new op needs no entry here.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -16,7 +17,14 @@ from ..errors import GraphcError
 from ..ir.dims import Dim
 from ..ir.node import Node
 
-__all__ = ["expression", "label", "operand_words", "scalar_text", "type_text"]
+__all__ = [
+    "expression",
+    "label",
+    "literal",
+    "operand_words",
+    "scalar_text",
+    "type_text",
+]
 
 PLACEHOLDER = "…"
 
@@ -27,8 +35,19 @@ _OPERATORS = {"power": "x1 ** x2"}
 _USUAL = frozenset([("reduction", "mean"), ("label_smoothing", 0.0)])
 
 _COMMUTATIVE = frozenset(
-    "add multiply maximum minimum equal not_equal logical_and logical_or logical_xor "
-    "hypot logaddexp".split()
+    [
+        "add",
+        "equal",
+        "hypot",
+        "logaddexp",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "maximum",
+        "minimum",
+        "multiply",
+        "not_equal",
+    ]
 )
 
 
@@ -62,13 +81,18 @@ def type_text(node: Node) -> str:
     return shape.removeprefix("float32 ")
 
 
-def label(node: Node, operands: Sequence[str | None]) -> str:
+def label(
+    node: Node,
+    operands: Sequence[str | None],
+    names: Mapping[Node, str] | None = None,
+) -> str:
     """The op of `node` in NumPy's or torch's notation.
 
     Args:
         node: a node of any op.
         operands: for each input the text of a literal that is folded into the label,
             or None where an edge shows the input.
+        names: what inputs without a name of the user's are called, if they are.
 
     Returns:
         The bare op where nothing is folded, else a formula, in which the name of an
@@ -85,19 +109,21 @@ def label(node: Node, operands: Sequence[str | None]) -> str:
     """
     if any(text is not None for text in operands):
         arguments = [
-            _literal(text) if text is not None else ast.Name(_short_name(parent))
+            literal(text)
+            if text is not None
+            else ast.Name(_short_name(parent, names or {}))
             for text, parent in zip(operands, node.inputs, strict=True)
         ]
         return ast.unparse(expression(node, arguments))
     if not node.inputs and node.op.kind == "source":
         return _source_label(node)
     blank: list[ast.expr] = [ast.Name(PLACEHOLDER) for _ in node.inputs]
-    return _bare(expression(node, blank, bare=True))
+    return _bare(expression(node, blank, bare=True)) or node.op.name
 
 
-def _short_name(node: Node) -> str:
-    name = node.name or PLACEHOLDER
-    return name if len(name) <= 20 else PLACEHOLDER
+def _short_name(node: Node, names: Mapping[Node, str]) -> str:
+    name = names.get(node) or node.name or PLACEHOLDER
+    return name if len(name) <= 20 and " " not in name else PLACEHOLDER
 
 
 def _source_label(node: Node) -> str:
@@ -167,12 +193,12 @@ class _Substitution(ast.NodeTransformer):
             else:
                 self.values[name] = operands[position]
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self.variadic:
             return ast.List(list(self.variadic[node.id]), ast.Load())
         return self.values.get(node.id, node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         match node:
             case ast.Subscript(ast.Name(name), ast.Constant(int(position))) if (
                 name in self.variadic
@@ -181,7 +207,7 @@ class _Substitution(ast.NodeTransformer):
             case _:
                 return self.generic_visit(node)
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         match node:
             case ast.Attribute(ast.Name("np"), name):
                 return ast.Name(name)
@@ -192,12 +218,11 @@ class _Substitution(ast.NodeTransformer):
 def _bare(tree: ast.expr) -> str:
     """The text of a formula with its placeholders taken out."""
     if isinstance(tree, ast.Call):
-        arguments = [
-            _bare(item)
+        items = itertools.chain.from_iterable(
+            argument.elts if isinstance(argument, ast.Tuple) else [argument]
             for argument in tree.args
-            for item in (argument.elts if isinstance(argument, ast.Tuple) else [argument])
-        ]
-        arguments = [text for text in arguments if text.strip("[], ")]
+        )
+        arguments = [text for item in items if (text := _bare(item)).strip("[], ")]
         keywords = [
             f"{keyword.arg}={ast.unparse(keyword.value)}"
             for keyword in tree.keywords
@@ -223,12 +248,13 @@ def _keywords(node: Node) -> list[ast.keyword]:
         if (name, value) in _USUAL:
             continue
         tree = _value(value)
-        if len(ast.unparse(tree)) <= 16:
+        text = ast.unparse(tree)
+        if PLACEHOLDER not in text and len(text) <= 16:
             shown.append(ast.keyword(name, tree))
     return shown
 
 
-def _literal(text: str) -> ast.expr:
+def literal(text: str) -> ast.expr:
     """A folded number, so that a negative one gets the parentheses it needs."""
     if text.startswith("-"):
         return ast.UnaryOp(ast.USub(), ast.Name(text[1:]))
@@ -243,14 +269,14 @@ def _dimension(text: str) -> ast.expr:
 
 
 def _value(value: Any) -> ast.expr:
-    """A compile-time argument as a syntax tree. Never a `repr`, which may hold an id."""
+    """A compile-time argument as a syntax tree; no `repr`, which may hold an id."""
     if isinstance(value, Dim):
         return _dimension(value.text)
     if isinstance(value, np.dtype):
         return ast.Name(str(cast("np.dtype[Any]", value)))
     if isinstance(value, bool | int | float | str) or value is None:
         number = isinstance(value, float)
-        return _literal(f"{value:.6g}") if number else ast.Constant(value)
+        return literal(f"{value:.6g}") if number else ast.Constant(value)
     if isinstance(value, tuple):
         items = cast("tuple[Any, ...]", value)
         return ast.Tuple([_value(item) for item in items], ast.Load())
@@ -280,7 +306,7 @@ def operand_words(node: Node) -> tuple[str, ...]:
         drawn = [i for i in drawn if inputs[i].op.name != "parameter"]
     ambiguous = {
         position
-        for first, second in zip(drawn, drawn[1:], strict=False)
+        for first, second in itertools.pairwise(drawn)
         for position in (first, second)
         if _exchangeable(node, first, second)
     }

@@ -142,7 +142,8 @@ class Report:
             file: where to; standard output where None.
 
         >>> import graphc as gc
-        >>> report(gc.input("x", (3,)).sum().named("total")).print()  # doctest: +ELLIPSIS
+        >>> whole = report(gc.input("x", (3,)).sum().named("total"))
+        >>> whole.print()  # doctest: +ELLIPSIS
         name   op     shape  dtype    parameters  multiply-adds  bytes  line
         -----  -----  -----  -------  ----------  -------------  -----  ...
         x      input  (3,)   float32                                12  ...

@@ -140,9 +140,11 @@ def value_names(order: Iterable[Node]) -> dict[Node, str]:
             names[node] = node.name
             continue
         source = node.origin.gradient_of
-        base = f"d_{names.get(source) or source.name or source.op.name}" if (
-            source is not None
-        ) else node.op.name
+        base = (
+            f"d_{names.get(source) or source.name or source.op.name}"
+            if (source is not None)
+            else node.op.name
+        )
         counts[base] = counts.get(base, 0) + 1
         names[node] = base if counts[base] == 1 else f"{base}_{counts[base]}"
     return names
@@ -180,13 +182,14 @@ def build_scene(
         node: f"n{position}"
         for position, node in enumerate(n for n in order if n not in folded)
     }
+    named = {**(leaves or {}), **(named or {})}
     frames = _Frames(clusters)
     output_names = {(label_, node) for label_, node in outputs}
     vertices: list[Vertex] = []
     edges: list[Edge] = []
     for node, key in keys.items():
         is_leaf = node in (leaves or {})
-        lines = _lines(node, folded, (leaves or {}).get(node), named or {})
+        lines = _lines(node, folded, (leaves or {}).get(node), named)
         if lines[0] != node.name and (node.name or "", node) in output_names:
             lines = tuple(line for line in lines if line != node.name)
         vertices.append(
@@ -211,9 +214,7 @@ def build_scene(
         role: Role = "gradient-output" if is_derivative(node) else "output"
         key = f"out{position}"
         vertices.append(Vertex(key, role, (text,), describe(node), None, node))
-        edges.append(
-            Edge(keys[node], key, (format_shape(node.shape),), describe(node))
-        )
+        edges.append(Edge(keys[node], key, (format_shape(node.shape),), describe(node)))
     return Scene(name, tuple(vertices), tuple(edges), tuple(frames.found))
 
 
@@ -248,8 +249,13 @@ def _lines(
         return (leaf, "forward value")
     if node.op.name == "constant":
         return _constant_lines(node)
-    text = label(node, [folded.get(parent) for parent in node.inputs])
+    operands = [folded.get(parent) for parent in node.inputs]
+    text = label(node, operands, named)
+    source = node.origin.gradient_of
     called = node.name or named.get(node)
+    # The gradients of parameters and inputs are results and marked as such.
+    if called is None and source is not None and source.inputs and source.name:
+        called = f"d_{source.name}"
     if called is None or called == text or text.startswith(f"{called}("):
         return (text,)
     return (called, text)
@@ -324,5 +330,3 @@ def _blocks_around(node: Node) -> list[Node]:
 def _block_title(block: Node) -> str:
     title = label(block, [None] * len(block.inputs))
     return f"{title} · {block.name}" if block.name else title
-
-

@@ -16,7 +16,7 @@ from inspect import cleandoc
 from textwrap import dedent
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from graphc.codegen.writer import Writer, format_expression, format_statement
@@ -232,12 +232,13 @@ def as_source_says(node: ast.AST) -> str:
     return ast.dump(Numbers().visit(copy.deepcopy(node)))
 
 
-# A seed, not a strategy for each node: shrinking a tree of hundreds takes minutes.
+# A seed, not a strategy for each node, and no shrinking: that would take minutes.
 SEEDS = st.integers(0, 10**9).map(random.Random)
 # Derandomised, since the documented limits would fail a run in some ten thousand trees.
 QUICK = settings(
     max_examples=15,
     derandomize=True,
+    phases=[Phase.generate],
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -687,6 +688,33 @@ def test_a_docstring_comes_first() -> None:
         pytest.raises(ValueError, match="top level"),
     ):
         writer.raw("x = 1")
+
+
+def test_a_comment_right_above_a_definition_stays_there() -> None:
+    writer = Writer()
+    writer.statement(statement("x = 1"))
+    writer.comment("About f.")
+    with writer.function("f", decorators=["cache"]):
+        writer.statement(statement("y = 1"))
+        writer.comment("About g.")
+        with writer.function("g"):
+            pass
+        writer.statement(statement("z = 1"))
+    assert writer.source() == dedent("""
+        x = 1
+
+
+        # About f.
+        @cache
+        def f():
+            y = 1
+
+            # About g.
+            def g():
+                pass
+
+            z = 1
+        """).removeprefix("\n")
 
 
 def test_a_comment_that_does_not_fit_moves_up_and_wraps() -> None:

@@ -120,6 +120,9 @@ REFERENCES: dict[str, Any] = {
         a.case.attributes["dtype"],
     ),
     "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
+    "polyval": lambda a, x: np.polyval(
+        np.array(a.case.attributes["coefficients"], x.dtype), x
+    ),
     "scatter_add": _scattered,
     "scatter_along_axis": _scattered_along,
     "stop_gradient": lambda a, x: x,

@@ -28,10 +28,12 @@ def _id(application: Application) -> str:
 
 
 DIFFERENTIABLE = [a for a in applications() if is_differentiable(a)]
+# Differences of float32 results would be all rounding.
+EXACT = [a for a in DIFFERENTIABLE if a.apply(a.nodes()).dtype == np.float64]
 
 
 def test_derivatives_are_tested_for_every_op_that_has_them() -> None:
-    tested = {a.op.name for a in DIFFERENTIABLE}
+    tested = {a.op.name for a in EXACT}
     assert {op.name for op in OPS.values() if op.vjp is not None} <= tested
 
 
@@ -90,7 +92,7 @@ def _assert_close(actual: Any, expected: Any) -> None:
     np.testing.assert_allclose(actual, expected, rtol=2e-6, atol=2e-7)
 
 
-@pytest.mark.parametrize("application", DIFFERENTIABLE, ids=_id)
+@pytest.mark.parametrize("application", EXACT, ids=_id)
 def test_first_derivatives(application: Application) -> None:
     problem = _Problem(application)
     expected = _along(
@@ -116,7 +118,7 @@ def test_first_derivatives(application: Application) -> None:
     )
 
 
-@pytest.mark.parametrize("application", DIFFERENTIABLE, ids=_id)
+@pytest.mark.parametrize("application", EXACT, ids=_id)
 def test_second_derivatives(application: Application) -> None:
     """Gradients of the VJP, by its own VJP and by a JVP, along one direction."""
     problem = _Problem(application)
@@ -192,7 +194,7 @@ def test_float32_stays_float32(application: Application) -> None:
         return
     variables = [nodes[p] for p in floating_positions(application)]
     gradients = gc.vjp(output, variables, gc.ones_like(output), unused="zeros")
-    run = gc.interpret(gradients, feeds(application.draw("float32")))
+    run = gc.interpret([*gradients, *nodes], feeds(application.draw("float32")))
     declared = {node.dtype for node, _ in run.items()}
     literals = {node.dtype for node in nodes}
     assert np.dtype("float64") not in declared - literals

@@ -1,0 +1,362 @@
+"""The commands, and how their errors reach a person."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .. import __version__
+from ..checking import check_gradients, first_rows
+from ..compiler import compile
+from ..errors import GraphcError, NonFiniteError, OptionError
+from ..files import write_atomically
+from ..ir.graph import Graph
+from ..runtime.data import load_npz
+from ..trainer import Trainer
+from ..viz.drawing import render as draw
+from ..viz.report import report
+from .modelfile import ModelError, ModelFile, load_model
+
+__all__ = ["cli", "main"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+"""Exit statuses, the same as those of emitted programs."""
+
+
+class Failure(click.ClickException):
+    """An error that a person can act on: a message, and no traceback."""
+
+    def __init__(self, message: str, status: int = WRONG_USE) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def show(self, file: Any = None) -> None:
+        """Print the message to the error stream."""
+        click.echo(f"graphc: error: {self.message}", err=True)
+
+
+class _Command(click.Command):
+    """A command whose expected errors are shown without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        show_traceback = ctx.params.pop("traceback", False)
+        try:
+            return super().invoke(ctx)
+        except (GraphcError, ModelError, OSError) as error:
+            # A reader such as `head` that has seen enough is no error; click knows.
+            if show_traceback or isinstance(error, BrokenPipeError):
+                raise
+            raise _as_failure(error) from error
+
+
+def _as_failure(error: Exception) -> Failure:
+    if isinstance(error, ModelError):
+        return Failure(f"the model file raised\n{error}")
+    if isinstance(error, GraphcError):
+        # Where no line of the user's is on the stack, the nearest one is of click.
+        if str(error.location).startswith((_CLICK, "None")):
+            error.location = None
+        status = FAILED if isinstance(error, NonFiniteError) else WRONG_USE
+        return Failure(str(error), status)
+    assert isinstance(error, OSError)
+    if error.strerror and error.filename is not None:
+        return Failure(f"{error.filename}: {error.strerror}")
+    return Failure(str(error))
+
+
+_CLICK = str(Path(click.__file__).parent)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    0 is success; 1 gradients that are wrong or a loss that is not finite; 2 bad
+    arguments, models, data or files; 130 an interrupt.
+
+    >>> main(["--version"])
+    graphc 0.1.0
+    0
+    """
+    arguments = None if argv is None else list(argv)
+    try:
+        result = cli.main(arguments, prog_name="graphc", standalone_mode=False)
+    except Failure as error:
+        error.show()
+        return error.status
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("graphc: interrupted", err=True)
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Compile computation graphs to NumPy programs.
+
+    MODEL is a Python file that defines a gc.Trainer (the variable `trainer`, or the
+    only one in the file) or nodes. It is executed, but not as __main__.
+    """
+
+
+def _on_model(function: _F) -> _F:
+    """What all commands have in common: the model file and how errors are shown."""
+    for decorate in (
+        click.option("--traceback", is_flag=True, help="Show tracebacks of errors."),
+        click.option("--name", metavar="VARIABLE", help="Which variable of MODEL."),
+        click.argument("model", type=click.Path(exists=True, dir_okay=False)),
+    ):
+        function = decorate(function)
+    return function
+
+
+_STYLE = click.Choice(["readable", "fast"])
+_NPZ = click.Path(exists=True, dir_okay=False)
+
+
+@cli.command(cls=_Command)
+@_on_model
+@click.option("--data", type=_NPZ, required=True, help="Rows to train on (.npz).")
+@click.option("--dev", type=_NPZ, help="Rows that decide which epoch is the best.")
+@click.option("--test", type=_NPZ, help="Rows to evaluate on when training is over.")
+@click.option("--epochs", default=20, show_default=True)
+@click.option("--batch-size", default=32, show_default=True)
+@click.option("--seed", type=int, help="Default: the trainer's.")
+@click.option("--best", metavar="SCORE", help="Which epoch is best, as in 'min loss'.")
+@click.option("--patience", type=int, help="Epochs without a better dev score.")
+@click.option("--out", type=click.Path(), help="Write the best parameters here (.npz).")
+@click.option("--checkpoint", type=click.Path(), help="Default: beside --out.")
+@click.option("--resume", is_flag=True, help="Go on where the checkpoint stopped.")
+@click.option("--style", type=_STYLE, help="Of the program that runs.")
+def train(
+    model: str,
+    name: str | None,
+    data: str,
+    dev: str | None,
+    test: str | None,
+    epochs: int,
+    batch_size: int,
+    seed: int | None,
+    best: str | None,
+    patience: int | None,
+    out: str | None,
+    checkpoint: str | None,
+    resume: bool,
+    style: str | None,
+) -> int:
+    """Train a model on arrays in .npz files.
+
+    The options are those of the emitted program, and so are the parameters that --out
+    writes, bit for bit.
+    """
+    trainer = _load(model).trainer(name)
+    if seed is not None or style is not None:
+        trainer = trainer.restarted(seed=seed, style=style)
+    if out is not None:
+        trainer.module.check_writable(out)
+        checkpoint = checkpoint or os.path.splitext(out)[0] + ".checkpoint.npz"
+    if resume and checkpoint is None:
+        raise OptionError("--resume needs --out or --checkpoint")
+    if resume and checkpoint is not None and not os.path.exists(checkpoint):
+        click.echo(f"no {checkpoint} yet: starting from the beginning", err=True)
+    if test is not None:
+        # Now, too, so that data that does not fit is found before hours of training.
+        trainer.evaluate(test)
+    try:
+        history = trainer.fit(
+            data,
+            dev,
+            epochs=epochs,
+            batch_size=batch_size,
+            best=best,
+            patience=patience,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+    except NonFiniteError:
+        _write_parameters(trainer, out)
+        raise
+    if history.best is not None:
+        click.echo(f"best on dev: epoch {history.best['epoch']}")
+    if _write_parameters(trainer, out, even_untrained=not history.interrupted):
+        click.echo(f"wrote {out}")
+    if history.interrupted:
+        click.echo("graphc: interrupted", err=True)
+        return INTERRUPTED
+    if test is not None:
+        scores = trainer.evaluate(test)
+        click.echo("test " + "  ".join(f"{n} {v:#.4g}" for n, v in scores.items()))
+    return 0
+
+
+def _write_parameters(
+    trainer: Trainer, out: str | None, *, even_untrained: bool = False
+) -> bool:
+    """Write what an emitted program's --out writes; False if there is nothing to."""
+    if out is None or not (even_untrained or trainer.steps):
+        return False
+    trainer.module.save_parameters(out, dict(trainer.parameters))
+    return True
+
+
+@cli.command(cls=_Command)
+@_on_model
+@click.option("-o", "--output", type=click.Path(), help="Default: standard output.")
+@click.option("--style", type=_STYLE, default="readable", show_default=True)
+def emit(model: str, name: str | None, output: str | None, style: str) -> None:
+    """Write the standalone program, which needs only NumPy.
+
+    For a trainer it is the whole training program; for nodes it is the function that
+    computes them.
+    """
+    target = _load(model).target(name)
+    if isinstance(target, Trainer):
+        source = target.restarted(style=style).source
+    else:
+        source = compile(target, style=style).source
+    if output is None or output == "-":
+        click.echo(source, nl=False)
+        return
+    write_atomically(output, source)
+    click.echo(f"wrote {output}")
+
+
+@cli.command(cls=_Command)
+@_on_model
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    help="A .svg, .png, .pdf or .dot file; default: MODEL's name with .svg.",
+)
+@click.option("--backward", type=click.Choice(["graph", "overlay"]))
+@click.option(
+    "--level",
+    type=click.Choice(["block", "primitive"]),
+    default="block",
+    show_default=True,
+)
+def render(
+    model: str, name: str | None, output: str | None, backward: Any, level: Any
+) -> None:
+    """Draw a model, its backward pass, or the one over the other.
+
+    --backward graph draws the gradients as a graph of their own, --backward overlay
+    draws them flowing back along the edges of the model.
+    """
+    target = _load(model).target(name)
+    path = output or f"{Path(model).stem}.svg"
+    with _working("drawing"):
+        draw(target, backward=backward or False, level=level).save(path)
+    click.echo(f"wrote {path}")
+
+
+def _parse_sizes(
+    context: click.Context, option: click.Parameter, values: Sequence[str]
+) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for value in values:
+        name, _, number = value.partition("=")
+        if not name.isidentifier() or not number.isdecimal():
+            raise click.BadParameter(f"must be NAME=N, got {value!r}")
+        if name in ("level", "target"):
+            raise click.BadParameter(f"a size named {name!r} can't be set")
+        sizes[name] = int(number)
+    return sizes
+
+
+@cli.command(cls=_Command)
+@_on_model
+@click.option("--batch", type=click.IntRange(0), help="The same as --size batch=N.")
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    metavar="NAME=N",
+    callback=_parse_sizes,
+    help="What a named size stands for; may be repeated.",
+)
+@click.option(
+    "--level",
+    type=click.Choice(["block", "primitive"]),
+    default="block",
+    show_default=True,
+)
+def show(
+    model: str, name: str | None, batch: int | None, sizes: dict[str, int], level: Any
+) -> None:
+    """Print a table of nodes: shapes, parameters, multiply-adds and bytes."""
+    if batch is not None:
+        sizes = {**sizes, "batch": batch}
+    report(_load(model).target(name), level=level, **sizes).print()
+
+
+@cli.command(cls=_Command)
+@_on_model
+@click.option("--data", type=_NPZ, help="Check at these rows (.npz), not random ones.")
+@click.option("--rows", type=click.IntRange(1), default=8, show_default=True)
+@click.option("--directions", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def check(
+    model: str,
+    name: str | None,
+    data: str | None,
+    rows: int,
+    directions: int,
+    seed: int,
+) -> int:
+    """Check gradients against finite differences, in float64.
+
+    Along random directions in each parameter, and at every node for itself, so that a
+    wrong gradient leads to the node whose rule is wrong. Exit status 1 if one is.
+    """
+    file = _load(model)
+    loss = file.loss(name)
+    feeds = {} if data is None else _feeds(file, name, data, rows)
+    with _working("checking gradients"):
+        result = check_gradients(
+            loss, feeds=feeds, rows=rows, directions=directions, seed=seed
+        )
+    click.echo(str(result))
+    return 0 if result.passed else FAILED
+
+
+def _feeds(file: ModelFile, name: str | None, data: str, rows: int) -> dict[str, Any]:
+    """Rows of a file for the inputs of the loss."""
+    arrays = load_npz(data)
+    trainer = file.find_trainer(name)
+    metrics = () if trainer is None else trainer.metrics.values()
+    graph = Graph((file.loss(name),))
+    # What only metrics use is no mistake.
+    others = {node.name for node in Graph(tuple(metrics)).inputs}
+    others -= {node.name for node in graph.inputs}
+    wanted = {key: array for key, array in arrays.items() if key not in others}
+    return first_rows(graph, wanted, rows)
+
+
+def _load(model: str) -> ModelFile:
+    with _working(f"loading {model}"):
+        return load_model(model)
+
+
+@contextmanager
+def _working(what: str) -> Generator[None]:
+    """Say on a terminal what takes its time."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} ..."):
+        yield

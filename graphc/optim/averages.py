@@ -1,0 +1,304 @@
+"""What happens around updates: accumulation, averages of parameters, constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ..ir.node import Node
+from ..ir.origin import derived
+from ..ops.arithmetic import floor, remainder, sqrt, square, where
+from ..ops.reduction import sum
+from ..ops.source import zeros_like
+from .base import Clock, State, check_gradients, complement, in_dtype_of
+from .transformation import Transformation
+
+__all__ = ["EMA", "GradientAccumulation", "Lookahead", "MaxNorm"]
+
+
+@dataclass(frozen=True)
+class GradientAccumulation(Transformation):
+    """One update every `steps` micro-batches, with their mean gradient.
+
+    Between updates parameters and the inner state stay as they are. The inner
+    optimizer counts updates, not micro-batches; what is left at the end of an epoch
+    enters the first update of the next one.
+
+    Args:
+        inner: the optimizer that gets the mean gradient.
+        steps: the number of micro-batches.
+        reduction: `"mean"`, which is the gradient of the whole batch's mean loss where
+            micro-batches are equally large, or `"sum"`, as torch's `backward` adds up.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import SGD, Clock
+    >>> w = gc.parameter("w", (), 0.0)
+    >>> rule = GradientAccumulation(SGD(1.0), steps=2)
+    >>> gradient = gc.constant(1.0, "float32")
+    >>> new, state = rule.apply(
+    ...     [w], [gradient], rule.init_state([w]), Clock.constant(step=1)
+    ... )
+    >>> gc.evaluate([new[0], state["w.accumulated"]], {})
+    [array(0., dtype=float32), array(1., dtype=float32)]
+    """
+
+    steps: int = field(kw_only=True)
+    reduction: Literal["mean", "sum"] = "mean"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integer("steps", low=1)
+        options.choice("reduction", "mean", "sum")
+
+    def _slot(self) -> str:
+        return "accumulated"
+
+    def _inner_clock(self, clock: Clock) -> Clock:
+        updates = floor((clock.step - 1.0) / self.steps) + 1.0
+        return replace(clock, step=updates.named("update"))
+
+    def init_state(self, parameters: Sequence[Node]) -> State:
+        """See `Optimizer.init_state`."""
+        zeros = [zeros_like(parameter) for parameter in parameters]
+        return self._with_own(self.inner.init_state(parameters), parameters, zeros)
+
+    def apply(
+        self,
+        parameters: Sequence[Node],
+        gradients: Sequence[Node],
+        state: Mapping[str, Node],
+        clock: Clock,
+    ) -> tuple[list[Node], State]:
+        """See `Optimizer.apply`."""
+        check_gradients(parameters, gradients, self)
+        if not parameters:
+            return [], {}
+        old = self._inner_state(parameters, state)
+        with derived(parameters[0], type(self).__name__):
+            inner_clock = self._inner_clock(clock)
+            is_due = (remainder(clock.step, float(self.steps)) == 0.0).named("is_due")
+            totals = [
+                (state[key] + gradient).named("accumulated")
+                for key, gradient in zip(self._keys(parameters), gradients, strict=True)
+            ]
+            divided = totals
+            if self.reduction == "mean" and self.steps > 1:
+                divided = [total / self.steps for total in totals]
+        new, new_state = self.inner.apply(parameters, divided, old, inner_clock)
+        with derived(parameters[0], type(self).__name__):
+            new = [
+                where(is_due, updated, parameter)
+                for updated, parameter in zip(new, parameters, strict=True)
+            ]
+            new_state = {
+                key: where(is_due, value, old[key]) for key, value in new_state.items()
+            }
+            rest = [where(is_due, 0.0, total) for total in totals]
+        return new, self._with_own(new_state, parameters, rest)
+
+    def step_size(self, clock: Clock) -> Node:
+        """See `Optimizer.step_size`."""
+        return self.inner.step_size(self._inner_clock(clock))
+
+
+@dataclass(frozen=True)
+class EMA(Transformation):
+    """An exponential moving average of the parameters, to evaluate with.
+
+    `average = decay * average + (1 - decay) * w`, after each update; the first
+    average is `w` after the first update.
+
+    Args:
+        inner: the optimizer.
+        decay: how much of the old average is kept.
+        dialect: in `"keras"` the average starts from the initial parameters instead.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import SGD, Clock
+    >>> w = gc.parameter("w", (), 1.0, "float64")
+    >>> rule = EMA(SGD(0.5), decay=0.9)
+    >>> _, state = rule.apply([w], [w], rule.init_state([w]), Clock.constant(step=1))
+    >>> gc.evaluate(rule.averaged([w], state), {})
+    [array(0.5)]
+
+    Source: Polyak and Juditsky 1992, "Acceleration of stochastic approximation by
+    averaging", with weights that fall exponentially.
+    """
+
+    decay: float = 0.999
+    dialect: Literal["torch", "keras"] = "torch"
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("decay", low=0.0, high=1.0)
+        options.choice("dialect", "torch", "keras")
+
+    def _slot(self) -> str:
+        return "ema"
+
+    def init_state(self, parameters: Sequence[Node]) -> State:
+        """See `Optimizer.init_state`."""
+        inner = self.inner.init_state(parameters)
+        return self._with_own(inner, parameters, list(parameters))
+
+    def apply(
+        self,
+        parameters: Sequence[Node],
+        gradients: Sequence[Node],
+        state: Mapping[str, Node],
+        clock: Clock,
+    ) -> tuple[list[Node], State]:
+        """See `Optimizer.apply`."""
+        inner = self._inner_state(parameters, state)
+        new, new_state = self.inner.apply(parameters, gradients, inner, clock)
+        averages: list[Node] = []
+        for key, parameter, value in zip(
+            self._keys(parameters), parameters, new, strict=True
+        ):
+            with derived(parameter, type(self).__name__):
+                averages.append(self._average(state[key], value, clock))
+        return new, self._with_own(new_state, parameters, averages)
+
+    def _average(self, average: Node, value: Node, clock: Clock) -> Node:
+        if self.dialect == "keras":
+            kept = self.decay * average + complement(self.decay) * value
+            return kept.named("average")
+        is_first = clock.step == 1.0
+        kept = in_dtype_of(value, where(is_first, 0.0, self.decay))
+        share = in_dtype_of(value, where(is_first, 1.0, complement(self.decay)))
+        return (kept * average + share * value).named("average")
+
+    def averaged(
+        self, parameters: Sequence[Node], state: Mapping[str, Node]
+    ) -> list[Node]:
+        """The averages."""
+        return [state[key] for key in self._keys(parameters)]
+
+
+@dataclass(frozen=True)
+class Lookahead(Transformation):
+    """Fast weights explore for `k` updates, slow weights follow a part of the way.
+
+    After every `k` updates of the inner optimizer
+    `slow = slow + alpha * (fast - slow)`, and `fast = slow`.
+
+    Args:
+        inner: the optimizer of the fast weights, which are the parameters.
+        k: the number of updates in between.
+        alpha: how far the slow weights go.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import SGD, Clock
+    >>> w = gc.parameter("w", (), 1.0, "float64")
+    >>> rule = Lookahead(SGD(0.5), k=1, alpha=0.5)
+    >>> new, _ = rule.apply([w], [w], rule.init_state([w]), Clock.constant(step=1))
+    >>> gc.evaluate(new, {})
+    [array(0.75)]
+
+    Source: Zhang et al. 2019, "Lookahead optimizer: k steps forward, 1 step back",
+    algorithm 1.
+    """
+
+    k: int = 5
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.integer("k", low=1)
+        options.real("alpha", low=0.0, high=1.0)
+
+    def _slot(self) -> str:
+        return "slow"
+
+    def init_state(self, parameters: Sequence[Node]) -> State:
+        """See `Optimizer.init_state`."""
+        inner = self.inner.init_state(parameters)
+        return self._with_own(inner, parameters, list(parameters))
+
+    def apply(
+        self,
+        parameters: Sequence[Node],
+        gradients: Sequence[Node],
+        state: Mapping[str, Node],
+        clock: Clock,
+    ) -> tuple[list[Node], State]:
+        """See `Optimizer.apply`."""
+        inner = self._inner_state(parameters, state)
+        fast, new_state = self.inner.apply(parameters, gradients, inner, clock)
+        new: list[Node] = []
+        slows: list[Node] = []
+        for key, parameter, value in zip(
+            self._keys(parameters), parameters, fast, strict=True
+        ):
+            with derived(parameter, type(self).__name__):
+                is_due = remainder(clock.step, float(self.k)) == 0.0
+                moved = state[key] + self.alpha * (value - state[key])
+                slow = where(is_due, moved, state[key]).named("slow")
+                new.append(where(is_due, slow, value))
+                slows.append(slow)
+        return new, self._with_own(new_state, parameters, slows)
+
+
+@dataclass(frozen=True)
+class MaxNorm(Transformation):
+    """After each update, weights scaled down to a norm of at most `max_norm`.
+
+    The norm is that of the weights along `axis`: those into one unit. Parameters with
+    fewer than two axes (biases) are left alone.
+
+    Args:
+        inner: the optimizer.
+        max_norm: the largest Euclidean norm.
+        axis: the axis, or the axes, over which the norm is taken: 1 for weights
+            `(out, in)`, 0 for weights `(in, out)`, `(1, 2, 3)` for convolutions.
+
+    >>> import graphc as gc
+    >>> from graphc.optim import SGD, Clock
+    >>> w = gc.parameter("w", (1, 2), [[3.0, 4.0]], "float64")
+    >>> rule = MaxNorm(SGD(0.0), max_norm=1.0)
+    >>> new, _ = rule.apply([w], [w], {}, Clock.constant(step=1))
+    >>> gc.evaluate(new[0], {})
+    array([[0.6, 0.8]])
+
+    Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks
+    from overfitting", section 5.1.
+    """
+
+    max_norm: float = field(kw_only=True)
+    axis: int | tuple[int, ...] = 1
+
+    def __post_init__(self) -> None:
+        options = self._check()
+        options.real("max_norm", above=0.0)
+        axis = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        if not all(isinstance(a, int) for a in axis):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise options.fail(f"axis to be an integer or several, got {self.axis!r}")
+
+    @property
+    def is_elementwise(self) -> bool:
+        """See `Optimizer.is_elementwise`."""
+        return False
+
+    def apply(
+        self,
+        parameters: Sequence[Node],
+        gradients: Sequence[Node],
+        state: Mapping[str, Node],
+        clock: Clock,
+    ) -> tuple[list[Node], State]:
+        """See `Optimizer.apply`."""
+        new, new_state = self.inner.apply(parameters, gradients, state, clock)
+        projected: list[Node] = []
+        for parameter, value in zip(parameters, new, strict=True):
+            with derived(parameter, type(self).__name__):
+                projected.append(self._project(value))
+        return projected, new_state
+
+    def _project(self, weight: Node) -> Node:
+        if weight.ndim < 2:
+            return weight
+        length = sqrt(sum(square(weight), self.axis, keepdims=True))
+        is_long = length > self.max_norm
+        factor = where(is_long, self.max_norm / where(is_long, length, 1.0), 1.0)
+        return weight * factor.named("max_norm_factor")

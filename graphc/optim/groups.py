@@ -1,0 +1,178 @@
+"""Parameters with optimizers of their own, chosen by name or by predicate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Any, TypeAlias, cast
+
+from ..errors import NamingError
+from ..ir.node import Node
+from ..ir.origin import here
+from .base import Clock, Optimizer, State, check_gradients, parameter_name
+from .options import Options
+
+__all__ = ["ParameterGroups", "Selector"]
+
+Selector: TypeAlias = str | Callable[[Node], bool]
+"""A pattern for names, as for files (`"*.bias"`), or a predicate of the parameter."""
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterGroups(Optimizer):
+    """Different optimizers, or options, for different parameters.
+
+    The first selector that matches a parameter decides.
+
+    Args:
+        groups: optimizers by selector. A selector is a pattern, in which `*` stands
+            for any characters, or a function of a parameter's node.
+        default: the optimizer of parameters that no selector matches.
+
+    Raises:
+        OptionError: something else than selectors and optimizers.
+        NamingError: when parameters are known: a selector that matches none of them,
+            or a parameter without an optimizer.
+
+    Biases without weight decay:
+
+    >>> import graphc as gc
+    >>> from graphc.optim import SGD, Clock
+    >>> w = gc.parameter("layer.weight", (), 1.0, "float64")
+    >>> b = gc.parameter("layer.bias", (), 1.0, "float64")
+    >>> optimizer = ParameterGroups(
+    ...     {"*.bias": SGD(0.1)}, default=SGD(0.1, weight_decay=1.0)
+    ... )
+    >>> zero = gc.constant(0.0)
+    >>> new, _ = optimizer.apply([w, b], [zero, zero], {}, Clock.constant(step=1))
+    >>> gc.evaluate(new, {})
+    [array(0.9), array(1.)]
+    """
+
+    groups: Mapping[Selector, Optimizer]
+    default: Optimizer | None = None
+
+    def __post_init__(self) -> None:
+        options = Options(self)
+        given: Any = self.groups
+        if not isinstance(given, Mapping):
+            raise options.fail(
+                f"a dictionary of optimizers by name pattern, got {given!r}",
+                hint='ParameterGroups({"*.bias": SGD(0.1)}, default=Adam())',
+            )
+        groups = dict(cast("Mapping[Any, Any]", given))
+        for selector, optimizer in groups.items():
+            if not isinstance(selector, str) and not callable(selector):
+                raise options.fail(f"patterns or functions as keys, got {selector!r}")
+            if not isinstance(optimizer, Optimizer):
+                raise options.fail(f"optimizers as values, got {optimizer!r}")
+        default: Any = self.default
+        if default is not None and not isinstance(default, Optimizer):
+            raise options.fail(f"an optimizer as default, got {default!r}")
+        object.__setattr__(self, "groups", MappingProxyType(groups))
+
+    @property
+    def is_elementwise(self) -> bool:
+        """See `Optimizer.is_elementwise`."""
+        members = [*self.groups.values(), *([self.default] if self.default else [])]
+        return all(optimizer.is_elementwise for optimizer in members)
+
+    def assign(self, parameters: Sequence[Node]) -> list[tuple[Optimizer, list[Node]]]:
+        """Each optimizer that is used with its parameters, in the order of groups."""
+        members: dict[Selector | None, list[Node]] = {
+            selector: [] for selector in [*self.groups, None]
+        }
+        for parameter in parameters:
+            members[self._selector_of(parameter)].append(parameter)
+        optimizers = {**self.groups, None: self.default}
+        if members[None] and self.default is None:
+            raise self._failure(
+                f"no group matches {members[None][0].describe()}, and there is no "
+                "default",
+                hint="default=SGD(0.1)",
+            )
+        for selector in self.groups:
+            matched = any(_matches(selector, parameter) for parameter in parameters)
+            if not matched:
+                names = ", ".join(str(parameter.name) for parameter in parameters)
+                raise self._failure(
+                    f"{selector!r} matches no parameter; there are {names or 'none'}"
+                )
+        return [
+            (optimizer, nodes)
+            for selector, nodes in members.items()
+            if nodes and (optimizer := optimizers[selector]) is not None
+        ]
+
+    def _selector_of(self, parameter: Node) -> Selector | None:
+        parameter_name(parameter, self)
+        for selector in self.groups:
+            if _matches(selector, parameter):
+                return selector
+        return None
+
+    def _failure(self, message: str, hint: str | None = None) -> NamingError:
+        return NamingError(
+            message,
+            node=type(self).__name__,
+            location=str(here().location),
+            hint=hint,
+        )
+
+    def init_state(self, parameters: Sequence[Node]) -> State:
+        """See `Optimizer.init_state`."""
+        state: State = {}
+        for optimizer, members in self.assign(parameters):
+            state |= optimizer.init_state(members)
+        return state
+
+    def apply(
+        self,
+        parameters: Sequence[Node],
+        gradients: Sequence[Node],
+        state: Mapping[str, Node],
+        clock: Clock,
+    ) -> tuple[list[Node], State]:
+        """See `Optimizer.apply`."""
+        check_gradients(parameters, gradients, self)
+        gradient_of = dict(zip(parameters, gradients, strict=True))
+        new: dict[Node, Node] = {}
+        new_state: State = {}
+        for optimizer, members in self.assign(parameters):
+            own = _state_of(members, state)
+            values, own = optimizer.apply(
+                members, [gradient_of[node] for node in members], own, clock
+            )
+            new |= dict(zip(members, values, strict=True))
+            new_state |= own
+        return [new[parameter] for parameter in parameters], new_state
+
+    def step_size(self, clock: Clock) -> Node:
+        """The default's step size, or the first group's where there is no default."""
+        optimizer = self.default or next(iter(self.groups.values()))
+        return optimizer.step_size(clock)
+
+    def averaged(
+        self, parameters: Sequence[Node], state: Mapping[str, Node]
+    ) -> list[Node]:
+        """See `Optimizer.averaged`."""
+        new: dict[Node, Node] = {}
+        for optimizer, members in self.assign(parameters):
+            values = optimizer.averaged(members, _state_of(members, state))
+            new |= dict(zip(members, values, strict=True))
+        return [new[parameter] for parameter in parameters]
+
+
+def _matches(selector: Selector, parameter: Node) -> bool:
+    if isinstance(selector, str):
+        return fnmatchcase(str(parameter.name), selector)
+    return bool(selector(parameter))
+
+
+def _state_of(members: Sequence[Node], state: Mapping[str, Node]) -> State:
+    names = {str(parameter.name) for parameter in members}
+    return {
+        key: value for key, value in state.items() if key.rpartition(".")[0] in names
+    }

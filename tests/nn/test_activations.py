@@ -1,0 +1,205 @@
+"""Activations against formulas in long form, and at the ends of the number line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import DTypeError, GraphcError, IndexRangeError, OptionError
+from tests.nn.support import no_floating_point_warning
+
+POINTS = np.array([-30.0, -5.0, -1.0, -0.1, -1e-9, 0.0, 1e-9, 0.3, 1.0, 4.0, 30.0])
+
+
+def _phi(x: Any) -> Any:
+    return mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+
+
+EXACT: dict[str, tuple[Any, Any]] = {
+    "relu": (gc.nn.relu, lambda x: max(x, 0)),
+    "sigmoid": (gc.nn.sigmoid, lambda x: 1 / (1 + mpmath.exp(-x))),
+    "tanh": (gc.nn.tanh, mpmath.tanh),
+    "softplus": (
+        lambda x: gc.nn.softplus(x, threshold=6e4),
+        lambda x: mpmath.log(1 + mpmath.exp(x)),
+    ),
+    "softplus_beta": (
+        lambda x: gc.nn.softplus(x, beta=2.0, threshold=6e4),
+        lambda x: mpmath.log(1 + mpmath.exp(2 * x)) / 2,
+    ),
+    "logsigmoid": (gc.nn.logsigmoid, lambda x: -mpmath.log(1 + mpmath.exp(-x))),
+    "silu": (gc.nn.silu, lambda x: x / (1 + mpmath.exp(-x))),
+    "gelu": (gc.nn.gelu, lambda x: x * _phi(x)),
+    "leaky_relu": (gc.nn.leaky_relu, lambda x: x if x > 0 else x / 100),
+    "elu": (
+        lambda x: gc.nn.elu(x, 1.5),
+        lambda x: x if x > 0 else 1.5 * (mpmath.exp(x) - 1),
+    ),
+    "hardtanh": (gc.nn.hardtanh, lambda x: min(max(x, -1), 1)),
+    "relu6": (gc.nn.relu6, lambda x: min(max(x, 0), 6)),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_values_keep_their_digits(name: str) -> None:
+    """Relative to 50 digits of mpmath, also where the value is tiny."""
+    function, exact = EXACT[name]
+    x = gc.input("x", POINTS.shape, "float64")
+    with mpmath.workdps(50):
+        expected = [float(exact(mpmath.mpf(point))) for point in POINTS]
+    value = gc.evaluate(function(x), {"x": POINTS})
+    np.testing.assert_allclose(value, expected, rtol=3e-13, atol=0)
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_huge_inputs_neither_warn_nor_give_nan(
+    name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, _ = EXACT[name]
+    x = gc.input("x", (4,), dtype)
+    y = function(x)
+    points = np.array([-1e4, -1e3, 1e3, 1e4], dtype)
+    with no_floating_point_warning(monkeypatch):
+        value, slope = gc.evaluate([y, gc.grad(gc.sum(y), x)], {"x": points})
+    assert value.dtype == slope.dtype == np.dtype(dtype)
+    assert np.isfinite(value).all()
+    assert np.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sigmoid_at_its_tails(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = gc.input("x", (6,), dtype)
+    points = np.array([-np.inf, -1e4, -20.0, 20.0, 1e4, np.inf], dtype)
+    y = gc.nn.sigmoid(x)
+    with no_floating_point_warning(monkeypatch):
+        value, slope = gc.evaluate([y, gc.grad(gc.sum(y), x)], {"x": points})
+    expected = [0.0, 0.0, np.exp(-20.0) / (1 + np.exp(-20.0)), 1 - 2e-9, 1.0, 1.0]
+    np.testing.assert_allclose(value, expected, rtol=2e-6)
+    assert slope[0] == slope[1] == slope[4] == slope[5] == 0.0
+    np.testing.assert_allclose(slope[2], value[2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("name", EXACT)
+def test_dtype_is_kept(name: str, dtype: str) -> None:
+    x = gc.input("x", ("n",), dtype)
+    y = EXACT[name][0](x)
+    assert y.type == x.type
+    assert gc.evaluate(y, {"x": np.zeros(3, dtype)}).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "slope"),
+    [
+        (gc.nn.relu, 0.0, 0.0),
+        (gc.nn.relu6, 0.0, 0.0),
+        (gc.nn.relu6, 6.0, 0.0),
+        (gc.nn.hardtanh, 1.0, 0.0),
+        (gc.nn.leaky_relu, 0.0, 0.01),
+        (lambda x: gc.nn.elu(x, 2.0), 0.0, 2.0),
+        (gc.nn.softplus, 0.0, 0.5),
+        (gc.nn.logsigmoid, 0.0, 0.5),
+        (gc.nn.sigmoid, 0.0, 0.25),
+    ],
+)
+def test_slope_at_the_bend(function: Any, at: float, slope: float) -> None:
+    x = gc.input("x", (), "float64")
+    y = function(x)
+    assert gc.evaluate(gc.grad(y, x), {"x": at}) == slope
+    assert gc.evaluate(gc.jvp(y, x, 1.0), {"x": at}) == slope
+
+
+def test_relu_keeps_integers() -> None:
+    x = gc.input("x", (3,), "int64")
+    np.testing.assert_array_equal(
+        gc.evaluate(gc.nn.relu(x), {"x": [-2, 0, 3]}), [0, 0, 3]
+    )
+
+
+def test_a_threshold_of_softplus_is_kept() -> None:
+    x = gc.input("x", (3,), "float64")
+    y = gc.nn.softplus(x, beta=2.0, threshold=1.0)
+    value, slope = gc.evaluate(
+        [y, gc.grad(gc.sum(y), x)], {"x": np.array([0.4, 0.6, 3.0])}
+    )
+    np.testing.assert_allclose(value, [np.log1p(np.exp(0.8)) / 2, 0.6, 3.0])
+    np.testing.assert_allclose(slope, [1 / (1 + np.exp(-0.8)), 1.0, 1.0])
+
+
+# Softmax
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+@pytest.mark.parametrize("shape", [(3, 5), (2, 3, 4)])
+def test_softmax_is_exponentials_over_their_sum(
+    shape: tuple[int, ...], dim: int
+) -> None:
+    points = np.random.default_rng(0).normal(size=shape) * 3
+    x = gc.input("x", shape, "float64")
+    soft, logs = gc.evaluate(
+        [gc.nn.softmax(x, dim), gc.nn.log_softmax(x, dim)], {"x": points}
+    )
+    exponentials = np.exp(points)
+    expected = exponentials / exponentials.sum(axis=dim, keepdims=True)
+    np.testing.assert_allclose(soft, expected, rtol=1e-13)
+    np.testing.assert_allclose(logs, np.log(expected), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_softmax_of_huge_logits(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = gc.input("x", (3, 3), dtype)
+    points = np.array([[-1e4, 0, 1e4], [1e4, 1e4, 1e4], [-np.inf, 0, 0]], dtype)
+    soft, logs = gc.nn.softmax(x, 1), gc.nn.log_softmax(x, 1)
+    slopes = [gc.grad(gc.sum(y[:2, 2]), x) for y in (soft, logs)]
+    with no_floating_point_warning(monkeypatch):
+        values = gc.evaluate([soft, logs, *slopes], {"x": points})
+    third = 1 / 3
+    np.testing.assert_allclose(
+        values[0], [[0, 0, 1], [third] * 3, [0, 0.5, 0.5]], rtol=1e-6
+    )
+    np.testing.assert_allclose(values[1][0], [-2e4, -1e4, 0.0])
+    assert values[1][2, 0] == -np.inf
+    np.testing.assert_allclose(values[3][0], [0, 0, 0], atol=0)
+    np.testing.assert_allclose(values[3][1], [-third, -third, 1 - third], rtol=1e-6)
+    assert np.isfinite(values[2]).all()
+
+
+def test_softmax_of_no_rows() -> None:
+    x = gc.input("x", ("batch", 3))
+    assert gc.evaluate(gc.nn.softmax(x, 1), {"x": np.zeros((0, 3), "f4")}).shape == (
+        0,
+        3,
+    )
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda x, k: gc.nn.sigmoid(k), DTypeError, "floating dtype, got int64"),
+        (lambda x, k: gc.nn.softmax(k, 0), DTypeError, "floating dtype"),
+        (lambda x, k: gc.nn.relu(k > 0), DTypeError, "requires numbers"),
+        (lambda x, k: gc.nn.softmax(x, 2), IndexRangeError, "dim 2 is out of range"),
+        (lambda x, k: gc.nn.log_softmax(x, -3), IndexRangeError, "dim -3"),
+        (lambda x, k: gc.nn.softmax(x, None), DTypeError, "dim must be an integer"),
+        (lambda x, k: gc.nn.softplus(x, beta=0), OptionError, "beta must be positive"),
+        (lambda x, k: gc.nn.gelu(x, "erf"), OptionError, '"none" or "tanh"'),
+        (lambda x, k: gc.nn.hardtanh(x, 1, -1), OptionError, "min_val <= max_val"),
+    ],
+)
+def test_errors_say_what_and_where(call: Any, error: Any, says: str) -> None:
+    x = gc.input("x", ("batch", 3))
+    k = gc.input("k", ("batch",), "int64")
+    with pytest.raises(error) as caught:
+        call(x, k)
+    assert isinstance(caught.value, GraphcError)
+    assert says in str(caught.value)
+    assert __file__ in str(caught.value)
+    assert caught.value.node

@@ -1,0 +1,186 @@
+"""Options of torch's optimizers, and of two dialects, in combination."""
+
+import itertools
+from typing import Any
+
+Options = dict[str, Any]
+
+
+def combinations(**values: list[Any]) -> list[Options]:
+    """Every combination of the options."""
+    return [
+        dict(zip(values, chosen, strict=True))
+        for chosen in itertools.product(*values.values())
+    ]
+
+
+def identify(options: Options) -> str:
+    """A readable name for a case: what differs from the defaults of most classes."""
+    return "-".join(f"{k}={v}" for k, v in options.items() if v not in (0, False))
+
+
+SGD = [
+    options
+    for options in combinations(
+        lr=[0.01],
+        momentum=[0, 0.9],
+        dampening=[0, 0.3],
+        nesterov=[False, True],
+        weight_decay=[0, 0.1],
+        maximize=[False, True],
+    )
+    if not (options["nesterov"] and (not options["momentum"] or options["dampening"]))
+]
+
+CASES: dict[str, list[Options]] = {
+    "SGD": SGD,
+    "Adam": combinations(
+        lr=[0.01],
+        betas=[(0.9, 0.999), (0.5, 0.6), (0.0, 0.0)],
+        weight_decay=[0, 0.1],
+        amsgrad=[False, True],
+        maximize=[False, True],
+        decoupled_weight_decay=[False, True],
+    ),
+    "AdamW": combinations(
+        lr=[0.01],
+        betas=[(0.9, 0.999), (0.5, 0.6)],
+        eps=[1e-8, 1e-3],
+        weight_decay=[0, 0.1],
+        amsgrad=[False, True],
+        maximize=[False, True],
+    ),
+    "Adagrad": combinations(
+        lr=[0.05],
+        lr_decay=[0, 0.1],
+        weight_decay=[0, 0.1],
+        initial_accumulator_value=[0, 0.5],
+        eps=[1e-10, 1e-3],
+        maximize=[False, True],
+    ),
+    "Adadelta": combinations(
+        lr=[1.0, 0.3],
+        rho=[0.9, 0.5, 0.0, 1.0],
+        eps=[1e-6, 1e-2],
+        weight_decay=[0, 0.1],
+        maximize=[False, True],
+    ),
+    "RMSprop": combinations(
+        lr=[0.01],
+        alpha=[0.99, 0.5],
+        eps=[1e-8, 1e-3],
+        weight_decay=[0, 0.1],
+        momentum=[0, 0.9],
+        centered=[False, True],
+        maximize=[False, True],
+    ),
+    "Adamax": combinations(
+        lr=[0.02],
+        betas=[(0.9, 0.999), (0.5, 0.6), (0.0, 0.0)],
+        eps=[1e-8, 1e-2],
+        weight_decay=[0, 0.1],
+        maximize=[False, True],
+    ),
+    "NAdam": combinations(
+        lr=[0.02],
+        betas=[(0.9, 0.999), (0.5, 0.6)],
+        weight_decay=[0, 0.1],
+        momentum_decay=[4e-3, 0.0, 0.1],
+        decoupled_weight_decay=[False, True],
+        maximize=[False, True],
+    ),
+    "RAdam": combinations(
+        lr=[0.02],
+        betas=[(0.9, 0.999), (0.9, 0.6), (0.5, 0.7)],
+        eps=[1e-8, 1e-2],
+        weight_decay=[0, 0.1],
+        decoupled_weight_decay=[False, True],
+        maximize=[False, True],
+    ),
+    "ASGD": combinations(
+        lr=[0.02],
+        lambd=[1e-4, 0.1, 0.0],
+        alpha=[0.75, 0.5],
+        t0=[1e6, 0, 50],
+        weight_decay=[0, 0.1],
+        maximize=[False, True],
+    ),
+    "Rprop": combinations(
+        lr=[0.01],
+        etas=[(0.5, 1.2), (0.3, 1.5)],
+        step_sizes=[(1e-6, 50), (1e-3, 0.02)],
+        maximize=[False, True],
+    ),
+    "Adafactor": combinations(
+        lr=[0.01, 0.5],
+        beta2_decay=[-0.8, -0.5],
+        eps=[(None, 1e-3), (1e-3, 0.5)],
+        d=[1.0, 1.5],
+        weight_decay=[0, 0.1],
+        maximize=[False, True],
+    ),
+}
+
+_MOMENTS = combinations(lr=[0.05], betas=[(0.9, 0.999), (0.5, 0.8)], eps=[1e-7, 1e-2])
+
+KERAS: dict[str, list[Options]] = {
+    "SGD": combinations(lr=[0.05], momentum=[0.0, 0.8])
+    + combinations(lr=[0.05], momentum=[0.8], nesterov=[True]),
+    "Adam": [{**o, "amsgrad": a} for o in _MOMENTS for a in (False, True)],
+    "AdamW": [{**o, "weight_decay": 0.1} for o in _MOMENTS],
+    "Adagrad": combinations(
+        lr=[0.05], initial_accumulator_value=[0.0, 0.1], eps=[1e-7, 1e-2]
+    ),
+    "Adadelta": combinations(lr=[0.5], rho=[0.95, 0.5], eps=[1e-7, 1e-2]),
+    "RMSprop": combinations(
+        lr=[0.05],
+        alpha=[0.9, 0.5],
+        eps=[1e-7, 1e-2],
+        momentum=[0.0, 0.8],
+        centered=[False, True],
+    ),
+    "Adamax": _MOMENTS,
+    "NAdam": _MOMENTS,
+    "Lion": combinations(lr=[0.05], betas=[(0.9, 0.99), (0.5, 0.8)]),
+    "LAMB": _MOMENTS,
+}
+"""Options that Keras has too; its update is recorded under the names of ours."""
+
+OPTAX: dict[str, list[Options]] = {
+    "SGD": KERAS["SGD"],
+    "Adam": KERAS["Adam"],
+    "AdamW": KERAS["AdamW"],
+    "Adagrad": KERAS["Adagrad"],
+    "Adadelta": combinations(
+        lr=[0.5], rho=[0.95, 0.5], eps=[1e-7, 1e-2], weight_decay=[0.0]
+    ),
+    "RMSprop": KERAS["RMSprop"],
+    "Adamax": _MOMENTS,
+    "NAdam": _MOMENTS,
+    "RAdam": _MOMENTS,
+    "SignSGD": [{"lr": 0.05}],
+    "Lion": combinations(
+        lr=[0.05], betas=[(0.9, 0.99), (0.5, 0.8)], weight_decay=[0.0, 0.1]
+    ),
+    "LAMB": [{**o, "weight_decay": w} for o in _MOMENTS for w in (0.0, 0.1)],
+    "LARS": combinations(
+        lr=[0.5],
+        momentum=[0.0, 0.8],
+        weight_decay=[0.0, 0.1],
+        trust_coefficient=[0.1],
+        eps=[0.0, 0.1],
+    ),
+}
+"""Options that optax has too."""
+
+
+def named(table: dict[str, list[Options]]) -> dict[str, tuple[str, Options]]:
+    """The cases of a table by a readable name."""
+    return {
+        f"{name}-{identify(options)}": (name, options)
+        for name, group in table.items()
+        for options in group
+    }
+
+
+EVERY = named(CASES)

