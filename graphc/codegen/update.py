@@ -291,7 +291,11 @@ def _write_rule(
             statements = operands.statements(node, target)
         for statement in statements:
             # The result of the last op on a stored array is that array.
-            if node in arrays and node not in read and isinstance(statement, ast.Assign):
+            if (
+                node in arrays
+                and node not in read
+                and isinstance(statement, ast.Assign)
+            ):
                 statement = ast.Expr(statement.value)
             writer.statement(statement)
     for value, placeholder in outputs:

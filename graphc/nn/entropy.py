@@ -65,7 +65,8 @@ def _is_label(target: Node, input: Node) -> Node:
         return SCATTER_ALONG_AXIS(values, chosen, shape=input.shape, axis=axis)
     fits = count - 1 <= np.iinfo(target.dtype).max
     classes = np.arange(count, dtype=target.dtype if fits else np.int64)
-    return chosen == constant(classes.reshape(-1, *(1,) * (input.ndim - axis - 1)))
+    shape = (-1, *(1,) * (input.ndim - axis - 1))
+    return chosen == constant(classes.reshape(shape)).named("classes")
 
 
 def _cross_entropy_vjp(
@@ -79,14 +80,14 @@ def _cross_entropy_vjp(
     error = (probabilities - one_hot).named("error")
     if ignore_index is None:
         share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
-        return (error * _beside_classes(share, axis), None)
+        return (error * _for_all_classes(share, axis), None)
     kept = target != ignore_index
     count = reductions.sum(kept.astype(g.dtype))
     share = where(kept, g / count if reduction == "mean" else g, 0.0)
-    return (error * _beside_classes(share, axis), None)
+    return (error * _for_all_classes(share, axis), None)
 
 
-def _beside_classes(share: Node, axis: int) -> Node:
+def _for_all_classes(share: Node, axis: int) -> Node:
     return expand_dims(share, axis) if share.shape else share
 
 

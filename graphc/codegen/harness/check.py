@@ -69,7 +69,7 @@ def check_gradients(
         for direction in choose_directions(gradient, directions, elements, rng):
             # Relative to the size of the parameter, so that its unit does not matter.
             path = direction * step * max(1.0, float(np.linalg.norm(point[name])))
-            error = path_error(point, name, path, batch, seed, noise / tolerance)
+            error = path_error(point, name, path, batch, seed, noise, tolerance)
             worst = max(worst, error)
         results[name] = (worst, worst <= tolerance)
     return results
@@ -112,7 +112,8 @@ def path_error(
     path: Array,
     batch: list[Array],
     seed: int,
-    floor: float,
+    noise: float,
+    tolerance: float,
 ) -> float:
     """How far the loss and the integral of its gradient differ, relative to either.
 
@@ -142,9 +143,9 @@ def path_error(
     error = math.inf
     for _ in range(100):
         integral = sum(piece[3] for piece in pieces)
-        size = max(abs(change), abs(integral), floor)
+        size = max(abs(change), abs(integral), noise / tolerance)
         error = abs(change - integral) / size
-        if error < 1e-6 or not math.isfinite(error):
+        if error < tolerance / 10 or not math.isfinite(error):
             break
         _, start, stop, _ = pieces.pop(pieces.index(max(pieces)))
         middle = (start + stop) / 2

@@ -1,0 +1,341 @@
+"""The pipeline as a whole: optimised equals unoptimised, verified, ordered, linear."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import graphc as gc
+from graphc.ir import Graph, Node, verify
+from graphc.ir import graph as graph_module
+from graphc.passes import rewriting
+from graphc.passes.pipeline import optimize, pipeline, rewrites
+
+from .helpers import evaluate, ops
+
+# Random graphs
+
+
+UNARY = (
+    gc.tanh,
+    gc.exp,
+    gc.square,
+    gc.negative,
+    gc.absolute,
+    gc.sin,
+    lambda x: gc.log(1 + gc.exp(x)),
+    lambda x: 1 / (1 + gc.exp(-x)),
+    lambda x: gc.sqrt(x**2 + 1.0),
+    lambda x: x**3,
+    lambda x: (2.0 * x) * 3.0,
+    lambda x: x * 1.0 - 0.0,
+    lambda x: gc.where(x > 0, x, 0.5 * x),
+    lambda x: gc.maximum(x, 0.1),
+    lambda x: gc.expand_dims(gc.expand_dims(x, 0), 0).squeeze((0, 1)),
+    lambda x: gc.stop_gradient(x) + x,
+    lambda x: x / (1.0 + gc.square(x)),
+)
+BINARY = (
+    gc.add,
+    gc.subtract,
+    gc.multiply,
+    lambda x, y: x / (1.0 + gc.square(y)),
+    gc.maximum,
+    lambda x, y: gc.where(x > y, x, -y),
+    lambda x, y: x + -y,
+    lambda x, y: -x * y,
+)
+
+
+class Builder:
+    """A graph over x of shape (batch, 3) and parameters, one random step at a time."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self.x = gc.input("x", ("batch", 3), "float64")
+        self.w = gc.parameter("w", (3, 3), gc.init.zeros(), "float64")
+        self.b = gc.parameter("b", (3,), gc.init.zeros(), "float64")
+        self.values: list[Node] = [self.x, self.x @ self.w + self.b]
+
+    def pick(self) -> Node:
+        return self.data.draw(st.sampled_from(self.values), label="operand")
+
+    def step(self) -> None:
+        kind = self.data.draw(st.integers(0, 5), label="kind")
+        x = self.pick()
+        if kind == 0:
+            made = self.data.draw(st.sampled_from(UNARY))(x)
+        elif kind == 1:
+            made = self.data.draw(st.sampled_from(BINARY))(x, self.pick())
+        elif kind == 2:
+            made = x @ self.w
+        elif kind == 3:
+            reduce = self.data.draw(st.sampled_from([gc.sum, gc.mean, gc.max]))
+            made = x * reduce(x, axis=1, keepdims=True)
+        elif kind == 4:
+            e = gc.exp(x)
+            made = gc.log(e / gc.sum(e, axis=1)[:, None])
+        else:
+            scalar = gc.sum(x) * 0.1
+            made = gc.broadcast_to(scalar, x.shape) + x.T.T.reshape(-1).reshape(-1, 3)
+        # Bounded, so that no value outgrows what a comparison can tell apart.
+        self.values.append(gc.tanh(made))
+
+    def outputs(self) -> tuple[Node, ...]:
+        loss = gc.mean(self.values[-1] * self.pick())
+        gradients = gc.grad(loss, [self.x, self.w, self.b], unused="zeros")
+        return (loss, self.values[-1], *gradients)
+
+
+@given(data=st.data(), batch=st.integers(1, 4), seed=st.integers(0, 1000))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_optimised_equals_unoptimised(data: Any, batch: int, seed: int) -> None:
+    builder = Builder(data)
+    for _ in range(data.draw(st.integers(1, 8), label="steps")):
+        builder.step()
+    graph = Graph(builder.outputs())
+    result = optimize(graph, verify_each=True)
+    assert [o.type for o in result.outputs] == [o.type for o in graph.outputs]
+    rng = np.random.default_rng(seed)
+    feeds = {
+        "x": rng.normal(size=(batch, 3)),
+        "w": rng.normal(size=(3, 3)),
+        "b": rng.normal(size=3),
+    }
+    for before, after in zip(
+        evaluate(graph, feeds), evaluate(result, feeds), strict=True
+    ):
+        np.testing.assert_allclose(after, before, rtol=1e-7, atol=1e-9)
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_optimising_twice_changes_no_value(data: Any) -> None:
+    builder = Builder(data)
+    for _ in range(4):
+        builder.step()
+    once = optimize(Graph(builder.outputs()), verify_each=True)
+    twice = optimize(once, verify_each=True)
+    feeds = {"x": np.ones((2, 3)), "w": np.eye(3), "b": np.arange(3.0)}
+    for before, after in zip(
+        evaluate(once, feeds), evaluate(twice, feeds), strict=True
+    ):
+        np.testing.assert_allclose(after, before, rtol=1e-9, atol=1e-12)
+    assert len(twice) <= len(once)
+
+
+# Whole models
+
+
+def model(drop: bool = False) -> Graph:
+    x = gc.input("x", ("batch", 4))
+    y = gc.input("y", ("batch",), "int64")
+    w = gc.parameter("w", (4, 5), gc.init.normal(0, 1))
+    b = gc.parameter("b", (5,), gc.init.zeros())
+    v = gc.parameter("v", (5, 3), gc.init.normal(0, 1))
+    hidden = gc.nn.relu(x @ w + b)
+    if drop:
+        hidden = gc.nn.dropout(hidden, 0.5)
+    loss = gc.nn.cross_entropy(hidden @ v, y)
+    return Graph((loss, *gc.grad(loss, [w, b, v])))
+
+
+FEEDS = {
+    "x": np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32),
+    "y": np.arange(6) % 3,
+}
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize("simplify", [False, True])
+def test_a_classifier_trains_alike(drop: bool, simplify: bool) -> None:
+    graph = model(drop)
+    result = optimize(graph, simplify=simplify, verify_each=True)
+    assert not any(node.op.is_block for node in result.nodes)
+    for before, after in zip(
+        evaluate(graph, FEEDS), evaluate(result, FEEDS), strict=True
+    ):
+        np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-6)
+
+
+def test_a_mask_is_drawn_once_for_forward_and_backward() -> None:
+    assert ops(optimize(model(True)))["bernoulli"] == 1
+    x = gc.input("x", (3,))
+    two = gc.nn.dropout(x, 0.5) + gc.nn.dropout(x, 0.5)
+    assert ops(optimize(Graph((two,))))["bernoulli"] == 2
+
+
+def test_small_graphs_do_without_broadcast_and_double_work() -> None:
+    counts = ops(optimize(model()))
+    assert counts["broadcast_to"] == 0
+    assert counts["stop_gradient"] == 0
+    assert counts["exp"] == 1
+
+
+def test_passes_leave_the_given_graph_as_it_is() -> None:
+    graph = model()
+    before = [(n, n.inputs, n.name, n.origin) for n in graph.nodes]
+    optimize(graph)
+    assert [
+        (n, n.inputs, n.name, n.origin) for n in Graph(graph.outputs).nodes
+    ] == before
+
+
+def test_outputs_may_be_inputs_constants_or_one_node_twice() -> None:
+    x = gc.input("x", (3,))
+    graph = Graph((x, x * 1, gc.constant(2.0) * 3.0, gc.exp(x), gc.exp(x)))
+    result = optimize(graph, verify_each=True)
+    assert result.outputs[0] is x
+    assert result.outputs[3] is result.outputs[4]
+    assert len(result.outputs) == 5
+
+
+def test_zero_sized_arrays() -> None:
+    x = gc.input("x", (0, 3))
+    y = gc.log(gc.exp(x) / gc.sum(gc.exp(x), axis=1, keepdims=True)) * 2 * 3
+    graph = Graph((y, gc.grad(gc.sum(y**3), x), gc.sum(gc.ones((0, 3)))))
+    result = optimize(graph, verify_each=True)
+    found = evaluate(result, {"x": np.zeros((0, 3), np.float32)})
+    assert [value.shape for value in found] == [(0, 3), (0, 3), ()]
+
+
+def test_passes_have_names_and_say_what_they_need_and_leave() -> None:
+    for simplify in (False, True):
+        for step in pipeline(simplify):
+            text = type(step).__doc__ or ""
+            assert step.name
+            assert all(word in text for word in ("Before", "After", "Sound when")), step
+            with pytest.raises(AttributeError):
+                step.name = "other"  # type: ignore[misc]
+
+
+def test_rewrites_say_which_rule_changed_which_node_and_why() -> None:
+    x = gc.input("x", (3,))
+    y = (x**3 * 1).named("cubed")
+    found = rewrites(Graph((y,)))
+    assert [r.rule for r in found if r.before is y] == ["x * 1 -> x"]
+    power = next(r for r in found if r.rule == "x**n -> product")
+    assert power.before.op.name == "power"
+    assert power.location == y.origin.location
+    assert "integer" in power.sound_when
+    assert rewrites(Graph((x,))) == ()
+
+
+def test_every_derived_node_leads_back_to_the_users_line() -> None:
+    for node in optimize(model()).nodes:
+        assert node.origin.location is not None
+        assert node.origin.location.file == __file__
+
+
+def test_the_result_does_not_depend_on_the_hash_seed() -> None:
+    program = textwrap.dedent("""
+        import graphc as gc
+        from graphc.ir import Graph
+        from graphc.passes.pipeline import optimize
+        x = gc.input("x", ("batch", 4))
+        w = gc.parameter("w", (4, 3), gc.init.normal(0, 1))
+        e = gc.exp(x @ w)
+        p = e / gc.sum(e, axis=1, keepdims=True)
+        loss = -gc.mean(gc.log(p)) + gc.sum(2 * w**3 + 3 * w + gc.exp(w) * gc.exp(w) * w)
+        graph = optimize(Graph((loss, gc.grad(loss, w))))
+        places = {n: i for i, n in enumerate(graph.nodes)}
+        for n in graph.nodes:
+            print(n.op.name, n.name, [places[p] for p in n.inputs], n.attributes)
+    """)
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (0, 1, 2)
+    }
+    assert len(texts) == 1
+
+
+# Linear time, counted
+
+
+def chain(length: int) -> Graph:
+    x = gc.input("x", (4,))
+    y = x
+    for step in range(length):
+        y = gc.tanh(y) if step % 3 == 0 else y + 0.5 if step % 3 == 1 else y * 1.5
+    return Graph((y,))
+
+
+def fan(leaves: int) -> Graph:
+    x = gc.input("x", (4,))
+    total = gc.exp(x)
+    for leaf in range(leaves):
+        total = total + gc.exp(x) * float(leaf)
+    return Graph((total,))
+
+
+def count_work(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Applications of rules and visits of nodes by sorts."""
+    work = 0
+    rewrite, sort = rewriting._rewrite, graph_module.topological_order
+
+    def counted_rewrite(*arguments: Any) -> Any:
+        nonlocal work
+        work += 1
+        return rewrite(*arguments)
+
+    def counted_sort(nodes: Any, *arguments: Any) -> Any:
+        nonlocal work
+        nodes = tuple(nodes)
+        work += len(nodes)
+        return sort(nodes, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rewriting, "_rewrite", counted_rewrite)
+        patch.setattr(graph_module, "topological_order", counted_sort)
+        optimize(graph)
+    return work
+
+
+@pytest.mark.parametrize("build", [chain, fan])
+def test_work_grows_linearly(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = count_work(build(300), monkeypatch)
+    large = count_work(build(1200), monkeypatch)
+    assert large < 4.4 * small
+
+
+@pytest.mark.parametrize("build", [chain, fan])
+def test_ten_thousand_nodes_meet_no_recursion_limit(build: Any) -> None:
+    graph = build(10_000)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    try:
+        result = optimize(graph)
+    finally:
+        sys.setrecursionlimit(limit)
+    verify(result)
+    values = np.array([0.1, -0.2, 0.3, 0.0], np.float32)
+    np.testing.assert_allclose(
+        evaluate(result, {"x": values})[0],
+        evaluate(graph, {"x": values})[0],
+        rtol=1e-4,
+    )
+
+
+def test_deep_view_chains_and_gradients() -> None:
+    x = gc.input("x", (2, 3), "float64")
+    y = x
+    for step in range(1500):
+        y = y.T if step % 2 else gc.tanh(y) * 1.0
+    graph = Graph((gc.grad(gc.sum(gc.log(1 + gc.exp(y))), x),))
+    result = optimize(graph, verify_each=True)
+    values = np.random.default_rng(0).normal(size=(2, 3))
+    np.testing.assert_allclose(
+        evaluate(result, {"x": values})[0], evaluate(graph, {"x": values})[0], rtol=1e-9
+    )

