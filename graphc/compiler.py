@@ -215,7 +215,7 @@ def compile(
     targets = _check_updates(updates or {})
     everything = Graph((*nodes, *(updates or {}).values()))
     everything.check_names()
-    inputs = Graph((*everything.outputs,)).inputs
+    inputs = everything.inputs
     bounds = label_bounds(everything)
     graph = optimize(everything, simplify=simplify)
     emitted = emit_function(

@@ -173,7 +173,7 @@ class Trainer:
 
     @property
     def module(self) -> Any:
-        """The program that runs, as a module: `forward`, `predict`, `train_step`, ..."""
+        """The program that runs: `forward`, `predict`, `train_step`, ..."""
         return self._module
 
     @property

@@ -316,8 +316,10 @@ def _check_nodes(run: _Run, rng: np.random.Generator) -> Iterator[NodeCheck]:
     for node, adjoint in run.adjoints.of.items():
         if node is run.loss or node not in arrived:
             continue
+        if not np.isfinite(arrived[node]).all():
+            continue
         error = _distance(run.values[adjoint], arrived[node])
-        if error > TOLERANCE:
+        if not error <= TOLERANCE:
             checks[node] = NodeCheck(node, None, error)
     return reversed(checks.values())
 
@@ -341,7 +343,8 @@ def _rule_error(
         return 0.0
     value = run.values[parent]
     adjoint = run.values[run.adjoints.of[node]]
-    if not value.size or not adjoint.size:
+    # Where something that is not finite arrives, the fault is where it comes from.
+    if not value.size or not adjoint.size or not np.isfinite(adjoint).all():
         return 0.0
     # In proportion to each element, so that none leaves the domain of a logarithm and
     # no zero that a relu made is moved off its kink.

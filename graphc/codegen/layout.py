@@ -30,7 +30,6 @@ __all__ = [
 ]
 
 WIDTH = 88
-
 INDENT = 4
 
 
@@ -60,13 +59,12 @@ class Group:
 Document: TypeAlias = "str | Choice | Indent | Group | list[Document]"
 
 SPACE_OR_BREAK = Choice(" ", None)
-
 BREAK = Choice("", None)
-
 TRAILING_COMMA = Choice("", ",")
 
 
 def join(items: Sequence[Document]) -> list[Document]:
+    """Items with a comma and a possible break between them."""
     joined: list[Document] = []
     for item in items:
         if joined:
@@ -76,12 +74,14 @@ def join(items: Sequence[Document]) -> list[Document]:
 
 
 def brackets(start: str, parts: list[Document], end: str) -> Document:
+    """Parts in brackets, which stand on lines of their own if the parts do not fit."""
     if not parts:
         return start + end
     return Group([start, Indent([BREAK, *parts]), BREAK, end])
 
 
 def flat_text(document: Document) -> str:
+    """The text without any break."""
     pieces: list[str] = []
     stack: list[Document] = [document]
     while stack:

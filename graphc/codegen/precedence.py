@@ -31,7 +31,6 @@ __all__ = [
 
 # Python's precedences, loosest first; ruff ranks the dot of a call chain above them.
 TEST, OR, AND, NOT, COMPARE, BIT_OR, BIT_XOR, BIT_AND = range(8)
-
 SHIFT, ADD, MULTIPLY, UNARY, POWER, DOT, ATOM = range(8, 15)
 
 BINARY: dict[type[ast.operator], tuple[str, int]] = {
@@ -49,7 +48,6 @@ BINARY: dict[type[ast.operator], tuple[str, int]] = {
     ast.MatMult: ("@", MULTIPLY),
     ast.Pow: ("**", POWER),
 }
-
 COMPARISON: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -62,7 +60,6 @@ COMPARISON: dict[type[ast.cmpop], str] = {
     ast.In: "in",
     ast.NotIn: "not in",
 }
-
 PREFIX: dict[type[ast.unaryop], str] = {
     ast.Not: "not ",
     ast.USub: "-",

@@ -89,7 +89,7 @@ def format_statement(
         case ast.AugAssign(target=target, op=operator, value=value):
             left = [
                 expression_document(target, Level.OPEN),
-                f" {_BINARY[type(operator)][0]}= ",
+                f" {BINARY[type(operator)][0]}= ",
             ]
             return _lay_out(left, value, indent, width, owner=target)
         case ast.AnnAssign(target=target, annotation=annotation):
@@ -135,8 +135,8 @@ def format_header(node: Header, word: str, indent: int, width: int) -> list[str]
                     ]
             document: list[Document] = [*parts, ":"]
         case ast.ClassDef(name=name, bases=bases, keywords=keywords):
-            brackets = arguments_document(bases, keywords) if bases or keywords else ""
-            document = ["class ", identifier(name), brackets, ":"]
+            listed = arguments_document(bases, keywords) if bases or keywords else ""
+            document = ["class ", identifier(name), listed, ":"]
         case ast.FunctionDef(name=name, args=args, returns=returns):
             document = ["def ", identifier(name)]
             parameters = parameter_documents(args)

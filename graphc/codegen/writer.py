@@ -31,14 +31,11 @@ from .layout import (
 )
 from .statement_text import Header, format_header, format_statement
 
-__all__ = ["Writer", "format_expression", "format_statement"]
+__all__ = ["Writer"]
 
 _Start = Literal["file", "definition", "plain", "docstring"]
-
 _Kind = Literal["code", "comment", "definition", "clause"]
-
 _DEFINITIONS = ast.FunctionDef | ast.ClassDef
-
 
 # Comments that tools obey; text from outside must not switch them off.
 _PRAGMA = re.compile(
@@ -87,7 +84,7 @@ class Writer:
         """Write a simple statement, with ``comment`` after it or, if long, above it."""
         lines = format_statement(node, self._indent, width=self._width)
         if comment is not None:
-            line = f"{lines[0]}  # {_comment_text(comment)}"
+            line = f"{lines[0]}  # {comment_text(comment)}"
             if len(lines) == 1 and columns(line) <= self._width:
                 lines = [line]
             else:
@@ -170,7 +167,7 @@ class Writer:
         """
         # A line break after the parameters keeps a "#" in them from hiding the rest.
         arrow = "" if returns is None else f" -> ({returns}\n)"
-        text = f"def {_identifier(name)}({', '.join(parameters)}\n){arrow}:"
+        text = f"def {identifier(name)}({', '.join(parameters)}\n){arrow}:"
         node = _parse_header(text)
         if not isinstance(node, ast.FunctionDef):
             raise ValueError(f"{text!r} is no function header")
@@ -196,8 +193,16 @@ class Writer:
         self._imports |= other._imports
         for module, names in other._from_imports.items():
             self._from_imports.setdefault(module, set()).update(names)
-        if other._lines:
-            self.raw("\n".join(other._lines))
+        if not other._lines:
+            return
+        if self._depth:
+            raise ValueError("whole modules belong to the top level")
+        self.blank()
+        self._emit(
+            other._lines, "definition" if other._opens_with_definition else "code"
+        )
+        self._after_definition = other._after_definition
+        self.blank()
 
     def import_(self, module: str, alias: str | None = None) -> None:
         """Ask for ``import module as alias`` at the head of the file."""

@@ -92,6 +92,13 @@ class Graph:
         return topological_order(ancestors(self.outputs))
 
     @cached_property
+    def meanings(self) -> tuple[Node, ...]:
+        """Every node and every node that its blocks expand to, inputs first."""
+        if not any(node.op.is_block for node in self.nodes):
+            return self.nodes
+        return topological_order(ancestors(self.outputs, meaning_of), meaning_of)
+
+    @cached_property
     def inputs(self) -> tuple[Node, ...]:
         """The placeholders, in the order of declaration."""
         return tuple(n for n in self.nodes if n.op.name == "input")
@@ -114,6 +121,14 @@ class Graph:
             for parent in dict.fromkeys(node.inputs):
                 users[parent].append(node)
         return users
+
+    def with_outputs(self, outputs: tuple[Node, ...]) -> Graph:
+        """The graph of other outputs; itself, and so sorted already, if they are its own.
+
+        Passes end with it, because most of them change nothing in most graphs.
+        """
+        same = all(a is b for a, b in zip(outputs, self.outputs, strict=True))
+        return self if same else Graph(outputs)
 
     def check_names(self) -> None:
         """Raise where two different inputs, parameters or named nodes share a name."""
@@ -160,18 +175,17 @@ def rebuild(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
         inputs = tuple(replaced[parent] for parent in node.inputs)
         unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
         replaced[node] = rule(node if unchanged else node.copy(inputs=inputs))
-    return Graph(tuple(replaced[output] for output in graph.outputs))
+    return graph.with_outputs(tuple(replaced[output] for output in graph.outputs))
 
 
 def expand(graph: Graph) -> Graph:
     """Every block replaced by its expansion, down to primitives."""
-    order = topological_order(ancestors(graph.outputs, meaning_of), meaning_of)
     replaced: dict[Node, Node] = {}
-    for node in order:
+    for node in graph.meanings:
         if node.op.is_block:
             replaced[node] = replaced[node.expansion]
             continue
         inputs = tuple(replaced[parent] for parent in node.inputs)
         unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
         replaced[node] = node if unchanged else node.copy(inputs=inputs)
-    return Graph(tuple(replaced[output] for output in graph.outputs))
+    return graph.with_outputs(tuple(replaced[output] for output in graph.outputs))

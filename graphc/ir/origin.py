@@ -122,8 +122,25 @@ def within(old: Node) -> Generator[None]:
         _place.reset(token)
 
 
-@contextmanager
-def replacing(old: Node, rule: str) -> Generator[None]:
-    """Give nodes created inside the line and the place in the order of `old`."""
-    with within(old), derived(old, rule):
-        yield
+class replacing:
+    """Give nodes created inside the line and the place in the order of `old`.
+
+    A class, because passes enter it for every rule and node, and a generator's context
+    would cost them most of their time.
+    """
+
+    __slots__ = ("_old", "_origin", "_place", "_rule")
+
+    def __init__(self, old: Node, rule: str) -> None:
+        self._old = old
+        self._rule = rule
+
+    def __enter__(self) -> None:
+        origin = self._old.origin
+        rules = (*origin.rules, self._rule)
+        self._place = _place.set(self._old.order)
+        self._origin = _current.set(Origin(origin.location, rules, origin.block))
+
+    def __exit__(self, *error: object) -> None:
+        _current.reset(self._origin)
+        _place.reset(self._place)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Dim, Shape, format_shape
-from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
@@ -304,8 +304,7 @@ def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
     {<input 'labels' int64 (batch,)>: LabelBounds(low=0, high=9, ignored=None)}
     """
     bounds: dict[Node, LabelBounds] = {}
-    nodes = ancestors(graph.outputs, meaning_of)
-    for node in topological_order(nodes, meaning_of):
+    for node in graph.meanings:
         if node.op is not NLL_LOSS:
             continue
         source = node.inputs[1]

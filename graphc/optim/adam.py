@@ -125,8 +125,9 @@ class Adam(Rule):
         else:
             step_size = step_size / correction1
             denominator = sqrt(second) / root_correction + self.eps
-        step = in_dtype_of(parameter, step_size) * (first / denominator)
-        return parameter - step, new_state
+        step_size = step_size.named("corrected_step_size")
+        direction = first / denominator.named("denominator")
+        return parameter - in_dtype_of(parameter, step_size) * direction, new_state
 
     def _decayed(self, parameter: Node, clock: Clock) -> Node:
         return decayed(parameter, self.step_size(clock), self.weight_decay)

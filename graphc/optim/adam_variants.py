@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..ir.node import Node
 from ..ops.arithmetic import absolute, maximum, sqrt, square, where
-from ..ops.source import constant, zeros_like
+from ..ops.source import constant, ones, zeros_like
 from .base import (
     Clock,
     Rule,
@@ -93,8 +93,9 @@ class Adamax(Rule):
         first, largest = first.named("first_moment"), largest.named("largest_gradient")
         denominator = largest + self.eps if self.dialect == "keras" else largest
         step_size = self.step_size(clock) / (1.0 - beta1**clock.step)
-        step = in_dtype_of(parameter, step_size) * (first / denominator)
-        return parameter - step, {"exp_avg": first, "exp_inf": largest}
+        step_size = in_dtype_of(parameter, step_size.named("corrected_step_size"))
+        new_state = {"exp_avg": first, "exp_inf": largest}
+        return parameter - step_size * (first / denominator), new_state
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class NAdam(Rule):
     def slots(self, parameter: Node) -> State:
         """Both moments, and the product of all momenta, a float64 scalar."""
         return {
-            "mu_product": constant(1.0),
+            "mu_product": ones((), "float64"),
             "exp_avg": zeros_like(parameter),
             "exp_avg_sq": zeros_like(parameter),
         }
@@ -178,9 +179,11 @@ class NAdam(Rule):
         second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
         first, second = first.named("first_moment"), second.named("second_moment")
         correction2 = in_dtype_of(parameter, 1.0 - beta2**clock.step)
-        denominator = sqrt(second / correction2) + self.eps
+        denominator = (sqrt(second / correction2) + self.eps).named("denominator")
         of_gradient = step_size * (1.0 - momentum) / (1.0 - product)
         of_moment = step_size * next_momentum / (1.0 - product * next_momentum)
+        of_gradient = of_gradient.named("step_size_of_gradient")
+        of_moment = of_moment.named("step_size_of_moment")
         direction = (
             in_dtype_of(parameter, of_gradient) * gradient
             + in_dtype_of(parameter, of_moment) * first
@@ -272,13 +275,14 @@ class RAdam(Rule):
         first, second = first.named("first_moment"), second.named("second_moment")
         new_state = {"exp_avg": first, "exp_avg_sq": second}
         step_size = step_size / (1.0 - beta1**clock.step)
-        rho_limit = 2.0 / (1.0 - beta2) - 1.0
+        rho_limit = 2.0 / complement(beta2) - 1.0
         if rho_limit <= 5.0:
             # The estimate never becomes certain enough.
             return parameter - in_dtype_of(parameter, step_size) * first, new_state
         power = beta2**clock.step
         rho = rho_limit - 2.0 * clock.step * power / (1.0 - power)
-        is_certain = rho > 5.0
+        rho = rho.named("rho")
+        is_certain = (rho > 5.0).named("is_certain")
         squared = (rho - 4.0) * (rho - 2.0) * rho_limit
         squared = squared / ((rho_limit - 4.0) * (rho_limit - 2.0) * rho)
         deviation = sqrt(second)
@@ -287,7 +291,7 @@ class RAdam(Rule):
         else:
             squared = squared * (1.0 - power)
         rectified = sqrt(where(is_certain, squared, 1.0)).named("rectification")
-        step_size = step_size * rectified
+        step_size = (step_size * rectified).named("corrected_step_size")
         denominator = where(is_certain, deviation + self.eps, 1.0)
-        step = in_dtype_of(parameter, step_size) * (first / denominator)
-        return parameter - step, new_state
+        direction = first / denominator.named("denominator")
+        return parameter - in_dtype_of(parameter, step_size) * direction, new_state

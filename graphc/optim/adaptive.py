@@ -89,6 +89,7 @@ class Adagrad(Rule):
         step_size = self.step_size(clock)
         if self.lr_decay:
             step_size = step_size / (1.0 + (clock.step - 1.0) * self.lr_decay)
+            step_size = step_size.named("decayed_step_size")
         total = (state["sum"] + square(gradient)).named("sum_of_squares")
         if self.dialect in ("torch", "paper"):
             denominator = sqrt(total) + self.eps

@@ -191,6 +191,7 @@ class Rule(Optimizer):
             own = _slots_under(prefix, state)
             with derived(parameter, f"{type(self).__name__} update"):
                 new_parameter, slots = self.update(parameter, gradient, own, clock)
+                new_parameter = new_parameter.named("new_parameter")
             new_parameters.append(new_parameter)
             new_state |= {prefix + slot: slots[slot] for slot in own}
         return new_parameters, new_state
@@ -200,9 +201,9 @@ class Rule(Optimizer):
         size = (
             constant(self.lr) if isinstance(self.lr, float) else _scheduled(self, clock)
         )
-        if constant_value(clock.scale) == 1.0:
-            return size
-        return (size * clock.scale).named("step_size")
+        if constant_value(clock.scale) != 1.0:
+            size = size * clock.scale
+        return size if constant_value(size) is not None else size.named("step_size")
 
 
 def _slots_under(prefix: str, state: Mapping[str, Node]) -> State:
@@ -291,7 +292,7 @@ def descent_gradient(
     if maximize:
         gradient = -gradient
     if weight_decay:
-        gradient = gradient + weight_decay * parameter
+        gradient = (gradient + weight_decay * parameter).named("decayed_gradient")
     return gradient
 
 
@@ -300,7 +301,7 @@ def decayed(parameter: Node, step_size: Node, weight_decay: float) -> Node:
     if not weight_decay:
         return parameter
     kept = (1.0 - step_size * weight_decay).named("kept_by_decay")
-    return in_dtype_of(parameter, kept) * parameter
+    return (in_dtype_of(parameter, kept) * parameter).named("decayed_parameter")
 
 
 def norm(array: Node) -> Node:

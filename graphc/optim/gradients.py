@@ -197,7 +197,7 @@ class GradientNoise(Transformation):
     >>> w = gc.parameter("w", (2,), [0.0, 0.0])
     >>> rule = GradientNoise(SGD(0.1), eta=0.01)
     >>> rule.apply([w], [gc.zeros_like(w)], {}, Clock.constant(step=1))[0]
-    [<subtract float32 (2,)>]
+    [<subtract 'new_parameter' float32 (2,)>]
 
     Source: Neelakantan et al. 2015, "Adding gradient noise improves learning for very
     deep networks", equation 1.

@@ -326,7 +326,8 @@ class CosineAnnealingLR(Schedule):
 
 
 def _cosine(start: float, end: float, part: Node) -> Node:
-    return end + (start - end) * (1.0 + cos(math.pi * part)) / 2.0
+    change = (start - end) * ((1.0 + cos(math.pi * part)) / 2.0)
+    return end + change if end else change
 
 
 @dataclass(frozen=True)

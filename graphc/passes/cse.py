@@ -88,7 +88,9 @@ class MergeEqual:
             for member in members:
                 if member is not best:
                     note(_RULE, _SOUND, member, kept)
-        return Graph(tuple(merged[numbers[output]] for output in graph.outputs))
+        return graph.with_outputs(
+            tuple(merged[numbers[output]] for output in graph.outputs)
+        )
 
 
 def _merged(best: Node, first: Node, inputs: tuple[Node, ...]) -> Node:

@@ -1,4 +1,8 @@
-"""The one literal order of passes."""
+"""The one literal order of passes.
+
+There is no pass that removes dead code: a graph is its outputs and what they depend
+on, so what nothing needs any more is gone with the rewrite that made it useless.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,15 @@ __all__ = ["optimize", "pipeline", "rewrites"]
 
 
 def pipeline(simplify: bool) -> tuple[Pass, ...]:
-    """The passes in their order."""
+    """The passes in their order.
+
+    Formulas are made stable first, while gradients are still what differentiation
+    returned and blocks are whole. Merging before algebra lets rules see that two values
+    are one. Numbers are stretched to arrays last, when no operand is one any more.
+
+    Without `simplify` the graph stays as written: a program needs primitives, and the
+    expansion of a block is the same nodes wherever it is used.
+    """
     if not simplify:
         return (ExpandBlocks(),)
     return (
@@ -26,7 +38,6 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         FoldConstants(),
         Algebra(),
         Simplify(),
-        FoldConstants(),
         Algebra(),
         FoldConstants(stretched=True),
         MergeEqual(),

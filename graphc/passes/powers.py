@@ -1,11 +1,12 @@
 """Powers with a constant exponent, as multiplications, divisions and square roots.
 
 NumPy computes a float32 power some twenty times slower than a product. Multiplying
-rounds once a step, so `x**n` is at most `n` units in the last place away. An intermediate power never overflows or underflows unless the result
-does: each lies between 1 and the result. A negative power starts from the
-reciprocal for the same reason: `1 / x**2` would be 0 where `x**2` overflows although
-`x**-2` is still a (subnormal) number. Its rounding is raised to the power, too, so
-`x**-n` is at most `2*n` units away, and only small exponents are worth it.
+rounds once a step, so `x**n` is at most `n` units in the last place away. An
+intermediate power never overflows or underflows unless the result does: each lies
+between 1 and the result. A negative power starts from the reciprocal for the same
+reason: `1 / x**2` would be 0 where `x**2` overflows although `x**-2` is still a
+(subnormal) number. Its rounding is raised to the power, too, so `x**-n` is at most
+`2*n` units away, and only small exponents are worth it.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
         image = _rewrite(image, table, uses)
         images[node] = image
         uses.add(image, counts[node])
-    return Graph(tuple(images[output] for output in graph.outputs))
+    return graph.with_outputs(tuple(images[output] for output in graph.outputs))
 
 
 def _rewrite(node: Node, table: _Table, uses: Uses) -> Node:

@@ -241,10 +241,7 @@ class _Run:
             if node in self._variables:
                 self._opaque.add(image)
         outputs = tuple(self._images[output] for output in self._graph.outputs)
-        unchanged = all(
-            a is b for a, b in zip(outputs, self._graph.outputs, strict=True)
-        )
-        return self._graph if unchanged else Graph(outputs)
+        return self._graph.with_outputs(outputs)
 
     def _changed(self, node: Node) -> bool:
         return self._images[node] is not node

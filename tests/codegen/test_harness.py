@@ -452,3 +452,10 @@ def test_the_check_changes_nothing(module: Any) -> None:
     before = copies(parameters)
     module.check_gradients(parameters, rows(20))
     assert same(parameters, before)
+
+
+def test_data_without_a_finite_loss_can_not_be_checked_on() -> None:
+    source = program().replace("return loss, {", "return loss * np.nan, {")
+    module = load(source)
+    with pytest.raises(module.DataError, match=r"the loss of the data .* is nan"):
+        module.check_gradients()

@@ -41,7 +41,7 @@ def gradients_of(name, steps, dtype="float64"):
 
 
 def test_all_are_here():
-    assert len(RULES) == 19
+    assert len(RULES) == 17
     assert set(MAXIMIZERS) == set(RULES)
 
 
@@ -91,7 +91,7 @@ def test_descends(name):
 
 @pytest.mark.parametrize("name", RULES)
 def test_step_size_is_scaled_by_the_clock(name):
-    """A scale of zero leaves parameters where they are, but for Adagrad's kin."""
+    """A scale of zero leaves parameters where they are."""
     stepper = Stepper(RULES[name](), start_of(name))
     start = dict(stepper.values)
     stepper.step(gradients_of(name, 1)[0], scale=0.0)
@@ -304,6 +304,7 @@ def test_sgd_of_any_options(lr, momentum, dampening, weight_decay, maximize, nes
     gradients = random_gradients(8)
     ours, _ = run(rule, gradients)
     for name, w in random_start().items():
+        v = np.zeros_like(w)
         for t, gradient in enumerate(gradients):
             g = (-1 if maximize else 1) * gradient[name] + weight_decay * w
             if momentum:

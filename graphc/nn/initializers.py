@@ -1,0 +1,307 @@
+"""What an initialiser is: NumPy source that draws the start of a parameter.
+
+Each prints the expression that draws the array from a `np.random.Generator` named
+`rng`; the emitted program contains that expression, and the runtime evaluates the same
+text, so both start from the same numbers bit for bit. One that needs more than an
+expression brings a `helper`, the text of a function that stands in the program once.
+
+Draws are float64 and then rounded, so parameters of every dtype start from the same
+numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.types import DType
+from .draws import dirac, orthogonal, source_of, truncated_normal
+
+__all__ = [
+    "Constant",
+    "Dirac",
+    "FanMode",
+    "Identity",
+    "Initializer",
+    "Normal",
+    "Orthogonal",
+    "ScaledNormal",
+    "ScaledUniform",
+    "Sparse",
+    "TruncatedNormal",
+    "Uniform",
+    "fans",
+]
+
+FanMode = Literal["fan_in", "fan_out", "fan_avg"]
+
+_ROLES = ("in", "out", "kernel", "stack")
+
+
+class Initializer(Protocol):
+    """What `gc.parameter` takes as `init`. A class of yours may be one.
+
+    It may also have a `helper`, a text: imports and one function that the expression
+    calls. It stands once in an emitted program, above `init_parameters`.
+    """
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array, of `np`, `rng` and the helper."""
+        ...
+
+
+def check_layout(layout: str) -> str:
+    """`layout` if it is one, else raise `OptionError`."""
+    roles = layout.split("_") if isinstance(layout, str) else []  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not {"in", "out"} <= set(roles) or not set(roles) <= set(_ROLES):
+        raise OptionError(
+            f"a layout names the role of each axis, of {', '.join(_ROLES)}, joined by "
+            f"underscores, in and out among them; got {layout!r}",
+            hint='"in_out" for x @ w, "out_in" for x @ w.T',
+        )
+    return layout
+
+
+def fans(shape: tuple[int, ...], layout: str = "in_out") -> tuple[int, int]:
+    """`(fan_in, fan_out)`: how many numbers enter a unit, and how many units one enters.
+
+    Args:
+        shape: of a weight, at least two axes.
+        layout: the role of each axis, joined by underscores: `in` and `out` for
+            features, of which there may be several, `kernel` for places of a
+            convolution, which count for both fans, and `stack` for weights that lie
+            side by side, which count for neither. A weight of more than two axes whose
+            layout names two is torch's for a convolution, `(out, in, *kernel)`.
+
+    Raises:
+        ShapeError: fewer than two axes, or not as many as the layout has roles.
+        OptionError: no layout.
+
+    >>> fans((784, 30))
+    (784, 30)
+    >>> fans((16, 3, 5, 5))  # a convolution from 3 channels to 16
+    (75, 400)
+    >>> fans((512, 8, 64), "in_out_out")  # from 512 features to 8 heads of 64
+    (512, 512)
+    >>> fans((3, 512, 512), "stack_out_in")  # queries, keys and values in one
+    (512, 512)
+    """
+    if len(shape) < 2:
+        raise ShapeError(
+            f"fans need a weight of at least two axes, got shape {shape}",
+            hint="gc.init.uniform or gc.init.zeros for vectors",
+        )
+    roles = check_layout(layout).split("_")
+    if len(roles) == 2 and len(shape) > 2:
+        roles = ["out", "in", *["kernel"] * (len(shape) - 2)]
+    if len(roles) != len(shape):
+        raise ShapeError(f"the layout {layout!r} does not fit the shape {shape}")
+    sizes = {
+        role: math.prod(n for n, r in zip(shape, roles, strict=True) if r == role)
+        for role in _ROLES
+    }
+    return sizes["in"] * sizes["kernel"], sizes["out"] * sizes["kernel"]
+
+
+def _name(dtype: DType) -> str:
+    return "bool_" if dtype.kind == "b" else str(dtype)
+
+
+def _draw(expression: str, dtype: DType) -> str:
+    """A float64 draw as `dtype`."""
+    if dtype.kind != "f":
+        raise DTypeError(
+            f"only floating parameters can start from draws, got {dtype}",
+            hint="an array, or gc.init.zeros()",
+        )
+    return expression if dtype == "float64" else f"{expression}.astype(np.{dtype})"
+
+
+def _matrix(shape: tuple[int, ...], what: str) -> tuple[int, int]:
+    if len(shape) != 2:
+        raise ShapeError(f"{what} requires a matrix, got shape {shape}")
+    return shape[0], shape[1]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Every element equal to `value`."""
+
+    value: float
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        if self.value == 0.0:
+            return f"np.zeros({shape}, np.{_name(dtype)})"
+        if self.value == 1.0:
+            return f"np.ones({shape}, np.{_name(dtype)})"
+        return f"np.full({shape}, {self.value!r}, np.{_name(dtype)})"
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform on `[low, high)`."""
+
+    low: float
+    high: float
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        return _draw(f"rng.uniform({self.low!r}, {self.high!r}, {shape})", dtype)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Gaussian of a mean and a standard deviation."""
+
+    mean: float
+    std: float
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        return _draw(f"rng.normal({self.mean!r}, {self.std!r}, {shape})", dtype)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal:
+    """Gaussian of a mean and a standard deviation, given that it is in `[low, high]`."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+    @property
+    def helper(self) -> str:
+        """The function that the expression calls."""
+        return source_of(truncated_normal)
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        numbers = f"{self.mean!r}, {self.std!r}, {self.low!r}, {self.high!r}"
+        return _draw(f"truncated_normal(rng, {numbers}, {shape})", dtype)
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    scale: float
+    """Variance times fan."""
+    mode: FanMode
+    layout: str
+
+    def std(self, shape: tuple[int, ...]) -> float:
+        """The standard deviation for a weight of this shape."""
+        fan_in, fan_out = fans(shape, self.layout)
+        fan = {
+            "fan_in": fan_in,
+            "fan_out": fan_out,
+            "fan_avg": (fan_in + fan_out) / 2,
+        }[self.mode]
+        return math.sqrt(self.scale / max(fan, 1))
+
+
+@dataclass(frozen=True)
+class ScaledUniform(_Scaled):
+    """Uniform with variance `scale / fan`."""
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        bound = math.sqrt(3.0) * self.std(shape)
+        return _draw(f"rng.uniform({-bound!r}, {bound!r}, {shape})", dtype)
+
+
+@dataclass(frozen=True)
+class ScaledNormal(_Scaled):
+    """Gaussian with variance `scale / fan`."""
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        return _draw(f"rng.normal(0.0, {self.std(shape)!r}, {shape})", dtype)
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """`gain` times a matrix of orthonormal rows or columns."""
+
+    gain: float
+
+    @property
+    def helper(self) -> str:
+        """The function that the expression calls."""
+        return source_of(orthogonal)
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        if len(shape) < 2:
+            raise ShapeError(
+                f"orthogonal requires at least two axes, got shape {shape}"
+            )
+        rows, columns = shape[0], math.prod(shape[1:])
+        expression = f"orthogonal(rng, {rows}, {columns})"
+        if len(shape) > 2:
+            expression += f".reshape({shape})"
+        if self.gain == 1.0:
+            return _draw(expression, dtype)
+        factor = f"{self.gain!r} * {expression}"
+        return _draw(factor if dtype == "float64" else f"({factor})", dtype)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A matrix with `gain` on its diagonal."""
+
+    gain: float
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        rows, columns = _matrix(shape, "identity")
+        eye = f"np.eye({rows}, {columns}, dtype=np.{_name(dtype)})"
+        if self.gain == 1.0:
+            return eye
+        # A Python number is weak: the product has the dtype of the matrix.
+        return f"{self.gain!r} * {_draw(eye, dtype).removesuffix(f'.astype(np.{dtype})')}"
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Gaussian with a fixed number of zeros along `axis`, at random places."""
+
+    sparsity: float
+    std: float
+    axis: Literal[0, 1]
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        zeros = math.ceil(self.sparsity * _matrix(shape, "sparse")[self.axis])
+        # The order of uniform draws is a permutation, each as likely as any.
+        ranks = f"rng.random({shape}).argsort({self.axis})"
+        gaussian = f"rng.normal(0.0, {self.std!r}, {shape})"
+        return _draw(f"np.where({ranks} < {zeros}, 0.0, {gaussian})", dtype)
+
+
+@dataclass(frozen=True)
+class Dirac:
+    """Convolution weights that pass channels on unchanged."""
+
+    groups: int
+
+    @property
+    def helper(self) -> str:
+        """The function that the expression calls."""
+        return source_of(dirac)
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        if not 3 <= len(shape) <= 5:
+            raise ShapeError(
+                f"dirac requires a convolution's weight (out, in, *kernel) of 3 to 5 "
+                f"axes, got shape {shape}"
+            )
+        if shape[0] % self.groups:
+            raise ShapeError(
+                f"dirac requires a number of outputs that {self.groups} groups divide, "
+                f"got shape {shape}"
+            )
+        return _draw(f"dirac({shape}, {self.groups})", dtype)
