@@ -1,4 +1,6 @@
-"""Every example in a docstring, in README.md and in docs/ runs and gives what it says.
+"""Every example in a docstring and in docs/ runs and gives what it says.
+
+README.md, which shows a shell too, has a test of its own.
 
 Examples run one after the other in an empty folder, under the same warnings-as-errors
 as all tests. A Markdown block in ```` ```python ```` is a program, or a session where
@@ -28,7 +30,7 @@ MODULES = [
         if not module.name.endswith("__main__")
     ),
 ]
-PAGES = [*ROOT.glob("README.md"), *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = sorted(ROOT.glob("docs/**/*.md"))
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 

@@ -65,6 +65,7 @@ def assign(target: str, value: ast.expr) -> ast.stmt:
     return ast.Assign([ast.Name(target, ast.Store())], value)
 
 
+@functools.cache
 def dtype_expression(dtype: DType) -> ast.expr:
     """A dtype as `np.float32`."""
     return parse("np.bool_" if dtype.kind == "b" else f"np.{dtype}")
@@ -109,6 +110,9 @@ def literal(value: Any, dimension: Any) -> ast.expr:
     raise TypeError(f"no literal for {type(value).__name__} {value!r}")
 
 
+_LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop)
+
+
 def _substitute(node: Any, values: Mapping[str, ast.expr]) -> Any:
     """A copy of a tree with names replaced; parts without names are shared."""
     if isinstance(node, ast.Name):
@@ -118,12 +122,21 @@ def _substitute(node: Any, values: Mapping[str, ast.expr]) -> Any:
         assert isinstance(value, ast.Name), "only a variable can be assigned to"
         return ast.Name(value.id, ast.Store())
     if isinstance(node, list):
-        return [_substitute(item, values) for item in cast("list[Any]", node)]
-    if not isinstance(node, ast.AST) or isinstance(node, ast.Constant):
+        items = cast("list[Any]", node)
+        replaced = [_substitute(item, values) for item in items]
+        changed = any(a is not b for a, b in zip(items, replaced, strict=True))
+        return replaced if changed else items
+    if not isinstance(node, ast.AST) or isinstance(node, _LEAVES):
         return node
-    fields = {
-        field: _substitute(getattr(node, field, None), values) for field in node._fields
-    }
+    # Most of a program are such parts, and copies would cost most of its printing.
+    changed = False
+    fields: dict[str, Any] = {}
+    for field in node._fields:
+        part = getattr(node, field, None)
+        fields[field] = value = _substitute(part, values)
+        changed |= value is not part
+    if not changed:
+        return node
     # An input of a variadic op: `arrays[0]` is its first argument itself.
     if (
         isinstance(node, ast.Subscript)

@@ -85,15 +85,15 @@ def flat_text(document: Document) -> str:
     pieces: list[str] = []
     stack: list[Document] = [document]
     while stack:
-        match stack.pop():
-            case str() as text:
-                pieces.append(text)
-            case Choice(flat=text):
-                pieces.append(text)
-            case Indent(parts=parts) | Group(parts=parts):
-                stack.extend(reversed(parts))
-            case parts:
-                stack.extend(reversed(parts))
+        part = stack.pop()
+        if isinstance(part, str):
+            pieces.append(part)
+        elif isinstance(part, Choice):
+            pieces.append(part.flat)
+        elif isinstance(part, list):
+            stack.extend(reversed(part))
+        else:
+            stack.extend(reversed(part.parts))
     return "".join(pieces)
 
 

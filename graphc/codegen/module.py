@@ -176,19 +176,54 @@ def _defined_names(harness: HarnessSource) -> set[str]:
     """What the training loop defines and imports at the top level."""
     names = {alias or module for module, alias in harness.imports}
     names |= {item for _, item in harness.from_imports}
-    for statement in ast.parse(harness.text).body:
+    return names | _top_level_names(harness.text)
+
+
+def _top_level_names(text: str) -> set[str]:
+    names: set[str] = set()
+    for statement in ast.parse(text).body:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             names.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in statement.names}
         elif isinstance(statement, ast.Assign):
             names |= {t.id for t in statement.targets if isinstance(t, ast.Name)}
     return names
+
+
+def _start_helpers(parameters: Sequence[Node]) -> list[str]:
+    """The functions that initialisers bring, each text once."""
+    starts = [node.attributes["init"] for node in parameters]
+    helpers = [getattr(init, "helper", "") for init in starts]
+    return [helper for helper in dict.fromkeys(helpers) if helper]
+
+
+def _write_helper(writer: Writer, functions: Writer, helper: str) -> None:
+    """Imports go to the top of the module, the rest as it stands to the functions."""
+    lines = helper.splitlines()
+    last_import = 0
+    for statement in ast.parse(helper).body:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                writer.import_(alias.name, alias.asname)
+        elif isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                writer.from_import(str(statement.module), alias.name)
+        else:
+            continue
+        last_import = statement.end_lineno or statement.lineno
+    functions.raw("\n".join(lines[last_import:]))
 
 
 def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     """The standalone training program of a model."""
     _check_sizes([plan.forward, plan.training], plan.inputs)
     harness = harness_source()
-    names = _names(plan.inputs, [*_MODULE_NAMES, *_defined_names(harness)])
+    helpers = _start_helpers(plan.parameters)
+    reserved = {name for helper in helpers for name in _top_level_names(helper)}
+    names = _names(
+        plan.inputs, [*_MODULE_NAMES, *_defined_names(harness), *sorted(reserved)]
+    )
     names.assign(plan.parameters)
     constants = Constants(names)
     writer, functions = Writer(), Writer()
@@ -199,6 +234,8 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     for module, item in harness.from_imports:
         writer.from_import(module, item)
     _write_facts(writer, plan)
+    for helper in helpers:
+        _write_helper(writer, functions, helper)
     _write_init(functions, plan, constants)
     _write_state(functions, plan, names, constants)
     written = {

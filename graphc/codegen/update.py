@@ -108,27 +108,24 @@ def _groups(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
 
 
 def _shared_nodes(update: Update) -> list[Node]:
-    """What is computed once: nodes without a parameter of their own below them."""
+    """What is computed before the loops: values that several rules use, or none owns."""
     everything = Graph(
-        tuple(
-            [value for rule in update.rules for value, _ in rule.outputs()]
-            + [value for _, value in update.shared.values()]
+        (
+            *(value for rule in update.rules for value, _ in rule.outputs()),
+            *(value for _, value in update.shared.values()),
         )
     )
-    owners: dict[Node, set[int]] = {}
-    for number, rule in enumerate(update.rules):
-        for _, node in rule.placeholders():
-            owners[node] = {number}
+    users = dict.fromkeys(everything.nodes, 0)
+    for rule in update.rules:
+        for node in ancestors([value for value, _ in rule.outputs()]):
+            users[node] += 1
+    owned = {node for rule in update.rules for _, node in rule.placeholders()}
     for node in everything.nodes:
-        if node not in owners:
-            owners[node] = set[int]().union(*(owners[p] for p in node.inputs))
-    several = [n for n in everything.nodes if len(owners[n]) > 1]
-    needed = {id(n) for n in ancestors(several)} if several else set[int]()
-    return [
-        node
-        for node in everything.nodes
-        if len(owners[node]) != 1 or id(node) in needed
-    ]
+        if not node.op.pure or any(parent in owned for parent in node.inputs):
+            owned.add(node)
+    common = [n for n in everything.nodes if users[n] != 1 or n not in owned]
+    needed = set(ancestors([*common, *(v for _, v in update.shared.values())]))
+    return [node for node in everything.nodes if node in needed]
 
 
 def write_update(
@@ -154,6 +151,8 @@ def write_update(
             )
         )
         used = set(shared)
+        if any(not node.op.pure for rule in update.rules for node in _rule_nodes(rule)):
+            writer.statement(assign("rng", subscript(name("state"), "rng")))
         for key, node in update.clock.items():
             if node in used:
                 names.alias(node, key)
@@ -165,17 +164,22 @@ def write_update(
             stored = subscript(name("slots"), key)
             writer.statement(assign(names[placeholder], stored))
         _write_shared(writer, update, shared, names, constants)
-        for group in _groups(update, set(shared)):
-            _write_group(writer, group, set(shared), names, constants, style)
+        known = set(shared)
+        for group in _groups(update, known):
+            _write_group(writer, group, known, names, constants, style)
         for key, (_, value) in update.shared.items():
-            slot = ast.Subscript(name("slots"), ast.Constant(key), ast.Store())
+            slot = ast.Subscript(subscript(name("slots"), key), ast.Constant(...))
             writer.statement(ast.Assign([slot], name(names[value])))
+
+
+def _rule_nodes(rule: ParameterUpdate) -> list[Node]:
+    return ancestors([value for value, _ in rule.outputs()])
 
 
 def _write_shared(
     writer: Writer,
     update: Update,
-    shared: list[Node],
+    shared: Sequence[Node],
     names: Names,
     constants: Constants,
 ) -> None:
@@ -218,8 +222,13 @@ def _write_group(
         scope.alias(node, scope.reserve(label))
     outputs = rule.outputs()
     graph = Graph(tuple(value for value, _ in outputs))
-    own = [n for n in graph.nodes if n not in shared]
     placeholders = {node for _, node in rule.placeholders()}
+    reached = set(
+        ancestors(
+            graph.outputs, lambda n: () if n in shared | placeholders else n.inputs
+        )
+    )
+    own = [n for n in graph.nodes if n in reached and n not in shared]
     scope.assign(n for n in own if n not in placeholders)
     operands = Operands(graph, scope, constants)
     nodes = [n for n in own if not operands.is_inline(n)]

@@ -123,7 +123,7 @@ class Graph:
         return users
 
     def with_outputs(self, outputs: tuple[Node, ...]) -> Graph:
-        """The graph of other outputs; itself, and so sorted already, if they are its own.
+        """The graph of other outputs: itself, sorted already, if they are its own.
 
         Passes end with it, because most of them change nothing in most graphs.
         """

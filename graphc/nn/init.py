@@ -1,154 +1,108 @@
-"""Initialisers: how parameters start, as NumPy source and as frozen values.
+"""`gc.init`: where parameters start.
 
-Each prints the expression that draws the array from a `np.random.Generator` named
-`rng`; the emitted program contains that expression, and the runtime evaluates the same
-text, so both start from the same numbers bit for bit.
+Deep networks train when activations keep their variance from layer to layer, and
+gradients theirs on the way back. For `y = x @ w` the variance of `y` is that of `x`
+times `fan_in * Var(w)`, and that of `d_x` is that of `d_y` times `fan_out * Var(w)`;
+Glorot, He and LeCun are three answers to what `Var(w)` should then be. Biases start at
+0, or at 0.01 where ReLU units should be alive at first.
 
-Fans follow torch's layout: a weight is `(out, in, *kernel)`, so that
-`fan_in = in * prod(kernel)` and `fan_out = out * prod(kernel)`; with
-`layout="in_out"` a weight is `(in, out)`, as in `x @ w`.
+Which axes are which a `layout` says, see `fans`. Functions under torch's names
+(`xavier_*`, `kaiming_*`) have torch's, `"out_in"`, those under the authors' names
+`"in_out"`, as in `x @ w`; the layers of `gc.nn` set it themselves.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from numbers import Real
+from typing import Any, get_args
 
-from ..errors import OptionError, ShapeError
+from ..errors import GraphcError, OptionError
 from ..ir.origin import here
-from ..ir.types import DType
+from .initializers import (
+    Constant,
+    Dirac,
+    FanMode,
+    Identity,
+    Initializer,
+    Normal,
+    Orthogonal,
+    ScaledNormal,
+    ScaledUniform,
+    Sparse,
+    TruncatedNormal,
+    Uniform,
+    check_layout,
+    fans,
+)
 
 __all__ = [
     "Constant",
+    "Dirac",
     "FanMode",
-    "Layout",
+    "Identity",
+    "Initializer",
     "Normal",
+    "Orthogonal",
     "ScaledNormal",
     "ScaledUniform",
+    "Sparse",
+    "TruncatedNormal",
     "Uniform",
+    "calculate_gain",
     "constant",
+    "dirac",
+    "eye",
     "fans",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "identity",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
     "normal",
     "ones",
+    "orthogonal",
+    "sparse",
+    "truncated_normal",
     "uniform",
+    "xavier_normal",
+    "xavier_uniform",
     "zeros",
 ]
 
-FanMode = Literal["fan_in", "fan_out", "fan_avg"]
-Layout = Literal["out_in", "in_out"]
 
-
-def fans(shape: tuple[int, ...], layout: Layout = "in_out") -> tuple[int, int]:
-    """`(fan_in, fan_out)` of a weight of this shape."""
-    if len(shape) < 2:
-        raise ShapeError(
-            f"fans need a weight of at least two axes, got shape {shape}",
-            hint="gc.init.uniform or gc.init.zeros for vectors",
-        )
-    kernel = math.prod(shape[2:])
-    if layout == "out_in" or len(shape) > 2:
-        return shape[1] * kernel, shape[0] * kernel
-    return shape[0], shape[1]
-
-
-def _draw(expression: str, dtype: DType) -> str:
-    """A float64 draw as `dtype`; every dtype starts from the same float64 numbers."""
-    return expression if dtype == "float64" else f"{expression}.astype(np.{dtype})"
-
-
-@dataclass(frozen=True)
-class Constant:
-    """Every element equal to `value`."""
-
-    value: float
-
-    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
-        """The NumPy expression for the array."""
-        if self.value == 0.0:
-            return f"np.zeros({shape}, np.{_name(dtype)})"
-        if self.value == 1.0:
-            return f"np.ones({shape}, np.{_name(dtype)})"
-        return f"np.full({shape}, {self.value!r}, np.{_name(dtype)})"
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """Uniform on `[low, high)`."""
-
-    low: float
-    high: float
-
-    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
-        """The NumPy expression for the array."""
-        return _draw(f"rng.uniform({self.low!r}, {self.high!r}, {shape})", dtype)
-
-
-@dataclass(frozen=True)
-class Normal:
-    """Gaussian of a mean and a standard deviation."""
-
-    mean: float
-    std: float
-
-    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
-        """The NumPy expression for the array."""
-        return _draw(f"rng.normal({self.mean!r}, {self.std!r}, {shape})", dtype)
-
-
-@dataclass(frozen=True)
-class _Scaled:
-    scale: float
-    """Variance times fan."""
-    mode: FanMode
-    layout: Layout
-
-    def std(self, shape: tuple[int, ...]) -> float:
-        """The standard deviation for a weight of this shape."""
-        fan_in, fan_out = fans(shape, self.layout)
-        fan = {
-            "fan_in": fan_in,
-            "fan_out": fan_out,
-            "fan_avg": (fan_in + fan_out) / 2,
-        }[self.mode]
-        return math.sqrt(self.scale / max(fan, 1))
-
-
-@dataclass(frozen=True)
-class ScaledUniform(_Scaled):
-    """Uniform with variance `scale / fan`."""
-
-    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
-        """The NumPy expression for the array."""
-        bound = math.sqrt(3.0) * self.std(shape)
-        return _draw(f"rng.uniform({-bound!r}, {bound!r}, {shape})", dtype)
-
-
-@dataclass(frozen=True)
-class ScaledNormal(_Scaled):
-    """Gaussian with variance `scale / fan`."""
-
-    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
-        """The NumPy expression for the array."""
-        return _draw(f"rng.normal(0.0, {self.std(shape)!r}, {shape})", dtype)
-
-
-def _name(dtype: DType) -> str:
-    return "bool_" if dtype.kind == "b" else str(dtype)
+def _fail(message: str, hint: str | None = None) -> OptionError:
+    return OptionError(message, location=str(here().location), hint=hint)
 
 
 def _number(value: Any, name: str, *, low: float = -math.inf) -> float:
-    if not isinstance(value, int | float) or not math.isfinite(value) or value < low:
-        bound = f" of at least {low}" if low > -math.inf else ""
-        raise OptionError(
-            f"{name} must be a finite number{bound}, got {value!r}",
-            location=str(here().location),
-        )
+    is_number = not isinstance(value, bool) and isinstance(value, Real)
+    if not is_number or not math.isfinite(value) or value < low:
+        bound = f" of at least {low:g}" if low > -math.inf else ""
+        raise _fail(f"{name} must be a finite number{bound}, got {value!r}")
     return float(value)
+
+
+def _layout(layout: str) -> str:
+    try:
+        return check_layout(layout)
+    except GraphcError as error:
+        raise error.locate(location=str(here().location)) from None
+
+
+def _mode(mode: str) -> FanMode:
+    for known in get_args(FanMode):
+        if mode == known:
+            return known
+    known = ", ".join(get_args(FanMode))
+    raise _fail(f"mode must be one of {known}, got {mode!r}")
+
+
+# Starts that know nothing of fans.
 
 
 def zeros() -> Constant:
@@ -163,64 +117,367 @@ def zeros() -> Constant:
 
 
 def ones() -> Constant:
-    """All ones: the usual start of a normalisation's scale."""
+    """All ones: the usual start of a normalisation's scale.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.parameter("scale", (2,), gc.init.ones()), {})
+    array([1., 1.], dtype=float32)
+    """
     return Constant(1.0)
 
 
 def constant(value: float) -> Constant:
-    """Every element `value`; 0.01 was once advised for biases of ReLU layers."""
+    """Every element `value`.
+
+    For biases of ReLU layers 0.01 was once advised, so that all units are active at
+    first; 0 is usual now.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.parameter("b", (2,), gc.init.constant(0.01), "float64"), {})
+    array([0.01, 0.01])
+    """
     return Constant(_number(value, "value"))
 
 
 def uniform(a: float = 0.0, b: float = 1.0) -> Uniform:
-    """Uniform on `[a, b)`."""
+    """Uniform on `[a, b)`.
+
+    >>> import graphc as gc
+    >>> w = gc.evaluate(gc.parameter("w", (2, 3), gc.init.uniform(-0.1, 0.1)), {})
+    >>> bool(abs(w).max() < 0.1)
+    True
+    """
     low, high = _number(a, "a"), _number(b, "b")
     if low > high:
-        raise OptionError(
-            f"uniform(a, b) requires a <= b, got {a} and {b}",
-            location=str(here().location),
-        )
+        raise _fail(f"uniform(a, b) requires a <= b, got {a} and {b}")
+    if math.isinf(high - low):
+        raise _fail(f"uniform(a, b) requires a finite b - a, got {a} and {b}")
     return Uniform(low, high)
 
 
 def normal(mean: float = 0.0, std: float = 1.0) -> Normal:
-    """Gaussian with mean `mean` and standard deviation `std`."""
+    """Gaussian with mean `mean` and standard deviation `std`.
+
+    >>> import graphc as gc
+    >>> gc.parameter("w", (784, 30), gc.init.normal(std=0.01))
+    <parameter 'w' float32 (784, 30)>
+    """
     return Normal(_number(mean, "mean"), _number(std, "std", low=0.0))
 
 
-def glorot_uniform(gain: float = 1.0, layout: Layout = "in_out") -> ScaledUniform:
+def truncated_normal(
+    mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
+) -> TruncatedNormal:
+    """Gaussian of `mean` and `std`, given that it lies in `[a, b]`.
+
+    Its density is the Gaussian's on `[a, b]`, divided by the probability of `[a, b]`,
+    and 0 elsewhere. Its own standard deviation is therefore smaller than `std`: 0.88
+    times, for bounds of two standard deviations.
+
+    Args:
+        mean, std: of the Gaussian before truncation.
+        a, b: the bounds as they are, as in torch, and not in units of `std`.
+
+    Raises:
+        OptionError: `a >= b`, a `std` that is not positive, or bounds so far from the
+            mean that a double can't hold their probability.
+
+    >>> import graphc as gc
+    >>> start = gc.init.truncated_normal(std=0.02, a=-0.04, b=0.04)
+    >>> w = gc.evaluate(gc.parameter("w", (50, 50), start), {})
+    >>> bool(abs(w).max() <= 0.04)
+    True
+
+    Source: inversion, Devroye 1986, "Non-uniform random variate generation", section
+    II.2.1; the quantile by Wichura 1988, algorithm AS 241.
+    """
+    centre, low, high = _number(mean, "mean"), _number(a, "a"), _number(b, "b")
+    deviation = _number(std, "std", low=0.0)
+    if deviation == 0.0:
+        raise _fail("truncated_normal requires std > 0, got 0")
+    if low >= high:
+        raise _fail(f"truncated_normal requires a < b, got {a} and {b}")
+    scale = deviation * math.sqrt(2.0)
+    # Both probabilities in the lower tail, where doubles are fine.
+    flip = -1.0 if low > centre else 1.0
+    tails = [0.5 * math.erfc(flip * (centre - x) / scale) for x in (low, high)]
+    if abs(tails[1] - tails[0]) < 1e-290:
+        raise _fail(
+            f"[{a}, {b}] is too far from mean {mean} or too narrow for std {std}: "
+            "a draw has no chance to be there",
+            hint="bounds a and b around the mean; they are not in units of std",
+        )
+    return TruncatedNormal(centre, deviation, low, high)
+
+
+def sparse(sparsity: float, std: float = 0.01, axis: int = 0) -> Sparse:
+    """A matrix with the fraction `sparsity` of zeros in every column, else Gaussian.
+
+    A column of `n` elements has `ceil(sparsity * n)` zeros, at random places; the rest
+    is Gaussian with mean 0 and standard deviation `std`.
+
+    Args:
+        sparsity: from 0 to 1.
+        std: of what is not zero.
+        axis: along which zeros are counted: 0 for columns, as in torch, 1 for rows.
+            Martens limits what enters a unit: axis 0 of `x @ w`, 1 of `x @ w.T`.
+
+    >>> import graphc as gc
+    >>> start = gc.init.sparse(0.75, axis=1)
+    >>> w = gc.evaluate(gc.parameter("w", (3, 20), start), {})
+    >>> (w != 0).sum(axis=1)
+    array([5, 5, 5])
+
+    Source: Martens 2010, "Deep learning via Hessian-free optimization", section 5.
+    """
+    fraction = _number(sparsity, "sparsity", low=0.0)
+    if fraction > 1.0:
+        raise _fail(f"sparsity must be a fraction of at most 1, got {sparsity}")
+    if axis not in (0, 1):
+        raise _fail(f"axis must be 0 or 1, got {axis!r}")
+    return Sparse(fraction, _number(std, "std", low=0.0), axis)
+
+
+def identity(gain: float = 1.0) -> Identity:
+    """A matrix with `gain` on its diagonal and 0 elsewhere; it need not be square.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.parameter("w", (2, 3), gc.init.identity()), {})
+    array([[1., 0., 0.],
+           [0., 1., 0.]], dtype=float32)
+
+    Source: for recurrent layers of ReLU, Le et al. 2015, "A simple way to initialize
+    recurrent networks of rectified linear units".
+    """
+    return Identity(_number(gain, "gain"))
+
+
+def eye() -> Identity:
+    """`identity()`, under torch's name.
+
+    >>> eye() == identity()
+    True
+    """
+    return Identity(1.0)
+
+
+def orthogonal(gain: float = 1.0) -> Orthogonal:
+    """`gain` times a random matrix with orthonormal rows or columns, the fewer of both.
+
+    `w @ w.T = gain**2 * I` where there are no more rows than columns, else
+    `w.T @ w = gain**2 * I`: signals keep their length through linear layers of any
+    depth. A weight of more axes counts as a matrix of `shape[0]` rows, as in torch. It
+    is the `q` of a Gaussian matrix's QR decomposition, its signs such that every
+    rotation is as likely as any other.
+
+    Args:
+        gain: a factor for the unit that follows, see `calculate_gain`.
+
+    >>> import graphc as gc
+    >>> start = gc.init.orthogonal()
+    >>> w = gc.evaluate(gc.parameter("w", (2, 3), start, "float64"), {})
+    >>> (w @ w.T).round(12) + 0.0
+    array([[1., 0.],
+           [0., 1.]])
+
+    Source: Saxe, McClelland and Ganguli 2014, "Exact solutions to the nonlinear
+    dynamics of learning in deep linear neural networks"; the signs by Mezzadri 2007,
+    "How to generate random matrices from the classical compact groups".
+    """
+    return Orthogonal(_number(gain, "gain"))
+
+
+def dirac(groups: int = 1) -> Dirac:
+    """Weights of a convolution that passes its channels on unchanged.
+
+    1 in the middle of the kernel from each input channel to the output of its number,
+    0 elsewhere: `w[i, i, centre] = 1`, within each of `groups` groups of outputs.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2, 2, 3), gc.init.dirac())
+    >>> gc.evaluate(w, {})[1]
+    array([[0., 0., 0.],
+           [0., 1., 0.]], dtype=float32)
+
+    Source: Zagoruyko and Komodakis 2017, "DiracNets: training very deep neural
+    networks without skip-connections".
+    """
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise _fail(f"groups must be a positive integer, got {groups!r}")
+    return Dirac(groups)
+
+
+# Starts by fans.
+
+
+def glorot_uniform(gain: float = 1.0, layout: str = "in_out") -> ScaledUniform:
     """Uniform on `[-b, b]`, `b = gain * sqrt(6 / (fan_in + fan_out))`.
 
     Keeps the variance of activations and of gradients about equal through layers of
-    symmetric units such as tanh. Source: Glorot and Bengio 2010, "Understanding the
-    difficulty of training deep feedforward neural networks", equation 16.
+    symmetric units such as tanh.
 
     Args:
-        gain: a factor for the unit that follows; torch's `calculate_gain` lists them.
-        layout: `"in_out"` for `x @ w`, `"out_in"` for torch's `x @ w.T`.
+        gain: a factor for the unit that follows, see `calculate_gain`.
+        layout: `"in_out"` for `x @ w`, `"out_in"` for torch's `x @ w.T`; see `fans`.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (4, 2), gc.init.glorot_uniform())
+    >>> bool(abs(gc.evaluate(w, {})).max() <= 1.0)
+    True
+
+    Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep
+    feedforward neural networks", equation 16.
     """
-    return ScaledUniform(_number(gain, "gain", low=0.0) ** 2, "fan_avg", layout)
+    scale = _number(gain, "gain", low=0.0) ** 2
+    return ScaledUniform(scale, "fan_avg", _layout(layout))
 
 
-def glorot_normal(gain: float = 1.0, layout: Layout = "in_out") -> ScaledNormal:
+def glorot_normal(gain: float = 1.0, layout: str = "in_out") -> ScaledNormal:
     """Gaussian with standard deviation `gain * sqrt(2 / (fan_in + fan_out))`.
 
-    Source: Glorot and Bengio 2010, as `glorot_uniform`.
+    Arguments as those of `glorot_uniform`.
+
+    Source: Glorot and Bengio 2010, as `glorot_uniform`, equation 12.
     """
-    return ScaledNormal(_number(gain, "gain", low=0.0) ** 2, "fan_avg", layout)
+    scale = _number(gain, "gain", low=0.0) ** 2
+    return ScaledNormal(scale, "fan_avg", _layout(layout))
 
 
-def he_uniform(mode: FanMode = "fan_in", layout: Layout = "in_out") -> ScaledUniform:
+def xavier_uniform(gain: float = 1.0, layout: str = "out_in") -> ScaledUniform:
+    """`glorot_uniform` under torch's name, for torch's layout of weights.
+
+    >>> xavier_uniform() == glorot_uniform(layout="out_in")
+    True
+    """
+    return glorot_uniform(gain, layout)
+
+
+def xavier_normal(gain: float = 1.0, layout: str = "out_in") -> ScaledNormal:
+    """`glorot_normal` under torch's name, for torch's layout of weights."""
+    return glorot_normal(gain, layout)
+
+
+def he_uniform(mode: FanMode = "fan_in", layout: str = "in_out") -> ScaledUniform:
     """Uniform on `[-b, b]`, `b = sqrt(6 / fan)`: for layers of ReLU.
 
+    Args:
+        mode: `"fan_in"` keeps the variance of activations, `"fan_out"` that of
+            gradients, `"fan_avg"` is between.
+        layout: as for `glorot_uniform`.
+
     Source: He et al. 2015, "Delving deep into rectifiers", equation 10.
     """
-    return ScaledUniform(2.0, mode, layout)
+    return ScaledUniform(2.0, _mode(mode), _layout(layout))
 
 
-def he_normal(mode: FanMode = "fan_in", layout: Layout = "in_out") -> ScaledNormal:
+def he_normal(mode: FanMode = "fan_in", layout: str = "in_out") -> ScaledNormal:
     """Gaussian with standard deviation `sqrt(2 / fan)`: for layers of ReLU.
 
+    Arguments as those of `he_uniform`.
+
+    >>> import graphc as gc
+    >>> he_normal().std((50, 10))
+    0.2
+
     Source: He et al. 2015, "Delving deep into rectifiers", equation 10.
     """
-    return ScaledNormal(2.0, mode, layout)
+    return ScaledNormal(2.0, _mode(mode), _layout(layout))
+
+
+def kaiming_uniform(
+    a: float = 0.0,
+    mode: FanMode = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    layout: str = "out_in",
+) -> ScaledUniform:
+    """Uniform on `[-b, b]`, `b = gain * sqrt(3 / fan)`: He's under torch's name.
+
+    Args:
+        a: the slope of a leaky ReLU below 0; 0 for a ReLU.
+        mode: as for `he_uniform`.
+        nonlinearity: the unit that follows, of those that `calculate_gain` knows.
+        layout: as for `xavier_uniform`.
+
+    >>> kaiming_uniform() == he_uniform(layout="out_in")
+    True
+
+    Source: He et al. 2015, "Delving deep into rectifiers", equations 10, 14 and 15.
+    """
+    return ScaledUniform(_square_gain(nonlinearity, a), _mode(mode), _layout(layout))
+
+
+def kaiming_normal(
+    a: float = 0.0,
+    mode: FanMode = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    layout: str = "out_in",
+) -> ScaledNormal:
+    """Gaussian with standard deviation `gain / sqrt(fan)`: He's under torch's name.
+
+    Arguments as those of `kaiming_uniform`.
+
+    Source: He et al. 2015, "Delving deep into rectifiers", equations 10, 14 and 15.
+    """
+    return ScaledNormal(_square_gain(nonlinearity, a), _mode(mode), _layout(layout))
+
+
+def lecun_uniform(layout: str = "in_out") -> ScaledUniform:
+    """Uniform on `[-b, b]`, `b = sqrt(3 / fan_in)`: variance `1 / fan_in`.
+
+    Keeps the variance of activations where the unit that follows has slope 1 at 0, as
+    a scaled tanh has, or normalises itself, as SELU does.
+
+    Source: LeCun et al. 1998, "Efficient BackProp", equation 16.
+    """
+    return ScaledUniform(1.0, "fan_in", _layout(layout))
+
+
+def lecun_normal(layout: str = "in_out") -> ScaledNormal:
+    """Gaussian with standard deviation `sqrt(1 / fan_in)`, as `lecun_uniform`.
+
+    >>> lecun_normal().std((25, 10))
+    0.2
+
+    Source: LeCun et al. 1998, "Efficient BackProp", equation 16; for SELU, Klambauer
+    et al. 2017, "Self-normalizing neural networks".
+    """
+    return ScaledNormal(1.0, "fan_in", _layout(layout))
+
+
+_SQUARE_GAINS = {
+    "tanh": 25.0 / 9.0,
+    "relu": 2.0,
+    "selu": 9.0 / 16.0,
+    **dict.fromkeys(("linear", "sigmoid", "conv1d", "conv2d", "conv3d"), 1.0),
+    **{f"conv_transpose{rank}d": 1.0 for rank in (1, 2, 3)},
+}
+
+
+def _square_gain(nonlinearity: str, param: float | None = None) -> float:
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else _number(param, "the slope of a leaky ReLU")
+        return 2.0 / (1.0 + slope**2)
+    if nonlinearity not in _SQUARE_GAINS:
+        known = ", ".join(("leaky_relu", *_SQUARE_GAINS))
+        raise _fail(f"nonlinearity must be one of {known}, got {nonlinearity!r}")
+    return _SQUARE_GAINS[nonlinearity]
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor that makes up for what a unit takes from the variance.
+
+    `sqrt(2)` for ReLU, `sqrt(2 / (1 + slope**2))` for leaky ReLU, 5/3 for tanh, 3/4 for
+    SELU, 1 for sigmoid and where nothing follows; as in `torch.nn.init`.
+
+    Args:
+        nonlinearity: `"relu"`, `"leaky_relu"`, `"tanh"`, `"sigmoid"`, `"selu"`,
+            `"linear"`, or a convolution's name.
+        param: the slope of a leaky ReLU below 0, by default 0.01.
+
+    Raises:
+        OptionError: a unit that is not among these.
+
+    >>> calculate_gain("tanh")
+    1.6666666666666667
+    """
+    return math.sqrt(_square_gain(nonlinearity, param))

@@ -65,7 +65,7 @@ def check_layout(layout: str) -> str:
 
 
 def fans(shape: tuple[int, ...], layout: str = "in_out") -> tuple[int, int]:
-    """`(fan_in, fan_out)`: how many numbers enter a unit, and how many units one enters.
+    """`(fan_in, fan_out)`: how many numbers enter a unit, and how many one enters.
 
     Args:
         shape: of a weight, at least two axes.
@@ -109,13 +109,17 @@ def _name(dtype: DType) -> str:
     return "bool_" if dtype.kind == "b" else str(dtype)
 
 
-def _draw(expression: str, dtype: DType) -> str:
-    """A float64 draw as `dtype`."""
+def _check_floating(dtype: DType) -> None:
     if dtype.kind != "f":
         raise DTypeError(
-            f"only floating parameters can start from draws, got {dtype}",
+            f"this start has fractions and requires a floating parameter, got {dtype}",
             hint="an array, or gc.init.zeros()",
         )
+
+
+def _draw(expression: str, dtype: DType) -> str:
+    """A float64 draw as `dtype`."""
+    _check_floating(dtype)
     return expression if dtype == "float64" else f"{expression}.astype(np.{dtype})"
 
 
@@ -166,7 +170,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class TruncatedNormal:
-    """Gaussian of a mean and a standard deviation, given that it is in `[low, high]`."""
+    """Gaussian of a mean and a standard deviation, where it is in `[low, high]`."""
 
     mean: float
     std: float
@@ -260,8 +264,9 @@ class Identity:
         eye = f"np.eye({rows}, {columns}, dtype=np.{_name(dtype)})"
         if self.gain == 1.0:
             return eye
+        _check_floating(dtype)
         # A Python number is weak: the product has the dtype of the matrix.
-        return f"{self.gain!r} * {_draw(eye, dtype).removesuffix(f'.astype(np.{dtype})')}"
+        return f"{self.gain!r} * {eye}"
 
 
 @dataclass(frozen=True)

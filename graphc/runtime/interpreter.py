@@ -34,8 +34,9 @@ def initial_value(node: Node, rng: np.random.Generator) -> Array:
     init = node.attributes["init"]
     if isinstance(init, ArrayLiteral):
         return init.array.copy()
-    source = init.source(node.shape, node.dtype)
-    value: Array = eval(compiled(source, "eval"), {"np": np, "rng": rng})
+    scope: dict[str, Any] = {"np": np, "rng": rng}
+    exec(compiled(getattr(init, "helper", ""), "exec"), scope)
+    value: Array = eval(compiled(init.source(node.shape, node.dtype), "eval"), scope)
     return value
 
 

@@ -230,6 +230,22 @@ def test_a_gradient_penalty() -> None:
     np.testing.assert_allclose(actual, 2 * slope * d_slope * np.ones(3), rtol=1e-12)
 
 
+def test_bounds_of_a_clip_have_gradients() -> None:
+    """Where the bounds cross, NumPy gives the upper one, and all flows to it."""
+    x, low, high = _vector("x"), _vector("low"), _vector("high")
+    clipped = gc.clip(x, low, high)
+    values = {"x": [0.0, 2.0, 5.0], "low": [1.0, 1.0, 1.0], "high": [3.0, 3.0, 3.0]}
+    gradients = gc.grad(gc.sum(clipped), [x, low, high])
+    np.testing.assert_array_equal(
+        gc.evaluate(gradients, values), [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    )
+    crossed = {"x": [0.0, 2.0, 5.0], "low": [4.0, 4.0, 4.0], "high": [3.0, 3.0, 3.0]}
+    np.testing.assert_array_equal(gc.evaluate(clipped, crossed), [3, 3, 3])
+    np.testing.assert_array_equal(
+        gc.evaluate(gradients, crossed), [[0, 0, 0], [0, 0, 0], [1, 1, 1]]
+    )
+
+
 def test_power_with_exponent_zero_is_flat() -> None:
     x = _vector()
     assert gc.evaluate(gc.grad(gc.sum(x**0), x)).tolist() == [0, 0, 0]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import graphc as gc
 from graphc.errors import ShapeError
+from graphc.ir import Graph
 from graphc.ir.dims import broadcast_shapes
 
 SHAPES = st.lists(st.integers(0, 3), max_size=4).map(tuple)
@@ -99,9 +100,14 @@ def test_nothing_is_summed_where_nothing_was_stretched() -> None:
     x, y = gc.input("x", ("batch", 3)), gc.input("y", ("batch", 3))
     weight = gc.input("weight", ("batch", 3))
     gradients = gc.vjp(x * y, [x, y], weight)
-    from graphc.ir import Graph
-
     assert {n.op.name for n in Graph(tuple(gradients))} == {"input", "multiply"}
+
+
+def test_only_stretched_axes_are_summed() -> None:
+    x, y = gc.input("x", (1, 1)), gc.input("y", (1, 4))
+    gradient = gc.grad(gc.sum(x * y), x)
+    sums = [n for n in Graph((gradient,)) if n.op.name == "sum"]
+    assert [n.attributes["axis"] for n in sums] == [(1,)]
 
 
 @given(SHAPES, SHAPES)

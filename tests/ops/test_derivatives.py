@@ -118,6 +118,22 @@ def test_first_derivatives(application: Application) -> None:
     )
 
 
+SEVERAL = [a for a in EXACT if len(floating_positions(a)) > 1]
+
+
+@pytest.mark.parametrize("application", SEVERAL, ids=_id)
+def test_each_input_alone_has_a_tangent(application: Application) -> None:
+    """One input moves and the others stand still; the sum is the whole derivative."""
+    problem = _Problem(application)
+    pairs = list(zip(problem.variables, problem.tangents, strict=True))
+    parts = [gc.jvp(problem.output, v, tangent) for v, tangent in pairs]
+    for part in parts:
+        assert part.type == problem.output.type
+    whole = gc.jvp(problem.output, problem.variables, problem.tangents)
+    actual, expected = problem.value([parts, whole])
+    np.testing.assert_allclose(sum(actual), expected, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("application", EXACT, ids=_id)
 def test_second_derivatives(application: Application) -> None:
     """Gradients of the VJP, by its own VJP and by a JVP, along one direction."""

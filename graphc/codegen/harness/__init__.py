@@ -4,19 +4,37 @@ The files of this folder are linted, type-checked and tested as they stand; what
 below the marker line of each is copied word for word into emitted programs, in the
 order of `SECTIONS`. Above it are only imports: those of the standard library and NumPy
 move to the head of the emitted file, those of `model` name what the compiler generates.
+
+What only some models need is left out for others: whole sections, and lines between
+`# if <feature>` and `# end`.
 """
 
 from __future__ import annotations
 
 import ast
 import functools
+import re
 from dataclasses import dataclass
 from importlib import resources
 
-__all__ = ["MARKER", "SECTIONS", "HarnessSource", "harness_source"]
+__all__ = ["FEATURES", "MARKER", "SECTIONS", "HarnessSource", "harness_source"]
 
 MARKER = "# --- imports above, copied into emitted programs below ---"
-SECTIONS = ("files", "data", "checkpoint", "loop", "check", "command")
+SECTIONS = (
+    "files",
+    "data",
+    "checkpoint",
+    "means",
+    "totals",
+    "plateau",
+    "loop",
+    "check",
+    "command",
+)
+FEATURES = frozenset(("plateau", "schedule", "totals"))
+"""Decay on a plateau; a step size that changes; metrics made of totals."""
+_LEFT_OUT = {"means": ("totals", True), "totals": ("totals", False)}
+_LEFT_OUT["plateau"] = ("plateau", False)
 
 
 @dataclass(frozen=True)
@@ -31,9 +49,15 @@ class HarnessSource:
     """Modules with a name taken from each, sorted: `("typing", "Any")`."""
 
 
+_REGION = re.compile(r"^ *# if (\w+)\n(.*?)^ *# end\n", re.DOTALL | re.MULTILINE)
+
+
 @functools.cache
-def harness_source() -> HarnessSource:
+def harness_source(features: frozenset[str] = frozenset()) -> HarnessSource:
     """The training loop as text.
+
+    Args:
+        features: what the model needs of `FEATURES`.
 
     >>> ("numpy", "np") in harness_source().imports
     True
@@ -42,11 +66,18 @@ def harness_source() -> HarnessSource:
     imports: set[tuple[str, str | None]] = set()
     from_imports: set[tuple[str, str]] = set()
     folder = resources.files(__name__)
+
+    def region(match: re.Match[str]) -> str:
+        return match[2] if match[1] in features else ""
+
     for section in SECTIONS:
+        feature, present = _LEFT_OUT.get(section, ("", True))
+        if (feature in features) == present:
+            continue
         source = folder.joinpath(f"{section}.py").read_text("utf-8")
         head, marker, text = source.partition(MARKER)
         assert marker, section
-        texts.append(text.strip())
+        texts.append(_REGION.sub(region, text).strip())
         for node in ast.parse(head).body:
             if isinstance(node, ast.Import):
                 imports |= {(alias.name, alias.asname) for alias in node.names}
