@@ -100,6 +100,11 @@ def train_step(parameters, state, x, y):
         buffer = state["slots"][f"{name}.momentum_buffer"]
         buffer *= np.float32(MOMENTUM)
         buffer += gradient
-        parameters[name] -= np.float32(STEP_SIZE) * buffer
+        parameters[name] -= np.float32(STEP_SIZE * state["scale"]) * buffer
     state["step"] += 1
     return loss
+
+
+def step_size(state):
+    """The step size of the last update."""
+    return STEP_SIZE * state["scale"]

@@ -81,6 +81,14 @@ def test_arithmetic(expression: _Expression) -> None:
     assert set(dim.symbols()) <= set(SIZES)
 
 
+@pytest.mark.parametrize("numerator", [1, 5, 30])
+def test_a_number_over_a_size(numerator: int) -> None:
+    quotient = numerator // Dim("n")
+    assert isinstance(quotient, Dim)
+    assert quotient.evaluate(SIZES) == numerator // 7
+    assert eval(quotient.source(), SIZES.copy()) == numerator // 7
+
+
 def test_equal_sizes_are_equal() -> None:
     n, m = Dim("n"), Dim("m")
     assert n + m == m + n

@@ -33,8 +33,6 @@ SECTIONS = (
 )
 FEATURES = frozenset(("plateau", "schedule", "totals"))
 """Decay on a plateau; a step size that changes; metrics made of totals."""
-_LEFT_OUT = {"means": ("totals", True), "totals": ("totals", False)}
-_LEFT_OUT["plateau"] = ("plateau", False)
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,8 @@ def harness_source(features: frozenset[str] = frozenset()) -> HarnessSource:
         return match[2] if match[1] in features else ""
 
     for section in SECTIONS:
-        feature, present = _LEFT_OUT.get(section, ("", True))
-        if (feature in features) == present:
+        optional = section in FEATURES and section not in features
+        if optional or (section == "means" and "totals" in features):
             continue
         source = folder.joinpath(f"{section}.py").read_text("utf-8")
         head, marker, text = source.partition(MARKER)

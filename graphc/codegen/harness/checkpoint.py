@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .data import take_chunks
 from .files import (
     Arrays,
     CheckpointError,
@@ -16,7 +17,7 @@ from .files import (
     read_arrays,
     write_arrays,
 )
-from .model import GRAPH_HASH, GRAPHC_VERSION, MODEL
+from .model import GRAPH_HASH, GRAPHC_VERSION, INPUTS, MODEL
 
 # --- imports above, copied into emitted programs below ---
 
@@ -41,8 +42,8 @@ def snapshot(
 
     Args:
         parameters, state: of the model.
-        history: one record an epoch.
-        best: `epoch`, `score` and `parameters` of the best epoch so far.
+        history: one record an evaluation.
+        best: `epoch`, `step`, `score` and `parameters` of the best so far.
         run: what a run that goes on from here must share, such as the seed.
     """
     rng = state.get("rng")
@@ -51,7 +52,11 @@ def snapshot(
         "slots": {name: array.copy() for name, array in state["slots"].items()},
         "step": int(state["step"]),
         "epoch": int(state["epoch"]),
+        "part": int(state.get("part", 0)),
         "scale": float(state.get("scale", 1.0)),
+        # if plateau
+        "plateau": list(state["plateau"]),
+        # end
         "rng": None if rng is None else rng.bit_generator.state,
         "history": list(history),
         "best": best,
@@ -72,24 +77,25 @@ def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) ->
         parameters[name][...] = array
     for name, array in saved["slots"].items():
         state["slots"][name][...] = array
-    state["step"] = saved["step"]
-    state["epoch"] = saved["epoch"]
-    state["scale"] = saved["scale"]
+    for key in ("step", "epoch", "part", "scale"):
+        state[key] = saved[key]
+    # if plateau
+    state["plateau"] = saved.get("plateau", state["plateau"])
+    # end
     if saved["rng"] is not None and state.get("rng") is not None:
         state["rng"].bit_generator.state = saved["rng"]
 
 
 def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
     """Write a snapshot, in one step: a reader sees the old file or the new one."""
-    plain = ("step", "epoch", "scale", "rng", "history", "run")
     best = saved["best"]
     header = {
         "format": CHECKPOINT_FORMAT,
         "model": MODEL,
         "graph": GRAPH_HASH,
         "graphc": GRAPHC_VERSION,
-        **{key: saved[key] for key in plain},
-        "best": best and {"epoch": best["epoch"], "score": best["score"]},
+        **{k: v for k, v in saved.items() if k not in ("parameters", "slots")},
+        "best": best and {k: v for k, v in best.items() if k != "parameters"},
     }
     arrays: Arrays = {
         HEADER: np.frombuffer(json.dumps(header).encode(), np.uint8),
@@ -145,14 +151,16 @@ def strip_prefix(arrays: Arrays, prefix: str) -> Arrays:
     }
 
 
-def fingerprint(data: Arrays | None) -> str | None:
-    """A short text that changes when the data does."""
-    if data is None:
+def fingerprint(data: Any) -> str | None:
+    """A short text that changes when the data does; None for none, and for a stream."""
+    if data is None or callable(data):
         return None
     digest = hashlib.blake2b(digest_size=16)
     for name, array in data.items():
-        digest.update(f"{name} {describe_array(array)} ".encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
+        digest.update(f"{name} {INPUTS[name][0]} {array.shape} ".encode())
+        for chunk in take_chunks(array):
+            same = np.ascontiguousarray(chunk, INPUTS[name][0])
+            digest.update(same.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -15,7 +15,8 @@ from .files import (
     check_writable,
     save_parameters,
 )
-from .loop import check_options, describe_record, fit, mean_scores, parse_criterion
+from .loop import check_options, describe_record, fit, parse_criterion
+from .means import mean_scores
 from .model import GRAPHC_VERSION, INPUTS, MODEL, init_parameters, init_state
 
 # --- imports above, copied into emitted programs below ---
@@ -27,17 +28,30 @@ def build_argument_parser() -> argparse.ArgumentParser:
     """The options of this program."""
     parser = argparse.ArgumentParser(
         description=f"Train {MODEL} (emitted by graphc {GRAPHC_VERSION}).",
-        epilog=f"Data files hold one array for each input: {', '.join(INPUTS)}.",
+        epilog=f"Data is an .npz file with one array for each input: "
+        f"{', '.join(INPUTS)}; a .csv file with columns called so, or so and numbered; "
+        "or a folder of .npy or IDX files called so.",
     )
     add = parser.add_argument
-    add("--data", metavar="NPZ", help="rows to train on")
-    add("--dev", metavar="NPZ", help="rows that decide which epoch is the best")
-    add("--test", metavar="NPZ", help="rows to evaluate on when training is over")
+    add("--data", metavar="PATH", help="rows to train on")
+    add("--dev", metavar="PATH", help="rows that decide which epoch is the best")
+    add("--test", metavar="PATH", help="rows to evaluate on when training is over")
     add("--epochs", type=int, default=20, help="default: %(default)s")
     add("--batch-size", type=int, default=32, help="default: %(default)s")
     add("--seed", type=int, default=0, help="default: %(default)s")
     add("--best", metavar="SCORE", help="which epoch is best on dev, as in 'min loss'")
-    add("--patience", type=int, help="epochs without a better dev score before the end")
+    add(
+        "--patience",
+        type=int,
+        help="evaluations without a better dev score before the end",
+    )
+    add(
+        "--evaluations-per-epoch",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how often dev is evaluated; default: %(default)s",
+    )
     add(
         "--out", metavar="NPZ", help="write the best parameters here (last without dev)"
     )
@@ -57,7 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         check_options(
-            options.epochs, options.batch_size, options.seed, options.patience
+            options.epochs,
+            options.batch_size,
+            options.seed,
+            options.patience,
+            options.evaluations_per_epoch,
         )
         parse_criterion(options.best)
         if options.check:
@@ -124,6 +142,7 @@ def run_training(options: argparse.Namespace) -> int:
             seed=options.seed,
             best=options.best,
             patience=options.patience,
+            evaluations_per_epoch=options.evaluations_per_epoch,
             checkpoint=checkpoint,
             resume=options.resume,
             report=lambda record: print(describe_record(record), flush=True),
@@ -148,9 +167,10 @@ def run_training(options: argparse.Namespace) -> int:
 
 def say_best(history: list[dict[str, Any]]) -> None:
     """Print which epoch was the best on dev, if there was dev data."""
-    best = [record["epoch"] for record in history if record.get("best")]
+    best = [record for record in history if record.get("best")]
     if best:
-        print(f"best on dev: epoch {best[-1]}", flush=True)
+        step = f", step {best[-1]['step']}" if "part" in best[-1] else ""
+        print(f"best on dev: epoch {best[-1]['epoch']}{step}", flush=True)
 
 
 if __name__ == "__main__":

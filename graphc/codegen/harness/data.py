@@ -1,6 +1,13 @@
 """Data for training: checked once against the inputs, then split into batches."""
 
-from collections.abc import Mapping
+import csv
+import gzip
+import math
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,15 +45,53 @@ def count_rows(data: Arrays) -> int:
 
 def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
     """The arrays of one batch, in the order of the inputs."""
-    return [data[name][rows] if name in ROW_INPUTS else data[name] for name in INPUTS]
+    return [
+        # Memory-mapped arrays keep their dtype until here.
+        np.asarray(data[name][rows] if name in ROW_INPUTS else data[name], dtype, "C")
+        for name, (dtype, _, _) in INPUTS.items()
+    ]
+
+
+def split_rows(data: Any, batch_size: int) -> Iterator[tuple[int, list[Array]]]:
+    """The data in batches, in order, each with its number of rows."""
+    if callable(data):
+        yield from read_batches(data, 0)
+        return
+    if isinstance(BATCH_DIMENSION, int):
+        batch_size = BATCH_DIMENSION
+    rows = count_rows(data)
+    for start in range(0, rows, batch_size):
+        stop = min(start + batch_size, rows)
+        yield stop - start, take_rows(data, slice(start, stop))
+
+
+def read_batches(stream: Any, epoch: int) -> Iterator[tuple[int, list[Array]]]:
+    """The batches that a function gives for an epoch, checked, with their rows."""
+    number = 0
+    for number, batch in enumerate(stream(epoch), 1):
+        arrays = check_data(batch, f"batch {number}")
+        yield count_rows(arrays), take_rows(arrays, slice(None))
+    if not number:
+        raise DataError(f"the stream of data gave no batch in epoch {epoch}")
+
+
+def take_chunks(array: Array) -> Iterator[Array]:
+    """The array in pieces of a few megabytes, so that none is read as a whole."""
+    if array.ndim == 0:
+        yield array
+        return
+    rows = max(1, 2**24 // max(1, array[:1].nbytes))
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows]
 
 
 def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
     """The data as arrays of exactly the dtypes of the inputs, or a `DataError`.
 
     Args:
-        data: arrays by input name. Conversions that lose nothing (uint8 to float32,
-            int32 to int64) are made; a lossy one is an error.
+        data: arrays, or paths of `.npy` or IDX files, by input name. Conversions that
+            lose nothing (uint8 to float32, int32 to int64) are made; a lossy one is an
+            error. A memory-mapped array stays one.
         name: what to call the data in an error, such as its file.
     """
     takes = "the model takes " + (", ".join(INPUTS) or "no inputs")
@@ -61,7 +106,10 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
     sizes: dict[str, tuple[int, str]] = {}
     for key, (dtype, shape, bounds) in INPUTS.items():
         label = f"{name}: {key!r}"
-        array = convert_array(data[key], dtype, key, label)
+        value = data[key]
+        if isinstance(value, str):
+            value = fit_rows(read_array(value), shape)
+        array = convert_array(value, dtype, key, label)
         check_shape(array, shape, sizes, key, label)
         check_values(array, bounds, key, label)
         arrays[key] = array
@@ -82,6 +130,8 @@ def convert_array(value: Any, dtype: str, key: str, label: str) -> Array:
             f'convert it with .astype("{dtype}") if nothing that matters is lost',
             key,
         )
+    if isinstance(value, np.memmap):
+        return array
     # Always in C order, because the same numbers in another order round differently.
     return np.asarray(array, dtype, order="C")
 
@@ -126,29 +176,128 @@ def check_values(
     array: Array, bounds: tuple[int, ...] | None, key: str, label: str
 ) -> None:
     """Raise at the first value that is not finite or that lies out of bounds."""
-    if array.dtype.kind == "f":
-        fine = np.isfinite(array)
-        problem = "is not finite"
-    elif bounds is not None:
-        low, high, *ignored = bounds
-        fine = (array >= low) & (array <= high) | np.isin(array, ignored)
-        problem = f"is not in the range {low} to {high}"
-    else:
+    if array.dtype.kind != "f" and bounds is None:
         return
-    if not fine.all():
-        place = tuple(int(i) for i in np.argwhere(~fine)[0])
-        bad = fine.size - np.count_nonzero(fine)
-        where = f"row {place[0]}" if key in ROW_INPUTS else f"index {place}"
+    low, high, *ignored = bounds or (0, 0)
+    start, bad, message = 0, 0, ""
+    for chunk in take_chunks(array):
+        if array.dtype.kind == "f":
+            fine = np.isfinite(chunk)
+            problem = "is not finite"
+        else:
+            fine = (chunk >= low) & (chunk <= high) | np.isin(chunk, ignored)
+            problem = f"is not in the range {low} to {high}"
+        if not fine.all():
+            bad += fine.size - int(np.count_nonzero(fine))
+            first = [int(i) for i in np.argwhere(~fine)[0]]
+            bad_value = chunk[tuple(first)]
+            place = (first[0] + start, *first[1:]) if first else ()
+            where = f"row {place[0]}" if key in ROW_INPUTS else f"index {place}"
+            problem = f"the value {bad_value} in {where}, which {problem}"
+            message = message or problem
+        start += len(chunk) if chunk.ndim else 0
+    if bad:
         raise DataError(
-            f"{label} has the value {array[place]} in {where}, which {problem} "
-            f"({bad} such of {array.size} values)",
-            key,
+            f"{label} has {message} ({bad} such of {array.size} values)", key
         )
 
 
 def load_data(path: str) -> Arrays:
-    """The data in an `.npz` file, checked and converted."""
-    return check_data(read_arrays(path, DataError), path)
+    """The data in a file or folder, checked and converted."""
+    return check_data(read_data(path), path)
+
+
+def read_data(path: str, columns: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    """The arrays in an `.npz` file, a CSV file or a folder, by input name.
+
+    A folder has a file for each input, called by its name: `x.npy`, which is not loaded
+    but mapped into memory, or an IDX file such as `x.idx.gz`.
+    """
+    if os.path.isdir(path):
+        files = {name.partition(".")[0]: name for name in sorted(os.listdir(path))}
+        return {n: os.path.join(path, files[n]) for n in INPUTS if n in files}
+    if columns is not None or path.lower().endswith(".csv"):
+        return read_csv(path, columns)
+    return read_arrays(path, DataError)
+
+
+def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
+    """The columns of a CSV file, which its first line names, as arrays.
+
+    Args:
+        columns: the column, or columns, of each input; by default the column of the
+            input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        first: list[str] = next(csv.reader(file), [])
+        header = [name.strip() for name in first]
+        try:
+            table = np.loadtxt(file, delimiter=",", quotechar='"', ndmin=2)
+        except ValueError as error:
+            raise DataError(f"{path} is no table of numbers: {error}") from None
+    if table.size and table.shape[1] != len(header):
+        raise DataError(f"{path} has {len(header)} names for {table.shape[1]} columns")
+    if len(set(header)) < len(header):
+        raise DataError(f"{path} has two columns of the same name")
+    if columns is None:
+        columns = {name: find_columns(name, header) for name in INPUTS}
+    arrays: Arrays = {}
+    for name, chosen in columns.items():
+        names: Sequence[str] = [chosen] if isinstance(chosen, str) else chosen
+        if missing := [each for each in names if each not in header] or not names:
+            what = repr(missing[0]) if isinstance(missing, list) else f"for {name!r}"
+            raise DataError(f"{path} has no column {what}; it has {', '.join(header)}")
+        values = table[:, [header.index(each) for each in names]]
+        dtype, shape, _ = INPUTS.get(name, ("float64", (), None))
+        array = values.astype(dtype)
+        if array.dtype.kind != "f" and (array != values).any():
+            raise DataError(
+                f"{path} has numbers for {name!r} that are no {dtype}", name
+            )
+        arrays[name] = fit_rows(array, shape)
+    return arrays
+
+
+def find_columns(name: str, header: Sequence[str]) -> list[str]:
+    """The column called `name`, or those called so but for a number, by number."""
+    if name in header:
+        return [name]
+    numbered = re.compile(re.escape(name) + r"[ _.\[]?(\d+)\]?")
+    found = [
+        (int(m[1]), column) for column in header if (m := numbered.fullmatch(column))
+    ]
+    return [column for _, column in sorted(found)]
+
+
+def fit_rows(array: Array, shape: tuple[int | str, ...]) -> Array:
+    """Rows in the shape of the input, where a file has as many numbers in another."""
+    inner = [size for size in shape[1:] if isinstance(size, int)]
+    fixed = array.ndim > 0 and len(inner) == len(shape) - 1
+    if fixed and math.prod(inner) == math.prod(array.shape[1:]):
+        return array.reshape(len(array), *inner)
+    return array
+
+
+def read_array(path: str) -> Array:
+    """A `.npy` file mapped into memory, or an IDX file, which may be gzipped."""
+    if path.lower().endswith(".npy"):
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DataError(f"{path} is damaged: {error}") from None
+    types: Any = {8: "u1", 9: "i1", 11: "i2", 12: "i4", 13: "f4", 14: "f8"}
+    try:
+        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+            content = file.read()
+        zeros, code, axes = struct.unpack_from(">HBB", content)
+        shape = struct.unpack_from(f">{axes}I", content, 4)
+        dtype = np.dtype(types[code if not zeros else 0])
+        stored = np.frombuffer(content, dtype.newbyteorder(">"), offset=4 + 4 * axes)
+        return stored.reshape(shape).astype(dtype)
+    except (EOFError, KeyError, ValueError, gzip.BadGzipFile, struct.error, zlib.error):
+        raise DataError(
+            f"{path} is no .npy or IDX file, or it is damaged or cut short"
+        ) from None
 
 
 def random_data(rows: int, seed: int) -> Arrays:

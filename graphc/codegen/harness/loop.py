@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,17 @@ from .checkpoint import (
     save_checkpoint,
     snapshot,
 )
-from .data import BATCH_DIMENSION, check_data, count_rows, take_rows
+from .data import BATCH_DIMENSION, check_data, count_rows, read_batches, take_rows
 from .files import Arrays, OptionError, check_writable
-from .model import METRICS, forward, train_step
+from .means import mean_scores
+from .model import METRICS, PLATEAU, step_size, train_step
+from .plateau import decay_on_plateau, watched_score
 
 # --- imports above, copied into emitted programs below ---
 
 # Training -----------------------------------------------------------------------------
 
+Data = Mapping[str, Any] | Callable[[int], Iterable[Mapping[str, Any]]]
 # Metrics that are better when smaller; of any other, larger is better.
 SMALLER_IS_BETTER = ("loss", "error", "mse", "mae", "rmse", "perplexity")
 
@@ -31,36 +34,19 @@ SMALLER_IS_BETTER = ("loss", "error", "mse", "mae", "rmse", "perplexity")
 def evaluate(
     parameters: Arrays, data: Mapping[str, Any], batch_size: int = 1024
 ) -> dict[str, float]:
-    """The loss and the metrics over a data set, each a mean over its rows.
+    """The loss and the metrics over a data set.
 
     Nothing is random here: dropout is off.
     """
     check_whole_number("batch_size", batch_size, 1)
-    return mean_scores(parameters, check_data(data), batch_size)
-
-
-def mean_scores(
-    parameters: Arrays, data: Arrays, batch_size: int = 1024
-) -> dict[str, float]:
-    """See `evaluate`; the data has been checked."""
-    if isinstance(BATCH_DIMENSION, int):
-        batch_size = BATCH_DIMENSION
-    rows = count_rows(data)
-    totals = dict.fromkeys(("loss", *METRICS), 0.0)
-    with np.errstate(all="ignore"):
-        for start in range(0, rows, batch_size):
-            stop = min(start + batch_size, rows)
-            scores = forward(parameters, *take_rows(data, slice(start, stop)))
-            for name in totals:
-                totals[name] += float(scores[name]) * (stop - start)
-    return {name: total / rows for name, total in totals.items()}
+    return mean_scores(parameters, check_stream(data), batch_size)
 
 
 def fit(
     parameters: Arrays,
     state: dict[str, Any],
-    train: Mapping[str, Any],
-    dev: Mapping[str, Any] | None = None,
+    train: Data,
+    dev: Data | None = None,
     *,
     epochs: int,
     batch_size: int,
@@ -68,9 +54,10 @@ def fit(
     best: str | None = None,
     keep_best: bool = True,
     patience: int | None = None,
+    evaluations_per_epoch: int = 1,
     checkpoint: str | None = None,
     resume: bool = False,
-    report: Callable[[dict[str, Any]], None] | None = None,
+    report: Callable[[dict[str, Any]], Any] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train for some epochs, and leave the best parameters in `parameters`.
@@ -80,25 +67,29 @@ def fit(
 
     Args:
         parameters, state: of `init_parameters` and `init_state`; changed in place.
-        train, dev: arrays by input name. `dev` is evaluated after every epoch.
+        train, dev: arrays by input name, or a function that gives the batches of an
+            epoch from its number (0 for dev). `dev` is evaluated after every epoch.
         epochs: how many to train; for a resumed run, counted from its start.
         batch_size: rows of a batch.
         seed: of the order of rows.
         best: which dev score is best when, as in "max accuracy" or "min loss"; by
             default that of the first metric, or of the loss if there is none.
-        keep_best: end with the parameters of the best epoch on dev, not of the last.
-        patience: stop when that many epochs have brought no better dev score.
-        checkpoint: a file to write after every epoch.
+        keep_best: end with the best parameters on dev, not with the last.
+        patience: stop when that many evaluations have brought no better dev score.
+        evaluations_per_epoch: how often `dev` is evaluated, the last time at its end.
+        checkpoint: a file to write after every evaluation.
         resume: go on from `checkpoint`, if it exists, as if there was no break.
-        report: called after every epoch with its record.
-        progress: called after every batch with the rows done, all rows, and the loss.
+        report: called after every evaluation with its record; ends the run with True.
+        progress: called after every batch with the rows done, all rows (0 if not
+            known), and the loss.
 
     Returns:
-        One record an epoch: `epoch` (from 1), `step`, `loss` (mean in training), means
-        over all rows after the epoch (`train_<metric>`, `dev_loss`, `dev_<metric>`),
-        `best` (whether dev was never better before) and `seconds`.
+        One record an evaluation: `epoch` (from 1), `step`, `step_size`, `loss` (mean in
+        training since the last record), scores over all rows (`train_<metric>` at the
+        end of an epoch, `dev_loss`, `dev_<metric>`), `best` (whether dev was never
+        better before) and `seconds`; with several evaluations an epoch also `part`.
 
-    An interrupt (Ctrl-C) ends training early. The epoch that it cut short is undone,
+    An interrupt (Ctrl-C) ends training early. The part that it cut short is undone,
     and a record of it with `interrupted` true and without scores ends the list.
 
     Raises:
@@ -106,14 +97,23 @@ def fit(
         FloatingPointError: at once when the loss is not finite. `parameters` are then
             as for an interrupt.
     """
-    train = check_data(train, "train")
-    dev = None if dev is None else check_data(dev, "dev")
+    train = check_stream(train, "train")
+    dev = None if dev is None else check_stream(dev, "dev")
+    parts = evaluations_per_epoch
     direction, score = parse_criterion(best)
-    check_options(epochs, batch_size, seed, patience)
+    # if plateau
+    watched = watched_score(direction, score)
+    # end
+    check_options(epochs, batch_size, seed, patience, parts)
+    check_parts(train, batch_size, parts)
     run: dict[str, Any] = {
         "seed": int(seed),
         "batch_size": int(batch_size),
+        "evaluations_per_epoch": int(parts),
         "best": f"{direction} {score}",
+        # if plateau
+        "plateau": PLATEAU,
+        # end
         "first_epoch": int(state["epoch"]),
     }
     if checkpoint is not None:
@@ -121,7 +121,8 @@ def fit(
         run |= {"train data": fingerprint(train), "dev data": fingerprint(dev)}
     elif resume:
         raise OptionError("resume needs the path of a checkpoint")
-    # The state after the last finished epoch, which no later step changes.
+    state["part"] = 0
+    # The state after the last evaluation, which no later step changes.
     good = snapshot(parameters, state, run=run)
     if checkpoint is not None:
         if resume and os.path.exists(checkpoint):
@@ -133,25 +134,39 @@ def fit(
             save_checkpoint(checkpoint, good)
     last_epoch = run["first_epoch"] + epochs
     interrupted: list[dict[str, Any]] = []
+    stopped = False
     try:
-        while state["epoch"] < last_epoch and not is_stale(good, patience):
+        while state["epoch"] < last_epoch and not is_stale(good, patience, stopped):
             started = time.perf_counter()
-            loss = train_epoch(parameters, state, train, batch_size, seed, progress)
-            state["epoch"] += 1
-            record = {"epoch": state["epoch"], "step": int(state["step"]), "loss": loss}
-            if METRICS:
+            epoch, part = state["epoch"] + 1, good["part"] + 1
+            loss = train_part(
+                parameters, state, train, batch_size, seed, part, parts, progress
+            )
+            record = {
+                "epoch": epoch,
+                "step": int(state["step"]),
+                "step_size": float(step_size(state)),
+                "loss": loss,
+            }
+            if parts > 1:
+                record["part"] = part
+            if METRICS and part == parts and not callable(train):
                 scores = mean_scores(parameters, train)
                 record |= {f"train_{name}": scores[name] for name in METRICS}
             if dev is not None:
                 scores = mean_scores(parameters, dev)
                 record |= {f"dev_{name}": value for name, value in scores.items()}
                 record["best"] = is_better(scores[score], good["best"], direction)
+            # if plateau
+            decay_on_plateau(state, record, watched)
+            # end
             record["seconds"] = time.perf_counter() - started
-            good = after_epoch(parameters, state, good, record, score)
+            state["epoch"] += part == parts
+            state["part"] = part % parts
+            good = after_evaluation(parameters, state, good, record, score)
             if checkpoint is not None:
                 save_checkpoint(checkpoint, good)
-            if report is not None:
-                report(record)
+            stopped = report is not None and report(record) is True
     except KeyboardInterrupt:
         interrupted = [{"epoch": good["epoch"] + 1, "interrupted": True}]
     finally:
@@ -162,57 +177,90 @@ def fit(
     return good["history"] + interrupted
 
 
-def train_epoch(
+def train_part(
     parameters: Arrays,
     state: dict[str, Any],
-    data: Arrays,
+    data: Any,
     batch_size: int,
     seed: int = 0,
+    part: int = 1,
+    parts: int = 1,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> float:
-    """Go through the data once, in random order; returns the mean loss of its rows."""
-    rows = count_rows(data)
+    """Go through one part of an epoch; returns the mean loss of its rows."""
     epoch = state["epoch"] + 1
-    # By the epoch, so that a resumed run draws what an unbroken one does; the 2 keeps
-    # this stream apart from those of parameters and dropout.
-    order = np.random.default_rng([seed, 2, epoch]).permutation(rows)
+    rows = 0 if callable(data) else count_rows(data)
+    done = first = 0
+    if callable(data):
+        batches = read_batches(data, epoch)
+    else:
+        # By the epoch, so that a resumed run draws what an unbroken one does; the 2
+        # keeps this stream apart from those of parameters and dropout.
+        order = np.random.default_rng([seed, 2, epoch]).permutation(rows)
+        count = -(-rows // batch_size)
+        done = first = count * (part - 1) // parts * batch_size
+        order = order[first : count * part // parts * batch_size]
+        batches = draw_rows(data, order, batch_size)
     total = 0.0
     with np.errstate(all="ignore"):
-        for start in range(0, rows, batch_size):
-            stop = min(start + batch_size, rows)
-            batch = take_rows(data, order[start:stop])
+        for count, batch in batches:
+            step = state["step"] + 1
             loss = float(train_step(parameters, state, *batch))
             if not math.isfinite(loss):
                 raise FloatingPointError(
-                    f"the loss became {loss} in epoch {epoch}, step {state['step']}: "
+                    f"the loss became {loss} in epoch {epoch}, step {step}: "
                     "try a smaller step size, or inputs of smaller scale"
                 )
-            total += loss * (stop - start)
+            total += loss * count
+            done += count
             if progress is not None:
-                progress(stop, rows, loss)
+                progress(done, rows, loss)
     for name, array in parameters.items():
         if not np.isfinite(array).all():
             raise FloatingPointError(
                 f"the parameter {name!r} is no longer finite after epoch {epoch}: "
                 "try a smaller step size, or inputs of smaller scale"
             )
-    return total / rows
+    return total / (done - first)
 
 
-def after_epoch(
+def draw_rows(
+    data: Arrays, order: Any, batch_size: int
+) -> Iterator[tuple[int, list[Any]]]:
+    """Batches of the rows in this order, each with its number of rows."""
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size]
+        yield len(chosen), take_rows(data, chosen)
+
+
+# if schedule
+def check_step_size(state: dict[str, Any]) -> None:
+    """Raise unless the step size of the next update is a number of at least 0."""
+    step = state["step"] + 1
+    size = float(step_size({**state, "step": step}))
+    if not 0 <= size < math.inf:
+        raise OptionError(
+            f"the schedule gives the step size {size} for step {step} "
+            f"in epoch {state['epoch'] + 1}; it must be a number of at least 0"
+        )
+
+
+# end
+def after_evaluation(
     parameters: Arrays,
     state: dict[str, Any],
     before: dict[str, Any],
     record: dict[str, Any],
     score: str,
 ) -> dict[str, Any]:
-    """The snapshot that follows `before`, with the record of one more epoch."""
+    """The snapshot that follows `before`, with one record more."""
     history = [*before["history"], record]
     after = snapshot(parameters, state, history=history, run=before["run"])
     after["best"] = before["best"]
     if record.get("best"):
         after["best"] = {
             "epoch": record["epoch"],
+            "step": record["step"],
             "score": record[f"dev_{score}"],
             "parameters": after["parameters"],
         }
@@ -242,15 +290,34 @@ def is_better(value: float, best: dict[str, Any] | None, direction: str) -> bool
     return value > best["score"] if direction == "max" else value < best["score"]
 
 
-def is_stale(saved: dict[str, Any], patience: int | None) -> bool:
-    """Whether the best epoch lies `patience` epochs back."""
+def is_stale(
+    saved: dict[str, Any], patience: int | None, stopped: bool = False
+) -> bool:
+    """Whether a run is over: stopped, or the best is `patience` evaluations back."""
     if patience is None or saved["best"] is None:
-        return False
-    return saved["epoch"] - saved["best"]["epoch"] >= patience
+        return stopped
+    marks = [bool(record.get("best")) for record in saved["history"]]
+    return stopped or marks[::-1].index(True) >= patience
+
+
+def check_stream(data: Any, name: str = "data") -> Any:
+    """Arrays checked as `check_data` does; a function that gives batches as it is."""
+    return data if callable(data) else check_data(data, name)
+
+
+def check_parts(train: Any, batch_size: int, parts: int) -> None:
+    """Raise `OptionError` where an epoch can't be cut into that many parts."""
+    if parts > 1 and callable(train):
+        raise OptionError("evaluations_per_epoch needs arrays to train on, no stream")
+    if parts > 1 and parts > -(-count_rows(train) // batch_size):
+        raise OptionError(
+            f"evaluations_per_epoch must be at most the number of batches in an epoch, "
+            f"{-(-count_rows(train) // batch_size)}; got {parts}"
+        )
 
 
 def check_options(
-    epochs: int, batch_size: int, seed: int, patience: int | None
+    epochs: int, batch_size: int, seed: int, patience: int | None, parts: int = 1
 ) -> None:
     """Raise `OptionError` for numbers that mean nothing."""
     check_whole_number("epochs", epochs, 0)
@@ -258,6 +325,7 @@ def check_options(
     check_whole_number("seed", seed, 0)
     if patience is not None:
         check_whole_number("patience", patience, 1)
+    check_whole_number("evaluations_per_epoch", parts, 1)
     if isinstance(BATCH_DIMENSION, int) and batch_size != BATCH_DIMENSION:
         raise OptionError(
             f"batch_size must be {BATCH_DIMENSION}, the number of rows that the model "
@@ -274,11 +342,13 @@ def check_whole_number(name: str, value: object, least: int) -> None:
 
 
 def describe_record(record: dict[str, Any]) -> str:
-    """One line for a person: epoch, mean loss, train and dev metrics, seconds."""
+    """One line for a person: epoch, loss, train and dev metrics, step size, seconds."""
     parts = [f"epoch {record['epoch']:3}"]
+    if "part" in record:
+        parts.append(f"step {record['step']:6}")
     for name, value in record.items():
         shown = name == "loss" or name.startswith(("train_", "dev_"))
         if shown and not (METRICS and name == "dev_loss"):
             parts.append(f"{name.replace('_', ' ', 1)} {value:#.4g}")
-    parts.append(f"{record['seconds']:.2f} s")
+    parts += [f"step size {record['step_size']:.4g}", f"{record['seconds']:.2f} s"]
     return "  ".join(parts)

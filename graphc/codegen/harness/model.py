@@ -17,6 +17,10 @@ INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[int, ...] | None]] = {
 PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 """Dtype and shape."""
 METRICS: tuple[str, ...] = ()
+TOTALS: tuple[str, ...] = ()
+"""With totals: what `forward` returns that is summed over batches, not averaged."""
+PLATEAU: dict[str, Any] = {}
+"""With decay on a plateau: its options."""
 
 
 def init_parameters(seed: int) -> dict[str, np.ndarray[Any, Any]]:
@@ -28,7 +32,7 @@ def init_state(
     parameters: dict[str, np.ndarray[Any, Any]], seed: int = 0
 ) -> dict[str, Any]:
     """What changes in training beside parameters: `step`, `epoch`, `scale`, `rng`
-    and, under `slots`, the optimizer's arrays."""
+    and, under `slots`, the optimizer's arrays; with decay on a plateau `plateau`."""
     raise NotImplementedError
 
 
@@ -51,5 +55,23 @@ def loss_and_gradients(
 def train_step(
     parameters: dict[str, np.ndarray[Any, Any]], state: dict[str, Any], *inputs: Any
 ) -> Any:
-    """One update of parameters and state, in place; the loss before it."""
+    """One update of parameters and state, in place; the loss before it. If that is not
+    finite, nothing is updated."""
+    raise NotImplementedError
+
+
+def step_size(state: dict[str, Any]) -> float:
+    """The step size of the last update."""
+    raise NotImplementedError
+
+
+def finish_metrics(totals: dict[str, Any]) -> dict[str, Any]:
+    """With totals: loss and metrics of a data set, from what `forward` returns."""
+    raise NotImplementedError
+
+
+def update_plateau(
+    options: dict[str, Any], state: Any, metric: float, lr: float
+) -> tuple[Any, float]:
+    """With decay on a plateau: its state and the scale after an evaluation."""
     raise NotImplementedError

@@ -1,0 +1,344 @@
+"""The emitted `update` against the reference interpreter, for every optimizer."""
+
+import ast
+import inspect
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc import compiler, optim
+from graphc.optim import Optimizer, Rule
+
+from ..optim.cases import CASES, identify
+from ..optim.stepping import Stepper
+
+SHAPES = {
+    "scale": (),
+    "layer.weight": (4, 3),
+    "layer.bias": (4,),
+    "out.weight": (2, 4),
+    "kernel": (2, 3, 2, 2),
+}
+MATRICES = {"layer.weight": (4, 3), "tall": (5, 2), "wide": (2, 4)}
+STEPS = 4
+
+AROUND = {
+    "ClipByValue": lambda inner: optim.ClipByValue(inner, clip_value=0.1),
+    "ClipByNorm": lambda inner: optim.ClipByNorm(inner, max_norm=0.1),
+    "ClipByGlobalNorm": lambda inner: optim.ClipByGlobalNorm(inner, max_norm=0.1),
+    "GradientNoise": optim.GradientNoise,
+    "GradientAccumulation": lambda inner: optim.GradientAccumulation(inner, steps=3),
+    "EMA": optim.EMA,
+    "Lookahead": lambda inner: optim.Lookahead(inner, k=2),
+    "MaxNorm": lambda inner: optim.MaxNorm(inner, max_norm=1.0),
+    "ParameterGroups": lambda inner: optim.ParameterGroups(
+        {"*.bias": inner, "scale": optim.SGD(0.5)}, default=optim.Adam(0.01)
+    ),
+}
+ABSTRACT = {"Optimizer", "Rule", "Transformation"}
+
+
+def public(kind):
+    names = (name for name in optim.__all__ if inspect.isclass(getattr(optim, name)))
+    return [name for name in names if issubclass(getattr(optim, name), kind)]
+
+
+RULES = [name for name in public(Rule) if name not in ABSTRACT]
+
+
+def cases():
+    """Of every rule its defaults, and the options that differ most from them."""
+    for name in RULES:
+        rule = getattr(optim, name)
+        yield pytest.param(rule(), id=name)
+        if name in CASES:
+            options = CASES[name][-1]
+            yield pytest.param(rule(**options), id=f"{name}-{identify(options)}")
+    for name, build in AROUND.items():
+        yield pytest.param(build(optim.Adam(0.05)), id=name)
+
+
+def test_every_public_optimizer_is_a_case():
+    assert {*RULES, *AROUND, *ABSTRACT} == set(public(Optimizer))
+
+
+def starts(shapes=SHAPES, dtype="float64"):
+    rng = np.random.default_rng(3)
+    return {
+        name: np.asarray(rng.normal(size=shape), dtype)
+        for name, shape in shapes.items()
+    }
+
+
+def gradients_for(shapes=SHAPES, dtype="float64", steps=STEPS):
+    rng = np.random.default_rng(4)
+    for _ in range(steps):
+        yield {
+            name: np.asarray(rng.normal(size=shape), dtype)
+            for name, shape in shapes.items()
+        }
+
+
+def modules(optimizer, start, simplify=True, styles=("readable", "fast")):
+    """The program of a model that has these parameters, in both styles."""
+    parameters = [
+        gc.parameter(name, value.shape, value, value.dtype)
+        for name, value in start.items()
+    ]
+    x = gc.input("x", ("batch",), start["layer.weight"].dtype)
+    loss = gc.mean(x)
+    for parameter in parameters:
+        loss = loss + gc.sum(parameter * parameter)
+    program = compiler.training_program(
+        loss, optimizer, style=styles[0], simplify=simplify
+    )
+    return [program.module, *(program.reloaded(s).module for s in styles[1:])]
+
+
+def assert_same(found, expected, **tolerance):
+    assert set(found) == set(expected)
+    for name, value in found.items():
+        assert value.dtype == expected[name].dtype, name
+        assert value.shape == expected[name].shape, name
+        np.testing.assert_allclose(value, expected[name], **tolerance, err_msg=name)
+
+
+@pytest.mark.parametrize("optimizer", list(cases()))
+def test_update_is_the_rule(optimizer):
+    start = starts()
+    if isinstance(optimizer, optim.Muon):
+        start = starts(MATRICES)
+    shapes = {name: value.shape for name, value in start.items()}
+    stepper = Stepper(optimizer, start)
+    readable, fast = modules(optimizer, start)
+    states = []
+    for module in (readable, fast):
+        parameters = module.init_parameters(0)
+        states.append((module, parameters, module.init_state(parameters)))
+        assert_same(parameters, start, rtol=0)
+        assert_same(states[-1][2]["slots"], stepper.state, rtol=1e-14)
+    for number, gradients in enumerate(gradients_for(shapes)):
+        expected = stepper.step(gradients, epoch=2.0, scale=0.5, seed=number)
+        for module, parameters, state in states:
+            state["epoch"], state["scale"] = 2, 0.5
+            state["rng"] = np.random.default_rng(number)
+            kept = {name: value.copy() for name, value in gradients.items()}
+            arrays = {**parameters, **state["slots"]}
+            module.update(parameters, gradients, state)
+            assert state["step"] == number + 1
+            # Gradients are read only, and everything else is updated where it lies.
+            assert_same(gradients, kept, rtol=0)
+            for name, array in {**parameters, **state["slots"]}.items():
+                assert array is arrays[name], name
+            assert_same(parameters, expected, rtol=1e-11, atol=1e-13)
+            assert_same(state["slots"], stepper.state, rtol=1e-11, atol=1e-13)
+        (_, one, first), (_, other, second) = states
+        assert_same(one, other, rtol=3e-16)
+        assert_same(first["slots"], second["slots"], rtol=3e-16)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Lion"])
+def test_an_unsimplified_rule_in_float32(name):
+    optimizer = getattr(optim, name)(0.01, weight_decay=0.1)
+    start = starts(dtype="float32")
+    stepper = Stepper(optimizer, start)
+    found = []
+    for module in modules(optimizer, start, simplify=False):
+        parameters = module.init_parameters(0)
+        state = module.init_state(parameters)
+        for gradients in gradients_for(dtype="float32"):
+            module.update(parameters, gradients, state)
+        found.append(parameters)
+    for gradients in gradients_for(dtype="float32"):
+        stepper.step(gradients)
+    assert_same(found[0], stepper.values, rtol=2e-6)
+    assert_same(found[0], found[1], rtol=0)
+
+
+def test_a_gradient_that_is_no_array_of_its_own():
+    """A gradient may be a scalar of NumPy, read-only, or a view."""
+    start = starts()
+    for module in modules(optim.Adam(0.1), start):
+        plain, odd = module.init_parameters(0), module.init_parameters(0)
+        states = module.init_state(plain), module.init_state(odd)
+        for gradients in gradients_for():
+            views = {}
+            for name, value in gradients.items():
+                view = np.broadcast_to(value[None], (2, *value.shape))[1]
+                views[name] = view if value.shape else value[()]
+            module.update(plain, gradients, states[0])
+            module.update(odd, views, states[1])
+        assert_same(plain, odd, rtol=0)
+
+
+# Structure ----------------------------------------------------------------------------
+
+
+def loops(module_source):
+    """The loops of `update`: for each the names of its parameters."""
+    for function in ast.parse(module_source).body:
+        if isinstance(function, ast.FunctionDef) and function.name == "update":
+            return [
+                ast.literal_eval(loop.iter)
+                for loop in function.body
+                if isinstance(loop, ast.For)
+            ]
+    raise AssertionError("no update")
+
+
+def source(optimizer, style, shapes=SHAPES):
+    start = starts(shapes)
+    parameters = [
+        gc.parameter(name, value.shape, value, "float64")
+        for name, value in start.items()
+    ]
+    loss = sum((gc.sum(p * p) for p in parameters[1:]), gc.sum(parameters[0]))
+    return compiler.training_program(loss, optimizer, style=style).source
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize(
+    "name", ["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "Lion", "Adagrad", "Rprop"]
+)
+def test_parameters_of_different_shapes_share_one_loop(name, style):
+    shapes = {"a.weight": (3, 4), "a.bias": (3,), "kernel": (2, 1, 3, 3)}
+    text = source(getattr(optim, name)(0.1), style, shapes)
+    assert loops(text) == [("a.weight", "a.bias", "kernel")]
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_groups_with_other_options_have_loops_of_their_own(style):
+    shapes = {"a.weight": (3, 4), "a.bias": (3,), "b.weight": (2, 3), "b.bias": (2,)}
+    optimizer = optim.ParameterGroups(
+        {"*.bias": optim.SGD(0.1)}, default=optim.SGD(0.1, weight_decay=0.01)
+    )
+    text = source(optimizer, style, shapes)
+    assert loops(text) == [("a.weight", "b.weight"), ("a.bias", "b.bias")]
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_one_step_size_for_all(style):
+    """What depends on the clock alone is computed once, before the loops."""
+    optimizer = optim.Adam(optim.CosineAnnealingLR(0.1, T_max=10))
+    text = source(optimizer, style)
+    assert text.count("np.cos(") == 1
+    function = next(
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and node.name == "update"
+    )
+    for loop in (node for node in function.body if isinstance(node, ast.For)):
+        inside = ast.unparse(loop)
+        assert "np.cos" not in inside
+        assert "state" not in inside
+        assert "step" not in {
+            node.id for node in ast.walk(loop) if isinstance(node, ast.Name)
+        }
+
+
+# Schedules ----------------------------------------------------------------------------
+
+SCHEDULES = {
+    "StepLR": lambda: optim.StepLR(0.1, step_size=2),
+    "CosineAnnealingLR": lambda: optim.CosineAnnealingLR(0.1, T_max=5),
+    "WarmUp": lambda: optim.WarmUp(0.1, steps=3),
+    "function": lambda: lambda clock: 0.1 / (1.0 + clock.epoch + clock.step),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_reads_step_epoch_and_scale(name):
+    optimizer = optim.SGD(SCHEDULES[name](), momentum=0.9)
+    start = starts()
+    stepper = Stepper(optimizer, start)
+    pair = []
+    for module in modules(optimizer, start):
+        parameters = module.init_parameters(0)
+        pair.append((module, parameters, module.init_state(parameters)))
+    for number, gradients in enumerate(gradients_for(steps=6)):
+        epoch, scale = number // 2, 0.5 ** (number // 3)
+        expected = stepper.step(gradients, epoch=epoch, scale=scale)
+        for module, parameters, state in pair:
+            state["epoch"], state["scale"] = epoch, scale
+            module.update(parameters, gradients, state)
+            assert_same(parameters, expected, rtol=1e-12)
+
+
+# State that several parameters share --------------------------------------------------
+
+
+class SharedAverage(Optimizer):
+    """Descent along gradients over a running mean of all gradients' sizes."""
+
+    def init_state(self, parameters):
+        return {"average": gc.zeros((), "float64"), "w.seen": gc.zeros((2,), "float64")}
+
+    def apply(self, parameters, gradients, state, clock):
+        total = sum((gc.sum(gc.abs(g)) for g in gradients[1:]), gradients[0].sum())
+        average = 0.9 * state["average"] + 0.1 * total
+        seen = state["w.seen"] + gc.stack([average, clock.step])
+        new = [
+            p - 0.1 * g / (1 + average * average)
+            for p, g in zip(parameters, gradients, strict=True)
+        ]
+        return new, {"average": average, "w.seen": seen}
+
+    def step_size(self, clock):
+        return gc.constant(0.1)
+
+
+@pytest.mark.parametrize("simplify", [False, True])
+def test_state_of_no_parameter(simplify):
+    optimizer, start = SharedAverage(), starts()
+    stepper = Stepper(optimizer, start)
+    pair = []
+    for module in modules(optimizer, start, simplify):
+        parameters = module.init_parameters(0)
+        pair.append((module, parameters, module.init_state(parameters)))
+    for gradients in gradients_for():
+        expected = stepper.step(gradients)
+        for module, parameters, state in pair:
+            arrays = dict(state["slots"])
+            module.update(parameters, gradients, state)
+            assert_same(parameters, expected, rtol=1e-12)
+            assert_same(state["slots"], stepper.state, rtol=1e-12)
+            assert all(state["slots"][name] is arrays[name] for name in arrays)
+
+
+class Swap(Optimizer):
+    """Each parameter becomes another: nothing may be read after it is overwritten."""
+
+    def init_state(self, parameters):
+        return {f"{p.name}.last": p for p in parameters}
+
+    def apply(self, parameters, gradients, state, clock):
+        one, other, *rest = parameters
+        slots = {
+            f"{p.name}.last": g for p, g in zip(parameters, gradients, strict=True)
+        }
+        slots[f"{one.name}.last"] = state[f"{other.name}.last"] + one
+        return [other + one, one * 2.0, *rest], slots
+
+    def step_size(self, clock):
+        return gc.constant(1.0)
+
+
+def test_parameters_that_read_one_another():
+    shapes = {"layer.weight": (2, 3), "other": (2, 3), "third": (4,)}
+    start = starts(shapes)
+    stepper = Stepper(Swap(), start)
+    pair = []
+    for module in modules(Swap(), start):
+        parameters = module.init_parameters(0)
+        pair.append((module, parameters, module.init_state(parameters)))
+    for gradients in gradients_for(shapes):
+        expected = stepper.step(gradients)
+        for module, parameters, state in pair:
+            module.update(parameters, gradients, state)
+            assert_same(parameters, expected, rtol=1e-15)
+            assert_same(state["slots"], stepper.state, rtol=1e-15)
+            for name, value in state["slots"].items():
+                assert not any(np.shares_memory(value, g) for g in gradients.values())
+                assert not any(np.shares_memory(value, p) for p in parameters.values())
+                assert value.flags.writeable, name
