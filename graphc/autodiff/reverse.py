@@ -37,6 +37,11 @@ class Adjoints:
     """What each node sends back along each of its input edges."""
 
 
+def unit_cotangent(y: Node) -> Node:
+    """The adjoint of a scalar by itself: 1."""
+    return constant(1.0, y.dtype)
+
+
 def differentiable_inputs(node: Node) -> tuple[Node, ...]:
     """What derivatives of a node flow to: a block without a rule is seen through."""
     if node.op.is_block and node.op.vjp is None:

@@ -66,6 +66,7 @@ def format_expression(node: ast.expr) -> str:
 def expression_document(
     node: ast.expr, level: Level, parenthesised: bool = False
 ) -> Document:
+    """Return the layout of an expression."""
     if parenthesised:
         return brackets("(", [expression_document(node, Level.CLOSED)], ")")
     node = source_number(node)
@@ -143,6 +144,7 @@ def _string(value: str) -> str:
 
 
 def identifier(name: str) -> str:
+    """Return `name` if it is a Python identifier, else raise `ValueError`."""
     # A name from outside must not smuggle in a statement of its own.
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ValueError(f"{name!r} is not a Python identifier")
@@ -178,6 +180,7 @@ def _chain(node: ast.Attribute | ast.Call | ast.Subscript, level: Level) -> Docu
 def arguments_document(
     arguments: Sequence[ast.expr], keywords: Sequence[ast.keyword]
 ) -> Document:
+    """Return the layout of a call's arguments, brackets included."""
     items = [_element(argument) for argument in arguments]
     for item in keywords:
         start = "**" if item.arg is None else identifier(item.arg) + "="

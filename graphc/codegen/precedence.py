@@ -111,6 +111,7 @@ def children(node: ast.expr) -> list[tuple[ast.expr, bool]]:
 
 
 def precedence(node: ast.expr) -> int:
+    """Return how tightly the outermost operator of `node` binds."""
     match node:
         case ast.BinOp(op=operator):
             return BINARY[type(operator)][1]
@@ -153,5 +154,6 @@ def is_fluent(node: ast.expr) -> bool:
 
 
 def has_brackets(node: ast.expr | None) -> bool:
+    """Tell whether `node` ends in brackets that a line can break in."""
     kinds = ast.Call | ast.Subscript | ast.Tuple | ast.List | ast.Dict
     return isinstance(node, kinds)

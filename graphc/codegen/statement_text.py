@@ -117,6 +117,7 @@ def format_statement(
 
 
 def format_header(node: Header, word: str, indent: int, width: int) -> list[str]:
+    """Return the lines of a block's header."""
     match node:
         case ast.If(test=test) | ast.While(test=test):
             return _lay_out([f"{word} "], test, indent, width, end=[":"])

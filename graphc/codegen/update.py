@@ -17,7 +17,7 @@ from ..ir.graph import Graph, ancestors
 from ..ir.node import Node, attributes_key
 from .expressions import assign, call, dtype_expression, name, parse, subscript
 from .function import Style
-from .memory import MemoryPlan, plan_memory
+from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands
 from .writer import Writer
@@ -108,7 +108,7 @@ def _groups(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
 
 
 def _shared_nodes(update: Update) -> list[Node]:
-    """What is computed before the loops: values that several rules use, or none owns."""
+    """What is computed before the loops: what several rules use, or none owns."""
     everything = Graph(
         (
             *(value for rule in update.rules for value, _ in rule.outputs()),
@@ -116,16 +116,50 @@ def _shared_nodes(update: Update) -> list[Node]:
         )
     )
     users = dict.fromkeys(everything.nodes, 0)
+    foreign: set[Node] = set()
+    owners = _owners(update)
     for rule in update.rules:
-        for node in ancestors([value for value, _ in rule.outputs()]):
+        for node in _rule_nodes(rule):
             users[node] += 1
-    owned = {node for rule in update.rules for _, node in rule.placeholders()}
+            if owners.get(node, rule) is not rule:
+                foreign.add(node)
+    owned = set(owners)
     for node in everything.nodes:
         if not node.op.pure or any(parent in owned for parent in node.inputs):
             owned.add(node)
-    common = [n for n in everything.nodes if users[n] != 1 or n not in owned]
+    common = [
+        node
+        for node in everything.nodes
+        if users[node] != 1 or node not in owned or node in foreign
+    ]
     needed = set(ancestors([*common, *(v for _, v in update.shared.values())]))
     return [node for node in everything.nodes if node in needed]
+
+
+def _owners(update: Update) -> dict[Node, ParameterUpdate]:
+    return {node: rule for rule in update.rules for _, node in rule.placeholders()}
+
+
+def _overwritten(update: Update, shared: set[Node]) -> set[Node]:
+    """Placeholders that are read when the loop of the rule that owns them has run.
+
+    A rule may read what belongs to another, in its own loop, or the new value of shared
+    state may be such an array itself. Gradients stay as they are.
+    """
+    owners = _owners(update)
+    read: list[tuple[ParameterUpdate | None, Node]] = []
+    for rule in update.rules:
+        nodes = [node for node in _rule_nodes(rule) if node not in shared]
+        read += [(rule, parent) for node in nodes for parent in node.inputs]
+        read += [(rule, value) for value, _ in rule.outputs()]
+    read += [(None, value) for _, value in update.shared.values()]
+    found: set[Node] = set()
+    for rule, node in read:
+        stored = storage_of(node)
+        owner = owners.get(stored)
+        if owner is not None and owner is not rule and stored is not owner.gradient:
+            found.add(stored)
+    return found
 
 
 def write_update(
@@ -187,10 +221,14 @@ def _write_shared(
     graph = Graph(tuple(shared))
     names.assign(node for node in shared if node not in clock)
     operands = Operands(graph, names, constants)
+    known = set(shared)
+    overwritten = _overwritten(update, known)
     for rule in update.rules:
         for _, node in rule.placeholders():
-            if node in set(shared):
+            if node in known:
                 stored = _stored(rule, node)
+                if node in overwritten:
+                    stored = call("np.copy", stored)
                 writer.statement(assign(names[node], stored))
     for node in shared:
         if node not in clock and not operands.is_inline(node):

@@ -337,6 +337,7 @@ def comment_text(text: str) -> str:
 
 
 def docstring_lines(text: str, indent: int) -> list[str]:
+    """Return the lines of a docstring with this text."""
     # Twice: ruff too measures the indentation without the first line that is left.
     tidy = cleandoc(cleandoc(text.replace("\r\n", "\n").replace("\r", "\n")))
     lines: list[str] = []

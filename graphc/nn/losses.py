@@ -36,15 +36,18 @@ NOTHING_IGNORED: Final = _NothingIgnored(-100)
 
 
 def class_axis(ndim: int) -> int:
+    """The axis of the classes: the second, or the only one."""
     return 0 if ndim == 1 else 1
 
 
 def labels_shape(input: TensorType) -> Shape:
+    """The shape of integer labels for scores of this type."""
     axis = class_axis(input.ndim)
     return (*input.shape[:axis], *input.shape[axis + 1 :])
 
 
 def check_classes(input: TensorType) -> None:
+    """Raise unless scores have an axis of classes."""
     floating(input)
     if not input.shape:
         raise ShapeError(
@@ -79,6 +82,7 @@ def _labels_hint(input: TensorType, target: TensorType, expected: Shape) -> str:
 
 
 def check_weight(input: TensorType, weight: tuple[TensorType, ...]) -> None:
+    """Raise unless there is one weight a class, or none."""
     classes = input.shape[class_axis(input.ndim)]
     for part in weight:
         floating(part, "weight")
@@ -92,6 +96,7 @@ def check_weight(input: TensorType, weight: tuple[TensorType, ...]) -> None:
 def reduced_type(
     input: TensorType, losses: Shape, reduction: str, *others: TensorType
 ) -> TensorType:
+    """The type of losses of this shape after a reduction."""
     check_reduction(reduction)
     dtype = np.result_type(input.dtype, *(other.dtype for other in others))
     return TensorType(dtype, losses if reduction == "none" else ())
@@ -105,6 +110,7 @@ def label_loss_infer(
     reduction: str,
     label_smoothing: float = 0.0,
 ) -> TensorType:
+    """The type rule of losses by integer labels."""
     check_classes(input)
     _check_labels(input, target)
     check_weight(input, weight)

@@ -11,8 +11,6 @@ import re
 import shutil
 import threading
 
-import graphviz
-
 from graphc.errors import OptionError, RenderError
 
 __all__ = ["FORMATS", "render_dot"]
@@ -82,6 +80,9 @@ def _require_xml_characters(dot_source: str) -> None:
 
 
 def _render_with_program(dot_source: str, format: str) -> bytes:
+    # Imported when needed: `import graphc` must stay fast.
+    import graphviz
+
     try:
         return graphviz.Source(dot_source).pipe(format=format, quiet=True)
     except graphviz.CalledProcessError as error:

@@ -10,13 +10,17 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..autodiff.reverse import Adjoints, backward, differentiable_inputs
+from ..autodiff.reverse import (
+    Adjoints,
+    backward,
+    differentiable_inputs,
+    unit_cotangent,
+)
 from ..errors import DifferentiationError
 from ..ir.dims import format_shape
 from ..ir.graph import Graph, ancestors, expand
 from ..ir.node import Node
 from ..ir.types import is_floating
-from ..ops.source import constant
 from .notation import expression, label, literal, scalar_text
 from .scene import (
     Edge,
@@ -88,7 +92,7 @@ def _derive_one(name: str, loss: Node) -> _Derivation | None:
     graph = Graph((loss,))
     floating = tuple(node for node in graph.inputs if is_floating(node.dtype))
     for targets in (graph.parameters, floating):
-        seed = constant(1.0, loss.dtype)
+        seed = unit_cotangent(loss)
         adjoints = backward([loss], [seed], targets)
         reached = tuple(node for node in targets if node in adjoints.of)
         if reached:
