@@ -1,6 +1,6 @@
 """graphc: symbolic computation graphs, compiled to readable NumPy programs."""
 
-from . import datasets, errors, nn, optim
+from . import datasets, errors, metrics, nn, optim
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .checking import check_gradients
 from .compiler import compile
@@ -185,6 +185,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "metrics",
     "min",
     "minimum",
     "moveaxis",

@@ -7,8 +7,9 @@ runtime know nothing of one another.
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -18,10 +19,17 @@ import numpy as np
 from .autodiff.reverse import grad
 from .codegen.function import Style
 from .codegen.memory import storage_of
-from .codegen.module import Emitted, TrainingPlan, emit_function, emit_training
+from .codegen.module import (
+    Emitted,
+    Plateau,
+    TrainingPlan,
+    emit_function,
+    emit_training,
+)
 from .codegen.operands import is_free
 from .codegen.update import ParameterUpdate, Update
 from .errors import DifferentiationError, GraphError, OptionError, ShapeError
+from .evaluation import Metrics, evaluation_of, placeholder
 from .ir.dims import format_shape
 from .ir.graph import Graph
 from .ir.literal import Literal
@@ -30,8 +38,8 @@ from .ir.origin import here
 from .ir.types import TensorType
 from .nn.losses import label_bounds
 from .nn.regularization import evaluation_mode
-from .ops.source import INPUT
 from .optim.base import Clock, Optimizer
+from .optim.plateau import ReduceLROnPlateau, update_plateau
 from .passes.pipeline import optimize
 from .runtime.feeds import bind_feeds
 from .runtime.interpreter import initial_parameters
@@ -292,10 +300,11 @@ def training_program(
     loss: Node,
     optimizer: Optimizer,
     *,
-    metrics: Mapping[str, Node] | None = None,
+    metrics: Metrics | None = None,
     outputs: Node | Mapping[str, Node] | None = None,
     style: str = "fast",
     simplify: bool = True,
+    plateau: ReduceLROnPlateau | None = None,
 ) -> TrainingProgram:
     """Differentiate a loss, attach an optimizer, optimise, emit and load.
 
@@ -303,7 +312,9 @@ def training_program(
         DifferentiationError: the loss is no floating scalar or has no parameters.
         NamingError: two inputs or parameters share a name.
     """
-    plan = training_plan(loss, optimizer, dict(metrics or {}), outputs, simplify)
+    plan = training_plan(
+        loss, optimizer, dict(metrics or {}), outputs, simplify, plateau
+    )
     emitted = emit_training(plan, check_style(style))
     program = Program(emitted.source, emitted.variables)
     return TrainingProgram(plan, program, check_style(style))
@@ -312,20 +323,24 @@ def training_program(
 def training_plan(
     loss: Node,
     optimizer: Optimizer,
-    metrics: dict[str, Node],
+    metrics: Metrics,
     outputs: Node | Mapping[str, Node] | None,
     simplify: bool,
+    plateau: ReduceLROnPlateau | None = None,
 ) -> TrainingPlan:
     """All graphs of a training program, optimised."""
     predicted = _outputs(loss, outputs)
-    declared = Graph((loss, *metrics.values(), *predicted.values()))
+    measured = evaluation_of(loss, metrics)
+    declared = Graph((loss, *measured.outputs.values(), *predicted.values()))
     declared.check_names()
     trained = Graph((loss,)).parameters
     _check_loss(loss, trained)
-    _check_metrics(metrics)
     gradients = grad(loss, list(trained))
     named = loss if loss.name else loss.named("loss")
-    results = [node if node.name else node.named(key) for key, node in metrics.items()]
+    results = [
+        node if node.name else node.named(key.replace(".", "_"))
+        for key, node in measured.outputs.items()
+    ]
 
     def final(graph: Graph) -> Graph:
         return optimize(graph, simplify=simplify)
@@ -336,7 +351,8 @@ def training_plan(
         predict = final(evaluation_mode(Graph(tuple(predicted.values()))))
     state = optimizer.init_state(trained)
     title = _title(loss)
-    fingerprint = graph_hash(declared.outputs)
+    finish = measured.finish
+    fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
     return TrainingPlan(
         title=title,
         docstring=_docstring(title, loss, declared, fingerprint, optimizer),
@@ -353,7 +369,22 @@ def training_plan(
         trained=trained,
         state=state,
         update=_update(optimizer, trained, state, simplify),
+        step_size=final(Graph((optimizer.step_size(Clock(**_clock())),))),
+        results=tuple(measured.outputs),
+        totals=measured.totals,
+        finish=finish and final(finish),
+        plateau=plateau and _plateau(plateau),
     )
+
+
+def _clock() -> dict[str, Node]:
+    scalar = TensorType(np.dtype("float64"), ())
+    return {key: placeholder(key, scalar) for key in ("step", "epoch", "scale")}
+
+
+def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
+    state = tuple(plateau.initial())
+    return Plateau(asdict(plateau), state, inspect.getsource(update_plateau))
 
 
 def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
@@ -370,17 +401,6 @@ def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
             hint="gc.parameter(...) or a layer of gc.nn",
             **where,
         )
-
-
-def _check_metrics(metrics: Mapping[str, Node]) -> None:
-    for name, node in metrics.items():
-        if node.shape:
-            raise ShapeError(
-                f"metric {name!r} must be a scalar, got {format_shape(node.shape)}",
-                node=node.describe(),
-                location=str(node.origin.location),
-                hint="gc.mean(metric)",
-            )
 
 
 def _outputs(loss: Node, outputs: Node | Mapping[str, Node] | None) -> dict[str, Node]:
@@ -422,10 +442,6 @@ def _docstring(
     )
 
 
-def _placeholder(name: str, kind: TensorType) -> Node:
-    return INPUT.build((), {"shape": kind.shape, "dtype": kind.dtype}, name=name)
-
-
 def _update(
     optimizer: Optimizer,
     trained: Sequence[Node],
@@ -433,11 +449,10 @@ def _update(
     simplify: bool,
 ) -> Update:
     """The optimizer's rules over placeholders, optimised together."""
-    scalar = TensorType(np.dtype("float64"), ())
-    clock = {key: _placeholder(key, scalar) for key in ("step", "epoch", "scale")}
-    old = [_placeholder(str(node.name), node.type) for node in trained]
-    gradients = [_placeholder(f"d_{node.name}", node.type) for node in trained]
-    slots = {key: _placeholder(key, node.type) for key, node in state.items()}
+    clock = _clock()
+    old = [placeholder(str(node.name), node.type) for node in trained]
+    gradients = [placeholder(f"d_{node.name}", node.type) for node in trained]
+    slots = {key: placeholder(key, node.type) for key, node in state.items()}
     new, new_state = optimizer.apply(old, gradients, slots, Clock(**clock))
     if set(new_state) != set(slots):
         raise GraphError(

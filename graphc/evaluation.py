@@ -20,6 +20,7 @@ from .ir.node import Node
 from .ir.origin import here
 from .ir.types import TensorType
 from .metrics import Metric
+from .nn.entropy import WEIGHTED_CROSS_ENTROPY
 from .nn.losses import NLL_LOSS, kept_labels, shares_of
 from .ops.reduction import sum
 from .ops.source import INPUT, as_node
@@ -133,7 +134,8 @@ def _loss_weight(loss: Node) -> Node | None:
     """
     found: dict[object, Node] = {}
     for node in Graph((loss,)).meanings:
-        if node.op is not NLL_LOSS or node.attributes["reduction"] != "mean":
+        is_loss = node.op is NLL_LOSS or node.op is WEIGHTED_CROSS_ENTROPY
+        if not is_loss or node.attributes["reduction"] != "mean":
             continue
         input, target, *weight = node.inputs
         ignored = cast("int | None", node.attributes["ignore_index"])

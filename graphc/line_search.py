@@ -94,7 +94,7 @@ class Backtracking:
 
 @dataclass(frozen=True)
 class Exact:
-    """The first minimum of `phi(t) = f(x - t g)` that is found, to rounding.
+    """A minimum of `phi(t) = f(x - t g)`, to rounding, and no higher than `phi(0)`.
 
     The first trial is Newton's on the line, `t = g.g / g.(H g)`, which is exact where
     `f` is quadratic. Where `phi'(t) = -g(x - t g).g` is not yet 0 there, the minimum
@@ -106,7 +106,9 @@ class Exact:
         tolerance: how small `phi'(t)` must be, as a fraction of `phi'(0)`.
 
     Source: Nocedal and Wright 2006, "Numerical optimization", equation 3.26 for
-    quadratics; Dowell and Jarratt 1971 for the Illinois form.
+    quadratics; Hager and Zhang 2005, "A new conjugate gradient method with guaranteed
+    descent and an efficient line search", section 4 for the bracket; Dowell and Jarratt
+    1971 for the Illinois form.
     """
 
     step: float = 1.0
@@ -118,15 +120,16 @@ class Exact:
         square = float(g @ g)
         curvature = float(g @ objective.hessian_product(start.x, g))
         step = square / curvature if curvature > 0.0 else self.step
-        # Where a loss is flat, rounding may raise it.
-        slack = 4.0 * float(np.finfo(float).eps) * abs(start.loss)
+        # Close to the minimum rounding hides which of two losses is the lower one, but
+        # not the sign of the slope.
+        highest = start.loss + 1e-10 * abs(start.loss)
         low, low_step, low_weight = start, 0.0, square
         high_step, high_weight = math.inf, 0.0
         replaced = ""
         for _ in range(200):
             trial = objective.at(start.x - step * g)
             slope = -float(trial.gradient @ g) if trial.is_finite else 0.0
-            is_low = trial.is_finite and trial.loss <= low.loss + slack
+            is_low = trial.is_finite and trial.loss <= highest
             if is_low and abs(slope) <= self.tolerance * square:
                 return step, trial
             if is_low and slope < 0.0:

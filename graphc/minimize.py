@@ -289,12 +289,16 @@ def _scipy(
             hint=f"`pip install scipy`, or method={GRADIENT_DESCENT!r}",
         ) from error
 
+    seen: list[float] = []
+
     def value(x: Array) -> tuple[float, Array]:
         point = problem.at(x)
         if point.is_finite:
+            seen[:] = [min([*seen, point.loss]), max([*seen, point.loss])]
             return point.loss, point.gradient
-        # A line search shortens its step where the loss is infinite; NaN misleads it.
-        return math.inf, np.nan_to_num(point.gradient)
+        # SciPy's line searches interpolate losses, so that NaN and inf mislead them. A
+        # loss above all others, and flat, makes them shorten the step.
+        return 2.0 * seen[1] - seen[0], np.zeros_like(point.gradient)
 
     def record(x: Array, *_: Any) -> None:
         recorder.add(problem.at(np.asarray(x)))

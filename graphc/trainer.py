@@ -26,6 +26,7 @@ from .errors import (
     NonFiniteError,
     OptionError,
 )
+from .evaluation import Metrics, metric_nodes
 from .files import write_atomically
 from .ir.dims import check_identifier
 from .ir.node import Node
@@ -37,6 +38,7 @@ from .runtime.progress import reporting
 
 if TYPE_CHECKING:
     from .optim.base import Optimizer
+    from .optim.plateau import ReduceLROnPlateau
 
 __all__ = ["Trainer"]
 
@@ -84,10 +86,13 @@ class Trainer:
     Args:
         loss: a scalar node. Parameters that it depends on are trained.
         optimizer: of `gc.optim`.
-        metrics: scalar nodes by name. The first decides which epoch is best on dev
-            (see `fit`).
+        metrics: scalar nodes, which are averaged over rows, or `gc.metrics`, by name.
+            The first decides what is best on dev (see `fit`).
         outputs: what the emitted program's `predict` returns, if anything.
         seed: of the start of the parameters, of dropout, and of the order of rows.
+        plateau: when to lower the step size because dev no longer improves: by the
+            score that decides what is best, if `mode` fits it, and else by the loss.
+            Without dev data by the same in training.
         style: of the program that runs, `"fast"` or `"readable"`; both compute the
             same.
         simplify: False leaves the graph as written.
@@ -101,10 +106,11 @@ class Trainer:
         self,
         loss: Node,
         optimizer: Optimizer,
-        metrics: Mapping[str, Node] | None = None,
+        metrics: Metrics | None = None,
         *,
         outputs: Node | Mapping[str, Node] | None = None,
         seed: int = 0,
+        plateau: ReduceLROnPlateau | None = None,
         style: str = "fast",
         simplify: bool = True,
     ) -> None:
@@ -112,7 +118,7 @@ class Trainer:
         """The node that is minimised."""
         self.optimizer = optimizer
         self.metrics = dict(metrics or {})
-        """The nodes that are measured, by name."""
+        """What is measured, by name."""
         self.seed = _check_seed(seed)
         self.history = History()
         """That of the last `fit`, or of a checkpoint that was loaded."""
@@ -126,6 +132,7 @@ class Trainer:
                 outputs=outputs,
                 style=style,
                 simplify=simplify,
+                plateau=plateau,
             )
         )
 
@@ -165,6 +172,11 @@ class Trainer:
     def parameters(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             self._parameters[name] = value
+
+    @property
+    def metric_nodes(self) -> dict[str, Node]:
+        """The nodes that metrics are made of, by name."""
+        return metric_nodes(self.metrics)
 
     @property
     def source(self) -> str:

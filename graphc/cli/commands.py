@@ -336,7 +336,7 @@ def _feeds(file: ModelFile, name: str | None, data: str, rows: int) -> dict[str,
     """Rows of a file for the inputs of the loss."""
     arrays = load_npz(data)
     trainer = file.find_trainer(name)
-    metrics = () if trainer is None else trainer.metrics.values()
+    metrics = () if trainer is None else trainer.metric_nodes.values()
     graph = Graph((file.loss(name),))
     # What only metrics use is no mistake.
     others = {node.name for node in Graph(tuple(metrics)).inputs}

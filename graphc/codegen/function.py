@@ -45,6 +45,9 @@ class Function:
     """In fast style, outputs that stay in the workspace; others are new arrays."""
     reserved: tuple[str, ...] = ()
     """Variables that `ending` uses for itself."""
+    source: str = "parameters"
+    """The first argument: a mapping that holds parameters, and placeholders that are no
+    arguments, by name."""
 
 
 def sizes_prologue(
@@ -105,7 +108,8 @@ class _Body:
         names.assign(graph.nodes)
         self.operands = Operands(graph, names, constants)
         self.nodes = [n for n in graph.nodes if not self.operands.is_inline(n)]
-        self.parameters = [n for n in graph.nodes if n.op.name == "parameter"]
+        stored = {*graph.inputs, *graph.parameters} - set(function.inputs)
+        self.stored = [n for n in graph.nodes if n in stored]
         self.memory = MemoryPlan()
         if fast:
             inline = {n for n in graph.nodes if self.operands.is_inline(n)}
@@ -132,9 +136,9 @@ class _Body:
         return {self.names[node]: node for node in self.nodes}
 
     def write(self, writer: Writer) -> None:
-        for parameter in self.parameters:
-            stored = subscript(name("parameters"), parameter.name)
-            writer.statement(assign(self.names[parameter], stored))
+        for node in self.stored:
+            stored = subscript(name(self.function.source), node.name)
+            writer.statement(assign(self.names[node], stored))
         phases = {phase_of(node) for node in self.nodes}
         current = ""
         for node, statements in zip(self.nodes, self.statements, strict=True):
@@ -153,7 +157,7 @@ class _Body:
 
 def signature(function: Function, names: Names) -> list[str]:
     """The parameters of the emitted function."""
-    arguments = ["parameters", *(names[node] for node in function.inputs)]
+    arguments = [function.source, *(names[node] for node in function.inputs)]
     return [*arguments, "rng=None"] if function.random else arguments
 
 

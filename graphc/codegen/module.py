@@ -11,7 +11,7 @@ from ..errors import GraphError
 from ..ir.dims import Dim, symbols_of
 from ..ir.graph import Graph
 from ..ir.node import Node
-from .expressions import assign, name, parse, subscript
+from .expressions import assign, call, literal, name, parse, subscript
 from .function import Function, Style, write_function
 from .harness import HarnessSource, harness_source
 from .names import Names
@@ -19,7 +19,7 @@ from .operands import Constants, Operands
 from .update import Update, write_update
 from .writer import Writer
 
-__all__ = ["Emitted", "TrainingPlan", "emit_function", "emit_training"]
+__all__ = ["Emitted", "Plateau", "TrainingPlan", "emit_function", "emit_training"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,17 @@ class Emitted:
 
     source: str
     variables: Mapping[str, Mapping[str, Node]]
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Decay of the step size on a plateau."""
+
+    options: Mapping[str, Any]
+    state: tuple[float, ...]
+    """At the start."""
+    source: str
+    """The function `update_plateau`."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,30 @@ class TrainingPlan:
     state: Mapping[str, Node]
     """The optimizer's initial state, from parameters."""
     update: Update
+    step_size: Graph
+    """The step size of an update, from placeholders of the clock."""
+    results: tuple[str, ...]
+    """What `forward` computes besides the loss: metrics, or what they are made of."""
+    totals: tuple[str, ...] = ()
+    """Those of `results` that are summed over batches."""
+    finish: Graph | None = None
+    """Loss and metrics from placeholders called as `results`, where they differ."""
+    plateau: Plateau | None = None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the step size depends on when the update happens."""
+        return any(node.name in ("step", "epoch") for node in self.step_size.inputs)
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the training loop needs for this model."""
+        wanted = {
+            "plateau": self.plateau is not None,
+            "schedule": self.is_scheduled,
+            "totals": self.finish is not None,
+        }
+        return frozenset(feature for feature, needed in wanted.items() if needed)
 
 
 def _check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
@@ -157,6 +192,12 @@ _MODULE_NAMES = (
     "INPUTS",
     "PARAMETERS",
     "METRICS",
+    "TOTALS",
+    "PLATEAU",
+    "totals",
+    "step_size",
+    "finish_metrics",
+    "update_plateau",
     "init_parameters",
     "init_state",
     "forward",
@@ -218,8 +259,10 @@ def _write_helper(writer: Writer, functions: Writer, helper: str) -> None:
 def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     """The standalone training program of a model."""
     _check_sizes([plan.forward, plan.training], plan.inputs)
-    harness = harness_source()
+    harness = harness_source(plan.features)
     helpers = _start_helpers(plan.parameters)
+    if plan.plateau is not None:
+        helpers.append(plan.plateau.source)
     reserved = {name for helper in helpers for name in _top_level_names(helper)}
     names = _names(
         plan.inputs, [*_MODULE_NAMES, *_defined_names(harness), *sorted(reserved)]
@@ -246,6 +289,11 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_update(functions, plan.update, scope, constants, style)
     gradients = written["loss_and_gradients"].quick_call
     _write_train_step(functions, plan, names, gradients)
+    for function in _small_functions(plan):
+        scope = names.function_scope()
+        for node in plan.step_size.inputs:
+            scope.alias(node, str(node.name))
+        write_function(functions, function, scope, constants, "readable")
     _body(writer, constants, functions)
     writer.raw(harness.text)
     variables = {key: value.variables for key, value in written.items()}
@@ -272,6 +320,12 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
     writer.comment("Of each parameter: dtype and shape.")
     writer.statement(assign("PARAMETERS", parse(repr(parameters))))
     writer.statement(assign("METRICS", parse(repr(plan.metrics))))
+    if plan.finish is not None:
+        writer.comment("What `forward` returns that is summed over batches.")
+        writer.statement(assign("TOTALS", parse(repr(plan.totals))))
+    if plan.plateau is not None:
+        writer.comment("When and how much the step size decays.")
+        writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))
 
 
 def _bounds(bounds: tuple[int, int, int | None] | None) -> tuple[int, ...] | None:
@@ -337,20 +391,26 @@ def _write_state(
             "rng": parse("np.random.default_rng([seed, 1])"),
             "slots": ast.Dict(list(slot_names), slots),
         }
+        if plan.plateau is not None:
+            start = [literal(value, str) for value in plan.plateau.state]
+            fields["plateau"] = ast.List(start, ast.Load())
         keys: list[ast.expr] = [ast.Constant(key) for key in fields]
         writer.statement(ast.Return(ast.Dict(list(keys), list(fields.values()))))
 
 
 def _functions(plan: TrainingPlan, style: Style) -> list[Function]:
     inputs = plan.inputs
-    results = ("loss", *plan.metrics)
+    results = ("loss", *plan.results)
+    what = "the loss and the metrics of a batch"
+    if plan.finish is not None:
+        what = "the loss of a batch and what metrics are made of"
     functions = [
         Function(
             name="forward",
             graph=plan.forward,
             inputs=inputs,
             ending=lambda values: [ast.Return(_dict(results, values))],
-            docstring="Return the loss and the metrics of a batch, in evaluation mode.",
+            docstring=f"Return {what}, in evaluation mode.",
         )
     ]
     if plan.predict is not None:
@@ -383,6 +443,34 @@ def _functions(plan: TrainingPlan, style: Style) -> list[Function]:
     return functions
 
 
+def _small_functions(plan: TrainingPlan) -> list[Function]:
+    """What is computed from a few numbers, in plain style whatever that of the rest."""
+    functions = [
+        Function(
+            name="step_size",
+            graph=plan.step_size,
+            inputs=(),
+            ending=lambda values: [ast.Return(call("float", values[0]))],
+            docstring="Return the step size of the last update.",
+            source="state",
+        )
+    ]
+    if plan.finish is not None:
+        keys = ("loss", *plan.metrics)
+        functions.append(
+            Function(
+                name="finish_metrics",
+                graph=plan.finish,
+                inputs=(),
+                ending=lambda values: [ast.Return(_dict(keys, values))],
+                docstring="Return the loss and the metrics of a data set from sums and "
+                "means\nof what `forward` returns.",
+                source="totals",
+            )
+        )
+    return functions
+
+
 def _dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
     return ast.Dict([ast.Constant(key) for key in keys], list(values))
 
@@ -397,8 +485,11 @@ def _write_train_step(
     arguments = [names[node] for node in plan.inputs]
     with writer.function("train_step", ["parameters", "state", *arguments]):
         writer.docstring(
-            "Take one step on a batch, in place; return the loss before the step."
+            "Take one step on a batch, in place; return the loss before the step.\n\n"
+            "Nothing is updated if that is not finite."
         )
+        if plan.is_scheduled:
+            writer.statement(ast.Expr(parse("check_step_size(state)")))
         writer.statement(assign("rng", subscript(name("state"), "rng")))
         stored: list[ast.expr] = [
             ast.Name("loss", ast.Store()),
@@ -406,5 +497,6 @@ def _write_train_step(
         ]
         target = ast.Tuple(stored, ast.Store())
         writer.statement(ast.Assign([target], gradients))
-        writer.statement(ast.Expr(parse("update(parameters, gradients, state)")))
+        with writer.block("if math.isfinite(loss):"):
+            writer.statement(ast.Expr(parse("update(parameters, gradients, state)")))
         writer.statement(ast.Return(parse("float(loss)")))

@@ -7,12 +7,13 @@ It can't be a function of the clock, so the training loop holds its state, calls
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
 
 from .options import Options
 
-__all__ = ["PlateauState", "ReduceLROnPlateau"]
+__all__ = ["PlateauState", "ReduceLROnPlateau", "update_plateau"]
 
 
 class PlateauState(NamedTuple):
@@ -85,25 +86,28 @@ class ReduceLROnPlateau:
             metric: its metric; NaN is no improvement.
             lr: the step size at scale 1, for `min_lr` and `eps`.
         """
-        best, bad_epochs, cooldown, scale = state
-        if self._is_better(metric, best):
-            best, bad_epochs = metric, 0
-        else:
-            bad_epochs += 1
-        if cooldown > 0:
-            cooldown, bad_epochs = cooldown - 1, 0
-        if bad_epochs > self.patience:
-            bad_epochs, cooldown = 0, self.cooldown
-            size = lr * scale
-            reduced = max(size * self.factor, self.min_lr)
-            if size - reduced > self.eps:
-                scale = reduced / lr
-        return PlateauState(best, bad_epochs, cooldown, scale), scale
+        new, scale = update_plateau(asdict(self), state, metric, lr)
+        return PlateauState(*new), scale
 
-    def _is_better(self, metric: float, best: float) -> bool:
-        sign = -1.0 if self.mode == "min" else 1.0
-        if self.threshold_mode == "rel":
-            bound = best * (1.0 + sign * self.threshold)
-        else:
-            bound = best + sign * self.threshold
-        return metric < bound if self.mode == "min" else metric > bound
+
+def update_plateau(
+    options: Mapping[str, Any], state: Sequence[Any], metric: float, lr: float
+) -> tuple[list[Any], float]:
+    """Return the state of decay on a plateau, and the scale, after an evaluation."""
+    best, bad_epochs, cooldown, scale = state
+    sign = -1.0 if options["mode"] == "min" else 1.0
+    bound = best + sign * options["threshold"]
+    if options["threshold_mode"] == "rel":
+        bound = best * (1.0 + sign * options["threshold"])
+    if sign * metric > sign * bound:
+        best, bad_epochs = metric, 0
+    else:
+        bad_epochs += 1
+    if cooldown > 0:
+        cooldown, bad_epochs = cooldown - 1, 0
+    if bad_epochs > options["patience"]:
+        bad_epochs, cooldown = 0, options["cooldown"]
+        reduced = max(lr * scale * options["factor"], options["min_lr"])
+        if lr * scale - reduced > options["eps"]:
+            scale = reduced / lr
+    return [best, bad_epochs, cooldown, scale], scale

@@ -1,6 +1,6 @@
 """What NumPy pays for an elementwise operation, relative to an addition.
 
-Measured with NumPy 2.4 on x86-64 with AVX-512 (ten thousand to a hundred thousand
+Measured with NumPy 2.4 on x86-64 with AVX2 (a hundred thousand
 elements, contiguous, `out=` given): 0.29 ns an element for a float32 addition, 0.5 ns
 for float64. What NumPy has no vector loop for is slow in float32 too: `log1p`, `expm1`,
 `sinh`, `tan`. Only the order of magnitude matters to a choice between two formulas.

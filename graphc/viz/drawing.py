@@ -146,7 +146,7 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
     elif isinstance(target, list | tuple):
         pairs = [(None, node) for node in cast("Iterable[Any]", target)]
     elif isinstance(getattr(target, "loss", None), Node):
-        metrics = cast("Mapping[str, Any]", getattr(target, "metrics", None) or {})
+        metrics = cast("Mapping[str, Any]", getattr(target, "metric_nodes", None) or {})
         pairs = [("loss", target.loss), *metrics.items()]
     else:
         raise _not_drawable(type(target).__name__)

@@ -94,8 +94,8 @@ def test_it_learns_and_records_every_epoch(module: Any) -> None:
     assert history == seen
     assert [record["epoch"] for record in history] == list(range(1, 16))
     assert list(history[0]) == [
-        *("epoch", "step", "loss", "train_accuracy", "dev_loss", "dev_accuracy"),
-        *("best", "seconds"),
+        *("epoch", "step", "step_size", "loss", "train_accuracy", "dev_loss"),
+        *("dev_accuracy", "best", "seconds"),
     ]
     # 303 rows are 9 batches of 32 and one of 15.
     assert [record["step"] for record in history] == [10 * n for n in range(1, 16)]

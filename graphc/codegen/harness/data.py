@@ -191,8 +191,9 @@ def check_values(
             bad += fine.size - int(np.count_nonzero(fine))
             first = [int(i) for i in np.argwhere(~fine)[0]]
             bad_value = chunk[tuple(first)]
-            place = (first[0] + start, *first[1:]) if first else ()
-            where = f"row {place[0]}" if key in ROW_INPUTS else f"index {place}"
+            if first:
+                first[0] += start
+            where = f"row {first[0]}" if key in ROW_INPUTS else f"index {tuple(first)}"
             problem = f"the value {bad_value} in {where}, which {problem}"
             message = message or problem
         start += len(chunk) if chunk.ndim else 0
@@ -229,8 +230,9 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
             input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
     """
     with open(path, encoding="utf-8-sig", newline="") as file:
-        first: list[str] = next(csv.reader(file), [])
-        header = [name.strip() for name in first]
+        header = [
+            name.strip() for line in csv.reader([file.readline()]) for name in line
+        ]
         try:
             table = np.loadtxt(file, delimiter=",", quotechar='"', ndmin=2)
         except ValueError as error:
