@@ -107,6 +107,8 @@ from .ops.source import (
     zeros,
     zeros_like,
 )
+from .runtime.callbacks import Callback, StopTraining, TensorBoard
+from .runtime.data import CSV
 from .runtime.history import History
 from .runtime.interpreter import evaluate, interpret
 from .trainer import Trainer
@@ -114,10 +116,14 @@ from .viz.drawing import Drawing, render
 from .viz.report import report
 
 __all__ = [
+    "CSV",
+    "Callback",
     "Dim",
     "Drawing",
     "History",
     "Node",
+    "StopTraining",
+    "TensorBoard",
     "Trainer",
     "abs",
     "absolute",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,10 +31,13 @@ from .files import write_atomically
 from .ir.dims import check_identifier
 from .ir.node import Node
 from .ir.origin import here
-from .runtime.data import Data, named_arrays
+from .runtime.callbacks import Callback, RecordFunction, running
+from .runtime.data import CSV, Data, batch_stream, named_arrays
 from .runtime.feeds import bind_feeds
 from .runtime.history import History
-from .runtime.progress import reporting
+from .runtime.parameters import LiveParameters
+from .runtime.progress import Reporter, describe_scores, reporting
+from .runtime.range_test import range_of_step_sizes, range_test
 
 if TYPE_CHECKING:
     from .optim.base import Optimizer
@@ -43,41 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["Trainer"]
 
 Array = np.ndarray[Any, Any]
-
-
-class LiveParameters(Mapping[str, Array]):
-    """The parameters of a program by name: the very arrays that it computes with.
-
-    Write into an array (`parameters["w"][...] = value`) or assign
-    (`parameters["w"] = value`), which copies into it.
-    """
-
-    def __init__(self, arrays: dict[str, Array]) -> None:
-        self._arrays = arrays
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._arrays:
-            raise KeyError(f"{name}; the parameters are {', '.join(self._arrays)}")
-        return self._arrays[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        array = self[name]
-        given = np.asarray(value)
-        if given.shape != array.shape:
-            raise FeedError(
-                f"parameter {name!r} requires shape {array.shape}, got {given.shape}"
-            )
-        array[...] = given
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays)
-
-    def __len__(self) -> int:
-        return len(self._arrays)
-
-    def __repr__(self) -> str:
-        rows = (f"{n}: {a.dtype} {a.shape}" for n, a in self._arrays.items())
-        return f"<parameters {', '.join(rows)}>"
 
 
 class Trainer:
@@ -209,16 +177,17 @@ class Trainer:
             The loss of the batch before the step.
 
         Raises:
-            FeedError: an array is missing, extra, or does not fit its input. Nothing
-                is changed.
-            NonFiniteError: the loss is not finite; the step has been taken.
+            FeedError: an array is missing, extra, or does not fit its input.
+            NonFiniteError: the loss is not finite.
+            OptionError: the schedule gives a step size that is no number of at least 0.
+                Parameters are as they were after each of these.
         """
         arrays = self._bind(batch)
         with np.errstate(all="ignore"), self._translated():
             loss = float(self._module.train_step(self._arrays, self._state, *arrays))
         if not math.isfinite(loss):
             raise NonFiniteError(
-                f"the loss became {loss} in step {self.steps}",
+                f"the loss became {loss} in step {self.steps + 1}, which was not taken",
                 node=self.loss.describe(),
                 location=str(self.loss.origin.location),
                 hint="a smaller step size, or inputs of smaller scale; "
@@ -231,16 +200,20 @@ class Trainer:
         train: Data,
         dev: Data | None = None,
         *,
+        test: Data | None = None,
         epochs: int = 20,
         batch_size: int = 32,
         seed: int | None = None,
         best: str | None = None,
         keep_best: bool = True,
         patience: int | None = None,
+        evaluations_per_epoch: int = 1,
+        steps_per_epoch: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        callbacks: Sequence[Callback | RecordFunction] = (),
         verbose: bool | None = None,
-        report: Callable[[Mapping[str, Any]], None] | None = None,
+        report: RecordFunction | None = None,
     ) -> History:
         """Train, and end with the parameters that were best on dev.
 
@@ -249,78 +222,194 @@ class Trainer:
         on where the first ended.
 
         Args:
-            train: arrays by input name, or the path of an `.npz` file.
+            train: arrays, or paths of `.npy` or IDX files, by input name; the path of
+                an `.npz` or `.csv` file or of a folder of arrays; a `gc.CSV`; or a
+                stream of batches: an iterable of such mappings, or a function that
+                gives one for each epoch (of its number, if it takes an argument).
             dev: evaluated after every epoch; decides which is best. Without it the
                 last is kept.
+            test: evaluated once at the end, as `history.test`.
             epochs: how many; for a resumed run, counted from its start.
-            batch_size: rows of a batch.
+            batch_size: rows of a batch; a stream has batches of its own.
             seed: of the order of rows; by default the trainer's.
             best: which dev score is best when: `"max accuracy"`, `"min loss"`. By
                 default the first metric's, of which more is better unless its name
                 says otherwise (error, mse, mae, rmse, perplexity, loss), or the loss.
             keep_best: False keeps the last parameters.
-            patience: stop after that many epochs without a better dev score.
-            checkpoint: a file to write after every epoch.
+            patience: stop after that many evaluations without a better dev score.
+            evaluations_per_epoch: how often dev is evaluated in an epoch.
+            steps_per_epoch: batches of a stream that are an epoch; all by default.
+            checkpoint: a file to write after every evaluation.
             resume: go on from `checkpoint`, if it exists, bit for bit as if the run had
                 not been broken.
+            callbacks: of `gc.Callback`, or functions called with the record of every
+                evaluation; one that returns True or raises `gc.StopTraining` ends the
+                run after it.
             verbose: None for a table and a progress bar on a terminal and a line an
                 epoch elsewhere; True for lines; False for silence.
-            report: called with the record of every epoch.
+            report: one more function to call with every record.
 
         Returns:
-            A record an epoch. After an interrupt (Ctrl-C) `history.interrupted` is
-            true; the epoch that it cut short is undone.
+            A record an evaluation. After an interrupt (Ctrl-C) `history.interrupted` is
+            true; what it cut short is undone.
 
         Raises:
             DataError: data that does not fit the inputs; nothing is changed.
-            OptionError: a number that means nothing.
+            OptionError: a number that means nothing; a schedule that gives a step size
+                that is no number of at least 0.
             CheckpointError: the checkpoint is damaged or of another model or run.
-            NonFiniteError: a loss that is not finite. Parameters are then the best so
-                far, or those of the last epoch that was finished.
+            NonFiniteError: a loss that is not finite. After it, and after whatever a
+                callback raises, parameters are the best so far, or those of the last
+                evaluation.
         """
-        describe = self._module.describe_record
-        with self._translated(), reporting(verbose, epochs, describe) as reporter:
-            arrays = named_arrays(train, "train")
-            others = None if dev is None else named_arrays(dev, "dev")
-
-            def after_epoch(record: Mapping[str, Any]) -> None:
-                if reporter.epoch is not None:
-                    reporter.epoch(record)
-                if report is not None:
-                    report(record)
-
-            records = self._module.fit(
-                self._arrays,
-                self._state,
-                arrays,
-                others,
-                epochs=epochs,
-                batch_size=batch_size,
-                seed=self.seed if seed is None else seed,
-                best=best,
-                keep_best=keep_best,
-                patience=patience,
-                checkpoint=None if checkpoint is None else os.fspath(checkpoint),
-                resume=resume,
-                report=after_epoch,
-                progress=reporter.batch,
-            )
-        self.history = History(records)
+        with (
+            self._translated(),
+            self._reporting(verbose, epochs, evaluations_per_epoch) as reporter,
+        ):
+            arrays = self._read(train, "train", steps_per_epoch)
+            others = None if dev is None else self._read(dev, "dev")
+            final = None if test is None else self._read(test, "test")
+            if final is not None:
+                final = self._module.check_stream(final, "test")
+            functions = [reporter.epoch, report]
+            with running(self, callbacks, functions) as run:
+                try:
+                    run.records = self._module.fit(
+                        self._arrays,
+                        self._state,
+                        arrays,
+                        others,
+                        epochs=epochs,
+                        batch_size=batch_size,
+                        seed=self.seed if seed is None else seed,
+                        best=best,
+                        keep_best=keep_best,
+                        patience=patience,
+                        evaluations_per_epoch=evaluations_per_epoch,
+                        checkpoint=None
+                        if checkpoint is None
+                        else os.fspath(checkpoint),
+                        resume=resume,
+                        report=run.after_evaluation,
+                        progress=reporter.batch,
+                    )
+                finally:
+                    self.history = History(run.records)
+                if final is not None and not self.history.interrupted:
+                    scores = self._module.mean_scores(self._arrays, final)
+                    self.history.test = scores
+        if final is not None and self.history.test and verbose is not False:
+            print(describe_scores("test", self.history.test), flush=True)
         return self.history
 
+    def _reporting(
+        self, verbose: bool | None, epochs: int, evaluations: int
+    ) -> AbstractContextManager[Reporter]:
+        describe = self._module.describe_record
+        return reporting(verbose, epochs, describe, max(evaluations, 1))
+
     def evaluate(self, data: Data, batch_size: int = 1024) -> dict[str, float]:
-        """The loss and the metrics over a data set, each a mean over its rows.
+        """The loss and the metrics over a data set.
 
         Args:
-            data: arrays by input name, or the path of an `.npz` file.
+            data: as for `fit`.
             batch_size: rows that are computed at once.
 
         Raises:
             DataError: data that does not fit the inputs.
         """
         with self._translated():
-            arrays = named_arrays(data, "data")
+            arrays = self._read(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
+
+    def predict(self, **inputs: Any) -> Any:
+        """What the model gives for a batch, in evaluation mode.
+
+        Args:
+            inputs: arrays by the names of the inputs that the outputs depend on.
+
+        Returns:
+            An array, or a dict of arrays where the trainer has several `outputs`.
+
+        Raises:
+            FeedError: an array is missing, extra, or does not fit its input.
+            OptionError: the trainer has no outputs.
+        """
+        graph = self._compiled.plan.predict
+        if graph is None:
+            raise OptionError(
+                "this trainer has no outputs to predict",
+                node=self.loss.describe(),
+                location=str(here().location),
+                hint='gc.Trainer(..., outputs={"probabilities": ...})',
+            )
+        needed = [node for node in self._inputs if node in set(graph.inputs)]
+        arrays = self._bind(inputs, needed)
+        with np.errstate(all="ignore"), self._translated():
+            return self._module.predict(self._arrays, *arrays)
+
+    def lr_range_test(
+        self,
+        train: Data,
+        low: float = 1e-6,
+        high: float = 1.0,
+        steps: int = 100,
+        batch_size: int = 32,
+        *,
+        mode: str = "exponential",
+        seed: int | None = None,
+    ) -> History:
+        """Train with growing step sizes, to see which ones are good; then undo it.
+
+        A good step size is somewhat below the one from which the loss rises. The test
+        ends early where the loss is four times its least value, or not finite.
+
+        Args:
+            train: as for `fit`.
+            low, high: the first and the last step size, in place of what the
+                optimizer's schedule gives.
+            steps: how many.
+            batch_size: rows of a batch.
+            mode: `"exponential"`, where each step multiplies by the same factor, or
+                `"linear"`.
+            seed: of the order of rows; by default the trainer's.
+
+        Returns:
+            A record a step, of `step`, `step_size` and `loss` (before the step). Its
+            `plot` draws the loss over the step size. The trainer is as it was.
+
+        Raises:
+            OptionError: step sizes that are not positive or do not grow.
+
+        Source: Smith 2017, "Cyclical learning rates for training neural networks",
+        section 3.3.
+        """
+        module, state = self._module, self._state
+        with self._translated():
+            sizes = range_of_step_sizes(low, high, steps, mode)
+            module.check_options(
+                0, batch_size, self.seed if seed is None else seed, None
+            )
+            data = module.check_stream(self._read(train, "train"), "train")
+            before = module.snapshot(self._arrays, state)
+            try:
+                records = range_test(
+                    *(module, self._arrays, state, data, sizes, batch_size),
+                    self.seed if seed is None else seed,
+                )
+            finally:
+                module.restore(before, self._arrays, state)
+        return History(records)
+
+    def _read(self, data: Data, label: str, steps: int | None = None) -> Any:
+        """Arrays by name, or the function that gives batches."""
+        if isinstance(data, str | os.PathLike):
+            return self._module.read_data(os.fspath(data))
+        if isinstance(data, CSV):
+            return self._module.read_data(os.fspath(data.path), data.named_columns())
+        if isinstance(data, Mapping):
+            return named_arrays(data, label)
+        return batch_stream(data, label, steps)
 
     def gradients(self, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
@@ -384,8 +473,11 @@ class Trainer:
 
     # What goes in and what comes out wrong
 
-    def _bind(self, batch: Mapping[str, Any]) -> list[Array]:
-        arrays, _ = bind_feeds(self._inputs, batch, self._compiled.plan.bounds)
+    def _bind(
+        self, batch: Mapping[str, Any], inputs: Sequence[Node] | None = None
+    ) -> list[Array]:
+        inputs = self._inputs if inputs is None else inputs
+        arrays, _ = bind_feeds(inputs, batch, self._compiled.plan.bounds)
         for node, array in arrays.items():
             if not array.size:
                 raise self._feed_error(node, f"is empty: {array.shape}")
@@ -394,7 +486,7 @@ class Trainer:
                 raise self._feed_error(
                     node, f"must be finite, got {array[place]} at {place}"
                 )
-        return [arrays[node] for node in self._inputs]
+        return [arrays[node] for node in inputs]
 
     def _feed_error(self, node: Node, problem: str) -> FeedError:
         return FeedError(

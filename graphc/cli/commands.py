@@ -123,18 +123,25 @@ def _on_model(function: _F) -> _F:
 
 _STYLE = click.Choice(["readable", "fast"])
 _NPZ = click.Path(exists=True, dir_okay=False)
+_DATA = click.Path(exists=True)
 
 
 @cli.command(cls=_Command)
 @_on_model
-@click.option("--data", type=_NPZ, required=True, help="Rows to train on (.npz).")
-@click.option("--dev", type=_NPZ, help="Rows that decide which epoch is the best.")
-@click.option("--test", type=_NPZ, help="Rows to evaluate on when training is over.")
+@click.option(
+    "--data",
+    type=_DATA,
+    required=True,
+    help="Rows to train on: .npz, .csv, or a folder of .npy or IDX files.",
+)
+@click.option("--dev", type=_DATA, help="Rows that decide which epoch is the best.")
+@click.option("--test", type=_DATA, help="Rows to evaluate on when training is over.")
 @click.option("--epochs", default=20, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
 @click.option("--seed", type=int, help="Default: the trainer's.")
 @click.option("--best", metavar="SCORE", help="Which epoch is best, as in 'min loss'.")
-@click.option("--patience", type=int, help="Epochs without a better dev score.")
+@click.option("--patience", type=int, help="Evaluations without a better dev score.")
+@click.option("--evaluations-per-epoch", default=1, show_default=True)
 @click.option("--out", type=click.Path(), help="Write the best parameters here (.npz).")
 @click.option("--checkpoint", type=click.Path(), help="Default: beside --out.")
 @click.option("--resume", is_flag=True, help="Go on where the checkpoint stopped.")
@@ -150,12 +157,13 @@ def train(
     seed: int | None,
     best: str | None,
     patience: int | None,
+    evaluations_per_epoch: int,
     out: str | None,
     checkpoint: str | None,
     resume: bool,
     style: str | None,
 ) -> int:
-    """Train a model on arrays in .npz files.
+    """Train a model on arrays in files.
 
     The options are those of the emitted program, and so are the parameters that --out
     writes, bit for bit.
@@ -181,6 +189,7 @@ def train(
             batch_size=batch_size,
             best=best,
             patience=patience,
+            evaluations_per_epoch=evaluations_per_epoch,
             checkpoint=checkpoint,
             resume=resume,
         )
@@ -188,7 +197,8 @@ def train(
         _write_parameters(trainer, out)
         raise
     if history.best is not None:
-        click.echo(f"best on dev: epoch {history.best['epoch']}")
+        step = f", step {history.best['step']}" if "part" in history.best else ""
+        click.echo(f"best on dev: epoch {history.best['epoch']}{step}")
     if _write_parameters(trainer, out, even_untrained=not history.interrupted):
         click.echo(f"wrote {out}")
     if history.interrupted:

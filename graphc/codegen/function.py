@@ -106,7 +106,7 @@ class _Body:
         self.names = names
         graph = function.graph
         names.assign(graph.nodes)
-        self.operands = Operands(graph, names, constants)
+        self.operands = Operands(graph, names, constants, fast=fast)
         self.nodes = [n for n in graph.nodes if not self.operands.is_inline(n)]
         stored = {*graph.inputs, *graph.parameters} - set(function.inputs)
         self.stored = [n for n in graph.nodes if n in stored]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 import base64
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..ir.dims import Dim, symbols_of
+from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.literal import Literal
 from ..ir.node import Node
@@ -88,11 +88,27 @@ def _nested(array: np.ndarray[Any, Any]) -> ast.expr:
     return number(array, array.dtype)
 
 
+class _Bindings(dict[str, ast.expr]):
+    """What the names of a template stand for; `dim_batch` is the size `batch`."""
+
+    def __init__(self, dimension: Callable[[str], ast.expr]) -> None:
+        super().__init__()
+        self._dimension = dimension
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key.startswith("dim_") and key not in self:
+            return self._dimension(key.removeprefix("dim_"))
+        return super().get(key, default)
+
+
 class Operands:
     """References to the values of one function's graph."""
 
-    def __init__(self, graph: Graph, names: Names, constants: Constants) -> None:
+    def __init__(
+        self, graph: Graph, names: Names, constants: Constants, *, fast: bool = False
+    ) -> None:
         self._names = names
+        self._fast = fast
         self._constants = constants
         self._depth: dict[Node, int] = {}
         self.dimensions: set[str] = set()
@@ -144,12 +160,13 @@ class Operands:
 
     def expression(self, node: Node) -> ast.expr:
         """What a node computes, as one expression."""
-        return instantiate(node.op.template(node), self._bindings(node))
+        template = node.op.template_fast(node) if self._fast else node.op.template(node)
+        return instantiate(template, self._bindings(node))
 
     def statements(self, node: Node, target: str) -> list[ast.stmt]:
         """What a node computes, assigned to `target`."""
         if node.op.is_statements:
-            values = {**self._bindings(node), "out": name(target)}
+            values = self._bindings(node, out=target)
             return instantiate_statements(node.op.template(node), values)
         value = self.expression(node)
         return [ast.Assign([ast.Name(target, ast.Store())], value)]
@@ -158,7 +175,7 @@ class Operands:
         """What a node computes, written into an array and assigned to `target`."""
         template = node.op.template_into(node)
         assert template is not None, node.op.name
-        values = {**self._bindings(node), "out": name(array)}
+        values = self._bindings(node, out=array)
         statements = instantiate_statements(template, values)
         last = statements[-1]
         if isinstance(last, ast.Expr) and _returns_out(last.value):
@@ -172,13 +189,16 @@ class Operands:
             ]
         )
 
-    def _bindings(self, node: Node) -> dict[str, ast.expr]:
+    def _bindings(self, node: Node, out: str = "") -> Mapping[str, ast.expr]:
         weak = _weak_inputs(node)
         arrays = [
             self._refer(parent, weak=position in weak)
             for position, parent in enumerate(node.inputs)
         ]
-        values: dict[str, ast.expr] = {"dtype": dtype_expression(node.dtype)}
+        values = _Bindings(self.dimension)
+        values["dtype"] = dtype_expression(node.dtype)
+        if out:
+            values["out"] = name(out)
         for position, parameter in enumerate(node.op.inputs):
             if parameter.startswith("*"):
                 values[parameter[1:]] = ast.Tuple(arrays[position:], ast.Load())
@@ -187,8 +207,6 @@ class Operands:
         for key, attribute in node.attributes.items():
             if _is_literal(attribute):
                 values[key] = literal(attribute, self.dimension)
-        for symbol in _index_symbols(node):
-            values[f"dim_{symbol}"] = self.dimension(symbol)
         return values
 
 
@@ -201,16 +219,6 @@ def _is_literal(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(_is_literal(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
     return value is None or isinstance(value, bool | int | float | str | Dim | np.dtype)
-
-
-def _index_symbols(node: Node) -> tuple[str, ...]:
-    """Named sizes inside attributes that the template spells out itself."""
-    sizes: list[Any] = []
-    for attribute in node.attributes.values():
-        if isinstance(attribute, tuple) and not _is_literal(attribute):
-            for item in attribute:  # pyright: ignore[reportUnknownVariableType]
-                sizes += [getattr(item, "start", None), getattr(item, "stop", None)]  # pyright: ignore
-    return symbols_of(size for size in sizes if isinstance(size, Dim))
 
 
 def _weak_inputs(node: Node) -> set[int]:

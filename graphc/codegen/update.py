@@ -268,7 +268,7 @@ def _write_group(
     )
     own = [n for n in graph.nodes if n in reached and n not in shared]
     scope.assign(n for n in own if n not in placeholders)
-    operands = Operands(graph, scope, constants)
+    operands = Operands(graph, scope, constants, fast=style == "fast")
     nodes = [n for n in own if not operands.is_inline(n)]
     memory = MemoryPlan()
     if style == "fast":

@@ -93,6 +93,8 @@ class Op:
     is_statements: bool = False
     """Whether `numpy` is statements that assign `out`, not an expression."""
     into: Template | None = None
+    fast: Template | None = None
+    """The expression in fast style, where a quicker one says the same less plainly."""
     vjp: Vjp | None = None
     jvp: Jvp | None = None
     sympy: str | None = None
@@ -136,6 +138,12 @@ class Op:
         """The NumPy source of `node`."""
         assert self.numpy is not None, self.name
         return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def template_fast(self, node: Node) -> str:
+        """The NumPy expression of `node` that costs least."""
+        if self.fast is None:
+            return self.template(node)
+        return self.fast if isinstance(self.fast, str) else self.fast(node)
 
     def template_into(self, node: Node) -> str | None:
         """The NumPy source that writes `node` into `out`, if there is one."""

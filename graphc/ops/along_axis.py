@@ -40,13 +40,24 @@ _ALONG_CASES: tuple[Any, ...] = (
     ((0, 4), (0, 1), 1),
 )
 
+
+def _take_fast(node: Node) -> str:
+    """One element of each row by plain indexing, which takes half the time."""
+    if node.ndim == 2 and node.attributes["axis"] == 1 and node.shape[1] == 1:
+        rows = node.shape[0]
+        count = rows if isinstance(rows, int) else rows.source("dim_")
+        return f"x[np.arange({count}), indices[:, 0], None]"
+    return "np.take_along_axis(x, indices, axis=axis)"
+
+
 TAKE_ALONG_AXIS = Op(
     name="take_along_axis",
     inputs=("x", "indices"),
     infer=_along_infer,
     kind="movement",
     numpy="np.take_along_axis(x, indices, axis=axis)",
-    into="np.copyto(out, np.take_along_axis(x, indices, axis=axis))",
+    into=lambda node: f"np.copyto(out, {_take_fast(node)})",
+    fast=lambda node: _take_fast(node),
     vjp=lambda g, out, x, indices: (
         SCATTER_ALONG_AXIS(g, indices, shape=x.shape, axis=out.attributes["axis"]),
         None,

@@ -49,8 +49,40 @@ def _template(function: str) -> Template:
     return lambda node: f"{function}(x{_axis_argument(node)})"
 
 
-def _into(function: str) -> Template:
-    return lambda node: f"{function}(x{_axis_argument(node)}, out=out)"
+def _reduce(ufunc: str, node: Node, out: str = "") -> str:
+    """A call of a ufunc's method, without the checks that `np.sum` makes before it."""
+    axis: tuple[int, ...] = node.attributes["axis"]
+    over: Any = axis[0] if len(axis) == 1 else axis
+    if axis == tuple(range(node.inputs[0].ndim)) and len(axis) != 1:
+        over = None
+    keepdims = ", keepdims=True" if node.attributes["keepdims"] else ""
+    return f"np.{ufunc}.reduce(x, axis={over}{keepdims}{out})"
+
+
+def _fast(ufunc: str) -> Template:
+    return lambda node: _reduce(ufunc, node)
+
+
+def _into(ufunc: str) -> Template:
+    return lambda node: _reduce(ufunc, node, ", out=out")
+
+
+def _mean_fast(node: Node) -> str:
+    if node.dtype == np.float16:  # NumPy adds these up in float32.
+        return f"np.mean(x{_axis_argument(node)})"
+    return f"{_reduce('add', node)} / {_count_source(node)}"
+
+
+def _mean_into(node: Node) -> str:
+    if node.dtype == np.float16:
+        return f"np.mean(x{_axis_argument(node)}, out=out)"
+    total = _reduce("add", node, ", out=out")
+    return f"{total}\nnp.divide(out, {_count_source(node)}, out=out)"
+
+
+def _count_source(node: Node) -> str:
+    count = _count(node.inputs[0], node.attributes["axis"])
+    return str(count) if isinstance(count, int) else f"({count.source('dim_')})"
 
 
 def restore_axes(reduced: Node, out: Node, x: Node) -> Node:
@@ -83,7 +115,8 @@ SUM = Op(
     infer=_sum_infer,
     kind="reduction",
     numpy=_template("np.sum"),
-    into=_into("np.sum"),
+    into=_into("add"),
+    fast=_fast("add"),
     vjp=lambda g, out, x: (broadcast_to(restore_axes(g, out, x), x.shape),),
     jvp="linear",
     cases=_CASES + _EMPTY,
@@ -118,7 +151,8 @@ MEAN = Op(
     infer=_mean_infer,
     kind="reduction",
     numpy=_template("np.mean"),
-    into=_into("np.mean"),
+    into=_mean_into,
+    fast=_mean_fast,
     vjp=_mean_vjp,
     jvp="linear",
     cases=_CASES,
@@ -171,7 +205,8 @@ MAX, MIN = (
         infer=_extremum_infer,
         kind="reduction",
         numpy=_template(f"np.{name}"),
-        into=_into(f"np.{name}"),
+        into=_into(f"{name}imum"),
+        fast=_fast(f"{name}imum"),
         vjp=_extremum_vjp,
         jvp=_extremum_jvp,
         cases=_CASES,
@@ -287,7 +322,8 @@ PROD = Op(
     infer=_sum_infer,
     kind="reduction",
     numpy=_template("np.prod"),
-    into=_into("np.prod"),
+    into=_into("multiply"),
+    fast=_fast("multiply"),
     vjp=lambda g, out, x: (
         restore_axes(g, out, x) * _others_product(x, out.attributes["axis"]),
     ),

@@ -1,29 +1,146 @@
-"""Data sets as users bring them: a mapping of arrays, or the path of an `.npz` file.
+"""Data sets as users bring them: arrays, files, and streams of batches.
 
-Only what is before an array is settled here (whose array is it, can the file be read);
+Only what is before an array is settled here (whose array is it, where is the file);
 whether arrays fit the inputs is checked by the emitted program, in one place for both.
 """
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, OptionError
 from ..ir.node import Node
 
-__all__ = ["Data", "load_npz", "named_arrays"]
-
-Data: TypeAlias = Mapping[Any, Any] | str | os.PathLike[str]
-"""Arrays by input or by its name, or the path of an `.npz` file."""
+__all__ = ["CSV", "Data", "batch_stream", "load_npz", "named_arrays"]
 
 
-def named_arrays(data: Data, label: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class CSV:
+    """A CSV file whose first line names its columns.
+
+    Args:
+        path: the file.
+        columns: the column, or columns, of each input; by default the column of the
+            input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
+
+    >>> iris = CSV("iris.csv", {"x": ["sepal_length", "sepal_width"], "y": "species"})
+    """
+
+    path: str | os.PathLike[str]
+    columns: Mapping[Any, str | Sequence[str]] | None = None
+
+    def named_columns(self) -> dict[str, str | Sequence[str]] | None:
+        """`columns` by names of inputs."""
+        if self.columns is None:
+            return None
+        return {
+            str(_name(key, "columns")): value for key, value in self.columns.items()
+        }
+
+
+Batches: TypeAlias = Iterable[Mapping[Any, Any]]
+Data: TypeAlias = (
+    Mapping[Any, Any]
+    | str
+    | os.PathLike[str]
+    | CSV
+    | Batches
+    | Callable[[], Batches]
+    | Callable[[int], Batches]
+)
+"""Arrays, or paths of files with one, by input or by its name; the path of an `.npz`
+or `.csv` file or a folder; or a stream of batches, or a function that gives one."""
+
+
+def _name(key: object, label: str) -> str:
+    name = key.name if isinstance(key, Node) else key
+    if not isinstance(name, str):
+        raise DataError(f"{label} has a key that names no input: {key!r}")
+    return name
+
+
+def batch_stream(
+    data: Any, label: str, steps: int | None = None
+) -> Callable[[int], Iterator[dict[str, Any]]]:
+    """A stream as a function from the number of an epoch to its batches.
+
+    Args:
+        data: an iterable of batches, or a function that gives one.
+        label: what the data is, for errors: `"train"`.
+        steps: the number of batches of an epoch; None for all that there are.
+
+    Raises:
+        DataError: it is no stream, or a batch maps no names to arrays.
+        OptionError: `steps` is no number of batches.
+    """
+    if not callable(data) and (not isinstance(data, Iterable) or _is_array(data)):
+        raise DataError(
+            f"{label} must map input names to arrays, got {type(data).__name__}",
+            hint='{"x": images, "y": labels}, or the path of an .npz file',
+        )
+    if steps is not None and (isinstance(steps, bool) or steps < 1):
+        raise OptionError(f"steps_per_epoch must be at least 1, got {steps!r}")
+    left: Iterator[Any] | None = None
+
+    def begin(epoch: int) -> Iterator[Any]:
+        if callable(data):
+            return iter(cast("Any", data)(*([epoch] if _takes_epoch(data) else [])))
+        return iter(cast("Iterable[Any]", data))
+
+    def batches(epoch: int) -> Iterator[dict[str, Any]]:
+        nonlocal left
+        if steps is None:
+            chosen = begin(epoch)
+        else:
+            # An epoch goes on where the last one ended; the data may be endless.
+            left = begin(epoch) if left is None else left
+            chosen = itertools.islice(left, steps)
+        number = 0
+        for number, batch in enumerate(chosen, 1):
+            yield named_arrays(batch, f"{label}: batch {number}")
+        if steps is not None and number < steps:
+            left = None
+        if (
+            not number
+            and epoch > 1
+            and iter(data if not callable(data) else ()) is data
+        ):
+            raise DataError(
+                f"{label} is an iterator that ended before epoch {epoch}",
+                hint="a function that gives an iterator for every epoch",
+            )
+
+    return batches
+
+
+def _is_array(data: object) -> bool:
+    return isinstance(data, np.ndarray | list | tuple) and not all(
+        isinstance(batch, Mapping) for batch in cast("Iterable[Any]", data)
+    )
+
+
+def _takes_epoch(function: Any) -> bool:
+    """Whether a function has a parameter that must be given."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(
+        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        for p in parameters
+    )
+
+
+def named_arrays(data: Any, label: str) -> dict[str, Any]:
     """The arrays of a data set by name.
 
     Args:
@@ -35,20 +152,18 @@ def named_arrays(data: Data, label: str) -> dict[str, Any]:
         OSError: the file can't be read.
     """
     if isinstance(data, str | os.PathLike):
-        return load_npz(data)
-    if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return load_npz(cast("str | os.PathLike[str]", data))
+    if not isinstance(data, Mapping):
         raise DataError(
             f"{label} must map input names to arrays, got {type(data).__name__}",
             hint='{"x": images, "y": labels}, or the path of an .npz file',
         )
     named: dict[str, Any] = {}
-    for key, value in data.items():
-        name = key.name if isinstance(key, Node) else key
-        if not isinstance(name, str):
-            raise DataError(f"{label} has a key that names no input: {key!r}")
+    for key, value in cast("Mapping[Any, Any]", data).items():
+        name = _name(key, label)
         if name in named:
             raise DataError(f"{label} has two arrays for {name!r}")
-        named[name] = value
+        named[name] = os.fspath(value) if isinstance(value, os.PathLike) else value
     return named
 
 

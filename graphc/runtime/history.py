@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from ..errors import OptionError
+from ..errors import MissingExtraError, OptionError
 from ..files import write_atomically
 
 __all__ = ["History", "Record"]
@@ -23,11 +23,12 @@ Record = Mapping[str, Any]
 
 
 class History(Sequence[Record]):
-    """The records of a run, one an epoch.
+    """The records of a run, one an evaluation, which is one an epoch unless asked for.
 
     `history[-1]` is a record, `history["loss"]` a column. Columns are `epoch` (from 1),
-    `step`, `loss` (the mean in training), `train_<metric>`, `dev_loss`, `dev_<metric>`,
-    `best` (whether dev was never better before) and `seconds`.
+    `step`, `step_size` (of the last step), `loss` (the mean in training since the last
+    record), `train_<metric>`, `dev_loss`, `dev_<metric>`, `best` (whether dev was never
+    better before) and `seconds`; with several evaluations an epoch also `part`.
 
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history["loss"]
@@ -39,6 +40,8 @@ class History(Sequence[Record]):
         self._records = [r for r in given if not r.get("interrupted")]
         self.interrupted = len(self._records) < len(given)
         """Whether the run was interrupted before its last epoch was over."""
+        self.test: dict[str, float] | None = None
+        """The scores on test, where `fit` was given such data."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,7 +50,7 @@ class History(Sequence[Record]):
 
     @property
     def best(self) -> Record | None:
-        """The record of the epoch that was best on dev; None without dev data."""
+        """The record of what was best on dev; None without dev data."""
         best = [record for record in self._records if record.get("best")]
         return best[-1] if best else None
 
@@ -103,6 +106,65 @@ class History(Sequence[Record]):
             )
         write_atomically(path, text)
 
+    def plot(self, path: str | os.PathLike[str], *columns: str) -> None:
+        """Draw columns over the epochs, or steps, and write the picture.
+
+        Losses and other scores have an axis each. What a range test found is drawn over
+        the step size.
+
+        Args:
+            path: a `.png`, `.svg` or `.pdf` file.
+            columns: what to draw; by default all losses and scores.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            KeyError: a column that the history does not have.
+            OptionError: there is nothing to draw.
+        """
+        # Imported here because `import graphc` must stay fast.
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise MissingExtraError(
+                "plots need matplotlib, which is not installed",
+                hint="pip install matplotlib",
+            ) from error
+        shown = columns or tuple(
+            name for name in self.columns if name.startswith(("loss", "train_", "dev_"))
+        )
+        losses = [name for name in shown if name.endswith("loss")]
+        panels = [
+            group for group in (losses, [n for n in shown if n not in losses]) if group
+        ]
+        if not panels or not self._records:
+            raise OptionError("the history has nothing to draw")
+        across = "step_size" if "epoch" not in self.columns else "epoch"
+        if "part" in self.columns:
+            across = "step"
+        figure: Any = Figure(figsize=(6.4 * len(panels), 4.8), layout="constrained")
+        for axes, group in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            for name in group:
+                pairs = zip(self[across], self[name], strict=True)
+                points = [(x, y) for x, y in pairs if y is not None]
+                marker = "o" if len(points) < 30 else ""
+                axes.plot(
+                    *zip(*points, strict=True), marker, ls="-", label=_label(name)
+                )
+            axes.set_xlabel(_label(across))
+            if across == "step_size":
+                axes.set_xscale("log")
+            axes.legend()
+            axes.grid(alpha=0.3)
+        name = os.fspath(path)
+        picture = io.BytesIO()
+        try:
+            figure.savefig(picture, format=os.path.splitext(name)[1][1:] or None)
+        except ValueError as error:
+            raise OptionError(f"{name!r} is no picture: {error}") from None
+        write_atomically(path, picture.getvalue())
+
     def _csv(self) -> str:
         out = io.StringIO()
         writer = csv.DictWriter(out, self.columns, lineterminator="\n")
@@ -128,6 +190,10 @@ class History(Sequence[Record]):
         if self.interrupted:
             lines.append("interrupted")
         return "\n".join(lines)
+
+
+def _label(column: str) -> str:
+    return column.replace("_", " ")
 
 
 def _cell(value: object) -> str:

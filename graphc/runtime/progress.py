@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Reporter", "reporting"]
+__all__ = ["Reporter", "describe_scores", "reporting"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,13 @@ class Reporter:
 
     epoch: Callable[[Mapping[str, Any]], None] | None = None
     batch: Callable[[int, int, float], None] | None = None
-    """Takes rows done in this epoch, all rows, and the loss of the batch."""
+    """Takes rows done in this epoch, all rows (0 where no one knows), and the loss of
+    the batch."""
+
+
+def describe_scores(label: str, scores: Mapping[str, float]) -> str:
+    """One line for a person."""
+    return f"{label} " + "  ".join(f"{k} {v:#.4g}" for k, v in scores.items())
 
 
 @contextmanager
@@ -26,6 +32,7 @@ def reporting(
     verbose: bool | None,
     epochs: int,
     describe: Callable[[Mapping[str, Any]], str],
+    evaluations: int = 1,
 ) -> Generator[Reporter]:
     """Report a run of some epochs.
 
@@ -34,18 +41,19 @@ def reporting(
             progress bar on a terminal and lines elsewhere.
         epochs: how many the run will have at most.
         describe: an epoch's line from its record.
+        evaluations: how many records an epoch has.
     """
     if verbose is False:
         yield Reporter()
     elif verbose is None and sys.stdout.isatty():
-        with _table(epochs) as reporter:
+        with _table(epochs, evaluations) as reporter:
             yield reporter
     else:
         yield Reporter(epoch=lambda record: print(describe(record), flush=True))
 
 
 @contextmanager
-def _table(epochs: int) -> Generator[Reporter]:
+def _table(epochs: int, evaluations: int) -> Generator[Reporter]:
     # Imported here because `import graphc` must stay fast.
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -57,7 +65,8 @@ def _table(epochs: int) -> Generator[Reporter]:
         transient=True,
     )
     task = bar.add_task("", total=epochs, epoch=1, epochs=epochs, loss=float("nan"))
-    done = 0
+    done = 0.0
+    headings: list[str] = []
     shown = 0.0
 
     def batch(rows: int, total: int, loss: float) -> None:
@@ -66,15 +75,19 @@ def _table(epochs: int) -> Generator[Reporter]:
         # A small batch takes less time than an update of the screen.
         if now - shown > 0.05:
             shown = now
-            bar.update(task, completed=done + rows / total, loss=loss, epoch=done + 1)
+            past = int(done + 1e-6)
+            part = rows / total if total else 0.0
+            bar.update(task, completed=past + part, loss=loss, epoch=past + 1)
 
     def epoch(record: Mapping[str, Any]) -> None:
         nonlocal done
-        cells = {_heading(k): _cell(v) for k, v in record.items() if _is_shown(k)}
-        if not done:
-            bar.console.print("  ".join(name.rjust(8) for name in cells), style="bold")
-        done += 1
-        row = "  ".join(cell.rjust(max(8, len(name))) for name, cell in cells.items())
+        cells = {_heading(k): _cell(k, v) for k, v in record.items() if _is_shown(k)}
+        # Some scores are known at the end of an epoch only.
+        if new := [name for name in cells if name not in headings]:
+            headings.extend(new)
+            bar.console.print("  ".join(n.rjust(8) for n in headings), style="bold")
+        done += 1.0 / evaluations
+        row = "  ".join(cells.get(n, "").rjust(max(8, len(n))) for n in headings)
         marked = "bold green" if record.get("best") else None
         bar.console.print(row, style=marked, highlight=False)
         bar.update(task, completed=done)
@@ -84,12 +97,14 @@ def _table(epochs: int) -> Generator[Reporter]:
 
 
 def _is_shown(column: str) -> bool:
-    return column not in ("step", "best")
+    return column not in ("step", "part", "best")
 
 
 def _heading(column: str) -> str:
     return column.replace("_", " ", 1)
 
 
-def _cell(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+def _cell(column: str, value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4g}" if column == "step_size" else f"{value:.4f}"

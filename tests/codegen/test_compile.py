@@ -200,8 +200,11 @@ def test_a_long_chain_compiles_and_runs(style):
 
 @pytest.mark.parametrize(
     "name",
-    ["np", "parameters", "run", "rng", "lru_cache", "compute", "x_2", "sum", "batch"]
-    + ["CONSTANT", "self", "Ünïcödé", "__doc", "loss", "gradients", "print"],
+    [
+        *("np", "parameters", "run", "rng", "lru_cache", "compute", "x_2", "sum"),
+        *("batch", "CONSTANT", "self", "Ünïcödé", "__doc", "loss", "gradients"),
+        "print",
+    ],
 )
 def test_any_identifier_may_name_an_input(name, style):
     if name.startswith("_"):

@@ -306,12 +306,13 @@ HOSTILE = [
 
 
 def test_any_identifier_may_name_an_input_or_a_parameter(style, tmp_path):
-    """All at once: each as an input and as a parameter, and some as sizes."""
+    """Many at once: each as an input and as a parameter, and some as sizes."""
     total, feeds = gc.constant(0.0, "float32"), {}
     rng = np.random.default_rng(0)
     large = gc.constant(np.linspace(0, 1, 40, dtype="float32"), "float32")
-    for position, name in enumerate(HOSTILE):
-        size = name if position % 2 else f"{name}_size"
+    half = HOSTILE[STYLES.index(style) :: 2]
+    for position, name in enumerate(half):
+        size = name if position % 3 else f"{name}_size"
         x = gc.input(name, (size, 2))
         w = gc.parameter(f"of.{name}", (2,), gc.init.normal(0, 1))
         v = gc.parameter(f"layer_{name}.w", (), gc.init.ones())
@@ -335,7 +336,8 @@ def test_any_identifier_may_name_an_input_or_a_parameter(style, tmp_path):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_parameters_may_have_names_of_the_module(name, style):
+def test_parameters_may_have_names_of_the_module(name):
+    style = STYLES[HOSTILE.index(name) % 2]
     x = gc.input("x", ("batch", 2))
     w = gc.parameter(name, (2,), gc.init.normal(0, 1))
     loss = gc.mean(gc.tanh(x * w))
@@ -354,6 +356,10 @@ def test_parameters_may_have_names_of_the_module(name, style):
 def assert_formatted(source, folder):
     path = folder / "emitted.py"
     path.write_text(source, "utf-8")
+    assert_clean(path)
+
+
+def assert_clean(path):
     for command in (["check"], ["format", "--check", "--diff"]):
         found = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
@@ -367,25 +373,24 @@ def test_text_is_formatted_and_lint_clean(model, style, tmp_path):
     assert_formatted(emitted(model, style, optim.AdamW()).source, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        "plain.py",
-        'quo"te".py',
-        '"""import os""".py',
-        "it's.py",
-        "back\\slash.py",
-        "end\\",
-        "new\nline.py",
-        "tab\t.py",
-        "süß 字.py",
-        "\u202egnp.py",
-        '"',
-        "# fmt: off.py",
-        "{braces} %s.py",
-    ],
-)
-def test_a_model_file_of_any_name(file, style, tmp_path):
+FILES = [
+    "plain.py",
+    'quo"te".py',
+    '"""import os""".py',
+    "it's.py",
+    "back\\slash.py",
+    "end\\",
+    "new\nline.py",
+    "tab\t.py",
+    "süß 字.py",
+    "\u202egnp.py",
+    '"',
+    "# fmt: off.py",
+    "{braces} %s.py",
+]
+
+
+def test_model_files_of_any_name(tmp_path):
     text = (
         "import graphc as gc\n"
         "x = gc.input('x', ('batch', 2))\n"
@@ -393,19 +398,23 @@ def test_a_model_file_of_any_name(file, style, tmp_path):
         "loss = gc.mean(gc.tanh(x * w))\n"
     )
     folder = tmp_path / "someone's own place"
-    scope = {}
-    exec(compile(text, str(folder / file), "exec"), scope)
-    program = compiler.training_program(scope["loss"], optim.SGD(0.1), style=style)
-    assert str(tmp_path) not in program.source
-    assert "own place" not in program.source
-    assert program.source.isascii() or all(
-        sign.isprintable() or sign == "\n" for sign in program.source
-    )
-    docstring = ast.get_docstring(ast.parse(program.source))
-    assert docstring is not None
-    assert "from " in docstring
-    assert program.module.__doc__ is not None
-    assert_formatted(program.source, tmp_path)
+    (tmp_path / "emitted").mkdir()
+    for position, file in enumerate(FILES):
+        scope = {}
+        exec(compile(text, str(folder / file), "exec"), scope)
+        program = compiler.training_program(scope["loss"], optim.SGD(0.1))
+        source = program.source
+        assert str(tmp_path) not in source
+        assert "own place" not in source
+        assert all(sign.isprintable() or sign == "\n" for sign in source)
+        docstring = ast.get_docstring(ast.parse(source))
+        assert docstring is not None
+        assert f"Written by graphc {gc.__version__} from " in docstring
+        if "\\" not in file:
+            plain = "".join(s if s.isprintable() else repr(s)[1:-1] for s in file)
+            assert plain in docstring
+        (tmp_path / "emitted" / f"{position}.py").write_text(source, "utf-8")
+    assert_clean(tmp_path / "emitted")
 
 
 def test_wrong_style():
@@ -447,7 +456,7 @@ def test_the_text_is_the_same_in_every_process(tmp_path):
     show = "".join(f"trainer.emit('{s}.py', style='{s}')\n" for s in STYLES)
     script.write_text(f"{MODEL_FILE}\n{show}")
     texts = set()
-    for seed in ("0", "1", "77"):
+    for seed in ("0", "77"):
         folder = tmp_path / f"from {seed}"
         folder.mkdir()
         path = os.pathsep.join([str(tmp_path), os.getcwd()])
