@@ -13,11 +13,11 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from .errors import OptionError, ShapeError
-from .ir.dims import Dim, format_shape
+from .errors import GraphcError, NamingError, OptionError, ShapeError
+from .ir.dims import Dim, check_identifier, format_shape
 from .ir.graph import Graph
 from .ir.node import Node
-from .ir.origin import here
+from .ir.origin import derived, here
 from .ir.types import TensorType
 from .metrics import Metric
 from .nn.entropy import WEIGHTED_CROSS_ENTROPY
@@ -25,7 +25,14 @@ from .nn.losses import NLL_LOSS, kept_labels, shares_of
 from .ops.reduction import sum
 from .ops.source import INPUT, as_node
 
-__all__ = ["Evaluation", "Metrics", "evaluation_of", "metric_nodes", "placeholder"]
+__all__ = [
+    "Evaluation",
+    "Metrics",
+    "check_metric_name",
+    "evaluation_of",
+    "metric_nodes",
+    "placeholder",
+]
 
 Metrics: TypeAlias = Mapping[str, "Node | Metric"]
 
@@ -48,6 +55,18 @@ class Evaluation:
 def placeholder(name: str, kind: TensorType) -> Node:
     """An input that no one declared."""
     return INPUT.build((), {"shape": kind.shape, "dtype": kind.dtype}, name=name)
+
+
+def check_metric_name(name: object) -> None:
+    """Raise `NamingError` unless a metric may be called so."""
+    try:
+        if check_identifier(name, "metric name") == "loss":
+            raise NamingError(
+                "a metric can't be called 'loss', the loss has that name",
+                hint="'cross_entropy'",
+            )
+    except GraphcError as error:
+        raise error.locate(location=str(here().location)) from None
 
 
 def metric_nodes(metrics: Metrics) -> dict[str, Node]:
@@ -143,6 +162,8 @@ def _loss_weight(loss: Node) -> Node | None:
             continue
         key = (target, *weight, ignored)
         if key not in found:
-            labels, kept = kept_labels(target, ignored)
-            found[key] = sum(shares_of(labels, kept, tuple(weight), input))
+            # Derived, so that its names are hints, which users' names go before.
+            with derived(loss, "weight of the loss"):
+                labels, kept = kept_labels(target, ignored)
+                found[key] = sum(shares_of(labels, kept, tuple(weight), input))
     return next(iter(found.values())) if len(found) == 1 else None

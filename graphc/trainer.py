@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,26 +18,22 @@ import numpy as np
 
 from . import compiler
 from .errors import (
-    CheckpointError,
-    DataError,
     FeedError,
-    GraphcError,
-    NamingError,
     NonFiniteError,
     OptionError,
 )
-from .evaluation import Metrics, metric_nodes
+from .evaluation import Metrics, check_metric_name, metric_nodes
 from .files import write_atomically
-from .ir.dims import check_identifier
 from .ir.node import Node
 from .ir.origin import here
 from .runtime.callbacks import Callback, RecordFunction, running
-from .runtime.data import CSV, Data, batch_stream, named_arrays
+from .runtime.data import Data, read_data
 from .runtime.feeds import bind_feeds
 from .runtime.history import History
 from .runtime.parameters import LiveParameters
-from .runtime.progress import Reporter, describe_scores, reporting
+from .runtime.progress import describe_scores, reporting
 from .runtime.range_test import range_of_step_sizes, range_test
+from .translation import translated
 
 if TYPE_CHECKING:
     from .optim.base import Optimizer
@@ -91,7 +87,7 @@ class Trainer:
         self.history = History()
         """That of the last `fit`, or of a checkpoint that was loaded."""
         for name in self.metrics:
-            _check_metric_name(name)
+            check_metric_name(name)
         self._start(
             compiler.training_program(
                 loss,
@@ -138,6 +134,7 @@ class Trainer:
 
     @parameters.setter
     def parameters(self, values: Mapping[str, Any]) -> None:
+        """Copy values into the parameters, by name."""
         for name, value in values.items():
             self._parameters[name] = value
 
@@ -262,9 +259,10 @@ class Trainer:
                 callback raises, parameters are the best so far, or those of the last
                 evaluation.
         """
+        describe = self._module.describe_record
         with (
             self._translated(),
-            self._reporting(verbose, epochs, evaluations_per_epoch) as reporter,
+            reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
         ):
             arrays = self._read(train, "train", steps_per_epoch)
             others = None if dev is None else self._read(dev, "dev")
@@ -301,12 +299,6 @@ class Trainer:
         if final is not None and self.history.test and verbose is not False:
             print(describe_scores("test", self.history.test), flush=True)
         return self.history
-
-    def _reporting(
-        self, verbose: bool | None, epochs: int, evaluations: int
-    ) -> AbstractContextManager[Reporter]:
-        describe = self._module.describe_record
-        return reporting(verbose, epochs, describe, max(evaluations, 1))
 
     def evaluate(self, data: Data, batch_size: int = 1024) -> dict[str, float]:
         """The loss and the metrics over a data set.
@@ -402,14 +394,7 @@ class Trainer:
         return History(records)
 
     def _read(self, data: Data, label: str, steps: int | None = None) -> Any:
-        """Arrays by name, or the function that gives batches."""
-        if isinstance(data, str | os.PathLike):
-            return self._module.read_data(os.fspath(data))
-        if isinstance(data, CSV):
-            return self._module.read_data(os.fspath(data.path), data.named_columns())
-        if isinstance(data, Mapping):
-            return named_arrays(data, label)
-        return batch_stream(data, label, steps)
+        return read_data(self._module, data, label, steps)
 
     def gradients(self, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
@@ -497,33 +482,7 @@ class Trainer:
 
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""
-        return self._translating(str(here().location))
-
-    @contextmanager
-    def _translating(self, location: str) -> Generator[None]:
-        module = self._module
-        try:
-            with self._compiled.program.tracing():
-                yield
-        except GraphcError as error:
-            raise error.locate(location=location) from None
-        except module.DataError as error:
-            node = next((n for n in self._inputs if n.name == error.input), None)
-            raise _located(DataError(str(error)), node, location) from None
-        except module.OptionError as error:
-            raise OptionError(str(error), location=location) from None
-        except module.CheckpointError as error:
-            raise CheckpointError(str(error), location=location) from None
-        except FloatingPointError as error:
-            problem, _, hint = str(error).partition(": try ")
-            found = NonFiniteError(problem, hint=hint or None)
-            raise _located(found, self.loss, location) from None
-
-
-def _located(error: GraphcError, node: Node | None, location: str) -> GraphcError:
-    if node is None:
-        return error.locate(location=location)
-    return error.locate(node=node.describe(), location=str(node.origin.location))
+        return translated(self._compiled, self.loss, str(here().location))
 
 
 def _check_seed(seed: object) -> int:
@@ -535,14 +494,3 @@ def _check_seed(seed: object) -> int:
             location=str(here().location),
         )
     return number
-
-
-def _check_metric_name(name: object) -> None:
-    try:
-        if check_identifier(name, "metric name") == "loss":
-            raise NamingError(
-                "a metric can't be called 'loss', the loss has that name",
-                hint="'cross_entropy'",
-            )
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None

@@ -20,13 +20,12 @@ import graphc as gc
 x = gc.input("x", ("batch", 64), dtype="float64")
 y = gc.input("y", ("batch",), dtype="int64")
 
-output = gc.nn.Linear(64, 10, weight_init=gc.init.zeros(), name="output", dtype=float)
-logits = output(x)
-loss = gc.nn.cross_entropy(logits, y) + gc.optim.l2([output.weight], 0.02)
+w = gc.parameter("w", (64, 10), init=gc.init.zeros(), dtype="float64")
+loss = gc.nn.cross_entropy(x @ w, y) + gc.optim.l2([w], 0.05)
 
-trainer = gc.Trainer(loss, gc.optim.SGD(lr=0.1))
+trainer = gc.Trainer(loss, gc.optim.SGD(lr=0.05))
 
-BATCH_SIZE = 10
+BATCH_SIZE = 50
 
 
 def without_replacement(rows: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
@@ -71,7 +70,7 @@ def main() -> None:
     options = support.options(__doc__)
     data = gc.datasets.digits(dev=0, test=797).train
     data = data | {"x": data["x"].astype(np.float64)}
-    epochs, seeds = (20, [0, 1]) if options.quick else (30, list(range(10)))
+    epochs, seeds = (40, [0, 1]) if options.quick else (100, list(range(10)))
     if options.quick:
         data = support.rows(data, 200)
     rows = len(data["y"])

@@ -16,6 +16,7 @@ from .function import Function, Style, write_function
 from .harness import HarnessSource, harness_source
 from .names import Names
 from .operands import Constants, Operands
+from .starts import start_helpers, top_level_names, write_helper, write_init
 from .update import Update, write_update
 from .writer import Writer
 
@@ -217,53 +218,17 @@ def _defined_names(harness: HarnessSource) -> set[str]:
     """What the training loop defines and imports at the top level."""
     names = {alias or module for module, alias in harness.imports}
     names |= {item for _, item in harness.from_imports}
-    return names | _top_level_names(harness.text)
-
-
-def _top_level_names(text: str) -> set[str]:
-    names: set[str] = set()
-    for statement in ast.parse(text).body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            names.add(statement.name)
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in statement.names}
-        elif isinstance(statement, ast.Assign):
-            names |= {t.id for t in statement.targets if isinstance(t, ast.Name)}
-    return names
-
-
-def _start_helpers(parameters: Sequence[Node]) -> list[str]:
-    """The functions that initialisers bring, each text once."""
-    starts = [node.attributes["init"] for node in parameters]
-    helpers = [getattr(init, "helper", "") for init in starts]
-    return [helper for helper in dict.fromkeys(helpers) if helper]
-
-
-def _write_helper(writer: Writer, functions: Writer, helper: str) -> None:
-    """Imports go to the top of the module, the rest as it stands to the functions."""
-    lines = helper.splitlines()
-    last_import = 0
-    for statement in ast.parse(helper).body:
-        if isinstance(statement, ast.Import):
-            for alias in statement.names:
-                writer.import_(alias.name, alias.asname)
-        elif isinstance(statement, ast.ImportFrom):
-            for alias in statement.names:
-                writer.from_import(str(statement.module), alias.name)
-        else:
-            continue
-        last_import = statement.end_lineno or statement.lineno
-    functions.raw("\n".join(lines[last_import:]))
+    return names | top_level_names(harness.text)
 
 
 def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     """The standalone training program of a model."""
     _check_sizes([plan.forward, plan.training], plan.inputs)
     harness = harness_source(plan.features)
-    helpers = _start_helpers(plan.parameters)
+    helpers = start_helpers(plan.parameters)
     if plan.plateau is not None:
         helpers.append(plan.plateau.source)
-    reserved = {name for helper in helpers for name in _top_level_names(helper)}
+    reserved = {name for helper in helpers for name in top_level_names(helper)}
     names = _names(
         plan.inputs, [*_MODULE_NAMES, *_defined_names(harness), *sorted(reserved)]
     )
@@ -278,8 +243,8 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         writer.from_import(module, item)
     _write_facts(writer, plan)
     for helper in helpers:
-        _write_helper(writer, functions, helper)
-    _write_init(functions, plan, constants)
+        write_helper(writer, functions, helper)
+    write_init(functions, plan.parameters, constants)
     _write_state(functions, plan, names, constants)
     written = {
         function.name: write_function(functions, function, names, constants, style)
@@ -337,25 +302,6 @@ def _bounds(bounds: tuple[int, int, int | None] | None) -> tuple[int, ...] | Non
 
 def _plain(shape: tuple[Any, ...]) -> tuple[int | str, ...]:
     return tuple(str(size) if isinstance(size, Dim) else size for size in shape)
-
-
-def _write_init(writer: Writer, plan: TrainingPlan, constants: Constants) -> None:
-    with writer.function("init_parameters", ["seed=0"]):
-        writer.docstring("Return the parameters that training starts from, by name.")
-        values: list[ast.expr] = []
-        for node in plan.parameters:
-            init = node.attributes["init"]
-            if hasattr(init, "source"):
-                values.append(parse(init.source(node.shape, node.dtype)))
-            else:
-                start = constants.start(node)
-                copied = ast.Attribute(start, "copy", ast.Load())
-                values.append(ast.Call(copied, [], []))
-        if any("rng" in ast.dump(value) for value in values):
-            rng = parse("np.random.default_rng(seed)")
-            writer.statement(assign("rng", rng))
-        keys = [ast.Constant(str(node.name)) for node in plan.parameters]
-        writer.statement(ast.Return(ast.Dict(list(keys), values)))
 
 
 def _write_state(

@@ -161,7 +161,11 @@ class Operands:
     def expression(self, node: Node) -> ast.expr:
         """What a node computes, as one expression."""
         template = node.op.template_fast(node) if self._fast else node.op.template(node)
-        return instantiate(template, self._bindings(node))
+        value = instantiate(template, self._bindings(node))
+        if isinstance(value, ast.Compare) and len(set(node.inputs)) == 1:
+            # `x != x` finds NaN, but reads, to a linter too, like a mistake.
+            return call(f"np.{node.op.name}", value.left, *value.comparators)
+        return value
 
     def statements(self, node: Node, target: str) -> list[ast.stmt]:
         """What a node computes, assigned to `target`."""

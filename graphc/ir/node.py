@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -196,8 +196,12 @@ class Node:
                     f"block {self.op.name} of type {self.type} "
                     f"expands to type {root.type}"
                 )
-            if root not in _Identity(self.inputs) and root.name is None and self.name:
-                root = root.copy(name=self.name)
+            if root not in _Identity(self.inputs):
+                adjoint = self.origin.gradient_of
+                root = root.copy(
+                    name=self.name or root.name or self.op.name,
+                    origin=replace(root.origin, gradient_of=adjoint),
+                )
             object.__setattr__(self, "_expansion", root)
             return root
         return self._expansion

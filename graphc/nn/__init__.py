@@ -31,7 +31,7 @@ from .normalization import layer_norm
 from .probabilities import log_softmax, softmax
 from .rectifiers import elu, hardtanh, leaky_relu, relu6
 from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .regularization import dropout, evaluation_mode
+from .regularization import dropout, evaluation_mode, gaussian_noise
 from .sparse import one_hot
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "dropout",
     "elu",
     "evaluation_mode",
+    "gaussian_noise",
     "gelu",
     "hardtanh",
     "huber_loss",

@@ -1,4 +1,4 @@
-"""Dropout, and the graph without it that a trained model is evaluated with.
+"""Dropout and noise, and the graph without them that a trained model is used with.
 
 The mask is an input of the block and not part of its expansion: whatever a pass copies
 or expands again, forward and backward use the one mask that was drawn.
@@ -18,11 +18,11 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import TensorType
-from ..ops.random import bernoulli
+from ..ops.random import bernoulli, standard_normal
 from ..ops.source import ArrayLike, as_node
 from .checks import floating
 
-__all__ = ["dropout", "evaluation_mode"]
+__all__ = ["dropout", "evaluation_mode", "gaussian_noise"]
 
 
 def _dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorType:
@@ -111,15 +111,81 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
     return DROPOUT(node, kept.copy(name="kept", origin=origin), p=probability)
 
 
+def _noise_infer(input: TensorType, noise: TensorType, *, std: float) -> TensorType:
+    if noise != input:
+        raise ShapeError(f"requires noise of the type {input}, got {noise}")
+    return floating(input)
+
+
+def _noise_expand(input: Node, noise: Node, *, std: float) -> Node:
+    return input + (noise * std).named("scaled_noise")
+
+
+GAUSSIAN_NOISE = Op(
+    name="gaussian_noise",
+    inputs=("input", "noise"),
+    infer=_noise_infer,
+    kind="block",
+    expand=_noise_expand,
+    cases=(
+        Case(((3, 4), (3, 4)), {"std": 0.5}),
+        Case(((0, 4), (0, 4)), {"std": 0.0}),
+    ),
+)
+
+
+def gaussian_noise(input: ArrayLike, std: float, training: bool = True) -> Node:
+    """Add noise to each element: `y = input + std * n`, `n ~ N(0, 1)` drawn anew.
+
+    As dropout it is there in training only; see `evaluation_mode`.
+
+    Args:
+        input: floating, of any shape.
+        std: the standard deviation of the noise, at least 0.
+        training: False gives `input` itself.
+
+    Returns:
+        An array of the type of `input`; `input` itself where `std` is 0.
+
+    Raises:
+        OptionError: `std` is no number of at least 0.
+        DTypeError: `input` is not floating.
+
+    Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,))
+    >>> gc.evaluate(gc.nn.gaussian_noise(x, 0.1), {"x": [1.0, 2.0]}, seed=1)
+    array([1.1729103, 1.8571546], dtype=float32)
+    """
+    node = as_node(input)
+    location = str(here().location)
+    is_number = isinstance(std, int | float | np.number) and not isinstance(std, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not is_number or not 0.0 <= float(std) < math.inf:
+        raise OptionError(
+            f"std must be a number of at least 0, got {std!r}",
+            node=f"gaussian_noise({node.describe()})",
+            location=location,
+        )
+    if not training or float(std) == 0.0:
+        return node
+    drawn = standard_normal(node.shape, node.dtype)
+    origin = replace(drawn.origin, rules=(*drawn.origin.rules, "gaussian noise"))
+    return GAUSSIAN_NOISE(node, drawn.copy(name="noise", origin=origin), std=float(std))
+
+
+_RANDOM_BLOCKS = (DROPOUT, GAUSSIAN_NOISE)
+
+
 class _Containing:
-    """Which blocks have dropout somewhere inside their expansion."""
+    """Which blocks have dropout or noise somewhere inside their expansion."""
 
     def __init__(self) -> None:
         self._known: dict[Node, bool] = {}
 
     def __call__(self, node: Node) -> bool:
-        """Whether the expansion of `node`, down to its own inputs, holds dropout."""
-        if not node.op.is_block or node.op is DROPOUT:
+        """Whether the expansion of `node`, down to its own inputs, holds any."""
+        if not node.op.is_block or node.op in _RANDOM_BLOCKS:
             return False
         if node not in self._known:
             self._known[node] = self._search(node)
@@ -133,18 +199,18 @@ class _Containing:
             if node.index in seen:
                 continue
             seen.add(node.index)
-            if node.op is DROPOUT or self(node):
+            if node.op in _RANDOM_BLOCKS or self(node):
                 return True
             stack.extend(node.inputs)
         return False
 
 
 def evaluation_mode(graph: Graph) -> Graph:
-    """The same graph with every dropout, and every adjoint of one, passed by.
+    """The same graph with all dropout and noise, and their adjoints, passed by.
 
-    Before: a training graph with `dropout` blocks, at any depth of expansion. After:
-    none; what used `dropout(x)` uses `x`, and a block that contains dropout stands
-    expanded. Sound because the scaled mask has expectation 1.
+    Before: a training graph with `dropout` and `gaussian_noise` blocks, at any depth of
+    expansion. After: none; what used `dropout(x)` uses `x`, and a block that contains
+    one stands expanded. Sound because the scaled mask has expectation 1, and noise 0.
 
     Args:
         graph: any graph; gradients in it become those of evaluation.
@@ -162,14 +228,14 @@ def evaluation_mode(graph: Graph) -> Graph:
     contains = _Containing()
 
     def dependencies(node: Node) -> tuple[Node, ...]:
-        if node.op is DROPOUT:
+        if node.op in _RANDOM_BLOCKS:
             return node.inputs[:1]
         return (node.expansion,) if contains(node) else node.inputs
 
     order = topological_order(ancestors(graph.outputs, dependencies), dependencies)
     replaced: dict[Node, Node] = {}
     for node in order:
-        if node.op is DROPOUT or contains(node):
+        if node.op in _RANDOM_BLOCKS or contains(node):
             replaced[node] = replaced[dependencies(node)[0]]
             continue
         inputs = tuple(replaced[parent] for parent in node.inputs)

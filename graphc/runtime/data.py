@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import DataError, OptionError
 from ..ir.node import Node
 
-__all__ = ["CSV", "Data", "batch_stream", "load_npz", "named_arrays"]
+__all__ = ["CSV", "Data", "batch_stream", "load_npz", "named_arrays", "read_data"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def batch_stream(
         DataError: it is no stream, or a batch maps no names to arrays.
         OptionError: `steps` is no number of batches.
     """
-    if not callable(data) and (not isinstance(data, Iterable) or _is_array(data)):
+    if not callable(data) and not _is_stream(data):
         raise DataError(
             f"{label} must map input names to arrays, got {type(data).__name__}",
             hint='{"x": images, "y": labels}, or the path of an .npz file',
@@ -93,8 +93,9 @@ def batch_stream(
 
     def begin(epoch: int) -> Iterator[Any]:
         if callable(data):
-            return iter(cast("Any", data)(*([epoch] if _takes_epoch(data) else [])))
-        return iter(cast("Iterable[Any]", data))
+            function: Any = data
+            return iter(function(epoch) if _takes_epoch(data) else function())
+        return iter(data)
 
     def batches(epoch: int) -> Iterator[dict[str, Any]]:
         nonlocal left
@@ -122,10 +123,12 @@ def batch_stream(
     return batches
 
 
-def _is_array(data: object) -> bool:
-    return isinstance(data, np.ndarray | list | tuple) and not all(
-        isinstance(batch, Mapping) for batch in cast("Iterable[Any]", data)
-    )
+def _is_stream(data: Any) -> bool:
+    """Whether batches can be taken from it."""
+    if isinstance(data, list | tuple):
+        items = cast("Sequence[Any]", data)
+        return all(isinstance(batch, Mapping) for batch in items)
+    return hasattr(data, "__iter__") and not isinstance(data, np.ndarray)
 
 
 def _takes_epoch(function: Any) -> bool:
@@ -140,6 +143,24 @@ def _takes_epoch(function: Any) -> bool:
     )
 
 
+def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> Any:
+    """Arrays by name, or the function that gives batches, as a program takes them.
+
+    Args:
+        module: the program, which reads files.
+        data: what a user brings.
+        label: what the data is, for errors: `"train"`.
+        steps: the number of batches of an epoch, if it is a stream.
+    """
+    if isinstance(data, str | os.PathLike):
+        return module.read_data(os.fspath(data))
+    if isinstance(data, CSV):
+        return module.read_csv(os.fspath(data.path), data.named_columns())
+    if isinstance(data, Mapping):
+        return named_arrays(data, label)
+    return batch_stream(data, label, steps)
+
+
 def named_arrays(data: Any, label: str) -> dict[str, Any]:
     """The arrays of a data set by name.
 
@@ -152,7 +173,7 @@ def named_arrays(data: Any, label: str) -> dict[str, Any]:
         OSError: the file can't be read.
     """
     if isinstance(data, str | os.PathLike):
-        return load_npz(cast("str | os.PathLike[str]", data))
+        return load_npz(str(cast("Any", data)))
     if not isinstance(data, Mapping):
         raise DataError(
             f"{label} must map input names to arrays, got {type(data).__name__}",
@@ -163,7 +184,8 @@ def named_arrays(data: Any, label: str) -> dict[str, Any]:
         name = _name(key, label)
         if name in named:
             raise DataError(f"{label} has two arrays for {name!r}")
-        named[name] = os.fspath(value) if isinstance(value, os.PathLike) else value
+        is_path = isinstance(value, os.PathLike)
+        named[name] = os.fspath(cast("Any", value)) if is_path else value
     return named
 
 

@@ -86,7 +86,7 @@ def _table(epochs: int, evaluations: int) -> Generator[Reporter]:
         if new := [name for name in cells if name not in headings]:
             headings.extend(new)
             bar.console.print("  ".join(n.rjust(8) for n in headings), style="bold")
-        done += 1.0 / evaluations
+        done += 1.0 / max(evaluations, 1)
         row = "  ".join(cells.get(n, "").rjust(max(8, len(n))) for n in headings)
         marked = "bold green" if record.get("best") else None
         bar.console.print(row, style=marked, highlight=False)

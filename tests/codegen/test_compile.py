@@ -324,6 +324,7 @@ def test_emitted_text_is_formatted_and_lint_clean(tmp_path, style):
         h[index, 0],
         gc.grad(gc.sum(h[:, 1] ** 3), w),
         gc.clip(h, -1, 1).max(axis=(0, 2), keepdims=True),
+        h != h,
         x + gc.constant(np.arange(100.0).reshape(25, 4))[:3],
         x + gc.constant(np.arange(12.0).reshape(3, 4)),
     ]

@@ -1,6 +1,7 @@
 """Emitted training programs: functions against the interpreter, and their text."""
 
 import ast
+import functools
 import inspect
 import os
 import subprocess
@@ -94,9 +95,15 @@ MODELS = [Classifier, ManyInputs, StaticBatch]
 
 @pytest.fixture(params=MODELS, ids=lambda model: model.__name__)
 def model(request):
-    return request.param()
+    return made(request.param)
 
 
+@functools.cache
+def made(model):
+    return model()
+
+
+@functools.cache
 def emitted(model, style, optimizer=None, **options):
     return compiler.training_program(
         model.loss,
@@ -150,7 +157,6 @@ def test_parameters_start_from_their_initialisers(model, style):
         for name, value in found.items():
             assert value.dtype == expected[name].dtype
             assert value.flags.writeable
-            assert value.flags.owndata or value.base is not None
     again = program.module.init_parameters(7)
     for name, value in found.items():
         value[...] = 3
@@ -233,7 +239,7 @@ def test_both_styles_take_the_same_steps(model):
 
 
 def test_a_step_descends_along_the_gradient(style):
-    model = StaticBatch()
+    model = made(StaticBatch)
     module = emitted(model, style, optim.SGD(0.5)).module
     parameters = module.init_parameters(0)
     before = copies(parameters)
@@ -245,7 +251,7 @@ def test_a_step_descends_along_the_gradient(style):
 
 
 def test_dropout_is_drawn_anew_and_seeded(style):
-    model = Classifier()
+    model = made(Classifier)
     module = emitted(model, style).module
     parameters = module.init_parameters(0)
     batch = model.batch(np.random.default_rng(0), 50)
@@ -410,15 +416,14 @@ def test_model_files_of_any_name(tmp_path):
         docstring = ast.get_docstring(ast.parse(source))
         assert docstring is not None
         assert f"Written by graphc {gc.__version__} from " in docstring
-        if "\\" not in file:
-            plain = "".join(s if s.isprintable() else repr(s)[1:-1] for s in file)
-            assert plain in docstring
+        if file.isprintable() and "\\" not in file:
+            assert file in docstring
         (tmp_path / "emitted" / f"{position}.py").write_text(source, "utf-8")
     assert_clean(tmp_path / "emitted")
 
 
 def test_wrong_style():
-    model = StaticBatch()
+    model = made(StaticBatch)
     with pytest.raises(OptionError, match="'quick'"):
         emitted(model, "quick")
     program = emitted(model, "fast")
@@ -428,7 +433,7 @@ def test_wrong_style():
 
 
 def test_a_program_in_another_style_is_the_program_in_that_style(style):
-    model = Classifier()
+    model = made(Classifier)
     other = next(name for name in STYLES if name != style)
     program = emitted(model, style)
     assert program.emit(style) == program.source

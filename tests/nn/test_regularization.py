@@ -162,3 +162,44 @@ def test_evaluation_takes_linear_time_and_no_recursion() -> None:
         y = gc.nn.relu(gc.nn.dropout(y, 0.1))
     graph = gc.nn.evaluation_mode(Graph((y,)))
     assert len(graph) == 3001
+
+
+# Gaussian noise -----------------------------------------------------------------------
+
+
+def test_noise_has_the_deviation_asked_for_and_is_drawn_anew() -> None:
+    x = gc.input("x", ("n",))
+    first, second = gc.evaluate(
+        [gc.nn.gaussian_noise(x, 0.3), gc.nn.gaussian_noise(x, 0.3)],
+        {"x": np.full(100_000, 5.0, "f")},
+        seed=2,
+    )
+    assert first.dtype == np.float32
+    assert abs(first.mean() - 5.0) < 0.01
+    assert abs(first.std() - 0.3) < 0.01
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.02
+
+
+def test_noise_is_there_in_training_only() -> None:
+    x = gc.input("x", ("n",))
+    assert gc.nn.gaussian_noise(x, 0) is x
+    assert gc.nn.gaussian_noise(x, 0.1, training=False) is x
+    graph = gc.nn.evaluation_mode(Graph((gc.exp(gc.nn.gaussian_noise(x, 0.1)),)))
+    assert not {node.op.name for node in graph.nodes} & {
+        "gaussian_noise",
+        "standard_normal",
+    }
+    with pytest.raises(OptionError, match="std must be a number of at least 0, got -1"):
+        gc.nn.gaussian_noise(x, -1)
+    with pytest.raises(DTypeError):
+        gc.nn.gaussian_noise(gc.input("y", ("n",), "int64"), 0.1)
+
+
+def test_noise_is_drawn_in_emitted_training() -> None:
+    x = gc.input("x", ("batch", 4))
+    w = gc.parameter("w", (4,), np.ones(4))
+    loss = gc.mean(gc.square(gc.nn.gaussian_noise(x, 0.5) @ w))
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.0))
+    data = {"x": np.ones((8, 4), "f")}
+    assert trainer.evaluate(data)["loss"] == 16.0
+    assert trainer.step(**data) != 16.0

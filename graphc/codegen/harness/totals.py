@@ -16,7 +16,7 @@ def mean_scores(
     """See `evaluate`; the data has been checked.
 
     Totals are summed over batches, and results computed from the sums. Everything else
-    is a mean over rows; that of the loss counts a batch by its `loss_weight`, if it has
+    is a mean over rows; that of the loss counts a batch by its `loss.weight`, if it has
     one, because labels that are ignored do not count.
     """
     sums: dict[str, Any] = {}
@@ -24,7 +24,7 @@ def mean_scores(
     with np.errstate(all="ignore"):
         for count, batch in split_rows(data, batch_size):
             scores = forward(parameters, *batch)
-            weight = float(scores.pop("loss_weight", count))
+            weight = float(scores.pop("loss.weight", count))
             rows, weights = rows + count, weights + weight
             for name, value in scores.items():
                 factor = 1 if name in TOTALS else weight if name == "loss" else count

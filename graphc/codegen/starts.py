@@ -1,0 +1,76 @@
+"""Where parameters start, in emitted modules: initialisers and what they bring along.
+
+An initialiser is known by what it has, since it may be a user's own: a `source`, and
+perhaps a `helper`. Anything else is an array, and copied.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from ..ir.node import Node
+from .expressions import assign, parse
+from .operands import Constants
+from .writer import Writer
+
+__all__ = ["start_helpers", "top_level_names", "write_helper", "write_init"]
+
+
+def top_level_names(text: str) -> set[str]:
+    """What a module of this text defines and imports."""
+    names: set[str] = set()
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in statement.names}
+        elif isinstance(statement, ast.Assign):
+            names |= {t.id for t in statement.targets if isinstance(t, ast.Name)}
+    return names
+
+
+def start_helpers(parameters: Sequence[Node]) -> list[str]:
+    """The functions that initialisers bring, each text once."""
+    starts = [node.attributes["init"] for node in parameters]
+    helpers = [getattr(init, "helper", "") for init in starts]
+    return [helper for helper in dict.fromkeys(helpers) if helper]
+
+
+def write_helper(writer: Writer, functions: Writer, helper: str) -> None:
+    """Imports go to the top of the module, the rest as it stands to the functions."""
+    lines = helper.splitlines()
+    last_import = 0
+    for statement in ast.parse(helper).body:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                writer.import_(alias.name, alias.asname)
+        elif isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                writer.from_import(str(statement.module), alias.name)
+        else:
+            continue
+        last_import = statement.end_lineno or statement.lineno
+    functions.raw("\n".join(lines[last_import:]))
+
+
+def write_init(
+    writer: Writer, parameters: Sequence[Node], constants: Constants
+) -> None:
+    """Write `init_parameters`, in which each initialiser's expression stands."""
+    with writer.function("init_parameters", ["seed=0"]):
+        writer.docstring("Return the parameters that training starts from, by name.")
+        values: list[ast.expr] = []
+        for node in parameters:
+            init = node.attributes["init"]
+            if hasattr(init, "source"):
+                values.append(parse(init.source(node.shape, node.dtype)))
+            else:
+                start = constants.start(node)
+                copied = ast.Attribute(start, "copy", ast.Load())
+                values.append(ast.Call(copied, [], []))
+        if any("rng" in ast.dump(value) for value in values):
+            rng = parse("np.random.default_rng(seed)")
+            writer.statement(assign("rng", rng))
+        keys = [ast.Constant(str(node.name)) for node in parameters]
+        writer.statement(ast.Return(ast.Dict(list(keys), values)))

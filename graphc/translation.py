@@ -1,0 +1,58 @@
+"""Errors of emitted programs as graphc's own, with the node and the user's line.
+
+A program that runs alone knows inputs by name only; here their nodes are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    CheckpointError,
+    DataError,
+    GraphcError,
+    NonFiniteError,
+    OptionError,
+)
+from .ir.node import Node
+
+if TYPE_CHECKING:
+    from .compiler import TrainingProgram
+
+__all__ = ["translated"]
+
+
+@contextmanager
+def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generator[None]:
+    """Raise the errors of an emitted program as graphc's.
+
+    Args:
+        compiled: the program.
+        loss: the node that it minimises.
+        location: the user's line that called it.
+    """
+    module: Any = compiled.module
+    try:
+        with compiled.program.tracing():
+            yield
+    except GraphcError as error:
+        raise error.locate(location=location) from None
+    except module.DataError as error:
+        node = next((n for n in compiled.inputs if n.name == error.input), None)
+        raise _located(DataError(str(error)), node, location) from None
+    except module.OptionError as error:
+        raise OptionError(str(error), location=location) from None
+    except module.CheckpointError as error:
+        raise CheckpointError(str(error), location=location) from None
+    except FloatingPointError as error:
+        problem, _, hint = str(error).partition(": try ")
+        found = NonFiniteError(problem, hint=hint or None)
+        raise _located(found, loss, location) from None
+
+
+def _located(error: GraphcError, node: Node | None, location: str) -> GraphcError:
+    if node is None:
+        return error.locate(location=location)
+    return error.locate(node=node.describe(), location=str(node.origin.location))
