@@ -5,6 +5,7 @@ from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .checking import check_gradients
 from .compiler import compile
 from .ir import Dim, Node
+from .minimize import minimize
 from .nn import init
 from .nn.parameter import parameter
 from .ops.arithmetic import (
@@ -193,6 +194,7 @@ __all__ = [
     "mean",
     "metrics",
     "min",
+    "minimize",
     "minimum",
     "moveaxis",
     "multiply",

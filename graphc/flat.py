@@ -37,6 +37,7 @@ class FlatLoss:
 
     Attributes:
         start: the flat array of start values.
+        resolution: the relative rounding error of its least precise parameter.
         evaluations: how often loss and gradient were computed.
         hessian_products: how often a product of the Hessian was computed.
 
@@ -80,6 +81,8 @@ class FlatLoss:
         self._directions: list[str] = []
         self._product_inputs: list[str] = []
         self._recent: deque[Point] = deque(maxlen=3)
+        precisions = [np.finfo(node.dtype).eps for node in self.parameters]
+        self.resolution = float(max(precisions))
         self.evaluations = 0
         self.hessian_products = 0
         self.start = self._flat(self._start(start or {}))

@@ -48,6 +48,11 @@ class Objective(Protocol):
 class Smooth(Objective, Protocol):
     """A function that also has second derivatives."""
 
+    @property
+    def resolution(self) -> float:
+        """The relative rounding error of its numbers: `eps` of its dtype."""
+        ...
+
     def hessian_product(self, x: Array, direction: Array) -> Array:
         """The Hessian at a place times a direction."""
         ...
@@ -103,7 +108,8 @@ class Exact:
 
     Args:
         step: the first trial where the curvature along the line is not positive.
-        tolerance: how small `phi'(t)` must be, as a fraction of `phi'(0)`.
+        tolerance: how small `phi'(t)` must be, as a fraction of `phi'(0)`, as far as
+            the objective's resolution allows.
 
     Source: Nocedal and Wright 2006, "Numerical optimization", equation 3.26 for
     quadratics; Hager and Zhang 2005, "A new conjugate gradient method with guaranteed
@@ -122,7 +128,9 @@ class Exact:
         step = square / curvature if curvature > 0.0 else self.step
         # Close to the minimum rounding hides which of two losses is the lower one, but
         # not the sign of the slope.
-        highest = start.loss + 1e-10 * abs(start.loss)
+        eps = objective.resolution
+        highest = start.loss + max(1e-10, 4.0 * eps) * abs(start.loss)
+        flat = max(self.tolerance, 10.0 * eps) * square
         low, low_step, low_weight = start, 0.0, square
         high_step, high_weight = math.inf, 0.0
         replaced = ""
@@ -130,7 +138,7 @@ class Exact:
             trial = objective.at(start.x - step * g)
             slope = -float(trial.gradient @ g) if trial.is_finite else 0.0
             is_low = trial.is_finite and trial.loss <= highest
-            if is_low and abs(slope) <= self.tolerance * square:
+            if is_low and abs(slope) <= flat:
                 return step, trial
             if is_low and slope < 0.0:
                 # Illinois: an end that stays twice loses half of its weight.
@@ -143,7 +151,7 @@ class Exact:
                 step *= 2.0
                 continue
             width = high_step - low_step
-            if width <= 1e-14 * high_step:
+            if width <= 40.0 * eps * high_step:
                 break
             share = low_weight / (low_weight + high_weight) if high_weight else 0.5
             step = low_step + width * min(max(share, 1e-3), 0.999)

@@ -159,16 +159,12 @@ def test_linear_regression_has_the_analytic_solution() -> None:
     loss = gc.mean((x @ w - y) ** 2)
     expected, *_ = np.linalg.lstsq(features, targets, rcond=None)
     feeds = {"x": features, y: targets}
-    for options in (
-        {"method": "trust-krylov", "tolerance": 1e-8},
-        {"method": "gradient-descent", "tolerance": 1e-8},
-        {
-            "method": "gradient-descent",
-            "line_search": "exact",
-            "tolerance": 1e-10,
-        },
+    for method, search in (
+        ("trust-krylov", None),
+        ("gradient-descent", "backtracking"),
+        ("gradient-descent", "exact"),
     ):
-        result = minimize(loss, feeds, **options)
+        result = minimize(loss, feeds, method, line_search=search, tolerance=1e-8)
         assert result.converged, result.message
         np.testing.assert_allclose(result.parameters["w"], expected, rtol=1e-6)
 
@@ -280,6 +276,18 @@ def test_exact_line_search_elsewhere_stops_where_the_slope_is_zero(loss: Any) ->
         options={"xatol": 1e-12},
     )
     assert result.history[1].step == pytest.approx(reference.x, rel=1e-5)
+
+
+def test_exact_line_search_asks_no_more_than_float32_can_give() -> None:
+    rng = np.random.default_rng(3)
+    x = gc.input("x", ("n", 4))
+    w = gc.parameter("w", (4,), np.ones(4), "float32")
+    loss = gc.mean(gc.log(1 + gc.exp(x @ w))) + 0.05 * gc.sum(w * w)
+    data = rng.normal(size=(50, 4)).astype(np.float32)
+    options: Any = {"line_search": "exact", "tolerance": 1e-4}
+    result = minimize(loss, {"x": data}, "gradient-descent", **options)
+    assert result.converged
+    assert result.evaluations < 12 * result.iterations
 
 
 def test_exact_line_search_where_the_curvature_is_negative() -> None:

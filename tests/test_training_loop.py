@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def test_torch_decays_at_the_same_epochs(options: dict[str, Any]) -> None:
         optimizer.zero_grad()
         loss(data).backward()
         optimizer.step()
-        schedule.step(float(loss(dev)))
+        schedule.step(loss(dev).item())
     assert len(set(sizes)) > 2
     assert history["step_size"] == pytest.approx(sizes, rel=1e-12)
     expected = weight.detach().numpy()
@@ -263,11 +264,11 @@ def test_a_broken_run_ends_bit_for_bit_as_an_unbroken_one(
 def test_other_options_do_not_go_on_with_a_run(tmp_path: Path) -> None:
     options = {**OPTIONS, "epochs": 1, "checkpoint": tmp_path / "run.npz"}
     make().fit(TRAIN, DEV, **options)
-    with pytest.raises(CheckpointError, match="evaluations_per_epoch 2: .* with 1"):
+    with pytest.raises(CheckpointError, match=r"evaluations_per_epoch 2: .* with 1"):
         make().fit(TRAIN, DEV, resume=True, evaluations_per_epoch=2, **options)
+    other = make(plateau=gc.optim.ReduceLROnPlateau(factor=0.1))
     with pytest.raises(CheckpointError, match="resumed with plateau"):
-        plateau = gc.optim.ReduceLROnPlateau(factor=0.1)
-        make(plateau=plateau).fit(TRAIN, DEV, resume=True, **options)
+        other.fit(TRAIN, DEV, resume=True, **options)
 
 
 def test_a_program_killed_again_and_again_ends_as_an_unbroken_one(
@@ -304,6 +305,21 @@ def test_a_program_killed_again_and_again_ends_as_an_unbroken_one(
     trainer.fit(rows(3000), DEV, epochs=4, batch_size=10, evaluations_per_epoch=3)
     with np.load(tmp_path / "whole.npz") as a:
         assert same(dict(a), trainer.parameters)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_a_program_with_everything_is_clean(style: str, tmp_path: Path) -> None:
+    file = make().emit(tmp_path / "train.py", style)
+    root = Path(__file__).parents[1]
+    for options in (["--isolated"], ["--config", str(root / "pyproject.toml")]):
+        for action in (["check"], ["format", "--check", "--diff"]):
+            done = subprocess.run(
+                [sys.executable, "-m", "ruff", *action, *options, str(file)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
 
 
 # Beside the loop ----------------------------------------------------------------------

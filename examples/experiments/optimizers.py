@@ -95,7 +95,7 @@ def quadratic(w: gc.Node) -> gc.Node:
 # Each with a start, its minimum, and the part of the plane that is drawn.
 SURFACES = {
     "Rosenbrock": (rosenbrock, (-1.2, 1.0), (1.0, 1.0), (-2.0, 2.0, -0.8, 2.6)),
-    "Beale": (beale, (1.0, 1.5), (3.0, 0.5), (-0.5, 4.0, -1.0, 2.0)),
+    "Beale": (beale, (1.0, 1.5), (3.0, 0.5), (-0.5, 4.0, -1.8, 2.0)),
     "quadratic": (quadratic, (-4.0, 1.5), (0.0, 0.0), (-4.8, 2.2, -2.0, 2.0)),
 }
 
@@ -108,15 +108,15 @@ PATHS: dict[str, list[gc.optim.Optimizer]] = {
         gc.optim.Rprop(0.1),
     ],
     "Beale": [
-        gc.optim.SGD(0.01),
-        gc.optim.SGD(0.01, momentum=0.9),
+        gc.optim.SGD(0.002),
+        gc.optim.SGD(0.002, momentum=0.9),
         gc.optim.RMSprop(0.01),
         gc.optim.Adam(0.1),
         gc.optim.Rprop(0.1),
     ],
     "quadratic": [
         gc.optim.SGD(0.07),
-        gc.optim.SGD(0.03, momentum=0.9),
+        gc.optim.SGD(0.01, momentum=0.9),
         gc.optim.RMSprop(0.03),
         gc.optim.Adam(0.3),
         gc.optim.Rprop(0.1),
@@ -162,21 +162,17 @@ def compare_on_network(options, plt) -> None:
     for name, (make, step_sizes) in chosen.items():
         runs = []
         for lr in step_sizes[1:2] if options.quick else step_sizes:
-            trainer = gc.Trainer(loss, make(lr), {"accuracy": accuracy})
+            # The loss once more: over all images after each epoch, without noise.
+            metrics = {"accuracy": accuracy, "objective": loss}
+            trainer = gc.Trainer(loss, make(lr), metrics)
             # Rprop compares signs of gradients, for which noise is poison: it gets all
             # images in every step, and as many steps.
-            full = name == "Rprop"
-            size = len(train["y"]) if full else 32
-            repeats = -(-len(train["y"]) // 32) if full else 1
-            losses = []
-            for _ in range(epochs):
-                trainer.fit(
-                    train,
-                    epochs=repeats,
-                    batch_size=size,
-                    verbose=False,
-                )
-                losses.append(trainer.evaluate(train)["loss"])
+            steps = -(-len(train["y"]) // 32)
+            size, every = (len(train["y"]), steps) if name == "Rprop" else (32, 1)
+            history = trainer.fit(
+                train, epochs=epochs * every, batch_size=size, verbose=False
+            )
+            losses = history["train_objective"][every - 1 :: every]
             runs.append((losses[-1], lr, losses, trainer.evaluate(data.dev)))
         last, lr, losses, scores = min(runs, key=lambda run: run[0])
         curves[name] = losses
@@ -188,11 +184,13 @@ def compare_on_network(options, plt) -> None:
         )
     figure, axes = plt.subplots(2, 3, figsize=(9, 5.4), sharex=True, sharey=True)
     for panel, (title, names) in zip(axes.flat, FAMILIES.items(), strict=True):
-        panel.plot(curves["SGD"], color="0.7", linestyle="-", label="SGD")
+        count = range(1, epochs + 1)
+        panel.plot(count, curves["SGD"], color="0.7", linestyle="-", label="SGD")
         for name in names:
             if name in curves:
-                panel.plot(curves[name], label=name)
-        panel.set(title=title, yscale="log")
+                panel.plot(count, curves[name], label=name)
+        # Rprop, without noise, leaves the picture.
+        panel.set(title=title, yscale="log", ylim=(4e-4, 4))
         panel.legend(loc="lower left")
     for panel in axes[1]:
         panel.set_xlabel("epoch")
@@ -216,16 +214,19 @@ def draw_paths(options, plt) -> None:
         minimum = np.array(SURFACES[surface][2])
         for name, optimizer in zip(PATH_NAMES, PATHS[surface], strict=True):
             points = path(surface, optimizer, steps)
-            panel.plot(*points.T, marker=".", markersize=2.5, linewidth=1, label=name)
+            (line,) = panel.plot(*points.T, linewidth=1.2, label=name)
+            panel.plot(*points[-1], ".", color=line.get_color())
             distances[name] = float(np.linalg.norm(points[-1] - minimum))
         results.add(function=surface, **distances)
-    axes[0].legend(loc="lower left")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, ncols=len(labels), loc="outside lower center")
     results.save(options.out, figure)
 
 
 def draw_surface(panel, surface: str) -> None:
     function, start, minimum, (left, right, bottom, top) = SURFACES[surface]
-    across, up = np.meshgrid(np.linspace(left, right, 120), np.linspace(bottom, top, 120))
+    ticks = np.linspace(left, right, 120), np.linspace(bottom, top, 120)
+    across, up = np.meshgrid(*ticks)
     # The same graph, for all points of the plane at once.
     points = gc.input("points", (2, *across.shape), dtype="float64")
     values = gc.evaluate(function(points), {"points": np.stack([across, up])})

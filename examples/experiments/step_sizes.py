@@ -20,12 +20,13 @@ from graphc import optim
 x = gc.input("x", ("batch", 64))
 y = gc.input("y", ("batch",), dtype="int64")
 
-hidden = gc.nn.sigmoid(gc.nn.Linear(64, 32, name="hidden")(x))
-logits = gc.nn.Linear(32, 10, name="output")(hidden)
+hidden = gc.nn.Linear(64, 32, name="hidden")
+output = gc.nn.Linear(32, 10, name="output")
+logits = output(gc.nn.sigmoid(hidden(x)))
 
-# Weight decay as a part of the loss: what is drawn is what is minimised.
-weights = [node for node in gc.nn.parameters(logits) if node.ndim == 2]
-loss = gc.nn.cross_entropy(logits, y) + optim.l2(weights, 1e-3)
+# The penalty is a part of the loss: what is drawn is what is minimised.
+penalty = optim.l2([hidden.weight, output.weight], 1e-3)
+loss = gc.nn.cross_entropy(logits, y) + penalty
 accuracy = gc.mean((gc.argmax(logits, axis=1) == y).astype("float32"))
 
 LARGEST = 3.0
@@ -53,8 +54,66 @@ def schedules(epochs: int, images: int) -> dict[str, float | optim.Schedule]:
     }
 
 
+TICKS = (0.35, 0.5, 0.7, 1.0, 1.5, 2.0)
 PANELS = (
     ("constant", "plateau", "steps", "milestones"),
     ("constant", "exponential", "1 / t", "linear"),
     ("constant", "cosine", "restarts", "one cycle"),
 )
+
+
+def main() -> None:
+    options = support.options(__doc__)
+    data = gc.datasets.digits()
+    train, epochs, seeds = data.train, 40, [0, 1, 2]
+    if options.quick:
+        train, epochs, seeds = support.rows(train, 200), 8, [0]
+    results = support.Results(
+        "step_sizes",
+        data=f"digits: {len(train['y']):,} images for training, "
+        f"{len(data.dev['y'])} for dev; {epochs} epochs",
+        seeds=seeds,
+        quick=options.quick,
+    )
+    curves = {}
+    for name, lr in schedules(epochs, len(train["y"])).items():
+        trainer = gc.Trainer(
+            loss,
+            optim.SGD(lr),
+            # The loss once more: over all images after each epoch, without noise.
+            {"accuracy": accuracy, "objective": loss},
+            plateau=PLATEAU if name == "plateau" else None,
+        )
+        histories = [
+            trainer.restarted(seed=seed).fit(
+                train,
+                data.dev,
+                epochs=epochs,
+                batch_size=BATCH_SIZE,
+                keep_best=False,
+                verbose=False,
+            )
+            for seed in seeds
+        ]
+        curves[name] = np.mean([h["train_objective"] for h in histories], axis=0)
+        results.add(
+            schedule=name,
+            last_step_size=np.mean([h["step_size"][-1] for h in histories]),
+            loss_in_training=curves[name][-1],
+            dev_accuracy=100 * np.mean([h["dev_accuracy"][-1] for h in histories]),
+        )
+    plt = support.pyplot()
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharex=True, sharey=True)
+    for panel, names in zip(axes, PANELS, strict=True):
+        for name in names:
+            panel.plot(range(1, epochs + 1), curves[name], label=name)
+        panel.set(xlabel="epoch", yscale="log")
+        panel.set_yticks(TICKS, labels=[str(tick) for tick in TICKS])
+        panel.minorticks_off()
+        panel.legend(loc="upper right")
+    axes[0].set_ylabel("loss in training, with its penalty")
+    results.save(options.out, figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""What the experiments share: a command line, a record of results, the look of pictures.
+"""What the experiments share: a command line, a record, the look of pictures.
 
 An experiment's file keeps to what it is about: the model, the runs, the drawing.
 """
@@ -97,7 +97,9 @@ class Results:
     def add(self, **row: Any) -> None:
         """One row of the table, also printed."""
         self.record["rows"].append({key: _rounded(value) for key, value in row.items()})
-        print("  ".join(f"{key.replace('_', ' ')} {_text(v)}" for key, v in row.items()))
+        print(
+            "  ".join(f"{key.replace('_', ' ')} {_text(v)}" for key, v in row.items())
+        )
 
     def save(self, folder: Path, figure: Any, **more: Any) -> None:
         """Write the picture and the numbers."""

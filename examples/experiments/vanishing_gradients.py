@@ -111,8 +111,8 @@ def main() -> None:
         below.set(xlabel="epoch", yscale="log")
     axes[0, 0].set_ylabel("gradient norm at the start")
     axes[1, 0].set_ylabel("gradient norm in training")
-    axes[0, 1].legend(loc="lower right")
-    axes[1, 0].legend(loc="lower right")
+    axes[0, 2].legend(loc="center", bbox_to_anchor=(0.5, 0.33))
+    axes[1, 2].legend(loc="upper right", title="weight matrix")
     results.save(options.out, figure)
 
 

@@ -5,8 +5,8 @@
 Coupled decay adds `strength * w` to the gradient, as a penalty in the loss does.
 Decoupled decay shrinks the weights beside the step of the optimizer. A step of SGD is
 proportional to its gradient, so both are one. Adam divides each gradient by its usual
-size, and that of the penalty with it: weights with large gradients hardly decay. Source:
-Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+size, and that of the penalty with it: weights with large gradients hardly decay.
+Source: Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,9 @@ def main() -> None:
                 trainer.step(**batch)
         distances.append(distance(*trainers))
         # Zero can't be drawn on a logarithmic axis.
-        axes.plot(range(1, epochs + 1), np.maximum(distances, 1e-17), label=LABELS[name])
+        axes.plot(
+            range(1, epochs + 1), np.maximum(distances, 1e-17), label=LABELS[name]
+        )
         first, second = (each.evaluate(dev)["accuracy"] for each in trainers)
         results.add(
             optimizers=LABELS[name],

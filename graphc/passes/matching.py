@@ -22,7 +22,7 @@ from ..ops.shape import squeeze, transpose
 from ..ops.source import stop_gradient
 from .values import is_uniform, uniform_value
 
-__all__ = ["View", "log_softmax", "softmax"]
+__all__ = ["View", "log_softmax", "softmax", "softplus"]
 
 _RESHAPING = frozenset({"expand_dims", "reshape", "squeeze"})
 _MOVING = frozenset(
@@ -264,7 +264,7 @@ class View:
         if self.match(node, "exp"):
             return node.inputs[0]
         if (x := self.sigmoid_of(node)) is not None:
-            return negative(logaddexp(negative(x), 0.0))
+            return log_sigmoid(x)
         if (found := self.softmax_of(node)) is not None:
             x = self.unshifted(*found)
             return log_softmax(found[0] if x is None else x, found[1])
@@ -278,7 +278,7 @@ class View:
         u = self.one_minus(node)
         x = None if u is None else self.sigmoid_of(u)
         if x is not None:
-            return negative(logaddexp(x, 0.0))
+            return negative(softplus(x))
         if not self.match(node, "add"):
             return None
         left, right = node.inputs
@@ -286,8 +286,11 @@ class View:
         if terms[0] is None or terms[1] is None:
             return None
         if uniform_value(left) is not None:
+            left, right = right, left
             terms.reverse()
-        return logaddexp(*terms)
+        if is_uniform(right, 1.0) and terms[0].type == node.type:
+            return softplus(terms[0])
+        return logaddexp(terms[0], terms[1])
 
     def _log_of_term(self, node: Node) -> Node | None:
         exponent = self.exp_of(node)
@@ -377,6 +380,18 @@ def log_softmax(x: Node, axes: tuple[int, ...]) -> Node:
         return OPS["log_softmax"](x, axis=axes[0])
     shifted = _shifted(x, axes)
     return shifted - log(sum_along(exp(shifted), axes, keepdims=True))
+
+
+def softplus(x: Node) -> Node:
+    """`log(1 + exp(x))`; the block, because its derivative is right at infinities."""
+    if "softplus" in OPS:
+        return OPS["softplus"](x, beta=1.0, threshold=None)
+    return logaddexp(x, 0.0)
+
+
+def log_sigmoid(x: Node) -> Node:
+    """The logarithm of `1 / (1 + exp(-x))`."""
+    return OPS["logsigmoid"](x) if "logsigmoid" in OPS else negative(softplus(-x))
 
 
 def _shifted(x: Node, axes: tuple[int, ...]) -> Node:

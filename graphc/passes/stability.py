@@ -19,10 +19,10 @@ from ..ir.node import DerivativeRequest, Node
 from ..ir.op import OPS
 from ..ir.origin import replacing, within
 from ..ops.arithmetic import absolute, negative
-from ..ops.exponential import expm1, log1p, logaddexp, tanh
+from ..ops.exponential import expm1, log1p, tanh
 from ..ops.source import zeros_like
 from .base import adopt, note
-from .matching import View, softmax
+from .matching import View, softmax, softplus
 from .values import is_uniform, uniform_value
 
 __all__ = ["STABILITY", "Stability", "StabilityRule"]
@@ -63,10 +63,10 @@ def _log1p_of_exp(node: Node, view: View) -> Node | None:
     argument = node.inputs[0]
     x = view.exp_of(argument)
     if x is not None:
-        return logaddexp(x, 0.0)
+        return softplus(x)
     u = view.negated(argument)
     x = None if u is None else view.sigmoid_of(u)
-    return None if x is None else negative(logaddexp(x, 0.0))
+    return None if x is None else negative(softplus(x))
 
 
 def _expm1(node: Node, view: View) -> Node | None:
@@ -130,10 +130,10 @@ STABILITY = (
         "for every x: equal but where 1 + x rounds, and there log1p is right",
     ),
     StabilityRule(
-        "log1p(exp(x)) -> logaddexp(x, 0)",
+        "log1p(exp(x)) -> softplus(x)",
         ("log1p",),
         _log1p_of_exp,
-        "for every x: equal but where exp(x) overflows, and there logaddexp is right",
+        "for every x: equal but where exp(x) overflows, and there softplus is right",
     ),
     StabilityRule(
         "exp(x) - 1 -> expm1(x)",

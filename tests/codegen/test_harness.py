@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.codegen.harness import harness_source
+from graphc.codegen.harness import FEATURES, harness_source
 
 from .support import load, program, rows
 
@@ -62,8 +62,14 @@ def test_the_text_is_formatted_and_clean_under_both_configurations(
             assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_imports_are_those_that_the_text_uses() -> None:
-    harness = harness_source()
+FEATURES_IN_USE = [frozenset[str](), frozenset(("totals",)), FEATURES]
+
+
+@pytest.mark.parametrize("features", FEATURES_IN_USE, ids=sorted)
+def test_imports_are_those_that_the_text_uses(features: frozenset[str]) -> None:
+    harness = harness_source(features)
+    assert "# if" not in harness.text
+    assert "# end" not in harness.text
     tree = ast.parse(harness.text)
     assert not [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
     modules = {m for m, _ in harness.imports} | {m for m, _ in harness.from_imports}
@@ -76,7 +82,7 @@ def test_imports_are_those_that_the_text_uses() -> None:
 
 
 def test_every_public_function_of_the_text_says_what_it_does() -> None:
-    for node in ast.parse(harness_source().text).body:
+    for node in ast.parse(harness_source(FEATURES).text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             assert ast.get_docstring(node), node.name
 

@@ -1,0 +1,422 @@
+"""Data as users bring it: files of each kind, arrays on disk, streams, callbacks."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import DataError, MissingExtraError, OptionError
+from tests.codegen.support import load, run
+
+HERE = Path(__file__).name
+OPTIONS: dict[str, Any] = {"epochs": 2, "verbose": False}
+
+
+def make(dtype: str = "float32", shape: tuple[int, ...] = (6,)) -> gc.Trainer:
+    x = gc.input("x", ("batch", *shape), dtype)
+    y = gc.input("y", ("batch",), "int64")
+    flat = gc.reshape(x, (-1, 6)) if len(shape) > 1 else x
+    logits = gc.nn.Linear(6, 3, name="output")(flat)
+    metrics = {"accuracy": gc.metrics.accuracy(logits, y)}
+    return gc.Trainer(gc.nn.cross_entropy(logits, y), gc.optim.SGD(0.1), metrics)
+
+
+def rows(count: int = 23, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {
+        "x": rng.integers(0, 5, (count, 6)).astype("u1"),
+        "y": rng.integers(0, 3, count).astype("u1"),
+    }
+
+
+def same(a: Any, b: Any) -> bool:
+    return list(a) == list(b) and all(a[n].tobytes() == b[n].tobytes() for n in a)
+
+
+def idx(array: np.ndarray) -> bytes:
+    """As the MNIST files are written."""
+    head = struct.pack(">HBB", 0, 8, array.ndim)
+    return head + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def write(folder: Path, kind: str, data: dict[str, np.ndarray]) -> Any:
+    """The data as a file or folder of that kind."""
+    path = folder / kind
+    if kind == "data.npz":
+        np.savez(path, **data)  # type: ignore[arg-type]
+    elif kind == "data.csv":
+        header = ",".join(["y", *(f"x{i}" for i in range(6))])
+        table = np.column_stack([data["y"], data["x"]])
+        np.savetxt(path, table, fmt="%d", delimiter=",", header=header, comments="")
+    elif kind == "npy":
+        path.mkdir()
+        for name, array in data.items():
+            np.save(path / f"{name}.npy", array)
+    else:
+        path.mkdir()
+        (path / "x.idx.gz").write_bytes(gzip.compress(idx(data["x"])))
+        (path / "y.idx1-ubyte").write_bytes(idx(data["y"]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected() -> gc.Trainer:
+    trainer = make()
+    trainer.fit(rows(), rows(9, 1), batch_size=4, **OPTIONS)
+    return trainer
+
+
+# Files --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["data.npz", "data.csv", "npy", "idx"])
+def test_every_kind_of_file_gives_the_same_bits(
+    kind: str, expected: gc.Trainer, tmp_path: Path
+) -> None:
+    data = write(tmp_path, kind, rows())
+    (tmp_path / "dev").mkdir()
+    dev = write(tmp_path / "dev", kind, rows(9, 1))
+    trainer = make()
+    history = trainer.fit(data, str(dev), test=data, batch_size=4, **OPTIONS)
+    assert same(trainer.parameters, expected.parameters)
+    assert trainer.evaluate(data) == expected.evaluate(rows()) == history.test
+    script = make().emit(tmp_path / "train.py")
+    arguments = ("--data", data, "--dev", dev, "--batch-size", 4, "--epochs", 2)
+    run(script, *arguments, "--out", "best.npz")
+    with np.load(tmp_path / "best.npz") as best:
+        assert same(dict(best), expected.parameters)
+
+
+def test_files_may_stand_for_arrays(expected: gc.Trainer, tmp_path: Path) -> None:
+    npy, other = write(tmp_path, "npy", rows()), write(tmp_path, "idx", rows())
+    trainer = make()
+    data = {"x": npy / "x.npy", "y": str(other / "y.idx1-ubyte")}
+    trainer.fit(data, rows(9, 1), batch_size=4, **OPTIONS)
+    assert same(trainer.parameters, expected.parameters)
+
+
+def test_mapped_arrays_are_neither_copied_nor_converted_as_a_whole(
+    expected: gc.Trainer, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "npy", rows())
+    module = expected.module
+    checked = module.check_data(module.read_data(str(path)))
+    assert isinstance(checked["x"].base, np.memmap)
+    assert checked["x"].dtype == np.uint8
+    batch = module.take_rows(checked, slice(0, 2))
+    assert (batch[0].dtype, batch[1].dtype) == (np.dtype("f4"), np.dtype("i8"))
+    assert module.fingerprint(checked) == module.fingerprint(module.check_data(rows()))
+
+
+def test_values_are_checked_in_pieces(tmp_path: Path) -> None:
+    """The bad value is found and named where the array is many pieces."""
+    trainer = make()
+    x = np.ones((3_000_000, 6), "f")
+    np.save(tmp_path / "x.npy", x)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r+")
+    mapped[2_900_000, 5] = np.nan
+    mapped[2_900_001] = np.inf
+    y = np.zeros(3_000_000, "i8")
+    with pytest.raises(DataError) as raised:
+        trainer.evaluate({"x": mapped, "y": y})
+    assert "'x' has the value nan in row 2900000, which is not finite" in str(
+        raised.value
+    )
+    assert "(7 such of 18000000 values)" in str(raised.value)
+    assert len(list(trainer.module.take_chunks(mapped))) > 3
+
+
+def test_rows_of_a_file_take_the_shape_of_the_input(tmp_path: Path) -> None:
+    trainer, flat = make(shape=(2, 3)), make()
+    for kind in ("idx", "data.csv"):
+        found = trainer.evaluate(write(tmp_path, kind, rows()))
+        assert found["loss"] == pytest.approx(flat.evaluate(rows())["loss"])
+    images = rows()["x"].reshape(-1, 2, 3)
+    (tmp_path / "images.gz").write_bytes(gzip.compress(idx(images)))
+    data = {"x": tmp_path / "images.gz", "y": rows()["y"]}
+    assert flat.evaluate(data) == flat.evaluate(rows())
+
+
+def test_columns_are_chosen_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    names = ["id", "a", "b", "c", "d", "e", "f", "kind"]
+    table = np.column_stack([np.arange(23), rows()["x"], rows()["y"]])
+    header = ",".join(f'"{name}"' for name in names)
+    np.savetxt(path, table, fmt="%g", delimiter=",", header=header, comments="")
+    trainer = make()
+    data = gc.CSV(path, {"x": list("abcdef"), "y": "kind"})
+    assert trainer.evaluate(data) == trainer.evaluate(rows())
+    x, y = trainer._inputs
+    data = gc.CSV(path, {x: list("abcdef"), y: "kind"})
+    assert trainer.evaluate(data) == trainer.evaluate(rows())
+
+
+def test_numbered_columns_go_by_number(tmp_path: Path) -> None:
+    module = make().module
+    assert module.find_columns("x", ["x10", "x_2", "y", "x[1]", "xx3", "x.0"]) == [
+        *("x.0", "x[1]", "x_2", "x10"),
+    ]
+    assert module.find_columns("x", ["x1", "x", "y"]) == ["x"]
+
+
+BAD_FILES: dict[str, tuple[str, str]] = {
+    "words.csv": ("y,x0\n1,2\n1,red\n", "no table of numbers: could not convert"),
+    "short.csv": ("y,x0\n1\n", "has 2 names for 1 columns"),
+    "twice.csv": ("y,y\n1,2\n", "two columns of the same name"),
+    "none.csv": ("y,z\n1,2\n", "has no column for 'x'; it has y, z"),
+    "half.csv": (
+        "y,x0,x1,x2,x3,x4,x5\n0.5,1,1,1,1,1,1\n",
+        "has numbers for 'y' that are no int64",
+    ),
+    "label.csv": ("y,x0,x1,x2,x3,x4,x5\n3,1,1,1,1,1,1\n", "the value 3 in row 0"),
+    "empty.csv": ("", "has no column for 'x'"),
+    "x.npy": ("no array", "damaged"),
+    "x.idx": ("\0\0\x08\x01\0\0\0\x09abc", "no .npy or IDX file, or it is damaged"),
+    "y.gz": ("no gzip", "no .npy or IDX file, or it is damaged"),
+    "z.idx": ("\0", "no .npy or IDX file, or it is damaged"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+@pytest.mark.filterwarnings("ignore:loadtxt. input contained no data")
+def test_bad_files_are_clear_errors(name: str, tmp_path: Path) -> None:
+    content, message = BAD_FILES[name]
+    path = tmp_path / name
+    path.write_bytes(content.encode("latin-1"))
+    trainer = make()
+    data: Any = path if name.endswith(".csv") else {"x": path, "y": rows()["y"]}
+    with pytest.raises(DataError) as raised:
+        trainer.evaluate(data)
+    assert message in str(raised.value)
+
+
+def test_a_folder_that_lacks_an_input_says_so(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", rows()["x"])
+    with pytest.raises(DataError, match="lacks the array 'y'; it has x"):
+        make().evaluate(tmp_path)
+
+
+# Streams ------------------------------------------------------------------------------
+
+
+def batches(data: Any, size: int = 4) -> Iterator[dict[str, np.ndarray]]:
+    for start in range(0, len(data["y"]), size):
+        yield {name: array[start : start + size] for name, array in data.items()}
+
+
+def test_a_function_gives_the_batches_of_every_epoch() -> None:
+    epochs: list[int] = []
+
+    def stream(epoch: int) -> Iterator[dict[str, np.ndarray]]:
+        epochs.append(epoch)
+        order = np.random.default_rng([0, 2, epoch]).permutation(23)
+        return batches({name: array[order] for name, array in rows().items()})
+
+    arrays, streamed = make(), make()
+    a = arrays.fit(rows(), rows(9, 1), batch_size=4, **OPTIONS)
+    b = streamed.fit(stream, lambda: batches(rows(9, 1)), **OPTIONS)
+    assert epochs == [1, 2]
+    assert same(arrays.parameters, streamed.parameters)
+    assert a["loss"] == b["loss"]
+    assert a["dev_accuracy"] == pytest.approx(b["dev_accuracy"])
+    assert "train_accuracy" not in b.columns
+
+
+def test_lists_and_endless_generators_of_batches() -> None:
+    listed, generated = make(), make()
+    listed.fit(list(batches(rows())), epochs=3, verbose=False)
+
+    def endless() -> Iterator[dict[str, np.ndarray]]:
+        while True:
+            yield from batches(rows())
+
+    generated.fit(endless(), epochs=3, steps_per_epoch=6, verbose=False)
+    assert same(listed.parameters, generated.parameters)
+    assert generated.steps == 18
+
+
+def test_streams_that_do_not_fit_are_errors() -> None:
+    trainer = make()
+    with pytest.raises(
+        DataError, match="train is an iterator that ended before epoch 2"
+    ):
+        trainer.fit(batches(rows()), **OPTIONS)
+    assert len(trainer.history) == 1
+    cases: list[tuple[Any, str]] = [
+        ([{"x": rows()["x"]}], "batch 1 lacks the array 'y'"),
+        (iter([]), "the stream of data gave no batch in epoch 1"),
+        ([1, 2], "train must map input names to arrays, got list"),
+        (np.ones(3), "train must map input names to arrays, got ndarray"),
+        (5, "train must map input names to arrays, got int"),
+        (lambda: [1], "train: batch 1 must map input names to arrays, got int"),
+    ]
+    for data, message in cases:
+        with pytest.raises(DataError) as raised:
+            make().fit(data, **OPTIONS)
+        assert message in str(raised.value)
+    with pytest.raises(OptionError, match="needs arrays to train on, no stream"):
+        trainer.fit(lambda: batches(rows()), evaluations_per_epoch=2, **OPTIONS)
+
+
+def test_a_streamed_run_is_resumed(tmp_path: Path) -> None:
+    def stream(epoch: int) -> Iterator[dict[str, np.ndarray]]:
+        return batches(rows(23, epoch))
+
+    path = tmp_path / "run.npz"
+    whole, parts = make(), make()
+    whole.fit(stream, epochs=3, verbose=False)
+    make().fit(stream, epochs=1, verbose=False, checkpoint=path)
+    parts.fit(stream, epochs=3, verbose=False, checkpoint=path, resume=True)
+    assert same(whole.parameters, parts.parameters)
+
+
+# Callbacks ----------------------------------------------------------------------------
+
+
+class Watcher(gc.Callback):
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def start(self, trainer: Any) -> None:
+        self.events.append(trainer)
+
+    def record(self, record: Any) -> None:
+        self.events.append(record["epoch"])
+
+    def end(self, records: Any) -> None:
+        self.events.append(len(records))
+
+
+def test_callbacks_see_the_run() -> None:
+    watcher, seen = Watcher(), []
+    trainer = make()
+    callbacks = [watcher, lambda record: seen.append(record["step"])]
+    trainer.fit(rows(), batch_size=4, callbacks=callbacks, **OPTIONS)
+    assert watcher.events == [trainer, 1, 2, 2]
+    assert seen == [6, 12]
+    with pytest.raises(OptionError, match=r"a gc\.Callback or a function, got 3"):
+        trainer.fit(rows(), callbacks=[3], **OPTIONS)  # type: ignore[list-item]
+
+
+def stop(record: Any) -> None:
+    if record["epoch"] == 2:
+        raise gc.StopTraining
+
+
+@pytest.mark.parametrize("callback", [stop, lambda record: record["epoch"] == 2])
+def test_a_callback_may_end_the_run(callback: Any, tmp_path: Path) -> None:
+    trainer, expected = make(), make()
+    options: dict[str, Any] = {"batch_size": 4, "verbose": False}
+    path = tmp_path / "run.npz"
+    history = trainer.fit(
+        rows(), rows(9, 1), epochs=9, callbacks=[callback], checkpoint=path, **options
+    )
+    assert len(history) == 2
+    assert not history.interrupted
+    expected.fit(rows(), rows(9, 1), epochs=2, **options)
+    assert same(trainer.parameters, expected.parameters)
+
+
+def test_an_exception_in_a_callback_keeps_the_best_and_the_history() -> None:
+    watcher = Watcher()
+
+    def fail(record: Any) -> None:
+        if record["epoch"] == 3:
+            raise RuntimeError("mine")
+
+    trainer, expected = make(), make()
+    options: dict[str, Any] = {"batch_size": 4, "verbose": False}
+    with pytest.raises(RuntimeError, match="mine"):
+        trainer.fit(rows(), rows(9, 1), epochs=9, callbacks=[watcher, fail], **options)
+    assert len(trainer.history) == 3
+    assert watcher.events[-1] == 3
+    expected.fit(rows(), rows(9, 1), epochs=3, **options)
+    assert same(trainer.parameters, expected.parameters)
+
+
+def test_test_data_is_evaluated_once_with_the_best(capsys: Any) -> None:
+    trainer = make()
+    history = trainer.fit(rows(), rows(9, 1), test=rows(12, 2), epochs=4, batch_size=4)
+    assert history.test == trainer.evaluate(rows(12, 2))
+    assert capsys.readouterr().out.splitlines()[-1].startswith("test loss ")
+    bad = rows(12, 2)
+    bad["y"][3] = 7
+    with pytest.raises(DataError, match="test: 'y' has the value 7"):
+        trainer.fit(rows(), test=bad, epochs=4, batch_size=4)
+    assert trainer.steps == 24
+
+
+def test_events_for_tensorboard(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    board = gc.TensorBoard(tmp_path / "runs")
+    with pytest.raises(MissingExtraError, match="pip install tensorboardX"):
+        make().fit(rows(), callbacks=[board], **OPTIONS)
+    written: dict[str, list[Any]] = {}
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(tmp_path / "runs")
+
+        def add_scalar(self, tag: str, value: float, step: int) -> None:
+            written.setdefault(tag, []).append((step, value))
+
+        def flush(self) -> None: ...
+
+        def close(self) -> None:
+            written["closed"] = []
+
+    module = SimpleNamespace(SummaryWriter=SummaryWriter)
+    monkeypatch.setitem(sys.modules, "tensorboardX", module)
+    trainer = make()
+    history = trainer.fit(
+        rows(), rows(9, 1), batch_size=4, callbacks=[board], **OPTIONS
+    )
+    assert written.keys() == {
+        *("loss/train", "loss/dev", "accuracy/train", "accuracy/dev"),
+        *("step_size", "seconds", "closed"),
+    }
+    assert written["loss/dev"] == list(
+        zip(history["step"], history["dev_loss"], strict=True)
+    )
+
+
+# Pictures of a history ----------------------------------------------------------------
+
+
+def test_a_history_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    trainer = make()
+    history = trainer.fit(rows(), rows(9, 1), batch_size=4, **OPTIONS)
+    for name in ("curves.svg", "curves.png", "curves.pdf"):
+        history.plot(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 1000
+    text = (tmp_path / "curves.svg").read_text()
+    assert "train accuracy" in text
+    assert "dev loss" in text
+    trainer.lr_range_test(rows(), steps=5).plot(tmp_path / "range.svg", "loss")
+    assert "step size" in (tmp_path / "range.svg").read_text()
+    with pytest.raises(OptionError, match="nothing to draw"):
+        gc.History().plot(tmp_path / "none.png")
+    with pytest.raises(KeyError, match="the columns are"):
+        history.plot(tmp_path / "none.png", "f1")
+    with pytest.raises(OptionError, match="is no picture"):
+        history.plot(tmp_path / "curves.txt")
+    assert load(trainer.source).METRICS == ("accuracy",)
+
+
+def test_drawing_without_matplotlib_says_what_to_install(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    history = gc.History([{"epoch": 1, "loss": 0.5}])
+    with pytest.raises(MissingExtraError, match="pip install matplotlib"):
+        history.plot(tmp_path / "none.png")
