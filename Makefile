@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer lint demo clean
+.PHONY: test test-slow test-peer lint demo experiments clean
 
 test: $(VENV)/.test
 	@$(RUN) -m pytest -m "not slow and not peer" $(PYTEST_ARGS)
@@ -28,6 +28,19 @@ demo: $(VENV)/.demo
 	@mkdir -p build/demo
 	@$(RUN) examples/digits_mlp.py
 	@echo "The results are in build/demo/."
+
+# All experiments of docs/experiments.md, their pictures and tables: some minutes.
+# MNIST=FOLDER, or GRAPHC_MNIST in the environment, names the folder of MNIST's files.
+EXPERIMENTS := depth vanishing_gradients memorising_noise regularisation weight_decay \
+    optimizers step_sizes sampling
+
+experiments: $(VENV)/.experiments
+	@for name in $(EXPERIMENTS); do \
+	    echo "$$name:"; \
+	    $(RUN) examples/experiments/$$name.py --out docs/images \
+	        $(if $(MNIST),--mnist "$(MNIST)") || exit 1; \
+	done
+	@$(RUN) examples/experiments/table.py
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache
@@ -53,6 +66,11 @@ $(VENV)/.test: $(VENV)/.python
 $(VENV)/.demo: $(VENV)/.python
 	@echo "Installing graphc and what the demo needs (a minute the first time) ..."
 	@$(PIP) --editable '.[data,draw]'
+	@touch $@
+
+$(VENV)/.experiments: $(VENV)/.python
+	@echo "Installing graphc and what the experiments need (a minute the first time) ..."
+	@$(PIP) --editable '.[data,plot]'
 	@touch $@
 
 $(VENV)/.test-peer: $(VENV)/.test

@@ -16,10 +16,10 @@ from .autodiff.reverse import as_targets, grad
 from .errors import DifferentiationError, OptionError
 from .ir.dims import Dim, evaluate_shape, symbols_of
 from .ir.graph import Graph
+from .ir.labels import LabelBounds, label_bounds
 from .ir.node import Node
 from .ir.origin import here
 from .ir.types import is_floating
-from .nn.losses import LabelBounds, label_bounds
 from .runtime.feeds import bind_feeds
 from .runtime.interpreter import initial_parameters
 

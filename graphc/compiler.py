@@ -6,7 +6,6 @@ runtime know nothing of one another.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,15 +27,21 @@ from .codegen.module import (
 )
 from .codegen.operands import is_free
 from .codegen.update import ParameterUpdate, Update
-from .errors import DifferentiationError, GraphError, OptionError, ShapeError
+from .errors import (
+    DifferentiationError,
+    DTypeError,
+    GraphError,
+    OptionError,
+    ShapeError,
+)
 from .evaluation import Metrics, evaluation_of, placeholder
+from .fingerprint import graph_hash
 from .ir.dims import format_shape
 from .ir.graph import Graph
-from .ir.literal import Literal
-from .ir.node import Node, attributes_key
+from .ir.labels import label_bounds
+from .ir.node import Node
 from .ir.origin import here
 from .ir.types import TensorType
-from .nn.losses import label_bounds
 from .nn.regularization import evaluation_mode
 from .optim.base import Clock, Optimizer
 from .optim.plateau import ReduceLROnPlateau, update_plateau
@@ -48,33 +53,6 @@ from .runtime.program import Program
 __all__ = ["CompiledFunction", "TrainingProgram", "compile", "training_program"]
 
 VERSION = "0.1.0"
-
-
-def graph_hash(outputs: Sequence[Node]) -> str:
-    """A fingerprint of what a graph computes, whatever its nodes are called inside."""
-    positions: dict[Node, int] = {}
-    digest = hashlib.sha256()
-    for node in Graph(tuple(outputs)).nodes:
-        name = node.name if node.op.name in ("input", "parameter") else None
-        attributes = {k: v for k, v in node.attributes.items() if k != "init"}
-        line = (
-            node.op.name,
-            tuple(positions[parent] for parent in node.inputs),
-            _stable(attributes_key(attributes)),
-            str(node.type),
-            name,
-        )
-        positions[node] = len(positions)
-        digest.update(repr(line).encode())
-    digest.update(repr([positions[node] for node in outputs]).encode())
-    return digest.hexdigest()[:16]
-
-
-def _stable(key: Any) -> Any:
-    """A key whose text is the same in every process."""
-    if isinstance(key, tuple):
-        return tuple(_stable(item) for item in cast("tuple[Any, ...]", key))
-    return key.digest if isinstance(key, Literal) else key
 
 
 class CompiledFunction:
@@ -310,6 +288,7 @@ def training_program(
 
     Raises:
         DifferentiationError: the loss is no floating scalar or has no parameters.
+        DTypeError: the loss is no node, or the optimizer is none.
         NamingError: two inputs or parameters share a name.
     """
     plan = training_plan(
@@ -329,6 +308,7 @@ def training_plan(
     plateau: ReduceLROnPlateau | None = None,
 ) -> TrainingPlan:
     """All graphs of a training program, optimised."""
+    _check_arguments(loss, optimizer)
     predicted = _outputs(loss, outputs)
     measured = evaluation_of(loss, metrics)
     declared = Graph((loss, *measured.outputs.values(), *predicted.values()))
@@ -373,7 +353,8 @@ def training_plan(
         results=tuple(measured.outputs),
         totals=measured.totals,
         finish=finish and final(finish),
-        plateau=plateau and _plateau(plateau),
+        plateau=None if plateau is None else _plateau(plateau),
+        averages=_averages(optimizer, trained, state),
     )
 
 
@@ -383,8 +364,28 @@ def _clock() -> dict[str, Node]:
 
 
 def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
+    if not isinstance(plateau, ReduceLROnPlateau):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DTypeError(
+            f"plateau must be a gc.optim.ReduceLROnPlateau, got {plateau!r}",
+            location=str(here().location),
+        )
     state = tuple(plateau.initial())
     return Plateau(asdict(plateau), state, inspect.getsource(update_plateau))
+
+
+def _check_arguments(loss: object, optimizer: object) -> None:
+    """Raise unless what is to be trained is a node, and what trains it an optimizer."""
+    if not isinstance(loss, Node):
+        raise DTypeError(
+            f"a loss must be a node, got {type(loss).__name__} {loss!r}",
+            location=str(here().location),
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise DTypeError(
+            f"requires an optimizer, got {optimizer!r}",
+            location=str(here().location),
+            hint="gc.optim.SGD(lr=0.1)",
+        )
 
 
 def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
@@ -440,6 +441,17 @@ def _docstring(
             *rows,
         ]
     )
+
+
+def _averages(
+    optimizer: Optimizer, trained: Sequence[Node], state: Mapping[str, Node]
+) -> dict[str, str]:
+    """The slots that hold what to evaluate with, by the names of their parameters."""
+    slots = {placeholder(key, node.type): key for key, node in state.items()}
+    by_key = {key: node for node, key in slots.items()}
+    averaged = optimizer.averaged(trained, by_key)
+    pairs = zip(trained, averaged, strict=True)
+    return {str(node.name): slots[mean] for node, mean in pairs if mean is not node}
 
 
 def _update(

@@ -18,6 +18,7 @@ from graphc import compiler
 from graphc.errors import (
     CheckpointError,
     DataError,
+    DTypeError,
     FeedError,
     NamingError,
     NonFiniteError,
@@ -352,3 +353,18 @@ def test_a_trainer_shows_what_it_is(make: Any) -> None:
     assert "195 parameters, step 0" in repr(make())
     assert "hidden.bias: float32 (16,)" in repr(make().parameters)
     assert copy.copy(make()).seed == 0
+
+
+@pytest.mark.parametrize("optimizer", ["adam", gc.optim.SGD, None])
+def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
+    loss = gc.sum(gc.parameter("w", (2,)) ** 2)
+    with pytest.raises(DTypeError, match="requires an optimizer") as raised:
+        gc.Trainer(loss, optimizer)
+    assert "test_trainer.py:" in str(raised.value)
+    assert "gc.optim.SGD" in str(raised.value)
+
+
+def test_a_loss_that_is_no_node_is_refused() -> None:
+    loss: Any = 1.0
+    with pytest.raises(DTypeError, match=r"a loss must be a node, got float 1\.0"):
+        gc.Trainer(loss, gc.optim.SGD(lr=0.1))

@@ -160,6 +160,25 @@ def test_columns_are_chosen_by_name(tmp_path: Path) -> None:
     assert trainer.evaluate(data) == trainer.evaluate(rows())
 
 
+def test_columns_are_chosen_on_the_command_line(tmp_path: Path) -> None:
+    table = np.column_stack([rows()["x"], rows()["y"]])
+    options: Any = {"fmt": "%g", "delimiter": ",", "comments": ""}
+    np.savetxt(tmp_path / "t.csv", table, header="a,b,c,d,e,f,kind", **options)
+    script = make().emit(tmp_path / "train.py")
+    arguments = ("--data", "t.csv", "--batch-size", 4, "--epochs", 2)
+    chosen = ("x=a,b,c,d,e,f", "y=kind")
+    run(script, *arguments, "--out", "best.npz", "--columns", *chosen)
+    expected = make()
+    expected.fit(rows(), batch_size=4, **OPTIONS)
+    with np.load(tmp_path / "best.npz") as best:
+        assert same(dict(best), expected.parameters)
+    for wrong in ("x", "z=a"):
+        done = run(script, *arguments, "--columns", wrong, status=2)
+        assert "--columns must be INPUT=A,B with x, y" in done.stderr
+    done = run(script, *arguments, "--columns", "x=a,b", "y=none", status=2)
+    assert "t.csv has no column 'none'" in done.stderr
+
+
 def test_numbered_columns_go_by_number(tmp_path: Path) -> None:
     module = make().module
     assert module.find_columns("x", ["x10", "x_2", "y", "x[1]", "xx3", "x.0"]) == [

@@ -10,9 +10,8 @@ output and in a step size that falls along a cosine, for which 12 epochs are eno
 
 import math
 
-import support
-
 import graphc as gc
+import support
 
 HIDDEN = 30
 BATCH_SIZE = 10

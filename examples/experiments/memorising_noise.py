@@ -9,9 +9,9 @@ learning requires rethinking generalization".
 """
 
 import numpy as np
-import support
 
 import graphc as gc
+import support
 
 x = gc.input("x", ("batch", 64))
 y = gc.input("y", ("batch",), dtype="int64")

@@ -12,9 +12,9 @@ finding a local minimum of a function of more than one variable".
 from collections.abc import Callable
 
 import numpy as np
-import support
 
 import graphc as gc
+import support
 
 # The network
 
@@ -191,7 +191,7 @@ def compare_on_network(options, plt) -> None:
                 panel.plot(count, curves[name], label=name)
         # Rprop, without noise, leaves the picture.
         panel.set(title=title, yscale="log", ylim=(4e-4, 4))
-        panel.legend(loc="lower left")
+        panel.legend(loc="upper right")
     for panel in axes[1]:
         panel.set_xlabel("epoch")
     for panel in axes[:, 0]:

@@ -9,9 +9,9 @@ al. 2014, "Dropout: a simple way to prevent neural networks from overfitting".
 """
 
 import numpy as np
-import support
 
 import graphc as gc
+import support
 
 
 def network(pixels: int, weight_decay: float, dropout: bool) -> gc.Trainer:

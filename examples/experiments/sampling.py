@@ -13,9 +13,9 @@ Richtárik 2020, "Random reshuffling: simple analysis with vast improvements".
 from collections.abc import Iterator
 
 import numpy as np
-import support
 
 import graphc as gc
+import support
 
 x = gc.input("x", ("batch", 64), dtype="float64")
 y = gc.input("y", ("batch",), dtype="int64")

@@ -12,9 +12,9 @@ gradient descent with warm restarts"; Smith and Topin 2018, "Super-convergence".
 import math
 
 import numpy as np
-import support
 
 import graphc as gc
+import support
 from graphc import optim
 
 x = gc.input("x", ("batch", 64))
@@ -107,7 +107,7 @@ def main() -> None:
     for panel, names in zip(axes, PANELS, strict=True):
         for name in names:
             panel.plot(range(1, epochs + 1), curves[name], label=name)
-        panel.set(xlabel="epoch", yscale="log")
+        panel.set(xlabel="epoch", yscale="log", ylim=(0.3, 3.5))
         panel.set_yticks(TICKS, labels=[str(tick) for tick in TICKS])
         panel.minorticks_off()
         panel.legend(loc="upper right")

@@ -114,8 +114,7 @@ class Results:
         }
         text = json.dumps(self.record, indent=1, ensure_ascii=False)
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-        # Neither date nor version, so that the same run gives the same bytes.
-        figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+        save_picture(figure, folder / f"{name}.png")
         print(f"wrote {folder / name}.png and .json in {self.record['seconds']} s")
 
 
@@ -129,6 +128,17 @@ def _text(value: Any) -> str:
 
 
 # Pictures
+
+
+def save_picture(figure: Any, path: Path) -> None:
+    """Write a picture in 64 colors, which lines and letters don't need more than."""
+    from PIL import Image
+
+    # Neither date nor version, so that the same run gives the same bytes.
+    figure.savefig(path, metadata={"Software": None})
+    with Image.open(path) as drawn:
+        small = drawn.convert("RGB").quantize(64)
+    small.save(path, optimize=True)
 
 
 def pyplot() -> Any:

@@ -9,9 +9,9 @@ networks"; He et al. 2015, "Delving deep into rectifiers".
 """
 
 import numpy as np
-import support
 
 import graphc as gc
+import support
 
 LAYERS, WIDTH = 6, 64
 
@@ -111,7 +111,7 @@ def main() -> None:
         below.set(xlabel="epoch", yscale="log")
     axes[0, 0].set_ylabel("gradient norm at the start")
     axes[1, 0].set_ylabel("gradient norm in training")
-    axes[0, 2].legend(loc="center", bbox_to_anchor=(0.5, 0.33))
+    axes[0, 2].legend(loc="center", bbox_to_anchor=(0.5, 0.41))
     axes[1, 2].legend(loc="upper right", title="weight matrix")
     results.save(options.out, figure)
 

@@ -12,9 +12,9 @@ Source: Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
 from dataclasses import dataclass
 
 import numpy as np
-import support
 
 import graphc as gc
+import support
 
 x = gc.input("x", ("batch", 64), dtype="float64")
 y = gc.input("y", ("batch",), dtype="int64")

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..errors import DifferentiationError
+from ..ir.derivation import Derivation, DerivativeRequest
 from ..ir.graph import ancestors, meaning_of, topological_order
-from ..ir.node import Derivation, DerivativeRequest, Node
+from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, overload
 
 from ..errors import DifferentiationError
+from ..ir.derivation import Derivation, DerivativeRequest
 from ..ir.dims import broadcast_shapes
 from ..ir.graph import Dependencies, ancestors, meaning_of, topological_order
-from ..ir.node import Derivation, DerivativeRequest, Node
+from ..ir.node import Node
 from ..ir.origin import Origin, derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to, sum_to

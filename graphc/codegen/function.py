@@ -15,6 +15,7 @@ from typing import Literal
 from ..ir.dims import Dim, Dimension, format_shape, symbols_of
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..ir.types import is_floating
 from .expressions import assign, call, dtype_expression, literal, name, subscript
 from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
@@ -135,10 +136,14 @@ class _Body:
         """What each variable stands for."""
         return {self.names[node]: node for node in self.nodes}
 
-    def write(self, writer: Writer) -> None:
+    def write_stored(self, writer: Writer) -> None:
+        """Fetch the parameters."""
         for node in self.stored:
             stored = subscript(name(self.function.source), node.name)
             writer.statement(assign(self.names[node], stored))
+
+    def write(self, writer: Writer) -> None:
+        """Write the statements of the values, and the ending."""
         phases = {phase_of(node) for node in self.nodes}
         current = ""
         for node, statements in zip(self.nodes, self.statements, strict=True):
@@ -186,6 +191,7 @@ def write_function(
         symbols = body.operands.dimensions
         for statement in sizes_prologue(symbols, function.inputs, names):
             writer.statement(statement)
+        body.write_stored(writer)
         if body.memory.allocated:
             writer.statement(_unpack_workspace(body, workspace))
         body.write(writer)
@@ -206,8 +212,11 @@ def _workspace_symbols(body: _Body) -> list[str]:
 
 def _write_workspace(writer: Writer, body: _Body, function: str) -> None:
     names = body.names
-    symbols = [names.symbol(symbol) for symbol in _workspace_symbols(body)]
-    with writer.function(function, symbols, decorators=["lru_cache(maxsize=8)"]):
+    arguments = [names.symbol(symbol) for symbol in _workspace_symbols(body)]
+    typed = _typed_parameter(body)
+    if typed is not None:
+        arguments.append("dtype")
+    with writer.function(function, arguments, decorators=["lru_cache(maxsize=8)"]):
         count = len(body.memory.allocated)
         arrays = f"{count} array{'' if count == 1 else 's'}"
         writer.docstring(
@@ -217,8 +226,10 @@ def _write_workspace(writer: Writer, body: _Body, function: str) -> None:
         )
         for node in body.memory.allocated:
             shape = literal(node.shape, body.operands.dimension)
-            empty = call("np.empty", shape, dtype_expression(node.dtype))
-            writer.statement(assign(names[node], empty))
+            dtype = dtype_expression(node.dtype)
+            if typed is not None and node.dtype == typed.dtype:
+                dtype = name("dtype")
+            writer.statement(assign(names[node], call("np.empty", shape, dtype)))
         variables = [name(names[node]) for node in body.memory.allocated]
         writer.statement(ast.Return(one_or_tuple(variables)))
 
@@ -226,8 +237,20 @@ def _write_workspace(writer: Writer, body: _Body, function: str) -> None:
 def _unpack_workspace(body: _Body, function: str) -> ast.stmt:
     names = body.names
     sizes = [body.operands.dimension(symbol) for symbol in _workspace_symbols(body)]
+    typed = _typed_parameter(body)
+    if typed is not None:
+        sizes.append(ast.Attribute(name(names[typed]), "dtype", ast.Load()))
     targets = [ast.Name(names[node], ast.Store()) for node in body.memory.allocated]
     return ast.Assign([one_or_tuple(list(targets))], call(function, *sizes))
+
+
+def _typed_parameter(body: _Body) -> Node | None:
+    """A parameter whose dtype the workspace takes, so that float64 ones are computed
+    with in float64, as a check of gradients wants."""
+    floating = [n for n in body.memory.allocated if is_floating(n.dtype)]
+    if body.function.source != "parameters" or len({n.dtype for n in floating}) != 1:
+        return None
+    return next((n for n in body.stored if n.dtype == floating[0].dtype), None)
 
 
 def one_or_tuple(items: list[ast.expr]) -> ast.expr:

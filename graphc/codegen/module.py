@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import GraphError
@@ -75,6 +75,8 @@ class TrainingPlan:
     finish: Graph | None = None
     """Loss and metrics from placeholders called as `results`, where they differ."""
     plateau: Plateau | None = None
+    averages: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Slots that hold averages to evaluate with, by the names of the parameters."""
 
     @property
     def is_scheduled(self) -> bool:
@@ -85,6 +87,7 @@ class TrainingPlan:
     def features(self) -> frozenset[str]:
         """What the training loop needs for this model."""
         wanted = {
+            "averages": bool(self.averages),
             "plateau": self.plateau is not None,
             "schedule": self.is_scheduled,
             "totals": self.finish is not None,
@@ -153,7 +156,7 @@ def emit_function(
 ) -> Emitted:
     """A module with one function, `compute(parameters, *inputs)`, giving a tuple."""
     _check_sizes([graph], inputs)
-    names = _names(inputs, ["np", "parameters", "rng", "run", title, "lru_cache"])
+    names = _names(inputs, ["np", "parameters", "rng", "dtype", title, "lru_cache"])
     constants = Constants(names)
     writer, functions = Writer(), Writer()
     writer.docstring(docstring)
@@ -174,6 +177,7 @@ def emit_function(
 # What fixed parts of emitted functions call their own values: no input goes by these.
 _LOCAL_NAMES = ("loss", "gradients", "name", "parameter", "gradient", "slots")
 _MODULE_NAMES = (
+    "dtype",
     "np",
     "parameters",
     "state",
@@ -197,6 +201,7 @@ _MODULE_NAMES = (
     "PLATEAU",
     "totals",
     "step_size",
+    "averaged_parameters",
     "finish_metrics",
     "update_plateau",
     "init_parameters",
@@ -254,6 +259,8 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_update(functions, plan.update, scope, constants, style)
     gradients = written["loss_and_gradients"].quick_call
     _write_train_step(functions, plan, names, gradients)
+    if plan.averages:
+        _write_averages(functions, plan)
     for function in _small_functions(plan):
         scope = names.function_scope()
         for node in plan.step_size.inputs:
@@ -423,6 +430,17 @@ def _dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
 
 def _one_or_dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
     return values[0] if len(values) == 1 else _dict(keys, values)
+
+
+def _write_averages(writer: Writer, plan: TrainingPlan) -> None:
+    with writer.function("averaged_parameters", ["parameters", "state"]):
+        writer.docstring(
+            "Return the parameters with the optimizer's averages in their places."
+        )
+        writer.statement(assign("slots", subscript(name("state"), "slots")))
+        slots = [subscript(name("slots"), slot) for slot in plan.averages.values()]
+        writer.statement(assign("averages", _dict(list(plan.averages), slots)))
+        writer.statement(ast.Return(parse("parameters | averages")))
 
 
 def _write_train_step(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import DTypeError, GraphcError, ShapeError, UnsupportedError
+from .derivation import Derivation
 from .dims import Dim, Dimension, Shape, check_dotted_name
 from .origin import Origin, derived, here, place, within
 from .types import DType, TensorType
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attributes",
-    "Derivation",
-    "DerivativeRequest",
     "Node",
     "array_function",
     "attributes_key",
@@ -46,32 +45,6 @@ def array_function(function: _F) -> _F:
 
 def _call(name: str, *arguments: Any, **keywords: Any) -> Any:
     return _functions[name](*arguments, **keywords)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class DerivativeRequest:
-    """A differentiation, kept so that a pass that rewrites a function can ask again.
-
-    A pass that replaces a function by an equal one that is computed better wants the
-    derivative of that one, too, and can't get it by rewriting the old derivative
-    piece by piece.
-    """
-
-    sources: tuple[Node, ...]
-    """All nodes the request names: functions, cotangents or tangents, variables."""
-    variables: tuple[Node, ...]
-    """Those of `sources` that are differentiated by."""
-    derive: Callable[[tuple[Node, ...]], tuple[Node | None, ...]]
-    """The derivatives for other nodes in the place of `sources`."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Derivation:
-    """One result of a `DerivativeRequest`."""
-
-    request: DerivativeRequest
-    position: int
-    """Which of the results of `request.derive` it is."""
 
 
 class Node:
@@ -141,6 +114,12 @@ class Node:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"nodes are immutable: can't delete {name!r}")
+
+    def __copy__(self) -> Node:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Node:
+        return self
 
     # Structure
 

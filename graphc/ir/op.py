@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..errors import GraphcError
+from .dims import Dimension
 from .node import Node
 from .origin import here
 from .types import TensorType
@@ -103,6 +104,9 @@ class Op:
     """`expand(*inputs, **attributes)`: the meaning of a block in smaller ops."""
     view_when: Callable[[Node], bool] | None = None
     """For ops that are views for some attributes only: whether a node is one."""
+    labels: Callable[[Node], tuple[Node, Dimension, int | None]] | None = None
+    """For ops with class labels: the labels of a node, the number of classes, and the
+    label that is ignored."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     cases: tuple[Case, ...] = ()

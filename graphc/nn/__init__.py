@@ -1,5 +1,6 @@
 """Network functions under torch.nn.functional's names, and layers under torch.nn's."""
 
+from ..ir.labels import LabelBounds, label_bounds
 from . import init
 from .activation_layers import (
     ELU,
@@ -26,7 +27,7 @@ from .layers import (
     Linear,
     Sequential,
 )
-from .losses import LabelBounds, label_bounds, nll_loss
+from .losses import nll_loss
 from .normalization import layer_norm
 from .probabilities import log_softmax, softmax
 from .rectifiers import elu, hardtanh, leaky_relu, relu6

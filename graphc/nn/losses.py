@@ -7,13 +7,12 @@ would silently mean the last class. So labels that are fed are checked against
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
-from ..ir.dims import Dim, Shape, format_shape
-from ..ir.graph import Graph
+from ..ir.dims import Dimension, Shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
@@ -25,7 +24,7 @@ from ..ops.shape import expand_dims, squeeze
 from ..ops.source import ArrayLike, as_node
 from .checks import check_reduction, floating
 
-__all__ = ["LabelBounds", "label_bounds", "nll_loss"]
+__all__ = ["nll_loss"]
 
 
 class _NothingIgnored(int):
@@ -180,11 +179,18 @@ def shares_of(
     return shares.named("shares")
 
 
+def _nll_labels(node: Node) -> tuple[Node, Dimension, int | None]:
+    scores, target = node.inputs[:2]
+    classes = scores.shape[class_axis(scores.ndim)]
+    return target, classes, node.attributes["ignore_index"]
+
+
 NLL_LOSS = Op(
     name="nll_loss",
     inputs=("input", "target", "*weight"),
     infer=label_loss_infer,
     kind="block",
+    labels=_nll_labels,
     expand=_nll_expand,
     cases=tuple(
         Case(
@@ -268,62 +274,3 @@ def ignored_label(ignore_index: object, function: str, target: Node) -> int | No
     if problem:
         raise OptionError(problem, node=function, location=str(here().location))
     return int(ignore_index)  # pyright: ignore[reportArgumentType]
-
-
-class LabelBounds(NamedTuple):
-    """Which labels may be fed."""
-
-    low: int
-    """The smallest label, 0."""
-    high: int
-    """The largest label, the number of classes less one."""
-    ignored: int | None = None
-    """The one value outside the bounds that is allowed, because it is ignored."""
-
-
-_KEEPS_VALUES = frozenset(
-    ("astype", "broadcast_to", "expand_dims", "reshape", "squeeze", "transpose")
-)
-
-
-def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
-    """What each input that holds labels may contain.
-
-    NumPy would read a label of -1 as the last class, so a runtime checks what is fed
-    for these inputs before it runs the graph. An input has bounds if it is the target
-    of `nll_loss` or `cross_entropy`, as it is or in another shape or integer dtype;
-    labels that the graph computes have none. Where several losses use one input, the
-    narrowest bounds hold, and a label is ignored only if all of them ignore it.
-
-    Args:
-        graph: a graph with its blocks; what is expanded already is not seen.
-
-    Returns:
-        Inclusive bounds by input node; no entry where the number of classes is known
-        only at run time.
-
-    >>> import graphc as gc
-    >>> from graphc.ir import Graph
-    >>> logits = gc.input("logits", ("batch", 10))
-    >>> labels = gc.input("labels", ("batch",), "int64")
-    >>> gc.nn.label_bounds(Graph((gc.nn.cross_entropy(logits, labels),)))
-    {<input 'labels' int64 (batch,)>: LabelBounds(low=0, high=9, ignored=None)}
-    """
-    bounds: dict[Node, LabelBounds] = {}
-    for node in graph.meanings:
-        if node.op is not NLL_LOSS:
-            continue
-        source = node.inputs[1]
-        while source.op.name in _KEEPS_VALUES and is_integer(source.dtype):
-            source = source.inputs[0]
-        classes = node.inputs[0].shape[class_axis(node.inputs[0].ndim)]
-        if source.op.name != "input" or isinstance(classes, Dim):
-            continue
-        ignored: int | None = node.attributes["ignore_index"]
-        high = classes - 1
-        if source in bounds:
-            other = bounds[source]
-            high = min(high, other.high)
-            ignored = ignored if ignored == other.ignored else None
-        bounds[source] = LabelBounds(0, high, ignored)
-    return bounds

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DTypeError, ShapeError
-from ..ir.dims import Shape, format_shape
+from ..ir.dims import Shape, broadcast_shapes, format_shape
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
 from .axes import normalize_axis
+from .shape import broadcast_to, reshape
 from .source import ArrayLike, as_node
 
 __all__ = ["SCATTER_ALONG_AXIS", "TAKE_ALONG_AXIS", "take_along_axis"]
@@ -78,8 +79,10 @@ TAKE_ALONG_AXIS = Op(
 
 
 @array_function
-def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int = -1) -> Node:
+def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Node:
     """One element, or several, of each line along `axis`: `arr[i, indices[i, j]]`.
+
+    The other axes of both broadcast. None is the only axis of the flat array.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], 1), {})
@@ -88,7 +91,27 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int = -1) -> Node:
     """
     x = as_node(arr)
     chosen = as_node(indices)
-    return TAKE_ALONG_AXIS(x, chosen, axis=normalize_axis(axis, x.ndim, x))
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    along = normalize_axis(axis, x.ndim, x)
+    return TAKE_ALONG_AXIS(*_stretched(x, chosen, along), axis=along)
+
+
+def _stretched(x: Node, indices: Node, axis: int) -> tuple[Node, Node]:
+    """Both with equal sizes but along `axis`, where they broadcast to such."""
+    if x.ndim != indices.ndim:
+        return x, indices
+    before, after = slice(None, axis), slice(axis + 1, None)
+    try:
+        head = broadcast_shapes(x.shape[before], indices.shape[before])
+        tail = broadcast_shapes(x.shape[after], indices.shape[after])
+    except ShapeError:
+        # The op's own rule says what is wrong.
+        return x, indices
+    return (
+        broadcast_to(x, (*head, x.shape[axis], *tail)),
+        broadcast_to(indices, (*head, indices.shape[axis], *tail)),
+    )
 
 
 def _scatter_along_infer(

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..ir.derivation import DerivativeRequest
 from ..ir.graph import Graph, ancestors, topological_order
-from ..ir.node import DerivativeRequest, Node
+from ..ir.node import Node
 from ..ir.op import OPS
 from ..ir.origin import replacing, within
 from ..ops.arithmetic import absolute, negative

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..errors import NonFiniteError
 from ..ir.evaluate import compiled, evaluate_node
-from ..ir.graph import ancestors, check_names, meaning_of, topological_order
+from ..ir.graph import Graph, check_names
+from ..ir.labels import label_bounds
 from ..ir.literal import Literal as ArrayLiteral
 from ..ir.node import Node
 from ..ir.types import is_floating
@@ -83,11 +84,12 @@ def interpret(
     >>> run[y]
     array(1.)
     """
-    order = topological_order(ancestors(outputs, meaning_of), meaning_of)
+    graph = Graph(tuple(outputs))
+    order = graph.meanings
     check_names(order)
     parameters = [node for node in order if node.op.name == "parameter"]
     inputs = [node for node in order if node.op.name == "input"]
-    arrays, sizes = bind_feeds([*inputs, *parameters], feeds)
+    arrays, sizes = bind_feeds([*inputs, *parameters], feeds, label_bounds(graph))
     starts = np.random.default_rng(seed)
     for node in parameters:
         start = initial_value(node, starts)

@@ -272,3 +272,10 @@ def test_errors_survive_what_python_does_with_them(call: Any) -> None:
     result = call(error)
     if isinstance(result, GraphcError):
         assert str(result) == str(error)
+
+
+def test_a_copy_of_a_node_is_the_node() -> None:
+    x = gc.input("x", (2,))
+    y = x + 1
+    assert copy.copy(y) is y
+    assert copy.deepcopy([y])[0] is y

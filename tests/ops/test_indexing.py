@@ -200,3 +200,33 @@ def test_iteration_and_length() -> None:
     for function in (len, iter):
         with pytest.raises(TypeError):
             function(gc.input("z", ()))
+
+
+@pytest.mark.parametrize(
+    ("shape", "chosen", "axis"),
+    [
+        ((5, 3), (7, 1), 0),
+        ((1, 3), (4, 2), 1),
+        ((2, 1, 4), (1, 3, 2), -1),
+        ((5,), (2,), 0),
+    ],
+)
+def test_take_along_axis_broadcasts_as_numpy_does(
+    shape: tuple[int, ...], chosen: tuple[int, ...], axis: int
+) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.normal(size=shape)
+    indices = rng.integers(0, shape[axis], size=chosen)
+    x = gc.parameter("x", shape, init=array, dtype="float64")
+    result = gc.take_along_axis(x, indices, axis)
+    expected = np.take_along_axis(array, indices, axis)
+    np.testing.assert_array_equal(gc.evaluate(result), expected)
+    slope = gc.evaluate(gc.grad(gc.sum(result), x))
+    assert slope.shape == shape
+    assert slope.sum() == expected.size
+
+
+def test_take_along_no_axis_reads_the_flat_array() -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    found = gc.evaluate(gc.take_along_axis(array, [5, 0], None))
+    np.testing.assert_array_equal(found, [5.0, 0.0])

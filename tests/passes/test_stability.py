@@ -451,3 +451,28 @@ def test_without_simplify_nothing_is_rewritten() -> None:
     graph = Graph((y, gradient(y, x)))
     result = optimize(graph, simplify=False)
     assert ops(result) == ops(graph)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("build", "slope"),
+    [
+        (lambda x: gc.log(gc.nn.sigmoid(x)), [1.0, 0.5, 0.0]),
+        (lambda x: gc.log(1 / (1 + gc.exp(-x))), [1.0, 0.5, 0.0]),
+        (lambda x: gc.log(1 - gc.nn.sigmoid(x)), [0.0, -0.5, -1.0]),
+        (lambda x: gc.log(1 + gc.exp(x)), [0.0, 0.5, 1.0]),
+        (lambda x: gc.log(gc.exp(x) + 1), [0.0, 0.5, 1.0]),
+        (lambda x: gc.log1p(gc.exp(x)), [0.0, 0.5, 1.0]),
+    ],
+)
+def test_logistic_derivatives_are_right_at_infinities(
+    build: Callable, slope: list[float], dtype: str
+) -> None:
+    x = gc.input("x", (3,), dtype)
+    first = gradient(build(x), x)
+    curvature = gradient(first, x)
+    for style in ("fast", "readable"):
+        compiled = gc.compile([first, curvature], style=style)
+        found, second = compiled(x=np.array([-np.inf, 0.0, np.inf], dtype))
+        np.testing.assert_array_equal(found, slope)
+        np.testing.assert_array_equal(np.abs(second), [0.0, 0.25, 0.0])

@@ -31,8 +31,9 @@ SECTIONS = (
     "check",
     "command",
 )
-FEATURES = frozenset(("plateau", "schedule", "totals"))
-"""Decay on a plateau; a step size that changes; metrics made of totals."""
+FEATURES = frozenset(("averages", "plateau", "schedule", "totals"))
+"""Averages of parameters to evaluate with; decay on a plateau; a step size that
+changes; metrics made of totals."""
 
 
 @dataclass(frozen=True)

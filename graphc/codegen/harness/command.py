@@ -9,6 +9,7 @@ from typing import Any
 from .check import check_gradients
 from .data import load_data
 from .files import (
+    Arrays,
     CheckpointError,
     DataError,
     OptionError,
@@ -36,6 +37,13 @@ def build_argument_parser() -> argparse.ArgumentParser:
     add("--data", metavar="PATH", help="rows to train on")
     add("--dev", metavar="PATH", help="rows that decide which epoch is the best")
     add("--test", metavar="PATH", help="rows to evaluate on when training is over")
+    add(
+        "--columns",
+        nargs="+",
+        metavar="INPUT=A,B",
+        type=lambda text: text.split("=", 1),
+        help="the columns of a .csv file that an input is made of",
+    )
     add("--epochs", type=int, default=20, help="default: %(default)s")
     add("--batch-size", type=int, default=32, help="default: %(default)s")
     add("--seed", type=int, default=0, help="default: %(default)s")
@@ -101,7 +109,7 @@ def say_error(program: str, message: str) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     """Check the gradients and print a line for each parameter."""
-    data = None if options.data is None else load_data(options.data)
+    data = None if options.data is None else load(options.data, options)
     results = check_gradients(data=data, seed=options.seed)
     width = max(len(name) for name in results)
     for name, (error, passed) in results.items():
@@ -112,6 +120,16 @@ def run_check(options: argparse.Namespace) -> int:
     outcome = "all gradients agree with" if passed else "some gradients differ from"
     print(f"{outcome} finite differences; the worst is that of {worst}", flush=True)
     return 0 if passed else 1
+
+
+def load(path: str, options: argparse.Namespace) -> Arrays:
+    """The data at a path, from the columns that were chosen."""
+    if options.columns is None:
+        return load_data(path)
+    for name, *chosen in options.columns:
+        if name not in INPUTS or not chosen:
+            raise OptionError(f"--columns must be INPUT=A,B with {', '.join(INPUTS)}")
+    return load_data(path, {name: text.split(",") for name, text in options.columns})
 
 
 def run_training(options: argparse.Namespace) -> int:
@@ -126,9 +144,9 @@ def run_training(options: argparse.Namespace) -> int:
             raise OptionError("--resume needs --out or --checkpoint")
         if not os.path.exists(checkpoint):
             print(f"no {checkpoint} yet: starting from the beginning", file=sys.stderr)
-    train = load_data(options.data)
-    dev = None if options.dev is None else load_data(options.dev)
-    test = None if options.test is None else load_data(options.test)
+    train = load(options.data, options)
+    dev = None if options.dev is None else load(options.dev, options)
+    test = None if options.test is None else load(options.test, options)
     parameters = init_parameters(options.seed)
     state = init_state(parameters, options.seed)
     try:

@@ -203,9 +203,9 @@ def check_values(
         )
 
 
-def load_data(path: str) -> Arrays:
+def load_data(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
     """The data in a file or folder, checked and converted."""
-    return check_data(read_data(path), path)
+    return check_data(read_data(path, columns), path)
 
 
 def read_data(path: str, columns: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
@@ -246,8 +246,9 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
     arrays: Arrays = {}
     for name, chosen in columns.items():
         names: Sequence[str] = [chosen] if isinstance(chosen, str) else chosen
-        if missing := [each for each in names if each not in header] or not names:
-            what = repr(missing[0]) if isinstance(missing, list) else f"for {name!r}"
+        unknown = [each for each in names if each not in header]
+        if unknown or not names:
+            what = repr(unknown[0]) if unknown else f"for {name!r}"
             raise DataError(f"{path} has no column {what}; it has {', '.join(header)}")
         values = table[:, [header.index(each) for each in names]]
         dtype, shape, _ = INPUTS.get(name, ("float64", (), None))

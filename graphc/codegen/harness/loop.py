@@ -19,7 +19,7 @@ from .checkpoint import (
 from .data import BATCH_DIMENSION, check_data, count_rows, read_batches, take_rows
 from .files import Arrays, OptionError, check_writable
 from .means import mean_scores
-from .model import METRICS, PLATEAU, step_size, train_step
+from .model import METRICS, PLATEAU, averaged_parameters, step_size, train_step
 from .plateau import decay_on_plateau, watched_score
 
 # --- imports above, copied into emitted programs below ---
@@ -74,7 +74,8 @@ def fit(
         seed: of the order of rows.
         best: which dev score is best when, as in "max accuracy" or "min loss"; by
             default that of the first metric, or of the loss if there is none.
-        keep_best: end with the best parameters on dev, not with the last.
+        keep_best: end with the best parameters on dev, not with the last; without dev
+            data, with the averages of an optimizer that keeps them.
         patience: stop when that many evaluations have brought no better dev score.
         evaluations_per_epoch: how often `dev` is evaluated, the last time at its end.
         checkpoint: a file to write after every evaluation.
@@ -150,11 +151,15 @@ def fit(
             }
             if parts > 1:
                 record["part"] = part
+            evaluated = parameters
+            # if averages
+            evaluated = averaged_parameters(parameters, state)
+            # end
             if METRICS and part == parts and not callable(train):
-                scores = mean_scores(parameters, train)
+                scores = mean_scores(evaluated, train)
                 record |= {f"train_{name}": scores[name] for name in METRICS}
             if dev is not None:
-                scores = mean_scores(parameters, dev)
+                scores = mean_scores(evaluated, dev)
                 record |= {f"dev_{name}": value for name, value in scores.items()}
                 record["best"] = is_better(scores[score], good["best"], direction)
             # if plateau
@@ -163,7 +168,7 @@ def fit(
             record["seconds"] = time.perf_counter() - started
             state["epoch"] += part == parts
             state["part"] = part % parts
-            good = after_evaluation(parameters, state, good, record, score)
+            good = after_evaluation(parameters, evaluated, state, good, record, score)
             if checkpoint is not None:
                 save_checkpoint(checkpoint, good)
             stopped = report is not None and report(record) is True
@@ -171,8 +176,12 @@ def fit(
         interrupted = [{"epoch": good["epoch"] + 1, "interrupted": True}]
     finally:
         restore(good, parameters, state)
-        if keep_best and good["best"]:
-            for name, array in good["best"]["parameters"].items():
+        final = good["best"] and good["best"]["parameters"]
+        # if averages
+        final = final or averaged_parameters(parameters, state)
+        # end
+        if keep_best and final:
+            for name, array in final.items():
                 parameters[name][...] = array
     return good["history"] + interrupted
 
@@ -248,6 +257,7 @@ def check_step_size(state: dict[str, Any]) -> None:
 # end
 def after_evaluation(
     parameters: Arrays,
+    evaluated: Arrays,
     state: dict[str, Any],
     before: dict[str, Any],
     record: dict[str, Any],
@@ -262,7 +272,7 @@ def after_evaluation(
             "epoch": record["epoch"],
             "step": record["step"],
             "score": record[f"dev_{score}"],
-            "parameters": after["parameters"],
+            "parameters": {name: array.copy() for name, array in evaluated.items()},
         }
     return after
 

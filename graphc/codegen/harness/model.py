@@ -65,6 +65,13 @@ def step_size(state: dict[str, Any]) -> float:
     raise NotImplementedError
 
 
+def averaged_parameters(
+    parameters: dict[str, np.ndarray[Any, Any]], state: dict[str, Any]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """With averages: the parameters to evaluate with."""
+    raise NotImplementedError
+
+
 def finish_metrics(totals: dict[str, Any]) -> dict[str, Any]:
     """With totals: loss and metrics of a data set, from what `forward` returns."""
     raise NotImplementedError

@@ -1,0 +1,40 @@
+"""What tells one model from another, so that no checkpoint is read by the wrong one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, cast
+
+from .ir.graph import Graph
+from .ir.literal import Literal
+from .ir.node import Node, attributes_key
+
+__all__ = ["graph_hash"]
+
+
+def graph_hash(outputs: Sequence[Node]) -> str:
+    """A fingerprint of what a graph computes, whatever its nodes are called inside."""
+    positions: dict[Node, int] = {}
+    digest = hashlib.sha256()
+    for node in Graph(tuple(outputs)).nodes:
+        name = node.name if node.op.name in ("input", "parameter") else None
+        attributes = {k: v for k, v in node.attributes.items() if k != "init"}
+        line = (
+            node.op.name,
+            tuple(positions[parent] for parent in node.inputs),
+            _stable(attributes_key(attributes)),
+            str(node.type),
+            name,
+        )
+        positions[node] = len(positions)
+        digest.update(repr(line).encode())
+    digest.update(repr([positions[node] for node in outputs]).encode())
+    return digest.hexdigest()[:16]
+
+
+def _stable(key: Any) -> Any:
+    """A key whose text is the same in every process."""
+    if isinstance(key, tuple):
+        return tuple(_stable(item) for item in cast("tuple[Any, ...]", key))
+    return key.digest if isinstance(key, Literal) else key

@@ -1,0 +1,60 @@
+"""Averages of parameters: what is evaluated and kept is the optimizer's averages."""
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc import optim
+
+
+def problem():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(40, 3)).astype("float32")
+    targets = (inputs @ [1.0, -2.0, 0.5]).astype("float32")
+    x, y = gc.input("x", ("batch", 3)), gc.input("y", ("batch",))
+    w = gc.parameter("w", (3,), gc.init.zeros())
+    return gc.nn.mse_loss(x @ w, y), {"x": inputs, "y": targets}
+
+
+def run(optimizer, style, dev):
+    """Train, and follow the averages with plain NumPy."""
+    loss, data = problem()
+    trainer = gc.Trainer(loss, optimizer, style=style)
+    history = trainer.fit(
+        data, data if dev else None, epochs=3, batch_size=8, verbose=False
+    )
+    return trainer, history, data
+
+
+def followed(data, decay, epochs=3):
+    """SGD and the moving average of its parameters, in float32."""
+    w = np.zeros(3, "float32")
+    average = None
+    averages = []
+    for epoch in range(1, epochs + 1):
+        order = np.random.default_rng([0, 2, epoch]).permutation(40)
+        for start in range(0, 40, 8):
+            rows = order[start : start + 8]
+            x, y = data["x"][rows], data["y"][rows]
+            w = w - np.float32(0.05) * (2 * x.T @ (x @ w - y) / 8)
+            # The first average is the parameters after the first update.
+            average = w if average is None else decay * average + (1 - decay) * w
+        averages.append(average.copy())
+    return averages
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+@pytest.mark.parametrize("dev", [True, False])
+def test_fit_evaluates_and_ends_with_the_averages(style, dev):
+    trainer, history, data = run(optim.EMA(optim.SGD(0.05), decay=0.9), style, dev)
+    averages = followed(data, 0.9)
+    np.testing.assert_allclose(trainer.parameters["w"], averages[-1], rtol=1e-4)
+    if dev:
+        for record, average in zip(history, averages, strict=True):
+            expected = np.mean((data["x"] @ average - data["y"]) ** 2)
+            np.testing.assert_allclose(record["dev_loss"], expected, rtol=1e-3)
+
+
+def test_programs_without_averages_have_no_word_of_them():
+    trainer, _, _ = run(optim.SGD(0.05), "fast", True)
+    assert "averaged_parameters" not in trainer.source
