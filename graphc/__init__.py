@@ -4,8 +4,8 @@ from . import datasets, errors, metrics, nn, optim
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .checking import check_gradients
 from .compiler import compile
+from .fullbatch import minimize
 from .ir import Dim, Node
-from .minimize import minimize
 from .nn import init
 from .nn.parameter import parameter
 from .ops.arithmetic import (

@@ -20,9 +20,9 @@ from graphc.errors import (
     NonFiniteError,
     OptionError,
 )
-from graphc.flat import FlatLoss
-from graphc.line_search import Exact
-from graphc.minimize import Iteration, Minimum, minimize
+from graphc.fullbatch.flat import FlatLoss
+from graphc.fullbatch.line_search import Exact
+from graphc.fullbatch.minimize import Iteration, Minimum, minimize
 
 SCIPY = [
     "L-BFGS-B",

@@ -200,7 +200,6 @@ _MODULE_NAMES = (
     "TOTALS",
     "PLATEAU",
     "totals",
-    "step_size",
     "averaged_parameters",
     "finish_metrics",
     "update_plateau",

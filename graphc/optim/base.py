@@ -314,7 +314,10 @@ def in_dtype_of(parameter: Node, scalar: Node) -> Node:
     value = constant_value(scalar)
     if value is not None:
         return constant(value, parameter.dtype)
-    return astype(scalar, parameter.dtype)
+    value = astype(scalar, parameter.dtype)
+    if scalar.name is None or value is scalar:
+        return value
+    return value.named(f"{scalar.name}_{parameter.dtype}")
 
 
 def constant_value(node: Node) -> float | None:

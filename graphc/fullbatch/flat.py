@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from .autodiff import grad, hvp
-from .compiler import CompiledFunction, compile
-from .errors import DifferentiationError, FeedError, OptionError
-from .ir.graph import Graph, ancestors, meaning_of, topological_order
-from .ir.labels import label_bounds
-from .ir.node import Node
-from .ir.origin import here
+from ..autodiff import grad, hvp
+from ..compiler import CompiledFunction, compile
+from ..errors import DifferentiationError, FeedError, OptionError
+from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.labels import label_bounds
+from ..ir.node import Node
+from ..ir.origin import here
+from ..ops.source import INPUT
+from ..runtime.feeds import bind_feeds, check_array
 from .line_search import Point
-from .ops.source import INPUT
-from .runtime.feeds import bind_feeds, check_array
 
 __all__ = ["FlatLoss"]
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from .errors import FeedError, MissingExtraError, NonFiniteError, OptionError
+from ..errors import FeedError, MissingExtraError, NonFiniteError, OptionError
+from ..ir.node import Node
+from ..ir.origin import here
 from .flat import FlatLoss
-from .ir.node import Node
-from .ir.origin import here
 from .line_search import Backtracking, Exact, LineSearch, Point
 
 __all__ = ["Iteration", "Minimum", "minimize"]
@@ -199,7 +199,7 @@ def minimize(
         OptionError: an unknown method, an option out of range, or a random loss.
 
     >>> import graphc as gc
-    >>> from graphc.minimize import minimize
+    >>> from graphc import minimize
     >>> w = gc.parameter("w", (2,), [-1.2, 1.0], "float64")
     >>> rosenbrock = (1 - w[0]) ** 2 + 100 * (w[1] - w[0] ** 2) ** 2
     >>> result = minimize(rosenbrock, method="trust-ncg", tolerance=1e-9)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .errors import NonFiniteError
+from ..errors import NonFiniteError
 
 __all__ = ["Backtracking", "Exact", "LineSearch", "Objective", "Point", "Smooth"]
 
