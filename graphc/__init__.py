@@ -1,5 +1,7 @@
 """graphc: symbolic computation graphs, compiled to readable NumPy programs."""
 
+__version__ = "0.1.0"
+
 from . import datasets, errors, metrics, nn, optim
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .checking import check_gradients
@@ -239,5 +241,3 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
-
-__version__ = "0.1.0"

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from . import __version__
 from .autodiff.reverse import grad
 from .codegen.function import Style
 from .codegen.memory import storage_of
@@ -34,14 +35,14 @@ from .errors import (
     OptionError,
     ShapeError,
 )
-from .evaluation import Metrics, evaluation_of, placeholder
-from .fingerprint import graph_hash
 from .ir.dims import format_shape
+from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
 from .ir.labels import label_bounds
 from .ir.node import Node
 from .ir.origin import here
 from .ir.types import TensorType
+from .metrics.evaluation import Metrics, evaluation_of, placeholder
 from .nn.regularization import evaluation_mode
 from .optim.base import Clock, Optimizer
 from .optim.plateau import ReduceLROnPlateau, update_plateau
@@ -51,8 +52,6 @@ from .runtime.interpreter import initial_parameters
 from .runtime.program import Program
 
 __all__ = ["CompiledFunction", "TrainingProgram", "compile", "training_program"]
-
-VERSION = "0.1.0"
 
 
 class CompiledFunction:
@@ -207,7 +206,7 @@ def compile(
     emitted = emit_function(
         graph,
         inputs,
-        docstring=f"Compiled by graphc {VERSION}; needs only NumPy.",
+        docstring=f"Compiled by graphc {__version__}; needs only NumPy.",
         style=check_style(style),
     )
     return CompiledFunction(outputs, graph, emitted, inputs, targets, bounds, seed)
@@ -336,7 +335,7 @@ def training_plan(
     return TrainingPlan(
         title=title,
         docstring=_docstring(title, loss, declared, fingerprint, optimizer),
-        version=VERSION,
+        version=__version__,
         hash=fingerprint,
         inputs=declared.inputs,
         bounds=label_bounds(declared),
@@ -434,7 +433,7 @@ def _docstring(
         [
             f"Train {title} with nothing but NumPy.",
             "",
-            f"Written by graphc {VERSION} from {file}; graph {fingerprint}.",
+            f"Written by graphc {__version__} from {file}; graph {fingerprint}.",
             f"Optimizer: {type(optimizer).__name__}. "
             f"{count:,} trainable numbers in {len(declared.parameters)} parameters.",
             "",

@@ -72,7 +72,7 @@ def digits(
     """
     try:
         from sklearn.datasets import (
-            load_digits,  # pyright: ignore[reportUnknownVariableType]
+            load_digits,
         )
     except ImportError as error:
         raise MissingExtraError(

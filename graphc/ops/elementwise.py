@@ -30,7 +30,7 @@ _F = TypeVar("_F", bound=Callable[..., Node])
 def _resolve(name: str, kinds: tuple[Any, ...]) -> tuple[DType, ...]:
     function: np.ufunc = getattr(np, name)
     try:
-        resolved: Any = function.resolve_dtypes((*kinds, None))  # pyright: ignore[reportUnknownMemberType]
+        resolved: Any = function.resolve_dtypes((*kinds, None))
     except TypeError:
         given = ", ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
         raise DTypeError(f"{name} is not defined for dtype {given}") from None

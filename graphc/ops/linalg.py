@@ -37,7 +37,7 @@ def _matmul_infer(x1: TensorType, x2: TensorType) -> TensorType:
     stack = broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
     rows = x1.shape[-2:-1]
     columns = x2.shape[-1:] if x2.ndim > 1 else ()
-    dtypes: Any = np.matmul.resolve_dtypes((x1.dtype, x2.dtype, None))  # pyright: ignore
+    dtypes: Any = np.matmul.resolve_dtypes((x1.dtype, x2.dtype, None))
     return TensorType(dtypes[-1], (*stack, *rows, *columns))
 
 

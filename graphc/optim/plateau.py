@@ -1,7 +1,8 @@
 """Decay on a plateau: the one schedule that depends on how training goes.
 
 It can't be a function of the clock, so the training loop holds its state, calls
-`update` with the metric of each epoch, and passes the scale on as `Clock.scale`.
+`update_plateau` with the metric of each evaluation, and passes the scale on as
+`Clock.scale`.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def running(
     objects = [each for each in callbacks if isinstance(each, Callback)]
     called = [each for each in functions if each is not None]
     for each in callbacks:
-        if not isinstance(each, Callback) and not callable(each):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(each, Callback) and not callable(each):
             raise OptionError(
                 f"a callback must be a gc.Callback or a function, got {each!r}"
             )

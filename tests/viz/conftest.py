@@ -86,7 +86,7 @@ class Model:
     """A 64-32-10 perceptron."""
 
     loss: Node
-    metrics: dict[str, Node]
+    metric_nodes: dict[str, Node]
     logits: Node
     parameters: list[Node]
 

@@ -322,7 +322,8 @@ def test_contributions_to_a_value_used_twice_are_added(read):
 
 
 def test_a_trainer_is_drawn_with_its_metrics(read, model):
-    picture = read(render(model, backward="overlay"))
+    trainer = gc.Trainer(model.loss, gc.optim.SGD(), metrics=model.metric_nodes)
+    picture = read(render(trainer, backward="overlay"))
     assert picture.find("accuracy")
     heads = {head for _, head, label in picture.kind("gradient") if "= 1" in label}
     assert heads == {picture.find("loss", "cross_entropy")}

@@ -24,10 +24,10 @@ SECTIONS = (
     "files",
     "data",
     "checkpoint",
+    "loop",
     "means",
     "totals",
     "plateau",
-    "loop",
     "check",
     "command",
 )

@@ -16,7 +16,6 @@ from .model import PARAMETERS
 
 # Files --------------------------------------------------------------------------------
 
-
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
 

@@ -13,17 +13,17 @@ from typing import TypeAlias, cast
 
 import numpy as np
 
-from .errors import GraphcError, NamingError, OptionError, ShapeError
-from .ir.dims import Dim, check_identifier, format_shape
-from .ir.graph import Graph
-from .ir.node import Node
-from .ir.origin import derived, here
-from .ir.types import TensorType
-from .metrics import Metric
-from .nn.entropy import WEIGHTED_CROSS_ENTROPY
-from .nn.losses import NLL_LOSS, kept_labels, shares_of
-from .ops.reduction import sum
-from .ops.source import INPUT, as_node
+from ..errors import GraphcError, NamingError, OptionError, ShapeError
+from ..ir.dims import Dim, check_identifier, format_shape
+from ..ir.graph import Graph
+from ..ir.node import Node
+from ..ir.origin import derived, here
+from ..ir.types import TensorType
+from ..nn.entropy import WEIGHTED_CROSS_ENTROPY
+from ..nn.losses import NLL_LOSS, kept_labels, shares_of
+from ..ops.reduction import sum
+from ..ops.source import INPUT, as_node
+from .metric import Metric
 
 __all__ = [
     "Evaluation",

@@ -1,87 +1,41 @@
-"""Metrics: what a trained model is judged by, exact over a data set of any size.
-
-A node that is a mean over a batch (an accuracy, a squared error) is averaged over
-batches. What is no such mean is a `Metric`: totals that are summed over batches, and a
-formula over the sums. So an F1 score does not depend on the batch size.
-"""
+"""Metrics of predicted classes: accuracy, precision and recall, ROC, perplexity."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
-from .errors import DTypeError, GraphcError, OptionError, ShapeError
-from .ir.dims import Dim, check_identifier, format_shape
-from .ir.node import Node
-from .ir.origin import here
-from .ir.types import is_floating
-from .nn.activations import sigmoid
-from .nn.entropy import cross_entropy
-from .nn.losses import class_axis, labels_shape
-from .ops.along_axis import SCATTER_ALONG_AXIS
-from .ops.arithmetic import absolute, clip, floor, sqrt, square, where
-from .ops.exponential import exp
-from .ops.indexing import take_along_axis
-from .ops.linalg import matmul
-from .ops.reduction import argmax, mean, sum
-from .ops.shape import expand_dims, ravel, reshape
-from .ops.source import ArrayLike, as_node, constant, dimension
+from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.dims import Dim, format_shape
+from ..ir.node import Node
+from ..ir.types import is_floating
+from ..nn.activations import sigmoid
+from ..nn.entropy import cross_entropy
+from ..nn.losses import class_axis, labels_shape
+from ..ops.along_axis import SCATTER_ALONG_AXIS
+from ..ops.arithmetic import clip, floor, where
+from ..ops.exponential import exp
+from ..ops.indexing import take_along_axis
+from ..ops.linalg import matmul
+from ..ops.reduction import argmax, mean, sum
+from ..ops.shape import expand_dims, ravel, reshape
+from ..ops.source import ArrayLike, as_node, constant, dimension
+from .metric import Metric, failure
 
 __all__ = [
     "Average",
-    "Metric",
     "accuracy",
     "auc",
     "f1_score",
-    "mean_absolute_error",
-    "mean_squared_error",
     "perplexity",
     "precision",
-    "r2_score",
     "recall",
-    "root_mean_squared_error",
     "top_k_accuracy",
 ]
 
 Average = Literal["binary", "macro", "micro", "weighted"]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A formula over totals of a data set.
-
-    Args:
-        totals: nodes of fixed shape by name, which are summed over batches.
-        result: the formula; it takes the sums by their names, as float64 nodes, and
-            gives a scalar node.
-
-    >>> import graphc as gc
-    >>> errors = gc.input("errors", ("batch",))
-    >>> metric = Metric(
-    ...     {"squares": gc.sum(errors * errors), "count": gc.sum(errors * 0 + 1)},
-    ...     lambda squares, count: gc.sqrt(squares / count),
-    ... )
-    """
-
-    totals: Mapping[str, Node]
-    result: Callable[..., Any]
-    location: str = field(default_factory=lambda: str(here().location), repr=False)
-    """The user's line, for errors."""
-
-    def __post_init__(self) -> None:
-        for name, node in self.totals.items():
-            check_identifier(name, "name of a total")
-            if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise OptionError(
-                    f"total {name!r} must be a node, got {node!r}",
-                    location=self.location,
-                )
-
-
-# Classes ------------------------------------------------------------------------------
 
 
 def accuracy(
@@ -136,7 +90,7 @@ def top_k_accuracy(
     """
     _, target, classes = _predicted(logits, labels, "top_k_accuracy")
     if isinstance(k, bool) or not isinstance(k, int) or not 0 < k <= classes:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise _error(
+        raise failure(
             OptionError,
             "top_k_accuracy",
             f"k must be a whole number from 1 to {classes}, the classes; got {k!r}",
@@ -144,7 +98,7 @@ def top_k_accuracy(
     node = as_node(logits)
     axis = class_axis(node.ndim)
     if axis >= node.ndim or node.shape == target.shape:
-        raise _error(
+        raise failure(
             ShapeError, "top_k_accuracy", "logits must have an axis of classes"
         )
     safe = target
@@ -184,18 +138,18 @@ def _predicted(
             return (scores > threshold).astype("int64"), target, 2
         return scores, target, 2
     if not is_floating(scores.dtype):
-        raise _error(
+        raise failure(
             DTypeError, function, f"requires floating logits, got {scores.type}"
         )
     if is_floating(target.dtype):
-        raise _error(
+        raise failure(
             DTypeError,
             function,
             f"requires integer labels, got {target.type}",
             'labels.astype("int64")',
         )
     if not scores.shape or labels_shape(scores.type) != target.shape:
-        raise _error(
+        raise failure(
             ShapeError,
             function,
             "requires logits with one axis, of classes, more than labels, got "
@@ -204,16 +158,10 @@ def _predicted(
     axis = class_axis(scores.ndim)
     classes = scores.shape[axis]
     if isinstance(classes, Dim):
-        raise _error(
+        raise failure(
             ShapeError, function, f"requires a fixed number of classes, got {classes}"
         )
     return argmax(scores, axis), target, classes
-
-
-def _error(
-    kind: type[GraphcError], function: str, message: str, hint: str | None = None
-) -> GraphcError:
-    return kind(message, node=function, location=str(here().location), hint=hint)
 
 
 # Precision and recall -----------------------------------------------------------------
@@ -230,7 +178,7 @@ def _of_classes(
 ) -> Metric:
     """A score of hits, predictions and labels of each class, averaged."""
     if average not in ("binary", "macro", "micro", "weighted"):
-        raise _error(
+        raise failure(
             OptionError,
             function,
             "average must be 'binary', 'macro', 'micro' or 'weighted', "
@@ -238,7 +186,7 @@ def _of_classes(
         )
     predicted, target, classes = _predicted(logits, labels, function, threshold)
     if average == "binary" and classes != 2:
-        raise _error(
+        raise failure(
             OptionError,
             function,
             f"average='binary' is for two classes, got {classes}",
@@ -361,7 +309,7 @@ def auc(scores: ArrayLike, labels: ArrayLike, *, from_logits: bool = False) -> M
     """
     values, target = as_node(scores), as_node(labels)
     if not is_floating(values.dtype) or values.shape != target.shape:
-        raise _error(
+        raise failure(
             ShapeError if is_floating(values.dtype) else DTypeError,
             "auc",
             f"requires floating scores of the shape of labels, got {values.type} "
@@ -416,81 +364,3 @@ def perplexity(
         return exp(losses / count)
 
     return Metric({"losses": losses, "count": count}, result)
-
-
-# Numbers ------------------------------------------------------------------------------
-
-
-def _difference(predictions: ArrayLike, targets: ArrayLike, function: str) -> Node:
-    given, wanted = as_node(predictions), as_node(targets)
-    if given.shape != wanted.shape:
-        raise _error(
-            ShapeError,
-            function,
-            "requires predictions of the shape of targets, got "
-            f"{format_shape(given.shape)} and {format_shape(wanted.shape)}",
-            "gc.squeeze(predictions, 1)" if given.ndim == wanted.ndim + 1 else None,
-        )
-    return given - wanted
-
-
-def mean_squared_error(predictions: ArrayLike, targets: ArrayLike) -> Node:
-    """The mean of `(predictions - targets)**2`, a scalar node.
-
-    >>> import graphc as gc
-    >>> gc.evaluate(mean_squared_error([1.0, 3.0], [1.0, 1.0]), {})
-    array(2.)
-    """
-    return mean(square(_difference(predictions, targets, "mean_squared_error")))
-
-
-def mean_absolute_error(predictions: ArrayLike, targets: ArrayLike) -> Node:
-    """The mean of `|predictions - targets|`, a scalar node."""
-    return mean(absolute(_difference(predictions, targets, "mean_absolute_error")))
-
-
-def root_mean_squared_error(predictions: ArrayLike, targets: ArrayLike) -> Metric:
-    """The square root of the mean squared error over a data set."""
-    function = "root_mean_squared_error"
-    error = _difference(predictions, targets, function).astype("float64")
-    count = dimension(error.size, np.dtype("int64"))
-
-    def result(squares: Node, count: Node) -> Node:
-        return sqrt(squares / count)
-
-    return Metric({"squares": sum(square(error)), "count": count}, result)
-
-
-def r2_score(predictions: ArrayLike, targets: ArrayLike) -> Metric:
-    """The part of the variance that is explained: `1 - residual / total` squares.
-
-    Args:
-        predictions, targets: of the same shape, `(batch, ...)`. With several outputs
-            the score is the mean of those of each.
-
-    Returns:
-        A `Metric`: 1 where all is predicted, 0 for a model that predicts the mean. An
-        output that does not vary scores 1 if it is predicted and 0 if not.
-
-    Raises:
-        ShapeError: shapes that differ, or no axis of rows.
-    """
-    error = _difference(predictions, targets, "r2_score").astype("float64")
-    wanted = as_node(targets).astype("float64")
-    if not wanted.shape:
-        raise _error(ShapeError, "r2_score", "requires an axis of rows, got a scalar")
-    totals = {
-        "residual": sum(square(error), 0),
-        "targets": sum(wanted, 0),
-        "squares": sum(square(wanted), 0),
-        "count": dimension(wanted.shape[0], np.dtype("int64")),
-    }
-
-    def result(residual: Node, targets: Node, squares: Node, count: Node) -> Node:
-        total = squares - square(targets) / count
-        varies = total > 1e-12 * squares
-        explained = 1.0 - residual / where(varies, total, 1.0)
-        exact = (residual == 0.0).astype("float64")
-        return mean(where(varies, explained, exact))
-
-    return Metric(totals, result)

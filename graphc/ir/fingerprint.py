@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, cast
 
-from .ir.graph import Graph
-from .ir.literal import Literal
-from .ir.node import Node, attributes_key
+from .graph import Graph
+from .literal import Literal
+from .node import Node, attributes_key
 
 __all__ = ["graph_hash"]
 

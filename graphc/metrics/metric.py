@@ -1,0 +1,53 @@
+"""What a metric is that is no mean over rows: totals, and a formula over their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import GraphcError, OptionError
+from ..ir.dims import check_identifier
+from ..ir.node import Node
+from ..ir.origin import here
+
+__all__ = ["Metric", "failure"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A formula over totals of a data set.
+
+    Args:
+        totals: nodes of fixed shape by name, which are summed over batches.
+        result: the formula; it takes the sums by their names, as float64 nodes, and
+            gives a scalar node.
+
+    >>> import graphc as gc
+    >>> errors = gc.input("errors", ("batch",))
+    >>> metric = Metric(
+    ...     {"squares": gc.sum(errors * errors), "count": gc.sum(errors * 0 + 1)},
+    ...     lambda squares, count: gc.sqrt(squares / count),
+    ... )
+    """
+
+    totals: Mapping[str, Node]
+    result: Callable[..., Any]
+    location: str = field(default_factory=lambda: str(here().location), repr=False)
+    """The user's line, for errors."""
+
+    def __post_init__(self) -> None:
+        for name, node in self.totals.items():
+            check_identifier(name, "name of a total")
+            if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise OptionError(
+                    f"total {name!r} must be a node, got {node!r}",
+                    location=self.location,
+                )
+
+
+def failure(
+    kind: type[GraphcError], function: str, message: str, hint: str | None = None
+) -> GraphcError:
+    """The error of a metric function, with the line that called it."""
+    return kind(message, node=function, location=str(here().location), hint=hint)
