@@ -38,7 +38,7 @@ from .errors import (
 from .ir.dims import format_shape
 from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
-from .ir.labels import label_bounds
+from .ir.labels import LabelBounds, label_bounds
 from .ir.node import Node
 from .ir.origin import here
 from .ir.types import TensorType
@@ -69,7 +69,7 @@ class CompiledFunction:
         emitted: Emitted,
         inputs: Sequence[Node],
         updates: Sequence[Node],
-        bounds: Mapping[Node, tuple[int, int, int | None]],
+        bounds: Mapping[Node, LabelBounds],
         seed: int,
     ) -> None:
         self._structure = structure
@@ -348,7 +348,8 @@ def training_plan(
         trained=trained,
         state=state,
         update=_update(optimizer, trained, state, simplify),
-        step_size=final(Graph((optimizer.step_size(Clock(**_clock())),))),
+        step_sizes=final(Graph(tuple(optimizer.all_step_sizes(Clock(**_clock()))))),
+        micro_batches=optimizer.micro_batches,
         results=tuple(measured.outputs),
         totals=measured.totals,
         finish=finish and final(finish),

@@ -189,6 +189,8 @@ def test_numbered_columns_go_by_number(tmp_path: Path) -> None:
 
 BAD_FILES: dict[str, tuple[str, str]] = {
     "words.csv": ("y,x0\n1,2\n1,red\n", "no table of numbers: could not convert"),
+    "nothing.csv": ("y,x0,x1,x2,x3,x4,x5\n\n", "has no rows"),
+    "missing.csv": ("y,x0,x1,x2,x3,x4,x5\nnan,1,1,1,1,1,1\n", "that are no int64"),
     "short.csv": ("y,x0\n1\n", "has 2 names for 1 columns"),
     "twice.csv": ("y,y\n1,2\n", "two columns of the same name"),
     "none.csv": ("y,z\n1,2\n", "has no column for 'x'; it has y, z"),
@@ -206,7 +208,6 @@ BAD_FILES: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-@pytest.mark.filterwarnings("ignore:loadtxt. input contained no data")
 def test_bad_files_are_clear_errors(name: str, tmp_path: Path) -> None:
     content, message = BAD_FILES[name]
     path = tmp_path / name
@@ -439,3 +440,9 @@ def test_drawing_without_matplotlib_says_what_to_install(
     history = gc.History([{"epoch": 1, "loss": 0.5}])
     with pytest.raises(MissingExtraError, match="pip install matplotlib"):
         history.plot(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_steps_per_epoch_is_for_streams_only(steps: int) -> None:
+    with pytest.raises(OptionError, match="steps_per_epoch is for streams"):
+        make().fit(rows(), steps_per_epoch=steps, **OPTIONS)

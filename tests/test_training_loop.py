@@ -76,6 +76,56 @@ def test_the_step_size_of_the_last_step_is_recorded() -> None:
     assert "step size 0.01" in by_epoch.module.describe_record(history[-1])
 
 
+def test_a_division_by_zero_is_an_infinite_step_size() -> None:
+    trainer = make(lr=lambda clock: 0.1 / (3.0 - clock.step))
+    with pytest.raises(OptionError, match="the step size inf for step 3 in epoch 1"):
+        trainer.fit(TRAIN, DEV, epochs=3, **OPTIONS)
+    assert trainer.steps == 0
+    assert same(trainer.parameters, make().parameters)
+
+
+def test_the_step_size_of_every_group_is_checked() -> None:
+    def groups(lr: Any) -> gc.optim.Optimizer:
+        biases = gc.optim.ClipByValue(gc.optim.SGD(lr), clip_value=1.0)
+        return gc.optim.ParameterGroups({"*.bias": biases}, gc.optim.SGD(0.25))
+
+    trainer = make(lr=lambda clock: 0.1 / (3.0 - clock.step), optimizer=groups)
+    for _ in range(2):
+        trainer.step(x=TRAIN["x"], y=TRAIN["y"])
+    before = {name: array.copy() for name, array in trainer.parameters.items()}
+    with pytest.raises(OptionError, match="the step size inf for step 3"):
+        trainer.step(x=TRAIN["x"], y=TRAIN["y"])
+    assert trainer.steps == 2
+    assert same(before, trainer.parameters)
+    negative = make(lr=lambda clock: 2.5 - clock.step, optimizer=groups)
+    with pytest.raises(OptionError, match=r"the step size -0\.5 for step 3"):
+        negative.fit(TRAIN, epochs=1, **OPTIONS)
+    good = make(lr=gc.optim.StepLR(0.1, step_size=1), optimizer=groups)
+    history = good.fit(TRAIN, epochs=2, **OPTIONS)
+    assert history["step_size"] == [0.25, 0.25]
+
+
+def test_micro_batches_divide_an_epoch(tmp_path: Path) -> None:
+    def accumulating(lr: Any) -> gc.optim.Optimizer:
+        inner = gc.optim.EMA(gc.optim.SGD(lr))
+        return gc.optim.GradientAccumulation(inner, steps=5)
+
+    trainer = make(optimizer=accumulating)
+    start = {name: array.copy() for name, array in trainer.parameters.items()}
+    message = "takes 5 batches, .* 90 rows in batches of 8 are 12"
+    with pytest.raises(OptionError, match=message):
+        trainer.fit(TRAIN, DEV, epochs=2, **OPTIONS)
+    assert same(start, trainer.parameters)
+    assert trainer.fit(TRAIN, DEV, epochs=2, **{**OPTIONS, "batch_size": 9})
+    batches = [{"x": TRAIN["x"][:8], "y": TRAIN["y"][:8]}] * 3
+    assert make(optimizer=accumulating).fit(batches, epochs=2, **OPTIONS)
+    trainer.emit(tmp_path / "train.py")
+    np.savez(tmp_path / "train.npz", **TRAIN)  # type: ignore[arg-type]
+    options = ("--data", "train.npz", "--batch-size", 8)
+    done = run(tmp_path / "train.py", *options, status=2)
+    assert "90 rows in batches of 8 are 12" in done.stderr
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1])
 def test_a_bad_step_size_is_named_before_it_spoils_anything(bad: float) -> None:
     def schedule(clock: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import GraphError
 from ..ir.dims import Dim, symbols_of
 from ..ir.graph import Graph
+from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from .expressions import assign, call, literal, name, parse, subscript
 from .function import Function, Style, write_function
@@ -51,7 +52,7 @@ class TrainingPlan:
     version: str
     hash: str
     inputs: tuple[Node, ...]
-    bounds: Mapping[Node, tuple[int, int, int | None]]
+    bounds: Mapping[Node, LabelBounds]
     """Inclusive bounds of inputs that are labels."""
     parameters: tuple[Node, ...]
     forward: Graph
@@ -66,8 +67,9 @@ class TrainingPlan:
     state: Mapping[str, Node]
     """The optimizer's initial state, from parameters."""
     update: Update
-    step_size: Graph
-    """The step size of an update, from placeholders of the clock."""
+    step_sizes: Graph
+    """The step sizes of an update, from placeholders of the clock; logs show the first
+    one."""
     results: tuple[str, ...]
     """What `forward` computes besides the loss: metrics, or what they are made of."""
     totals: tuple[str, ...] = ()
@@ -75,19 +77,23 @@ class TrainingPlan:
     finish: Graph | None = None
     """Loss and metrics from placeholders called as `results`, where they differ."""
     plateau: Plateau | None = None
+    micro_batches: int = 1
+    """How many batches an update takes."""
     averages: Mapping[str, str] = field(default_factory=dict[str, str])
     """Slots that hold averages to evaluate with, by the names of the parameters."""
 
     @property
     def is_scheduled(self) -> bool:
         """Whether the step size depends on when the update happens."""
-        return any(node.name in ("step", "epoch") for node in self.step_size.inputs)
+        return any(node.name in ("step", "epoch") for node in self.step_sizes.inputs)
 
     @property
     def features(self) -> frozenset[str]:
         """What the training loop needs for this model."""
         wanted = {
+            "accumulation": self.micro_batches > 1,
             "averages": bool(self.averages),
+            "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
             "schedule": self.is_scheduled,
             "totals": self.finish is not None,
@@ -197,6 +203,7 @@ _MODULE_NAMES = (
     "INPUTS",
     "PARAMETERS",
     "METRICS",
+    "MICRO_BATCHES",
     "TOTALS",
     "PLATEAU",
     "totals",
@@ -260,7 +267,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         _write_averages(functions, plan)
     for function in _small_functions(plan):
         scope = names.function_scope()
-        for node in plan.step_size.inputs:
+        for node in plan.step_sizes.inputs:
             scope.alias(node, str(node.name))
         write_function(functions, function, scope, constants, "readable")
     if plan.plateau is not None:
@@ -294,12 +301,15 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
     if plan.finish is not None:
         writer.comment("What `forward` returns that is summed over batches.")
         writer.statement(assign("TOTALS", parse(repr(plan.totals))))
+    if plan.micro_batches > 1:
+        writer.comment("How many batches an update takes.")
+        writer.statement(assign("MICRO_BATCHES", parse(repr(plan.micro_batches))))
     if plan.plateau is not None:
         writer.comment("When and how much the step size decays.")
         writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))
 
 
-def _bounds(bounds: tuple[int, int, int | None] | None) -> tuple[int, ...] | None:
+def _bounds(bounds: LabelBounds | None) -> tuple[int, ...] | None:
     """Smallest and largest label, and the ignored one if there is one."""
     if bounds is None:
         return None
@@ -400,13 +410,24 @@ def _small_functions(plan: TrainingPlan) -> list[Function]:
     functions = [
         Function(
             name="step_size",
-            graph=plan.step_size,
+            graph=Graph(plan.step_sizes.outputs[:1]),
             inputs=(),
             ending=lambda values: [ast.Return(call("float", values[0]))],
             docstring="Return the step size of the last update.",
             source="state",
         )
     ]
+    if "groups" in plan.features:
+        functions.append(
+            Function(
+                name="step_sizes",
+                graph=plan.step_sizes,
+                inputs=(),
+                ending=lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
+                docstring="Return the step sizes of all groups in the last update.",
+                source="state",
+            )
+        )
     if plan.finish is not None:
         keys = ("loss", *plan.metrics)
         functions.append(

@@ -247,6 +247,11 @@ def precision(
     Raises:
         OptionError: another `average`, or `"binary"` with more than two classes.
         ShapeError, DTypeError: labels that do not fit.
+
+    >>> import graphc as gc
+    >>> metric = precision([1.0, 1.0, 1.0, -1.0], [1, 1, 0, 1])
+    >>> gc.evaluate(metric.result(**metric.totals), {})
+    array(0.66666667)
     """
     return _of_classes(
         *("precision", logits, labels, average, threshold, ignore_index),
@@ -262,7 +267,15 @@ def recall(
     threshold: float = 0.0,
     ignore_index: int | None = None,
 ) -> Metric:
-    """The part of labels of a class that are found. Arguments as for `precision`."""
+    """The part of labels of a class that are found.
+
+    Arguments and errors as for `precision`.
+
+    >>> import graphc as gc
+    >>> metric = recall([1.0, 1.0, 1.0, -1.0], [1, 1, 0, 0])
+    >>> gc.evaluate(metric.result(**metric.totals), {})
+    array(1.)
+    """
     return _of_classes(
         *("recall", logits, labels, average, threshold, ignore_index),
         lambda hits, predicted, actual: _ratio(hits, actual),
@@ -279,7 +292,12 @@ def f1_score(
 ) -> Metric:
     """The harmonic mean of precision and recall: `2 hits / (predicted + actual)`.
 
-    Arguments as for `precision`. The macro average is the mean of F1 scores.
+    Arguments and errors as for `precision`. The macro average is the mean of F1 scores.
+
+    >>> import graphc as gc
+    >>> metric = f1_score([1.0, 1.0, 1.0, -1.0], [1, 1, 0, 0])
+    >>> gc.evaluate(metric.result(**metric.totals), {})
+    array(0.8)
     """
     return _of_classes(
         *("f1_score", logits, labels, average, threshold, ignore_index),
@@ -304,6 +322,15 @@ def auc(scores: ArrayLike, labels: ArrayLike, *, from_logits: bool = False) -> M
 
     Returns:
         A `Metric`; NaN where all labels are alike.
+
+    Raises:
+        ShapeError: scores of another shape than labels.
+        DTypeError: scores that are not floating.
+
+    >>> import graphc as gc
+    >>> metric = auc([0.9, 0.4, 0.6, 0.1], [1, 1, 0, 0])
+    >>> gc.evaluate(metric.result(**metric.totals), {})
+    array(0.75)
 
     Source: Fawcett 2006, "An introduction to ROC analysis".
     """
@@ -348,6 +375,14 @@ def perplexity(
 
     Returns:
         A `Metric`, 1 for certainty and the number of classes for a guess.
+
+    Raises:
+        ShapeError, DTypeError: labels that do not fit.
+
+    >>> import graphc as gc
+    >>> metric = perplexity([[0.0, 0.0, 0.0, 0.0]], [2])
+    >>> gc.evaluate(metric.result(**metric.totals), {})
+    array(4.)
 
     Source: Jelinek et al. 1977, "Perplexity -- a measure of the difficulty of speech
     recognition tasks".

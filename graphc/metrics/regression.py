@@ -33,23 +33,43 @@ def _difference(predictions: ArrayLike, targets: ArrayLike, function: str) -> No
     return given - wanted
 
 
-def mean_squaredfailure(predictions: ArrayLike, targets: ArrayLike) -> Node:
+def mean_squared_error(predictions: ArrayLike, targets: ArrayLike) -> Node:
     """The mean of `(predictions - targets)**2`, a scalar node.
 
+    Raises:
+        ShapeError: shapes that differ.
+
     >>> import graphc as gc
-    >>> gc.evaluate(mean_squaredfailure([1.0, 3.0], [1.0, 1.0]), {})
+    >>> gc.evaluate(mean_squared_error([1.0, 3.0], [1.0, 1.0]), {})
     array(2.)
     """
     return mean(square(_difference(predictions, targets, "mean_squared_error")))
 
 
-def mean_absolutefailure(predictions: ArrayLike, targets: ArrayLike) -> Node:
-    """The mean of `|predictions - targets|`, a scalar node."""
+def mean_absolute_error(predictions: ArrayLike, targets: ArrayLike) -> Node:
+    """The mean of `|predictions - targets|`, a scalar node.
+
+    Raises:
+        ShapeError: shapes that differ.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(mean_absolute_error([1.0, 4.0], [1.0, 1.0]), {})
+    array(1.5)
+    """
     return mean(absolute(_difference(predictions, targets, "mean_absolute_error")))
 
 
-def root_mean_squaredfailure(predictions: ArrayLike, targets: ArrayLike) -> Metric:
-    """The square root of the mean squared error over a data set."""
+def root_mean_squared_error(predictions: ArrayLike, targets: ArrayLike) -> Metric:
+    """The square root of the mean squared error over a data set.
+
+    Raises:
+        ShapeError: shapes that differ.
+
+    >>> import graphc as gc
+    >>> metric = root_mean_squared_error([1.0, 3.0], [1.0, 1.0])
+    >>> gc.evaluate(metric.result(**metric.totals), {})
+    array(1.41421356)
+    """
     function = "root_mean_squared_error"
     error = _difference(predictions, targets, function).astype("float64")
     count = dimension(error.size, np.dtype("int64"))
@@ -73,6 +93,11 @@ def r2_score(predictions: ArrayLike, targets: ArrayLike) -> Metric:
 
     Raises:
         ShapeError: shapes that differ, or no axis of rows.
+
+    >>> import graphc as gc
+    >>> metric = r2_score([1.0, 2.0, 2.0], [1.0, 2.0, 3.0])
+    >>> gc.evaluate(metric.result(**metric.totals), {})
+    array(0.5)
     """
     error = _difference(predictions, targets, "r2_score").astype("float64")
     wanted = as_node(targets).astype("float64")

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.types import DType
+from ..ops.source import Initializer
 from .draws import dirac, orthogonal, source_of, truncated_normal
 
 __all__ = [
@@ -38,18 +39,6 @@ __all__ = [
 FanMode = Literal["fan_in", "fan_out", "fan_avg"]
 
 _ROLES = ("in", "out", "kernel", "stack")
-
-
-class Initializer(Protocol):
-    """What `gc.parameter` takes as `init`. A class of yours may be one.
-
-    It may also have a `helper`, a text: imports and one function that the expression
-    calls. It stands once in an emitted program, above `init_parameters`.
-    """
-
-    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
-        """The NumPy expression for the array, of `np`, `rng` and the helper."""
-        ...
 
 
 def check_layout(layout: str) -> str:

@@ -13,6 +13,7 @@ named or nested one puts its own name before theirs (`encoder.linear_1`), and a 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 
-class Layer:
+class Layer(ABC):
     """What all layers have: a name, parameters, and being called on nodes."""
 
     kind: ClassVar[str]
@@ -73,9 +74,9 @@ class Layer:
         self._fix()
         return list(self._nodes.values())
 
+    @abstractmethod
     def forward(self, input: Node) -> Node:
         """The output for an input, not yet named."""
-        raise NotImplementedError
 
     def __call__(self, input: ArrayLike) -> Node:
         """Apply the layer. Its first output takes its name, later ones `name_2`, ..."""

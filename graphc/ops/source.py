@@ -29,7 +29,6 @@ from ..ir.types import DType, TensorType, as_dtype
 __all__ = [
     "ArrayLike",
     "Initializer",
-    "Literal",
     "as_node",
     "astype",
     "check_name",
@@ -51,10 +50,15 @@ ArrayLike: TypeAlias = Any
 
 
 class Initializer(Protocol):
-    """How a parameter starts: a hashable value that prints itself as NumPy."""
+    """How a parameter starts: a hashable value that prints itself as NumPy.
+
+    It is what `gc.parameter` takes as `init`; a class of yours may be one. It may also
+    have a `helper`, a text: imports and one function that the expression calls. It
+    stands once in an emitted program, above `init_parameters`.
+    """
 
     def source(self, shape: tuple[int, ...], dtype: DType) -> str:
-        """A NumPy expression over `rng` (a `np.random.Generator`) for the array."""
+        """The NumPy expression for the array, of `np`, `rng` and the helper."""
         ...
 
 

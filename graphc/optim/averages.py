@@ -22,8 +22,9 @@ class GradientAccumulation(Transformation):
     """One update every `steps` micro-batches, with their mean gradient.
 
     Between updates parameters and the inner state stay as they are. The inner
-    optimizer counts updates, not micro-batches; what is left at the end of an epoch
-    enters the first update of the next one.
+    optimizer counts updates, not micro-batches. `Trainer.fit` requires that `steps`
+    divides the number of batches in an epoch; in a stream, whose length is not known,
+    what is left at the end of an epoch enters the first update of the next one.
 
     Args:
         inner: the optimizer that gets the mean gradient.
@@ -100,6 +101,15 @@ class GradientAccumulation(Transformation):
     def step_size(self, clock: Clock) -> Node:
         """See `Optimizer.step_size`."""
         return self.inner.step_size(self._inner_clock(clock))
+
+    def all_step_sizes(self, clock: Clock) -> list[Node]:
+        """See `Optimizer.all_step_sizes`."""
+        return self.inner.all_step_sizes(self._inner_clock(clock))
+
+    @property
+    def micro_batches(self) -> int:
+        """See `Optimizer.micro_batches`."""
+        return self.steps * self.inner.micro_batches
 
 
 @dataclass(frozen=True)

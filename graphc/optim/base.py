@@ -130,6 +130,18 @@ class Optimizer(ABC):
     def step_size(self, clock: Clock) -> Node:
         """The step size of an update, a float64 node of shape `()`: what logs show."""
 
+    def all_step_sizes(self, clock: Clock) -> list[Node]:
+        """All step sizes of an update, `step_size` first; several where groups differ.
+
+        The training loop takes no update in which one of them is no number.
+        """
+        return [self.step_size(clock)]
+
+    @property
+    def micro_batches(self) -> int:
+        """How many batches an update takes; more than 1 where gradients add up."""
+        return 1
+
     def averaged(
         self, parameters: Sequence[Node], state: Mapping[str, Node]
     ) -> list[Node]:

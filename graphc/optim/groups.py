@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -153,6 +154,20 @@ class ParameterGroups(Optimizer):
         """The default's step size, or the first group's where there is no default."""
         optimizer = self.default or next(iter(self.groups.values()))
         return optimizer.step_size(clock)
+
+    def all_step_sizes(self, clock: Clock) -> list[Node]:
+        """See `Optimizer.all_step_sizes`."""
+        first = self.default or next(iter(self.groups.values()))
+        others = [each for each in self.groups.values() if each is not first]
+        return [
+            size for each in (first, *others) for size in each.all_step_sizes(clock)
+        ]
+
+    @property
+    def micro_batches(self) -> int:
+        """The least number after which every group has had a whole update."""
+        members = [*self.groups.values(), *([self.default] if self.default else [])]
+        return math.lcm(*(optimizer.micro_batches for optimizer in members))
 
     def averaged(
         self, parameters: Sequence[Node], state: Mapping[str, Node]

@@ -75,6 +75,15 @@ class Transformation(Optimizer):
         """See `Optimizer.step_size`."""
         return self.inner.step_size(clock)
 
+    def all_step_sizes(self, clock: Clock) -> list[Node]:
+        """See `Optimizer.all_step_sizes`."""
+        return self.inner.all_step_sizes(clock)
+
+    @property
+    def micro_batches(self) -> int:
+        """See `Optimizer.micro_batches`."""
+        return self.inner.micro_batches
+
     def averaged(
         self, parameters: Sequence[Node], state: Mapping[str, Node]
     ) -> list[Node]:

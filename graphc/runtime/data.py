@@ -151,7 +151,16 @@ def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> 
         data: what a user brings.
         label: what the data is, for errors: `"train"`.
         steps: the number of batches of an epoch, if it is a stream.
+
+    Raises:
+        OptionError: `steps` for data that is no stream.
     """
+    if steps is not None and isinstance(data, str | os.PathLike | CSV | Mapping):
+        raise OptionError(
+            "steps_per_epoch is for streams; an epoch of arrays goes once through all "
+            f"rows; got {steps!r}",
+            hint="batch_size decides how many steps an epoch of arrays has",
+        )
     if isinstance(data, str | os.PathLike):
         return module.read_data(os.fspath(data))
     if isinstance(data, CSV):

@@ -14,14 +14,13 @@ import numpy as np
 
 from ..errors import FeedError, ShapeError
 from ..ir.dims import Dim, format_shape
+from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.origin import here
 
 __all__ = ["bind_feeds", "check_array"]
 
 Array = np.ndarray[Any, Any]
-Bounds = tuple[int, int, int | None]
-"""The smallest and the largest label, and one more that is allowed."""
 
 
 def check_array(node: Node, value: Any) -> Array:
@@ -75,7 +74,7 @@ def _holds(dtype: np.dtype[Any], array: Array) -> bool:
 def bind_feeds(
     inputs: Iterable[Node],
     feeds: Mapping[Any, Any],
-    bounds: Mapping[Node, Bounds] | None = None,
+    bounds: Mapping[Node, LabelBounds] | None = None,
 ) -> tuple[dict[Node, Array], dict[str, int]]:
     """The array of each input, and the sizes that the named dimensions have.
 
@@ -144,7 +143,7 @@ def _check_computed_sizes(node: Node, array: Array, sizes: Mapping[str, int]) ->
             raise _error(node, f"requires {size} = {expected} for {given}, got {count}")
 
 
-def _check_bounds(node: Node, array: Array, bounds: Bounds) -> None:
+def _check_bounds(node: Node, array: Array, bounds: LabelBounds) -> None:
     """Labels out of range are an error: NumPy counts negative ones from the end."""
     low, high, ignored = bounds
     if array.size and (array.min() < low or array.max() > high):

@@ -78,7 +78,7 @@ def render(
     """Draw a graph, its backward pass, or the one over the other.
 
     Inputs are parallelograms, parameters cylinders, ops rounded boxes, blocks double
-    boxes, results octagons, and whatever differentiation made is a dashed hexagon.
+    boxes, results double ellipses; what differentiation made is a dashed octagon.
     Solid edges carry shapes; dashed edges carry gradients back.
 
     Args:

@@ -31,9 +31,11 @@ SECTIONS = (
     "check",
     "command",
 )
-FEATURES = frozenset(("averages", "plateau", "schedule", "totals"))
-"""Averages of parameters to evaluate with; decay on a plateau; a step size that
-changes; metrics made of totals."""
+FEATURES = frozenset(
+    ("accumulation", "averages", "groups", "plateau", "schedule", "totals")
+)
+"""Updates that take several batches; averages of parameters to evaluate with; several
+step sizes; decay on a plateau; a step size that changes; metrics made of totals."""
 
 
 @dataclass(frozen=True)

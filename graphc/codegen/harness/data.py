@@ -230,11 +230,14 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
             input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
     """
     with open(path, encoding="utf-8-sig", newline="") as file:
-        header = [
-            name.strip() for line in csv.reader([file.readline()]) for name in line
-        ]
         try:
-            table = np.loadtxt(file, delimiter=",", quotechar='"', ndmin=2)
+            header = [
+                name.strip() for line in csv.reader([file.readline()]) for name in line
+            ]
+            lines = [line for line in file if line.strip()]
+            table = np.empty((0, len(header)))
+            if lines:
+                table = np.loadtxt(lines, delimiter=",", quotechar='"', ndmin=2)
         except ValueError as error:
             raise DataError(f"{path} is no table of numbers: {error}") from None
     if table.size and table.shape[1] != len(header):
@@ -252,7 +255,9 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
             raise DataError(f"{path} has no column {what}; it has {', '.join(header)}")
         values = table[:, [header.index(each) for each in names]]
         dtype, shape, _ = INPUTS.get(name, ("float64", (), None))
-        array = values.astype(dtype)
+        # What does not fit becomes another number or infinite, and is found below.
+        with np.errstate(all="ignore"):
+            array = values.astype(dtype)
         if array.dtype.kind != "f" and (array != values).any():
             raise DataError(
                 f"{path} has numbers for {name!r} that are no {dtype}", name

@@ -19,7 +19,15 @@ from .checkpoint import (
 from .data import BATCH_DIMENSION, check_data, count_rows, read_batches, take_rows
 from .files import Arrays, OptionError, check_writable
 from .means import mean_scores
-from .model import METRICS, PLATEAU, averaged_parameters, step_size, train_step
+from .model import (
+    METRICS,
+    MICRO_BATCHES,
+    PLATEAU,
+    averaged_parameters,
+    step_size,
+    step_sizes,
+    train_step,
+)
 from .plateau import decay_on_plateau, watched_score
 
 # --- imports above, copied into emitted programs below ---
@@ -107,6 +115,9 @@ def fit(
     # end
     check_options(epochs, batch_size, seed, patience, parts)
     check_parts(train, batch_size, parts)
+    # if accumulation
+    check_micro_batches(train, batch_size)
+    # end
     run: dict[str, Any] = {
         "seed": int(seed),
         "batch_size": int(batch_size),
@@ -246,12 +257,22 @@ def draw_rows(
 def check_step_size(state: dict[str, Any]) -> None:
     """Raise unless the step size of the next update is a number of at least 0."""
     step = state["step"] + 1
-    size = float(step_size({**state, "step": step}))
-    if not 0 <= size < math.inf:
-        raise OptionError(
-            f"the schedule gives the step size {size} for step {step} "
-            f"in epoch {state['epoch'] + 1}; it must be a number of at least 0"
-        )
+    # As NumPy's numbers, of which 1 / 0 is infinite and no error of its own.
+    clock = {"step": step, "epoch": state["epoch"], "scale": state["scale"]}
+    following = {key: np.float64(value) for key, value in clock.items()}
+    with np.errstate(all="ignore"):
+        sizes: list[Any] = [step_size(following)]
+        # end
+        # if groups
+        sizes = step_sizes(following)
+        # end
+    # if schedule
+    for size in map(float, sizes):
+        if not 0 <= size < math.inf:
+            raise OptionError(
+                f"the schedule gives the step size {size} for step {step} "
+                f"in epoch {state['epoch'] + 1}; it must be a number of at least 0"
+            )
 
 
 # end
@@ -326,6 +347,21 @@ def check_parts(train: Any, batch_size: int, parts: int) -> None:
         )
 
 
+# if accumulation
+def check_micro_batches(train: Any, batch_size: int) -> None:
+    """Raise `OptionError` where an epoch would end within an update."""
+    if callable(train):
+        return
+    rows = count_rows(train)
+    batches = -(-rows // batch_size)
+    if batches % MICRO_BATCHES:
+        raise OptionError(
+            f"an update takes {MICRO_BATCHES} batches, which must divide the number of "
+            f"batches in an epoch; {rows} rows in batches of {batch_size} are {batches}"
+        )
+
+
+# end
 def check_options(
     epochs: int, batch_size: int, seed: int, patience: int | None, parts: int = 1
 ) -> None:

@@ -19,6 +19,8 @@ PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 METRICS: tuple[str, ...] = ()
 TOTALS: tuple[str, ...] = ()
 """With totals: what `forward` returns that is summed over batches, not averaged."""
+MICRO_BATCHES: int = 1
+"""With accumulation: how many batches an update takes."""
 PLATEAU: dict[str, Any] = {}
 """With decay on a plateau: its options."""
 
@@ -62,6 +64,11 @@ def train_step(
 
 def step_size(state: dict[str, Any]) -> float:
     """The step size of the last update."""
+    raise NotImplementedError
+
+
+def step_sizes(state: dict[str, Any]) -> list[Any]:
+    """With groups: all step sizes of the last update."""
     raise NotImplementedError
 
 
