@@ -494,4 +494,5 @@ def _update(
             )
         )
     shared = {key: (slots[key], states[key]) for key in slots if key not in owned}
-    return Update(tuple(rules), clock, shared, type(optimizer).__name__)
+    fingerprint = graph_hash((*new, *new_state.values()))
+    return Update(tuple(rules), clock, shared, type(optimizer).__name__, fingerprint)

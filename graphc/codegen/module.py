@@ -199,6 +199,7 @@ _MODULE_NAMES = (
     "scale",
     "MODEL",
     "GRAPH_HASH",
+    "OPTIMIZER",
     "GRAPHC_VERSION",
     "INPUTS",
     "PARAMETERS",
@@ -290,6 +291,7 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
         "MODEL": plan.title,
         "GRAPHC_VERSION": plan.version,
         "GRAPH_HASH": plan.hash,
+        "OPTIMIZER": f"{plan.update.title} {plan.update.hash}",
     }
     for key, value in facts.items():
         writer.statement(assign(key, parse(repr(value))))

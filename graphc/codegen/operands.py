@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -105,7 +105,13 @@ class Operands:
     """References to the values of one function's graph."""
 
     def __init__(
-        self, graph: Graph, names: Names, constants: Constants, *, fast: bool = False
+        self,
+        graph: Graph,
+        names: Names,
+        constants: Constants,
+        *,
+        fast: bool = False,
+        inline: Collection[Node] = (),
     ) -> None:
         self._names = names
         self._fast = fast
@@ -126,6 +132,10 @@ class Operands:
                 and not node.op.is_statements
             ):
                 depth = 1 + self._depth.get(node.inputs[0], 0)
+                if depth <= _INLINE_DEPTH:
+                    self._depth[node] = depth
+            elif node in inline:
+                depth = 1 + max(self._depth.get(p, 0) for p in node.inputs)
                 if depth <= _INLINE_DEPTH:
                     self._depth[node] = depth
 

@@ -9,7 +9,7 @@ is computed once before the loops.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.dims import Shape
@@ -60,6 +60,8 @@ class Update:
     """State that belongs to no parameter: placeholder and new value by name."""
     title: str
     """The optimizer in words, for the docstring."""
+    hash: str
+    """The fingerprint of the rules with all their settings."""
 
 
 class _Structures:
@@ -218,10 +220,18 @@ def _write_shared(
     constants: Constants,
 ) -> None:
     clock = set(update.clock.values())
-    graph = Graph(tuple(shared))
-    names.assign(node for node in shared if node not in clock)
-    operands = Operands(graph, names, constants)
     known = set(shared)
+    everything = Graph((*(v for r in update.rules for v, _ in r.outputs()), *shared))
+    inline = {n for n in _parts_of_formulas(everything.nodes) if n in known}
+    inline -= {
+        node for user in everything.nodes if user not in known for node in user.inputs
+    }
+    inline -= {value for _, value in update.shared.values()}
+    inline -= {value for rule in update.rules for value, _ in rule.outputs()}
+    graph = Graph(tuple(node for node in shared if node not in inline))
+    operands = Operands(graph, names, constants, inline=inline)
+    read = {node for rule in update.rules for _, node in rule.placeholders()}
+    names.assign(n for n in shared if n in read or not operands.is_inline(n))
     overwritten = _overwritten(update, known)
     for rule in update.rules:
         for _, node in rule.placeholders():
@@ -234,6 +244,19 @@ def _write_shared(
         if node not in clock and not operands.is_inline(node):
             for statement in operands.statements(node, names[node]):
                 writer.statement(statement)
+
+
+def _parts_of_formulas(nodes: Iterable[Node]) -> set[Node]:
+    """Values without a name that one formula uses, and that read better inside it."""
+    uses: dict[Node, int] = {}
+    for node in nodes:
+        for parent in node.inputs:
+            uses[parent] = uses.get(parent, 0) + (1 if _is_formula(node) else 2)
+    return {n for n in uses if uses[n] == 1 and n.name is None and _is_formula(n)}
+
+
+def _is_formula(node: Node) -> bool:
+    return node.op.kind == "elementwise" and node.op.pure and bool(node.inputs)
 
 
 def _stored(rule: ParameterUpdate, node: Node) -> ast.expr:
@@ -267,9 +290,17 @@ def _write_group(
         )
     )
     own = [n for n in graph.nodes if n in reached and n not in shared]
-    scope.assign(n for n in own if n not in placeholders)
-    operands = Operands(graph, scope, constants, fast=style == "fast")
+    formulas = _parts_of_formulas(own) & set(own)
+    formulas -= {value for value, _ in outputs}
+    operands = Operands(
+        graph,
+        scope,
+        constants,
+        fast=style == "fast",
+        inline=formulas if style == "readable" else (),
+    )
     nodes = [n for n in own if not operands.is_inline(n)]
+    scope.assign(n for n in nodes if n not in placeholders)
     memory = MemoryPlan()
     if style == "fast":
         destinations = {

@@ -22,6 +22,7 @@ from .means import mean_scores
 from .model import (
     METRICS,
     MICRO_BATCHES,
+    OPTIMIZER,
     PLATEAU,
     averaged_parameters,
     step_size,
@@ -126,6 +127,7 @@ def fit(
         # if plateau
         "plateau": PLATEAU,
         # end
+        "optimizer": OPTIMIZER,
         "first_epoch": int(state["epoch"]),
     }
     if checkpoint is not None:

@@ -10,7 +10,9 @@ import numpy as np
 MODEL: str = ""
 """The name of the model."""
 GRAPH_HASH: str = ""
-"""Identifies the graph: model, loss, metrics and optimizer."""
+"""Identifies the graph: model, loss and metrics."""
+OPTIMIZER: str = ""
+"""The optimizer's name and what identifies it with all its settings."""
 GRAPHC_VERSION: str = ""
 INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[int, ...] | None]] = {}
 """Dtype, shape and, for labels, the smallest and largest value; a third is ignored."""
