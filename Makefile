@@ -44,7 +44,7 @@ experiments: $(VENV)/.experiments
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache
-	find graphc tests examples benchmarks -name __pycache__ -prune \
+	find graphc tests examples -name __pycache__ -prune \
 	    -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp is written last, so that an interrupted set-up is done again.

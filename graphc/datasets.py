@@ -416,7 +416,7 @@ def _progress(title: str) -> Generator[_Bar | None]:
 
 def _check_size(name: str, size: object) -> None:
     whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-    if not whole or size < 0:  # pyright: ignore[reportOperatorIssue]
+    if not whole or int(cast(int, size)) < 0:
         raise OptionError(f"{name} must be a number of rows, got {size!r}")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import base64
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -231,7 +231,7 @@ def _returns_out(value: ast.expr) -> bool:
 
 def _is_literal(value: Any) -> bool:
     if isinstance(value, tuple):
-        return all(_is_literal(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+        return all(_is_literal(item) for item in cast("tuple[Any, ...]", value))
     return value is None or isinstance(value, bool | int | float | str | Dim | np.dtype)
 
 

@@ -104,6 +104,9 @@ def _concrete(value: Any, sizes: Mapping[str, int]) -> Any:
     if isinstance(value, np.dtype):
         # `float32` in emitted code is `np.float32`, which can also be called.
         return cast("np.dtype[Any]", value).type
-    if isinstance(value, tuple) and all(isinstance(d, int | Dim) for d in value):  # pyright: ignore[reportUnknownVariableType]
-        return evaluate_shape(cast("tuple[int | Dim, ...]", value), sizes)
-    return value  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, tuple):
+        items = cast("tuple[Any, ...]", value)
+        if all(isinstance(item, int | Dim) for item in items):
+            return evaluate_shape(items, sizes)
+        return items
+    return value

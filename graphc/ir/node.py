@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import DTypeError, GraphcError, ShapeError, UnsupportedError
 from .derivation import Derivation
@@ -467,7 +467,7 @@ def attributes_key(attributes: Attributes) -> tuple[Any, ...]:
         if isinstance(value, float):
             return ("float", repr(value))
         if isinstance(value, tuple):
-            return tuple(key(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+            return tuple(key(item) for item in cast("tuple[Any, ...]", value))
         return (type(value).__name__, value)
 
     return tuple((name, key(attributes[name])) for name in sorted(attributes))

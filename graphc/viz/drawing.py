@@ -169,7 +169,10 @@ def _called(name: str | None, node: Node, position: int | None) -> str:
     source = node.origin.gradient_of
     if source is not None:
         return f"d_{source.name or source.op.name}"
-    return "output" if position is None else f"output {position}"
+    if position is not None:
+        return f"output {position}"
+    # A block says what it is; `output` would also be the name of many a last layer.
+    return node.op.name if node.op.is_block else "output"
 
 
 def _not_drawable(given: str) -> OptionError:
