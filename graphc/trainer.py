@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import compiler
+from . import training
 from .errors import (
     FeedError,
     NonFiniteError,
@@ -89,7 +89,7 @@ class Trainer:
         for name in self.metrics:
             check_metric_name(name)
         self._start(
-            compiler.training_program(
+            training.training_program(
                 loss,
                 optimizer,
                 metrics=self.metrics,
@@ -100,7 +100,7 @@ class Trainer:
             )
         )
 
-    def _start(self, compiled: compiler.TrainingProgram) -> None:
+    def _start(self, compiled: training.TrainingProgram) -> None:
         """Take a program, and parameters and state at their start."""
         self._compiled = compiled
         self._module: Any = compiled.module

@@ -19,7 +19,7 @@ from .errors import (
 from .ir.node import Node
 
 if TYPE_CHECKING:
-    from .compiler import TrainingProgram
+    from .training import TrainingProgram
 
 __all__ = ["translated"]
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import compiler
+from graphc import training
 from graphc.errors import (
     CheckpointError,
     DataError,
@@ -54,7 +54,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def trainer(seed: int = 0, **changes: Any) -> Trainer:
         compiled = Compiled(**changes)
-        monkeypatch.setattr(compiler, "training_program", lambda *_, **__: compiled)
+        monkeypatch.setattr(training, "training_program", lambda *_, **__: compiled)
         loss = (X * X).mean().named("cross_entropy")
         return Trainer(loss, optimizer=Any, seed=seed)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import compiler, optim
+from graphc import optim, training
 from graphc.errors import OptionError
 from graphc.ir.graph import Graph
 from graphc.nn.regularization import evaluation_mode
@@ -105,7 +105,7 @@ def made(model):
 
 @functools.cache
 def emitted(model, style, optimizer=None, **options):
-    return compiler.training_program(
+    return training.training_program(
         model.loss,
         optimizer or optim.SGD(0.1, momentum=0.9),
         metrics=model.metrics,
@@ -325,7 +325,7 @@ def test_any_identifier_may_name_an_input_or_a_parameter(style, tmp_path):
         total = total + gc.mean(gc.tanh(x * w) * v) / x.shape[0] + gc.mean(large * v)
         feeds[name] = floats(rng, (position % 3 + 1, 2))
     adam = optim.Adam(0.1)
-    program = compiler.training_program(total, adam, style=style)
+    program = training.training_program(total, adam, style=style)
     module = program.module
     parameters = module.init_parameters(0)
     values = [feeds[node.name] for node in program.inputs]
@@ -347,7 +347,7 @@ def test_parameters_may_have_names_of_the_module(name):
     x = gc.input("x", ("batch", 2))
     w = gc.parameter(name, (2,), gc.init.normal(0, 1))
     loss = gc.mean(gc.tanh(x * w))
-    module = compiler.training_program(loss, optim.Adam(0.1), style=style).module
+    module = training.training_program(loss, optim.Adam(0.1), style=style).module
     parameters = module.init_parameters(0)
     before = copies(parameters)
     feed = np.ones((3, 2), "float32")
@@ -408,7 +408,7 @@ def test_model_files_of_any_name(tmp_path):
     for position, file in enumerate(FILES):
         scope = {}
         exec(compile(text, str(folder / file), "exec"), scope)
-        program = compiler.training_program(scope["loss"], optim.SGD(0.1))
+        program = training.training_program(scope["loss"], optim.SGD(0.1))
         source = program.source
         assert str(tmp_path) not in source
         assert "own place" not in source

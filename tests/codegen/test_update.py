@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import compiler, optim
+from graphc import optim, training
 from graphc.optim import Optimizer, Rule
 
 from ..optim.cases import CASES, identify
@@ -90,7 +90,7 @@ def modules(optimizer, start, simplify=True, styles=("readable", "fast")):
     loss = gc.mean(x)
     for parameter in parameters:
         loss = loss + gc.sum(parameter * parameter)
-    program = compiler.training_program(
+    program = training.training_program(
         loss, optimizer, style=styles[0], simplify=simplify
     )
     return [program.module, *(program.reloaded(s).module for s in styles[1:])]
@@ -194,7 +194,7 @@ def source(optimizer, style, shapes=SHAPES):
         for name, value in start.items()
     ]
     loss = sum((gc.sum(p * p) for p in parameters[1:]), gc.sum(parameters[0]))
-    return compiler.training_program(loss, optimizer, style=style).source
+    return training.training_program(loss, optimizer, style=style).source
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])
