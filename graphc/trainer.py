@@ -17,20 +17,19 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import training
-from .errors import (
-    FeedError,
-    NonFiniteError,
-    OptionError,
-)
+from .codegen.tiling import TILE
+from .compiler import check_tiling
+from .errors import NonFiniteError, OptionError
 from .files import write_atomically
 from .ir.node import Node
 from .ir.origin import here
 from .metrics.evaluation import Metrics, check_metric_name, metric_nodes
 from .runtime.callbacks import Callback, RecordFunction, running
 from .runtime.data import Data, read_data
-from .runtime.feeds import bind_feeds
+from .runtime.feeds import Binder, check_batch
 from .runtime.history import History
 from .runtime.parameters import LiveParameters
+from .runtime.program import silently
 from .runtime.progress import describe_scores, reporting
 from .runtime.range_test import range_of_step_sizes, range_test
 from .translation import translated
@@ -60,6 +59,7 @@ class Trainer:
         style: of the program that runs, `"fast"` or `"readable"`; both compute the
             same.
         simplify: False leaves the graph as written.
+        tile_size, threads: see `gc.compile`.
 
     Raises:
         DifferentiationError: the loss is no floating scalar or has no parameters.
@@ -77,6 +77,8 @@ class Trainer:
         plateau: ReduceLROnPlateau | None = None,
         style: str = "fast",
         simplify: bool = True,
+        tile_size: int | None = TILE,
+        threads: int = 0,
     ) -> None:
         self.loss = loss
         """The node that is minimised."""
@@ -97,6 +99,7 @@ class Trainer:
                 style=style,
                 simplify=simplify,
                 plateau=plateau,
+                tiling=check_tiling(tile_size, threads),
             )
         )
 
@@ -105,6 +108,7 @@ class Trainer:
         self._compiled = compiled
         self._module: Any = compiled.module
         self._inputs = tuple(compiled.inputs)
+        self._binder = Binder(self._inputs, compiled.plan.bounds)
         self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
         self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
         self._parameters = LiveParameters(self._arrays)
@@ -180,8 +184,14 @@ class Trainer:
                 Parameters are as they were after each of these.
         """
         arrays = self._bind(batch)
-        with np.errstate(all="ignore"), self._translated():
-            loss = float(self._module.train_step(self._arrays, self._state, *arrays))
+        try:
+            loss = float(
+                silently(self._module.train_step, self._arrays, self._state, *arrays)
+            )
+        except Exception:
+            # Entered only now, because a small step takes little longer than it does.
+            with self._translated():
+                raise
         if not math.isfinite(loss):
             raise NonFiniteError(
                 f"the loss became {loss} in step {self.steps + 1}, which was not taken",
@@ -336,7 +346,8 @@ class Trainer:
                 hint='gc.Trainer(..., outputs={"probabilities": ...})',
             )
         needed = [node for node in self._inputs if node in set(graph.inputs)]
-        arrays = self._bind(inputs, needed)
+        arrays = Binder(needed, self._compiled.plan.bounds).bind(inputs)
+        check_batch(needed, arrays)
         with np.errstate(all="ignore"), self._translated():
             return self._module.predict(self._arrays, *arrays)
 
@@ -458,27 +469,10 @@ class Trainer:
 
     # What goes in and what comes out wrong
 
-    def _bind(
-        self, batch: Mapping[str, Any], inputs: Sequence[Node] | None = None
-    ) -> list[Array]:
-        inputs = self._inputs if inputs is None else inputs
-        arrays, _ = bind_feeds(inputs, batch, self._compiled.plan.bounds)
-        for node, array in arrays.items():
-            if not array.size:
-                raise self._feed_error(node, f"is empty: {array.shape}")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-                raise self._feed_error(
-                    node, f"must be finite, got {array[place]} at {place}"
-                )
-        return [arrays[node] for node in inputs]
-
-    def _feed_error(self, node: Node, problem: str) -> FeedError:
-        return FeedError(
-            f"input {node.name!r} {problem}",
-            node=node.describe(),
-            location=str(node.origin.location),
-        )
+    def _bind(self, batch: Mapping[str, Any]) -> list[Array]:
+        arrays = self._binder.bind(batch)
+        check_batch(self._inputs, arrays)
+        return arrays
 
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""

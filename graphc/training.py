@@ -17,8 +17,11 @@ import numpy as np
 from . import __version__
 from .autodiff.reverse import grad
 from .codegen.function import Style
-from .codegen.module import Plateau, TrainingPlan, emit_training
-from .codegen.update import ParameterUpdate, Update
+from .codegen.plan import Plateau, TrainingPlan
+from .codegen.program import emit_training
+from .codegen.rules import ParameterUpdate, Update
+from .codegen.tiling import Tiling
+from .collector import paused
 from .compiler import check_style
 from .errors import DifferentiationError, DTypeError, GraphError
 from .ir.dims import format_shape
@@ -92,6 +95,7 @@ def training_program(
     style: str = "fast",
     simplify: bool = True,
     plateau: ReduceLROnPlateau | None = None,
+    tiling: Tiling | None = None,
 ) -> TrainingProgram:
     """Differentiate a loss, attach an optimizer, optimise, emit and load.
 
@@ -100,12 +104,13 @@ def training_program(
         DTypeError: the loss is no node, or the optimizer is none.
         NamingError: two inputs or parameters share a name.
     """
-    plan = training_plan(
-        loss, optimizer, dict(metrics or {}), outputs, simplify, plateau
-    )
-    emitted = emit_training(plan, check_style(style))
-    program = Program(emitted.source, emitted.variables)
-    return TrainingProgram(plan, program, check_style(style))
+    with paused():
+        plan = training_plan(
+            loss, optimizer, dict(metrics or {}), outputs, simplify, plateau, tiling
+        )
+        emitted = emit_training(plan, check_style(style))
+        program = Program(emitted.source, emitted.variables)
+        return TrainingProgram(plan, program, check_style(style))
 
 
 def training_plan(
@@ -115,6 +120,7 @@ def training_plan(
     outputs: Node | Mapping[str, Node] | None,
     simplify: bool,
     plateau: ReduceLROnPlateau | None = None,
+    tiling: Tiling | None = None,
 ) -> TrainingPlan:
     """All graphs of a training program, optimised."""
     _check_arguments(loss, optimizer)
@@ -163,6 +169,7 @@ def training_plan(
         results=tuple(measured.outputs),
         totals=measured.totals,
         finish=finish and final(finish),
+        tiling=tiling or Tiling(),
         plateau=None if plateau is None else _plateau(plateau),
         averages=_averages(optimizer, trained, state),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -24,6 +24,7 @@ __all__ = [
     "instantiate_statements",
     "literal",
     "name",
+    "names_read",
     "number",
     "parse",
     "subscript",
@@ -53,6 +54,16 @@ def call(function: str, *arguments: ast.expr, **keywords: ast.expr) -> ast.expr:
         list(arguments),
         [ast.keyword(key, value) for key, value in keywords.items()],
     )
+
+
+def names_read(trees: Iterable[ast.AST]) -> set[str]:
+    """The variables whose values some code uses."""
+    return {
+        part.id
+        for tree in trees
+        for part in ast.walk(tree)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    }
 
 
 def subscript(value: ast.expr, key: Any) -> ast.expr:

@@ -8,21 +8,24 @@ kept by `functools.lru_cache`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..ir.dims import Dim, Dimension, format_shape, symbols_of
+from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.node import Node
-from ..ir.types import is_floating
-from .expressions import assign, call, dtype_expression, literal, name, subscript
+from .comments import phase_of, write_commented
+from .expressions import assign, call, literal, name, names_read, subscript
+from .kernels import Kernel
 from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands
+from .tiling import Chain, schedule
+from .workspace import Held, Workspace
 from .writer import Writer
 
-__all__ = ["Function", "Style", "write_function"]
+__all__ = ["Function", "Style", "Written", "write_function"]
 
 Style = Literal["readable", "fast"]
 
@@ -42,13 +45,15 @@ class Function:
     docstring: str
     random: bool = False
     """Whether it takes a generator `rng`."""
-    kept: tuple[Node, ...] = ()
-    """In fast style, outputs that stay in the workspace; others are new arrays."""
+    held: Held | None = None
+    """In fast style, outputs that are no new arrays."""
     reserved: tuple[str, ...] = ()
     """Variables that `ending` uses for itself."""
     source: str = "parameters"
     """The first argument: a mapping that holds parameters, and placeholders that are no
     arguments, by name."""
+    tile: int | None = None
+    """In fast style, how many numbers a tile has; None for no tiles."""
 
 
 def sizes_prologue(
@@ -72,20 +77,6 @@ def size_source(symbol: str, inputs: Sequence[Node]) -> tuple[Node, int]:
     raise KeyError(symbol)
 
 
-def phase_of(node: Node) -> str:
-    """Whether a node belongs to the forward or the backward pass."""
-    backward = any(
-        rule.startswith("vjp of") or rule == "accumulation"
-        for rule in node.origin.rules
-    )
-    return "Backward" if backward or node.origin.gradient_of is not None else "Forward"
-
-
-def shape_comment(node: Node) -> str:
-    """The shape as a comment says it."""
-    return format_shape(node.shape) if node.shape else "scalar"
-
-
 @dataclass(frozen=True)
 class Written:
     """What other code needs to know of an emitted function."""
@@ -93,8 +84,10 @@ class Written:
     quick_call: ast.expr
     """A call on the function's own arguments; in fast style its result may be arrays
     of the workspace, which the next call overwrites."""
-    variables: Mapping[str, Node]
-    """What its variables stand for."""
+    variables: Mapping[str, Mapping[str, Node]]
+    """What variables stand for, by function: this one and the kernels that it calls."""
+    workspace: Workspace
+    has_tiles: bool
 
 
 class _Body:
@@ -109,28 +102,73 @@ class _Body:
         names.assign(graph.nodes)
         self.operands = Operands(graph, names, constants, fast=fast)
         self.nodes = [n for n in graph.nodes if not self.operands.is_inline(n)]
+        self.steps: list[Node | Chain] = list(self.nodes)
         stored = {*graph.inputs, *graph.parameters} - set(function.inputs)
         self.stored = [n for n in graph.nodes if n in stored]
         self.memory = MemoryPlan()
+        self.held = function.held if fast else None
         if fast:
-            inline = {n for n in graph.nodes if self.operands.is_inline(n)}
-            stays = {storage_of(node) for node in function.kept}
-            results = {storage_of(node) for node in graph.outputs}
-            self.memory = plan_memory(
-                self.nodes, inline, graph.outputs, results - stays
-            )
-            for node in self.memory.allocated:
-                literal(node.shape, self.operands.dimension)
-        self.statements = [self._statements(node) for node in self.nodes]
+            self._plan()
+        self.kernels = {
+            chain: Kernel(chain, self.memory, self.operands, names)
+            for chain in self.steps
+            if isinstance(chain, Chain)
+        }
+        self.statements = {
+            node: self._statements(node)
+            for node in self.steps
+            if isinstance(node, Node)
+        }
         results = [self.operands.value(node) for node in graph.outputs]
-        self.ending = function.ending(results)
+        self.ending = [*self._copies(), *function.ending(results)]
+        self._drop_unread_variables()
 
-    def _statements(self, node: Node) -> list[ast.stmt]:
+    def _copies(self) -> list[ast.stmt]:
+        """Put what was computed elsewhere into the arrays that are kept."""
+        copies: list[ast.stmt] = []
+        if self.held is not None:
+            for key, node in self.held.copied().items():
+                slot = subscript(name(self.held.variable), key)
+                whole = ast.Subscript(slot, ast.Constant(...), ast.Store())
+                copies.append(ast.Assign([whole], self.operands.value(node)))
+        return copies
+
+    def _drop_unread_variables(self) -> None:
+        """Where an array goes by another name already, don't give it one more."""
+        written = [s for statements in self.statements.values() for s in statements]
+        read = names_read([*written, *self.ending])
+        for kernel in self.kernels.values():
+            read |= kernel.passed_names()
+        for node in self.memory.arrays:
+            if self.names[node] not in read and node in self.statements:
+                self.statements[node] = self._statements(node, named=False)
+
+    def _plan(self) -> None:
+        graph, held = self.function.graph, self.held
+        inline = {n for n in graph.nodes if self.operands.is_inline(n)}
+        if self.function.tile is not None:
+            self.steps = schedule(self.nodes, inline, graph.outputs, self.function.tile)
+        chains = [step for step in self.steps if isinstance(step, Chain)]
+        stays = {storage_of(node) for node in (held.nodes.values() if held else ())}
+        results = {storage_of(node) for node in graph.outputs}
+        self.memory = plan_memory(
+            list(flatten(self.steps)),
+            inline,
+            graph.outputs,
+            results - stays,
+            dedicated=held.written() if held else (),
+            chains=chains,
+        )
+        for node in self.memory.allocated:
+            literal(node.shape, self.operands.dimension)
+
+    def _statements(self, node: Node, *, named: bool = True) -> list[ast.stmt]:
         target = self.names[node]
         array = self.memory.arrays.get(node)
         if array is None:
             return self.operands.statements(node, target)
-        return self.operands.statements_into(node, target, self.names[array])
+        array = self.names[array]
+        return self.operands.statements_into(node, target if named else array, array)
 
     def variables(self) -> dict[str, Node]:
         """What each variable stands for."""
@@ -142,22 +180,37 @@ class _Body:
             stored = subscript(name(self.function.source), node.name)
             writer.statement(assign(self.names[node], stored))
 
-    def write(self, writer: Writer) -> None:
+    def write(self, writer: Writer, workspace: Workspace) -> None:
         """Write the statements of the values, and the ending."""
-        phases = {phase_of(node) for node in self.nodes}
+        phases = {phase_of(first_of(step)) for step in self.steps}
         current = ""
-        for node, statements in zip(self.nodes, self.statements, strict=True):
-            phase = phase_of(node)
+        for step in self.steps:
+            phase = phase_of(first_of(step))
             if len(phases) > 1 and phase != current and current != "Backward":
                 writer.heading(phase)
                 current = phase
-            for position, statement in enumerate(statements):
-                comment = None if position else shape_comment(node)
-                writer.statement(statement, comment)
+            if isinstance(step, Chain):
+                self.kernels[step].write_call(writer, workspace.dtype)
+            else:
+                write_commented(writer, step, self.statements[step])
         if len(phases) > 1:
             writer.blank()
         for statement in self.ending:
             writer.statement(statement)
+
+
+def first_of(step: Node | Chain) -> Node:
+    """The value that is computed first."""
+    return step.nodes[0] if isinstance(step, Chain) else step
+
+
+def flatten(steps: Iterable[Node | Chain]) -> Iterator[Node]:
+    """All values in the order in which they are computed."""
+    for step in steps:
+        if isinstance(step, Chain):
+            yield from step.nodes
+        else:
+            yield step
 
 
 def signature(function: Function, names: Names) -> list[str]:
@@ -176,14 +229,19 @@ def write_function(
     """Write `function` in the given style."""
     names = names.function_scope(function.reserved)
     body = _Body(function, names, constants, fast=style == "fast")
+    workspace = Workspace(
+        function.name,
+        body.memory,
+        body.held,
+        typed_by=body.stored if function.source == "parameters" else (),
+        names=names,
+        operands=body.operands,
+    )
     arguments = signature(function, names)
-    quick = function.name
-    if style == "fast" and function.kept:
-        quick = f"{function.name}_in_place"
-    workspace = f"{function.name}_workspace"
-    if body.memory.allocated:
-        writer.from_import("functools", "lru_cache")
-        _write_workspace(writer, body, workspace)
+    quick = f"{function.name}_in_place" if body.held else function.name
+    workspace.write_allocations(writer)
+    for kernel in body.kernels.values():
+        kernel.write(writer)
     with writer.function(quick, arguments):
         writer.docstring(function.docstring)
         if quick != function.name:
@@ -192,9 +250,8 @@ def write_function(
         for statement in sizes_prologue(symbols, function.inputs, names):
             writer.statement(statement)
         body.write_stored(writer)
-        if body.memory.allocated:
-            writer.statement(_unpack_workspace(body, workspace))
-        body.write(writer)
+        workspace.write_unpacking(writer)
+        body.write(writer, workspace)
     passed = [name(argument.partition("=")[0]) for argument in arguments]
     quick_call = call(quick, *passed)
     if quick != function.name:
@@ -202,61 +259,8 @@ def write_function(
         with writer.function(function.name, arguments):
             writer.docstring(function.docstring)
             writer.statement(ast.Return(call("deepcopy", quick_call)))
-    return Written(quick_call, body.variables())
-
-
-def _workspace_symbols(body: _Body) -> list[str]:
-    shapes = (node.shape for node in body.memory.allocated)
-    return list(symbols_of(size for shape in shapes for size in shape))
-
-
-def _write_workspace(writer: Writer, body: _Body, function: str) -> None:
-    names = body.names
-    arguments = [names.symbol(symbol) for symbol in _workspace_symbols(body)]
-    typed = _typed_parameter(body)
-    if typed is not None:
-        arguments.append("dtype")
-    with writer.function(function, arguments, decorators=["lru_cache(maxsize=8)"]):
-        count = len(body.memory.allocated)
-        arrays = f"{count} array{'' if count == 1 else 's'}"
-        writer.docstring(
-            f"Allocate, once for each size, the {arrays} "
-            f"({_bytes_text(body.memory.bytes)} bytes) that\n"
-            f"`{body.function.name}` writes to."
-        )
-        for node in body.memory.allocated:
-            shape = literal(node.shape, body.operands.dimension)
-            dtype = dtype_expression(node.dtype)
-            if typed is not None and node.dtype == typed.dtype:
-                dtype = name("dtype")
-            writer.statement(assign(names[node], call("np.empty", shape, dtype)))
-        variables = [name(names[node]) for node in body.memory.allocated]
-        writer.statement(ast.Return(one_or_tuple(variables)))
-
-
-def _unpack_workspace(body: _Body, function: str) -> ast.stmt:
-    names = body.names
-    sizes = [body.operands.dimension(symbol) for symbol in _workspace_symbols(body)]
-    typed = _typed_parameter(body)
-    if typed is not None:
-        sizes.append(ast.Attribute(name(names[typed]), "dtype", ast.Load()))
-    targets = [ast.Name(names[node], ast.Store()) for node in body.memory.allocated]
-    return ast.Assign([one_or_tuple(list(targets))], call(function, *sizes))
-
-
-def _typed_parameter(body: _Body) -> Node | None:
-    """A parameter whose dtype the workspace takes, so that float64 ones are computed
-    with in float64, as a check of gradients wants."""
-    floating = [n for n in body.memory.allocated if is_floating(n.dtype)]
-    if body.function.source != "parameters" or len({n.dtype for n in floating}) != 1:
-        return None
-    return next((n for n in body.stored if n.dtype == floating[0].dtype), None)
-
-
-def one_or_tuple(items: list[ast.expr]) -> ast.expr:
-    """The only item, or a tuple of all."""
-    return items[0] if len(items) == 1 else ast.Tuple(items, ast.Load())
-
-
-def _bytes_text(size: Dimension) -> str:
-    return f"{size:,}" if isinstance(size, int) else str(size)
+    variables = body.variables()
+    owners = [function.name, *(kernel.name for kernel in body.kernels.values())]
+    return Written(
+        quick_call, dict.fromkeys(owners, variables), workspace, bool(body.kernels)
+    )

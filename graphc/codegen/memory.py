@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..ir.dims import Dimension
 from ..ir.node import Node
 from ..ir.types import TensorType
 
-__all__ = ["MemoryPlan", "plan_memory", "storage_of"]
+if TYPE_CHECKING:
+    from .tiling import Chain
+
+__all__ = ["MemoryPlan", "is_written", "plan_memory", "storage_of"]
 
 
 @dataclass
@@ -26,10 +30,14 @@ class MemoryPlan:
     arrays: dict[Node, Node] = field(default_factory=dict[Node, Node])
     """The array that a value is written to, known by the value it was allocated for.
     Values without one are computed as expressions."""
+    scratch: dict[Chain, list[Node]] = field(default_factory=dict["Chain", list[Node]])
+    """Values that get an array of one tile, by the chain that works in it."""
+    fresh: set[Node] = field(default_factory=set[Node])
+    """Values of chains that get a new array at each run."""
 
     @property
     def bytes(self) -> Dimension:
-        """The size of the workspace."""
+        """The size of the workspace, without the scratch of chains."""
         total: Dimension = 0
         for node in self.allocated:
             total = total + node.type.size * node.dtype.itemsize
@@ -49,6 +57,8 @@ def plan_memory(
     kept: Collection[Node],
     fresh: Collection[Node] = (),
     destinations: Mapping[Node, Node] | None = None,
+    dedicated: Collection[Node] = (),
+    chains: Sequence[Chain] = (),
 ) -> MemoryPlan:
     """Assign arrays to the values that `statements` compute.
 
@@ -58,35 +68,126 @@ def plan_memory(
         kept: values that must outlive the function's run.
         fresh: values that need a new array at each run.
         destinations: outputs that replace a stored array, with the node that reads it.
+        dedicated: outputs that have an array of their own already.
+        chains: runs of statements that go through their arrays tile by tile.
     """
-    plan = MemoryPlan()
+    planner = _Planner(statements, inline, kept)
+    chain_of = {node: chain for chain in chains for node in chain.nodes}
     destinations = destinations or {}
-    last_use = _last_uses(statements, inline, kept)
-    free: dict[TensorType, list[Node]] = {}
-    alive: dict[Node, Node] = {}
     for position, node in enumerate(statements):
-        if not _is_written(node) or node in fresh:
-            continue
+        planner.enter(chain_of.get(node))
         target = destinations.get(node)
-        if target is not None and last_use.get(target, -1) <= position:
-            plan.arrays[node] = target
+        if not is_written(node):
+            pass
+        elif node in dedicated:
+            planner.plan.arrays[node] = node
+        elif node in fresh:
+            if node in chain_of:
+                planner.plan.arrays[node] = node
+                planner.plan.fresh.add(node)
+        elif target is not None and planner.is_read_no_more(target, position):
+            planner.plan.arrays[node] = target
         else:
-            dying = _dying_input(node, position, last_use, alive)
-            if dying is not None:
-                array = alive.pop(dying)
-            elif free.get(node.type):
-                array = free[node.type].pop()
+            planner.assign(node, position)
+        planner.release(node, position)
+    planner.enter(None)
+    return planner.plan
+
+
+class _Planner:
+    """Which arrays hold a value, which are free, and which of them are scratch."""
+
+    def __init__(
+        self,
+        statements: Sequence[Node],
+        inline: Collection[Node],
+        kept: Collection[Node],
+    ) -> None:
+        self.plan = MemoryPlan()
+        self._inline = inline
+        self._last_use = _last_uses(statements, inline, kept)
+        self._alive: dict[Node, Node] = {}
+        self._free: dict[TensorType, list[Node]] = {}
+        self._free_scratch: dict[TensorType, list[Node]] = {}
+        self._freed_in_chain: list[Node] = []
+        self._chain: Chain | None = None
+        self._viewed: set[Node] = set()
+        self._scratch: set[Node] = set()
+
+    def enter(self, chain: Chain | None) -> None:
+        """Go on in a chain, another one, or none."""
+        if chain is self._chain:
+            return
+        # An array that dies in a chain is still read by the chain's later tiles.
+        for array in self._freed_in_chain:
+            self._free.setdefault(array.type, []).append(array)
+        self._freed_in_chain, self._free_scratch = [], {}
+        self._chain = chain
+        self._viewed = {
+            storage_of(parent)
+            for node in (chain.nodes if chain is not None else ())
+            for parent in node.inputs
+            if parent.op.is_view(parent)
+        }
+
+    def is_read_no_more(self, node: Node, position: int) -> bool:
+        """Whether no later statement reads a value."""
+        return self._last_use.get(node, -1) <= position
+
+    def assign(self, node: Node, position: int) -> None:
+        """Find an array for a value."""
+        local = self._chain is not None and node not in self._chain.outputs
+        dying = self._dying_input(node, position, local)
+        free = self._free_scratch if local else self._free
+        if dying is not None:
+            array = self._alive.pop(dying)
+        elif free.get(node.type):
+            array = free[node.type].pop()
+        else:
+            array = node
+            if local and self._chain is not None:
+                self.plan.scratch.setdefault(self._chain, []).append(node)
+                self._scratch.add(node)
             else:
-                array = node
-                plan.allocated.append(node)
-            plan.arrays[node] = alive[node] = array
-        for dead in _deaths(node, position, inline, last_use, alive):
-            array = alive.pop(dead)
-            free.setdefault(array.type, []).append(array)
-    return plan
+                self.plan.allocated.append(node)
+        self.plan.arrays[node] = self._alive[node] = array
+
+    def release(self, node: Node, position: int) -> None:
+        """Free the arrays that no later statement reads."""
+        storages = (storage_of(parent) for parent in readers(node, self._inline))
+        for storage in dict.fromkeys(storages):
+            if storage not in self._alive or not self.is_read_no_more(
+                storage, position
+            ):
+                continue
+            array = self._alive.pop(storage)
+            if array in self._scratch:
+                self._free_scratch.setdefault(array.type, []).append(array)
+            elif self._chain is not None:
+                self._freed_in_chain.append(array)
+            else:
+                self._free.setdefault(array.type, []).append(array)
+
+    def _dying_input(self, node: Node, position: int, local: bool) -> Node | None:
+        """An input that lends its array to the result, as no one reads it any more."""
+        template = node.op.template_into(node)
+        if node.op.kind != "elementwise" or template is None or "\n" in template:
+            return None
+        viewed = self._viewed | {storage_of(p) for p in node.inputs if p.op.is_view(p)}
+        for parent in node.inputs:
+            if (
+                parent in self._alive
+                and parent.type == node.type
+                and parent not in viewed
+                and self.is_read_no_more(parent, position)
+                and (local or self._alive[parent] not in self._scratch)
+            ):
+                return parent
+        return None
 
 
-def _is_written(node: Node) -> bool:
+def is_written(node: Node) -> bool:
+    """Whether a value can be written into an array that is there already."""
     return (
         node.ndim > 0
         and not node.op.is_view(node)
@@ -94,7 +195,7 @@ def _is_written(node: Node) -> bool:
     )
 
 
-def _readers(node: Node, inline: Collection[Node]) -> list[Node]:
+def readers(node: Node, inline: Collection[Node]) -> list[Node]:
     """The arrays that a statement reads, through the views written inside it."""
     found: list[Node] = []
     stack = list(node.inputs)
@@ -112,7 +213,7 @@ def _last_uses(
 ) -> dict[Node, int]:
     last: dict[Node, int] = {}
     for position, node in enumerate(statements):
-        for parent in _readers(node, inline):
+        for parent in readers(node, inline):
             last[storage_of(parent)] = position
             # A view made by a statement of its own is read where it is used.
             last[parent] = position
@@ -123,37 +224,3 @@ def _last_uses(
     for node in kept:
         last[storage_of(node)] = len(statements)
     return last
-
-
-def _dying_input(
-    node: Node,
-    position: int,
-    last_use: Mapping[Node, int],
-    alive: Mapping[Node, Node],
-) -> Node | None:
-    template = node.op.template_into(node)
-    if node.op.kind != "elementwise" or template is None or "\n" in template:
-        return None
-    for parent in node.inputs:
-        if (
-            parent in alive
-            and parent.type == node.type
-            and last_use[parent] == position
-        ):
-            return parent
-    return None
-
-
-def _deaths(
-    node: Node,
-    position: int,
-    inline: Collection[Node],
-    last_use: Mapping[Node, int],
-    alive: Mapping[Node, Node],
-) -> list[Node]:
-    storages = (storage_of(parent) for parent in _readers(node, inline))
-    return [
-        storage
-        for storage in dict.fromkeys(storages)
-        if storage in alive and last_use[storage] == position
-    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, cast
 
@@ -117,6 +118,7 @@ class Operands:
         self._fast = fast
         self._constants = constants
         self._depth: dict[Node, int] = {}
+        self._leaves: Collection[Node] = ()
         self.dimensions: set[str] = set()
         """Named sizes that were referred to."""
         uses: dict[Node, int] = {}
@@ -139,6 +141,18 @@ class Operands:
                 if depth <= _INLINE_DEPTH:
                     self._depth[node] = depth
 
+    def with_leaves(self, leaves: Collection[Node]) -> Operands:
+        """The same for code in which `leaves` are variables, whatever they are here."""
+        other = copy.copy(self)
+        other._leaves = set(leaves)
+        other._depth = {n: depth for n, depth in self._depth.items() if n not in leaves}
+        other.dimensions = set()
+        return other
+
+    def is_literal(self, node: Node) -> bool:
+        """Whether a node is written as a number, wherever it is used."""
+        return node.op.name in ("constant", "dimension") and not node.shape
+
     def is_inline(self, node: Node) -> bool:
         """Whether a node has no statement of its own."""
         return is_free(node) or node in self._depth
@@ -154,6 +168,8 @@ class Operands:
 
     def _refer(self, node: Node, *, weak: bool) -> ast.expr:
         kind = node.op.name
+        if node in self._leaves:
+            return name(self._names[node])
         if kind == "constant":
             if node.shape:
                 return self._constants.reference(node)
@@ -192,16 +208,11 @@ class Operands:
         values = self._bindings(node, out=array)
         statements = instantiate_statements(template, values)
         last = statements[-1]
+        if target == array:
+            return statements
         if isinstance(last, ast.Expr) and _returns_out(last.value):
             return [*statements[:-1], assign(target, last.value)]
-        return (
-            statements
-            if target == array
-            else [
-                *statements,
-                assign(target, name(array)),
-            ]
-        )
+        return [*statements, assign(target, name(array))]
 
     def _bindings(self, node: Node, out: str = "") -> Mapping[str, ast.expr]:
         weak = _weak_inputs(node)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ..ir.node import Node
 from .expressions import assign, parse
 from .operands import Constants
+from .workspace import side_by_side
 from .writer import Writer
 
 __all__ = ["start_helpers", "top_level_names", "write_helper", "write_init"]
@@ -55,9 +56,15 @@ def write_helper(writer: Writer, functions: Writer, helper: str) -> None:
 
 
 def write_init(
-    writer: Writer, parameters: Sequence[Node], constants: Constants
+    writer: Writer,
+    parameters: Sequence[Node],
+    constants: Constants,
+    order: Sequence[str] | None,
 ) -> None:
-    """Write `init_parameters`, in which each initialiser's expression stands."""
+    """Write `init_parameters`, in which each initialiser's expression stands.
+
+    In `order`, if given, the parameters stand side by side in memory.
+    """
     with writer.function("init_parameters", ["seed=0"]):
         writer.docstring("Return the parameters that training starts from, by name.")
         values: list[ast.expr] = []
@@ -72,5 +79,8 @@ def write_init(
         if any("rng" in ast.dump(value) for value in values):
             rng = parse("np.random.default_rng(seed)")
             writer.statement(assign("rng", rng))
-        keys = [ast.Constant(str(node.name)) for node in parameters]
-        writer.statement(ast.Return(ast.Dict(list(keys), values)))
+        names = {str(node.name): None for node in parameters}
+        table: ast.expr = ast.Dict([ast.Constant(key) for key in names], values)
+        if order is not None:
+            table = side_by_side(table, order, names)
+        writer.statement(ast.Return(table))

@@ -43,9 +43,9 @@ def program(**changes: Any) -> str:
     for module, name in harness.from_imports:
         grouped.setdefault(module, []).append(name)
     named = [f"from {m} import {', '.join(names)}" for m, names in grouped.items()]
-    head = "\n".join(
-        ['"""A test program."""', "", *plain, *named, "", "import numpy as np"]
-    )
+    future = "from __future__ import annotations"
+    top = ['"""A test program."""', "", future, "", *plain, *named]
+    head = "\n".join([*top, "", "import numpy as np"])
     return f"{head}\n\n{model.strip()}\n\n\n{harness.text}"
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import traceback
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -87,6 +88,41 @@ def test_results_do_not_share_memory_with_constants(style):
     for value in f():
         value[...] = -1
     np.testing.assert_array_equal(f()[0], np.arange(20.0))
+
+
+def test_every_result_may_be_written_to(style):
+    x = gc.input("x", (3,), "float64")
+    product = 2 * x
+    outputs = [
+        gc.broadcast_to(product, (2, 3)),
+        gc.broadcast_to(x, (2, 3)),
+        (product + 1)[::-1],
+        product.sum(),
+        x.sum() > 0,
+    ]
+    for value in gc.compile(outputs, style=style)(x=np.arange(3.0)):
+        assert type(value) is np.ndarray
+        first, *others = value.flat
+        value.flat[0] = first - 1 if value.dtype != bool else not first
+        assert value.flat[0] != first
+        assert list(value.flat[1:]) == others
+
+
+def test_a_call_allocates_its_results_and_nothing_else():
+    x = gc.input("x", ("n",))
+    y = gc.input("y", ("n",), "int64")
+    f = gc.compile([gc.tanh(x * 2) * gc.exp(x) + 1, (x * x).sum(), y + 1])
+    feeds = {"x": np.ones(50_000, "float32"), "y": np.ones(50_000, int)}
+    results = f(**feeds)
+    size = sum(result.nbytes for result in results)
+    del results
+    tracemalloc.start()
+    try:
+        f(**feeds)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size <= peak < size + 10_000
 
 
 def test_parameters_start_from_their_init_and_are_live(style):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.codegen.harness import FEATURES, harness_source
 
 from .support import load, program, rows
@@ -79,6 +80,30 @@ def test_imports_are_those_that_the_text_uses(features: frozenset[str]) -> None:
     names += [name for _, name in harness.from_imports]
     assert set(names) <= used
     assert harness.imports == tuple(sorted(harness.imports))
+
+
+def test_importing_a_program_imports_hardly_more_than_numpy_does(
+    tmp_path: Path,
+) -> None:
+    """And no random generators, which NumPy itself loads when they are first named."""
+    x = gc.input("x", ("batch", 4))
+    w = gc.parameter("w", (4, 3), gc.init.truncated_normal())
+    loss = gc.mean(gc.nn.dropout(x @ w) ** 2)
+    for style in ("fast", "readable"):
+        gc.Trainer(loss, gc.optim.Adam()).emit(tmp_path / f"{style}.py", style=style)
+    code = (
+        "import sys, numpy; before = set(sys.modules); import fast, readable; "
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    flags = ["-W", "error", "-c", code]
+    done = subprocess.run(
+        [sys.executable, *flags],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) <= {"__future__", "copy", "fast", "readable"}
 
 
 def test_every_public_function_of_the_text_says_what_it_does() -> None:

@@ -177,12 +177,17 @@ def test_a_gradient_that_is_no_array_of_its_own():
 
 def loops(module_source):
     """The loops of `update`: for each the names of its parameters."""
+    rules = ()
     for function in ast.parse(module_source).body:
+        if isinstance(function, ast.Assign) and function.targets[0].id == "RULES":
+            rules = ast.literal_eval(function.value)
         if isinstance(function, ast.FunctionDef) and function.name == "update":
+            loops = [loop.iter for loop in function.body if isinstance(loop, ast.For)]
             return [
-                ast.literal_eval(loop.iter)
-                for loop in function.body
-                if isinstance(loop, ast.For)
+                rules[iterated.slice.value][0]
+                if isinstance(iterated, ast.Subscript)
+                else ast.literal_eval(iterated)
+                for iterated in loops
             ]
     raise AssertionError("no update")
 

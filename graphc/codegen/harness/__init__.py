@@ -4,6 +4,7 @@ The files of this folder are linted, type-checked and tested as they stand; what
 below the marker line of each is copied word for word into emitted programs, in the
 order of `SECTIONS`. Above it are only imports: those of the standard library and NumPy
 move to the head of the emitted file, those of `model` name what the compiler generates.
+Annotations are evaluated nowhere: every emitted program has the `__future__` import.
 
 What only some models need is left out for others: whole sections, and lines between
 `# if <feature>` and `# end`.
@@ -15,13 +16,15 @@ import ast
 import functools
 import re
 from dataclasses import dataclass
-from importlib import resources
 
 __all__ = ["FEATURES", "MARKER", "SECTIONS", "HarnessSource", "harness_source"]
 
 MARKER = "# --- imports above, copied into emitted programs below ---"
 SECTIONS = (
     "files",
+    "arrays",
+    "tiles",
+    "flat",
     "data",
     "checkpoint",
     "loop",
@@ -32,10 +35,21 @@ SECTIONS = (
     "command",
 )
 FEATURES = frozenset(
-    ("accumulation", "averages", "groups", "plateau", "schedule", "totals")
+    (
+        "accumulation",
+        "arrays",
+        "averages",
+        "flat",
+        "groups",
+        "plateau",
+        "schedule",
+        "tiles",
+        "totals",
+    )
 )
-"""Updates that take several batches; averages of parameters to evaluate with; several
-step sizes; decay on a plateau; a step size that changes; metrics made of totals."""
+"""Updates that take several batches; memory for fast style; averages of parameters to
+evaluate with; arrays side by side; several step sizes; decay on a plateau; a step size
+that changes; chains in tiles; metrics made of totals."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +68,21 @@ _REGION = re.compile(r"^ *# if (\w+)\n(.*?)^ *# end\n", re.DOTALL | re.MULTILINE
 
 
 @functools.cache
-def harness_source(features: frozenset[str] = frozenset()) -> HarnessSource:
+def harness_source(
+    features: frozenset[str] = frozenset(), sections: tuple[str, ...] = SECTIONS
+) -> HarnessSource:
     """The training loop as text.
 
     Args:
         features: what the model needs of `FEATURES`.
+        sections: those of `SECTIONS` to take.
 
     >>> ("numpy", "np") in harness_source().imports
     True
     """
+    # Imported here because `import graphc` must stay fast.
+    from importlib import resources
+
     texts: list[str] = []
     imports: set[tuple[str, str | None]] = set()
     from_imports: set[tuple[str, str]] = set()
@@ -71,7 +91,7 @@ def harness_source(features: frozenset[str] = frozenset()) -> HarnessSource:
     def region(match: re.Match[str]) -> str:
         return match[2] if match[1] in features else ""
 
-    for section in SECTIONS:
+    for section in sections:
         optional = section in FEATURES and section not in features
         if optional or (section == "means" and "totals" in features):
             continue
@@ -84,6 +104,7 @@ def harness_source(features: frozenset[str] = frozenset()) -> HarnessSource:
                 imports |= {(alias.name, alias.asname) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 from_imports |= {(str(node.module), a.name) for a in node.names}
+    from_imports.discard(("__future__", "annotations"))
     return HarnessSource(
         "\n\n\n".join(texts) + "\n",
         tuple(sorted(imports, key=str)),

@@ -1,5 +1,7 @@
 """Gradients held against finite differences of the loss."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,7 @@
 """Checkpoints: all that a run needs to go on bit for bit where it stopped."""
 
-import hashlib
-import json
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,6 +88,8 @@ def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) ->
 
 def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
     """Write a snapshot, in one step: a reader sees the old file or the new one."""
+    import json
+
     best = saved["best"]
     header = {
         "format": CHECKPOINT_FORMAT,
@@ -112,6 +114,8 @@ def load_checkpoint(path: str) -> dict[str, Any]:
 
     Raises `CheckpointError` if the file is damaged or belongs to another model.
     """
+    import json
+
     arrays = read_arrays(path, CheckpointError)
     if HEADER not in arrays:
         check_parameters(arrays, path)
@@ -153,6 +157,8 @@ def strip_prefix(arrays: Arrays, prefix: str) -> Arrays:
 
 def fingerprint(data: Any) -> str | None:
     """A short text that changes when the data does; None for none, and for a stream."""
+    import hashlib
+
     if data is None or callable(data):
         return None
     digest = hashlib.blake2b(digest_size=16)

@@ -1,6 +1,7 @@
 """The command line of an emitted program."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import sys
 from collections.abc import Sequence
@@ -25,8 +26,10 @@ from .model import GRAPHC_VERSION, INPUTS, MODEL, init_parameters, init_state
 # Command line -------------------------------------------------------------------------
 
 
-def build_argument_parser() -> argparse.ArgumentParser:
-    """The options of this program."""
+def build_argument_parser() -> Any:
+    """The options of this program, as an `argparse.ArgumentParser`."""
+    import argparse
+
     parser = argparse.ArgumentParser(
         description=f"Train {MODEL} (emitted by graphc {GRAPHC_VERSION}).",
         epilog=f"Data is an .npz file with one array for each input: "
@@ -107,7 +110,7 @@ def say_error(program: str, message: str) -> None:
     print(f"{program}: error: {message}", file=sys.stderr, flush=True)
 
 
-def run_check(options: argparse.Namespace) -> int:
+def run_check(options: Any) -> int:
     """Check the gradients and print a line for each parameter."""
     data = None if options.data is None else load(options.data, options)
     results = check_gradients(data=data, seed=options.seed)
@@ -122,7 +125,7 @@ def run_check(options: argparse.Namespace) -> int:
     return 0 if passed else 1
 
 
-def load(path: str, options: argparse.Namespace) -> Arrays:
+def load(path: str, options: Any) -> Arrays:
     """The data at a path, from the columns that were chosen."""
     if options.columns is None:
         return load_data(path)
@@ -132,7 +135,7 @@ def load(path: str, options: argparse.Namespace) -> Arrays:
     return load_data(path, {name: text.split(",") for name, text in options.columns})
 
 
-def run_training(options: argparse.Namespace) -> int:
+def run_training(options: Any) -> int:
     """Train, evaluate on test, and write the parameters."""
     checkpoint: str | None = options.checkpoint
     if options.out is not None:

@@ -1,12 +1,11 @@
 """Data for training: checked once against the inputs, then split into batches."""
 
-import csv
-import gzip
+from __future__ import annotations
+
 import math
 import os
 import re
 import struct
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -229,6 +228,8 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
         columns: the column, or columns, of each input; by default the column of the
             input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
     """
+    import csv
+
     with open(path, encoding="utf-8-sig", newline="") as file:
         try:
             header = [
@@ -288,6 +289,9 @@ def fit_rows(array: Array, shape: tuple[int | str, ...]) -> Array:
 
 def read_array(path: str) -> Array:
     """A `.npy` file mapped into memory, or an IDX file, which may be gzipped."""
+    import gzip
+    import zlib
+
     if path.lower().endswith(".npy"):
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)

@@ -1,11 +1,10 @@
 """Files that are either the old ones or the new ones, never half-written."""
 
+from __future__ import annotations
+
 import contextlib
 import io
 import os
-import secrets
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,9 @@ from .model import PARAMETERS
 # --- imports above, copied into emitted programs below ---
 
 # Files --------------------------------------------------------------------------------
+#
+# Here and below, modules that NumPy does not import by itself are imported where they
+# are used, so that importing this program takes little longer than importing NumPy.
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -44,7 +46,7 @@ def write_file(path: str, content: bytes) -> None:
         return
     target = os.path.realpath(path)
     folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(content)
@@ -73,6 +75,8 @@ def check_writable(path: str) -> None:
 
 def write_arrays(path: str, arrays: Arrays) -> None:
     """Write arrays by name as an `.npz` file, in one step."""
+    import zipfile
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         # Not `np.savez`, for which the name `file` is its own argument.
@@ -87,6 +91,9 @@ def read_arrays(path: str, damage: type[ValueError]) -> Arrays:
 
     Nothing in the file is executed, and every byte is held against its checksum.
     """
+    import zipfile
+    import zlib
+
     damaged = (EOFError, KeyError, MemoryError, ValueError, zipfile.BadZipFile)
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):

@@ -1,5 +1,7 @@
 """Minibatch training: shuffle, step, evaluate, keep the best."""
 
+from __future__ import annotations
+
 import math
 import os
 import time

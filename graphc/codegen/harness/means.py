@@ -1,5 +1,7 @@
 """Loss and metrics of a data set: means over its rows."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

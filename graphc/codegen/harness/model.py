@@ -3,6 +3,8 @@
 These are placeholders: they tell the type checker what each emitted program defines.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,13 @@ PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 METRICS: tuple[str, ...] = ()
 TOTALS: tuple[str, ...] = ()
 """With totals: what `forward` returns that is summed over batches, not averaged."""
+TILE: int = 0
+"""In fast style: how many numbers an operation on an array takes at a time at most."""
+THREADS: int = 0
+"""In fast style: how many threads share the tiles; 0 for as many as there are cores."""
+RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
+"""In fast style, of each rule of the update: its parameters, what the optimizer keeps
+of each, and the dtypes of arrays to work in."""
 MICRO_BATCHES: int = 1
 """With accumulation: how many batches an update takes."""
 PLATEAU: dict[str, Any] = {}

@@ -1,5 +1,7 @@
 """Decay on a plateau: a step size that depends on how training goes."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from .files import OptionError

@@ -1,5 +1,7 @@
 """Loss and metrics of a data set where some are no means over its rows."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,0 +1,87 @@
+"""Elementwise kernels run on tiles that fit in cache, by threads where that pays."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from .arrays import empty_aligned
+from .model import THREADS, TILE
+
+# --- imports above, copied into emitted programs below ---
+
+
+def run_in_tiles(
+    kernel: Callable[..., Any],
+    arrays: Sequence[np.ndarray[Any, Any]],
+    others: Sequence[Any],
+    scratch: tuple[Any, ...],
+) -> None:
+    """Call a kernel on some rows at a time, of at most `TILE` numbers.
+
+    Args:
+        kernel: takes rows of `arrays`, then `others`, then arrays to work in.
+        arrays: with the same first axis. The first is as large as any.
+        others: the same for all rows.
+        scratch: the dtypes of the arrays to work in.
+
+    From four tiles on, threads share them, since NumPy runs without Python's lock.
+    What is computed is the same, bit for bit, with any number of threads.
+    """
+    whole = arrays[0]
+    rows = max(1, TILE * len(whole) // max(1, whole.size))
+    if rows >= len(whole):
+        kernel(*arrays, *others, *tile_scratch(whole.shape, scratch, 0))
+        return
+    shape = (rows, *whole.shape[1:])
+    starts = range(0, len(whole), rows)
+
+    def work(thread: int, threads: int) -> None:
+        room = tile_scratch(shape, scratch, thread)
+        for start in starts[thread::threads]:
+            tiles = [array[start : start + rows] for array in arrays]
+            kernel(*tiles, *others, *(array[: len(tiles[0])] for array in room))
+
+    threads = min(THREADS or count_cores(), len(starts) // 2)
+    if threads < 2:
+        work(0, 1)
+        return
+    # A thread has settings of its own for floating-point errors, unless they are given.
+    started = [
+        thread_pool(threads, os.getpid()).submit(
+            contextvars.copy_context().run, work, thread, threads
+        )
+        for thread in range(1, threads)
+    ]
+    work(0, threads)
+    for future in started:
+        future.result()
+
+
+@lru_cache(maxsize=32)
+def tile_scratch(
+    shape: tuple[int, ...], dtypes: tuple[Any, ...], thread: int
+) -> list[np.ndarray[Any, Any]]:
+    """Allocate, once, the arrays in which a thread works on tiles of a shape."""
+    return [empty_aligned(shape, dtype) for dtype in dtypes]
+
+
+@cache
+def thread_pool(threads: int, process: int) -> Any:
+    """Threads that wait for work; a forked process has to start its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(threads - 1)
+
+
+@cache
+def count_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,85 @@
+"""What a training program is made of, before it is text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ir.graph import Graph
+from ..ir.labels import LabelBounds
+from ..ir.node import Node
+from .rules import Update
+from .tiling import Tiling
+
+__all__ = ["Plateau", "TrainingPlan"]
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Decay of the step size on a plateau."""
+
+    options: Mapping[str, Any]
+    state: tuple[float, ...]
+    """At the start."""
+    source: str
+    """The function `update_plateau`."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The optimised graphs of a training program and what to call things."""
+
+    title: str
+    docstring: str
+    version: str
+    hash: str
+    inputs: tuple[Node, ...]
+    bounds: Mapping[Node, LabelBounds]
+    """Inclusive bounds of inputs that are labels."""
+    parameters: tuple[Node, ...]
+    forward: Graph
+    """In evaluation mode: the loss, then `metrics`, then `outputs`."""
+    metrics: tuple[str, ...]
+    outputs: tuple[str, ...]
+    predict: Graph | None
+    """`outputs` alone."""
+    training: Graph
+    """In training mode: the loss, then a gradient for each of `trained`."""
+    trained: tuple[Node, ...]
+    state: Mapping[str, Node]
+    """The optimizer's initial state, from parameters."""
+    update: Update
+    step_sizes: Graph
+    """The step sizes of an update, from placeholders of the clock; logs show the first
+    one."""
+    results: tuple[str, ...]
+    """What `forward` computes besides the loss: metrics, or what they are made of."""
+    totals: tuple[str, ...] = ()
+    """Those of `results` that are summed over batches."""
+    finish: Graph | None = None
+    """Loss and metrics from placeholders called as `results`, where they differ."""
+    tiling: Tiling = field(default_factory=Tiling)
+    plateau: Plateau | None = None
+    micro_batches: int = 1
+    """How many batches an update takes."""
+    averages: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Slots that hold averages to evaluate with, by the names of the parameters."""
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the step size depends on when the update happens."""
+        return any(node.name in ("step", "epoch") for node in self.step_sizes.inputs)
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the training loop needs for this model."""
+        wanted = {
+            "accumulation": self.micro_batches > 1,
+            "averages": bool(self.averages),
+            "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
+            "plateau": self.plateau is not None,
+            "schedule": self.is_scheduled,
+            "totals": self.finish is not None,
+        }
+        return frozenset(feature for feature, needed in wanted.items() if needed)

@@ -1,0 +1,389 @@
+"""The layout of training programs, from docstring to command line."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..ir.dims import Dim
+from ..ir.graph import Graph
+from ..ir.labels import LabelBounds
+from ..ir.node import Node
+from .expressions import assign, call, literal, name, parse, subscript
+from .function import Function, Style, write_function
+from .harness import harness_source
+from .module import (
+    Emitted,
+    check_sizes,
+    defined_names,
+    memory_features,
+    module_names,
+    write_body,
+    write_imports,
+    write_tiling,
+)
+from .names import Names
+from .operands import Constants, Operands
+from .plan import TrainingPlan
+from .starts import start_helpers, top_level_names, write_helper, write_init
+from .update import TiledRule, update_order, write_update
+from .workspace import Held
+from .writer import Writer
+
+__all__ = ["emit_training"]
+
+
+_MODULE_NAMES = (
+    "dtype",
+    "np",
+    "parameters",
+    "state",
+    "seed",
+    "rng",
+    "run",
+    "cache",
+    "deepcopy",
+    "lru_cache",
+    "base64",
+    "step",
+    "epoch",
+    "scale",
+    "MODEL",
+    "GRAPH_HASH",
+    "OPTIMIZER",
+    "GRAPHC_VERSION",
+    "INPUTS",
+    "PARAMETERS",
+    "METRICS",
+    "MICRO_BATCHES",
+    "TOTALS",
+    "PLATEAU",
+    "totals",
+    "averaged_parameters",
+    "finish_metrics",
+    "update_plateau",
+    "init_parameters",
+    "init_state",
+    "forward",
+    "predict",
+    "loss_and_gradients",
+    "update",
+    "update_scratch",
+    "gradient_arrays",
+    "forward_workspace",
+    "predict_workspace",
+    "loss_and_gradients_workspace",
+    "loss_and_gradients_in_place",
+    "train_step",
+)
+
+
+def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
+    """The standalone training program of a model."""
+    check_sizes([plan.forward, plan.training], plan.inputs)
+    every = harness_source(plan.features | {"arrays", "flat", "tiles"})
+    helpers = start_helpers(plan.parameters)
+    reserved = {name for helper in helpers for name in top_level_names(helper)}
+    names = module_names(
+        plan.inputs, [*_MODULE_NAMES, *defined_names(every), *sorted(reserved)]
+    )
+    names.assign(plan.parameters)
+    constants = Constants(names)
+    writer, functions = Writer(), Writer()
+    for helper in helpers:
+        write_helper(writer, functions, helper)
+    layout = _Layout(plan) if style == "fast" else None
+    order = layout.parameters if layout is not None else None
+    write_init(functions, plan.parameters, constants, order)
+    _write_state(functions, plan, names, constants, layout)
+    written = {
+        function.name: write_function(functions, function, names, constants, style)
+        for function in _functions(plan, layout)
+    }
+    scope = names.function_scope(["name", "slots"])
+    rules = write_update(functions, plan.update, scope, constants, style)
+    gradients = written["loss_and_gradients"].quick_call
+    _write_train_step(functions, plan, names, gradients)
+    if plan.averages:
+        _write_averages(functions, plan)
+    for function in _small_functions(plan):
+        scope = names.function_scope()
+        for node in plan.step_sizes.inputs:
+            scope.alias(node, str(node.name))
+        write_function(functions, function, scope, constants, "readable")
+    if plan.plateau is not None:
+        write_helper(writer, functions, plan.plateau.source)
+    features = memory_features(written.values())
+    if layout is not None:
+        features |= {"arrays", "flat"}
+    harness = harness_source(plan.features | features)
+    writer.docstring(plan.docstring)
+    writer.from_import("__future__", "annotations")
+    write_imports(writer, harness)
+    _write_facts(writer, plan)
+    write_tiling(writer, plan.tiling, features)
+    if layout is not None:
+        _write_rules(writer, rules)
+    write_body(writer, constants, functions)
+    writer.raw(harness.text)
+    variables: dict[str, Mapping[str, Node]] = {}
+    for function in written.values():
+        variables |= function.variables
+    return Emitted(writer.source(), variables)
+
+
+class _Layout:
+    """In which order arrays stand in memory: those that follow one rule together."""
+
+    def __init__(self, plan: TrainingPlan) -> None:
+        rules = update_order(plan.update)
+        trained = [str(rule.parameter.name) for rule in rules]
+        others = [str(node.name) for node in plan.parameters]
+        self.gradients = tuple(trained)
+        self.parameters = tuple(dict.fromkeys([*trained, *others]))
+        kept = [
+            f"{rule.parameter.name}.{slot}"
+            for slot in dict.fromkeys(slot for rule in rules for slot in rule.slots)
+            for rule in rules
+            if slot in rule.slots
+        ]
+        self.slots = tuple(dict.fromkeys([*kept, *plan.state]))
+
+
+def _write_rules(writer: Writer, rules: Sequence[TiledRule]) -> None:
+    writer.comment(
+        "Of each rule of the update: its parameters, what the optimizer keeps"
+    )
+    writer.comment("of each, and the dtypes of arrays to work in.")
+    table = [(rule.names, rule.slots, rule.scratch) for rule in rules]
+    writer.statement(assign("RULES", parse(repr(tuple(table)))))
+
+
+def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
+    inputs = {
+        node.name: (str(node.dtype), _plain(node.shape), _bounds(plan.bounds.get(node)))
+        for node in plan.inputs
+    }
+    parameters = {
+        node.name: (str(node.dtype), _plain(node.shape)) for node in plan.parameters
+    }
+    facts: dict[str, Any] = {
+        "MODEL": plan.title,
+        "GRAPHC_VERSION": plan.version,
+        "GRAPH_HASH": plan.hash,
+        "OPTIMIZER": f"{plan.update.title} {plan.update.hash}",
+    }
+    for key, value in facts.items():
+        writer.statement(assign(key, parse(repr(value))))
+    writer.heading("Of each input: dtype, shape, and the bounds of labels.")
+    writer.statement(assign("INPUTS", parse(repr(inputs))))
+    writer.comment("Of each parameter: dtype and shape.")
+    writer.statement(assign("PARAMETERS", parse(repr(parameters))))
+    writer.statement(assign("METRICS", parse(repr(plan.metrics))))
+    if plan.finish is not None:
+        writer.comment("What `forward` returns that is summed over batches.")
+        writer.statement(assign("TOTALS", parse(repr(plan.totals))))
+    if plan.micro_batches > 1:
+        writer.comment("How many batches an update takes.")
+        writer.statement(assign("MICRO_BATCHES", parse(repr(plan.micro_batches))))
+    if plan.plateau is not None:
+        writer.comment("When and how much the step size decays.")
+        writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))
+
+
+def _bounds(bounds: LabelBounds | None) -> tuple[int, ...] | None:
+    """Smallest and largest label, and the ignored one if there is one."""
+    if bounds is None:
+        return None
+    return tuple(bound for bound in bounds if bound is not None)
+
+
+def _plain(shape: tuple[Any, ...]) -> tuple[int | str, ...]:
+    return tuple(str(size) if isinstance(size, Dim) else size for size in shape)
+
+
+def _write_state(
+    writer: Writer,
+    plan: TrainingPlan,
+    names: Names,
+    constants: Constants,
+    layout: _Layout | None,
+) -> None:
+    graph = Graph(tuple(plan.state.values()))
+    order = layout.slots if layout is not None else tuple(plan.state)
+    scope = names.function_scope()
+    scope.assign(graph.nodes)
+    operands = Operands(graph, scope, constants)
+    with writer.function("init_state", ["parameters", "seed=0"]):
+        writer.docstring("Return what training remembers from step to step.")
+        used = [node for node in graph.nodes if node.op.name == "parameter"]
+        for node in used:
+            stored = subscript(name("parameters"), node.name)
+            writer.statement(assign(scope[node], stored))
+        for node in graph.nodes:
+            if not operands.is_inline(node) and node.op.kind != "source":
+                for statement in operands.statements(node, scope[node]):
+                    writer.statement(statement)
+        slots: list[ast.expr] = []
+        for key in order:
+            node = plan.state[key]
+            if node.op.kind == "source" and node.op.numpy is not None:
+                slots.append(operands.expression(node))
+            elif node.op.name == "parameter":
+                slots.append(parse(f"{scope[node]}.copy()"))
+            else:
+                slots.append(operands.value(node))
+        slot_names: list[ast.expr] = [ast.Constant(key) for key in order]
+        table: ast.expr = ast.Dict(list(slot_names), slots)
+        if layout is not None and slots:
+            table = call("side_by_side", table)
+        fields: dict[str, ast.expr] = {
+            "step": ast.Constant(0),
+            "epoch": ast.Constant(0),
+            "scale": ast.Constant(1.0),
+            "rng": parse("np.random.default_rng([seed, 1])"),
+            "slots": table,
+        }
+        if plan.plateau is not None:
+            start = [literal(value, str) for value in plan.plateau.state]
+            fields["plateau"] = ast.List(start, ast.Load())
+        keys: list[ast.expr] = [ast.Constant(key) for key in fields]
+        writer.statement(ast.Return(ast.Dict(list(keys), list(fields.values()))))
+
+
+def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
+    inputs = plan.inputs
+    results = ("loss", *plan.results)
+    what = "the loss and the metrics of a batch"
+    if plan.finish is not None:
+        what = "the loss of a batch and what metrics are made of"
+    functions = [
+        Function(
+            name="forward",
+            graph=plan.forward,
+            inputs=inputs,
+            ending=lambda values: [ast.Return(_dict(results, values))],
+            docstring=f"Return {what}, in evaluation mode.",
+            tile=plan.tiling.size,
+        )
+    ]
+    if plan.predict is not None:
+        needed = set(plan.predict.inputs)
+        functions.append(
+            Function(
+                name="predict",
+                graph=plan.predict,
+                inputs=tuple(node for node in inputs if node in needed),
+                ending=lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
+                docstring="Return the model's outputs for a batch, in evaluation mode.",
+                tile=plan.tiling.size,
+            )
+        )
+    trained = [str(node.name) for node in plan.trained]
+    gradients = dict(zip(trained, plan.training.outputs[1:], strict=True))
+    held = None
+    if layout is not None:
+        held = Held("gradients", "gradient_arrays", gradients, layout.gradients)
+
+    def ending(values: Sequence[ast.expr]) -> list[ast.stmt]:
+        result = ast.Return(ast.Tuple([values[0], name("gradients")], ast.Load()))
+        if held is not None:
+            return [result]
+        return [assign("gradients", _dict(trained, values[1:])), result]
+
+    functions.append(
+        Function(
+            name="loss_and_gradients",
+            graph=plan.training,
+            inputs=inputs,
+            ending=ending,
+            reserved=("gradients",),
+            docstring="Return the loss of a batch and its gradient by each parameter.",
+            random=True,
+            held=held,
+            tile=plan.tiling.size,
+        )
+    )
+    return functions
+
+
+def _small_functions(plan: TrainingPlan) -> list[Function]:
+    """What is computed from a few numbers, in plain style whatever that of the rest."""
+    functions = [
+        Function(
+            name="step_size",
+            graph=Graph(plan.step_sizes.outputs[:1]),
+            inputs=(),
+            ending=lambda values: [ast.Return(call("float", values[0]))],
+            docstring="Return the step size of the last update.",
+            source="state",
+        )
+    ]
+    if "groups" in plan.features:
+        functions.append(
+            Function(
+                name="step_sizes",
+                graph=plan.step_sizes,
+                inputs=(),
+                ending=lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
+                docstring="Return the step sizes of all groups in the last update.",
+                source="state",
+            )
+        )
+    if plan.finish is not None:
+        keys = ("loss", *plan.metrics)
+        functions.append(
+            Function(
+                name="finish_metrics",
+                graph=plan.finish,
+                inputs=(),
+                ending=lambda values: [ast.Return(_dict(keys, values))],
+                docstring="Return the loss and the metrics of a data set from sums and "
+                "means\nof what `forward` returns.",
+                source="totals",
+            )
+        )
+    return functions
+
+
+def _dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
+    return ast.Dict([ast.Constant(key) for key in keys], list(values))
+
+
+def _one_or_dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
+    return values[0] if len(values) == 1 else _dict(keys, values)
+
+
+def _write_averages(writer: Writer, plan: TrainingPlan) -> None:
+    with writer.function("averaged_parameters", ["parameters", "state"]):
+        writer.docstring(
+            "Return the parameters with the optimizer's averages in their places."
+        )
+        writer.statement(assign("slots", subscript(name("state"), "slots")))
+        slots = [subscript(name("slots"), slot) for slot in plan.averages.values()]
+        writer.statement(assign("averages", _dict(list(plan.averages), slots)))
+        writer.statement(ast.Return(parse("parameters | averages")))
+
+
+def _write_train_step(
+    writer: Writer, plan: TrainingPlan, names: Names, gradients: ast.expr
+) -> None:
+    arguments = [names[node] for node in plan.inputs]
+    with writer.function("train_step", ["parameters", "state", *arguments]):
+        writer.docstring(
+            "Take one step on a batch, in place; return the loss before the step.\n\n"
+            "Nothing is updated if that is not finite."
+        )
+        if plan.is_scheduled:
+            writer.statement(ast.Expr(parse("check_step_size(state)")))
+        writer.statement(assign("rng", subscript(name("state"), "rng")))
+        stored: list[ast.expr] = [
+            ast.Name("loss", ast.Store()),
+            ast.Name("gradients", ast.Store()),
+        ]
+        target = ast.Tuple(stored, ast.Store())
+        writer.statement(ast.Assign([target], gradients))
+        with writer.block("if math.isfinite(loss):"):
+            writer.statement(ast.Expr(parse("update(parameters, gradients, state)")))
+        writer.statement(ast.Return(parse("float(loss)")))

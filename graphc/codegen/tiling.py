@@ -1,0 +1,151 @@
+"""Which values are computed tile by tile: chains of elementwise ops on large arrays.
+
+An op on arrays that don't fit in cache waits for memory. A chain of such ops that goes
+through its arrays a tile at a time reads them from memory once, and what is only used
+inside the chain needs no array of that size at all.
+
+A tile is some rows: items along the first axis. What has no such axis, or one of
+size 1, is broadcast and the same for all tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..ir.dims import Dim, Shape
+from ..ir.node import Node
+from .memory import is_written, readers
+
+__all__ = ["BATCH", "SHORTEST_CHAIN", "TILE", "Chain", "Tiling", "schedule"]
+
+TILE = 131_072
+"""How many numbers a tile has. A NumPy call costs about a microsecond before it touches
+a number; at this size that is a few per cent, and the tiles of a chain still share the
+cache. See docs/performance.md for measurements."""
+
+BATCH = 4_096
+"""What a named dimension counts as beside known ones, when arrays are called large."""
+
+SHORTEST_CHAIN = 3
+"""Shorter chains gain less by tiles than a reader loses."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How chains on large arrays are cut and shared."""
+
+    size: int | None = TILE
+    """How many numbers a tile has; None for no tiles."""
+    threads: int = 0
+    """How many threads share the tiles of a large array; 0 for all cores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Elementwise ops of one shape that follow one another."""
+
+    nodes: tuple[Node, ...]
+    outputs: Mapping[Node, None]
+    """Those of `nodes` that others read, in order."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of each value."""
+        return self.nodes[0].shape
+
+    def is_tiled(self, node: Node) -> bool:
+        """Whether a value from outside is cut into tiles too."""
+        return node.ndim == len(self.shape) and node.shape[0] == self.shape[0]
+
+
+def is_large(shape: Shape, tile: int) -> bool:
+    """Whether arrays of a shape may be larger than a tile.
+
+    A named size is unbounded if there is no other, and a batch otherwise.
+    """
+    known = [size for size in shape if not isinstance(size, Dim)]
+    if not known:
+        return bool(shape)
+    count = BATCH ** (len(shape) - len(known))
+    for size in known:
+        count *= size
+    return count > tile
+
+
+def schedule(
+    statements: Sequence[Node],
+    inline: Collection[Node],
+    outputs: Collection[Node],
+    tile: int,
+) -> list[Node | Chain]:
+    """The statements in an order that puts chains together."""
+    planner = _Scheduler(inline, outputs, tile)
+    users: dict[Node, list[Node]] = {}
+    for node in statements:
+        for parent in readers(node, inline):
+            users.setdefault(parent, []).append(node)
+    planner.users = users
+    for node in statements:
+        planner.place(node)
+    planner.close()
+    return planner.scheduled
+
+
+class _Scheduler:
+    """An open chain, what goes before it, and what has to wait for its end."""
+
+    def __init__(
+        self, inline: Collection[Node], outputs: Collection[Node], tile: int
+    ) -> None:
+        self.scheduled: list[Node | Chain] = []
+        self.users: dict[Node, list[Node]] = {}
+        self._inline = inline
+        self._outputs = set(outputs)
+        self._tile = tile
+        self._chain: dict[Node, None] = {}
+        self._after: dict[Node, None] = {}
+
+    def place(self, node: Node) -> None:
+        """Put a statement where it belongs."""
+        read = readers(node, self._inline)
+        waits = any(parent in self._after for parent in read)
+        follows = any(parent in self._chain for parent in read)
+        if self._can_be_tiled(node):
+            if self._chain and (waits or self._shape != node.shape):
+                self.close()
+            self._chain[node] = None
+        elif not node.op.pure or ((waits or follows) and node.ndim):
+            self.close()
+            self.scheduled.append(node)
+        elif waits or follows:
+            self._after[node] = None
+        else:
+            self.scheduled.append(node)
+
+    def close(self) -> None:
+        """End the open chain."""
+        if len(self._chain) < SHORTEST_CHAIN:
+            self.scheduled += self._chain
+        else:
+            outputs = [node for node in self._chain if self._leaves(node)]
+            chain = Chain(tuple(self._chain), dict.fromkeys(outputs))
+            self.scheduled.append(chain)
+        self.scheduled += self._after
+        self._chain, self._after = {}, {}
+
+    @property
+    def _shape(self) -> Shape:
+        return next(iter(self._chain)).shape
+
+    def _can_be_tiled(self, node: Node) -> bool:
+        return (
+            node.op.kind == "elementwise"
+            and node.op.pure
+            and is_written(node)
+            and is_large(node.shape, self._tile)
+        )
+
+    def _leaves(self, node: Node) -> bool:
+        users = self.users.get(node, ())
+        return node in self._outputs or any(user not in self._chain for user in users)

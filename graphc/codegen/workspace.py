@@ -1,0 +1,192 @@
+"""The memory of one emitted function: allocated once for given sizes, then kept."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..ir.dims import Dimension, symbols_of
+from ..ir.node import Node
+from ..ir.types import is_floating
+from .expressions import assign, call, dtype_expression, literal, name, subscript
+from .memory import MemoryPlan, is_written
+from .names import Names
+from .operands import Operands
+from .writer import Writer
+
+__all__ = ["Held", "Workspace"]
+
+PADDING = 64
+"""Bytes that `empty_aligned` takes beyond an array's own."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Outputs in arrays that are allocated once, side by side, and kept."""
+
+    variable: str
+    """What the function calls them all."""
+    allocation: str
+    """The function that allocates them."""
+    nodes: Mapping[str, Node]
+    order: tuple[str, ...]
+    """In which they stand in memory."""
+
+    def written(self) -> dict[Node, str]:
+        """Those that are computed in place, with their names; others are copied."""
+        nodes: dict[Node, str] = {}
+        for key, node in self.nodes.items():
+            if is_written(node):
+                nodes.setdefault(node, key)
+        return nodes
+
+    def copied(self) -> dict[str, Node]:
+        """Those that are computed elsewhere."""
+        written = self.written()
+        return {k: node for k, node in self.nodes.items() if written.get(node) != k}
+
+
+class Workspace:
+    """The arrays that a function writes to, and the code that allocates them."""
+
+    def __init__(
+        self,
+        function: str,
+        memory: MemoryPlan,
+        held: Held | None,
+        *,
+        typed_by: Sequence[Node],
+        names: Names,
+        operands: Operands,
+    ) -> None:
+        self._function = function
+        self._memory = memory
+        self._held = held
+        self._names = names
+        self._operands = operands
+        self._allocation = f"{function}_workspace"
+        self._typed = self._typed_parameter(typed_by)
+
+    @property
+    def bytes(self) -> Dimension:
+        """What is allocated once for given sizes, in all."""
+        return self._memory.bytes + PADDING * len(self._memory.allocated)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is anything to allocate."""
+        return bool(self._memory.allocated) or self._held is not None
+
+    def write_allocations(self, writer: Writer) -> None:
+        """Write the functions that allocate, each once for given sizes."""
+        if self._memory.allocated:
+            writer.from_import("functools", "lru_cache")
+            self._write_workspace(writer)
+        if self._held is not None:
+            writer.from_import("functools", "cache")
+            self._write_held(writer, self._held)
+
+    def write_unpacking(self, writer: Writer) -> None:
+        """Write the statements that fetch the arrays."""
+        held = self._held
+        if held is not None:
+            arrays = call(held.allocation, *self._dtype_argument())
+            writer.statement(assign(held.variable, arrays))
+            for node, key in held.written().items():
+                array = subscript(name(held.variable), key)
+                writer.statement(assign(self._names[node], array))
+        if self._memory.allocated:
+            targets = [
+                ast.Name(self._names[node], ast.Store())
+                for node in self._memory.allocated
+            ]
+            sizes = [self._operands.dimension(symbol) for symbol in self._symbols()]
+            arrays = call(self._allocation, *sizes, *self._dtype_argument())
+            writer.statement(ast.Assign([one_or_tuple(list(targets))], arrays))
+
+    def dtype(self, node: Node) -> ast.expr:
+        """The dtype of a value: that of the parameters, where those are one."""
+        if self._typed is None or node.dtype != self._typed.dtype:
+            return dtype_expression(node.dtype)
+        return ast.Attribute(name(self._names[self._typed]), "dtype", ast.Load())
+
+    def _write_workspace(self, writer: Writer) -> None:
+        allocated = self._memory.allocated
+        arguments = [self._names.symbol(symbol) for symbol in self._symbols()]
+        arguments += ["dtype"] * len(self._dtype_argument())
+        decorators = ["lru_cache(maxsize=8)"]
+        with writer.function(self._allocation, arguments, decorators=decorators):
+            arrays = f"{len(allocated)} array{'' if len(allocated) == 1 else 's'}"
+            writer.docstring(
+                f"Allocate, once for each size, the {arrays} "
+                f"({_bytes_text(self._memory.bytes)} bytes) that\n"
+                f"`{self._function}` writes to."
+            )
+            for node in allocated:
+                shape = literal(node.shape, self._operands.dimension)
+                array = call("empty_aligned", shape, self._dtype_inside(node))
+                writer.statement(assign(self._names[node], array))
+            variables = [name(self._names[node]) for node in allocated]
+            writer.statement(ast.Return(one_or_tuple(variables)))
+
+    def _write_held(self, writer: Writer, held: Held) -> None:
+        arguments = ["dtype"] * len(self._dtype_argument())
+        with writer.function(held.allocation, arguments, decorators=["cache"]):
+            writer.docstring(
+                f"Allocate, once, the {held.variable} that "
+                f"`{self._function}` writes to."
+            )
+            arrays = [
+                call(
+                    "np.empty",
+                    literal(node.shape, self._operands.dimension),
+                    self._dtype_inside(node),
+                )
+                for node in held.nodes.values()
+            ]
+            keys: list[ast.expr] = [ast.Constant(key) for key in held.nodes]
+            views = side_by_side(ast.Dict(list(keys), arrays), held.order, held.nodes)
+            writer.statement(ast.Return(views))
+
+    def _symbols(self) -> list[str]:
+        shapes = (node.shape for node in self._memory.allocated)
+        return list(symbols_of(size for shape in shapes for size in shape))
+
+    def _typed_parameter(self, parameters: Sequence[Node]) -> Node | None:
+        """A parameter whose dtype the workspace takes, so that float64 ones are
+        computed with in float64, as a check of gradients wants."""
+        values = [*self._memory.arrays]
+        values += self._held.nodes.values() if self._held is not None else ()
+        dtypes = {node.dtype for node in values if is_floating(node.dtype)}
+        if len(dtypes) != 1:
+            return None
+        return next((node for node in parameters if node.dtype in dtypes), None)
+
+    def _dtype_argument(self) -> list[ast.expr]:
+        return [] if self._typed is None else [self.dtype(self._typed)]
+
+    def _dtype_inside(self, node: Node) -> ast.expr:
+        """The dtype of a value inside a function that has it as an argument."""
+        if self._typed is None or node.dtype != self._typed.dtype:
+            return dtype_expression(node.dtype)
+        return name("dtype")
+
+
+def side_by_side(
+    arrays: ast.expr, order: Sequence[str], names: Mapping[str, object]
+) -> ast.expr:
+    """A call that moves arrays into one, in an order told if it is not theirs."""
+    if list(order) == list(names):
+        return call("side_by_side", arrays)
+    in_order = ast.Tuple([ast.Constant(key) for key in order], ast.Load())
+    return call("side_by_side", arrays, in_order)
+
+
+def one_or_tuple(items: list[ast.expr]) -> ast.expr:
+    """The only item, or a tuple of all."""
+    return items[0] if len(items) == 1 else ast.Tuple(items, ast.Load())
+
+
+def _bytes_text(size: Dimension) -> str:
+    return f"{size:,}" if isinstance(size, int) else str(size)
