@@ -11,6 +11,7 @@ from ..ir.dims import Dim, symbols_of
 from ..ir.graph import Graph
 from ..ir.node import Node
 from .expressions import assign
+from .footprint import Footprint
 from .function import Function, Style, Written, write_function
 from .harness import HarnessSource, harness_source
 from .names import Names
@@ -38,6 +39,8 @@ class Emitted:
 
     source: str
     variables: Mapping[str, Mapping[str, Node]]
+    footprint: Footprint
+    """The memory that a call, or a training step, keeps allocated."""
 
 
 def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
@@ -111,7 +114,6 @@ def emit_function(
     names = module_names(inputs, reserved)
     constants = Constants(names)
     writer, functions = Writer(), Writer()
-    writer.docstring(docstring)
     function = Function(
         name=title,
         graph=graph,
@@ -123,13 +125,17 @@ def emit_function(
     )
     written = write_function(functions, function, names, constants, style)
     features = memory_features([written])
+    footprint = written.workspace.footprint(tiling.size or TILE)
+    if footprint.rows():
+        docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
+    writer.docstring(docstring)
     helpers = harness_source(features, ("arrays", "tiles"))
     write_imports(writer, helpers)
     write_tiling(writer, tiling, features)
     write_body(writer, constants, functions)
     if helpers.text.strip():
         writer.raw(helpers.text)
-    return Emitted(writer.source(), written.variables)
+    return Emitted(writer.source(), written.variables, footprint)
 
 
 _MEMORY = frozenset(("arrays", "flat", "tiles"))

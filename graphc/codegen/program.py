@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from .expressions import assign, call, literal, name, parse, subscript
+from .footprint import CACHE_LINE, Footprint, flat_bytes
 from .function import Function, Style, write_function
 from .harness import harness_source
 from .module import (
@@ -27,8 +31,9 @@ from .names import Names
 from .operands import Constants, Operands
 from .plan import TrainingPlan
 from .starts import start_helpers, top_level_names, write_helper, write_init
+from .tiling import TILE
 from .update import TiledRule, update_order, write_update
-from .workspace import Held
+from .workspace import Held, Workspace
 from .writer import Writer
 
 __all__ = ["emit_training"]
@@ -118,7 +123,12 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     if layout is not None:
         features |= {"arrays", "flat"}
     harness = harness_source(plan.features | features)
-    writer.docstring(plan.docstring)
+    footprint = Footprint()
+    docstring = plan.docstring
+    if layout is not None:
+        footprint = _footprint(plan, written["loss_and_gradients"].workspace, rules)
+        docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
+    writer.docstring(docstring)
     writer.from_import("__future__", "annotations")
     write_imports(writer, harness)
     _write_facts(writer, plan)
@@ -130,7 +140,26 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     variables: dict[str, Mapping[str, Node]] = {}
     for function in written.values():
         variables |= function.variables
-    return Emitted(writer.source(), variables)
+    return Emitted(writer.source(), variables, footprint)
+
+
+def _footprint(
+    plan: TrainingPlan, workspace: Workspace, rules: Sequence[TiledRule]
+) -> Footprint:
+    """What a training step keeps allocated in fast style."""
+    tile = plan.tiling.size or TILE
+    sizes = {str(node.name): int(node.size) for node in plan.parameters}
+    update = 0
+    for rule in rules:
+        count = min(tile, sum(sizes[name] for name in rule.names))
+        for dtype in rule.scratch:
+            update += count * np.dtype(dtype).itemsize + CACHE_LINE
+    return replace(
+        workspace.footprint(tile),
+        parameters=flat_bytes(node.type for node in plan.parameters),
+        state=flat_bytes(node.type for node in plan.state.values()),
+        update=update,
+    )
 
 
 class _Layout:

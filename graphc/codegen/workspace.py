@@ -10,15 +10,13 @@ from ..ir.dims import Dimension, symbols_of
 from ..ir.node import Node
 from ..ir.types import is_floating
 from .expressions import assign, call, dtype_expression, literal, name, subscript
+from .footprint import CACHE_LINE, Footprint, TileScratch, bytes_text, flat_bytes
 from .memory import MemoryPlan, is_written
 from .names import Names
 from .operands import Operands
 from .writer import Writer
 
 __all__ = ["Held", "Workspace"]
-
-PADDING = 64
-"""Bytes that `empty_aligned` takes beyond an array's own."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,23 @@ class Workspace:
 
     @property
     def bytes(self) -> Dimension:
-        """What is allocated once for given sizes, in all."""
-        return self._memory.bytes + PADDING * len(self._memory.allocated)
+        """What is allocated once for given sizes, besides the tiles of chains."""
+        return self._memory.bytes + CACHE_LINE * len(self._memory.allocated)
+
+    def footprint(self, tile: int) -> Footprint:
+        """What the function's arrays take, besides parameters, inputs and results."""
+        held = self._held.nodes.values() if self._held is not None else ()
+        scratch = {
+            (chain.shape, tuple(node.dtype.itemsize for node in nodes))
+            for chain, nodes in self._memory.scratch.items()
+        }
+        tiles = tuple(TileScratch(*kind, tile) for kind in sorted(scratch, key=str))
+        return Footprint(
+            workspace=self.bytes,
+            tiles=tiles,
+            gradients=flat_bytes(node.type for node in held),
+            sizes=tuple(self._symbols()),
+        )
 
     @property
     def is_used(self) -> bool:
@@ -120,7 +133,7 @@ class Workspace:
             arrays = f"{len(allocated)} array{'' if len(allocated) == 1 else 's'}"
             writer.docstring(
                 f"Allocate, once for each size, the {arrays} "
-                f"({_bytes_text(self._memory.bytes)} bytes) that\n"
+                f"({bytes_text(self.bytes)} bytes) that\n"
                 f"`{self._function}` writes to."
             )
             for node in allocated:
@@ -186,7 +199,3 @@ def side_by_side(
 def one_or_tuple(items: list[ast.expr]) -> ast.expr:
     """The only item, or a tuple of all."""
     return items[0] if len(items) == 1 else ast.Tuple(items, ast.Load())
-
-
-def _bytes_text(size: Dimension) -> str:
-    return f"{size:,}" if isinstance(size, int) else str(size)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.dims import broadcast_shapes, format_shape, product
+from ..ir.dims import Dim, broadcast_shapes, format_shape, product
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -73,13 +73,26 @@ def _rows(x: Node) -> Node:
     return reshape(x, (product(x.shape[:-1]), x.shape[-1]))
 
 
+def _matmul_into(node: Node) -> str:
+    """With one column on the left this is an outer product, which BLAS is slow at."""
+    function = "np.matmul"
+    x1, x2 = node.inputs
+    if x1.ndim == x2.ndim == 2:
+        columns = x1.shape[1]
+        if isinstance(columns, Dim):
+            function = f"(np.multiply if {columns.source('dim_')} == 1 else np.matmul)"
+        elif columns == 1:
+            function = "np.multiply"
+    return f"{function}(x1, x2, out=out)"
+
+
 MATMUL = Op(
     name="matmul",
     inputs=("x1", "x2"),
     infer=_matmul_infer,
     kind="contraction",
     numpy="x1 @ x2",
-    into="np.matmul(x1, x2, out=out)",
+    into=_matmul_into,
     vjp=_matmul_vjp,
     jvp="multilinear",
     cases=tuple(
