@@ -1,12 +1,17 @@
-"""graphc: symbolic computation graphs, compiled to readable NumPy programs."""
+"""graphc: symbolic computation graphs, compiled to readable NumPy programs.
+
+What declares, differentiates and compiles a graph is imported with the package; what
+trains, measures and draws it, when it is first named.
+"""
 
 __version__ = "0.1.0"
 
-from . import datasets, errors, metrics, nn, optim
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from . import errors, nn
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .checking import check_gradients
 from .compiler import compile
-from .fullbatch import minimize
 from .ir import Dim, Node
 from .nn import init
 from .nn.parameter import parameter
@@ -110,13 +115,18 @@ from .ops.source import (
     zeros,
     zeros_like,
 )
-from .runtime.callbacks import Callback, StopTraining, TensorBoard
-from .runtime.data import CSV
-from .runtime.history import History
 from .runtime.interpreter import evaluate, interpret
-from .trainer import Trainer
-from .viz.drawing import Drawing, render
-from .viz.report import report
+
+if TYPE_CHECKING:
+    from . import datasets, metrics, optim
+    from .checking import check_gradients
+    from .fullbatch.minimize import minimize
+    from .runtime.callbacks import Callback, StopTraining, TensorBoard
+    from .runtime.data import CSV
+    from .runtime.history import History
+    from .trainer import Trainer
+    from .viz.drawing import Drawing, render
+    from .viz.report import report
 
 __all__ = [
     "CSV",
@@ -241,3 +251,41 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+_LATER = {
+    "CSV": "runtime.data",
+    "Callback": "runtime.callbacks",
+    "Drawing": "viz.drawing",
+    "History": "runtime.history",
+    "StopTraining": "runtime.callbacks",
+    "TensorBoard": "runtime.callbacks",
+    "Trainer": "trainer",
+    "check_gradients": "checking",
+    "datasets": "",
+    "metrics": "",
+    "minimize": "fullbatch.minimize",
+    "optim": "",
+    "render": "viz.drawing",
+    "report": "viz.report",
+}
+"""The module in which each public name is found that is imported when first named; none
+for those that are modules themselves."""
+
+# A type checker takes a function of this name as word that every name exists.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import what is named for the first time."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = _LATER[name]
+        if not module:
+            return import_module(f"{__name__}.{name}")
+        value = getattr(import_module(f"{__name__}.{module}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    """Every name, imported yet or not."""
+    return sorted({*globals(), *__all__})

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard, cast
 import numpy as np
 
 from . import __version__
+from .codegen.footprint import Footprint
 from .codegen.function import Style
 from .codegen.memory import storage_of
 from .codegen.module import Emitted, emit_function
@@ -50,6 +51,7 @@ class CompiledFunction:
         bounds: Mapping[Node, LabelBounds],
         seed: int,
     ) -> None:
+        self._footprint = emitted.footprint
         self._program = Program(emitted.source, emitted.variables)
         self._binder = Binder(inputs, bounds)
         self._updates = tuple(str(node.name) for node in updates)
@@ -61,6 +63,14 @@ class CompiledFunction:
         declared = [*graph.parameters, *updates]
         unique = sorted(dict.fromkeys(declared), key=lambda node: node.order)
         self.parameters = initial_parameters(unique, seed)
+
+    @property
+    def footprint(self) -> Footprint:
+        """The bytes of the arrays that stay allocated between calls.
+
+        `footprint.at(n=1000)` is their number for given sizes.
+        """
+        return self._footprint
 
     @property
     def source(self) -> str:

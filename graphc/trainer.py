@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from . import training
+from .codegen.footprint import Footprint
 from .codegen.tiling import TILE
 from .compiler import check_tiling
 from .errors import NonFiniteError, OptionError
@@ -146,6 +147,14 @@ class Trainer:
     def metric_nodes(self) -> dict[str, Node]:
         """The nodes that metrics are made of, by name."""
         return metric_nodes(self.metrics)
+
+    @property
+    def footprint(self) -> Footprint:
+        """The bytes of the arrays that a training step in fast style keeps allocated.
+
+        `footprint.at(batch=32)` is their number for given sizes.
+        """
+        return self._compiled.footprint
 
     @property
     def source(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from . import __version__
 from .autodiff.reverse import grad
+from .codegen.footprint import Footprint
 from .codegen.function import Style
 from .codegen.plan import Plateau, TrainingPlan
 from .codegen.program import emit_training
@@ -73,6 +75,11 @@ class TrainingProgram:
     def parameters(self) -> tuple[Node, ...]:
         """The parameters, in order."""
         return self.plan.parameters
+
+    @cached_property
+    def footprint(self) -> Footprint:
+        """What a training step in fast style keeps allocated."""
+        return emit_training(self.plan, "fast").footprint
 
     def emit(self, style: str) -> str:
         """The text in another style."""

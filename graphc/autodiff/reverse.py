@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast, overload
 
+from ..collector import paused
 from ..errors import DifferentiationError
 from ..ir.derivation import Derivation, DerivativeRequest
 from ..ir.dims import broadcast_shapes
@@ -288,5 +289,6 @@ def vjp(y: Node, wrt: Any, cotangent: ArrayLike, *, unused: Unused = "error") ->
             f"the cotangent must have the shape of y, got {seed.type} for {y.type}", y
         )
     seed = astype(seed, y.dtype)
-    adjoints = backward([y], [seed], targets)
+    with paused():
+        adjoints = backward([y], [seed], targets)
     return restructure(_collect(adjoints, targets, y, unused), wrt)

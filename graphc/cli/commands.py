@@ -306,10 +306,19 @@ def _parse_sizes(
 def show(
     model: str, name: str | None, batch: int | None, sizes: dict[str, int], level: Any
 ) -> None:
-    """Print a table of nodes: shapes, parameters, multiply-adds and bytes."""
+    """Print a table of nodes: shapes, parameters, multiply-adds and bytes.
+
+    Below it, the bytes of the arrays that the compiled program, in fast style, keeps
+    allocated: for a trainer those of a training step.
+    """
     if batch is not None:
         sizes = {**sizes, "batch": batch}
-    report(_load(model).target(name), level=level, **sizes).print()
+    target = _load(model).target(name)
+    report(target, level=level, **sizes).print()
+    is_trainer = isinstance(target, Trainer)
+    footprint = target.footprint if is_trainer else compile(target).footprint
+    what = "a training step" if is_trainer else "the compiled function"
+    click.echo(f"bytes that {what} allocates, once: {footprint.total(sizes)}")
 
 
 @cli.command(cls=_Command)

@@ -70,6 +70,12 @@ class Footprint:
         tiles = sum(scratch.at(sizes) for scratch in self.tiles)
         return self.fixed + workspace + threads * tiles
 
+    def total(self, sizes: Mapping[str, int]) -> str:
+        """The bytes in all as text: a number, if all sizes are known."""
+        if all(size in sizes for size in self.sizes):
+            return f"{self.at(**{size: sizes[size] for size in self.sizes}):,}"
+        return dict(self.rows()).get("in all", bytes_text(self.workspace + self.fixed))
+
     def rows(self) -> list[tuple[str, str]]:
         """What is allocated, and how many bytes of it."""
         parts: dict[str, Dimension] = {

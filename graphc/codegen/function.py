@@ -15,6 +15,7 @@ from typing import Literal
 from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..ir.types import is_floating
 from .comments import phase_of, write_commented
 from .expressions import assign, call, literal, name, names_read, subscript
 from .kernels import Kernel
@@ -52,6 +53,8 @@ class Function:
     source: str = "parameters"
     """The first argument: a mapping that holds parameters, and placeholders that are no
     arguments, by name."""
+    converts: bool = False
+    """Whether, in fast style, inputs may be of another floating dtype than declared."""
     tile: int | None = None
     """In fast style, how many numbers a tile has; None for no tiles."""
 
@@ -219,6 +222,16 @@ def signature(function: Function, names: Names) -> list[str]:
     return [*arguments, "rng=None"] if function.random else arguments
 
 
+def _write_conversions(writer: Writer, body: _Body, workspace: Workspace) -> None:
+    """Make floating inputs what the arrays of the workspace are made for."""
+    used = set(body.function.graph.inputs)
+    for node in body.function.inputs:
+        if is_floating(node.dtype) and node in used:
+            variable = body.names[node]
+            array = call("np.asarray", name(variable), workspace.dtype(node))
+            writer.statement(assign(variable, array))
+
+
 def write_function(
     writer: Writer,
     function: Function,
@@ -246,10 +259,12 @@ def write_function(
         writer.docstring(function.docstring)
         if quick != function.name:
             writer.comment("The next call writes to the same arrays.")
+        body.write_stored(writer)
+        if function.converts and style == "fast":
+            _write_conversions(writer, body, workspace)
         symbols = body.operands.dimensions
         for statement in sizes_prologue(symbols, function.inputs, names):
             writer.statement(statement)
-        body.write_stored(writer)
         workspace.write_unpacking(writer)
         body.write(writer, workspace)
     passed = [name(argument.partition("=")[0]) for argument in arguments]

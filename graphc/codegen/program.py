@@ -294,6 +294,7 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
             inputs=inputs,
             ending=lambda values: [ast.Return(_dict(results, values))],
             docstring=f"Return {what}, in evaluation mode.",
+            converts=True,
             tile=plan.tiling.size,
         )
     ]
@@ -306,6 +307,7 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
                 inputs=tuple(node for node in inputs if node in needed),
                 ending=lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
                 docstring="Return the model's outputs for a batch, in evaluation mode.",
+                converts=True,
                 tile=plan.tiling.size,
             )
         )
@@ -331,6 +333,7 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
             docstring="Return the loss of a batch and its gradient by each parameter.",
             random=True,
             held=held,
+            converts=True,
             tile=plan.tiling.size,
         )
     )

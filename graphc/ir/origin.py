@@ -61,7 +61,9 @@ class Origin:
     """The node whose adjoint it is."""
 
 
-_current: ContextVar[Origin | None] = ContextVar("graphc_origin", default=None)
+_current: ContextVar[Origin | replacing | None] = ContextVar(
+    "graphc_origin", default=None
+)
 _place: ContextVar[tuple[int, ...]] = ContextVar("graphc_place", default=())
 
 
@@ -90,7 +92,10 @@ def place() -> tuple[int, ...]:
 
 def here() -> Origin:
     """The origin that a node created now gets."""
-    return _current.get() or Origin(user_location())
+    current = _current.get()
+    if isinstance(current, replacing):
+        return current.origin
+    return current or Origin(user_location())
 
 
 @contextmanager
@@ -125,22 +130,28 @@ def within(old: Node) -> Generator[None]:
 class replacing:
     """Give nodes created inside the line and the place in the order of `old`.
 
-    A class, because passes enter it for every rule and node, and a generator's context
-    would cost them most of their time.
+    A class, because passes enter it for every node, and a generator's context would
+    cost them most of their time; and entered once for all the rules that are tried on
+    a node, of which hardly any creates one: `rule` says which is being tried.
     """
 
-    __slots__ = ("_old", "_origin", "_place", "_rule")
+    __slots__ = ("_old", "_outer", "_place", "rule")
 
-    def __init__(self, old: Node, rule: str) -> None:
+    def __init__(self, old: Node, rule: str = "") -> None:
         self._old = old
-        self._rule = rule
+        self.rule = rule
 
-    def __enter__(self) -> None:
+    @property
+    def origin(self) -> Origin:
+        """What a node created now gets."""
         origin = self._old.origin
-        rules = (*origin.rules, self._rule)
+        return Origin(origin.location, (*origin.rules, self.rule), origin.block)
+
+    def __enter__(self) -> replacing:
         self._place = _place.set(self._old.order)
-        self._origin = _current.set(Origin(origin.location, rules, origin.block))
+        self._outer = _current.set(self)
+        return self
 
     def __exit__(self, *error: object) -> None:
-        _current.reset(self._origin)
+        _current.reset(self._outer)
         _place.reset(self._place)

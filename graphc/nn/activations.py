@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..errors import DTypeError, OptionError
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -66,9 +68,11 @@ def relu(input: ArrayLike) -> Node:
 
 
 def _sigmoid_expand(input: Node) -> Node:
-    decay = exponential.exp(negative(absolute(input))).named("decay")
-    numerator = where(input >= 0.0, 1.0, decay).named("numerator")
-    return numerator / (1.0 + decay).named("denominator")
+    # The sigmoid of the bound rounds to 1, and its exponential does not overflow yet.
+    bound = 11.0 if input.dtype == np.float16 else 50.0
+    bounded = minimum(input, bound).named("bounded")
+    growth = exponential.exp(bounded).named("growth")
+    return growth / (growth + 1.0).named("denominator")
 
 
 SIGMOID = Op(
@@ -86,8 +90,8 @@ SIGMOID = Op(
 def sigmoid(input: ArrayLike) -> Node:
     """Logistic function, `y = 1 / (1 + exp(-input))`, without overflow.
 
-    Computed as `1 / (1 + exp(-x))` for `x >= 0` and `exp(x) / (1 + exp(x))` below, so
-    the small values of the left tail keep their digits. `dy/dx = y * (1 - y)`.
+    Computed as `exp(x) / (1 + exp(x))`, so the small values of the left tail keep their
+    digits, with `x` bounded where `y` is 1 to the last place. `dy/dx = y * (1 - y)`.
 
     Args:
         input: floating, of any shape.
@@ -224,12 +228,19 @@ def _silu_expand(input: Node) -> Node:
     return input * SIGMOID(input).named("gate")
 
 
+def _silu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    gate = SIGMOID(input).named("gate")
+    return (g * (gate + out * (1.0 - gate)),)
+
+
 SILU = Op(
     name="silu",
     inputs=("input",),
     infer=same_type,
     kind="block",
     expand=_silu_expand,
+    vjp=_silu_vjp,
+    jvp="diagonal",
     cases=ELEMENTWISE_CASES,
 )
 

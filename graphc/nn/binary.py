@@ -15,10 +15,10 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops.arithmetic import absolute, maximum, negative
 from ..ops.exponential import exp, log, log1p
-from ..ops.source import ArrayLike, as_node, dimension
+from ..ops.source import ArrayLike, as_node
 from .activations import SIGMOID, SOFTPLUS
 from .checks import floating
-from .losses import reduce_losses
+from .losses import reduce_losses, share_of
 from .regression import check_fits, numeric_pair, pair_infer
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
@@ -41,13 +41,6 @@ def _infer(
 
 def _named(parts: str, extra: tuple[Node, ...]) -> dict[str, Node]:
     return dict(zip(parts.split(), extra, strict=True))
-
-
-def _share(g: Node, out: Node, input: Node) -> Node:
-    """What each loss gets of the cotangent."""
-    if out.attributes["reduction"] == "mean":
-        return g / dimension(input.size, g.dtype)
-    return g
 
 
 def _weighted(losses: Node, weight: Node | None) -> Node:
@@ -74,7 +67,7 @@ def _bce_expand(
 
 
 def _bce_vjp(g: Node, out: Node, input: Node, target: Node, *extra: Node) -> list[Node]:
-    share = _share(g, out, input)
+    share = share_of(g, out, input)
     weighted = share * extra[0] if extra else share
     yes, no = _logarithms(input)
     # Bounded below where the probability is 0 or 1 and the quotient would be infinite.
@@ -170,7 +163,7 @@ def _logits_vjp(
 ) -> list[Node]:
     named = _named(out.attributes["parts"], extra)
     pos_weight = named.get("pos_weight")
-    share = _share(g, out, input)
+    share = share_of(g, out, input)
     weighted = _weighted(share, named.get("weight"))
     probability = SIGMOID(input).named("probability")
     flows: dict[str, Any] = {}

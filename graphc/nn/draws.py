@@ -11,7 +11,6 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 
@@ -27,6 +26,9 @@ def truncated_normal(
     shape: tuple[int, ...],
 ) -> np.ndarray:
     """Draw from a Gaussian between two bounds: the inverse of its distribution."""
+    # Imported where it is used, because importing it takes long.
+    from statistics import NormalDist
+
     if low > mean:
         # Small probabilities are exact in the lower tail only: draw the mirror image.
         bounds = (2.0 * mean - high, 2.0 * mean - low)
@@ -61,9 +63,7 @@ def dirac(shape: tuple[int, ...], groups: int) -> np.ndarray:
     return weight
 
 
-_IMPORTS = {
-    "truncated_normal": ("import math", "from statistics import NormalDist"),
-}
+_IMPORTS = {"truncated_normal": ("import math",)}
 
 
 @functools.cache

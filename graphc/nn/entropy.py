@@ -12,33 +12,36 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError, ShapeError
-from ..ir.dims import Dim, Dimension, format_shape
+from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import TensorType, is_floating
+from ..ops import exponential
 from ..ops import reduction as reductions
 from ..ops.arithmetic import negative, where
-from ..ops.indexing import SCATTER_ALONG_AXIS
-from ..ops.shape import expand_dims, reshape
-from ..ops.source import ArrayLike, as_node, constant, dimension, ones
+from ..ops.shape import expand_dims, reshape, squeeze
+from ..ops.source import ArrayLike, as_node, dimension
 from .checks import floating
 from .losses import (
     NLL_LOSS,
     NOTHING_IGNORED,
-    beside_classes,
     check_classes,
     check_weight,
     class_axis,
     ignored_label,
     kept_labels,
     label_loss_infer,
+    labels_of,
     labels_shape,
+    one_hot_of,
+    pick,
+    reduce_kept,
     reduce_losses,
     reduced_type,
     shares_of,
 )
-from .probabilities import LOG_SOFTMAX, SOFTMAX
+from .probabilities import LOG_SOFTMAX, SOFTMAX, shifted_exponentials
 
 __all__ = ["cross_entropy"]
 
@@ -46,27 +49,16 @@ __all__ = ["cross_entropy"]
 def _cross_entropy_expand(
     input: Node, target: Node, *, ignore_index: int | None, reduction: str
 ) -> Node:
-    log_probabilities = LOG_SOFTMAX(input, axis=class_axis(input.ndim))
-    return NLL_LOSS(
-        log_probabilities.named("log_probabilities"),
-        target,
-        ignore_index=ignore_index,
-        reduction=reduction,
-    )
-
-
-def _is_label(target: Node, input: Node) -> Node:
-    """Ones, or true, of the shape of `input` where the class is the label."""
     axis = class_axis(input.ndim)
-    count: Dimension = input.shape[axis]
-    chosen = beside_classes(target, axis)
-    if isinstance(count, Dim):
-        values = ones(chosen.shape, input.dtype)
-        return SCATTER_ALONG_AXIS(values, chosen, shape=input.shape, axis=axis)
-    fits = count - 1 <= np.iinfo(target.dtype).max
-    classes = np.arange(count, dtype=target.dtype if fits else np.int64)
-    shape = (-1, *(1,) * (input.ndim - axis - 1))
-    return chosen == constant(classes.reshape(shape)).named("classes")
+    shifted, _, total = shifted_exponentials(input, axis)
+    log_total = squeeze(exponential.log(total).named("log_total"), axis)
+    if ignore_index is None:
+        losses = log_total - pick(shifted, target)
+        return reduce_losses(losses.named("losses"), reduction)
+    labels, kept = kept_labels(target, ignore_index)
+    losses = log_total - pick(shifted, labels)
+    shares = shares_of(labels, kept, (), input)
+    return reduce_kept(losses, kept, reduction, shares)
 
 
 def _cross_entropy_vjp(
@@ -75,15 +67,15 @@ def _cross_entropy_vjp(
     axis = class_axis(input.ndim)
     reduction: str = out.attributes["reduction"]
     ignore_index: int | None = out.attributes["ignore_index"]
+    labels, kept = kept_labels(target, ignore_index)
     probabilities = SOFTMAX(input, axis=axis).named("probabilities")
-    one_hot = _is_label(target, input).named("one_hot")
+    one_hot = one_hot_of(labels, input).named("one_hot")
     error = (probabilities - one_hot).named("error")
-    if ignore_index is None:
+    if kept is None:
         share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
-        return (error * _for_all_classes(share, axis), None)
-    kept = target != ignore_index
-    count = reductions.sum(kept.astype(g.dtype))
-    share = where(kept, g / count if reduction == "mean" else g, 0.0)
+    else:
+        count = reductions.sum(shares_of(labels, kept, (), input))
+        share = where(kept, g / count if reduction == "mean" else g, 0.0)
     return (error * _for_all_classes(share, axis), None)
 
 
@@ -96,6 +88,7 @@ CROSS_ENTROPY = Op(
     inputs=("input", "target"),
     infer=label_loss_infer,
     kind="block",
+    labels=labels_of,
     expand=_cross_entropy_expand,
     vjp=_cross_entropy_vjp,
     cases=tuple(
@@ -223,15 +216,54 @@ def _soft_infer(
 def _soft_expand(
     input: Node, target: Node, *weight: Node, reduction: str, label_smoothing: float
 ) -> Node:
-    axis = class_axis(input.ndim)
-    logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
     if label_smoothing:
-        even = label_smoothing / dimension(input.shape[axis], target.dtype)
+        count = dimension(input.shape[class_axis(input.ndim)], target.dtype)
+        even = label_smoothing / count
         target = (target * (1.0 - label_smoothing) + even).named("smoothed")
     if weight:
         target = target * _along_classes(weight[0], input)
-    losses = negative(reductions.sum(target * logs, axis))
-    return reduce_losses(losses.named("losses"), reduction)
+    losses = SOFT_LOSSES(input, target).named("losses")
+    return reduce_losses(losses, reduction)
+
+
+def _soft_losses_infer(input: TensorType, target: TensorType) -> TensorType:
+    dtype = np.result_type(input.dtype, target.dtype)
+    return TensorType(dtype, labels_shape(input))
+
+
+def _soft_losses_expand(input: Node, target: Node) -> Node:
+    axis = class_axis(input.ndim)
+    logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
+    return negative(reductions.sum(target * logs, axis))
+
+
+def _soft_losses_vjp(
+    g: Node, out: Node, input: Node, target: Node
+) -> tuple[Node, Node]:
+    axis = class_axis(input.ndim)
+    probabilities = SOFTMAX(input, axis=axis).named("probabilities")
+    mass = reductions.sum(target, axis, keepdims=True).named("mass")
+    error = (probabilities * mass - target).named("error")
+    logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
+    share = expand_dims(g, axis)
+    return error * share, negative(logs * share)
+
+
+SOFT_LOSSES = Op(
+    name="soft_losses",
+    inputs=("input", "target"),
+    infer=_soft_losses_infer,
+    kind="block",
+    expand=_soft_losses_expand,
+    vjp=_soft_losses_vjp,
+    cases=(
+        Case(((3, 4), (3, 4)), low=0.1),
+        Case(((4,), (4,)), low=0.1),
+        Case(((2, 4, 3), (2, 4, 3)), low=0.1),
+        Case(((0, 4), (0, 4)), low=0.1),
+    ),
+)
+"""Cross entropy for each row of class probabilities, which need not add up to 1."""
 
 
 SOFT_CROSS_ENTROPY = Op(

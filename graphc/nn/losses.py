@@ -19,9 +19,9 @@ from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
 from ..ops import reduction as reductions
 from ..ops.arithmetic import negative, where
-from ..ops.indexing import take, take_along_axis
-from ..ops.shape import expand_dims, squeeze
-from ..ops.source import ArrayLike, as_node
+from ..ops.indexing import ARRAY, SCATTER_ADD, getitem, take
+from ..ops.shape import expand_dims
+from ..ops.source import ArrayLike, arange, as_node, constant, dimension, ones
 from .checks import check_reduction, floating
 
 __all__ = ["nll_loss"]
@@ -127,35 +127,72 @@ def reduce_losses(losses: Node, reduction: str, total: Node | None = None) -> No
     return reductions.sum(losses) / total
 
 
+def share_of(g: Node, out: Node, input: Node) -> Node:
+    """What each loss gets of the cotangent, where their mean is over all of `input`."""
+    if out.attributes["reduction"] == "mean":
+        return g / dimension(input.size, g.dtype)
+    return g
+
+
 def _nll_expand(
     input: Node, target: Node, *weight: Node, ignore_index: int | None, reduction: str
 ) -> Node:
-    axis = class_axis(input.ndim)
     if not weight and ignore_index is None:
-        picked = _pick(input, target, axis)
-        if reduction == "none":
-            picked = squeeze(picked, axis)
+        picked = pick(input, target)
         return negative(reduce_losses(picked, reduction).named("log_likelihood"))
     labels, kept = kept_labels(target, ignore_index)
-    losses = negative(squeeze(_pick(input, labels, axis), axis))
     shares = shares_of(labels, kept, weight, input)
+    losses = negative(pick(input, labels))
     if weight:
         losses = losses * shares
+    return reduce_kept(losses, kept, reduction, shares)
+
+
+def reduce_kept(
+    losses: Node, kept: Node | None, reduction: str, shares: Node | None
+) -> Node:
+    """The losses as asked for, with 0 for each that is not kept."""
     if kept is not None:
         # Chosen and not multiplied, because what is ignored may be infinite.
         losses = where(kept, losses, 0.0)
-    return reduce_losses(losses.named("losses"), reduction, reductions.sum(shares))
+    total = None if shares is None else reductions.sum(shares)
+    return reduce_losses(losses.named("losses"), reduction, total)
 
 
-def _pick(input: Node, labels: Node, axis: int) -> Node:
-    """For each label its own element along `axis`, of which 1 is left."""
-    beside = beside_classes(labels, axis)
-    return take_along_axis(input, beside, axis).named("picked")
+def pick(input: Node, labels: Node) -> Node:
+    """For each label its own element along the axis of classes."""
+    return getitem(input, label_index(input.shape, labels)).named("picked")
 
 
-def beside_classes(labels: Node, axis: int) -> Node:
-    """Labels with the axis of classes, of size 1."""
-    return expand_dims(labels, axis).named("label_column")
+def one_hot_of(labels: Node, like: Node) -> Node:
+    """Of the type of `like`, scores: 1 where the class is the label, 0 elsewhere."""
+    count = like.shape[class_axis(like.ndim)]
+    if like.ndim <= 2 and isinstance(count, int) and count <= _LARGEST_TABLE:
+        identity = constant(np.eye(count), like.dtype).named("identity")
+        return take(identity, labels, axis=0)
+    index = label_index(like.shape, labels)
+    static = (ARRAY,) * like.ndim
+    ones_at = ones(labels.shape, like.dtype)
+    return SCATTER_ADD(ones_at, *index, index=static, shape=like.shape)
+
+
+_LARGEST_TABLE = 32
+"""Up to how many classes rows of an identity matrix are the quickest way to one-hot."""
+
+
+def label_index(shape: Shape, labels: Node) -> tuple[Node, ...]:
+    """The index of one element a label in scores of this shape."""
+    axis = class_axis(len(shape))
+    index: list[Node] = []
+    for position, size in enumerate(shape):
+        if position == axis:
+            index.append(labels)
+            continue
+        # Labels have all axes but that of the classes: each broadcasts along its own.
+        after = len(shape) - position - 1 - (position < axis)
+        along = arange(size).named("rows")
+        index.append(expand_dims(along, tuple(range(1, after + 1))))
+    return tuple(index)
 
 
 def kept_labels(target: Node, ignore_index: int | None) -> tuple[Node, Node | None]:
@@ -179,7 +216,8 @@ def shares_of(
     return shares.named("shares")
 
 
-def _nll_labels(node: Node) -> tuple[Node, Dimension, int | None]:
+def labels_of(node: Node) -> tuple[Node, Dimension, int | None]:
+    """The labels of a loss, the number of classes, and the label that is ignored."""
     scores, target = node.inputs[:2]
     classes = scores.shape[class_axis(scores.ndim)]
     return target, classes, node.attributes["ignore_index"]
@@ -190,7 +228,7 @@ NLL_LOSS = Op(
     inputs=("input", "target", "*weight"),
     infer=label_loss_infer,
     kind="block",
-    labels=_nll_labels,
+    labels=labels_of,
     expand=_nll_expand,
     cases=tuple(
         Case(

@@ -27,7 +27,8 @@ def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:
     return floating(input)
 
 
-def _shifted_exponentials(input: Node, axis: int) -> tuple[Node, Node, Node]:
+def shifted_exponentials(input: Node, axis: int) -> tuple[Node, Node, Node]:
+    """`input` less its maximum along an axis, its exponentials, and their sum."""
     largest = reduction.max(input, axis, keepdims=True).named("largest")
     shifted = (input - largest).named("shifted")
     exponentials = exponential.exp(shifted).named("exponentials")
@@ -36,7 +37,7 @@ def _shifted_exponentials(input: Node, axis: int) -> tuple[Node, Node, Node]:
 
 
 def _softmax_expand(input: Node, *, axis: int) -> Node:
-    _, exponentials, total = _shifted_exponentials(input, axis)
+    _, exponentials, total = shifted_exponentials(input, axis)
     return exponentials / total
 
 
@@ -46,7 +47,7 @@ def _softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
 
 
 def _log_softmax_expand(input: Node, *, axis: int) -> Node:
-    shifted, _, total = _shifted_exponentials(input, axis)
+    shifted, _, total = shifted_exponentials(input, axis)
     return shifted - exponential.log(total).named("log_total")
 
 

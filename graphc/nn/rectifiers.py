@@ -10,15 +10,30 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential
-from ..ops.arithmetic import clip, minimum, where
+from ..ops.arithmetic import clip, maximum, minimum, sign, where
 from ..ops.source import ArrayLike, as_node
 from .checks import ELEMENTWISE_CASES, floating, same_type
 
 __all__ = ["elu", "hardtanh", "leaky_relu", "relu6"]
 
 
+def _is_larger_above_zero(negative_slope: float) -> bool:
+    """Whether `max(input, negative_slope * input)` is the leaky rectifier."""
+    return 0.0 < negative_slope <= 1.0
+
+
 def _leaky_relu_expand(input: Node, *, negative_slope: float) -> Node:
-    return where(input > 0.0, input, negative_slope * input)
+    scaled = (negative_slope * input).named("scaled")
+    if _is_larger_above_zero(negative_slope):
+        return maximum(input, scaled)
+    return where(input > 0.0, input, scaled)
+
+
+def _leaky_relu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    negative_slope: float = out.attributes["negative_slope"]
+    if _is_larger_above_zero(negative_slope):
+        return (g * maximum(sign(input), negative_slope).named("slope"),)
+    return (where(input > 0.0, g, negative_slope * g),)
 
 
 LEAKY_RELU = Op(
@@ -27,7 +42,12 @@ LEAKY_RELU = Op(
     infer=same_type,
     kind="block",
     expand=_leaky_relu_expand,
-    cases=tuple(Case(c.shapes, {"negative_slope": 0.1}) for c in ELEMENTWISE_CASES),
+    vjp=_leaky_relu_vjp,
+    jvp="diagonal",
+    cases=(
+        *(Case(c.shapes, {"negative_slope": 0.1}) for c in ELEMENTWISE_CASES),
+        Case(((3, 4),), {"negative_slope": -1.5}),
+    ),
 )
 
 
@@ -55,14 +75,17 @@ def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
 
 
 def _elu_expand(input: Node, *, alpha: float) -> Node:
-    # Bounded above, because both branches are computed and exp overflows in one.
-    below = alpha * exponential.expm1(minimum(input, 0.0))
-    return where(input > 0.0, input, below)
+    below = exponential.expm1(minimum(input, 0.0))
+    # One of the two is 0.
+    return maximum(input, 0.0) + (below if alpha == 1.0 else alpha * below)
 
 
 def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    slope = out.attributes["alpha"] * exponential.exp(minimum(input, 0.0))
-    return (where(input > 0.0, g, g * slope),)
+    alpha: float = out.attributes["alpha"]
+    slope = exponential.exp(minimum(input, 0.0))
+    if alpha != 1.0:
+        slope = where(input > 0.0, 1.0, alpha * slope)
+    return (g * slope.named("slope"),)
 
 
 ELU = Op(
@@ -73,7 +96,10 @@ ELU = Op(
     expand=_elu_expand,
     vjp=_elu_vjp,
     jvp="diagonal",
-    cases=tuple(Case(c.shapes, {"alpha": 1.5}) for c in ELEMENTWISE_CASES),
+    cases=(
+        *(Case(c.shapes, {"alpha": 1.5}) for c in ELEMENTWISE_CASES),
+        Case(((3, 4),), {"alpha": 1.0}),
+    ),
 )
 
 

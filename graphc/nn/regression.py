@@ -9,10 +9,10 @@ from ..ir.dims import Shape, broadcast_shapes, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_floating
-from ..ops.arithmetic import absolute, square, where
+from ..ops.arithmetic import absolute, clip, minimum, negative, square
 from ..ops.source import ArrayLike, as_node, astype
 from .checks import check_reduction, floating
-from .losses import reduce_losses
+from .losses import reduce_losses, share_of
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 
@@ -66,9 +66,13 @@ PAIR_SHAPES = (
 """What generated tests apply a loss of two arrays to."""
 
 
+def _difference(input: Node, target: Node) -> Node:
+    return (input - target).named("difference")
+
+
 def _mse_expand(input: Node, target: Node, *, reduction: str) -> Node:
-    difference = (input - target).named("difference")
-    return reduce_losses(square(difference).named("squares"), reduction)
+    squares = square(_difference(input, target)).named("squares")
+    return reduce_losses(squares, reduction)
 
 
 MSE_LOSS = Op(
@@ -108,8 +112,8 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> No
 
 
 def _l1_expand(input: Node, target: Node, *, reduction: str) -> Node:
-    difference = (input - target).named("difference")
-    return reduce_losses(absolute(difference).named("distance"), reduction)
+    distance = absolute(_difference(input, target)).named("distance")
+    return reduce_losses(distance, reduction)
 
 
 L1_LOSS = Op(
@@ -150,11 +154,18 @@ def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Nod
 def _huber_expand(
     input: Node, target: Node, *, reduction: str, delta: float, scale: float
 ) -> Node:
-    difference = (input - target).named("difference")
-    distance = absolute(difference).named("distance")
-    near = 0.5 / scale * square(difference)
-    far = delta / scale * (distance - 0.5 * delta)
-    return reduce_losses(where(distance < delta, near, far), reduction)
+    distance = absolute(_difference(input, target)).named("distance")
+    # distance**2 / 2 near 0, and delta * (distance - delta / 2) beyond the bend.
+    bent = minimum(distance, delta).named("bent")
+    losses = bent * (distance - 0.5 * bent)
+    return reduce_losses(losses if scale == 1.0 else losses / scale, reduction)
+
+
+def _huber_vjp(g: Node, out: Node, input: Node, target: Node) -> tuple[Node, Node]:
+    delta, scale = out.attributes["delta"], out.attributes["scale"]
+    pull = clip(_difference(input, target), -delta, delta).named("pull")
+    flow = share_of(g, out, input) * (pull if scale == 1.0 else pull / scale)
+    return flow, negative(flow)
 
 
 def _huber_infer(
@@ -174,6 +185,7 @@ HUBER_LOSS = Op(
     infer=_huber_infer,
     kind="block",
     expand=_huber_expand,
+    vjp=_huber_vjp,
     cases=(
         *(
             Case(s, {"reduction": r, "delta": 0.5, "scale": 1.0})

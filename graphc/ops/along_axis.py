@@ -57,8 +57,8 @@ TAKE_ALONG_AXIS = Op(
     infer=_along_infer,
     kind="movement",
     numpy="np.take_along_axis(x, indices, axis=axis)",
-    into=lambda node: f"np.copyto(out, {_take_fast(node)})",
-    fast=lambda node: _take_fast(node),
+    into=lambda node: f"out[...] = {_take_fast(node)}",
+    fast=_take_fast,
     vjp=lambda g, out, x, indices: (
         SCATTER_ALONG_AXIS(g, indices, shape=x.shape, axis=out.attributes["axis"]),
         None,

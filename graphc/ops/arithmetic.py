@@ -208,13 +208,21 @@ def _where_vjp(g: Node, out: Node, c: Node, x: Node, y: Node) -> tuple[Any, ...]
     return (None, where(c, g, zero), where(c, zero, g))
 
 
+def _where_into(node: Node) -> str:
+    condition, x, y = node.inputs
+    filled = "np.copyto(out, y)" if y.shape else "out.fill(y)"
+    if condition.shape == node.shape and x.shape in ((), node.shape):
+        return f"{filled}\nnp.putmask(out, condition, x)"
+    return f"{filled}\nnp.copyto(out, x, where=condition)"
+
+
 WHERE = Op(
     name="where",
     inputs=("condition", "x", "y"),
     infer=_where_infer,
     kind="elementwise",
     numpy="np.where(condition, x, y)",
-    into="np.copyto(out, y)\nnp.copyto(out, x, where=condition)",
+    into=_where_into,
     vjp=_where_vjp,
     jvp="diagonal",
     sympy="Piecewise((x, condition), (y, True))",
@@ -287,11 +295,20 @@ def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
         inside = x >= bounds[0] if out.attributes["lower"] else x <= bounds[0]
         return (where(inside, g, zero), where(inside, zero, g))
     low, high = bounds
-    inside = (x >= low) & (x <= high)
+    if _are_in_order(low, high):
+        inside = (x == out).named("inside")
+    else:
+        inside = (x >= low) & (x <= high)
     # Where the bounds cross, NumPy gives the upper one.
     below = (x < low) & (low <= high)
     above = (x > high) | (low > high)
     return (where(inside, g, zero), where(below, g, zero), where(above, g, zero))
+
+
+def _are_in_order(low: Node, high: Node) -> bool:
+    """Whether both are numbers, and only what is between them is not changed."""
+    first, last = _scalar_value(low), _scalar_value(high)
+    return first is not None and last is not None and first <= last
 
 
 def _clip_numpy(node: Node) -> str:
@@ -301,13 +318,21 @@ def _clip_numpy(node: Node) -> str:
     return "np.maximum(x, bounds[0])" if low else "np.minimum(x, bounds[0])"
 
 
+def _clip_into(node: Node) -> str:
+    low, high = node.attributes["lower"], node.attributes["upper"]
+    if low and high and node.inputs[0].shape:
+        # The method, without the checks that `np.clip` makes before it.
+        return "x.clip(bounds[0], bounds[1], out=out)"
+    return _clip_numpy(node)[:-1] + ", out=out)"
+
+
 CLIP = Op(
     name="clip",
     inputs=("x", "*bounds"),
     infer=_clip_infer,
     kind="elementwise",
     numpy=_clip_numpy,
-    into=lambda node: _clip_numpy(node)[:-1] + ", out=out)",
+    into=_clip_into,
     vjp=_clip_vjp,
     jvp="diagonal",
     cases=(

@@ -281,7 +281,11 @@ SQUEEZE = Op(
     inputs=("x",),
     infer=_squeeze_infer,
     kind="view",
-    numpy="np.squeeze(x, axis=axis)",
+    numpy=lambda node: (
+        f"x.squeeze({node.attributes['axis'][0]})"
+        if len(node.attributes["axis"]) == 1
+        else "x.squeeze(axis)"
+    ),
     vjp=lambda g, out, x: (expand_dims(g, out.attributes["axis"]),),
     jvp="linear",
     cases=(

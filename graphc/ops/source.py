@@ -29,6 +29,7 @@ from ..ir.types import DType, TensorType, as_dtype
 __all__ = [
     "ArrayLike",
     "Initializer",
+    "arange",
     "as_node",
     "astype",
     "check_name",
@@ -385,6 +386,25 @@ def ones_like(a: ArrayLike) -> Node:
     """
     node = as_node(a)
     return full(node.shape, 1.0, node.dtype)
+
+
+def _arange_infer(*, size: Dimension) -> TensorType:
+    return TensorType(np.dtype(np.intp), (size,))
+
+
+ARANGE = Op(
+    name="arange",
+    inputs=(),
+    infer=_arange_infer,
+    kind="source",
+    numpy="np.arange(size)",
+    cases=(Case((), {"size": 3}), Case((), {"size": 0})),
+)
+
+
+def arange(size: Dimension) -> Node:
+    """The integers from 0 to `size - 1`: the positions along an axis of that size."""
+    return ARANGE(size=size)
 
 
 def _stop_infer(x: TensorType) -> TensorType:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph
 from .arithmetic import ARITHMETIC
+from .masks import MASKS
 from .movement import MOVEMENT
 from .powers import POWERS
 from .rewriting import Rule, apply_rules
 
 __all__ = ["RULES", "Algebra"]
 
-RULES: tuple[Rule, ...] = (*ARITHMETIC, *POWERS, *MOVEMENT)
+RULES: tuple[Rule, ...] = (*ARITHMETIC, *POWERS, *MASKS, *MOVEMENT)
 """Every rule says when it is sound, and whether bit for bit or but for rounding."""
 
 

@@ -11,9 +11,12 @@ import numpy as np
 from ..errors import GraphcError
 from ..ir.dims import product
 from ..ir.node import Node
+from ..ops.arithmetic import negative
+from ..ops.indexing import ADD_AT
 from ..ops.shape import broadcast_to, expand_dims, reshape, transpose
 from ..ops.source import constant
 from .rewriting import Rule, Uses
+from .values import without_views
 
 __all__ = ["MOVEMENT"]
 
@@ -109,9 +112,12 @@ def _drop_broadcast(node: Node, uses: Uses) -> Node | None:
         return None
     inputs = list(node.inputs)
     for position, parent in enumerate(inputs):
-        if not _is_stretched(parent):
+        core = without_views(parent)
+        if core.shape and not _is_stretched(parent):
             continue
-        inputs[position] = parent.inputs[0]
+        if core is parent:
+            continue
+        inputs[position] = parent.inputs[0] if core.shape else core
         found = _build(node, inputs)
         if found is not None and found.type == node.type:
             return found
@@ -129,6 +135,22 @@ def _broadcast_result(node: Node, uses: Uses) -> Node | None:
     if found is None or found.dtype != node.dtype or found.shape == node.shape:
         return None
     return broadcast_to(found, node.shape)
+
+
+def _add_at(node: Node, uses: Uses) -> Node | None:
+    for place in (0, 1) if node.op.name == "add" else (1,):
+        scattered, x = node.inputs[place], node.inputs[1 - place]
+        if scattered.op.name != "scatter_add" or len(scattered.inputs) == 1:
+            continue
+        if not uses.once(scattered) or not x.type == node.type == scattered.type:
+            continue
+        values, *arrays = scattered.inputs
+        if values.op.name == "broadcast_to" and not values.inputs[0].shape:
+            values = values.inputs[0]
+        if node.op.name == "subtract":
+            values = negative(values)
+        return ADD_AT(x, values, *arrays, index=scattered.attributes["index"])
+    return None
 
 
 def _keep_axes(node: Node, uses: Uses) -> Node | None:
@@ -213,6 +235,14 @@ MOVEMENT = (
         "the axes are those that were reduced; done where the sum has no other use",
     ),
     Rule("reshape(reshape(x)) -> reshape(x)", ("reshape",), _reshapes, _ALWAYS),
+    Rule(
+        "x + scatter_add(v) -> add_at(x, v)",
+        ("add", "subtract"),
+        _add_at,
+        "for every operand, where no position is repeated: the sum adds 0 elsewhere; "
+        "done where what is scattered has no other use",
+        "rounding",
+    ),
     Rule(
         "sum(broadcast_to(scalar)) -> scalar * count",
         ("sum",),

@@ -93,14 +93,21 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
 
 def _rewrite(node: Node, table: _Table, uses: Uses) -> Node:
     for _ in range(_MAXIMUM_REWRITES):
-        for rule in table[node.op.name]:
-            with replacing(node, rule.name):
-                found = rule.rewrite(node, uses)
+        found = _first_match(node, table[node.op.name], uses)
+        if found is None:
+            return node
+        node = found
+    return node
+
+
+def _first_match(node: Node, rules: Sequence[Rule], uses: Uses) -> Node | None:
+    """What the first rule that matches makes of a node."""
+    with replacing(node) as scope:
+        for rule in rules:
+            scope.rule = rule.name
+            found = rule.rewrite(node, uses)
             if found is not None and found is not node:
                 found = adopt(node, found)
                 note(rule.name, rule.sound_when, node, found)
-                node = found
-                break
-        else:
-            return node
-    return node
+                return found
+    return None

@@ -7,7 +7,8 @@ dtype of their own and take the input's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.origin import here
 
-__all__ = ["bind_feeds", "check_array"]
+__all__ = ["Binder", "bind_feeds", "check_array", "check_batch"]
 
 Array = np.ndarray[Any, Any]
+
+_REMEMBERED = 256
 
 
 def check_array(node: Node, value: Any) -> Array:
@@ -129,6 +132,97 @@ def bind_feeds(
     return arrays, sizes
 
 
+class Binder:
+    """The feeds of a program that is called again and again.
+
+    Arrays of the right dtypes, in shapes that were accepted before, are taken as they
+    are, which costs less than a microsecond; all others go through `bind_feeds`.
+
+    Args:
+        inputs: the placeholders, in the order of the program's arguments.
+        bounds: smallest and largest value of inputs that are labels.
+
+    >>> import graphc as gc
+    >>> binder = Binder([gc.input("x", ("n",)), gc.input("y", ("n",))], {})
+    >>> binder.bind({"y": [3, 4], "x": [1, 2]})
+    [array([1., 2.], dtype=float32), array([3., 4.], dtype=float32)]
+    """
+
+    def __init__(
+        self, inputs: Sequence[Node], bounds: Mapping[Node, LabelBounds]
+    ) -> None:
+        self._inputs = tuple(inputs)
+        self._bounds = bounds
+        self._expected = [
+            (node.name, node.dtype, bounds.get(node)) for node in self._inputs
+        ]
+        self._accepted: set[tuple[tuple[int, ...], ...]] = set()
+
+    def bind(self, feeds: Mapping[Any, Any]) -> list[Array]:
+        """The array of each input, in the order of the inputs.
+
+        Args:
+            feeds: arrays by name.
+
+        Raises:
+            FeedError: as `bind_feeds`.
+        """
+        arrays: list[Array] = []
+        shapes: list[tuple[int, ...]] = []
+        for name, dtype, bounds in self._expected:
+            array = feeds.get(name)
+            if type(array) is not np.ndarray or array.dtype != dtype:
+                return self._check(feeds)
+            if bounds is not None and not _within(array, bounds):
+                return self._check(feeds)
+            arrays.append(array)
+            shapes.append(array.shape)
+        if len(feeds) != len(arrays) or tuple(shapes) not in self._accepted:
+            return self._check(feeds)
+        return arrays
+
+    def _check(self, feeds: Mapping[Any, Any]) -> list[Array]:
+        """Take a closer look, and remember the shapes if they are accepted."""
+        bound, _ = bind_feeds(self._inputs, feeds, self._bounds)
+        arrays = [bound[node] for node in self._inputs]
+        if len(self._accepted) == _REMEMBERED:
+            self._accepted.clear()
+        self._accepted.add(tuple(array.shape for array in arrays))
+        return arrays
+
+
+def check_batch(nodes: Iterable[Node], arrays: Iterable[Array]) -> None:
+    """Refuse to train on no rows, or on numbers that are not finite.
+
+    Raises:
+        FeedError: naming the input, and where the first such number stands.
+    """
+    for node, array in zip(nodes, arrays, strict=True):
+        if not array.size:
+            raise _error(node, f"is empty: {array.shape}")
+        if array.dtype.kind == "f" and not all(map(math.isfinite, _range(array))):
+            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise _error(node, f"must be finite, got {array[place]} at {place}")
+
+
+def _range(array: Array) -> tuple[Any, Any]:
+    """The smallest and the largest number of an array that is not empty.
+
+    Both are NaN if there is one. These methods allocate nothing, and on small arrays
+    take a third of the time of `min` and `max`.
+    """
+    return array.item(array.argmin()), array.item(array.argmax())
+
+
+def _within(labels: Array, bounds: LabelBounds) -> bool:
+    """Whether all labels are in bounds; those that are ignored count as out."""
+    if not labels.size:
+        return True
+    low, high, _ = bounds
+    smallest, largest = _range(labels)
+    return low <= smallest and largest <= high
+
+
 def _check_computed_sizes(node: Node, array: Array, sizes: Mapping[str, int]) -> None:
     """A size such as `2*n + 1` must agree with the size `n` of another axis."""
     for size, count in zip(node.shape, array.shape, strict=True):
@@ -145,13 +239,13 @@ def _check_computed_sizes(node: Node, array: Array, sizes: Mapping[str, int]) ->
 
 def _check_bounds(node: Node, array: Array, bounds: LabelBounds) -> None:
     """Labels out of range are an error: NumPy counts negative ones from the end."""
+    if _within(array, bounds):
+        return
     low, high, ignored = bounds
-    if array.size and (array.min() < low or array.max() > high):
-        bad = (array < low) | (array > high)
-        if ignored is not None:
-            bad &= array != ignored
-        if not bad.any():
-            return
+    bad = (array < low) | (array > high)
+    if ignored is not None:
+        bad &= array != ignored
+    if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise _error(
             node,

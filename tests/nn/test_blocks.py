@@ -149,9 +149,9 @@ def test_plain_cross_entropy_is_as_a_textbook_writes_it() -> None:
         "exp",
         "sum",
         "log",
+        "squeeze",
+        "arange",
+        "getitem",
         "subtract",
-        "expand_dims",
-        "take_along_axis",
         "mean",
-        "negative",
     ]

@@ -82,6 +82,16 @@ def _index(application: Application, arrays: list[Any]) -> tuple[Any, ...]:
     return tuple(items)
 
 
+def _added_at(application: Application, x: Any, values: Any, *arrays: Any) -> Any:
+    """Each value added to the element that the index names, one by one."""
+    places = np.arange(x.size).reshape(x.shape)[_index(application, list(arrays))]
+    out = x.astype("float64").ravel()
+    added = np.broadcast_to(values, places.shape)
+    for place, value in zip(places.ravel(), added.ravel(), strict=True):
+        out[place] += value
+    return out.reshape(x.shape).astype(x.dtype)
+
+
 def _scattered(application: Application, x: Any, *arrays: Any) -> Any:
     """Each value added to the place that the index names, one by one."""
     shape = application.case.attributes["shape"]
@@ -111,6 +121,8 @@ def _clipped(application: Application, x: Any, *bounds: Any) -> Any:
 
 
 REFERENCES: dict[str, Any] = {
+    "add_at": _added_at,
+    "arange": lambda a: np.arange(a.case.attributes["size"]),
     "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
     "clip": _clipped,
     "concatenate": lambda a, *xs: np.concatenate(xs, a.case.attributes["axis"]),
@@ -150,7 +162,8 @@ def test_template_is_the_function_of_its_name(
     actual = gc.evaluate(application.apply(application.nodes(floating)), feeds(arrays))
     assert actual.dtype == expected.dtype
     assert actual.shape == np.shape(expected)
-    tolerance = 1e-6 if op.name.startswith("scatter") else 0.0
+    adds_up = op.name.startswith("scatter") or op.name == "add_at"
+    tolerance = 1e-6 if adds_up else 0.0
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import graphc as gc
 from graphc.errors import FeedError
 from graphc.ir import Node
-from graphc.runtime.feeds import bind_feeds, check_array
+from graphc.runtime.feeds import Binder, bind_feeds, check_array, check_batch
 
 
 class _Tensor:
@@ -106,24 +107,24 @@ def test_by_name_or_by_node() -> None:
         assert sizes == {"batch": 2}
 
 
-@pytest.mark.parametrize(
-    ("fed", "message"),
-    [
-        ({}, "input 'x' was not fed"),
-        ({"x": np.zeros((2, 3))}, "input 'y' was not fed"),
-        (
-            {"x": np.zeros((2, 3)), "y": [0, 1], "z": 1},
-            "'z' is no input of this program; it takes x, y",
-        ),
-        ({"x": np.zeros((2, 3)), "y": [0, 1], 3: 1}, "3 is no input"),
-        (
-            {"x": np.zeros((2, 3)), "y": [0, 1, 2]},
-            "'y' has batch = 3, but 'x' was fed with batch = 2",
-        ),
-        ({"x": np.zeros((2, 4)), "y": [0, 1]}, r"requires shape \(batch, 3\)"),
-        ({"x": np.zeros(3), "y": [0, 1]}, r"requires shape \(batch, 3\)"),
-    ],
-)
+SETS: list[tuple[Any, str]] = [
+    ({}, "input 'x' was not fed"),
+    ({"x": np.zeros((2, 3))}, "input 'y' was not fed"),
+    (
+        {"x": np.zeros((2, 3)), "y": [0, 1], "z": 1},
+        "'z' is no input of this program; it takes x, y",
+    ),
+    ({"x": np.zeros((2, 3)), "y": [0, 1], 3: 1}, "3 is no input"),
+    (
+        {"x": np.zeros((2, 3)), "y": [0, 1, 2]},
+        "'y' has batch = 3, but 'x' was fed with batch = 2",
+    ),
+    ({"x": np.zeros((2, 4)), "y": [0, 1]}, r"requires shape \(batch, 3\)"),
+    ({"x": np.zeros(3), "y": [0, 1]}, r"requires shape \(batch, 3\)"),
+]
+
+
+@pytest.mark.parametrize(("fed", "message"), SETS)
 def test_sets_of_feeds(fed: Any, message: str) -> None:
     with pytest.raises(FeedError, match=message) as caught:
         bind_feeds(_inputs(), fed)
@@ -177,3 +178,128 @@ def test_labels_have_bounds() -> None:
             with pytest.raises(FeedError, match="labels from 0 to 9"):
                 bind_feeds([y], {"y": labels}, {y: bounds})
     bind_feeds([y], {"y": []}, {y: (0, 9, None)})
+
+
+# Fed again and again ------------------------------------------------------------------
+
+BOUNDS = (0, 9, -100)
+
+
+def _binder() -> Binder:
+    """One that has accepted arrays of two and of three rows."""
+    x, y = _inputs()
+    binder = Binder([x, y], {y: BOUNDS})
+    for rows in (2, 3):
+        binder.bind({"x": np.zeros((rows, 3)), "y": np.zeros(rows, int)})
+    return binder
+
+
+def test_arrays_that_fit_are_taken_as_they_are_each_time() -> None:
+    binder = _binder()
+    for rows in (2, 3, 5, 5):
+        x, y = np.zeros((rows, 3)), np.arange(rows)
+        first, second = binder.bind({"y": y, "x": x})
+        assert first is x
+        assert second is y
+
+
+def test_values_that_fit_are_converted_after_arrays_too() -> None:
+    x, y = _binder().bind({"x": [[1, 2, 3]] * 2, "y": np.array([4, -100], "int8")})
+    np.testing.assert_array_equal(x, [[1.0, 2.0, 3.0]] * 2, strict=True)
+    np.testing.assert_array_equal(y, np.array([4, -100]), strict=True)
+
+
+def test_a_subclass_becomes_an_array() -> None:
+    x = np.ma.masked_array(np.ones((2, 3)))
+    (array, _) = _binder().bind({"x": x, "y": np.array([0, 1])})
+    assert type(array) is np.ndarray
+
+
+@pytest.mark.parametrize(("fed", "message"), SETS)
+def test_sets_of_feeds_are_refused_after_good_ones_too(fed: Any, message: str) -> None:
+    binder = _binder()
+    for _ in range(2):
+        with pytest.raises(FeedError, match=message):
+            binder.bind(fed)
+
+
+@pytest.mark.parametrize(("dtype", "value", "message"), BAD)
+def test_values_are_refused_after_good_ones_too(
+    dtype: str, value: Any, message: str
+) -> None:
+    binder = Binder([gc.input("x", (2,), dtype)], {})
+    binder.bind({"x": np.ones(2, dtype)})
+    with pytest.raises(FeedError, match=message):
+        binder.bind({"x": value})
+
+
+def test_labels_are_checked_each_time() -> None:
+    binder = _binder()
+    for labels, message in [
+        ([0, 9], None),
+        ([0, -100], None),
+        ([-1, 3], r"labels from 0 to 9, got -1 at \(0,\)"),
+        ([3, 10], r"labels from 0 to 9, got 10 at \(1,\)"),
+        ([-99, -100], r"got -99 at \(0,\)"),
+    ]:
+        feeds = {"x": np.zeros((2, 3)), "y": np.array(labels)}
+        if message is None:
+            assert binder.bind(feeds)[1] is feeds["y"]
+        else:
+            with pytest.raises(FeedError, match=message):
+                binder.bind(feeds)
+
+
+def test_no_rows_have_no_labels_out_of_bounds() -> None:
+    binder = _binder()
+    for _ in range(2):
+        assert binder.bind({"x": np.zeros((0, 3)), "y": np.zeros(0, int)})[1].size == 0
+
+
+def test_many_shapes_are_checked_like_few() -> None:
+    binder = _binder()
+    for rows in range(1, 600):
+        good = {"x": np.zeros((rows, 3)), "y": np.zeros(rows, int)}
+        assert binder.bind(good)[0] is good["x"]
+        with pytest.raises(FeedError, match="but 'x' was fed with batch"):
+            binder.bind({**good, "y": np.zeros(rows + 1, int)})
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_batch_must_be_finite(dtype: str, bad: float) -> None:
+    node = gc.input("x", ("batch", 3), dtype)
+    # The sum of these is no number of the dtype, but each of them is.
+    array = np.full((4, 3), np.finfo(dtype).max)
+    array[2] *= -1
+    check_batch([node], [array])
+    array[1, 2] = bad
+    with pytest.raises(FeedError, match=rf"must be finite, got {bad} at \(1, 2\)"):
+        check_batch([node], [array])
+    with pytest.raises(FeedError, match="must be finite"):
+        check_batch([node], [array[::-1, ::2]])
+
+
+def test_a_batch_must_have_rows() -> None:
+    x, y = _inputs()
+    with pytest.raises(FeedError, match=r"input 'x' is empty: \(0, 3\)"):
+        check_batch([x, y], [np.zeros((0, 3)), np.zeros(0, int)])
+    check_batch([y], [np.array([-(2**63), 2**63 - 1])])
+
+
+def test_checks_allocate_no_arrays() -> None:
+    x, y = _inputs()
+    binder = Binder([x, y], {y: BOUNDS})
+    feeds = {"x": np.ones((5000, 3)), "y": np.ones(5000, int)}
+
+    def check() -> None:
+        check_batch([x, y], binder.bind(feeds))
+
+    check()
+    tracemalloc.start()
+    try:
+        check()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5000

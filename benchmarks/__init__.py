@@ -1,0 +1,1 @@
+"""Side-by-side runs of graphc and its peers: `python -m benchmarks --help`."""

@@ -1,0 +1,35 @@
+"""The timed workloads, by name."""
+
+from __future__ import annotations
+
+from .gelu import Gelu
+from .harness import Workload
+from .hessian_vector import HessianVector
+from .training.network import Training
+
+TRAINING = (
+    Training("logistic-1", (784, 10), batch=1),
+    Training("logistic-32", (784, 10), batch=32),
+    Training("sigmoid-1", (784, 30, 10), batch=1, activation="sigmoid"),
+    Training("sigmoid-32", (784, 30, 10), batch=32, activation="sigmoid"),
+    Training("relu-256", (784, 256, 256, 10), 128, "relu", "Adam", lr=1e-3),
+    Training("relu-1024", (784, 1024, 1024, 10), 512, "relu", "Adam", lr=1e-3),
+)
+GELU = tuple(Gelu(f"gelu-1e{power}", 10**power) for power in (4, 5, 6, 7))
+HESSIAN_VECTOR = HessianVector("hessian-vector", (784, 30, 10), batch=32)
+
+# Shapes that nobody tunes for, to see that what is fast is so in general.
+EXTRA_TRAINING = (
+    Training("extra-tanh", (300, 100, 50, 7), 17, "tanh", lr=0.05, momentum=0.9),
+    Training("extra-relu", (123, 190, 61, 3), 48, "relu", "Adam", lr=1e-3),
+    Training("extra-vector", (41, 77, 5), 1, "tanh", "Adam", lr=1e-3),
+)
+EXTRA_HESSIAN_VECTOR = HessianVector("extra-hessian-vector", (57, 41, 7), batch=19)
+
+EXTRA: dict[str, Workload] = {
+    workload.name: workload for workload in (*EXTRA_TRAINING, EXTRA_HESSIAN_VECTOR)
+}
+TIMED: dict[str, Workload] = {
+    **{workload.name: workload for workload in (*TRAINING, *GELU, HESSIAN_VECTOR)},
+    **EXTRA,
+}
