@@ -103,8 +103,10 @@ class _Body:
         self.names = names
         graph = function.graph
         names.assign(graph.nodes)
-        self.operands = Operands(graph, names, constants, fast=fast)
+        self.operands = Operands(graph, names, constants, fast=fast, scalar_arrays=fast)
         self.nodes = [n for n in graph.nodes if not self.operands.is_inline(n)]
+        self.hoisted = sized_only(self.nodes) if fast else {}
+        self.nodes = [node for node in self.nodes if node not in self.hoisted]
         self.steps: list[Node | Chain] = list(self.nodes)
         stored = {*graph.inputs, *graph.parameters} - set(function.inputs)
         self.stored = [n for n in graph.nodes if n in stored]
@@ -202,6 +204,18 @@ class _Body:
             writer.statement(statement)
 
 
+def sized_only(nodes: Sequence[Node]) -> dict[Node, None]:
+    """Arrays that only the sizes of inputs decide: they are made with the workspace."""
+    found: dict[Node, None] = {}
+    for node in nodes:
+        known = (
+            parent in found or parent.op.name == "constant" for parent in node.inputs
+        )
+        if node.ndim and node.op.pure and node.op.numpy is not None and all(known):
+            found[node] = None
+    return found
+
+
 def first_of(step: Node | Chain) -> Node:
     """The value that is computed first."""
     return step.nodes[0] if isinstance(step, Chain) else step
@@ -247,6 +261,7 @@ def write_function(
         body.memory,
         body.held,
         typed_by=body.stored if function.source == "parameters" else (),
+        hoisted=body.hoisted,
         names=names,
         operands=body.operands,
     )

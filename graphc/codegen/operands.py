@@ -19,6 +19,7 @@ from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.literal import Literal
 from ..ir.node import Node
+from ..ir.types import DType, is_floating
 from .expressions import (
     assign,
     call,
@@ -48,6 +49,19 @@ class Constants:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._by_value: dict[Literal, str] = {}
+        self._scalars: dict[tuple[str, DType], tuple[str, ast.expr]] = {}
+
+    def scalar(self, value: ast.expr, dtype: DType) -> ast.expr:
+        """The variable that holds a number as an array, which NumPy need not convert.
+
+        At each call, that takes as long as computing with a few hundred numbers.
+        """
+        text = ast.unparse(value)
+        if (text, dtype) not in self._scalars:
+            variable = self._names.reserve_in_module(_name_of_number(text))
+            array = call("np.array", value, dtype_expression(dtype))
+            self._scalars[text, dtype] = variable, array
+        return name(self._scalars[text, dtype][0])
 
     def reference(self, node: Node) -> ast.expr:
         """The variable that holds an array constant."""
@@ -69,6 +83,19 @@ class Constants:
         """The variables and their values, in order of first use."""
         for value, variable in self._by_value.items():
             yield variable, array_expression(value.array)
+        yield from self._scalars.values()
+
+
+_NUMBERS = {"0.0": "ZERO", "0.5": "HALF", "1.0": "ONE", "2.0": "TWO"}
+
+
+def _name_of_number(text: str) -> str:
+    """What to call a number: `NUMBER_0_044715`."""
+    if text in _NUMBERS:
+        return _NUMBERS[text]
+    for sign, word in (("-", "MINUS_"), ("+", ""), (".", "_"), ("np_", "")):
+        text = text.replace(sign, word)
+    return f"NUMBER_{text}".upper().removesuffix("_0")
 
 
 def array_expression(array: np.ndarray[Any, Any]) -> ast.expr:
@@ -113,12 +140,16 @@ class Operands:
         *,
         fast: bool = False,
         inline: Collection[Node] = (),
+        scalar_arrays: bool = False,
     ) -> None:
         self._names = names
+        self._scalar_arrays = scalar_arrays
         self._fast = fast
         self._constants = constants
         self._depth: dict[Node, int] = {}
         self._leaves: Collection[Node] = ()
+        self.sizes: dict[tuple[str, DType], tuple[str, ast.expr]] = {}
+        """Variables for named sizes as arrays, and the sizes."""
         self.dimensions: set[str] = set()
         """Named sizes that were referred to."""
         uses: dict[Node, int] = {}
@@ -145,6 +176,7 @@ class Operands:
         """The same for code in which `leaves` are variables, whatever they are here."""
         other = copy.copy(self)
         other._leaves = set(leaves)
+        other._scalar_arrays = False
         other._depth = {n: depth for n, depth in self._depth.items() if n not in leaves}
         other.dimensions = set()
         return other
@@ -214,10 +246,34 @@ class Operands:
             return [*statements[:-1], assign(target, last.value)]
         return [*statements, assign(target, name(array))]
 
+    def _prefers_arrays(self, node: Node, literal: Node) -> bool:
+        """Whether a number is better passed to an op as an array.
+
+        That is so for a float beside arrays of its dtype, which are not large.
+        """
+        return (
+            self._scalar_arrays
+            and node.ndim > 0
+            and is_floating(literal.dtype)
+            and all(parent.dtype == literal.dtype for parent in node.inputs)
+        )
+
+    def _number(self, node: Node) -> ast.expr:
+        value = self._refer(node, weak=True)
+        if node.op.name == "constant":
+            return self._constants.scalar(value, node.dtype)
+        key = ast.unparse(value), node.dtype
+        if key not in self.sizes:
+            symbols = "_".join(node.attributes["size"].symbols())
+            self.sizes[key] = self._names.reserve(f"{symbols}_array"), value
+        return name(self.sizes[key][0])
+
     def _bindings(self, node: Node, out: str = "") -> Mapping[str, ast.expr]:
         weak = _weak_inputs(node)
         arrays = [
-            self._refer(parent, weak=position in weak)
+            self._number(parent)
+            if position in weak and self._prefers_arrays(node, parent)
+            else self._refer(parent, weak=position in weak)
             for position, parent in enumerate(node.inputs)
         ]
         values = _Bindings(self.dimension)

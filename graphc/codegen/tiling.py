@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..ir.dims import Dim, Shape
 from ..ir.node import Node
-from .memory import is_written, readers
+from .memory import is_written, readers, storage_of
 
 __all__ = ["BATCH", "SHORTEST_CHAIN", "TILE", "Chain", "Tiling", "schedule"]
 
@@ -112,7 +112,7 @@ class _Scheduler:
         waits = any(parent in self._after for parent in read)
         follows = any(parent in self._chain for parent in read)
         if self._can_be_tiled(node):
-            if self._chain and (waits or self._shape != node.shape):
+            if self._chain and (waits or not self._continues(node)):
                 self.close()
             self._chain[node] = None
         elif not node.op.pure or ((waits or follows) and node.ndim):
@@ -137,6 +137,14 @@ class _Scheduler:
     @property
     def _shape(self) -> Shape:
         return next(iter(self._chain)).shape
+
+    def _continues(self, node: Node) -> bool:
+        """Whether each row of a value can be computed once that row of the chain is.
+
+        Through a view, such as a transpose, it may read other rows.
+        """
+        viewed = (storage_of(p) for p in node.inputs if p in self._inline)
+        return node.shape == self._shape and self._chain.keys().isdisjoint(viewed)
 
     def _can_be_tiled(self, node: Node) -> bool:
         return (

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ir.dims import Dimension, symbols_of
+from ..ir.dims import Dimension
 from ..ir.node import Node
-from ..ir.types import is_floating
-from .expressions import assign, call, dtype_expression, literal, name, subscript
+from ..ir.types import DType, is_floating
+from .expressions import (
+    assign,
+    call,
+    dtype_expression,
+    literal,
+    name,
+    names_read,
+    subscript,
+)
 from .footprint import CACHE_LINE, Footprint, TileScratch, bytes_text, flat_bytes
 from .memory import MemoryPlan, is_written
 from .names import Names
@@ -55,6 +63,7 @@ class Workspace:
         held: Held | None,
         *,
         typed_by: Sequence[Node],
+        hoisted: Iterable[Node],
         names: Names,
         operands: Operands,
     ) -> None:
@@ -65,11 +74,29 @@ class Workspace:
         self._operands = operands
         self._allocation = f"{function}_workspace"
         self._typed = self._typed_parameter(typed_by)
-
-    @property
-    def bytes(self) -> Dimension:
+        self._entries: list[tuple[str, ast.expr]] = []
+        """The variables of the workspace, and what makes each."""
+        self.bytes: Dimension = 0
         """What is allocated once for given sizes, besides the tiles of chains."""
-        return self._memory.bytes + CACHE_LINE * len(self._memory.allocated)
+        self._inside = operands.with_leaves(())
+        for node in memory.allocated:
+            shape = literal(node.shape, self._inside.dimension)
+            array = call("empty_aligned", shape, self._dtype_inside(node.dtype))
+            self._add(names[node], array, node.type.size * node.dtype.itemsize)
+            self.bytes = self.bytes + CACHE_LINE
+        for node in hoisted:
+            size = 0 if node.op.is_view(node) else node.type.size * node.dtype.itemsize
+            self._add(names[node], self._inside.expression(node), size)
+        for (_, dtype), (variable, size) in operands.sizes.items():
+            array = call("np.array", size, self._dtype_inside(dtype))
+            self._add(variable, array, dtype.itemsize)
+            for symbol in operands.dimensions:
+                if names.symbol(symbol) in names_read([size]):
+                    self._inside.dimension(symbol)
+
+    def _add(self, variable: str, array: ast.expr, size: Dimension) -> None:
+        self._entries.append((variable, array))
+        self.bytes = self.bytes + size
 
     def footprint(self, tile: int) -> Footprint:
         """What the function's arrays take, besides parameters, inputs and results."""
@@ -89,11 +116,11 @@ class Workspace:
     @property
     def is_used(self) -> bool:
         """Whether there is anything to allocate."""
-        return bool(self._memory.allocated) or self._held is not None
+        return bool(self._entries) or self._held is not None
 
     def write_allocations(self, writer: Writer) -> None:
         """Write the functions that allocate, each once for given sizes."""
-        if self._memory.allocated:
+        if self._entries:
             writer.from_import("functools", "lru_cache")
             self._write_workspace(writer)
         if self._held is not None:
@@ -109,11 +136,8 @@ class Workspace:
             for node, key in held.written().items():
                 array = subscript(name(held.variable), key)
                 writer.statement(assign(self._names[node], array))
-        if self._memory.allocated:
-            targets = [
-                ast.Name(self._names[node], ast.Store())
-                for node in self._memory.allocated
-            ]
+        if self._entries:
+            targets = [ast.Name(variable, ast.Store()) for variable, _ in self._entries]
             sizes = [self._operands.dimension(symbol) for symbol in self._symbols()]
             arrays = call(self._allocation, *sizes, *self._dtype_argument())
             writer.statement(ast.Assign([one_or_tuple(list(targets))], arrays))
@@ -125,22 +149,20 @@ class Workspace:
         return ast.Attribute(name(self._names[self._typed]), "dtype", ast.Load())
 
     def _write_workspace(self, writer: Writer) -> None:
-        allocated = self._memory.allocated
         arguments = [self._names.symbol(symbol) for symbol in self._symbols()]
         arguments += ["dtype"] * len(self._dtype_argument())
         decorators = ["lru_cache(maxsize=8)"]
         with writer.function(self._allocation, arguments, decorators=decorators):
-            arrays = f"{len(allocated)} array{'' if len(allocated) == 1 else 's'}"
+            count = len(self._entries)
+            arrays = f"{count} array{'' if count == 1 else 's'}"
             writer.docstring(
-                f"Allocate, once for each size, the {arrays} "
+                f"Make, once for each size, the {arrays} "
                 f"({bytes_text(self.bytes)} bytes) that\n"
-                f"`{self._function}` writes to."
+                f"`{self._function}` works with."
             )
-            for node in allocated:
-                shape = literal(node.shape, self._operands.dimension)
-                array = call("empty_aligned", shape, self._dtype_inside(node))
-                writer.statement(assign(self._names[node], array))
-            variables = [name(self._names[node]) for node in allocated]
+            for variable, array in self._entries:
+                writer.statement(assign(variable, array))
+            variables = [name(variable) for variable, _ in self._entries]
             writer.statement(ast.Return(one_or_tuple(variables)))
 
     def _write_held(self, writer: Writer, held: Held) -> None:
@@ -154,7 +176,7 @@ class Workspace:
                 call(
                     "np.empty",
                     literal(node.shape, self._operands.dimension),
-                    self._dtype_inside(node),
+                    self._dtype_inside(node.dtype),
                 )
                 for node in held.nodes.values()
             ]
@@ -163,8 +185,7 @@ class Workspace:
             writer.statement(ast.Return(views))
 
     def _symbols(self) -> list[str]:
-        shapes = (node.shape for node in self._memory.allocated)
-        return list(symbols_of(size for shape in shapes for size in shape))
+        return sorted(self._inside.dimensions)
 
     def _typed_parameter(self, parameters: Sequence[Node]) -> Node | None:
         """A parameter whose dtype the workspace takes, so that float64 ones are
@@ -179,10 +200,10 @@ class Workspace:
     def _dtype_argument(self) -> list[ast.expr]:
         return [] if self._typed is None else [self.dtype(self._typed)]
 
-    def _dtype_inside(self, node: Node) -> ast.expr:
-        """The dtype of a value inside a function that has it as an argument."""
-        if self._typed is None or node.dtype != self._typed.dtype:
-            return dtype_expression(node.dtype)
+    def _dtype_inside(self, dtype: DType) -> ast.expr:
+        """A dtype inside a function that has that of the parameters as an argument."""
+        if self._typed is None or dtype != self._typed.dtype:
+            return dtype_expression(dtype)
         return name("dtype")
 
 

@@ -1,8 +1,8 @@
-"""Dimensions: an int, or a named size with SymPy arithmetic.
+"""Dimensions: an int, or a named size with arithmetic.
 
-A named size such as `"batch"` is known only when a program runs. Most graphs use
-bare names and never compute with them, so SymPy is imported only when an op does
-arithmetic (`2*seq + 1`): importing graphc stays fast.
+A named size such as `"batch"` is known only when a program runs. What ops compute of
+such sizes is nearly always a polynomial (`2*seq + 1`); SymPy is imported only for what
+is none, as `(seq + 1) // 2`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import keyword
 import operator
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
 from ..errors import NamingError, ShapeError
 from .origin import here
+from .polynomial import Polynomial
 
 __all__ = [
     "Dim",
@@ -75,7 +76,7 @@ def check_dotted_name(name: object, what: str) -> str:
 class Dim:
     """A named or computed size. Immutable; equal when its canonical text is equal."""
 
-    __slots__ = ("_expression", "text")
+    __slots__ = ("_expression", "_polynomial", "text")
 
     text: str
     """The canonical spelling: `batch`, `2*seq + 1`."""
@@ -85,7 +86,15 @@ class Dim:
             self.text = check_identifier(name, "dimension name")
         except NamingError as error:
             raise error.locate(location=str(here().location)) from None
+        self._polynomial: Polynomial | None = Polynomial.of(self.text)
         self._expression: Any = None
+
+    @staticmethod
+    def _from_polynomial(polynomial: Polynomial) -> Dimension:
+        number = polynomial.number
+        if number is not None:
+            return number
+        return Dim._of(polynomial.text, polynomial, None)
 
     @staticmethod
     def _from_expression(expression: Any) -> Dimension:
@@ -93,8 +102,13 @@ class Dim:
             return int(expression)
         if expression.is_Symbol:
             return Dim(str(expression))
+        return Dim._of(str(expression), None, expression)
+
+    @staticmethod
+    def _of(text: str, polynomial: Polynomial | None, expression: Any) -> Dim:
         dim = object.__new__(Dim)
-        dim.text = str(expression)
+        dim.text = text
+        dim._polynomial = polynomial
         dim._expression = expression
         return dim
 
@@ -104,18 +118,24 @@ class Dim:
         return self.text.isidentifier()
 
     @property
+    def is_whole(self) -> bool:
+        """Whether this is a whole number whatever its names stand for."""
+        if self._polynomial is not None:
+            return True
+        return bool(self.expression.as_numer_denom()[1] == 1)
+
+    @property
     def expression(self) -> Any:
         """The SymPy expression of this size."""
         if self._expression is None:
-            import sympy
-
-            self._expression = sympy.Symbol(self.text, integer=True, nonnegative=True)
+            assert self._polynomial is not None
+            self._expression = _expression(self._polynomial)
         return self._expression
 
     def symbols(self) -> tuple[str, ...]:
         """The names this size depends on, sorted."""
-        if self.is_symbol:
-            return (self.text,)
+        if self._polynomial is not None:
+            return self._polynomial.symbols()
         return tuple(sorted(str(s) for s in self.expression.free_symbols))
 
     def evaluate(self, sizes: Mapping[str, int]) -> int:
@@ -126,8 +146,8 @@ class Dim:
                 f"the size {unknown[0]} is known from no input",
                 hint=f"an input with {unknown[0]!r} in its shape",
             )
-        if self.is_symbol:
-            return sizes[self.text]
+        if self._polynomial is not None:
+            return self._polynomial.evaluate(sizes)
         value = self.expression.subs({s: sizes[str(s)] for s in self._free()})
         if not value.is_Integer:
             given = ", ".join(f"{n}={sizes[n]}" for n in self.symbols())
@@ -136,24 +156,43 @@ class Dim:
 
     def source(self, prefix: str = "") -> str:
         """This size as Python integer arithmetic over its names, each prefixed."""
-        if self.is_symbol:
-            return prefix + self.text
+        if self._polynomial is not None:
+            return self._polynomial.source(prefix)
         return _python(self.expression, prefix)
 
     def _free(self) -> Iterable[Any]:
         return self.expression.free_symbols
 
     def _combine(self, other: object, name: str) -> Any:
-        right: Any = other.expression if isinstance(other, Dim) else _integer(other)
-        if right is None:
-            return NotImplemented
-        return Dim._from_expression(_arithmetic(name, self.expression, right))
+        right = other if isinstance(other, Dim) else _integer(other)
+        return NotImplemented if right is None else Dim._computed(name, self, right)
 
     def _combine_reversed(self, other: object, name: str) -> Any:
         left = _integer(other)
-        if left is None:
-            return NotImplemented
-        return Dim._from_expression(_arithmetic(name, left, self.expression))
+        return NotImplemented if left is None else Dim._computed(name, left, self)
+
+    @staticmethod
+    def _computed(name: str, left: Dimension, right: Dimension) -> Dimension:
+        """An operation, on polynomials where its result is one, else in SymPy."""
+        if right == 0 and name in ("divide", "floor_divide"):
+            raise ShapeError(
+                f"dimension {left} is divided by 0", location=str(here().location)
+            )
+        polynomials = [
+            size._polynomial if isinstance(size, Dim) else Polynomial.of(size)
+            for size in (left, right)
+        ]
+        match polynomials:
+            case [Polynomial() as x, Polynomial() as y]:
+                result = _ON_POLYNOMIALS[name](x, y)
+            case _:
+                result = None
+        if result is not None:
+            return Dim._from_polynomial(result)
+        x, y = (
+            size.expression if isinstance(size, Dim) else size for size in (left, right)
+        )
+        return Dim._from_expression(_symbolic(name, x, y))
 
     def __add__(self, other: int | Dim) -> Dimension:
         return self._combine(other, "add")
@@ -217,7 +256,16 @@ def _integer(value: object) -> int | None:
     return operator.index(cast(int, value)) if not isinstance(value, Dim) else None
 
 
-def _arithmetic(name: str, left: Any, right: Any) -> Any:
+_ON_POLYNOMIALS: Mapping[str, Callable[[Polynomial, Polynomial], Polynomial | None]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": Polynomial.divided_by,
+    "floor_divide": Polynomial.divided_by,
+}
+
+
+def _symbolic(name: str, left: Any, right: Any) -> Any:
     import sympy
 
     library: Any = sympy
@@ -227,13 +275,25 @@ def _arithmetic(name: str, left: Any, right: Any) -> Any:
         return library.expand(left - right)
     if name == "multiply":
         return library.expand(left * right)
-    if right == 0:
-        raise ShapeError(
-            f"dimension {left} is divided by 0", location=str(here().location)
+    quotient = library.cancel(library.sympify(left) / right)
+    return library.expand(quotient) if name == "divide" else library.floor(quotient)
+
+
+def _expression(polynomial: Polynomial) -> Any:
+    """A polynomial in SymPy, in which sizes are whole and not negative."""
+    import sympy
+
+    library: Any = sympy
+
+    def power(name: str, exponent: int) -> Any:
+        return library.Symbol(name, integer=True, nonnegative=True) ** exponent
+
+    return library.Add(
+        *(
+            library.Mul(factor, *(power(*part) for part in product))
+            for product, factor in polynomial.terms.items()
         )
-    if name == "divide":
-        return library.expand(library.cancel(library.sympify(left) / right))
-    return library.floor(library.cancel(library.sympify(left) / right))
+    )
 
 
 def _python(expression: Any, prefix: str) -> str:

@@ -29,12 +29,12 @@ from .losses import (
     check_classes,
     check_weight,
     class_axis,
+    goals_of,
     ignored_label,
     kept_labels,
     label_loss_infer,
     labels_of,
     labels_shape,
-    one_hot_of,
     pick,
     reduce_kept,
     reduce_losses,
@@ -46,106 +46,7 @@ from .probabilities import LOG_SOFTMAX, SOFTMAX, shifted_exponentials
 __all__ = ["cross_entropy"]
 
 
-def _cross_entropy_expand(
-    input: Node, target: Node, *, ignore_index: int | None, reduction: str
-) -> Node:
-    axis = class_axis(input.ndim)
-    shifted, _, total = shifted_exponentials(input, axis)
-    log_total = squeeze(exponential.log(total).named("log_total"), axis)
-    if ignore_index is None:
-        losses = log_total - pick(shifted, target)
-        return reduce_losses(losses.named("losses"), reduction)
-    labels, kept = kept_labels(target, ignore_index)
-    losses = log_total - pick(shifted, labels)
-    shares = shares_of(labels, kept, (), input)
-    return reduce_kept(losses, kept, reduction, shares)
-
-
-def _cross_entropy_vjp(
-    g: Node, out: Node, input: Node, target: Node
-) -> tuple[Node, None]:
-    axis = class_axis(input.ndim)
-    reduction: str = out.attributes["reduction"]
-    ignore_index: int | None = out.attributes["ignore_index"]
-    labels, kept = kept_labels(target, ignore_index)
-    probabilities = SOFTMAX(input, axis=axis).named("probabilities")
-    one_hot = one_hot_of(labels, input).named("one_hot")
-    error = (probabilities - one_hot).named("error")
-    if kept is None:
-        share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
-    else:
-        count = reductions.sum(shares_of(labels, kept, (), input))
-        share = where(kept, g / count if reduction == "mean" else g, 0.0)
-    return (error * _for_all_classes(share, axis), None)
-
-
-def _for_all_classes(share: Node, axis: int) -> Node:
-    return expand_dims(share, axis) if share.shape else share
-
-
-CROSS_ENTROPY = Op(
-    name="cross_entropy",
-    inputs=("input", "target"),
-    infer=label_loss_infer,
-    kind="block",
-    labels=labels_of,
-    expand=_cross_entropy_expand,
-    vjp=_cross_entropy_vjp,
-    cases=tuple(
-        Case(
-            shapes,
-            {"ignore_index": ignored, "reduction": reduction},
-            dtypes=("", "int64"),
-            maximum=(None, 4),
-        )
-        for shapes, ignored, reduction in (
-            (((3, 4), (3,)), None, "mean"),
-            (((3, 4), (3,)), None, "none"),
-            (((4,), ()), None, "mean"),
-            (((2, 4, 3), (2, 3)), None, "sum"),
-            (((6, 4), (6,)), 1, "mean"),
-            (((2, 4, 3), (2, 3)), 1, "none"),
-            (((0, 4), (0,)), None, "sum"),
-        )
-    ),
-)
-
-
-def _weighted_expand(
-    input: Node,
-    target: Node,
-    *weight: Node,
-    ignore_index: int | None,
-    reduction: str,
-    label_smoothing: float,
-) -> Node:
-    axis = class_axis(input.ndim)
-    logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
-    options = {"ignore_index": ignore_index, "reduction": reduction}
-    hard = NLL_LOSS(logs, target, *weight, **options)
-    if not label_smoothing:
-        return hard
-    labels, kept = kept_labels(target, ignore_index)
-    weighted = logs * _along_classes(weight[0], logs) if weight else logs
-    even = negative(reductions.sum(weighted, axis))
-    if kept is not None:
-        even = where(kept, even, 0.0)
-    total = None
-    if weight or kept is not None:
-        total = reductions.sum(shares_of(labels, kept, weight, input))
-    even = reduce_losses(even.named("even_losses"), reduction, total)
-    count = dimension(input.shape[axis], input.dtype)
-    even_share = even * (label_smoothing / count)
-    return (1.0 - label_smoothing) * hard.named("hard_loss") + even_share
-
-
-def _along_classes(weight: Node, input: Node) -> Node:
-    """A vector over classes in a shape that broadcasts against `input`."""
-    after = input.ndim - class_axis(input.ndim) - 1
-    return reshape(weight, (-1, *(1,) * after))
-
-
-def _weighted_infer(
+def _label_infer(
     input: TensorType,
     target: TensorType,
     *weight: TensorType,
@@ -161,10 +62,120 @@ def _check_smoothing(label_smoothing: float) -> None:
         raise OptionError(f"label_smoothing must be in [0, 1], got {label_smoothing!r}")
 
 
+def _cross_entropy_expand(
+    input: Node,
+    target: Node,
+    *,
+    ignore_index: int | None,
+    reduction: str,
+    label_smoothing: float,
+) -> Node:
+    axis = class_axis(input.ndim)
+    shifted, _, total = shifted_exponentials(input, axis)
+    log_total = squeeze(exponential.log(total).named("log_total"), axis)
+    labels, kept = kept_labels(target, ignore_index)
+    goal = pick(shifted, labels)
+    if label_smoothing:
+        even = reductions.mean(shifted, axis).named("even")
+        goal = (1.0 - label_smoothing) * goal + label_smoothing * even
+    if kept is None:
+        return reduce_losses((log_total - goal).named("losses"), reduction)
+    shares = shares_of(labels, kept, (), input)
+    return reduce_kept(log_total - goal, kept, reduction, shares)
+
+
+def _cross_entropy_vjp(
+    g: Node, out: Node, input: Node, target: Node
+) -> tuple[Node, None]:
+    axis = class_axis(input.ndim)
+    reduction: str = out.attributes["reduction"]
+    ignore_index: int | None = out.attributes["ignore_index"]
+    labels, kept = kept_labels(target, ignore_index)
+    probabilities = SOFTMAX(input, axis=axis).named("probabilities")
+    smoothing: float = out.attributes["label_smoothing"]
+    goal = goals_of(labels, input, smoothing)
+    error = (probabilities - goal).named("error")
+    if kept is None:
+        share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
+    else:
+        count = reductions.sum(shares_of(labels, kept, (), input))
+        share = where(kept, g / count if reduction == "mean" else g, 0.0)
+    return (error * _for_all_classes(share, axis), None)
+
+
+def _for_all_classes(share: Node, axis: int) -> Node:
+    return expand_dims(share, axis) if share.shape else share
+
+
+CROSS_ENTROPY = Op(
+    name="cross_entropy",
+    inputs=("input", "target"),
+    infer=_label_infer,
+    kind="block",
+    labels=labels_of,
+    expand=_cross_entropy_expand,
+    vjp=_cross_entropy_vjp,
+    cases=tuple(
+        Case(
+            shapes,
+            {
+                "ignore_index": ignored,
+                "reduction": reduction,
+                "label_smoothing": smoothing,
+            },
+            dtypes=("", "int64"),
+            maximum=(None, classes),
+        )
+        for shapes, classes, ignored, reduction, smoothing in (
+            (((3, 4), (3,)), 4, None, "mean", 0.0),
+            (((3, 4), (3,)), 4, None, "none", 0.0),
+            (((4,), ()), 4, None, "mean", 0.1),
+            (((2, 4, 3), (2, 3)), 4, None, "sum", 0.0),
+            (((6, 4), (6,)), 4, 1, "mean", 0.1),
+            (((2, 4, 3), (2, 3)), 4, 1, "none", 0.1),
+            (((3, 40), (3,)), 40, None, "mean", 0.0),
+            (((0, 4), (0,)), 4, None, "sum", 0.0),
+        )
+    ),
+)
+
+
+def _weighted_expand(
+    input: Node,
+    target: Node,
+    weight: Node,
+    *,
+    ignore_index: int | None,
+    reduction: str,
+    label_smoothing: float,
+) -> Node:
+    axis = class_axis(input.ndim)
+    logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
+    options = {"ignore_index": ignore_index, "reduction": reduction}
+    hard = NLL_LOSS(logs, target, weight, **options)
+    if not label_smoothing:
+        return hard
+    labels, kept = kept_labels(target, ignore_index)
+    even = negative(reductions.sum(logs * _along_classes(weight, logs), axis))
+    if kept is not None:
+        even = where(kept, even, 0.0)
+    total = reductions.sum(shares_of(labels, kept, (weight,), input))
+    even = reduce_losses(even.named("even_losses"), reduction, total)
+    count = dimension(input.shape[axis], input.dtype)
+    even_share = even * (label_smoothing / count)
+    return (1.0 - label_smoothing) * hard.named("hard_loss") + even_share
+
+
+def _along_classes(weight: Node, input: Node) -> Node:
+    """A vector over classes in a shape that broadcasts against `input`."""
+    after = input.ndim - class_axis(input.ndim) - 1
+    return reshape(weight, (-1, *(1,) * after))
+
+
 WEIGHTED_CROSS_ENTROPY = Op(
     name="weighted_cross_entropy",
-    inputs=("input", "target", "*weight"),
-    infer=_weighted_infer,
+    inputs=("input", "target", "weight"),
+    infer=_label_infer,
     kind="block",
     expand=_weighted_expand,
     cases=tuple(
@@ -176,12 +187,12 @@ WEIGHTED_CROSS_ENTROPY = Op(
                 "label_smoothing": smoothing,
             },
             low=0.1,
-            dtypes=("", "int64", "")[: len(shapes)],
-            maximum=(None, 4, None)[: len(shapes)],
+            dtypes=("", "int64", ""),
+            maximum=(None, 4, None),
         )
         for shapes, ignored, reduction, smoothing in (
-            (((3, 4), (3,)), None, "mean", 0.1),
-            (((4,), ()), None, "none", 0.1),
+            (((3, 4), (3,), (4,)), None, "mean", 0.1),
+            (((4,), (), (4,)), None, "none", 0.1),
             (((6, 4), (6,), (4,)), 1, "sum", 0.1),
             (((6, 4), (6,), (4,)), 1, "mean", 0.0),
             (((2, 4, 3), (2, 3), (4,)), None, "mean", 0.1),
@@ -345,12 +356,15 @@ def cross_entropy(
         return SOFT_CROSS_ENTROPY(
             logits, goal, *weights, reduction=reduction, label_smoothing=smoothing
         )
-    options = {"ignore_index": ignored, "reduction": reduction}
-    if weights or smoothing:
-        return WEIGHTED_CROSS_ENTROPY(
-            logits, goal, *weights, **options, label_smoothing=smoothing
-        )
-    return CROSS_ENTROPY(logits, goal, **options)
+    block = WEIGHTED_CROSS_ENTROPY if weights else CROSS_ENTROPY
+    return block(
+        logits,
+        goal,
+        *weights,
+        ignore_index=ignored,
+        reduction=reduction,
+        label_smoothing=smoothing,
+    )
 
 
 def _number(label_smoothing: object) -> float:

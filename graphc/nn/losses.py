@@ -164,20 +164,28 @@ def pick(input: Node, labels: Node) -> Node:
     return getitem(input, label_index(input.shape, labels)).named("picked")
 
 
-def one_hot_of(labels: Node, like: Node) -> Node:
-    """Of the type of `like`, scores: 1 where the class is the label, 0 elsewhere."""
-    count = like.shape[class_axis(like.ndim)]
-    if like.ndim <= 2 and isinstance(count, int) and count <= _LARGEST_TABLE:
-        identity = constant(np.eye(count), like.dtype).named("identity")
-        return take(identity, labels, axis=0)
-    index = label_index(like.shape, labels)
-    static = (ARRAY,) * like.ndim
-    ones_at = ones(labels.shape, like.dtype)
-    return SCATTER_ADD(ones_at, *index, index=static, shape=like.shape)
+def goals_of(labels: Node, scores: Node, smoothing: float) -> Node:
+    """The class probabilities that labels ask for: of the type of `scores`, one-hot,
+    with the share `smoothing` spread evenly over the classes.
+    """
+    count = scores.shape[class_axis(scores.ndim)]
+    if scores.ndim <= 2 and isinstance(count, int) and count <= _LARGEST_TABLE:
+        table = np.eye(count) * (1.0 - smoothing) + smoothing / count
+        rows = constant(table, scores.dtype)
+        rows = rows.named("smoothed_rows" if smoothing else "identity")
+        return take(rows, labels, axis=0).named("smoothed" if smoothing else "one_hot")
+    index = label_index(scores.shape, labels)
+    ones_at = ones(labels.shape, scores.dtype)
+    everywhere = (ARRAY,) * scores.ndim
+    one_hot = SCATTER_ADD(ones_at, *index, index=everywhere, shape=scores.shape)
+    if not smoothing:
+        return one_hot.named("one_hot")
+    even = smoothing / dimension(count, scores.dtype)
+    return ((1.0 - smoothing) * one_hot + even).named("smoothed")
 
 
 _LARGEST_TABLE = 32
-"""Up to how many classes rows of an identity matrix are the quickest way to one-hot."""
+"""Up to how many classes a table of all that labels may ask for is worth its memory."""
 
 
 def label_index(shape: Shape, labels: Node) -> tuple[Node, ...]:

@@ -115,7 +115,7 @@ def _divide(x: Node, known: Dimension, shape: tuple[Any, ...]) -> Dimension:
         return total
     elif isinstance(total, Dim):
         rest = total.divide_exactly(known)
-        if not isinstance(rest, Dim) or rest.expression.as_numer_denom()[1] == 1:
+        if not isinstance(rest, Dim) or rest.is_whole:
             return rest
     raise ShapeError(
         f"{format_shape(x.shape)} ({total} elements) does not divide into {shape}"

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from ..ir.dims import Shape
+import numpy as np
+
+from ..ir.dims import Dimension, Shape
 from ..ir.node import Node, attributes_key
 from ..ir.op import OPS
 from ..ops.arithmetic import multiply, negative, where
@@ -18,11 +20,11 @@ from ..ops.comparison import isfinite
 from ..ops.exponential import exp, log, logaddexp
 from ..ops.reduction import max as maximum_along
 from ..ops.reduction import sum as sum_along
-from ..ops.shape import squeeze, transpose
+from ..ops.shape import reshape, squeeze, transpose
 from ..ops.source import stop_gradient
-from .values import is_uniform, uniform_value
+from .values import constant_of, is_constant, is_uniform, uniform_value
 
-__all__ = ["View", "log_softmax", "softmax", "softplus"]
+__all__ = ["View", "log_likelihood", "log_softmax", "softmax", "softplus"]
 
 _RESHAPING = frozenset({"expand_dims", "reshape", "squeeze"})
 _MOVING = frozenset(
@@ -237,6 +239,28 @@ class View:
             return None
         return transpose(exponent, order), axes
 
+    def picked_log_softmax_of(self, node: Node) -> tuple[Node, Node] | None:
+        """The `x` and `labels` of `log_softmax(x)[arange(rows), labels]`."""
+        if not self.match(node, "getitem", "take_along_axis"):
+            return None
+        logs, *arrays = node.inputs
+        if not self.match(logs, "log_softmax") or logs.ndim > 2 or not arrays:
+            return None
+        labels = arrays[-1]
+        axis: int = logs.attributes["axis"]
+        if axis != logs.ndim - 1:
+            return None
+        if node.op.name == "take_along_axis":
+            if node.attributes["axis"] != axis or node.shape != _kept(
+                logs.shape, (axis,)
+            ):
+                return None
+            return logs.inputs[0], squeeze(labels, axis)
+        whole = len(arrays) == logs.ndim and node.shape == logs.shape[:axis]
+        if not whole or any(not _counts(a, logs.shape[0]) for a in arrays[:axis]):
+            return None
+        return logs.inputs[0], labels
+
     def unshifted(self, exponent: Node, axes: tuple[int, ...]) -> Node | None:
         """The `x` of `x - max(x, axes)`."""
         if not self.match(exponent, "subtract"):
@@ -322,7 +346,10 @@ class View:
             inner = self.log_of(node.inputs[0], depth - 1)
             if inner is None:
                 return None
-            return node.op.build((inner, *node.inputs[1:]), node.attributes)
+            moved = node.op.build((inner, *node.inputs[1:]), node.attributes)
+            found = self.picked_log_softmax_of(moved)
+            likelihood = None if found is None else log_likelihood(moved, *found)
+            return moved if likelihood is None else likelihood
         if self.match(node, "where"):
             condition, x, y = node.inputs
             pair = self._log_of_pair(x, y, depth)
@@ -359,6 +386,15 @@ def _kept(shape: Shape, axes: tuple[int, ...]) -> Shape:
     return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
 
 
+def _counts(node: Node, size: Dimension) -> bool:
+    """Whether a node is `arange(size)`."""
+    if node.op.name == "arange":
+        return node.attributes["size"] == size
+    if not is_constant(node) or not isinstance(size, int):
+        return False
+    return bool(np.array_equal(constant_of(node), np.arange(size)))
+
+
 def _only_new_axes(node: Node) -> bool:
     return len(node.inputs) == 1 and all(
         item is None or getattr(item, "is_full", False)
@@ -387,6 +423,16 @@ def softplus(x: Node) -> Node:
     if "softplus" in OPS:
         return OPS["softplus"](x, beta=1.0, threshold=None)
     return logaddexp(x, 0.0)
+
+
+def log_likelihood(node: Node, x: Node, labels: Node) -> Node | None:
+    """The logarithm of the softmax of `x` at labels, in the shape of `node`."""
+    if "cross_entropy" not in OPS:
+        return None
+    losses = OPS["cross_entropy"](
+        x, labels, ignore_index=None, reduction="none", label_smoothing=0.0
+    )
+    return reshape(negative(losses), node.shape)
 
 
 def log_sigmoid(x: Node) -> Node:

@@ -23,7 +23,7 @@ from ..ops.arithmetic import absolute, negative
 from ..ops.exponential import expm1, log1p, tanh
 from ..ops.source import zeros_like
 from .base import adopt, note
-from .matching import View, softmax, softplus
+from .matching import View, log_likelihood, softmax, softplus
 from .values import is_uniform, uniform_value
 
 __all__ = ["STABILITY", "Stability", "StabilityRule"]
@@ -99,6 +99,11 @@ def _tanh(node: Node, view: View) -> Node | None:
     return tanh(x) if x is not None and x.type == node.type else None
 
 
+def _picked_log_softmax(node: Node, view: View) -> Node | None:
+    found = view.picked_log_softmax_of(node)
+    return None if found is None else log_likelihood(node, *found)
+
+
 def _root_of_square(node: Node, view: View) -> Node | None:
     if node.op.name == "power" and not is_uniform(node.inputs[1], 0.5):
         return None
@@ -161,6 +166,13 @@ STABILITY = (
         ("divide",),
         _tanh,
         "for every x: equal but where exp(x) overflows or the difference cancels",
+    ),
+    StabilityRule(
+        "log_softmax(x)[rows, labels] -> -cross_entropy(x, labels)",
+        ("getitem", "take_along_axis"),
+        _picked_log_softmax,
+        "one element of each row is picked: both are the same sums; the derivative "
+        "becomes that of the cross entropy, softmax - one_hot",
     ),
     StabilityRule(
         "sqrt(x**2) -> abs(x)",
