@@ -87,6 +87,10 @@ def plan_memory(
                 planner.plan.fresh.add(node)
         elif target is not None and planner.is_read_no_more(target, position):
             planner.plan.arrays[node] = target
+        elif (
+            lent := planner.lent_placeholder(node, position, destinations)
+        ) is not None:
+            planner.plan.arrays[node] = lent
         else:
             planner.assign(node, position)
         planner.release(node, position)
@@ -106,6 +110,10 @@ class _Planner:
         self.plan = MemoryPlan()
         self._inline = inline
         self._last_use = _last_uses(statements, inline, kept)
+        self._users: dict[Node, list[Node]] = {}
+        for node in statements:
+            for parent in dict.fromkeys(readers(node, inline)):
+                self._users.setdefault(parent, []).append(node)
         self._alive: dict[Node, Node] = {}
         self._free: dict[TensorType, list[Node]] = {}
         self._free_scratch: dict[TensorType, list[Node]] = {}
@@ -133,6 +141,27 @@ class _Planner:
     def is_read_no_more(self, node: Node, position: int) -> bool:
         """Whether no later statement reads a value."""
         return self._last_use.get(node, -1) <= position
+
+    def lent_placeholder(
+        self, node: Node, position: int, destinations: Mapping[Node, Node]
+    ) -> Node | None:
+        """A stored array that dies here and that only the next value replaces.
+
+        In `exp_avg = 0.9 * exp_avg + 0.1 * gradient` the first product is written to
+        the array of `exp_avg` already.
+        """
+        users = self._users.get(node, [])
+        target = destinations.get(users[0]) if len(users) == 1 else None
+        if (
+            target is not None
+            and target.type == node.type
+            and any(parent is target for parent in node.inputs)
+            and self.is_read_no_more(target, position)
+            and _writes_in_place(node)
+            and _writes_in_place(users[0])
+        ):
+            return target
+        return None
 
     def assign(self, node: Node, position: int) -> None:
         """Find an array for a value."""
@@ -170,8 +199,7 @@ class _Planner:
 
     def _dying_input(self, node: Node, position: int, local: bool) -> Node | None:
         """An input that lends its array to the result, as no one reads it any more."""
-        template = node.op.template_into(node)
-        if node.op.kind != "elementwise" or template is None or "\n" in template:
+        if not _writes_in_place(node):
             return None
         viewed = self._viewed | {storage_of(p) for p in node.inputs if p.op.is_view(p)}
         for parent in node.inputs:
@@ -184,6 +212,14 @@ class _Planner:
             ):
                 return parent
         return None
+
+
+def _writes_in_place(node: Node) -> bool:
+    """Whether an op may write to an array that it reads."""
+    template = node.op.template_into(node)
+    return (
+        node.op.kind == "elementwise" and template is not None and "\n" not in template
+    )
 
 
 def is_written(node: Node) -> bool:

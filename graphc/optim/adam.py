@@ -123,8 +123,12 @@ class Adam(Rule):
             step_size = step_size * correction2 / correction1
             denominator = sqrt(second) + self.eps
         else:
-            step_size = step_size / correction1
-            denominator = sqrt(second) / root_correction + self.eps
+            # Both corrections at the step size, as the paper recommends, for speed.
+            step_size = step_size * correction2 / correction1
+            eps = in_dtype_of(
+                parameter, (self.eps * correction2).named("corrected_eps")
+            )
+            denominator = sqrt(second) + eps
         step_size = step_size.named("corrected_step_size")
         direction = first / denominator.named("denominator")
         return parameter - in_dtype_of(parameter, step_size) * direction, new_state
