@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer lint demo experiments clean
+.PHONY: test test-slow test-peer lint demo experiments bench clean
 
 test: $(VENV)/.test
 	@$(RUN) -m pytest -m "not slow and not peer" $(PYTEST_ARGS)
@@ -42,9 +42,15 @@ experiments: $(VENV)/.experiments
 	done
 	@$(RUN) examples/experiments/table.py
 
+# All benchmarks, side by side with the peers, and benchmarks/RESULTS.md: a quarter of an
+# hour on a quiet machine. BENCH_ARGS="--quick" takes two minutes, BENCH_ARGS="--help"
+# tells what else there is.
+bench: $(VENV)/.bench
+	@$(RUN) -m benchmarks $(BENCH_ARGS)
+
 clean:
 	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache
-	find graphc tests examples -name __pycache__ -prune \
+	find graphc tests examples benchmarks -name __pycache__ -prune \
 	    -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp is written last, so that an interrupted set-up is done again.
@@ -76,4 +82,9 @@ $(VENV)/.experiments: $(VENV)/.python
 $(VENV)/.test-peer: $(VENV)/.test
 	@echo "Installing the peers, torch and jax (large) ..."
 	@$(PIP) --editable '.[test,oracle]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.python
+	@echo "Installing graphc and the peers, torch, jax and others (large) ..."
+	@$(PIP) --editable '.[bench]'
 	@touch $@

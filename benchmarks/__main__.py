@@ -139,7 +139,7 @@ def main(
     processes.BUILD.mkdir(parents=True, exist_ok=True)
     raw = processes.BUILD / "results.json"
     raw.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    console.print(f"Every round is in {raw.relative_to(processes.ROOT)}.")
+    console.print(f"Every round is in {raw}.")
     out = out or (RESULTS if whole else None)
     if out is not None:
         out.write_text(results_page(results), encoding="utf-8")

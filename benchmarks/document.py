@@ -18,15 +18,16 @@ from .workloads import TIMED
 INTRODUCTION = """\
 # Results
 
-Written by `make bench`; [README.md](README.md) says what is measured and how. Numbers hold
-for this machine and these versions:
+Written by `make bench`; [README.md](README.md) says what is measured and how. Numbers
+hold for this machine and these versions:
 """
 
 TIMED_TEXT = """\
-A time is the median over rounds, in each of which every peer ran a short block of steps,
-in changing order; ratios are medians of the ratios in each round. Above one, graphc is
-faster. The floor runs only the matrix products of a step, and moves each array that must
-be moved once. *Cores used* is processor time over elapsed time: less than one means that
+A time is the median over rounds, in each of which every peer ran a short block of
+steps, in changing order; ratios are medians of the ratios in each round. Where the time
+of another is divided by that of graphc, more than one means that graphc is faster. The
+floor runs only the matrix products of a step, and moves each array that must be moved
+once. *Cores used* is processor time over elapsed time: less than one means that
 something else ran on the machine.
 """
 
@@ -36,13 +37,13 @@ operations on 1,000 numbers, with the imports and the compiler's own start done 
 """
 
 IMPORTS_TEXT = """\
-In a new process each, with compiled bytecode. *An emitted program* is what graphc writes
-for 784-30-10; it imports NumPy and the standard library.
+In a new process each, with compiled bytecode. *An emitted program* is what graphc
+writes for 784-30-10; it imports NumPy and the standard library.
 """
 
 MEMORY_TEXT = """\
-The growth of a process's resident memory over 20 training steps, from when libraries and
-data are there. *Once warm* counts the next 20 steps only. Compilers and the code of
+The growth of a process's resident memory over 20 training steps, from when libraries
+and data are there. *Once warm* counts the next 20 steps only. Compilers and the code of
 libraries that is first used here count, too.
 """
 

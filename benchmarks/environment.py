@@ -30,9 +30,14 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def threads() -> int:
-    """How many threads the libraries of this process were told to use."""
-    return int(os.environ.get("OMP_NUM_THREADS", cores()))
+def keep_to(count: int) -> None:
+    """Let this process run on so many cores only, where the system can do that.
+
+    XLA runs parts of a program in parallel whatever its flags say, unless there is only
+    one core.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-count:])
 
 
 def thread_environment(threads: int) -> Mapping[str, str]:

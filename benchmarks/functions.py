@@ -1,4 +1,4 @@
-"""What the workloads share that are functions, called again and again, without state."""
+"""What those workloads share that are functions, called again and again."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def measure(
             # The floor computes nothing that could be compared.
             if name != "floor":
                 workload.check(peer, data)
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             outcome.notes[name] = f"not installed: {error}"
         except Unavailable as error:
             outcome.notes[name] = str(error)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import aligned_zeros, number
 from .functions import Calls, check_arrays
 from .training.flat import Flat
 from .training.network import Data, Training
@@ -124,8 +125,8 @@ def _graphc(workload: HessianVector, data: Inputs, style: str) -> Calls:
     value = gc.nn.sigmoid(gc.nn.linear(x, w1, b1))
     loss = gc.nn.cross_entropy(gc.nn.linear(value, w2, b2), y)
     function = gc.compile(gc.hvp(loss, parameters, vector), style=style)
-    for number, array in enumerate(data.parameters):
-        function.parameters[f"p{number}"][...] = array
+    for position, array in enumerate(data.parameters):
+        function.parameters[f"p{position}"][...] = array
 
     def run(x: Array, y: Array, vector: list[Array]) -> list[Array]:
         v0, v1, v2, v3 = vector
@@ -134,19 +135,14 @@ def _graphc(workload: HessianVector, data: Inputs, style: str) -> Calls:
     return Calls(run, data.ring)
 
 
-def number(value: float) -> Array:
-    """A float32 array without axes: NumPy's ufuncs take it faster than a float."""
-    return np.array(value, np.float32)
-
-
 ONE, EXP_LIMIT = number(1), number(80)
 
 
 def expert(workload: HessianVector, data: Inputs) -> Calls:
     """By hand: forward over reverse, with activations stored (units, batch).
 
-    Source: Pearlmutter 1994, "Fast exact multiplication by the Hessian"; r_<name> is the
-    derivative of a value along the vector.
+    r_<name> is the derivative of a value along the vector. Source: Pearlmutter 1994,
+    "Fast exact multiplication by the Hessian".
     """
     w1, b1, w2, b2 = data.parameters
     _inputs, hidden, classes = workload.sizes
@@ -154,11 +150,11 @@ def expert(workload: HessianVector, data: Inputs) -> Calls:
     result = Flat(workload.sizes)
     (h1, h2), (hb1, hb2) = result.weights, result.biases
     b1, b2 = b1[:, None], b2[:, None]
-    value, r_value, slope, error, r_error, work = np.empty(
-        (6, hidden, batch), np.float32
+    value, r_value, slope, error, r_error, work = (
+        aligned_zeros((hidden, batch)) for _ in range(6)
     )
-    logits, r_logits, d, r_d = np.empty((4, classes, batch), np.float32)
-    largest, total = np.empty((2, batch), np.float32)
+    logits, r_logits, d, r_d = (aligned_zeros((classes, batch)) for _ in range(4))
+    largest, total = (aligned_zeros(batch) for _ in range(2))
     work2 = np.empty((classes, hidden), np.float32)
     flat_d, positions = d.reshape(-1), np.empty(batch, np.int64)
     row_length, columns = np.array(batch), np.arange(batch)
@@ -227,7 +223,7 @@ def expert(workload: HessianVector, data: Inputs) -> Calls:
 
 
 def floor(workload: HessianVector, data: Inputs) -> Calls:
-    """The ten products; the vector is read and the result written by them."""
+    """The eleven products; the vector is read and the result written by them."""
     w1, _, w2, _ = data.parameters
     _, hidden, classes = workload.sizes
     shape = (workload.batch,)

@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 from .harness import load
+from .training.graphc_peers import emitted_module
 from .training.network import Training
 from .workloads import EXTRA_TRAINING, TRAINING
 
@@ -53,6 +54,9 @@ def return_free_memory() -> None:
 def measure(workload: Training, peer: str) -> tuple[int, int]:
     """Bytes by which a peer grows: at most, and at most once it is warm."""
     build = load(workload.peers[peer])
+    if peer.startswith("graphc-"):
+        # The library of this peer is the program that was emitted.
+        emitted_module(workload, peer.removeprefix("graphc-"))
     data = workload.data()
     # Peers that copy the batches into arrays of their own should not pay for many.
     data = dataclasses.replace(data, batches=data.batches[:2])

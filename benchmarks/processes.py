@@ -1,7 +1,7 @@
 """The measuring processes: what each is told, and what it hands back.
 
-Every measurement has a process of its own, for libraries read the number of their threads
-when they are imported, and a crash of one should not take the others' results with it.
+Every measurement has a process of its own, for libraries read the number of their
+threads when they are imported, and a crash should not take others' results with it.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def timed(
         out = Path(folder) / "outcome.json"
         arguments = [name, "--out", str(out)]
         arguments += ["--rounds", str(rounds), "--block", str(block)]
+        arguments += ["--cores", str(threads)]
         for peer in peers:
             arguments += ["--peer", peer]
         try:

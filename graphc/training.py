@@ -35,7 +35,7 @@ from .ir.origin import here
 from .ir.types import TensorType
 from .metrics.evaluation import Metrics, evaluation_of, placeholder
 from .nn.regularization import evaluation_mode
-from .optim.base import Clock, Optimizer
+from .optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer
 from .optim.plateau import ReduceLROnPlateau, update_plateau
 from .passes.pipeline import optimize
 from .runtime.program import Program
@@ -318,5 +318,12 @@ def _update(
             )
         )
     shared = {key: (slots[key], states[key]) for key in slots if key not in owned}
-    fingerprint = graph_hash((*new, *new_state.values()))
-    return Update(tuple(rules), clock, shared, type(optimizer).__name__, fingerprint)
+    kept = {slot for rule in rules for slot in rule.slots}
+    return Update(
+        rules=tuple(rules),
+        clock=clock,
+        shared=shared,
+        title=type(optimizer).__name__,
+        decaying=tuple(sorted(kept & AVERAGES_OF_GRADIENTS)),
+        hash=graph_hash((*new, *new_state.values())),
+    )

@@ -5,14 +5,13 @@ The yardstick for emitted programs. What is done to be fast, and why it helps:
 - Activations are stored transposed, (units, batch). Every product then reads and writes
   whole rows, and the softmax reduces over its first axis, where NumPy's loops are
   vectorised.
-- All memory is allocated once. Parameters, gradients and the optimizer's state are views
-  of one flat array each, so that an update is a handful of calls for all parameters.
+- All memory is allocated once. Parameters, gradients and the optimizer's state are
+  views of one flat array each, so that an update is a handful of calls.
 - `np.dot` instead of `np.matmul`, and sums as products with ones: less time is spent
   before the work begins. Numbers are arrays without axes, which ufuncs take without the
   conversion that a Python float needs.
-- The gradient of the loss by the logits is scaled, where it is smallest: by one over the
-  batch, and for plain SGD by the step size, too. What arrives at the parameters is then
-  the update itself.
+- The gradient is scaled where it is smallest, at the logits: by one over the batch, and
+  for SGD by the step size, too. What arrives at the parameters is then the update.
 - `np.maximum` is fast for two arrays and slow for an array and a number, and selecting
   by a mask slow against multiplying by it.
 - A batch of one row uses vectors, and an outer product for the gradient.
@@ -21,25 +20,26 @@ The yardstick for emitted programs. What is done to be fast, and why it helps:
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from benchmarks.arrays import aligned_zeros, number
 
 from .flat import Flat
 from .network import Data, Training
 
 Array = np.ndarray[Any, Any]
 
-# Numbers of an update that are worked on before the next ones: what the update reads and
-# writes then stays in a cache of 512 KiB.
+# Numbers of an update that are worked on before the next ones, so that all five arrays
+# stay in a cache of 512 KiB or, on a busy one, little beyond.
 TILE = 32768
 
-
-def number(value: float) -> Array:
-    """A float32 array without axes."""
-    return np.array(value, np.float32)
-
+# A function that overwrites weighted sums with activations, and one of an error and the
+# activation that overwrites the error with that of the sums, and may spoil the other.
+Activation = tuple[Callable[[Array], None], Callable[[Array, Array], None]]
 
 ZERO, ONE, EXP_LIMIT = number(0), number(1), number(80)
 
@@ -79,48 +79,54 @@ class Expert:
         return [self._parameters.values, self._gradients.values, *self._update.state]
 
 
-# Activations, in place, and derivatives, which overwrite the activation.
+def sigmoid(shape: tuple[int, ...]) -> Activation:
+    """The logistic function, by an exponential that does not overflow."""
+
+    def forward(z: Array) -> None:
+        np.negative(z, z)
+        np.minimum(z, EXP_LIMIT, out=z)
+        np.exp(z, z)
+        np.add(z, ONE, z)
+        np.reciprocal(z, z)
+
+    def backward(d: Array, a: Array) -> None:
+        np.multiply(d, a, d)
+        np.subtract(ONE, a, a)
+        np.multiply(d, a, d)
+
+    return forward, backward
 
 
-def sigmoid(z: Array, zeros: Array) -> None:
-    np.negative(z, z)
-    np.minimum(z, EXP_LIMIT, out=z)
-    np.exp(z, z)
-    np.add(z, ONE, z)
-    np.reciprocal(z, z)
+def tanh(shape: tuple[int, ...]) -> Activation:
+    """The hyperbolic tangent."""
+
+    def forward(z: Array) -> None:
+        np.tanh(z, z)
+
+    def backward(d: Array, a: Array) -> None:
+        np.multiply(a, a, a)
+        np.subtract(ONE, a, a)
+        np.multiply(d, a, d)
+
+    return forward, backward
 
 
-def sigmoid_backward(d: Array, a: Array, zeros: Array, mask: Array) -> None:
-    np.multiply(d, a, d)
-    np.subtract(ONE, a, a)
-    np.multiply(d, a, d)
+def relu(shape: tuple[int, ...]) -> Activation:
+    """The positive part."""
+    zeros, mask = aligned_zeros(shape), np.empty(shape, np.bool_)
+
+    def forward(z: Array) -> None:
+        np.maximum(z, zeros, out=z)
+
+    def backward(d: Array, a: Array) -> None:
+        np.greater(a, ZERO, mask)
+        np.copyto(a, mask)
+        np.multiply(d, a, d)
+
+    return forward, backward
 
 
-def tanh(z: Array, zeros: Array) -> None:
-    np.tanh(z, z)
-
-
-def tanh_backward(d: Array, a: Array, zeros: Array, mask: Array) -> None:
-    np.multiply(a, a, a)
-    np.subtract(ONE, a, a)
-    np.multiply(d, a, d)
-
-
-def relu(z: Array, zeros: Array) -> None:
-    np.maximum(z, zeros, out=z)
-
-
-def relu_backward(d: Array, a: Array, zeros: Array, mask: Array) -> None:
-    np.greater(a, ZERO, mask)
-    np.copyto(a, mask)
-    np.multiply(d, a, d)
-
-
-ACTIVATIONS = {
-    "sigmoid": (sigmoid, sigmoid_backward),
-    "tanh": (tanh, tanh_backward),
-    "relu": (relu, relu_backward),
-}
+ACTIVATIONS = {"sigmoid": sigmoid, "tanh": tanh, "relu": relu}
 
 
 def batch_gradients(
@@ -128,72 +134,62 @@ def batch_gradients(
 ) -> Callable[[Array, Array], float]:
     """A function of a batch: it writes scaled gradients and returns the loss."""
     batch, classes = network.batch, network.sizes[-1]
-    activate, activate_backward = ACTIVATIONS[network.activation]
-    hidden = []
+    forward, backward = [], []
+    below = None
     for position, units in enumerate(network.sizes[1:-1]):
-        value, error, zeros = np.zeros((3, units, batch), np.float32)
-        hidden.append(
-            (
-                parameters.weights[position],
-                parameters.biases[position][:, None],
-                value,
-                error,
-                zeros,
-                np.empty((units, batch), np.bool_),
-                parameters.weights[position + 1].T,
-                gradients.weights[position],
-                gradients.biases[position],
-            )
-        )
-    backward = hidden[::-1]
+        value, error = aligned_zeros((units, batch)), aligned_zeros((units, batch))
+        activate, activate_backward = ACTIVATIONS[network.activation](value.shape)
+        w, b = parameters.weights[position], parameters.biases[position][:, None]
+        d_w, d_b = gradients.weights[position], gradients.biases[position]
+        w_above = parameters.weights[position + 1].T
+        forward.append((w, b, activate, value))
+        backward.append((w_above, activate_backward, value, error, below, d_w, d_b))
+        below = value.T
+    backward.reverse()
     weight, bias = parameters.weights[-1], parameters.biases[-1][:, None]
     d_weight, d_bias = gradients.weights[-1], gradients.biases[-1]
-    logits, error = np.empty((2, classes, batch), np.float32)
-    largest, total, picked = np.empty((3, batch), np.float32)
-    flat_logits, flat_error = logits.reshape(-1), error.reshape(-1)
-    label_positions, columns = np.empty(batch, np.int64), np.arange(batch)
+    logits, d_logits = aligned_zeros((classes, batch)), aligned_zeros((classes, batch))
+    largest, total, picked = (aligned_zeros(batch) for _ in range(3))
+    flat_logits, flat_d_logits = logits.reshape(-1), d_logits.reshape(-1)
+    label_positions, columns = aligned_zeros(batch, np.int64), np.arange(batch)
     ones, class_ones = np.ones(batch, np.float32), np.ones(classes, np.float32)
     row_length, scale_by_batch = np.array(batch), number(scale / batch)
     dot, add, subtract, multiply = np.dot, np.add, np.subtract, np.multiply
-    largest_of = np.maximum.reduce
 
     def run(x: Array, y: Array) -> float:
-        value = x.T
-        for w, b, out, _, zeros, _, _, _, _ in hidden:
-            dot(w, value, out)
-            add(out, b, out)
-            activate(out, zeros)
-            value = out
-        dot(weight, value, logits)
+        below = x.T
+        for w, b, activate, value in forward:
+            dot(w, below, value)
+            add(value, b, value)
+            activate(value)
+            below = value
+        dot(weight, below, logits)
         add(logits, bias, logits)
 
         # Cross-entropy
-        largest_of(logits, 0, None, largest)
+        np.maximum.reduce(logits, 0, None, largest)
         subtract(logits, largest, logits)
-        np.exp(logits, error)
-        dot(class_ones, error, total)
+        np.exp(logits, d_logits)
+        dot(class_ones, d_logits, total)
         multiply(y, row_length, label_positions)
         add(label_positions, columns, label_positions)
         flat_logits.take(label_positions, None, picked, "clip")
         np.divide(scale_by_batch, total, largest)
-        multiply(error, largest, error)
-        flat_error[label_positions] -= scale_by_batch
+        multiply(d_logits, largest, d_logits)
+        flat_d_logits[label_positions] -= scale_by_batch
         np.log(total, total)
         subtract(total, picked, total)
 
         # Backward
-        d = error
-        dot(d, value.T, d_weight)
-        dot(d, ones, d_bias)
-        for position, (_, _, a, d_a, zeros, mask, next_w_t, d_w, d_b) in enumerate(
-            backward, start=2
-        ):
-            dot(next_w_t, d, d_a)
-            activate_backward(d_a, a, zeros, mask)
-            d = d_a
-            below = backward[position - 1][2].T if position <= len(backward) else x
-            dot(d, below, d_w)
-            dot(d, ones, d_b)
+        dot(d_logits, below.T, d_weight)
+        dot(d_logits, ones, d_bias)
+        d_above = d_logits
+        for w_above, activate_backward, value, error, below, d_w, d_b in backward:
+            dot(w_above, d_above, error)
+            activate_backward(error, value)
+            dot(error, x if below is None else below, d_w)
+            dot(error, ones, d_b)
+            d_above = error
         return float(dot(ones, total)) / batch
 
     return run
@@ -203,87 +199,73 @@ def vector_gradients(
     network: Training, parameters: Flat, gradients: Flat, scale: float
 ) -> Callable[[Array, Array], float]:
     """The same for a batch of one row, whose errors are the gradients of the biases."""
-    activate, activate_backward = ACTIVATIONS[network.activation]
-    hidden = []
+    forward, backward = [], []
+    below = None
     for position, units in enumerate(network.sizes[1:-1]):
-        hidden.append(
-            (
-                parameters.weights[position],
-                parameters.biases[position],
-                np.empty(units, np.float32),
-                np.zeros(units, np.float32),
-                np.empty(units, np.bool_),
-                parameters.weights[position + 1].T,
-                gradients.weights[position],
-                gradients.biases[position],
-                gradients.biases[position][:, None],
-            )
+        value = aligned_zeros(units)
+        activate, activate_backward = ACTIVATIONS[network.activation](value.shape)
+        w, b = parameters.weights[position], parameters.biases[position]
+        d_w, d_b = gradients.weights[position], gradients.biases[position]
+        w_above, column = parameters.weights[position + 1].T, d_b[:, None]
+        forward.append((w, b, activate, value))
+        backward.append(
+            (w_above, activate_backward, value, d_b, column, below, d_w),
         )
-    backward = hidden[::-1]
+        below = value[None]
+    backward.reverse()
     weight, bias = parameters.weights[-1], parameters.biases[-1]
-    d_weight, d_bias, d_column = (
-        gradients.weights[-1],
-        gradients.biases[-1],
-        gradients.biases[-1][:, None],
-    )
-    logits = np.empty(network.sizes[-1], np.float32)
+    d_weight, d_logits = gradients.weights[-1], gradients.biases[-1]
+    d_column = d_logits[:, None]
+    logits = aligned_zeros(network.sizes[-1])
     ones = np.ones(network.sizes[-1], np.float32)
-    largest, total, factor, scale_number = (number(scale) for _ in range(4))
-    dot, add, subtract, multiply = np.dot, np.add, np.subtract, np.multiply
+    largest, factor = number(0), number(0)
+    dot, add, multiply = np.dot, np.add, np.multiply
 
     def run(x: Array, y: Array) -> float:
-        x = x[0]
-        value = x
-        for w, b, out, zeros, _, _, _, _, _ in hidden:
-            dot(w, value, out)
-            add(out, b, out)
-            activate(out, zeros)
-            value = out
-        dot(weight, value, logits)
+        below = x[0]
+        for w, b, activate, value in forward:
+            dot(w, below, value)
+            add(value, b, value)
+            activate(value)
+            below = value
+        dot(weight, below, logits)
         add(logits, bias, logits)
 
         # Cross-entropy
         label = y.item()
         largest[...] = logits[logits.argmax()]
-        subtract(logits, largest, logits)
-        np.exp(logits, d_bias)
-        total[...] = dot(ones, d_bias)
-        np.divide(scale_number, total, factor)
-        multiply(d_bias, factor, d_bias)
-        d_bias[label] -= scale
-        loss = float(np.log(total)) - logits.item(label)
+        np.subtract(logits, largest, logits)
+        np.exp(logits, d_logits)
+        total = dot(ones, d_logits)
+        factor[...] = scale / total
+        multiply(d_logits, factor, d_logits)
+        d_logits[label] -= scale
+        loss = math.log(total) - logits.item(label)
 
         # Backward
-        dot(d_column, value[None], d_weight)
-        d = d_bias
-        for position, (_, _, a, zeros, mask, next_w_t, d_w, d_b, column) in enumerate(
-            backward, start=2
-        ):
-            dot(next_w_t, d, d_b)
-            activate_backward(d_b, a, zeros, mask)
-            d = d_b
-            below = backward[position - 1][2] if position <= len(backward) else x
-            dot(column, below[None], d_w)
+        dot(d_column, below[None], d_weight)
+        d_above = d_logits
+        for w_above, activate_backward, value, error, column, below, d_w in backward:
+            dot(w_above, d_above, error)
+            activate_backward(error, value)
+            dot(column, x if below is None else below, d_w)
+            d_above = error
         return loss
 
     return run
 
 
 class SGD:
-    """torch.optim.SGD for all parameters at once.
-
-    Without momentum, gradients arrive multiplied by the step size.
-    """
+    """torch.optim.SGD for all parameters at once."""
 
     def __init__(self, network: Training, parameters: Flat, gradients: Flat) -> None:
         self.state: list[Array] = []
         values, update = parameters.values, gradients.values
-        if not network.momentum:
-            self.gradient_scale = network.lr
-            self.step = lambda: np.subtract(values, update, values)
-            return
         # With gradients times the step size, so is the velocity.
         self.gradient_scale = network.lr
+        if not network.momentum:
+            self.step = lambda: np.subtract(values, update, values)
+            return
         velocity = np.zeros_like(values)
         self.state = [velocity]
         momentum = number(network.momentum)
@@ -311,13 +293,13 @@ class Adam:
 
     def __init__(self, network: Training, parameters: Flat, gradients: Flat) -> None:
         size = parameters.values.size
-        first, second = np.zeros((2, size), np.float32)
+        first, second = aligned_zeros(size), aligned_zeros(size)
         self.state = [first, second]
         self._count = 0
         self._lr = network.lr
         count = -(-size // TILE)
         edges = [size * i // count for i in range(count + 1)]
-        scratch = np.empty(TILE, np.float32)
+        scratch = aligned_zeros(TILE)
         arrays = (parameters.values, gradients.values, first, second)
         self._tiles = [
             (*(array[start:end] for array in arrays), scratch[: end - start])

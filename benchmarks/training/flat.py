@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arrays import aligned_zeros
+
 Array = np.ndarray[Any, Any]
 
 
@@ -22,7 +24,7 @@ class Flat:
 
     def __init__(self, sizes: Sequence[int]) -> None:
         pairs = list(itertools.pairwise(sizes))
-        self.values = np.zeros(sum((i + 1) * o for i, o in pairs), np.float32)
+        self.values = aligned_zeros(sum((i + 1) * o for i, o in pairs))
         self.weights: list[Array] = []
         self.biases: list[Array] = []
         start = 0

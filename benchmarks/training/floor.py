@@ -2,7 +2,7 @@
 
 It runs the matrix products of the step, and moves each array that an update must move
 once: parameters are read and written, gradients read (the products have written them),
-each array of the optimizer's state read and written. Nothing else is computed, so it does
+each array of the optimizer's state read and written. Nothing else is computed: it does
 not train, and its values mean nothing.
 """
 

@@ -9,6 +9,7 @@ import importlib.util
 import multiprocessing
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +37,7 @@ def emit(network: Training, style: str, path: Path) -> None:
     gc.Trainer(loss, optimizer).emit(path, style=style)
 
 
+@cache
 def emitted_module(network: Training, style: str) -> ModuleType:
     """The training program of a workload, written to a file and imported."""
     spawn = multiprocessing.get_context("spawn")

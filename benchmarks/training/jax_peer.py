@@ -13,7 +13,7 @@ from .network import Data, Training
 
 Array = np.ndarray[Any, Any]
 
-# A step ends when its results are there. Waiting is shorter for work in the same thread.
+# A step ends when its results are there, and no other thread has to be waited for.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 ACTIVATIONS = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu}

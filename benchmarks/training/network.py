@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from benchmarks.arrays import aligned
 from benchmarks.harness import WrongResult
 
 from .reference import reference_run
@@ -119,7 +120,7 @@ class Training:
             y = np.argmax((x - 0.1) @ teacher, axis=1)
             by_chance = rng.random(self.batch) < 0.1
             y = np.where(by_chance, rng.integers(0, classes, self.batch), y)
-            batches.append((x.astype(np.float32), y.astype(np.int64)))
+            batches.append((aligned(x, np.float32), aligned(y, np.int64)))
         return Data(
             [weight.astype(np.float32) for weight in weights],
             [bias.astype(np.float32) for bias in biases],
@@ -128,7 +129,7 @@ class Training:
 
     @property
     def ring(self) -> int:
-        """How many batches there are: 2,000 to 8,000 rows, for nobody to learn by heart.
+        """How many batches there are: thousands of rows, for nobody to learn by heart.
 
         Few rows in a batch need more batches.
         """

@@ -1,4 +1,4 @@
-"""PyTensor: one compiled function that returns the loss and updates shared variables."""
+"""PyTensor: a compiled function that returns the loss and updates shared variables."""
 
 from __future__ import annotations
 

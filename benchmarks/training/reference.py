@@ -1,4 +1,4 @@
-"""The training step in float64, as a textbook writes it: what all peers must compute."""
+"""The training step in float64, as in a textbook: what all peers must compute."""
 
 from __future__ import annotations
 

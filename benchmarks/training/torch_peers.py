@@ -7,7 +7,7 @@ loss, gradients and update as one compiled function.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ def model_of(network: Training) -> torch.nn.Sequential:
 class Eager:
     """The training loop of PyTorch's tutorials."""
 
-    optimizer_options: dict[str, Any] = {}
+    optimizer_options: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, network: Training, data: Data) -> None:
         self._network, self._initial = network, data
@@ -73,7 +73,7 @@ class Eager:
 class Fused(Eager):
     """The same with the optimizer that updates all parameters in one call."""
 
-    optimizer_options = {"fused": True}
+    optimizer_options: ClassVar = {"fused": True}
 
 
 class CompiledLoss(Fused):

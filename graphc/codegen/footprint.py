@@ -7,10 +7,12 @@ is asked for, alignment included.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ..ir.dims import Dim, Dimension, Shape, evaluate_shape
+import numpy as np
+
+from ..ir.dims import Dimension, Shape, evaluate_shape, product
 from ..ir.types import TensorType
 
 __all__ = ["CACHE_LINE", "Footprint", "TileScratch", "flat_bytes"]
@@ -25,16 +27,30 @@ class TileScratch:
 
     shape: Shape
     """Of the whole arrays."""
-    itemsizes: tuple[int, ...]
+    dtypes: tuple[str, ...]
     tile: int
     """How many numbers a tile has."""
 
-    def at(self, sizes: Mapping[str, int]) -> int:
-        """Bytes for each thread."""
-        shape = evaluate_shape(self.shape, sizes)
-        row = math.prod(shape[1:])
-        rows = min(shape[0], max(1, self.tile * shape[0] // max(1, shape[0] * row)))
-        return sum(rows * row * size + CACHE_LINE for size in self.itemsizes)
+    def per_thread(
+        self, sizes: Mapping[str, int], threads: int
+    ) -> Iterator[tuple[int, tuple[int, ...], tuple[str, ...]]]:
+        """What the program asks for: thread, shape of a tile, dtypes.
+
+        Chains for which that is the same share arrays.
+        """
+        whole, *row = evaluate_shape(self.shape, sizes)
+        fit = max(1, self.tile * whole // max(1, whole * math.prod(row)))
+        tiles = -(-whole // fit)
+        for thread in range(max(1, min(threads, tiles // 2))):
+            yield thread, (min(whole, fit), *row), self.dtypes
+
+    @property
+    def most(self) -> Dimension:
+        """The bytes for each thread that no size exceeds."""
+        row = product(self.shape[1:])
+        count = max(self.tile, row) if isinstance(row, int) else row + self.tile
+        sizes = (np.dtype(dtype).itemsize for dtype in self.dtypes)
+        return count * sum(sizes) + CACHE_LINE * len(self.dtypes)
 
 
 @dataclass(frozen=True)
@@ -64,11 +80,14 @@ class Footprint:
             threads: how many share the tiles of large arrays.
             sizes: of all named dimensions.
         """
-        workspace = self.workspace
-        if isinstance(workspace, Dim):
-            workspace = workspace.evaluate(sizes)
-        tiles = sum(scratch.at(sizes) for scratch in self.tiles)
-        return self.fixed + workspace + threads * tiles
+        (workspace,) = evaluate_shape((self.workspace,), sizes)
+        asked = {kind for s in self.tiles for kind in s.per_thread(sizes, threads)}
+        tiles = (
+            math.prod(shape) * np.dtype(dtype).itemsize + CACHE_LINE
+            for _, shape, dtypes in asked
+            for dtype in dtypes
+        )
+        return self.fixed + workspace + sum(tiles)
 
     def total(self, sizes: Mapping[str, int]) -> str:
         """The bytes in all as text: a number, if all sizes are known."""
@@ -89,8 +108,10 @@ class Footprint:
         if len(rows) > 1:
             rows.append(("in all", bytes_text(self.workspace + self.fixed)))
         if self.tiles:
-            largest = (scratch.tile * sum(scratch.itemsizes) for scratch in self.tiles)
-            rows.append(("each thread's tiles", f"at most {sum(largest):,}"))
+            most: Dimension = 0
+            for scratch in self.tiles:
+                most = most + scratch.most
+            rows.append(("each thread's tiles", f"at most {bytes_text(most)}"))
         return rows
 
     def __str__(self) -> str:

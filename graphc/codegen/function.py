@@ -105,7 +105,7 @@ class _Body:
         names.assign(graph.nodes)
         self.operands = Operands(graph, names, constants, fast=fast, scalar_arrays=fast)
         self.nodes = [n for n in graph.nodes if not self.operands.is_inline(n)]
-        self.hoisted = sized_only(self.nodes) if fast else {}
+        self.hoisted = sized_only(self.nodes, graph.outputs) if fast else {}
         self.nodes = [node for node in self.nodes if node not in self.hoisted]
         self.steps: list[Node | Chain] = list(self.nodes)
         stored = {*graph.inputs, *graph.parameters} - set(function.inputs)
@@ -204,14 +204,24 @@ class _Body:
             writer.statement(statement)
 
 
-def sized_only(nodes: Sequence[Node]) -> dict[Node, None]:
-    """Arrays that only the sizes of inputs decide: they are made with the workspace."""
+def sized_only(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, None]:
+    """Arrays that only the sizes of inputs decide: they are made with the workspace.
+
+    Outputs are not, since who gets them may write to them.
+    """
     found: dict[Node, None] = {}
+    results = {storage_of(node) for node in outputs}
     for node in nodes:
         known = (
             parent in found or parent.op.name == "constant" for parent in node.inputs
         )
-        if node.ndim and node.op.pure and node.op.numpy is not None and all(known):
+        if (
+            node.ndim
+            and node.op.pure
+            and node.op.numpy is not None
+            and node not in results
+            and all(known)
+        ):
             found[node] = None
     return found
 

@@ -85,7 +85,7 @@ def plan_memory(
             if node in chain_of:
                 planner.plan.arrays[node] = node
                 planner.plan.fresh.add(node)
-        elif target is not None and planner.is_read_no_more(target, position):
+        elif target is not None and planner.may_replace(node, target, position):
             planner.plan.arrays[node] = target
         elif (
             lent := planner.lent_placeholder(node, position, destinations)
@@ -142,6 +142,12 @@ class _Planner:
         """Whether no later statement reads a value."""
         return self._last_use.get(node, -1) <= position
 
+    def may_replace(self, node: Node, target: Node, position: int) -> bool:
+        """Whether a value may be written over a stored array."""
+        read = [parent for parent in node.inputs if storage_of(parent) is target]
+        in_place = _writes_in_place(node) and all(parent is target for parent in read)
+        return self.is_read_no_more(target, position) and (in_place or not read)
+
     def lent_placeholder(
         self, node: Node, position: int, destinations: Mapping[Node, Node]
     ) -> Node | None:
@@ -156,8 +162,7 @@ class _Planner:
             target is not None
             and target.type == node.type
             and any(parent is target for parent in node.inputs)
-            and self.is_read_no_more(target, position)
-            and _writes_in_place(node)
+            and self.may_replace(node, target, position)
             and _writes_in_place(users[0])
         ):
             return target

@@ -44,6 +44,7 @@ class Emitted:
 
 
 def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
+    """Raise where a graph needs a size that no input tells."""
     known = {
         size.text
         for node in inputs
@@ -152,6 +153,7 @@ def memory_features(written: Iterable[Written]) -> frozenset[str]:
 
 
 def write_imports(writer: Writer, harness: HarnessSource) -> None:
+    """Ask for NumPy and for what the training loop imports."""
     writer.import_("numpy", "np")
     for module, alias in harness.imports:
         writer.import_(module, alias)

@@ -77,6 +77,7 @@ class TrainingPlan:
         wanted = {
             "accumulation": self.micro_batches > 1,
             "averages": bool(self.averages),
+            "denormals": bool(self.update.decaying),
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
             "schedule": self.is_scheduled,

@@ -32,7 +32,7 @@ from .operands import Constants, Operands
 from .plan import TrainingPlan
 from .starts import start_helpers, top_level_names, write_helper, write_init
 from .tiling import TILE
-from .update import TiledRule, update_order, write_update
+from .update import TiledRule, WrittenUpdate, update_order, write_update
 from .workspace import Held, Workspace
 from .writer import Writer
 
@@ -107,7 +107,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         for function in _functions(plan, layout)
     }
     scope = names.function_scope(["name", "slots"])
-    rules = write_update(functions, plan.update, scope, constants, style)
+    update = write_update(functions, plan.update, scope, constants, style)
     gradients = written["loss_and_gradients"].quick_call
     _write_train_step(functions, plan, names, gradients)
     if plan.averages:
@@ -126,7 +126,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     footprint = Footprint()
     docstring = plan.docstring
     if layout is not None:
-        footprint = _footprint(plan, written["loss_and_gradients"].workspace, rules)
+        footprint = _footprint(plan, written["loss_and_gradients"].workspace, update)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     writer.from_import("__future__", "annotations")
@@ -134,7 +134,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     _write_facts(writer, plan)
     write_tiling(writer, plan.tiling, features)
     if layout is not None:
-        _write_rules(writer, rules)
+        _write_rules(writer, update.tiled)
     write_body(writer, constants, functions)
     writer.raw(harness.text)
     variables: dict[str, Mapping[str, Node]] = {}
@@ -144,21 +144,22 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
 
 
 def _footprint(
-    plan: TrainingPlan, workspace: Workspace, rules: Sequence[TiledRule]
+    plan: TrainingPlan, workspace: Workspace, update: WrittenUpdate
 ) -> Footprint:
     """What a training step keeps allocated in fast style."""
     tile = plan.tiling.size or TILE
     sizes = {str(node.name): int(node.size) for node in plan.parameters}
-    update = 0
-    for rule in rules:
-        count = min(tile, sum(sizes[name] for name in rule.names))
-        for dtype in rule.scratch:
-            update += count * np.dtype(dtype).itemsize + CACHE_LINE
+    scratch = [
+        (min(tile, sum(sizes[name] for name in rule.names)), np.dtype(dtype))
+        for rule in update.tiled
+        for dtype in rule.scratch
+    ]
+    scratch += [(int(kind.size), kind.dtype) for _, kind in update.scratch]
     return replace(
         workspace.footprint(tile),
         parameters=flat_bytes(node.type for node in plan.parameters),
         state=flat_bytes(node.type for node in plan.state.values()),
-        update=update,
+        update=sum(count * dtype.itemsize + CACHE_LINE for count, dtype in scratch),
     )
 
 

@@ -62,6 +62,9 @@ class Update:
     """State that belongs to no parameter: placeholder and new value by name."""
     title: str
     """The optimizer in words, for the docstring."""
+    decaying: tuple[str, ...]
+    """What slots are called, within their parameters, that decay to nothing where
+    gradients stay zero."""
     hash: str
     """The fingerprint of the rules with all their settings."""
 
@@ -104,6 +107,7 @@ def _kind(node: Node, own: Shape) -> tuple[str, bool, bool]:
 
 
 def groups_of(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
+    """The rules that are equal but for the shape, together."""
     structure = _Structures(shared)
     groups: dict[object, list[ParameterUpdate]] = {}
     for rule in update.rules:
@@ -167,6 +171,7 @@ def overwritten_nodes(update: Update, shared: set[Node]) -> set[Node]:
 
 
 def rule_nodes(rule: ParameterUpdate) -> list[Node]:
+    """What a rule computes and reads."""
     return ancestors([value for value, _ in rule.outputs()])
 
 
@@ -192,7 +197,9 @@ def is_elementwise(rule: ParameterUpdate, shared: set[Node]) -> bool:
     placeholders = {node for _, node in rule.placeholders()}
     if any(node.shape != own for node in placeholders):
         return False
-    for node in rule_nodes(rule):
+    values = [value for value, _ in rule.outputs()]
+    known = shared | placeholders
+    for node in ancestors(values, lambda n: () if n in known else n.inputs):
         if node in placeholders:
             continue
         if node in shared or node.op.name == "constant":
@@ -200,4 +207,4 @@ def is_elementwise(rule: ParameterUpdate, shared: set[Node]) -> bool:
                 return False
         elif node.op.kind != "elementwise" or not node.op.pure or node.shape != own:
             return False
-    return all(value not in shared for value, _ in rule.outputs())
+    return shared.isdisjoint(values)

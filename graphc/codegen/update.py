@@ -8,14 +8,15 @@ arrays that parameters, gradients and state are views of.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Graph, ancestors
 from ..ir.node import Node
+from ..ir.types import TensorType
 from .expressions import assign, call, dtype_expression, name, parse, subscript
 from .function import Style
-from .memory import MemoryPlan, plan_memory
+from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands
 from .rules import (
@@ -28,9 +29,10 @@ from .rules import (
     rule_nodes,
     shared_nodes,
 )
+from .workspace import one_or_tuple
 from .writer import Writer
 
-__all__ = ["TiledRule", "update_order", "write_update"]
+__all__ = ["TiledRule", "WrittenUpdate", "update_order", "write_update"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class TiledRule:
     """What the optimizer keeps of each."""
     scratch: tuple[str, ...]
     """The dtypes of the arrays to work in."""
+
+
+@dataclass(frozen=True)
+class WrittenUpdate:
+    """What other code needs to know of an emitted update."""
+
+    tiled: tuple[TiledRule, ...]
+    """What `update_tiles` of the program goes through."""
+    scratch: frozenset[tuple[int, TensorType]]
+    """What `update_scratch` of the program is asked for: numbers and types."""
 
 
 def update_order(update: Update) -> list[ParameterUpdate]:
@@ -60,17 +72,14 @@ def write_update(
     names: Names,
     constants: Constants,
     style: Style,
-) -> list[TiledRule]:
-    """Write `update(parameters, gradients, state)`, which works in place.
-
-    Returns:
-        What `update_tiles` of the emitted program needs to know.
-    """
+) -> WrittenUpdate:
+    """Write `update(parameters, gradients, state)`, which works in place."""
     shared = shared_nodes(update)
     known = set(shared)
     groups = groups_of(update, known)
     tiled = [style == "fast" and is_elementwise(group[0], known) for group in groups]
     rules: list[TiledRule] = []
+    scratch: set[tuple[int, TensorType]] = set()
     if style == "fast" and not all(tiled):
         _write_scratch(writer)
     with writer.function("update", _ARGUMENTS):
@@ -106,11 +115,21 @@ def write_update(
             if cut:
                 rules.append(loop.write_over_tiles(writer, len(rules)))
             else:
-                loop.write_over_names(writer)
+                scratch |= loop.write_over_names(writer)
         for key, (_, value) in update.shared.items():
             slot = ast.Subscript(subscript(name("slots"), key), ast.Constant(...))
             writer.statement(ast.Assign([slot], name(names[value])))
-    return rules
+        if update.decaying:
+            _write_flush(writer, update.decaying)
+    return WrittenUpdate(tuple(rules), frozenset(scratch))
+
+
+def _write_flush(writer: Writer, decaying: Sequence[str]) -> None:
+    writer.blank()
+    endings = ast.Tuple([ast.Constant(f".{slot}") for slot in decaying], ast.Load())
+    slots = subscript(name("state"), "slots")
+    with writer.block('if state["step"] % FLUSH_EVERY == 0:'):
+        writer.statement(ast.Expr(call("flush_denormals", slots, endings)))
 
 
 def _reads_slots(
@@ -215,6 +234,7 @@ class _Loop:
                 if value not in shared and value not in placeholders
             }
             inline = {n for n in graph.nodes if self.operands.is_inline(n)}
+            inline -= placeholders
             others = {n for n in self.nodes if n.shape != rule.parameter.shape}
             self.memory = plan_memory(
                 self.nodes,
@@ -244,8 +264,8 @@ class _Loop:
             tuple(str(node.dtype) for node in self.memory.allocated),
         )
 
-    def write_over_names(self, writer: Writer) -> None:
-        """A loop over the names of the group's parameters."""
+    def write_over_names(self, writer: Writer) -> set[tuple[int, TensorType]]:
+        """A loop over the names of the group's parameters; returns its scratch."""
         parameters = [ast.Constant(str(rule.parameter.name)) for rule in self.group]
         every = ast.Tuple(list(parameters), ast.Load())
         loop = ast.For(ast.Name("name", ast.Store()), every, [], [])
@@ -262,6 +282,12 @@ class _Loop:
             array = call("update_scratch", position, shape, dtype)
             beginning.append(assign(variable, array))
         self._write(writer, loop, beginning)
+        shapes = {rule.parameter.shape for rule in self.group}
+        return {
+            (position, TensorType(node.dtype, shape))
+            for position, node in enumerate(self.memory.allocated)
+            for shape in shapes
+        }
 
     def _write(
         self, writer: Writer, loop: ast.For, beginning: Sequence[ast.stmt] = ()
@@ -303,6 +329,12 @@ def _write_rule(
     scope: Names,
 ) -> None:
     read = {parent for node in nodes for parent in node.inputs}
+    copied = [
+        (value, placeholder)
+        for value, placeholder in outputs
+        if value is not placeholder and arrays.get(value) != scope[placeholder]
+    ]
+    read |= {value for value, _ in copied}
     for node in nodes:
         target = scope[node]
         if node in arrays:
@@ -311,15 +343,43 @@ def _write_rule(
             statements = operands.statements(node, target)
         for statement in statements:
             # The result of the last op on a stored array is that array.
-            if (
-                node in arrays
-                and node not in read
-                and isinstance(statement, ast.Assign)
-            ):
-                statement = ast.Expr(statement.value)
+            if node in arrays and node not in read:
+                match statement:
+                    case ast.Assign([ast.Name()], ast.Name()):
+                        continue
+                    case ast.Assign([ast.Name()], value):
+                        statement = ast.Expr(value)
+                    case _:
+                        pass
             writer.statement(statement)
-    for value, placeholder in outputs:
-        stored = scope[placeholder]
-        if value is not placeholder and arrays.get(value) != stored:
-            whole = ast.Subscript(name(stored), ast.Constant(...), ast.Store())
-            writer.statement(ast.Assign([whole], operands.value(value)))
+    for copies in _in_order(copied):
+        targets: list[ast.expr] = [
+            ast.Subscript(name(scope[placeholder]), ast.Constant(...), ast.Store())
+            for _, placeholder in copies
+        ]
+        values = [operands.value(value) for value, _ in copies]
+        if len(copies) > 1:
+            values = [call("np.copy", value) for value in values]
+        writer.statement(ast.Assign([one_or_tuple(targets)], one_or_tuple(values)))
+
+
+def _in_order(
+    copied: Sequence[tuple[Node, Node]],
+) -> Iterator[Sequence[tuple[Node, Node]]]:
+    """Values with what they replace, such that nothing is replaced before it is read.
+
+    Arrays that are exchanged have to be replaced together.
+    """
+    waiting = list(copied)
+    while waiting:
+        read = {
+            storage_of(value)
+            for value, placeholder in waiting
+            if storage_of(value) is not placeholder
+        }
+        ready = [pair for pair in waiting if pair[1] not in read]
+        if not ready:
+            yield waiting
+            return
+        waiting = [pair for pair in waiting if pair[1] in read]
+        yield from ([pair] for pair in ready)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ir.dims import Dimension
+from ..ir.dims import Dimension, symbols_of
 from ..ir.node import Node
 from ..ir.types import DType, is_floating
 from .expressions import (
@@ -24,7 +24,7 @@ from .names import Names
 from .operands import Operands
 from .writer import Writer
 
-__all__ = ["Held", "Workspace"]
+__all__ = ["Held", "Workspace", "one_or_tuple"]
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,16 @@ class Workspace:
         """What the function's arrays take, besides parameters, inputs and results."""
         held = self._held.nodes.values() if self._held is not None else ()
         scratch = {
-            (chain.shape, tuple(node.dtype.itemsize for node in nodes))
+            (chain.shape, tuple(str(node.dtype) for node in nodes))
             for chain, nodes in self._memory.scratch.items()
         }
         tiles = tuple(TileScratch(*kind, tile) for kind in sorted(scratch, key=str))
+        shapes = (size for scratch in tiles for size in scratch.shape)
         return Footprint(
             workspace=self.bytes,
             tiles=tiles,
             gradients=flat_bytes(node.type for node in held),
-            sizes=tuple(self._symbols()),
+            sizes=tuple(sorted({*self._symbols(), *symbols_of(shapes)})),
         )
 
     @property

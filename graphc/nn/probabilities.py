@@ -6,6 +6,8 @@ program which needs both, as a loss and its gradient do, computes them once.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..errors import IndexRangeError
 from ..ir.dims import format_shape
 from ..ir.node import Node
@@ -57,6 +59,13 @@ def _log_softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g - probabilities * reduction.sum(g, axis, keepdims=True),)
 
 
+def _log_softmax_jvp(tangents: tuple[Any, ...], out: Node, input: Node) -> Node:
+    axis = out.attributes["axis"]
+    probabilities = SOFTMAX(input, axis=axis)
+    mean = reduction.sum(probabilities * tangents[0], axis, keepdims=True)
+    return tangents[0] - mean
+
+
 _CASES = (
     Case(((3, 4),), {"axis": 1}),
     Case(((3, 4),), {"axis": 0}),
@@ -72,6 +81,8 @@ SOFTMAX = Op(
     kind="block",
     expand=_softmax_expand,
     vjp=_softmax_vjp,
+    # The Jacobian is symmetric.
+    jvp=lambda tangents, out, input: _softmax_vjp(tangents[0], out, input)[0],
     cases=_CASES,
 )
 
@@ -82,6 +93,7 @@ LOG_SOFTMAX = Op(
     kind="block",
     expand=_log_softmax_expand,
     vjp=_log_softmax_vjp,
+    jvp=_log_softmax_jvp,
     cases=_CASES,
 )
 

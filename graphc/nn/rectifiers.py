@@ -75,7 +75,10 @@ def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
 
 
 def _elu_expand(input: Node, *, alpha: float) -> Node:
-    below = exponential.expm1(minimum(input, 0.0))
+    # 2*tanh(x/2) / (1 - tanh(x/2)) is exp(x) - 1, also to the last digit near 0, and
+    # takes a fraction of the time of NumPy's expm1.
+    half = exponential.tanh(0.5 * minimum(input, 0.0)).named("half")
+    below = (2.0 * half / (1.0 - half)).named("below")
     # One of the two is 0.
     return maximum(input, 0.0) + (below if alpha == 1.0 else alpha * below)
 

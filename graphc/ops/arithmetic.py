@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..ir.dims import broadcast_shapes
+from ..ir.dims import Shape, broadcast_shapes
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -186,13 +188,49 @@ def _extremum_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, ...]:
     return (where(x1 == out, share, zero), where(x2 == out, share, zero))
 
 
-@ufunc(vjp=_extremum_vjp, sympy="Max(x1, x2)")
+def _extremum_into(name: str, bounds: str) -> Callable[[Node], str]:
+    """`ndarray.clip` for a number and many others, which NumPy has a faster loop for.
+
+    Not where the number is 0: the two treat the sign of a zero differently.
+    """
+
+    def into(node: Node) -> str:
+        for x, bound in ((0, 1), (1, 0)):
+            many = node.inputs[x].shape == node.shape and is_large(node.shape)
+            if many and _scalar_value(node.inputs[bound]):
+                return f"x{x + 1}.clip({bounds.format(f'x{bound + 1}')}, out=out)"
+        return f"np.{name}(x1, x2, out=out)"
+
+    return into
+
+
+def is_large(shape: Shape) -> bool:
+    """Whether what is done with each element likely takes longer than a call."""
+    known = [size for size in shape if isinstance(size, int)]
+    count = math.prod(known) * _ROWS ** (len(shape) - len(known))
+    return bool(shape) and (not known or count > _FEW)
+
+
+_ROWS = 64
+"""What a named size counts as beside known ones."""
+_FEW = 4096
+
+
+@ufunc(
+    vjp=_extremum_vjp,
+    into=_extremum_into("maximum", "{}, np.inf"),
+    sympy="Max(x1, x2)",
+)
 def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The larger, elementwise; NaN if either is. Ties share the gradient equally."""
     ...
 
 
-@ufunc(vjp=_extremum_vjp, sympy="Min(x1, x2)")
+@ufunc(
+    vjp=_extremum_vjp,
+    into=_extremum_into("minimum", "-np.inf, {}"),
+    sympy="Min(x1, x2)",
+)
 def minimum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The smaller, elementwise; NaN if either is. Ties share the gradient equally."""
     ...

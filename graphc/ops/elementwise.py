@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DTypeError, GraphcError
 from ..ir.dims import broadcast_shapes
 from ..ir.node import Node, array_function
-from ..ir.op import Case, Op, Vjp
+from ..ir.op import Case, Op, Template, Vjp
 from ..ir.origin import here
 from ..ir.types import DType, TensorType
 from .source import ArrayLike, as_node, weak_type
@@ -88,6 +88,7 @@ def ufunc(
     *,
     vjp: Vjp | None = None,
     symbol: str | None = None,
+    into: Template | None = None,
     sympy: str | None = None,
     low: float = -2.0,
     high: float = 2.0,
@@ -98,6 +99,7 @@ def ufunc(
     Args:
         vjp: the derivative rule; None where the output has none (comparisons).
         symbol: Python operator form for readable code, such as `"x1 + x2"`.
+        into: the form that writes into `out`, where it is not the ufunc itself.
         sympy: the meaning as SymPy source.
         low, high: the open domain that generated tests draw from.
         dtype: the dtype that generated tests draw; floating where empty.
@@ -113,7 +115,7 @@ def ufunc(
             infer=_infer(name),
             kind="elementwise",
             numpy=symbol or call,
-            into=f"np.{name}({', '.join(inputs)}, out=out)",
+            into=into or f"np.{name}({', '.join(inputs)}, out=out)",
             vjp=vjp,
             jvp="diagonal" if vjp else None,
             sympy=sympy,

@@ -400,6 +400,12 @@ def _add_at_infer(
     return x
 
 
+def _add_at_vjp(
+    g: Node, out: Node, x: Node, values: Node, *arrays: Node
+) -> tuple[Any, ...]:
+    return (g, GETITEM(g, *arrays, **out.attributes), *(None for _ in arrays))
+
+
 def _add_at_jvp(
     tangents: tuple[Any, ...], out: Node, x: Node, values: Node, *arrays: Node
 ) -> Node:
@@ -414,11 +420,7 @@ ADD_AT = Op(
     is_statements=True,
     numpy=lambda node: f"out = x.copy()\n{_adding_at(node, 'values')}",
     into=lambda node: f"out[...] = x\n{_adding_at(node, 'values')}",
-    vjp=lambda g, out, x, values, *arrays: (
-        g,
-        GETITEM(g, *arrays, **out.attributes),
-        *(None for _ in arrays),
-    ),
+    vjp=_add_at_vjp,
     jvp=_add_at_jvp,
     cases=tuple(
         Case(

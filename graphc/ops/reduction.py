@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..ir.dims import Dimension, format_shape, product
+from ..ir.dims import Dimension, broadcast_shapes, format_shape, product
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op, Template
 from ..ir.types import DType, TensorType, is_floating
@@ -332,6 +332,44 @@ PROD = Op(
     ),
     cases=_CASES + _EMPTY,
 )
+
+
+def _vecdot_infer(x1: TensorType, x2: TensorType) -> TensorType:
+    for x in (x1, x2):
+        if not x.shape or not is_floating(x.dtype):
+            raise ShapeError(f"requires floating vectors along the last axis, got {x}")
+    shape = broadcast_shapes(x1.shape, x2.shape)
+    if x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(
+            f"requires vectors of one length, got {format_shape(x1.shape)} "
+            f"and {format_shape(x2.shape)}"
+        )
+    return TensorType(np.result_type(x1.dtype, x2.dtype), shape[:-1])
+
+
+def _vecdot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
+    column = expand_dims(g, -1)
+    return (column * x2, column * x1)
+
+
+VECDOT = Op(
+    name="vecdot",
+    inputs=("x1", "x2"),
+    infer=_vecdot_infer,
+    kind="reduction",
+    numpy="np.vecdot(x1, x2)",
+    into="np.vecdot(x1, x2, out=out)",
+    vjp=_vecdot_vjp,
+    jvp="multilinear",
+    cases=(
+        Case(((3, 4), (3, 4))),
+        Case(((2, 3, 4), (4,))),
+        Case(((4,), (4,))),
+        Case(((0, 4), (0, 4))),
+        Case(((3, 0), (3, 0))),
+    ),
+)
+"""The sum of products along the last axis."""
 
 
 @array_function

@@ -285,11 +285,6 @@ class MaxNorm(Transformation):
         if not all(isinstance(a, int) for a in axis):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise options.fail(f"axis to be an integer or several, got {self.axis!r}")
 
-    @property
-    def is_elementwise(self) -> bool:
-        """See `Optimizer.is_elementwise`."""
-        return False
-
     def apply(
         self,
         parameters: Sequence[Node],

@@ -29,6 +29,7 @@ from ..ops.reduction import sum
 from ..ops.source import astype, constant
 
 __all__ = [
+    "AVERAGES_OF_GRADIENTS",
     "Clock",
     "Optimizer",
     "Rule",
@@ -41,6 +42,13 @@ __all__ = [
     "in_dtype_of",
     "norm",
 ]
+
+
+AVERAGES_OF_GRADIENTS = frozenset(("exp_avg", "momentum_buffer", "velocity"))
+"""What rules call state that decays to nothing where gradients stay zero.
+
+Averages of squares are not among them: some rules divide by their roots.
+"""
 
 
 @dataclass(frozen=True)
@@ -77,15 +85,6 @@ StepSize: TypeAlias = float | Callable[[Clock], Any]
 
 class Optimizer(ABC):
     """A rule that moves parameters; the training loop holds the state between calls."""
-
-    @property
-    def is_elementwise(self) -> bool:
-        """Whether parameters may be joined into one flat array and updated together.
-
-        They may where each element depends on its own gradient and state alone, and on
-        the clock.
-        """
-        return False
 
     @abstractmethod
     def init_state(self, parameters: Sequence[Node]) -> State:
@@ -161,11 +160,6 @@ class Rule(Optimizer):
     """
 
     lr: StepSize = 1e-3
-
-    @property
-    def is_elementwise(self) -> bool:
-        """See `Optimizer.is_elementwise`."""
-        return True
 
     def slots(self, parameter: Node) -> State:
         """The initial state of one parameter, under torch's names."""

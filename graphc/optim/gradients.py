@@ -90,11 +90,6 @@ class ClipByNorm(Transformation):
         options.real("max_norm", above=0.0)
         options.choice("dialect", "torch", "optax")
 
-    @property
-    def is_elementwise(self) -> bool:
-        """See `Optimizer.is_elementwise`."""
-        return False
-
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
         """See `Transformation.gradient`."""
         length = norm(gradient).named("gradient_norm")
@@ -137,11 +132,6 @@ class ClipByGlobalNorm(Transformation):
         if self.norm_type != math.inf:
             options.real("norm_type", above=0.0)
         options.choice("dialect", "torch", "optax")
-
-    @property
-    def is_elementwise(self) -> bool:
-        """See `Optimizer.is_elementwise`."""
-        return False
 
     def apply(
         self,

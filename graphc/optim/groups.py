@@ -74,12 +74,6 @@ class ParameterGroups(Optimizer):
             raise options.fail(f"an optimizer as default, got {default!r}")
         object.__setattr__(self, "groups", MappingProxyType(groups))
 
-    @property
-    def is_elementwise(self) -> bool:
-        """See `Optimizer.is_elementwise`."""
-        members = [*self.groups.values(), *([self.default] if self.default else [])]
-        return all(optimizer.is_elementwise for optimizer in members)
-
     def assign(self, parameters: Sequence[Node]) -> list[tuple[Optimizer, list[Node]]]:
         """Each optimizer that is used with its parameters, in the order of groups."""
         members: dict[Selector | None, list[Node]] = {

@@ -32,17 +32,8 @@ from .options import Options
 __all__ = ["LAMB", "LARS", "Adafactor", "Muon"]
 
 
-class _Layerwise(Rule):
-    """A rule that looks at a parameter as a whole."""
-
-    @property
-    def is_elementwise(self) -> bool:
-        """See `Optimizer.is_elementwise`."""
-        return False
-
-
 @dataclass(frozen=True)
-class LARS(_Layerwise):
+class LARS(Rule):
     """Layer-wise adaptive rate scaling: steps in proportion to the parameter's norm.
 
         d = gradient + weight_decay * w
@@ -121,7 +112,7 @@ class LARS(_Layerwise):
 
 
 @dataclass(frozen=True)
-class LAMB(_Layerwise):
+class LAMB(Rule):
     """Adam's direction, at the length of the parameter.
 
         r = m_hat / (sqrt(v_hat) + eps) + weight_decay * w
@@ -198,7 +189,7 @@ def _ratio(numerator: Node, denominator: Node, eps: float = 0.0) -> Node:
 
 
 @dataclass(frozen=True)
-class Adafactor(_Layerwise):
+class Adafactor(Rule):
     """Adam's second moment of a matrix as the product of a row and a column.
 
         b = t**beta2_decay
@@ -310,7 +301,7 @@ def _root_mean_square(array: Node) -> Node:
 
 
 @dataclass(frozen=True)
-class Muon(_Layerwise):
+class Muon(Rule):
     """Momentum, made orthogonal: every direction of a matrix moves by the same amount.
 
         m = momentum * m + (1 - momentum) * g

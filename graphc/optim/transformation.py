@@ -43,11 +43,6 @@ class Transformation(Optimizer):
             )
         return options
 
-    @property
-    def is_elementwise(self) -> bool:
-        """See `Optimizer.is_elementwise`."""
-        return self.inner.is_elementwise
-
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
         """What the inner optimizer gets in place of a gradient."""
         return gradient

@@ -114,20 +114,24 @@ def _is_positive(node: Node) -> bool:
     return value is not None and float(value) > 0.0
 
 
-def _masked(node: Node, uses: Uses) -> Node | None:
+def _masked(node: Node) -> Node | None:
+    """The product that a choice between a value and 0 is."""
     condition, x, y = node.inputs
-    floating = node.dtype.kind == "f"
-    if floating and not is_derivative(node):
-        return None
     for value, other, mask in ((x, y, condition), (y, x, None)):
         zero = uniform_value(other)
-        if zero is None or float(zero) != 0.0:
-            continue
-        if floating and not is_finite(value):
+        if zero is None or float(zero) != 0.0 or not is_finite(value):
             continue
         found = multiply(value, invert(condition) if mask is None else mask)
         return found if found.type == node.type else None
     return None
+
+
+def _masked_integers(node: Node, uses: Uses) -> Node | None:
+    return _masked(node) if node.dtype.kind in "iu" else None
+
+
+def _masked_derivative(node: Node, uses: Uses) -> Node | None:
+    return _masked(node) if node.dtype.kind == "f" and is_derivative(node) else None
 
 
 def _of_two_numbers(node: Node, uses: Uses) -> Node | None:
@@ -136,22 +140,28 @@ def _of_two_numbers(node: Node, uses: Uses) -> Node | None:
     if one is None or other is None or node.dtype.kind != "f":
         return None
     with np.errstate(all="ignore"):
-        difference = one - other
-        exact = difference + other == one
-    if not exact or not np.isfinite(difference) or np.signbit(other):
+        difference = np.subtract(one, other, dtype=node.dtype)
+        exact = bool(np.add(difference, other, dtype=node.dtype) == one)
+    if not exact or not np.isfinite(difference) or np.signbit(float(other)):
         return None
     scaled = multiply(condition, constant(difference, node.dtype))
-    found = add(scaled, constant(other, node.dtype))
+    found = add(scaled, constant(float(other), node.dtype))
     return found if found.type == node.type else None
 
 
 MASKS = (
     Rule(
-        "where(c, x, 0) -> x * c",
+        "where(c, n, 0) -> n * c",
         ("where",),
-        _masked,
-        "x is integer; or in a derivative, where x is finite but for overflow: a "
-        "matrix product, a sum of products of such; and 0 may become -0.0",
+        _masked_integers,
+        "for all integers",
+    ),
+    Rule(
+        "where(c, x, 0) -> x * c, in a derivative",
+        ("where",),
+        _masked_derivative,
+        "x is finite but for overflow: a number, a matrix product, a sum of products "
+        "of such; and 0 may become -0.0",
         "rounding",
     ),
     Rule(

@@ -11,10 +11,12 @@ import numpy as np
 from ..errors import GraphcError
 from ..ir.dims import product
 from ..ir.node import Node
-from ..ops.arithmetic import negative
+from ..ops.arithmetic import divide, negative
 from ..ops.indexing import ADD_AT
+from ..ops.reduction import VECDOT
 from ..ops.shape import broadcast_to, expand_dims, reshape, transpose
 from ..ops.source import constant
+from .masks import is_derivative
 from .rewriting import Rule, Uses
 from .values import without_views
 
@@ -22,6 +24,8 @@ __all__ = ["MOVEMENT"]
 
 _RESHAPING = frozenset({"expand_dims", "reshape", "squeeze"})
 _KEEPING = frozenset({"max", "mean", "min", "prod", "sum"})
+_LONGEST = 4096
+"""Up to what length a sum of float32 products may be added up in one go."""
 
 
 def _same_type(node: Node, uses: Uses) -> Node | None:
@@ -84,9 +88,22 @@ def _trivial_index(node: Node, uses: Uses) -> Node | None:
 
 def _broadcasts(node: Node, uses: Uses) -> Node | None:
     inner = node.inputs[0]
-    if inner.op.name != "broadcast_to":
+    number = without_views(inner)
+    if inner.shape and not number.shape:
+        return broadcast_to(number, node.shape)
+    if node.op.name != "broadcast_to" or inner.op.name != "broadcast_to":
         return None
     return broadcast_to(inner.inputs[0], node.shape)
+
+
+def _without_leading_axes(reduced: Node) -> Node:
+    """A reduction over the first axes without these, which broadcasting adds again."""
+    axis: tuple[int, ...] = reduced.attributes.get("axis", ())
+    if reduced.op.name not in _KEEPING or not reduced.attributes["keepdims"]:
+        return reduced
+    if not axis or axis != tuple(range(len(axis))):
+        return reduced
+    return reduced.op(*reduced.inputs, axis=axis, keepdims=False)
 
 
 def _build(node: Node, inputs: list[Node]) -> Node | None:
@@ -107,17 +124,24 @@ def _is_stretched(node: Node) -> bool:
     return node.op.name == "broadcast_to"
 
 
+def _unstretched(node: Node) -> Node:
+    """What an elementwise op may take for `node`, which broadcasting makes of it."""
+    number = without_views(node)
+    if not number.shape:
+        return number
+    if _is_stretched(node):
+        return node.inputs[0]
+    return _without_leading_axes(node)
+
+
 def _drop_broadcast(node: Node, uses: Uses) -> Node | None:
     if node.op.kind != "elementwise":
         return None
     inputs = list(node.inputs)
     for position, parent in enumerate(inputs):
-        core = without_views(parent)
-        if core.shape and not _is_stretched(parent):
+        inputs[position] = _unstretched(parent)
+        if inputs[position] is parent:
             continue
-        if core is parent:
-            continue
-        inputs[position] = parent.inputs[0] if core.shape else core
         found = _build(node, inputs)
         if found is not None and found.type == node.type:
             return found
@@ -177,6 +201,45 @@ def _drop_axes(node: Node, uses: Uses) -> Node | None:
     return found if found.type == node.type else None
 
 
+def _sum_of_negative(node: Node, uses: Uses) -> Node | None:
+    x = node.inputs[0]
+    if x.op.name != "negative" or not uses.once(x) or not is_derivative(node):
+        return None
+    return negative(node.op.build(x.inputs, node.attributes))
+
+
+def _sum_of_reshaped(node: Node, uses: Uses) -> Node | None:
+    x = node.inputs[0]
+    everything = tuple(range(x.ndim))
+    if (
+        x.op.name not in _RESHAPING
+        or node.attributes["axis"] != everything
+        or node.shape
+    ):
+        return None
+    source = x.inputs[0]
+    return node.op(source, axis=tuple(range(source.ndim)), keepdims=False)
+
+
+def _sum_of_products(node: Node, uses: Uses) -> Node | None:
+    products = node.inputs[0]
+    if products.op.name not in ("multiply", "square") or not uses.once(products):
+        return None
+    length = products.shape[-1] if products.shape else 0
+    short = isinstance(length, int) and length <= _LONGEST
+    if not short or node.attributes["axis"] != (products.ndim - 1,):
+        return None
+    x, y = products.inputs if len(products.inputs) == 2 else products.inputs * 2
+    if not x.type == y.type == products.type or node.dtype.itemsize < 4:
+        return None
+    if node.dtype != products.dtype or products.ndim < 2 or node.dtype.kind != "f":
+        return None
+    sums = VECDOT(x, y)
+    if node.op.name == "mean":
+        sums = divide(sums, constant(float(length), node.dtype))
+    return expand_dims(sums, -1) if node.attributes["keepdims"] else sums
+
+
 def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
     stretched = node.inputs[0]
     if stretched.op.name != "broadcast_to" or node.dtype != stretched.dtype:
@@ -218,7 +281,7 @@ MOVEMENT = (
     Rule("x[:, None] -> expand_dims(x)", ("getitem",), _trivial_index, _ALWAYS),
     Rule(
         "broadcast_to(broadcast_to(x)) -> broadcast_to(x)",
-        ("broadcast_to",),
+        ("broadcast_to", "expand_dims", "reshape", "squeeze", "transpose"),
         _broadcasts,
         _ALWAYS,
     ),
@@ -241,6 +304,28 @@ MOVEMENT = (
         _add_at,
         "for every operand, where no position is repeated: the sum adds 0 elsewhere; "
         "done where what is scattered has no other use",
+        "rounding",
+    ),
+    Rule(
+        "sum(-x) -> -sum(x), in a derivative",
+        ("mean", "sum"),
+        _sum_of_negative,
+        "for every operand, but for the sign of a zero; done where -x has no other use",
+        "rounding",
+    ),
+    Rule(
+        "sum(reshape(x)) -> sum(x)",
+        ("mean", "sum"),
+        _sum_of_reshaped,
+        "all elements are added up, whatever the shape",
+        "rounding",
+    ),
+    Rule(
+        "sum(x * y, axis=-1) -> vecdot(x, y)",
+        ("mean", "sum"),
+        _sum_of_products,
+        "for every operand; the sums are at most 4096 long, because they are added up "
+        "in one go and not pairwise; done where x * y has no other use",
         "rounding",
     ),
     Rule(

@@ -22,6 +22,7 @@ from ..ops.source import constant
 from .base import adopt, note
 from .cost import CALL, cost
 from .powers import integer_power
+from .prospects import may_merge
 from .regions import Region, find_regions
 from .validation import agree
 from .values import constant_of
@@ -63,10 +64,6 @@ _OPS = _ARITHMETIC | _OPAQUE | frozenset(_UNDERSTOOD)
 _CHEAP = frozenset(
     {"absolute", "add", "divide", "multiply", "negative", "sqrt", "square", "subtract"}
 )
-
-_BINARY = frozenset({"add", "divide", "multiply", "subtract"})
-_MERGING = frozenset({"negative", "power", "reciprocal"})
-"""Ops of one operand, or that take a number, which some of `_BINARY` can absorb."""
 
 _MOST_INPUTS = 6
 _MOST_ANALYSES = 32
@@ -140,23 +137,11 @@ def _may_gain(region: Region) -> bool:
     if not 1 <= len(inputs) <= _MOST_INPUTS:
         return False
     inside = {*region.nodes, *inputs}
-    operands = [parent for node in region.nodes for parent in node.inputs]
-    numbers = [operand for operand in operands if operand not in inside]
+    numbers = sum(p not in inside for node in region.nodes for p in node.inputs)
     functions = sum(node.op.name not in _CHEAP for node in region.nodes)
     # What two operations make of one input has no cheaper form.
-    few = len(numbers) < 2 and functions < 2
-    if few and len(region.nodes) <= max(2, len(inputs)):
-        return False
-    # Nor has what reads every operand once, where each operation is needed to do so.
-    once = len(set(operands)) == len(operands)
-    beside = [n.op.name for n in region.nodes if n.op.name not in _BINARY]
-    needed = len(beside) < 2 and not any(name in _MERGING for name in beside)
-    return not (few and once and needed and all(map(_is_proper, numbers)))
-
-
-def _is_proper(number: Node) -> bool:
-    """Whether to add or multiply by a number always takes an operation."""
-    return abs(float(constant_of(number))) not in (0.0, 1.0)
+    many = numbers > 1 or functions > 1 or len(region.nodes) > max(2, len(inputs))
+    return many and may_merge(region)
 
 
 Recipe = Callable[[Sequence[Node], DType], Node]

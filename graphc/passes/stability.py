@@ -23,6 +23,7 @@ from ..ops.arithmetic import absolute, negative
 from ..ops.exponential import expm1, log1p, tanh
 from ..ops.source import zeros_like
 from .base import adopt, note
+from .gates import sigmoid_gate
 from .matching import View, log_likelihood, softmax, softplus
 from .values import is_uniform, uniform_value
 
@@ -166,6 +167,12 @@ STABILITY = (
         ("divide",),
         _tanh,
         "for every x: equal but where exp(x) overflows or the difference cancels",
+    ),
+    StabilityRule(
+        "x * (1 + tanh(u)) / 2 -> x * sigmoid(2*u)",
+        ("multiply", "divide"),
+        sigmoid_gate,
+        "for every u: equal but where 1 + tanh(u) cancels, and there sigmoid is right",
     ),
     StabilityRule(
         "log_softmax(x)[rows, labels] -> -cross_entropy(x, labels)",

@@ -7,6 +7,7 @@ from types import CodeType
 import numpy as np
 
 import graphc as gc
+from graphc import training
 from graphc.ir.graph import Graph
 from graphc.optim import Clock, Optimizer
 
@@ -20,6 +21,15 @@ Gradients = Callable[[int, Arrays], Arrays]
 def compiled(expression: str) -> CodeType:
     """An op's NumPy expression."""
     return compile(expression, expression, "eval")
+
+
+def is_joined(optimizer: Optimizer) -> bool:
+    """Whether programs update all parameters at once, as one array."""
+    shapes = {"weight": (3, 4), "bias": (2, 3)}
+    parameters = [gc.parameter(name, shape) for name, shape in shapes.items()]
+    loss = sum(gc.sum(parameter * parameter) for parameter in parameters)
+    rules = training.training_program(loss, optimizer).module.RULES
+    return sum(len(names) for names, _, _ in rules) == len(parameters)
 
 
 class Stepper:

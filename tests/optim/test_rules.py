@@ -15,7 +15,7 @@ from graphc.ir import Graph, verify
 from graphc.optim import Clock
 from graphc.optim.base import Rule, complement, constant_value
 
-from .stepping import Stepper, random_gradients, random_start, run
+from .stepping import Stepper, is_joined, random_gradients, random_start, run
 
 RULES = {
     name: value
@@ -118,7 +118,7 @@ def test_nan_gradient_makes_nan(name):
     values, _ = run(RULES[name](), gradients, start_of(name))
     assert np.isnan(values[-1]["weight"][0, 0])
     assert np.isfinite(values[0]["weight"]).all()
-    if RULES[name]().is_elementwise:
+    if is_joined(RULES[name]()):
         assert np.isnan(values[-1]["weight"]).sum() == 1
 
 
@@ -145,9 +145,9 @@ def test_update_graph_is_valid(name):
 
 @pytest.mark.parametrize("name", sorted(set(RULES) - MATRICES_ONLY))
 def test_elementwise_rules_may_be_joined(name):
-    """One flat array gives what the parameters give, if the rule says so."""
+    """One flat array gives what the parameters give, if programs make it one."""
     rule = RULES[name]()
-    if not rule.is_elementwise:
+    if not is_joined(rule):
         return
     gradients = random_gradients(5)
     apart, _ = run(rule, gradients)

@@ -14,6 +14,7 @@ from graphc.optim import Clock
 
 from .stepping import (
     Stepper,
+    is_joined,
     largest_difference,
     random_gradients,
     random_start,
@@ -344,16 +345,17 @@ def test_groups_inside_and_around():
     assert averages[1] is stepper.slots["bias.ema"]
 
 
-def test_elementwise():
+def test_what_is_joined():
     sgd = optim.SGD(0.1)
-    assert AROUND["value"](sgd).is_elementwise
-    assert AROUND["accumulation"](sgd).is_elementwise
-    assert not AROUND["norm"](sgd).is_elementwise
-    assert not AROUND["global"](sgd).is_elementwise
-    assert not AROUND["max_norm"](sgd).is_elementwise
-    assert AROUND["groups"](sgd).is_elementwise
-    assert not AROUND["groups"](optim.LAMB()).is_elementwise
-    assert not optim.EMA(optim.LARS()).is_elementwise
+    assert is_joined(AROUND["value"](sgd))
+    assert is_joined(AROUND["accumulation"](sgd))
+    assert not is_joined(AROUND["norm"](sgd))
+    assert not is_joined(AROUND["max_norm"](sgd))
+    assert is_joined(AROUND["groups"](sgd))
+    assert not is_joined(AROUND["groups"](optim.LAMB()))
+    assert not is_joined(optim.EMA(optim.LARS()))
+    # The norm of all gradients is a number that the rules of all parameters share.
+    assert is_joined(AROUND["global"](sgd))
 
 
 @pytest.mark.parametrize("name", AROUND)

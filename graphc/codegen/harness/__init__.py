@@ -26,6 +26,7 @@ SECTIONS = (
     "arrays",
     "tiles",
     "flat",
+    "denormals",
     "data",
     "checkpoint",
     "loop",
@@ -40,6 +41,7 @@ FEATURES = frozenset(
         "accumulation",
         "arrays",
         "averages",
+        "denormals",
         "flat",
         "groups",
         "plateau",
@@ -49,8 +51,8 @@ FEATURES = frozenset(
     )
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
-evaluate with; arrays side by side; several step sizes; decay on a plateau; a step size
-that changes; chains in tiles; metrics made of totals."""
+evaluate with; state that decays; arrays side by side; several step sizes; decay on a
+plateau; a step size that changes; chains in tiles; metrics made of totals."""
 
 
 @dataclass(frozen=True)

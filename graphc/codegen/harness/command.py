@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -69,6 +71,7 @@ def build_argument_parser() -> Any:
     add("--checkpoint", metavar="NPZ", help="default: beside --out")
     add("--resume", action="store_true", help="go on where the checkpoint stopped")
     add("--check", action="store_true", help="check gradients, and do not train")
+    add("--threads", type=int, metavar="N", help="how many compute a matrix product")
     return parser
 
 
@@ -89,11 +92,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.evaluations_per_epoch,
         )
         parse_criterion(options.best)
-        if options.check:
-            return run_check(options)
-        if options.data is None:
+        if options.data is None and not options.check:
             parser.error("--data is required, unless --check is given")
-        return run_training(options)
+        with limited_threads(options.threads):
+            return run_check(options) if options.check else run_training(options)
     except (DataError, CheckpointError, OptionError, OSError) as error:
         say_error(parser.prog, str(error))
         return 2
@@ -103,6 +105,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say_error(parser.prog, "interrupted")
         return 130
+
+
+def limited_threads(threads: int | None) -> Any:
+    """Let matrix products use that many threads, as a context; None changes nothing."""
+    if threads is None:
+        return contextlib.nullcontext()
+    if threads < 1:
+        raise OptionError(f"--threads must be at least 1, got {threads}")
+    try:
+        pools = importlib.import_module("threadpoolctl")
+    except ImportError:
+        raise OptionError(
+            "--threads needs threadpoolctl, which is not installed; without it, set "
+            f"OPENBLAS_NUM_THREADS={threads} in the environment"
+        ) from None
+    return pools.threadpool_limits(threads, user_api="blas")
 
 
 def say_error(program: str, message: str) -> None:

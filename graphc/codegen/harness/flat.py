@@ -41,6 +41,16 @@ def side_by_side(arrays: Arrays, order: Iterable[str] | None = None) -> Arrays:
     return views
 
 
+class Tiles(tuple[Any, ...]):
+    """The arrays of an update and the tiles that they were cut into.
+
+    A copy is empty, because a copy of a view is an array of its own.
+    """
+
+    def __reduce__(self) -> Any:
+        return tuple, ()
+
+
 def update_tiles(
     parameters: Arrays, gradients: Arrays, state: dict[str, Any]
 ) -> list[list[tuple[Array, ...]]]:
@@ -53,7 +63,7 @@ def update_tiles(
     """
     slots = state["slots"]
     arrays = (*parameters.values(), *gradients.values(), *slots.values())
-    known = state.get("tiles", ((), []))
+    known: tuple[Any, ...] = state.get("tiles") or ((), [])
     if len(known[0]) == len(arrays) and all(map(operator.is_, known[0], arrays)):
         return known[1]
     tiles: list[list[tuple[Array, ...]]] = []
@@ -63,7 +73,7 @@ def update_tiles(
             for n in names
         ]
         tiles.append(list(tiles_of(rows, scratch)))
-    state["tiles"] = (arrays, tiles)
+    state["tiles"] = Tiles((arrays, tiles))
     return tiles
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextvars
 import os
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -36,16 +37,16 @@ def run_in_tiles(
     whole = arrays[0]
     rows = max(1, TILE * len(whole) // max(1, whole.size))
     if rows >= len(whole):
-        kernel(*arrays, *others, *tile_scratch(whole.shape, scratch, 0))
+        kernel(*arrays, *others, *tile_scratch(whole.shape, scratch)[0])
         return
-    shape = (rows, *whole.shape[1:])
+    rooms = tile_scratch((rows, *whole.shape[1:]), scratch)
     starts = range(0, len(whole), rows)
 
     def work(thread: int, threads: int) -> None:
-        room = tile_scratch(shape, scratch, thread)
         for start in starts[thread::threads]:
             tiles = [array[start : start + rows] for array in arrays]
-            kernel(*tiles, *others, *(array[: len(tiles[0])] for array in room))
+            room = [array[: len(tiles[0])] for array in rooms[thread]]
+            kernel(*tiles, *others, *room)
 
     threads = min(THREADS or count_cores(), len(starts) // 2)
     if threads < 2:
@@ -58,17 +59,21 @@ def run_in_tiles(
         )
         for thread in range(1, threads)
     ]
-    work(0, threads)
-    for future in started:
-        future.result()
+    try:
+        work(0, threads)
+    finally:
+        # All have to end, even after an error: the next call writes to their arrays.
+        errors = [future.exception() for future in started]
+    for error in filter(None, errors):
+        raise error
 
 
 @lru_cache(maxsize=32)
 def tile_scratch(
-    shape: tuple[int, ...], dtypes: tuple[Any, ...], thread: int
-) -> list[np.ndarray[Any, Any]]:
-    """Allocate, once, the arrays in which a thread works on tiles of a shape."""
-    return [empty_aligned(shape, dtype) for dtype in dtypes]
+    shape: tuple[int, ...], dtypes: tuple[Any, ...]
+) -> Mapping[int, list[np.ndarray[Any, Any]]]:
+    """Allocate, once for each thread, the arrays to work on tiles of a shape in."""
+    return defaultdict(lambda: [empty_aligned(shape, dtype) for dtype in dtypes])
 
 
 @cache
