@@ -115,8 +115,10 @@ def _opposite(node: Node) -> Node | None:
 def _negative_constant(node: Node, uses: Uses) -> Node | None:
     for place in (0, 1):
         x = _negated(node.inputs[place])
+        if x is None:
+            continue
         opposite = _opposite(node.inputs[1 - place])
-        if x is not None and opposite is not None:
+        if opposite is not None:
             return node.op.build((x, opposite) if place == 0 else (opposite, x), {})
     return None
 

@@ -18,7 +18,7 @@ from ..ops.shape import broadcast_to, expand_dims, reshape, transpose
 from ..ops.source import constant
 from .masks import is_derivative
 from .rewriting import Rule, Uses
-from .values import without_views
+from .values import never_negative_zero, without_views
 
 __all__ = ["MOVEMENT"]
 
@@ -168,6 +168,10 @@ def _add_at(node: Node, uses: Uses) -> Node | None:
             continue
         if not uses.once(scattered) or not x.type == node.type == scattered.type:
             continue
+        # The zeros that a sum adds elsewhere make +0.0 of -0.0.
+        signs = node.op.name == "add" and not is_derivative(node)
+        if signs and not never_negative_zero(x):
+            continue
         values, *arrays = scattered.inputs
         if values.op.name == "broadcast_to" and not values.inputs[0].shape:
             values = values.inputs[0]
@@ -302,8 +306,8 @@ MOVEMENT = (
         "x + scatter_add(v) -> add_at(x, v)",
         ("add", "subtract"),
         _add_at,
-        "for every operand, where no position is repeated: the sum adds 0 elsewhere; "
-        "done where what is scattered has no other use",
+        "x is known never to be -0.0, or in a derivative, where signs of zeros do not "
+        "count; done where what is scattered has no other use",
         "rounding",
     ),
     Rule(

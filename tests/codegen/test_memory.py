@@ -5,11 +5,14 @@ value, when it is read, with one computed in fresh arrays: a plan that lets a va
 overwritten too early fails here.
 """
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 import graphc as gc
 from graphc.codegen.memory import plan_memory, storage_of
+from graphc.codegen.tiling import Chain, schedule
 from graphc.ir.graph import Graph, expand
 
 FREE = ("input", "parameter", "constant", "dimension")
@@ -147,3 +150,108 @@ def test_replay_of_random_programs(seed):
         for _ in range(2):
             for value, reference in zip(function(**feed), expected, strict=True):
                 np.testing.assert_allclose(value, reference, rtol=1e-12)
+
+
+# Chains -------------------------------------------------------------------------------
+
+
+class Replay:
+    """What stands in each row of each array: the node that it was computed for.
+
+    It knows nothing of lifetimes. Two rows stand for the tiles of a chain, which run
+    in any order; other statements read and write both. A plan is right if each value
+    that is read is the one that its own statement wrote.
+    """
+
+    def __init__(self, plan, tiles):
+        self.plan = plan
+        self.tiles = tiles
+        self.rows = {}
+
+    def array(self, node):
+        return self.plan.arrays.get(node, node)
+
+    def run(self, steps):
+        for step in steps:
+            if not isinstance(step, Chain):
+                self.compute(step, None, None)
+                continue
+            for tile in self.tiles:
+                for node in step.nodes:
+                    self.compute(node, step, tile)
+                for array in self.plan.scratch.get(step, ()):
+                    del self.rows[array, tile]
+
+    def compute(self, node, chain, tile):
+        for parent in node.inputs:
+            storage = storage_of(parent)
+            tiled = chain is not None and parent is storage and chain.is_tiled(parent)
+            self.read(storage, (tile,) if tiled else (0, 1))
+            if not node.op.is_view(node) and self.array(storage) is self.array(node):
+                # Only what goes number by number may write where it reads.
+                assert parent is storage
+                assert node.op.kind == "elementwise"
+                assert "\n" not in node.op.template_into(node)
+        if not node.op.is_view(node):
+            for row in (0, 1) if chain is None else (tile,):
+                self.rows[self.array(node), row] = node
+
+    def read(self, storage, rows):
+        start = storage if storage.op.name in FREE else None
+        for row in rows:
+            assert self.rows.get((self.array(storage), row), start) is storage
+
+
+def random_graph(rng):
+    """Outputs over a square input: elementwise ops, views, products and reductions."""
+    x = gc.input("x", (9, 9), "float64")
+    pool = [x, gc.input("column", (9, 1), "float64"), gc.input("row", (9,), "float64")]
+    for _ in range(rng.integers(4, 22)):
+        a, b = (pool[-1 - i] for i in rng.integers(0, min(6, len(pool)), 2))
+        choices = [
+            lambda a, b: gc.tanh(a) * b,
+            lambda a, b: a + b,
+            lambda a, b: gc.sin(a),
+            lambda a, b: gc.where(a > b, a, b),
+            lambda a, b: a + a.T,
+            lambda a, b: gc.cos(a[::-1] - a) + b,
+            lambda a, b: (a + x).T,
+            lambda a, b: (a + x).T + b,
+            lambda a, b: (b * x)[::-1] - a,
+            lambda a, b: gc.concatenate([(a * x)[1:], (b * x)[:1]]) + a,
+            lambda a, b: x @ (a + x),
+            lambda a, b: a - gc.sum(b + x, axis=0),
+            lambda a, b: a / gc.sum(b),
+        ]
+        pool.append(choices[rng.integers(0, len(choices))](a, b))
+    return [pool[-1], *(node for node in pool[3:-1] if rng.random() < 0.15)]
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_chains_read_what_was_written_for_them(seed):
+    rng = np.random.default_rng(seed)
+    graph = expand(Graph(tuple(random_graph(rng))))
+    outputs = dict.fromkeys(graph.outputs)
+    uses = Counter(parent for node in graph.nodes for parent in node.inputs)
+    inline = {
+        node
+        for node in graph.nodes
+        if node.op.name in FREE
+        or (node.op.is_view(node) and uses[node] == 1 and node not in outputs)
+    }
+    nodes = [node for node in graph.nodes if node not in inline]
+    steps = schedule(nodes, inline, outputs, tile=8)
+    chains = [step for step in steps if isinstance(step, Chain)]
+    placed = [n for s in steps for n in (s.nodes if isinstance(s, Chain) else [s])]
+    assert len(placed) == len(nodes)
+    assert set(placed) == set(nodes)
+    fresh = {storage_of(node) for node in list(outputs)[:: 1 + seed % 2]}
+    plan = plan_memory(placed, inline, outputs, fresh, chains=chains)
+    for tiles in ((0, 1), (1, 0)):
+        replay = Replay(plan, tiles)
+        replay.run(steps)
+        for node in outputs:
+            replay.read(storage_of(node), (0, 1))
+    for chain in chains:
+        local = set(chain.nodes) - set(chain.outputs)
+        assert set(plan.scratch.get(chain, ())) <= local

@@ -36,6 +36,16 @@ def sigmoid(x: mpmath.mpf) -> mpmath.mpf:
     return 1 / (1 + mpmath.exp(-x))
 
 
+GELU_1 = float(np.sqrt(2 / np.pi))
+
+
+def gelu_slope(x: mpmath.mpf) -> mpmath.mpf:
+    cubic = mpmath.mpf("0.044715")
+    inner = 2 * GELU_1 * (x + cubic * x**3)
+    bend = 2 * GELU_1 * (1 + 3 * cubic * x**2)
+    return sigmoid(inner) * (1 + x * sigmoid(-inner) * bend)
+
+
 # Each formula with its value and derivative in arithmetic of any precision.
 FORMULAS: dict[str, tuple[Callable, Callable, Callable]] = {
     "log(1/(1+exp(-x)))": (
@@ -109,6 +119,16 @@ FORMULAS: dict[str, tuple[Callable, Callable, Callable]] = {
         mpmath.tanh,
         lambda x: mpmath.sech(x) ** 2,
     ),
+    "x*(1+tanh(x))/2": (
+        lambda x: x * (1 + gc.tanh(x)) / 2,
+        lambda x: x * sigmoid(2 * x),
+        lambda x: sigmoid(2 * x) * (1 + 2 * x * sigmoid(-2 * x)),
+    ),
+    "GELU by tanh": (
+        lambda x: 0.5 * x * (1 + gc.tanh(GELU_1 * (x + 0.044715 * x**3))),
+        lambda x: x * sigmoid(2 * GELU_1 * (x + mpmath.mpf("0.044715") * x**3)),
+        lambda x: gelu_slope(x),
+    ),
     "log(exp(x))": (lambda x: gc.log(gc.exp(x)), lambda x: x, lambda x: mpmath.mpf(1)),
     "log(exp(x)+3)": (
         lambda x: gc.log(gc.exp(x) + 3.0),
@@ -144,6 +164,9 @@ def test_formula_and_derivative_are_right_at_both_ends(name: str, dtype: str) ->
     rounding = {"rtol": 30 * np.finfo(dtype).eps, "atol": 0}
     if name in ("log(sqrt(p)*(1-p)/2)", "log(exp(x)+3)"):
         rounding["atol"] = np.finfo(dtype).eps
+    if name == "GELU by tanh":
+        # The argument of its exponential is rounded, and is -600 at -20.
+        rounding["rtol"] = 1000 * np.finfo(dtype).eps
     tiny = np.finfo(dtype).tiny
     np.testing.assert_allclose(
         found,
@@ -421,6 +444,7 @@ def test_every_rule_fires_and_is_reported_with_its_reason() -> None:
     x = gc.input("x", (2, 3))
     outputs = [build(x) for build, _, _ in FORMULAS.values()]
     outputs += [build(x) for build in SOFTMAX.values()]
+    outputs.append(gc.nn.log_softmax(x, 1)[np.arange(2), np.array([0, 2])])
     found = rewrites(Graph((*outputs, gradient(outputs[0], x))))
     names = {rewrite.rule for rewrite in found}
     assert {rule.name for rule in STABILITY} <= names
