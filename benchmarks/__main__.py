@@ -61,7 +61,7 @@ def chosen(names: tuple[str, ...]) -> list[str]:
     help="Threads of BLAS and frameworks; can be repeated. By default 1, and then, "
     "without the extra shapes, one for each core.",
 )
-@click.option("--rounds", type=click.IntRange(1), default=15, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=11, show_default=True)
 @click.option(
     "--block", default=0.03, show_default=True, help="Seconds of a peer's turn."
 )

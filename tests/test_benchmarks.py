@@ -58,7 +58,7 @@ class With:
 
 
 def smaller_steps(workload: With, data: Any) -> Expert:
-    return Expert(replace(workload.inner, lr=workload.inner.lr * 0.98), data)
+    return Expert(replace(workload.inner, lr=workload.inner.lr * 0.998), data)
 
 
 class ForgottenBias(Expert):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -48,8 +49,9 @@ def train_step_of(network: Training) -> Any:
         step += 1
         first = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, gradients)
         second = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, second, gradients)
-        rate = network.lr / (1 - 0.9**step)
-        correction = jnp.sqrt(1 - 0.999**step)
+        # 1 - beta**step, without the digits that float32 would lose.
+        rate = network.lr / -jnp.expm1(step * math.log(0.9))
+        correction = jnp.sqrt(-jnp.expm1(step * math.log(0.999)))
         parameters = jax.tree.map(
             lambda p, m, v: p - rate * m / (jnp.sqrt(v) / correction + 1e-8),
             parameters,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,9 @@ class PyTensor:
         count = pytensor.shared(f32(0))
         self._state.append(count)
         step = count + f32(1)
-        rate = f32(network.lr) / (f32(1) - f32(0.9) ** step)
-        correction = pt.sqrt(f32(1) - f32(0.999) ** step)
+        # 1 - beta**step, without the digits that float32 would lose.
+        rate = f32(network.lr) / -pt.expm1(step * f32(math.log(0.9)))
+        correction = pt.sqrt(-pt.expm1(step * f32(math.log(0.999))))
         updates = [(count, step)]
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             first, second = self._zeros(parameter), self._zeros(parameter)

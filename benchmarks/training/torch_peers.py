@@ -7,6 +7,7 @@ loss, gradients and update as one compiled function.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -139,8 +140,9 @@ def train_step_of(network: Training) -> Any:
     ) -> Any:
         gradients, loss = gradients_and_loss(parameters, *batch)
         count += 1
-        rate = network.lr / (1 - 0.9**count)
-        correction = torch.sqrt(1 - 0.999**count)
+        # 1 - beta**count, without the digits that float32 would lose.
+        rate = network.lr / -torch.expm1(count * math.log(0.9))
+        correction = torch.sqrt(-torch.expm1(count * math.log(0.999)))
         for p, g, m, v in zip(parameters, gradients, first, second, strict=True):
             if network.optimizer == "Adam":
                 m.lerp_(g, 0.1)

@@ -15,7 +15,15 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential
-from ..ops.arithmetic import absolute, maximum, minimum, negative, square, where
+from ..ops.arithmetic import (
+    absolute,
+    maximum,
+    minimum,
+    negative,
+    sign,
+    square,
+    where,
+)
 from ..ops.source import ArrayLike, as_node
 from ..ops.special import erfc
 from .checks import ELEMENTWISE_CASES, floating, same_type
@@ -121,20 +129,34 @@ def tanh(input: ArrayLike) -> Node:
     return exponential.tanh(input)
 
 
-def log_tail(input: Node) -> Node:
-    """`log(1 + exp(-abs(input)))`, exact where the exponential is small.
-
-    The logarithm misses what rounding took from its argument, which is added. NumPy's
-    `log1p` does without, and takes five times as long.
-    """
+def _log_tail_expand(input: Node) -> Node:
     decay = exponential.exp(negative(absolute(input))).named("decay")
     grown = (1.0 + decay).named("grown")
-    return (exponential.log(grown) + (decay - (grown - 1.0))).named("tail")
+    # The logarithm misses what rounding took from its argument, which is added. NumPy's
+    # log1p needs no such help, and takes five times as long.
+    return exponential.log(grown) + (decay - (grown - 1.0))
+
+
+def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    return (g * (negative(sign(input)) * SIGMOID(negative(absolute(input)))),)
+
+
+LOG_TAIL = Op(
+    name="log_tail",
+    inputs=("input",),
+    infer=same_type,
+    kind="block",
+    expand=_log_tail_expand,
+    vjp=_log_tail_vjp,
+    jvp="diagonal",
+    cases=ELEMENTWISE_CASES,
+)
+"""`log(1 + exp(-abs(input)))`, exact where the exponential is small."""
 
 
 def _softplus_expand(input: Node, *, beta: float, threshold: float | None) -> Node:
     scaled = input if beta == 1.0 else (input * beta).named("scaled")
-    value = maximum(scaled, 0.0) + log_tail(scaled)
+    value = maximum(scaled, 0.0) + LOG_TAIL(scaled).named("tail")
     if beta != 1.0:
         value = value / beta
     if not _is_bent(input, beta, threshold):
@@ -208,7 +230,7 @@ def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> No
 
 
 def _logsigmoid_expand(input: Node) -> Node:
-    return minimum(input, 0.0) - log_tail(input)
+    return minimum(input, 0.0) - LOG_TAIL(input).named("tail")
 
 
 LOGSIGMOID = Op(

@@ -16,7 +16,7 @@ from ..ir.types import TensorType
 from ..ops.arithmetic import maximum, negative
 from ..ops.exponential import log, log1p
 from ..ops.source import ArrayLike, as_node
-from .activations import SIGMOID, SOFTPLUS, log_tail
+from .activations import LOG_TAIL, SIGMOID, SOFTPLUS
 from .checks import floating
 from .losses import reduce_losses, share_of
 from .regression import check_fits, numeric_pair, pair_infer
@@ -137,7 +137,7 @@ def binary_cross_entropy(
 
 
 def _logit_losses(input: Node, target: Node, pos_weight: Node | None) -> Node:
-    tail = log_tail(input)
+    tail = LOG_TAIL(input).named("tail")
     if pos_weight is None:
         # In this order the first two cancel exactly, and what is left is the tail.
         return maximum(input, 0.0) - input * target + tail

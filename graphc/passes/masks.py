@@ -25,7 +25,8 @@ from .values import constant_of, is_nonnegative, uniform_value, without_views
 
 __all__ = ["MASKS", "is_derivative", "is_finite"]
 
-_DEPTH = 8
+_MOST = 64
+"""How many values are looked at, so that it stays cheap."""
 
 
 def is_derivative(node: Node) -> bool:
@@ -48,36 +49,47 @@ no choice between elements of it would be of use.
 _KEEPS_FINITE = frozenset(
     {"add", "subtract", "multiply", "negative", "square", "absolute", "maximum"}
     | {"minimum", "where", "clip", "sum", "mean", "max", "min", "concatenate"}
-    | {"getitem", "take_along_axis", "scatter_add", "scatter_along_axis"}
+    | {"astype"}
+    | {"getitem", "take_along_axis", "scatter_add", "scatter_along_axis", "vecdot"}
 )
 """Ops whose value is finite where their operands are, but for overflow."""
 
 
-def is_finite(node: Node, depth: int = _DEPTH) -> bool:
+def is_finite(root: Node) -> bool:
     """Whether every element is known to be finite, short of overflow or bad data.
 
     Nothing is known of inputs: NaN may stand for what is missing.
     """
-    node = without_views(node)
+    seen: set[Node] = set()
+    stack = [root]
+    while stack:
+        node = without_views(stack.pop())
+        if node in seen or node.dtype.kind != "f" or node.op.name in _FINITE:
+            continue
+        seen.add(node)
+        needed = _finite_if(node)
+        if needed is None or len(seen) > _MOST:
+            return False
+        stack += needed
+    return True
+
+
+def _finite_if(node: Node) -> tuple[Node, ...] | None:
+    """What must be finite for a node to be so; None where that is not enough."""
     name = node.op.name
-    if node.dtype.kind != "f" or name in _FINITE:
-        return True
-    if name == "constant":
-        return bool(np.isfinite(constant_of(node)).all())
-    if name == "full":
-        return math.isfinite(node.attributes["value"])
-    if depth == 0:
-        return False
     if name in _KEEPS_FINITE:
-        return all(is_finite(value, depth - 1) for value in node.inputs)
-    if name == "astype":
-        return is_finite(node.inputs[0], depth - 1)
-    if name == "exp":
-        return _is_bounded_above(node.inputs[0])
-    if name == "divide":
-        above, below = node.inputs
-        return _is_away_from_zero(below, depth - 1) and is_finite(above, depth - 1)
-    return False
+        return node.inputs
+    if name == "constant" and np.isfinite(constant_of(node)).all():
+        return ()
+    if name == "full" and math.isfinite(node.attributes["value"]):
+        return ()
+    if name == "exp" and _is_bounded_above(node.inputs[0]):
+        return ()
+    if name == "sqrt" and _is_away_from_zero(node):
+        return node.inputs
+    if name == "divide" and _is_away_from_zero(node.inputs[1]):
+        return node.inputs[:1]
+    return None
 
 
 def _is_bounded_above(node: Node) -> bool:
@@ -89,29 +101,25 @@ def _is_bounded_above(node: Node) -> bool:
     return any(bound is not None and float(bound) < largest for bound in bounds)
 
 
-def _is_away_from_zero(node: Node, depth: int) -> bool:
+def _is_away_from_zero(node: Node) -> bool:
     """Whether every element is known to be at least some positive number."""
     node = without_views(node)
+    if node.op.name == "sqrt":
+        node = without_views(node.inputs[0])
     value = uniform_value(node)
     if value is not None:
-        return float(value) != 0.0
-    if node.op.name == "dimension":
-        return True
-    if depth == 0:
-        return False
-    if node.op.name == "sqrt":
-        return _is_away_from_zero(node.inputs[0], depth - 1)
+        return abs(float(value)) > 0.0
     if node.op.name == "add":
         x, y = node.inputs
         return (_is_positive(x) and is_nonnegative(y)) or (
             _is_positive(y) and is_nonnegative(x)
         )
-    return False
+    return node.op.name == "dimension"
 
 
 def _is_positive(node: Node) -> bool:
     value = uniform_value(node)
-    return value is not None and float(value) > 0.0
+    return value is not None and math.inf > float(value) > 0.0
 
 
 def _masked(node: Node) -> Node | None:

@@ -98,7 +98,7 @@ def is_nonnegative(node: Node, depth: int = _DEPTH) -> bool:
         return array.size <= _LARGEST and not np.signbit(array).any()
     if depth == 0:
         return False
-    if name == "multiply" and node.inputs[0] is node.inputs[1]:
+    if name in ("multiply", "vecdot") and node.inputs[0] is node.inputs[1]:
         return node.dtype.kind == "f"
     if name == "power" or name in _KEEPS_SIGN:
         values = node.inputs[:1] if name in _FIRST_ONLY else node.inputs

@@ -113,17 +113,45 @@ def _target(body: Sequence[ast.stmt], line: int) -> str | None:
     for position, statement in enumerate(body):
         if not _spans(statement, line):
             continue
-        if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-            return target.id if isinstance(target, ast.Name) else None
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-            # `np.copyto(array, ...)`, which `value = array` may follow.
-            array = ast.unparse(statement.value.args[0])
-            match body[position + 1 : position + 2]:
-                case [ast.Assign([ast.Name(target)], ast.Name(source))] if (
-                    source == array
-                ):
-                    return target
+        if isinstance(statement, ast.Assign) and isinstance(
+            statement.targets[0], ast.Name
+        ):
+            return statement.targets[0].id
+        array = _written_array(statement)
+        # Of several statements that fill an array, `value = array` may be the last.
+        for later in body[position + 1 :]:
+            match later:
+                case ast.Assign([ast.Name(target)], ast.Name(source)):
+                    return target if source == array else array
+                case _ if _written_array(later) != array or _has_out(later):
+                    break
                 case _:
-                    return array
+                    pass
+        return array
     return None
+
+
+def _has_out(statement: ast.stmt) -> bool:
+    """Whether a statement is one call that writes all of an array."""
+    match statement:
+        case ast.Expr(ast.Call(keywords=keywords)):
+            return any(keyword.arg == "out" for keyword in keywords)
+        case _:
+            return False
+
+
+def _written_array(statement: ast.stmt) -> str | None:
+    """The array that a statement writes to: in `np.exp(x, out=array)`,
+    `array[...] = x`, `array.fill(0)` and `np.copyto(array, x)`."""
+    match statement:
+        case ast.Assign([ast.Subscript(ast.Name(array))]):
+            return array
+        case ast.Expr(ast.Call() as written):
+            outs = [word.value for word in written.keywords if word.arg == "out"]
+            match written.func:
+                case ast.Attribute(ast.Name(owner)) if owner != "np" and not outs:
+                    return owner
+                case _:
+                    return ast.unparse([*outs, *written.args][0])
+        case _:
+            return None

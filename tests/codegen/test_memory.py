@@ -115,6 +115,23 @@ def test_an_output_waits_where_its_destination_is_read_again():
     assert result.arrays[new] is not w
 
 
+READ_OTHERWISE = {
+    "a choice by itself": lambda w: gc.where(w > 0, w, 1.0),
+    "with its transpose": lambda w: w + w.T,
+    "backwards": lambda w: gc.tanh(w[::-1]),
+    "a product": lambda w: w @ w,
+    "moved": lambda w: gc.concatenate([w[1:], w[:1]]),
+}
+
+
+@pytest.mark.parametrize("kind", READ_OTHERWISE)
+def test_an_output_is_not_written_over_what_its_op_still_reads(kind):
+    w = gc.input("w", (4, 4))
+    new = READ_OTHERWISE[kind](w)
+    _, _, result = plan(new, destinations={new: w})
+    assert result.arrays[new] is not w
+
+
 def test_symbolic_bytes():
     x = gc.input("x", ("batch", 3), "float64")
     _, _, result = plan(gc.exp(x).sum())

@@ -452,6 +452,8 @@ trainer = gc.Trainer(
     gc.nn.cross_entropy(logits, y),
     gc.optim.Adam(0.01),
     metrics={"accuracy": gc.mean(gc.argmax(logits, axis=1) == y)},
+    tile_size=8,
+    threads=2,
 )
 """
 
@@ -474,7 +476,9 @@ def test_the_text_is_the_same_in_every_process(tmp_path):
         )
         texts.add(tuple((folder / f"{s}.py").read_text() for s in STYLES))
     assert len(texts) == 1
-    for text in texts.pop():
+    readable, fast = texts.pop()
+    assert "run_in_tiles(" in fast
+    for text in (readable, fast):
         assert str(tmp_path) not in text
         assert os.getcwd() not in text
 

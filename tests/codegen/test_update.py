@@ -347,3 +347,67 @@ def test_parameters_that_read_one_another():
                 assert not any(np.shares_memory(value, g) for g in gradients.values())
                 assert not any(np.shares_memory(value, p) for p in parameters.values())
                 assert value.flags.writeable, name
+
+
+class Formula(Optimizer):
+    """A rule of one's own: new parameter and state from the old ones and a gradient."""
+
+    def __init__(self, formula):
+        self.formula = formula
+
+    def init_state(self, parameters):
+        return {f"{p.name}.kept": gc.zeros(p.shape, p.dtype) for p in parameters}
+
+    def apply(self, parameters, gradients, state, clock):
+        new, kept = [], {}
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            key = f"{parameter.name}.kept"
+            value, kept[key] = self.formula(parameter, gradient, state[key])
+            new.append(value)
+        return new, kept
+
+    def step_size(self, clock):
+        return gc.constant(1.0)
+
+
+# Rules in which a new value depends on what another one replaces.
+FORMULAS = {
+    "state reads the old parameter": lambda p, g, m: (p + m, 0.5 * m - p),
+    "parameter reads the old state": lambda p, g, m: (p - 0.1 * m * g, m * 0.9 + p * g),
+    "state keeps the old parameter": lambda p, g, m: (p - 0.1 * g, p),
+    "parameter becomes the old state": lambda p, g, m: (m, p + g),
+    "exchanged": lambda p, g, m: (m, p),
+    "the gradient itself": lambda p, g, m: (g, g),
+    "one value for both": lambda p, g, m: (p + g, p + g),
+    "old or new": lambda p, g, m: (gc.where(g > 0, p, g), gc.where(g > 0, m, p)),
+    "chosen by itself": lambda p, g, m: (gc.where(p > 0, p, 2 * g), m + g),
+    "transposed": lambda p, g, m: (p + p.T, (m + m.T) * 2 + g),
+    "a view": lambda p, g, m: (p[::-1], p.T),
+    "views exchanged": lambda p, g, m: (m.T, p[::-1]),
+    "a view is kept": lambda p, g, m: (p[::-1] + m, p[::-1]),
+    "products": lambda p, g, m: (0.1 * (p @ p), m @ g + m),
+    "moved": lambda p, g, m: (gc.concatenate([p[1:], p[:1]]), m[[2, 0, 1]] + g),
+    "picked": lambda p, g, m: (
+        gc.take_along_axis(
+            p, gc.broadcast_to(gc.argmax(g, axis=1)[:, None], p.shape), 1
+        ),
+        m + 1.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_nothing_is_replaced_before_it_is_read(name):
+    shapes = {"layer.weight": (3, 3), "other": (3, 3)}
+    optimizer, start = Formula(FORMULAS[name]), starts(shapes)
+    stepper = Stepper(optimizer, start)
+    pair = []
+    for module in modules(optimizer, start):
+        parameters = module.init_parameters(0)
+        pair.append((module, parameters, module.init_state(parameters)))
+    for gradients in gradients_for(shapes):
+        expected = stepper.step(gradients)
+        for module, parameters, state in pair:
+            module.update(parameters, gradients, state)
+            assert_same(parameters, expected, rtol=1e-12)
+            assert_same(state["slots"], stepper.state, rtol=1e-12)

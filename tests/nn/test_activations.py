@@ -55,6 +55,39 @@ def test_values_keep_their_digits(name: str) -> None:
     np.testing.assert_allclose(value, expected, rtol=3e-13, atol=0)
 
 
+@pytest.mark.parametrize(
+    "name", ["sigmoid", "silu", "softplus", "logsigmoid", "elu", "leaky_relu", "gelu"]
+)
+def test_single_precision_keeps_its_digits(name: str) -> None:
+    """To a few units in the last place, from where a value underflows to saturation."""
+    function, exact = EXACT[name]
+    points = np.linspace(-85, 45, 2601).astype("f4")
+    if name == "gelu":
+        # The argument of its exponential is squared, and rounded before.
+        points = points[np.abs(points) < 4]
+    x = gc.input("x", points.shape)
+    with mpmath.workdps(50):
+        expected = [float(exact(mpmath.mpf(float(point)))) for point in points]
+    with np.errstate(under="ignore"):
+        value = gc.evaluate(function(x), {"x": points})
+    rtol = (60 if name == "gelu" else 6) * np.finfo("f4").eps
+    np.testing.assert_allclose(value, expected, rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
+def test_sigmoid_saturates_at_1(dtype: str) -> None:
+    points = np.array([9.0, 11.0, 11.1, 40.0, 50.0, 51.0, 88.0, 1e4, np.inf], dtype)
+    x = gc.input("x", points.shape, dtype)
+    y = gc.nn.sigmoid(x)
+    value, slope = gc.evaluate([y, gc.grad(gc.sum(y), x)], {"x": points})
+    expected = 1 / (1 + np.exp(-points.astype("longdouble")))
+    np.testing.assert_allclose(value, expected, rtol=np.finfo(dtype).eps)
+    saturated = expected.astype(dtype) == 1.0
+    assert saturated.sum() >= 3
+    np.testing.assert_array_equal(value[saturated], 1.0)
+    np.testing.assert_array_equal(slope[saturated], 0.0)
+
+
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_huge_inputs_neither_warn_nor_give_nan(
@@ -96,6 +129,9 @@ def test_dtype_is_kept(name: str, dtype: str) -> None:
 @pytest.mark.parametrize(
     ("function", "at", "slope"),
     [
+        (lambda x: gc.nn.leaky_relu(x, -0.5), 0.0, -0.5),
+        (lambda x: gc.nn.leaky_relu(x, 3.0), 0.0, 3.0),
+        (lambda x: gc.nn.leaky_relu(x, 0.0), 0.0, 0.0),
         (gc.nn.relu, 0.0, 0.0),
         (gc.nn.relu6, 0.0, 0.0),
         (gc.nn.relu6, 6.0, 0.0),

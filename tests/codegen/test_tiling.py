@@ -1,0 +1,439 @@
+"""Chains that run tile by tile: the same numbers, bit for bit, however they are cut."""
+
+import ast
+import multiprocessing
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import graphc as gc
+from graphc import optim, training
+from graphc.codegen.harness import tiles
+from graphc.codegen.tiling import TILE, Tiling
+from graphc.ir.graph import Graph
+
+from .support import load
+from .test_training import assert_formatted
+
+CUTS = [(1, 1), (1, 2), (1, 3), (2, 1), (7, 1), (7, 2), (7, 3), (TILE, 1)]
+"""Numbers in a tile and threads."""
+
+
+def canonical(value):
+    """The bits of an array, with one kind of NaN."""
+    array = np.array(value)
+    if array.dtype.kind == "f":
+        array[np.isnan(array)] = np.nan
+    return str(array.dtype), array.shape, array.tobytes()
+
+
+def inputs_of(outputs):
+    return Graph(tuple(outputs)).inputs
+
+
+# Random graphs ------------------------------------------------------------------------
+
+UNARY = (
+    gc.tanh,
+    gc.exp,
+    gc.sin,
+    gc.square,
+    gc.absolute,
+    gc.sqrt,
+    gc.log,
+    gc.expm1,
+    gc.nn.relu,
+    gc.nn.gelu,
+    lambda x: 1 / x,
+    lambda x: x**3,
+    lambda x: x / x.shape[0],
+    lambda x: x * (2 * x.shape[0] + 1),
+    lambda x: gc.clip(x, -0.5, 0.5),
+    lambda x: gc.where(x > 0, x, 0.5),
+    lambda x: gc.where(gc.isfinite(x), x, -1.0),
+    lambda x: (x > 0).astype("float32") - x,
+    lambda x: x.astype("float64"),
+    lambda x: gc.clip(gc.where(gc.isnan(x), 0.0, x), -9, 9).astype("int32") + x,
+    lambda x: x - gc.sum(x, axis=0),
+    lambda x: x[::-1] * x,
+    lambda x: gc.exp(-x[::-1]),
+)
+BINARY = (
+    gc.add,
+    gc.subtract,
+    gc.multiply,
+    gc.maximum,
+    lambda x, y: x / (1 + y * y),
+    lambda x, y: gc.where(x > y, x, y),
+    lambda x, y: gc.where((x > 0) & (y < 1), x, 2 * y),
+    lambda x, y: x * gc.sum(y),
+)
+OF_MATRICES = (
+    lambda x: x[:, ::-1] - x,
+    lambda x: gc.broadcast_to(x[:, :1], x.shape) + x,
+    lambda x: x * gc.sum(x, axis=-1, keepdims=True),
+)
+OF_SQUARES = (
+    lambda x: x + x.T,
+    lambda x: x.T[::-1] * x,
+    lambda x: gc.cos(x.T) + gc.tanh(x),
+    lambda x: gc.maximum(x.T.reshape(x.shape), x),
+    lambda x: gc.concatenate([x[1:], x[:1]]) - x,
+    lambda x: x @ x * 0.1,
+)
+SHAPES = [("n",), (40,), ("n", 3), (30, 4), (9, 9), (9, 9), ("n", 2, 3)]
+
+
+@st.composite
+def graphs(draw):
+    """Outputs of elementwise ops, with views and sums between them, and feeds."""
+    shape = draw(st.sampled_from(SHAPES))
+    rows = draw(st.sampled_from([0, 1, 2, 7, 14, 29]))
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    feeds = {}
+
+    def declare(shape, dtype="float32"):
+        name = f"x{len(feeds)}"
+        size = [rows if symbol == "n" else symbol for symbol in shape]
+        values = rng.normal(size=size) * 3
+        if values.size > 3 and dtype != "int32" and draw(st.integers(0, 4)) == 0:
+            values.reshape(-1)[:3] = np.nan, np.inf, -np.inf
+        feeds[name] = values.astype(dtype)
+        return gc.input(name, shape, dtype)
+
+    dtypes = ["float32", "float32", "float64", "int32"]
+    values = [
+        gc.sin(declare(shape, draw(st.sampled_from(dtypes)))),
+        declare(shape),
+    ]
+    others = [declare(()), declare((), "float64"), declare((1,) * len(shape))]
+    unary = [*UNARY]
+    if len(shape) > 1:
+        others += [declare(shape[-1:]), declare((*shape[:-1], 1))]
+        others += [gc.constant(rng.normal(size=(1, *shape[1:])), "float32")]
+        unary += OF_MATRICES
+    if shape == (9, 9):
+        unary += OF_SQUARES
+    for _ in range(draw(st.integers(1, 9))):
+        one = draw(st.sampled_from(values[-3:]))
+        kind = draw(st.integers(0, 3))
+        if kind == 0:
+            value = one * draw(st.sampled_from(others)) + draw(st.sampled_from(others))
+        elif kind == 1:
+            value = draw(st.sampled_from(BINARY))(one, draw(st.sampled_from(values)))
+        else:
+            value = draw(st.sampled_from(unary))(one)
+        values.append(value)
+    last = gc.tanh(gc.sin(values[-1]) + 0.25) * values[1]
+    outputs = [last, gc.sum(draw(st.sampled_from(values))), gc.exp(last) - values[2]]
+    outputs += [value for value in values[2:] if draw(st.integers(0, 3)) == 0]
+    return outputs, {node.name: feeds[node.name] for node in inputs_of(outputs)}
+
+
+@given(graphs())
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+def test_tiles_and_threads_change_no_bit(graph):
+    outputs, feeds = graph
+    whole = gc.compile(outputs, tile_size=None, simplify=False)
+    expected = [canonical(value) for value in whole(**feeds)]
+    for value, reference in zip(
+        whole(**feeds), gc.evaluate(outputs, feeds), strict=True
+    ):
+        np.testing.assert_allclose(value, reference, rtol=2e-5, atol=2e-5)
+    module = load(gc.compile(outputs, tile_size=1, simplify=False).source)
+    assert module.TILE == 1
+    kept = {name: value.copy() for name, value in feeds.items()}
+    with np.errstate(all="ignore"):
+        for module.TILE, module.THREADS in CUTS:
+            for _ in range(2):
+                found = module.compute({}, **feeds)
+                assert [canonical(value) for value in found] == expected
+    for name, value in feeds.items():
+        assert canonical(value) == canonical(kept[name])
+
+
+# By hand ------------------------------------------------------------------------------
+
+
+def wave(x):
+    return gc.tanh(gc.sin(x) * 2 + 0.5)
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 63, 64, 65, 100])
+@pytest.mark.parametrize("threads", [0, 1, 2, 3])
+def test_lengths_around_whole_tiles(length, threads):
+    x = gc.input("x", ("n",))
+    compute = gc.compile(wave(x), tile_size=16, threads=threads)
+    feed = np.linspace(-3, 3, length, dtype="float32")
+    expected = np.tanh(np.sin(feed) * np.float32(2) + np.float32(0.5))
+    for _ in range(2):
+        np.testing.assert_array_equal(compute(x=feed), expected, strict=True)
+
+
+@pytest.mark.parametrize("tile_size", [1, 2, 7, TILE, None])
+def test_gradients_with_a_sum_between_two_chains(tile_size):
+    x = gc.input("x", ("n",))
+    scale = gc.input("scale", ())
+    y = wave(x * scale)
+    loss = gc.sum(y * y) / y.shape[0]
+    outputs = [y, loss, *gc.grad(loss, [x, scale])]
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.normal(size=50).astype("float32"), "scale": np.float32(0.7)}
+    expected = gc.compile(outputs, style="readable")(**feeds)
+    for threads in (1, 2):
+        compute = gc.compile(outputs, tile_size=tile_size, threads=threads)
+        assert ("run_in_tiles(" in compute.source) == (tile_size is not None)
+        for value, reference in zip(compute(**feeds), expected, strict=True):
+            np.testing.assert_array_equal(value, reference, strict=True)
+
+
+# Of each: what other rows of `a` a chain reads.
+OTHER_ROWS = {
+    "transposed": lambda a, x: gc.tanh(gc.sin(a + a.T) * 2),
+    "transposed later": lambda a, x: gc.tanh(gc.sin(a) * 2) + a.T,
+    "transposed twice": lambda a, x: gc.tanh(gc.sin(a) * a.T.T + 1),
+    "backwards": lambda a, x: gc.sin(a * a[::-1]) + 2 * x,
+    "backwards later": lambda a, x: gc.tanh(gc.sin(a) * 2) * a[::-1],
+    "both": lambda a, x: gc.sin(a * a[::-1].T) + gc.tanh(a.T[::-1]),
+    "shifted": lambda a, x: gc.tanh(gc.sin(a[1:] * a[:-1]) + x[1:]),
+    "every other": lambda a, x: gc.tanh(gc.sin(a[::2] * a[1::2]) * 2 + a[:20]),
+    "one row": lambda a, x: gc.tanh(gc.sin(a * a[3]) + 1),
+    "one row, again": lambda a, x: gc.tanh(gc.sin(a * a[3:4]) + 1) * a[3:4],
+    "reshaped": lambda a, x: gc.tanh(gc.sin(a.T.reshape((40, 40)) * 2) + a),
+    "of the chain itself": lambda a, x: gc.cos(gc.sin(gc.tanh(a) * 2).T + gc.tanh(a)),
+    "of the chain, backwards": lambda a, x: gc.tanh(gc.sin(a * 2)[::-1] + a) * 2,
+    "of what a sum reads": lambda a, x: gc.tanh(gc.sin(a - gc.sum(a, axis=0)) + a.T),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_ROWS)
+@pytest.mark.parametrize("start", ["product", "chain", "input"])
+def test_no_tile_overwrites_what_a_later_one_reads(kind, start):
+    x = gc.input("x", (40, 40))
+    a = {
+        "product": lambda: x @ x,
+        "chain": lambda: gc.tanh(gc.exp(x * 0.5) + 1.5),
+        "input": lambda: x,
+    }[start]()
+    y = OTHER_ROWS[kind](a, x)
+    outputs = [gc.sum(y), y * 3]
+    feed = np.random.default_rng(0).normal(size=(40, 40)).astype("float32")
+    expected = gc.evaluate(outputs, {"x": feed})
+    compute = gc.compile(outputs, tile_size=120, threads=2)
+    assert "run_in_tiles(" in compute.source
+    for _ in range(2):
+        for value, reference in zip(compute(x=feed), expected, strict=True):
+            np.testing.assert_allclose(value, reference, rtol=1e-4, atol=1e-4)
+
+
+def test_what_a_function_returns_is_the_callers():
+    """Arrays that are made once, with the workspace, are given to no one."""
+    x = gc.input("x", ("n", 3))
+    outputs = [wave(x), gc.zeros((x.shape[0], 3)), gc.ones((x.shape[0],)), x * 2]
+    compute = gc.compile(outputs, tile_size=4, simplify=False)
+    feed = np.ones((5, 3), "float32")
+    first = compute(x=feed)
+    kept = [value.copy() for value in first]
+    for value in first:
+        value[...] = 7
+    for value, reference in zip(compute(x=feed), kept, strict=True):
+        np.testing.assert_array_equal(value, reference, strict=True)
+
+
+# Errors and settings of the caller ----------------------------------------------------
+
+
+def quotients(threads):
+    """A function that divides by its input, 160 numbers in ten tiles."""
+    x = gc.input("x", ("n",))
+    function = gc.compile(wave(1 / x), tile_size=16, threads=threads)
+    return function, load(function.source).compute
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("place", [0, 17, 35, 159])
+def test_settings_for_floating_point_errors_hold_in_every_thread(threads, place):
+    _, compute = quotients(threads)
+    feed = np.linspace(1, 2, 160, dtype="float32")
+    (expected,) = compute({}, feed)
+    faulty = feed.copy()
+    faulty[place] = 0
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error")
+        (found,) = compute({}, faulty)
+    assert np.isnan(found[place])
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="divide"):
+        compute({}, faulty)
+    (again,) = compute({}, feed)
+    np.testing.assert_array_equal(again, expected)
+
+
+def test_an_error_ends_no_call_before_its_other_threads_end(monkeypatch):
+    monkeypatch.setattr(tiles, "TILE", 2)
+    monkeypatch.setattr(tiles, "THREADS", 2)
+    caller = threading.get_ident()
+    results = np.zeros(8)
+
+    def kernel(results):
+        if threading.get_ident() == caller:
+            raise FloatingPointError("in the first tile")
+        time.sleep(0.05)
+        results[...] = 1
+
+    with pytest.raises(FloatingPointError, match="first tile"):
+        tiles.run_in_tiles(kernel, (results,), (), ())
+    assert results.sum() == 4
+
+
+def test_an_error_names_the_line_of_the_user():
+    function, _ = quotients(2)
+    program = function._program
+    feed = np.ones(160, "float32")
+    feed[100] = 0
+    with (
+        np.errstate(all="raise"),
+        pytest.raises(FloatingPointError) as caught,
+        program.tracing(),
+    ):
+        program.module.compute({}, feed)
+    (note,) = caught.value.__notes__
+    line = quotients.__code__.co_firstlineno + 3
+    assert f"{__file__}:{line}" in note
+
+
+def test_each_line_of_a_kernel_is_traced_to_what_it_computes():
+    x = gc.input("x", ("n",))
+    y = gc.where(x > 0, gc.tanh(gc.sin(x) * 2), gc.exp(x))
+    outputs = [y, *gc.grad(gc.sum(y), [x])]
+    function = gc.compile(outputs)
+    program = function._program
+    here = test_each_line_of_a_kernel_is_traced_to_what_it_computes.__code__
+    lines = 0
+    for kernel in ast.parse(program.source).body:
+        if isinstance(kernel, ast.FunctionDef) and kernel.name.endswith("_tile"):
+            for statement in kernel.body[1:]:
+                node = program.node_at(statement.lineno)
+                assert node is not None, ast.unparse(statement)
+                assert node.origin.location.file == __file__
+                assert node.origin.location.line > here.co_firstlineno
+                lines += 1
+    assert lines > 5
+
+
+# Threads ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (8,), (33,), (9, 5), (40, 3)])
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_each_row_is_computed_once(monkeypatch, shape, threads):
+    monkeypatch.setattr(tiles, "TILE", 8)
+    monkeypatch.setattr(tiles, "THREADS", threads)
+    array = np.zeros(shape)
+    column = np.arange(shape[0])
+    counts, at_work, most = [], [], []
+
+    def kernel(array, column, fixed, *scratch):
+        assert fixed == "fixed"
+        assert len(column) == len(array)
+        assert array.size <= max(8, array[:1].size)
+        for room, dtype in zip(scratch, ("float64", "bool"), strict=True):
+            assert room.shape == array.shape
+            assert room.dtype == dtype
+            assert room.ctypes.data % 64 == 0 or not room.size
+            assert not any(np.shares_memory(room, other) for other in at_work)
+        at_work.extend(scratch)
+        most.append(len(at_work) // 2)
+        time.sleep(0.002)
+        for room in scratch:
+            at_work[:] = [other for other in at_work if other is not room]
+        array += 1
+        counts.append(len(array))
+
+    scratch = (np.float64, np.bool_)
+    tiles.run_in_tiles(kernel, (array, column), ("fixed",), scratch)
+    assert (array == 1).all()
+    assert sum(counts) == len(array)
+    assert max(most) <= max(1, min(threads, len(counts) // 2))
+
+
+def test_four_tiles_are_shared_by_two_threads(monkeypatch):
+    monkeypatch.setattr(tiles, "TILE", 2)
+    monkeypatch.setattr(tiles, "THREADS", 2)
+    barrier = threading.Barrier(2)
+
+    def kernel(tile):
+        # Passed only if two threads come here at the same time.
+        barrier.wait(timeout=60)
+        tile += 1
+
+    array = np.zeros(8)
+    tiles.run_in_tiles(kernel, (array,), (), ())
+    assert (array == 1).all()
+
+
+def test_a_forked_process_has_threads_of_its_own():
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("no fork here")
+    x = gc.input("x", ("n",))
+    compute = gc.compile(wave(x), tile_size=16, threads=2)
+    feed = np.linspace(-3, 3, 200, dtype="float32")
+    expected = compute(x=feed).tobytes()
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    with warnings.catch_warnings():
+        # Python warns of forks while there are threads; they wait for work here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = context.Process(target=lambda: theirs.send(compute(x=feed).tobytes()))
+        child.start()
+    assert ours.poll(20)
+    assert ours.recv() == expected
+    child.join()
+
+
+# Training -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    """A network with chains before, between and after its random draws."""
+    x = gc.input("x", ("batch", 6))
+    y = gc.input("y", ("batch", 2))
+    hidden = gc.nn.Dropout(0.3)(gc.nn.gelu(gc.nn.Linear(6, 5, name="one")(x)))
+    hidden = gc.nn.Dropout(0.4)(gc.tanh(gc.nn.Linear(5, 5, name="two")(hidden)) * 2)
+    out = gc.nn.Linear(5, 2, name="three")(gc.nn.silu(hidden) + 0.1 * hidden)
+    noise = gc.random.normal(out.shape) if hasattr(gc, "random") else 0.0
+    return gc.nn.mse_loss(out + noise, y)
+
+
+def trained(loss, **options):
+    program = training.training_program(loss, optim.Adam(0.01), **options)
+    module = program.module
+    rng = np.random.default_rng(0)
+    parameters = module.init_parameters(0)
+    state = module.init_state(parameters, 3)
+    losses = []
+    for size in (30, 30, 7, 30):
+        x, y = rng.normal(size=(size, 6)), rng.normal(size=(size, 2))
+        batch = x.astype("float32"), y.astype("float32")
+        losses.append(module.train_step(parameters, state, *batch))
+    values = [canonical(value) for value in parameters.values()]
+    return program, losses, values, state["rng"].bit_generator.state
+
+
+def test_random_numbers_are_drawn_in_the_same_order(noisy):
+    _, *expected = trained(noisy, style="readable")
+    for tiling in (Tiling(1, 1), Tiling(7, 2), Tiling(16, 3), Tiling(None)):
+        program, *found = trained(noisy, tiling=tiling)
+        assert program.source.count("run_in_tiles(") == 0 or tiling.size is not None
+        assert found == expected
+
+
+def test_text_is_formatted_and_lint_clean(noisy, tmp_path):
+    program = training.training_program(noisy, optim.Adam(0.01), tiling=Tiling(16, 2))
+    assert program.source.count("run_in_tiles(") > 3
+    assert_formatted(program.source, tmp_path)

@@ -1,0 +1,123 @@
+"""Choices as products: only where what is not chosen is surely a number."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir import Graph, Node
+from graphc.passes.masks import is_finite
+from graphc.passes.pipeline import optimize
+
+from .helpers import evaluate, ops
+
+
+def flow(x: Node) -> Node:
+    """What flows back from a linear layer."""
+    return gc.input("a", (*x.shape, 4)) @ gc.parameter("b", (4,), gc.init.ones())
+
+
+FINITE: dict[str, Callable[[Node], Node]] = {
+    "matrix product": flow,
+    "sum of products": lambda x: flow(x) * gc.tanh(x) + flow(x),
+    "choice": lambda x: gc.where(x > 0, flow(x), 0.5),
+    "mask": lambda x: (x > 0).astype("float32") * flow(x),
+    "logistic": lambda x: flow(x) * (gc.exp(gc.minimum(x, 50.0)) * gc.zeros_like(x)),
+    "mean": lambda x: gc.mean(flow(x)),
+    "over a deviation": lambda x: flow(x) / gc.sqrt(gc.square(flow(x)) + 1e-5),
+    "over a count": lambda x: flow(x) / gc.constant(3.0, "float32"),
+}
+NOT_FINITE: dict[str, Callable[[Node], Node]] = {
+    "input": lambda x: x,
+    "quotient": lambda x: flow(x) / gc.tanh(x),
+    "root": lambda x: gc.sqrt(flow(x)),
+    "logarithm": lambda x: gc.log(flow(x)),
+    "exponential": lambda x: gc.exp(flow(x)),
+    "exponential of a large bound": lambda x: gc.exp(gc.minimum(x, 100.0)),
+    "product with an input": lambda x: flow(x) * x,
+    "infinity": lambda x: flow(x) + np.inf,
+    "over 0": lambda x: flow(x) / gc.constant(0.0, "float32"),
+    "over a square": lambda x: flow(x) / gc.square(flow(x)),
+    "over what may be 0": lambda x: flow(x) / (gc.square(flow(x)) + 0.0),
+}
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_what_is_finite(name: str) -> None:
+    assert is_finite(FINITE[name](gc.input("x", (6,))))
+
+
+@pytest.mark.parametrize("name", NOT_FINITE)
+def test_what_may_be_infinite_or_nan(name: str) -> None:
+    assert not is_finite(NOT_FINITE[name](gc.input("x", (6,))))
+
+
+def network(activation: Callable[[Node], Node]) -> Graph:
+    """A loss with the gradient by a layer before the activation."""
+    x, t = gc.input("x", ("batch", 5)), gc.input("t", ("batch", 3))
+    hidden = gc.nn.Linear(5, 7, name="hidden")(x)
+    y = gc.nn.Linear(7, 3, name="output")(activation(hidden))
+    return Graph((gc.grad(gc.nn.mse_loss(y, t), hidden),))
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        gc.nn.relu,
+        gc.nn.hardtanh,
+        gc.nn.relu6,
+        lambda x: gc.clip(x, -1.0, 1.0),
+        lambda x: gc.where(x > 0, x, 0.1 * x),
+        lambda x: gc.maximum(x, 0.25),
+        lambda x: gc.nn.relu(gc.nn.layer_norm(gc.nn.relu(x), 7)),
+    ],
+)
+def test_networks_choose_by_multiplying(activation: Callable[[Node], Node]) -> None:
+    graph = network(activation)
+    assert ops(optimize(graph, simplify=False))["where"] > 0
+    result = optimize(graph, verify_each=True)
+    chosen = [n for n in result.nodes if n.op.name == "where"]
+    # What the second rule leaves is not in the derivative.
+    assert all(n.origin.gradient_of is None and not n.origin.rules for n in chosen)
+    rng = np.random.default_rng(0)
+    feeds = {"x": rng.normal(size=(6, 5)), "t": rng.normal(size=(6, 3))}
+    for parameter in graph.parameters:
+        feeds[str(parameter.name)] = rng.normal(size=parameter.shape)
+    feeds = {name: value.astype("f4") for name, value in feeds.items()}
+    for a, b in zip(evaluate(graph, feeds), evaluate(result, feeds), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+@pytest.mark.parametrize(
+    ("build", "slope"),
+    [
+        # The derivative of the root is infinite where the rectifier is flat.
+        (lambda x: gc.sqrt(gc.nn.relu(x)), [0.0, 0.0, 0.25]),
+        (lambda x: gc.nn.relu(x) ** 0.5, [0.0, 0.0, 0.25]),
+        (lambda x: gc.log(gc.clip(x, 0.0, 9.0)), [0.0, np.inf, 0.25]),
+        (lambda x: gc.sqrt(gc.where(x > 0, x, 0.0)), [0.0, 0.0, 0.25]),
+    ],
+)
+def test_infinities_behind_a_mask_stay_behind_it(
+    build: Callable[[Node], Node], slope: list[float], style: str
+) -> None:
+    x = gc.input("x", (3,))
+    compiled = gc.compile(gc.grad(gc.sum(build(x)), x), style=style)
+    with np.errstate(all="ignore"):
+        found = compiled(x=np.array([-1.0, 0.0, 4.0], "f4"))
+    np.testing.assert_array_equal(found, slope)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_missing_values_stay_out(style: str) -> None:
+    """A choice of the user's that is there to be rid of NaN."""
+    x = gc.input("x", ("n", 2))
+    w = gc.parameter("w", (2,), np.array([1.0, 2.0]))
+    clean = gc.where(gc.isnan(x), 0.0, x)
+    loss = gc.sum(gc.square(clean @ w))
+    compiled = gc.compile([loss, gc.grad(loss, w)], style=style)
+    value, slope = compiled(x=np.array([[1.0, np.nan], [np.nan, 3.0]], "f4"))
+    assert value == 37.0
+    np.testing.assert_array_equal(slope, [2.0, 36.0])
