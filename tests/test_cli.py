@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 import graphc
 from graphc.cli import main
 from graphc.ir import OPS
+
+from .codegen.support import loader, metered
 
 MODEL = """\
 import graphc as gc
@@ -281,6 +284,36 @@ def test_show_prints_nodes_and_their_cost(capsys):
     assert "parameters: 43" in text
     assert run("show", "model.py") == 0
     assert "batch" in capsys.readouterr().out
+
+
+def test_show_tells_the_bytes_that_training_takes(capsys):
+    assert run("emit", "model.py", "-o", "train.py", "--style", "fast") == 0
+    module = loader(Path("train.py").read_text("utf-8"))()
+    x, y = np.zeros((10, 4), np.float32), np.zeros(10, np.int64)
+    generator = np.random.default_rng(0)
+    with metered() as meter:
+        parameters = module.init_parameters(0)
+        state = {**module.init_state(parameters), "rng": generator}
+        for _ in range(2):
+            module.train_step(parameters, state, x, y)
+    capsys.readouterr()
+    assert run("show", "model.py", "--batch", 10) == 0
+    line = f"bytes that a training step allocates, once: {meter.live:,}"
+    assert line in capsys.readouterr().out.splitlines()
+    assert run("show", "model.py") == 0
+    (line,) = re.findall(
+        "a training step allocates, once: (.*)", capsys.readouterr().out
+    )
+    assert eval(line, {"batch": 10}) == meter.live
+
+
+def test_show_tells_the_bytes_that_a_function_takes(capsys):
+    assert run("show", "nodes.py", "--size", "batch=7") == 0
+    # The error of each row, aligned.
+    line = "bytes that the compiled function allocates, once: 92"
+    assert line in capsys.readouterr().out.splitlines()
+    assert run("show", "nodes.py") == 0
+    assert "allocates, once: 4*batch + 64" in capsys.readouterr().out
 
 
 def test_show_takes_any_named_size(capsys):

@@ -93,7 +93,9 @@ class Footprint:
         """The bytes in all as text: a number, if all sizes are known."""
         if all(size in sizes for size in self.sizes):
             return f"{self.at(**{size: sizes[size] for size in self.sizes}):,}"
-        return dict(self.rows()).get("in all", bytes_text(self.workspace + self.fixed))
+        whole = bytes_text(self.workspace + self.fixed)
+        tiles = dict(self.rows()).get("each thread's tiles")
+        return whole if tiles is None else f"{whole}, and for each thread {tiles}"
 
     def rows(self) -> list[tuple[str, str]]:
         """What is allocated, and how many bytes of it."""

@@ -19,7 +19,7 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import TensorType
-from ..nn.entropy import WEIGHTED_CROSS_ENTROPY
+from ..nn.entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
 from ..nn.losses import NLL_LOSS, kept_labels, shares_of
 from ..ops.reduction import sum
 from ..ops.source import INPUT, as_node
@@ -37,6 +37,9 @@ __all__ = [
 Metrics: TypeAlias = Mapping[str, "Node | Metric"]
 
 LOSS_WEIGHT = "loss.weight"
+
+_MEANS = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
+"""Losses by labels, some of which may be ignored or count more than others."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,7 @@ def _loss_weight(loss: Node) -> Node | None:
     """
     found: dict[object, Node] = {}
     for node in Graph((loss,)).meanings:
-        is_loss = node.op is NLL_LOSS or node.op is WEIGHTED_CROSS_ENTROPY
-        if not is_loss or node.attributes["reduction"] != "mean":
+        if node.op not in _MEANS or node.attributes["reduction"] != "mean":
             continue
         input, target, *weight = node.inputs
         ignored = cast("int | None", node.attributes["ignore_index"])

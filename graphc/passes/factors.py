@@ -13,11 +13,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import replacing
-from ..ops.arithmetic import add, divide, multiply, negative, subtract
-from ..ops.source import constant
+from ..ops.arithmetic import add, divide, multiply, negative
+from ..ops.source import astype, constant
 from .base import adopt, note
 from .masks import is_derivative
 
@@ -154,7 +156,7 @@ class _Region:
     def result(self) -> Node:
         """The cheapest grouping: the given one where none has fewer operations."""
         terms = self._terms(self._root)
-        if len(self._region) < 2:
+        if len(self._region) < 2 or not self._is_of_one_dtype(terms):
             return self._image
         with replacing(self._root, RULE):
             found = self._sum(self._regrouped(terms))
@@ -163,6 +165,11 @@ class _Region:
         found = adopt(self._root, found)
         note(RULE, _SOUND, self._root, found)
         return found
+
+    def _is_of_one_dtype(self, terms: Sequence[_Term]) -> bool:
+        """Whether no grouping computes in a narrower dtype; masks do not count."""
+        dtypes = {factor.node.dtype for term in terms for factor in term.factors}
+        return dtypes <= {self._root.dtype, np.dtype(bool)}
 
     # What was written
 
@@ -265,12 +272,18 @@ class _Region:
         total: Node | None = None
         for term in sorted(terms, key=lambda term: term.minus):
             value = self._build(term)
+            if total is not None and value.dtype == total.dtype == np.dtype(bool):
+                # Of masks, a sum is whether either holds.
+                total = astype(total, self._root.dtype)
             if term.minus:
-                total = negative(value) if total is None else subtract(total, value)
+                total = self._negative(value) if total is None else total - value
             else:
                 total = value if total is None else add(total, value)
         assert total is not None
         return total
+
+    def _negative(self, value: Node) -> Node:
+        return negative(astype(value, self._root.dtype))
 
     def _build(self, term: _Term) -> Node:
         """The nodes of a product without its sign; small arrays come first."""

@@ -17,6 +17,8 @@ from .values import uniform_value
 
 __all__ = ["sigmoid_gate"]
 
+_MOST_FACTORS = 16
+"""Nodes of a product that are looked at: every node of a long one asks again."""
 _DEEPEST = 12
 _HIGHEST = 3
 """The degree of the polynomials that are looked for."""
@@ -28,7 +30,9 @@ def sigmoid_gate(node: Node, view: View) -> Node | None:
         return None
     numbers, others, argument = list[float](), list[Node](), None
     stack = [node]
-    while stack and len(others) < _DEEPEST:
+    for _ in range(_MOST_FACTORS):
+        if not stack:
+            break
         factor = stack.pop()
         if (value := _number(factor)) is not None:
             numbers.append(value)

@@ -7,7 +7,10 @@ import linecache
 import os
 import subprocess
 import sys
+import tracemalloc
 import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +103,40 @@ def run(script: Path, *arguments: object, status: int = 0) -> Any:
     )
     assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
     return done
+
+
+def loader(source: str) -> Callable[[], Any]:
+    """A function that gives the module of a text anew, with nothing allocated yet."""
+    code = compile(source, "emitted", "exec")
+
+    def load() -> Any:
+        module = types.ModuleType("emitted")
+        exec(code, module.__dict__)
+        return module
+
+    return load
+
+
+class Meter:
+    """Bytes of NumPy's arrays that live."""
+
+    live = 0
+
+
+def numpy_bytes() -> int:
+    """What NumPy's allocator has given out and not got back."""
+    snapshot = tracemalloc.take_snapshot()
+    domain = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
+    return sum(trace.size for trace in snapshot.filter_traces([domain]).traces)
+
+
+@contextmanager
+def metered() -> Iterator[Meter]:
+    """Measure what is allocated inside and still there at its end."""
+    meter = Meter()
+    tracemalloc.start()
+    try:
+        yield meter
+        meter.live = numpy_bytes()
+    finally:
+        tracemalloc.stop()

@@ -7,6 +7,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir import Graph, Node
+from graphc.ir.origin import derived
 from graphc.passes.base import recording
 from graphc.passes.factors import RULE, regroup
 from graphc.passes.pipeline import optimize
@@ -151,18 +152,48 @@ def test_what_a_user_wrote_is_not_regrouped() -> None:
 
 
 def test_sums_in_brackets_are_added_up_first() -> None:
-    """They may be there to find out what was lost by rounding, as in `log_tail`."""
-    x, t, w = (gc.input(name, (4,)) for name in "xtw")
-    loss = gc.nn.binary_cross_entropy_with_logits(x, t, w, reduction="sum")
-    (found,) = evaluate(
-        optimize(Graph((gc.grad(loss, w),))),
-        {
-            "x": np.array([16, 18, 20, 30], "f4"),
-            "t": np.ones(4, "f4"),
-            "w": np.ones(4, "f4"),
-        },
-    )
-    np.testing.assert_allclose(found, np.log1p(np.exp([-16.0, -18, -20, -30])), 1e-6)
+    """They may be there to find out what was lost by rounding."""
+    w, e = gc.input("w", (3,)), gc.input("e", (3,))
+    with derived(w, "vjp of something"):
+        total = 1.0 + e
+        lost = e - (total - 1.0)
+        value = w * e + (w * e * e + lost)
+    graph = Graph((value,))
+    feeds = {"w": np.zeros(3, "f4"), "e": np.array([1e-8, 3e-8, 1.0], "f4")}
+    (found,) = evaluate(regroup(graph), feeds)
+    np.testing.assert_array_equal(found, evaluate(graph, feeds)[0])
+    assert found[0] == np.float32(1e-8)
+
+
+def piecewise(x: Node) -> Node:
+    """Slopes of -1, 0, 1 and 2, by masks that overlap."""
+    return gc.nn.relu(x) + gc.nn.relu(x - 1) - gc.nn.relu(-x - 1) - gc.nn.relu(-x - 2)
+
+
+def masks_alone(x: Node) -> Node:
+    return -gc.nn.relu(x) - gc.nn.relu(x - 1)
+
+
+@pytest.mark.parametrize("build", [piecewise, masks_alone])
+def test_masks_add_up_as_numbers(build: Callable[[Node], Node]) -> None:
+    """NumPy's sum of two booleans is whether either is true."""
+    graph = optimize(with_gradient(build, "float64"), verify_each=True)
+    value, slope, flow = evaluate(graph, FEEDS)
+    x = gc.input("x", (64,), "float64")
+    up, down = (gc.evaluate(build(x), {"x": FEEDS["x"] + h}) for h in (1e-7, -1e-7))
+    np.testing.assert_allclose(slope, flow * (up - down) / 2e-7, atol=1e-6)
+    assert value.dtype == slope.dtype == np.float64
+
+
+def test_products_are_not_computed_in_a_narrower_dtype() -> None:
+    x, flow = gc.input("x", (64,), "float64"), gc.input("flow", (64,), "float64")
+    a, b, c, d = (gc.input(name, (64,), "float32") for name in "abcd")
+    graph = Graph((gc.vjp((x * a) * b + (x * c) * d, x, flow),))
+    rng = np.random.default_rng(0)
+    feeds = {name: rng.normal(size=64).astype("f4") for name in "abcd"}
+    (found,) = evaluate(optimize(graph), {**feeds, "flow": FEEDS["x"]})
+    a64, b64, c64, d64 = (value.astype("f8") for value in feeds.values())
+    np.testing.assert_allclose(found, FEEDS["x"] * (a64 * b64 + c64 * d64), rtol=1e-10)
 
 
 def test_what_others_use_is_computed_once() -> None:

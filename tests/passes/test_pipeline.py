@@ -15,6 +15,7 @@ import graphc as gc
 from graphc.ir import Graph, Node
 from graphc.ir import graph as graph_module
 from graphc.passes import rewriting
+from graphc.passes.matching import View
 from graphc.passes.pipeline import optimize, pipeline, rewrites
 
 from .helpers import evaluate, ops
@@ -280,9 +281,18 @@ def fan(leaves: int) -> Graph:
     return Graph((total,))
 
 
+def powers(length: int) -> Graph:
+    x, y = gc.input("x", (4,)), gc.input("y", (4,))
+    product = x
+    for step in range(length):
+        product = product * y if step % 2 else product * 0.5
+    return Graph((product,))
+
+
 def count_work(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Applications of rules and visits of nodes by sorts."""
+    """Applications of rules, visits of nodes by sorts, and nodes looked into."""
     work = 0
+    match = View.match
     rewrite, sort = rewriting._rewrite, graph_module.topological_order
 
     def counted_rewrite(*arguments: Any) -> Any:
@@ -296,14 +306,20 @@ def count_work(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> int:
         work += len(nodes)
         return sort(nodes, *arguments)
 
+    def counted_match(*arguments: Any) -> bool:
+        nonlocal work
+        work += 1
+        return match(*arguments)
+
     with monkeypatch.context() as patch:
+        patch.setattr(View, "match", counted_match)
         patch.setattr(rewriting, "_rewrite", counted_rewrite)
         patch.setattr(graph_module, "topological_order", counted_sort)
         optimize(graph)
     return work
 
 
-@pytest.mark.parametrize("build", [chain, fan])
+@pytest.mark.parametrize("build", [chain, fan, powers])
 def test_work_grows_linearly(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     small = count_work(build(300), monkeypatch)
     large = count_work(build(1200), monkeypatch)

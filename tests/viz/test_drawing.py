@@ -129,12 +129,13 @@ def test_operands_that_could_be_exchanged_are_told_apart(read):
 
 
 def test_clusters_nest_as_blocks_do(read, model):
-    picture = read(render(model.loss, level="primitive"))
+    gated = gc.mean(gc.nn.silu(model.logits)) + model.loss
+    picture = read(render(gated, level="primitive"))
     labels = {name: label for name, (_, label) in picture.clusters.items()}
     assert Counter(labels.values()) >= Counter(
         ["linear · hidden", "linear · logits", "relu", "cross_entropy · loss"]
     )
-    nodes = drawn(expand(Graph((model.loss,))).nodes)
+    nodes = drawn(expand(Graph((gated,))).nodes)
     chains = Counter()
     for node in nodes:
         chain = []
