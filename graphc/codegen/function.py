@@ -22,7 +22,7 @@ from .kernels import Kernel
 from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands
-from .tiling import Chain, schedule
+from .tiling import Chain, batches_of, schedule
 from .workspace import Held, Workspace
 from .writer import Writer
 
@@ -152,7 +152,10 @@ class _Body:
         graph, held = self.function.graph, self.held
         inline = {n for n in graph.nodes if self.operands.is_inline(n)}
         if self.function.tile is not None:
-            self.steps = schedule(self.nodes, inline, graph.outputs, self.function.tile)
+            batches = batches_of(graph.nodes)
+            self.steps = schedule(
+                self.nodes, inline, graph.outputs, self.function.tile, batches
+            )
         chains = [step for step in self.steps if isinstance(step, Chain)]
         stays = {storage_of(node) for node in (held.nodes.values() if held else ())}
         results = {storage_of(node) for node in graph.outputs}

@@ -99,10 +99,13 @@ def _name_of_number(text: str) -> str:
 
 
 def array_expression(array: np.ndarray[Any, Any]) -> ast.expr:
-    """An array as source: a list of numbers, or base 85 bytes where that is long."""
+    """An array as source: numbers, an identity, or base 85 bytes where that is long."""
     dtype = dtype_expression(array.dtype)
     if array.size <= _INLINE_ELEMENTS and array.size:
         return call("np.array", _nested(array), dtype)
+    if array.ndim == 2 and np.array_equal(array, np.eye(*array.shape)):
+        sizes = [ast.Constant(size) for size in dict.fromkeys(array.shape)]
+        return call("np.eye", *sizes, dtype=dtype)
     text = base64.b85encode(array.tobytes()).decode("ascii")
     data = call("base64.b85decode", ast.Constant(text))
     flat = call("np.frombuffer", data, dtype)

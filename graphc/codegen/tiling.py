@@ -10,14 +10,22 @@ size 1, is broadcast and the same for all tiles.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ir.dims import Dim, Shape
+from ..ir.dims import Dimension, Shape
 from ..ir.node import Node
 from .memory import is_written, readers, storage_of
 
-__all__ = ["BATCH", "SHORTEST_CHAIN", "TILE", "Chain", "Tiling", "schedule"]
+__all__ = [
+    "BATCH",
+    "SHORTEST_CHAIN",
+    "TILE",
+    "Chain",
+    "Tiling",
+    "batches_of",
+    "schedule",
+]
 
 TILE = 131_072
 """How many numbers a tile has. A NumPy call costs about a microsecond before it touches
@@ -25,7 +33,7 @@ a number; at this size that is a few per cent, and the tiles of a chain still sh
 cache. See docs/performance.md for measurements."""
 
 BATCH = 4_096
-"""What a named dimension counts as beside known ones, when arrays are called large."""
+"""What a named size that counts rows is taken for, when arrays are called large."""
 
 SHORTEST_CHAIN = 3
 """Shorter chains gain less by tiles than a reader loses."""
@@ -59,17 +67,29 @@ class Chain:
         return node.ndim == len(self.shape) and node.shape[0] == self.shape[0]
 
 
-def is_large(shape: Shape, tile: int) -> bool:
+def batches_of(nodes: Iterable[Node]) -> set[Dimension]:
+    """The named sizes that count rows: those that stand beside a known size."""
+    return {
+        size
+        for node in nodes
+        for size in node.shape
+        if any(isinstance(other, int) and other > 1 for other in node.shape)
+    }
+
+
+def is_large(shape: Shape, tile: int, batches: Collection[Dimension]) -> bool:
     """Whether arrays of a shape may be larger than a tile.
 
-    A named size is unbounded if there is no other, and a batch otherwise.
+    A named size is a batch where it counts rows, and unbounded otherwise.
     """
-    known = [size for size in shape if not isinstance(size, Dim)]
-    if not known:
-        return bool(shape)
-    count = BATCH ** (len(shape) - len(known))
-    for size in known:
-        count *= size
+    count = 1
+    for size in shape:
+        if isinstance(size, int):
+            count *= size
+        elif size in batches:
+            count *= BATCH
+        else:
+            return True
     return count > tile
 
 
@@ -78,9 +98,18 @@ def schedule(
     inline: Collection[Node],
     outputs: Collection[Node],
     tile: int,
+    batches: Collection[Dimension] = (),
 ) -> list[Node | Chain]:
-    """The statements in an order that puts chains together."""
-    planner = _Scheduler(inline, outputs, tile)
+    """The statements in an order that puts chains together.
+
+    Args:
+        statements: nodes in the order in which they are computed.
+        inline: what is written inside the expression of its user.
+        outputs: what others read besides `statements`.
+        tile: how many numbers a tile has.
+        batches: named sizes that count rows.
+    """
+    planner = _Scheduler(inline, outputs, tile, batches)
     users: dict[Node, list[Node]] = {}
     for node in statements:
         for parent in readers(node, inline):
@@ -96,13 +125,18 @@ class _Scheduler:
     """An open chain, what goes before it, and what has to wait for its end."""
 
     def __init__(
-        self, inline: Collection[Node], outputs: Collection[Node], tile: int
+        self,
+        inline: Collection[Node],
+        outputs: Collection[Node],
+        tile: int,
+        batches: Collection[Dimension],
     ) -> None:
         self.scheduled: list[Node | Chain] = []
         self.users: dict[Node, list[Node]] = {}
         self._inline = inline
         self._outputs = set(outputs)
         self._tile = tile
+        self._batches = batches
         self._chain: dict[Node, None] = {}
         self._after: dict[Node, None] = {}
 
@@ -151,7 +185,7 @@ class _Scheduler:
             node.op.kind == "elementwise"
             and node.op.pure
             and is_written(node)
-            and is_large(node.shape, self._tile)
+            and is_large(node.shape, self._tile, self._batches)
         )
 
     def _leaves(self, node: Node) -> bool:

@@ -178,8 +178,7 @@ def rebuild(graph: Graph, rule: Callable[[Node], Node]) -> Graph:
     replaced: dict[Node, Node] = {}
     for node in graph.nodes:
         inputs = tuple(replaced[parent] for parent in node.inputs)
-        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-        replaced[node] = rule(node if unchanged else node.copy(inputs=inputs))
+        replaced[node] = rule(node.with_inputs(inputs))
     return graph.with_outputs(tuple(replaced[output] for output in graph.outputs))
 
 
@@ -191,6 +190,5 @@ def expand(graph: Graph) -> Graph:
             replaced[node] = replaced[node.expansion]
             continue
         inputs = tuple(replaced[parent] for parent in node.inputs)
-        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-        replaced[node] = node if unchanged else node.copy(inputs=inputs)
+        replaced[node] = node.with_inputs(inputs)
     return graph.with_outputs(tuple(replaced[output] for output in graph.outputs))

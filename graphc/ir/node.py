@@ -7,6 +7,7 @@ Operators and methods are looked up by NumPy's name among the array functions th
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -144,6 +145,12 @@ class Node:
         if inputs is None:
             object.__setattr__(node, "derivation", self.derivation)
         return node
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        """This node of other inputs: itself, if they are its own."""
+        if all(map(operator.is_, inputs, self.inputs)):
+            return self
+        return self.copy(inputs=inputs)
 
     def remember(self, derivation: Derivation) -> None:
         """Note that this node is the derivative that `derivation` asks for.

@@ -93,10 +93,12 @@ def _stretch(node: Node, uses: Uses) -> Node | None:
 def _fold_uniform(node: Node, uses: Uses) -> Node | None:
     if node.op.kind != "elementwise" or not node.op.pure or not node.inputs:
         return None
-    values = [uniform_value(parent) for parent in node.inputs]
-    if any(value is None for value in values):
-        return None
-    scalars = [constant(np.asarray(value)) for value in values]
+    scalars: list[Node] = []
+    for parent in node.inputs:
+        value = uniform_value(parent)
+        if value is None:
+            return None
+        scalars.append(constant(np.asarray(value)))
     small = node.op.build(tuple(scalars), node.attributes)
     value = _value(small, [constant_of(scalar) for scalar in scalars])
     if value is None or value.dtype != node.dtype:

@@ -82,10 +82,8 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
     uses = Uses()
     images: dict[Node, Node] = {}
     for node in graph.nodes:
-        inputs = tuple(images[parent] for parent in node.inputs)
-        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-        image = node if unchanged else node.copy(inputs=inputs)
-        image = _rewrite(image, table, uses)
+        inputs = tuple([images[parent] for parent in node.inputs])
+        image = _rewrite(node.with_inputs(inputs), table, uses)
         images[node] = image
         uses.add(image, counts[node])
     return graph.with_outputs(tuple(images[output] for output in graph.outputs))

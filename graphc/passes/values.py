@@ -56,6 +56,8 @@ def uniform_value(node: Node) -> np.generic | None:
     if not is_constant(core):
         return None
     array = constant_of(core)
+    if not array.shape:
+        return cast("np.generic", array[()])
     if not 1 <= array.size <= _LARGEST:
         return None
     first = array.reshape(-1)[:1]
