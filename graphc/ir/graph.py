@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import heapify, heappop, heappush
+from typing import cast
 
 from ..errors import NamingError
 from .dims import symbols_of
@@ -57,32 +57,27 @@ def topological_order(
 ) -> tuple[Node, ...]:
     """Nodes, inputs first; where there is a choice, the order of declaration decides.
 
-    The lexicographical topological sort, so that the same declaration gives the same
-    program whatever the hash seed. Source: Kahn 1962, "Topological sorting of large
-    networks", with a heap of the nodes that nothing holds back.
+    This is networkx's lexicographical topological sort, so the same declaration gives
+    the same program whatever the hash seed.
     """
+    # Imported here because `import graphc` must stay fast.
+    import networkx as nx
+
     by_index = {node.index: node for node in nodes}
-    users: dict[int, list[Node]] = {index: [] for index in by_index}
-    waiting: dict[int, int] = {}
-    ready: list[tuple[tuple[int, ...], int]] = []
-    for index, node in by_index.items():
-        parents = {parent.index for parent in dependencies(node)} & by_index.keys()
-        for parent in parents:
-            users[parent].append(node)
-        if parents:
-            waiting[index] = len(parents)
-        else:
-            ready.append((node.order, index))
-    heapify(ready)
-    order: list[Node] = []
-    while ready:
-        _, index = heappop(ready)
-        order.append(by_index[index])
-        for user in users[index]:
-            waiting[user.index] -= 1
-            if not waiting[user.index]:
-                heappush(ready, (user.order, user.index))
-    return tuple(order)
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(by_index)
+    graph.add_edges_from(
+        (parent.index, index)
+        for index, node in by_index.items()
+        for parent in dependencies(node)
+        if parent.index in by_index
+    )
+
+    def key(index: int) -> tuple[tuple[int, ...], int]:
+        return by_index[index].order, index
+
+    order = cast("Iterator[int]", nx.lexicographical_topological_sort(graph, key=key))
+    return tuple(by_index[index] for index in order)
 
 
 @dataclass(frozen=True, eq=False)

@@ -239,6 +239,5 @@ def evaluation_mode(graph: Graph) -> Graph:
             replaced[node] = replaced[dependencies(node)[0]]
             continue
         inputs = tuple(replaced[parent] for parent in node.inputs)
-        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-        replaced[node] = node if unchanged else node.copy(inputs=inputs)
+        replaced[node] = node.with_inputs(inputs)
     return Graph(tuple(replaced[output] for output in graph.outputs))

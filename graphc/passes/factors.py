@@ -90,9 +90,7 @@ def regroup(graph: Graph) -> Graph:
     context = _Context(graph)
     images = context.images
     for node in graph.nodes:
-        inputs = tuple(images[parent] for parent in node.inputs)
-        unchanged = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-        image = node if unchanged else node.copy(inputs=inputs)
+        image = node.with_inputs(tuple([images[parent] for parent in node.inputs]))
         if node not in context.inside and _takes_part(node):
             image = _Region(node, image, context).result()
         images[node] = image

@@ -93,12 +93,13 @@ def _stretch(node: Node, uses: Uses) -> Node | None:
 def _fold_uniform(node: Node, uses: Uses) -> Node | None:
     if node.op.kind != "elementwise" or not node.op.pure or not node.inputs:
         return None
-    scalars: list[Node] = []
+    values: list[np.generic] = []
     for parent in node.inputs:
         value = uniform_value(parent)
         if value is None:
             return None
-        scalars.append(constant(np.asarray(value)))
+        values.append(value)
+    scalars = [constant(np.asarray(value)) for value in values]
     small = node.op.build(tuple(scalars), node.attributes)
     value = _value(small, [constant_of(scalar) for scalar in scalars])
     if value is None or value.dtype != node.dtype:

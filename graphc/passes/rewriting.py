@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from ..ir.graph import Graph
@@ -50,29 +50,22 @@ class Rule:
     """Whether both sides agree bit for bit, or within a few units in the last place."""
 
 
-@dataclass(frozen=True)
-class _Table:
-    by_op: Mapping[str, tuple[Rule, ...]]
-    general: tuple[Rule, ...] = field(default=())
+class _Table(dict[str, tuple[Rule, ...]]):
+    """The rules for each op, looked for when the first such node is met."""
 
-    @staticmethod
-    def of(rules: Sequence[Rule]) -> _Table:
-        names = {name for rule in rules for name in rule.ops}
-        return _Table(
-            {
-                name: tuple(r for r in rules if not r.ops or name in r.ops)
-                for name in names
-            },
-            tuple(rule for rule in rules if not rule.ops),
-        )
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        super().__init__()
+        self._rules = rules
 
-    def __getitem__(self, name: str) -> tuple[Rule, ...]:
-        return self.by_op.get(name, self.general)
+    def __missing__(self, name: str) -> tuple[Rule, ...]:
+        found = tuple(r for r in self._rules if not r.ops or name in r.ops)
+        self[name] = found
+        return found
 
 
 def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
     """Apply the first rule that matches, repeatedly, to each node, inputs first."""
-    table = _Table.of(rules)
+    table = _Table(rules)
     counts: dict[Node, int] = dict.fromkeys(graph.nodes, 0)
     for node in graph.nodes:
         for parent in node.inputs:

@@ -106,7 +106,7 @@ def test_training_takes_what_was_told(optimizer, generator_bytes):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("tiling", [Tiling(None), Tiling(16, 1), Tiling(16, 3)])
+@pytest.mark.parametrize("tiling", [Tiling(16, 1), Tiling(16, 3)])
 def test_so_does_training_in_tiles(model, tiling, generator_bytes):
     optimizer = optim.Adam(0.01)
     program = training.training_program(MODELS[model](), optimizer, tiling=tiling)

@@ -136,7 +136,7 @@ def graphs(draw):
 
 
 @given(graphs())
-@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 def test_tiles_and_threads_change_no_bit(graph):
     outputs, feeds = graph
     whole = gc.compile(outputs, tile_size=None, simplify=False)
@@ -385,14 +385,17 @@ def test_a_forked_process_has_threads_of_its_own():
     expected = compute(x=feed).tobytes()
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
-    with warnings.catch_warnings():
-        # Python warns of forks while there are threads; they wait for work here.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = context.Process(target=lambda: theirs.send(compute(x=feed).tobytes()))
-        child.start()
-    assert ours.poll(20)
-    assert ours.recv() == expected
-    child.join()
+    child = context.Process(target=lambda: theirs.send(compute(x=feed).tobytes()))
+    try:
+        with warnings.catch_warnings():
+            # Python warns of forks while there are threads; they wait for work here.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child.start()
+        assert ours.poll(60)
+        assert ours.recv() == expected
+    finally:
+        child.kill()
+        child.join()
 
 
 # Training -----------------------------------------------------------------------------
