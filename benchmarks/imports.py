@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,8 @@ def measure(rounds: int) -> tuple[dict[str, list[float]], dict[str, str]]:
                     ],
                     # For `emitted`, and to find graphc where it is not installed.
                     cwd=folder,
+                    # Users have bytecode, whatever this process has been told.
+                    env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
                     capture_output=True,
                     text=True,
                     check=False,

@@ -7,6 +7,7 @@ perhaps a `helper`. Anything else is an array, and copied.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Sequence
 
 from ..ir.node import Node
@@ -18,7 +19,8 @@ from .writer import Writer
 __all__ = ["start_helpers", "top_level_names", "write_helper", "write_init"]
 
 
-def top_level_names(text: str) -> set[str]:
+@functools.cache
+def top_level_names(text: str) -> frozenset[str]:
     """What a module of this text defines and imports."""
     names: set[str] = set()
     for statement in ast.parse(text).body:
@@ -28,7 +30,7 @@ def top_level_names(text: str) -> set[str]:
             names |= {alias.asname or alias.name for alias in statement.names}
         elif isinstance(statement, ast.Assign):
             names |= {t.id for t in statement.targets if isinstance(t, ast.Name)}
-    return names
+    return frozenset(names)
 
 
 def start_helpers(parameters: Sequence[Node]) -> list[str]:
