@@ -6,9 +6,10 @@ printer and runtime know nothing of one another.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from .codegen.module import Emitted, emit_function
 from .codegen.operands import is_free
 from .codegen.tiling import TILE, Tiling
 from .collector import paused
-from .errors import OptionError, ShapeError
+from .errors import DTypeError, OptionError, ShapeError
 from .ir.graph import Graph
 from .ir.labels import LabelBounds, label_bounds
 from .ir.node import Node
@@ -136,7 +137,10 @@ def _flatten(nodes: Any, found: list[Node]) -> None:
         for value in cast("Sequence[Any]", nodes):
             _flatten(value, found)
     else:
-        raise TypeError(f"outputs must be nodes, got {type(nodes).__name__} {nodes!r}")
+        raise DTypeError(
+            f"outputs must be nodes, got {type(nodes).__name__}",
+            location=str(here().location),
+        )
 
 
 def _filler(structure: Any) -> Callable[[Sequence[Any]], Any]:
@@ -169,22 +173,27 @@ def check_style(style: str) -> Style:
     return style
 
 
-def check_tiling(tile_size: object, threads: object) -> Tiling:
+def check_tiling(tile_size: Any, threads: Any) -> Tiling:
     """How large arrays are cut and shared, else raise."""
-    where = {"location": str(here().location)}
-    if tile_size is not None and (not _is_count(tile_size) or tile_size < 1):
+    size = None if tile_size is None else _count(tile_size)
+    if size is not None and size < 1:
         raise OptionError(
-            f"tile_size must be a positive int or None, got {tile_size!r}", **where
+            f"tile_size must be a positive int or None, got {tile_size!r}",
+            location=str(here().location),
         )
-    if not _is_count(threads) or threads < 0:
+    if _count(threads) < 0:
         raise OptionError(
-            f"threads must be an int from 0, for all cores, got {threads!r}", **where
+            f"threads must be an int from 0, for all cores, got {threads!r}",
+            location=str(here().location),
         )
-    return Tiling(tile_size, threads)
+    return Tiling(size, _count(threads))
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _count(value: Any) -> int:
+    """An int of Python or NumPy as it is, and -1 for anything else."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return -1
+    return operator.index(value)
 
 
 def compile(

@@ -103,7 +103,7 @@ class Footprint:
             "parameters": self.parameters,
             "gradients": self.gradients,
             "optimizer state": self.state,
-            "update": self.update,
+            "room to update in": self.update,
             "workspace": self.workspace,
         }
         rows = [(what, bytes_text(size)) for what, size in parts.items() if size != 0]

@@ -23,7 +23,7 @@ from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands
 from .tiling import Chain, batches_of, schedule
-from .workspace import Held, Workspace
+from .workspace import Held, Workspace, side_by_side
 from .writer import Writer
 
 __all__ = ["Function", "Style", "Written", "write_function"]
@@ -48,6 +48,8 @@ class Function:
     """Whether it takes a generator `rng`."""
     held: Held | None = None
     """In fast style, outputs that are no new arrays."""
+    results: tuple[str, ...] = ()
+    """With `held`, what to call the values that `ending` returns."""
     reserved: tuple[str, ...] = ()
     """Variables that `ending` uses for itself."""
     source: str = "parameters"
@@ -249,13 +251,36 @@ def signature(function: Function, names: Names) -> list[str]:
     return [*arguments, "rng=None"] if function.random else arguments
 
 
+def _write_copying(
+    writer: Writer,
+    function: Function,
+    held: Held,
+    arguments: Sequence[str],
+    quick_call: ast.expr,
+) -> None:
+    """Write the function that returns arrays of the caller's own."""
+    with writer.function(function.name, arguments):
+        writer.docstring(function.docstring)
+        results = [ast.Name(variable, ast.Store()) for variable in function.results]
+        target = ast.Tuple(list(results), ast.Store())
+        writer.statement(ast.Assign([target], quick_call))
+        copies = side_by_side(name(held.variable), held.order, held.nodes)
+        returned = [
+            copies if variable == held.variable else name(variable)
+            for variable in function.results
+        ]
+        writer.statement(ast.Return(ast.Tuple(returned, ast.Load())))
+
+
 def _write_conversions(writer: Writer, body: _Body, workspace: Workspace) -> None:
     """Make floating inputs what the arrays of the workspace are made for."""
     used = set(body.function.graph.inputs)
     for node in body.function.inputs:
         if is_floating(node.dtype) and node in used:
             variable = body.names[node]
-            array = call("np.asarray", name(variable), workspace.dtype(node))
+            in_order = ast.Constant("C")
+            dtype = workspace.dtype(node)
+            array = call("np.asarray", name(variable), dtype, order=in_order)
             writer.statement(assign(variable, array))
 
 
@@ -284,9 +309,10 @@ def write_function(
     for kernel in body.kernels.values():
         kernel.write(writer)
     with writer.function(quick, arguments):
-        writer.docstring(function.docstring)
-        if quick != function.name:
-            writer.comment("The next call writes to the same arrays.")
+        docstring = function.docstring
+        if body.held is not None:
+            docstring += f"\n\nThe next call overwrites the {body.held.variable}."
+        writer.docstring(docstring)
         body.write_stored(writer)
         if function.converts and style == "fast":
             _write_conversions(writer, body, workspace)
@@ -297,11 +323,8 @@ def write_function(
         body.write(writer, workspace)
     passed = [name(argument.partition("=")[0]) for argument in arguments]
     quick_call = call(quick, *passed)
-    if quick != function.name:
-        writer.from_import("copy", "deepcopy")
-        with writer.function(function.name, arguments):
-            writer.docstring(function.docstring)
-            writer.statement(ast.Return(call("deepcopy", quick_call)))
+    if body.held is not None:
+        _write_copying(writer, function, body.held, arguments, quick_call)
     variables = body.variables()
     owners = [function.name, *(kernel.name for kernel in body.kernels.values())]
     return Written(

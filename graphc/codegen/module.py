@@ -81,6 +81,9 @@ def _write_constants(writer: Writer, constants: Constants) -> None:
 _LOCAL_NAMES = ("loss", "gradients", "name", "parameter", "gradient", "slots")
 
 
+_RESERVED = ("np", "parameters", "rng", "dtype", "thread", "get_ident")
+
+
 def module_names(inputs: Sequence[Node], reserved: Sequence[str]) -> Names:
     """A scope in which inputs and sizes have their own names, where those are free."""
     locals_ = Names((*reserved, *_LOCAL_NAMES))
@@ -111,7 +114,7 @@ def emit_function(
     """A module with one function, `compute(parameters, *inputs)`, giving a tuple."""
     check_sizes([graph], inputs)
     helpers = harness_source(_MEMORY, ("arrays", "tiles"))
-    reserved = ["np", "parameters", "rng", "dtype", title, *defined_names(helpers)]
+    reserved = [*_RESERVED, title, *defined_names(helpers)]
     names = module_names(inputs, reserved)
     constants = Constants(names)
     writer, functions = Writer(), Writer()

@@ -41,6 +41,8 @@ __all__ = ["emit_training"]
 
 _MODULE_NAMES = (
     "dtype",
+    "thread",
+    "get_ident",
     "np",
     "parameters",
     "state",
@@ -48,7 +50,6 @@ _MODULE_NAMES = (
     "rng",
     "run",
     "cache",
-    "deepcopy",
     "lru_cache",
     "base64",
     "step",
@@ -334,6 +335,7 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
             docstring="Return the loss of a batch and its gradient by each parameter.",
             random=True,
             held=held,
+            results=("loss", "gradients"),
             converts=True,
             tile=plan.tiling.size,
         )

@@ -279,7 +279,10 @@ class _Loop:
         for variable, node in zip(self.scratch, self.memory.allocated, strict=True):
             position = ast.Constant(self.scratch.index(variable))
             dtype = dtype_expression(node.dtype)
-            array = call("update_scratch", position, shape, dtype)
+            if node.dtype == self.rule.parameter.dtype:
+                dtype = ast.Attribute(shape.value, "dtype", ast.Load())
+            thread = call("get_ident")
+            array = call("update_scratch", position, shape, dtype, thread)
             beginning.append(assign(variable, array))
         self._write(writer, loop, beginning)
         shapes = {rule.parameter.shape for rule in self.group}
@@ -314,7 +317,8 @@ def _slot_expression(label: str) -> ast.expr:
 
 def _write_scratch(writer: Writer) -> None:
     writer.from_import("functools", "cache")
-    parameters = ["number", "shape", "dtype"]
+    writer.from_import("threading", "get_ident")
+    parameters = ["number", "shape", "dtype", "thread"]
     with writer.function("update_scratch", parameters, decorators=["cache"]):
         writer.docstring("Allocate an array that `update` works in.")
         writer.statement(ast.Return(parse("empty_aligned(shape, dtype)")))

@@ -53,6 +53,9 @@ class Held:
         return {k: node for k, node in self.nodes.items() if written.get(node) != k}
 
 
+_THREAD = call("get_ident")
+
+
 class Workspace:
     """The arrays that a function writes to, and the code that allocates them."""
 
@@ -122,17 +125,18 @@ class Workspace:
     def write_allocations(self, writer: Writer) -> None:
         """Write the functions that allocate, each once for given sizes."""
         if self._entries:
-            writer.from_import("functools", "lru_cache")
             self._write_workspace(writer)
         if self._held is not None:
-            writer.from_import("functools", "cache")
             self._write_held(writer, self._held)
+        if self.is_used:
+            writer.from_import("functools", "lru_cache")
+            writer.from_import("threading", "get_ident")
 
     def write_unpacking(self, writer: Writer) -> None:
         """Write the statements that fetch the arrays."""
         held = self._held
         if held is not None:
-            arrays = call(held.allocation, *self._dtype_argument())
+            arrays = call(held.allocation, *self._dtype_argument(), _THREAD)
             writer.statement(assign(held.variable, arrays))
             for node, key in held.written().items():
                 array = subscript(name(held.variable), key)
@@ -140,7 +144,7 @@ class Workspace:
         if self._entries:
             targets = [ast.Name(variable, ast.Store()) for variable, _ in self._entries]
             sizes = [self._operands.dimension(symbol) for symbol in self._symbols()]
-            arrays = call(self._allocation, *sizes, *self._dtype_argument())
+            arrays = call(self._allocation, *sizes, *self._dtype_argument(), _THREAD)
             writer.statement(ast.Assign([one_or_tuple(list(targets))], arrays))
 
     def dtype(self, node: Node) -> ast.expr:
@@ -151,15 +155,15 @@ class Workspace:
 
     def _write_workspace(self, writer: Writer) -> None:
         arguments = [self._names.symbol(symbol) for symbol in self._symbols()]
-        arguments += ["dtype"] * len(self._dtype_argument())
-        decorators = ["lru_cache(maxsize=8)"]
+        arguments += [*["dtype"] * len(self._dtype_argument()), "thread"]
+        decorators = ["lru_cache(maxsize=16)"]
         with writer.function(self._allocation, arguments, decorators=decorators):
             count = len(self._entries)
             arrays = f"{count} array{'' if count == 1 else 's'}"
             writer.docstring(
-                f"Make, once for each size, the {arrays} "
-                f"({bytes_text(self.bytes)} bytes) that\n"
-                f"`{self._function}` works with."
+                f"Make, once for each size and thread, the {arrays} "
+                f"({bytes_text(self.bytes)} bytes)\n"
+                f"that `{self._function}` works with."
             )
             for variable, array in self._entries:
                 writer.statement(assign(variable, array))
@@ -167,11 +171,12 @@ class Workspace:
             writer.statement(ast.Return(one_or_tuple(variables)))
 
     def _write_held(self, writer: Writer, held: Held) -> None:
-        arguments = ["dtype"] * len(self._dtype_argument())
-        with writer.function(held.allocation, arguments, decorators=["cache"]):
+        arguments = [*["dtype"] * len(self._dtype_argument()), "thread"]
+        decorators = ["lru_cache(maxsize=16)"]
+        with writer.function(held.allocation, arguments, decorators=decorators):
             writer.docstring(
-                f"Allocate, once, the {held.variable} that "
-                f"`{self._function}` writes to."
+                f"Allocate, once for each thread, the {held.variable} that "
+                f"`{self._function}`\nwrites to."
             )
             arrays = [
                 call(

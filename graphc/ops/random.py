@@ -65,6 +65,7 @@ STANDARD_NORMAL = Op(
     infer=_normal_infer,
     kind="source",
     numpy="rng.standard_normal(shape, dtype)",
+    into="rng.standard_normal(shape, out.dtype, out)",
     pure=False,
     cases=(
         Case((), {"shape": (3, 4), "dtype": np.dtype("float64")}),

@@ -32,7 +32,8 @@ def check_array(node: Node, value: Any) -> Array:
         raise _error(node, f"must be fed an array, got the node {value!r}")
     has_dtype = hasattr(value, "dtype")
     try:
-        array: Array = np.asarray(value)
+        # In C order, because sums round differently in others.
+        array: Array = np.asarray(value, order="C")
     except ValueError as error:
         raise _error(node, f"was fed what is no array: {error}") from None
     if array.dtype != node.dtype:
@@ -172,6 +173,8 @@ class Binder:
         for name, dtype, bounds in self._expected:
             array = feeds.get(name)
             if type(array) is not np.ndarray or array.dtype != dtype:
+                return self._check(feeds)
+            if not array.flags.c_contiguous:
                 return self._check(feeds)
             if bounds is not None and not _within(array, bounds):
                 return self._check(feeds)

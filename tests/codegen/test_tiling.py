@@ -409,8 +409,7 @@ def noisy():
     hidden = gc.nn.Dropout(0.3)(gc.nn.gelu(gc.nn.Linear(6, 5, name="one")(x)))
     hidden = gc.nn.Dropout(0.4)(gc.tanh(gc.nn.Linear(5, 5, name="two")(hidden)) * 2)
     out = gc.nn.Linear(5, 2, name="three")(gc.nn.silu(hidden) + 0.1 * hidden)
-    noise = gc.random.normal(out.shape) if hasattr(gc, "random") else 0.0
-    return gc.nn.mse_loss(out + noise, y)
+    return gc.nn.mse_loss(gc.nn.gaussian_noise(out, 0.1), y)
 
 
 def trained(loss, **options):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import empty_aligned
 from .files import Array, Arrays
-from .model import RULES, TILE
+from .model import PARAMETERS, RULES, TILE
 
 # --- imports above, copied into emitted programs below ---
 
@@ -72,13 +72,16 @@ def update_tiles(
             (parameters[n], gradients[n], *(slots[f"{n}.{key}"] for key in kept))
             for n in names
         ]
-        tiles.append(list(tiles_of(rows, scratch)))
+        # Parameters of another dtype than declared are computed with in that.
+        declared, actual = PARAMETERS[names[0]][0], parameters[names[0]].dtype
+        dtypes = [actual if dtype == declared else dtype for dtype in scratch]
+        tiles.append(list(tiles_of(rows, dtypes)))
     state["tiles"] = Tiles((arrays, tiles))
     return tiles
 
 
 def tiles_of(
-    rows: Iterable[tuple[Array, ...]], scratch: Sequence[str]
+    rows: Iterable[tuple[Array, ...]], scratch: Sequence[Any]
 ) -> Iterator[tuple[Array, ...]]:
     """Cut arrays into tiles of at most `TILE` numbers, with arrays to work in."""
     joined = list(join_neighbours(rows))

@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,9 @@ def run_in_tiles(
     whole = arrays[0]
     rows = max(1, TILE * len(whole) // max(1, whole.size))
     if rows >= len(whole):
-        kernel(*arrays, *others, *tile_scratch(whole.shape, scratch)[0])
+        kernel(*arrays, *others, *tile_scratch(whole.shape, scratch, get_ident())[0])
         return
-    rooms = tile_scratch((rows, *whole.shape[1:]), scratch)
+    rooms = tile_scratch((rows, *whole.shape[1:]), scratch, get_ident())
     starts = range(0, len(whole), rows)
 
     def work(thread: int, threads: int) -> None:
@@ -70,9 +71,12 @@ def run_in_tiles(
 
 @lru_cache(maxsize=32)
 def tile_scratch(
-    shape: tuple[int, ...], dtypes: tuple[Any, ...]
+    shape: tuple[int, ...], dtypes: tuple[Any, ...], caller: int
 ) -> Mapping[int, list[np.ndarray[Any, Any]]]:
-    """Allocate, once for each thread, the arrays to work on tiles of a shape in."""
+    """Allocate the arrays to work on tiles of a shape in, for each thread that helps.
+
+    A caller is a thread, too: what it works in, no other caller may use.
+    """
     return defaultdict(lambda: [empty_aligned(shape, dtype) for dtype in dtypes])
 
 
