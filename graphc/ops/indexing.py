@@ -339,9 +339,23 @@ def _scatter_statement(node: Node) -> str:
     return _adding_at(node, "x")
 
 
+def _are_distinct(node: Node) -> bool:
+    """Whether no position is repeated, since every one is in a row of its own."""
+    arrays = [parent for parent in node.inputs if is_integer(parent.dtype)]
+    return any(parent.op.name == "arange" for parent in arrays) and all(
+        parent.shape == arrays[0].shape for parent in arrays
+    )
+
+
 def _adding_at(node: Node, values: str) -> str:
-    """The statement that adds at positions, which may be repeated."""
+    """The statement that adds at positions.
+
+    Where one may be repeated, only `np.add.at` adds to it each time. It takes ten times
+    as long as an assignment that reads, adds and writes.
+    """
     index = _index_source(node)
+    if _are_distinct(node):
+        return f"out[{index}] += {values}"
     if ":" in index:
         index = f"np.s_[{index}]"
     elif "," in index:

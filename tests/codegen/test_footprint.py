@@ -124,7 +124,8 @@ def test_the_head_of_a_program_tells_it(generator_bytes):
     assert text in trainer.source
     rows = dict(re.findall(r"^    (\S.*?)  +(\S.*)$", text, re.MULTILINE))
     assert list(rows) == [
-        *("parameters", "gradients", "optimizer state", "update", "workspace"),
+        *("parameters", "gradients", "optimizer state", "room to update in"),
+        "workspace",
         "in all",
     ]
     numbers = 5 * 8 + 8 + 8 * 3 + 3
