@@ -8,7 +8,7 @@ arrays that parameters, gradients and state are views of.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Graph, ancestors
@@ -116,9 +116,15 @@ def write_update(
                 rules.append(loop.write_over_tiles(writer, len(rules)))
             else:
                 scratch |= loop.write_over_names(writer)
-        for key, (_, value) in update.shared.items():
-            slot = ast.Subscript(subscript(name("slots"), key), ast.Constant(...))
-            writer.statement(ast.Assign([slot], name(names[value])))
+        slots = {
+            slot: subscript(name("slots"), k) for k, (slot, _) in update.shared.items()
+        }
+        _write_copies(
+            writer,
+            [(value, slot) for slot, value in update.shared.values()],
+            lambda value: name(names[value]),
+            lambda slot: slots[slot],
+        )
         if update.decaying:
             _write_flush(writer, update.decaying)
     return WrittenUpdate(tuple(rules), frozenset(scratch))
@@ -356,12 +362,22 @@ def _write_rule(
                     case _:
                         pass
             writer.statement(statement)
+    _write_copies(writer, copied, operands.value, lambda node: name(scope[node]))
+
+
+def _write_copies(
+    writer: Writer,
+    copied: Sequence[tuple[Node, Node]],
+    expression: Callable[[Node], ast.expr],
+    array: Callable[[Node], ast.expr],
+) -> None:
+    """Put new values into the stored arrays that they replace."""
     for copies in _in_order(copied):
         targets: list[ast.expr] = [
-            ast.Subscript(name(scope[placeholder]), ast.Constant(...), ast.Store())
+            ast.Subscript(array(placeholder), ast.Constant(...), ast.Store())
             for _, placeholder in copies
         ]
-        values = [operands.value(value) for value, _ in copies]
+        values = [expression(value) for value, _ in copies]
         if len(copies) > 1:
             values = [call("np.copy", value) for value in values]
         writer.statement(ast.Assign([one_or_tuple(targets)], one_or_tuple(values)))

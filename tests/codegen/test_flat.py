@@ -24,6 +24,7 @@ SHAPES = {
     "untrained": (3,),
     "b.weight": (2, 4),
     "b.bias": (2,),
+    "b.gain": (2,),
     "double": (5, 2),
     "kernel": (2, 3, 2, 2),
     "other_double": (3,),
@@ -152,6 +153,12 @@ def another_order(parameters, gradients, state):
     return dict(reversed(parameters.items())), gradients, state
 
 
+def other_names(parameters, gradients, state):
+    """Two arrays change names, and no array changes its place."""
+    others = {"b.bias": "b.gain", "b.gain": "b.bias"}
+    return {others.get(n, n): a for n, a in parameters.items()}, gradients, state
+
+
 def one_memory(parameters, gradients, state):
     """Gradients side by side in an order of their own, in the caller's memory."""
     shuffled = dict(sorted(gradients.items(), key=lambda item: item[0][::-1]))
@@ -187,8 +194,8 @@ def shallow(parameters, gradients, state):
 BETWEEN = [
     *(leave, replace_one, replace_state, swap, swap_neighbours, column_major),
     *(column_major_gradients, every_other_number, every_other_number_of_all),
-    *(read_only_gradients, another_order, one_memory, gaps, copied),
-    *(copied_together, pickled, shallow),
+    *(read_only_gradients, another_order, other_names, one_memory, gaps),
+    *(copied, copied_together, pickled, shallow),
 ]
 
 

@@ -117,14 +117,17 @@ def test_so_does_training_in_tiles(model, tiling, generator_bytes):
         assert found == live
 
 
-def test_the_head_of_a_program_tells_it(generator_bytes):
+def test_the_head_of_a_program_tells_it():
     trainer = gc.Trainer(MODELS["relu"](), optim.Adam(0.01))
     footprint = trainer.footprint
     text = str(footprint)
     assert text in trainer.source
     rows = dict(re.findall(r"^    (\S.*?)  +(\S.*)$", text, re.MULTILINE))
     assert list(rows) == [
-        *("parameters", "gradients", "optimizer state", "room to update in"),
+        "parameters",
+        "gradients",
+        "optimizer state",
+        "room to update in",
         "workspace",
         "in all",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,30 @@ def test_a_diverging_run_says_what_to_try_and_saves_the_best(script: Path) -> No
     assert "Traceback" not in done.stderr
     with np.load(script.with_name("best.npz")) as saved:
         assert all(np.isfinite(saved[name]).all() for name in saved.files)
+
+
+def test_threads_of_matrix_products(script: Path, monkeypatch: Any) -> None:
+    module = load(program(DROPOUT=0.2))
+    used: list[int | None] = []
+
+    def training(options: Any) -> int:
+        blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+        used.extend(library["num_threads"] for library in blas.info())
+        return 0
+
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    monkeypatch.setattr(module, "run_training", training)
+    assert module.main(["--data", "train.npz", "--threads", "1"]) == 0
+    assert set(used) <= {1}
+    # Python has no such module, whatever is installed.
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert module.main(["--data", "train.npz", "--threads", "1"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("threads", "message"),
+    [(0, "--threads must be at least 1, got 0"), ("many", "invalid int value")],
+)
+def test_wrong_numbers_of_threads(script: Path, threads: Any, message: str) -> None:
+    done = run(script, *DATA, "--threads", threads, status=2)
+    assert message in done.stderr

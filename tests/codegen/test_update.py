@@ -349,6 +349,23 @@ def test_parameters_that_read_one_another():
                 assert value.flags.writeable, name
 
 
+class Exchange(Optimizer):
+    """Descent with two arrays of no parameter, which change places at each step."""
+
+    def init_state(self, parameters):
+        return {"one": gc.ones((2,), "float64"), "other": gc.zeros((2,), "float64")}
+
+    def apply(self, parameters, gradients, state, clock):
+        new = [
+            p - g * gc.sum(state["one"])
+            for p, g in zip(parameters, gradients, strict=True)
+        ]
+        return new, {"one": state["other"], "other": state["one"]}
+
+    def step_size(self, clock):
+        return gc.constant(1.0)
+
+
 class Formula(Optimizer):
     """A rule of one's own: new parameter and state from the old ones and a gradient."""
 
@@ -396,10 +413,14 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-def test_nothing_is_replaced_before_it_is_read(name):
+@pytest.mark.parametrize(
+    "optimizer",
+    [Exchange(), *map(Formula, FORMULAS.values())],
+    ids=["shared state exchanged", *FORMULAS],
+)
+def test_nothing_is_replaced_before_it_is_read(optimizer):
     shapes = {"layer.weight": (3, 3), "other": (3, 3)}
-    optimizer, start = Formula(FORMULAS[name]), starts(shapes)
+    start = starts(shapes)
     stepper = Stepper(optimizer, start)
     pair = []
     for module in modules(optimizer, start):

@@ -62,7 +62,13 @@ def update_tiles(
     another array has taken the place of one.
     """
     slots = state["slots"]
-    arrays = (*parameters.values(), *gradients.values(), *slots.values())
+    # The names too, since two arrays may have changed theirs.
+    arrays = (
+        *parameters,
+        *parameters.values(),
+        *gradients.values(),
+        *slots.values(),
+    )
     known: tuple[Any, ...] = state.get("tiles") or ((), [])
     if len(known[0]) == len(arrays) and all(map(operator.is_, known[0], arrays)):
         return known[1]
