@@ -140,3 +140,21 @@ def metered() -> Iterator[Meter]:
         meter.live = numpy_bytes()
     finally:
         tracemalloc.stop()
+
+
+def assert_formatted(source: str, folder: Path) -> None:
+    """Hold a text against ruff's formatter and linter."""
+    path = folder / "emitted.py"
+    path.write_text(source, "utf-8")
+    assert_clean(path)
+
+
+def assert_clean(path: Path) -> None:
+    """Hold a file, or all of a folder, against ruff's formatter and linter."""
+    for command in (["check"], ["format", "--check", "--diff"]):
+        found = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
+            capture_output=True,
+            text=True,
+        )
+        assert found.returncode == 0, found.stdout

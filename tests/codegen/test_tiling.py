@@ -17,8 +17,7 @@ from graphc.codegen.harness import tiles
 from graphc.codegen.tiling import TILE, Tiling
 from graphc.ir.graph import Graph
 
-from .support import load
-from .test_training import assert_formatted
+from .support import assert_formatted, load
 
 CUTS = [(1, 1), (1, 2), (1, 3), (2, 1), (7, 1), (7, 2), (7, 3), (TILE, 1)]
 """Numbers in a tile and threads."""

@@ -17,7 +17,7 @@ from graphc.ir.graph import Graph
 from graphc.nn.regularization import evaluation_mode
 from graphc.runtime.interpreter import initial_parameters
 
-from .support import run
+from .support import assert_clean, assert_formatted, run
 
 STYLES = ("readable", "fast")
 
@@ -357,22 +357,6 @@ def test_parameters_may_have_names_of_the_module(name):
 
 
 # Text ---------------------------------------------------------------------------------
-
-
-def assert_formatted(source, folder):
-    path = folder / "emitted.py"
-    path.write_text(source, "utf-8")
-    assert_clean(path)
-
-
-def assert_clean(path):
-    for command in (["check"], ["format", "--check", "--diff"]):
-        found = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
-            capture_output=True,
-            text=True,
-        )
-        assert found.returncode == 0, found.stdout
 
 
 def test_text_is_formatted_and_lint_clean(model, style, tmp_path):
