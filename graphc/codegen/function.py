@@ -17,7 +17,15 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.types import is_floating
 from .comments import phase_of, write_commented
-from .expressions import assign, call, literal, name, names_read, subscript
+from .expressions import (
+    assign,
+    call,
+    literal,
+    name,
+    names_read,
+    parse,
+    subscript,
+)
 from .kernels import Kernel
 from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
@@ -46,6 +54,8 @@ class Function:
     docstring: str
     random: bool = False
     """Whether it takes a generator `rng`."""
+    starts_generator: bool = False
+    """Whether it starts a generator, always the same, where it is given none."""
     held: Held | None = None
     """In fast style, outputs that are no new arrays."""
     results: tuple[str, ...] = ()
@@ -313,6 +323,9 @@ def write_function(
         if body.held is not None:
             docstring += f"\n\nThe next call overwrites the {body.held.variable}."
         writer.docstring(docstring)
+        if function.random and function.starts_generator:
+            started = parse("np.random.default_rng(0) if rng is None else rng")
+            writer.statement(assign("rng", started))
         body.write_stored(writer)
         if function.converts and style == "fast":
             _write_conversions(writer, body, workspace)

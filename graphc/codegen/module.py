@@ -25,6 +25,7 @@ __all__ = [
     "check_sizes",
     "defined_names",
     "emit_function",
+    "is_random",
     "memory_features",
     "module_names",
     "write_body",
@@ -66,7 +67,8 @@ def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
                     )
 
 
-def _is_random(graph: Graph) -> bool:
+def is_random(graph: Graph) -> bool:
+    """Whether a graph draws random numbers."""
     return any(not node.op.pure for node in graph.nodes)
 
 
@@ -124,7 +126,7 @@ def emit_function(
         inputs=tuple(inputs),
         ending=lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
         docstring="Return the outputs as a tuple.",
-        random=_is_random(graph),
+        random=is_random(graph),
         tile=tiling.size,
     )
     written = write_function(functions, function, names, constants, style)

@@ -21,6 +21,7 @@ from .module import (
     Emitted,
     check_sizes,
     defined_names,
+    is_random,
     memory_features,
     module_names,
     write_body,
@@ -296,6 +297,8 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
             inputs=inputs,
             ending=lambda values: [ast.Return(_dict(results, values))],
             docstring=f"Return {what}, in evaluation mode.",
+            random=is_random(plan.forward),
+            starts_generator=True,
             converts=True,
             tile=plan.tiling.size,
         )
@@ -309,6 +312,8 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
                 inputs=tuple(node for node in inputs if node in needed),
                 ending=lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
                 docstring="Return the model's outputs for a batch, in evaluation mode.",
+                random=is_random(plan.predict),
+                starts_generator=True,
                 converts=True,
                 tile=plan.tiling.size,
             )

@@ -485,3 +485,16 @@ def test_a_program_runs_where_graphc_is_not(tmp_path, style):
     run(tmp_path / "train.py", "--check", "--data", "train.npz")
     with np.load(tmp_path / "best.npz", allow_pickle=False) as best:
         assert set(trainer.parameters) <= set(best.files)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_draws_of_the_loss_itself_are_the_same_in_every_evaluation(style):
+    x = gc.input("x", ("batch", 3))
+    w = gc.parameter("w", (3,), [1.0, 2.0, 3.0])
+    noisy = x @ w * gc.bernoulli(0.5, x.shape[:1])
+    trainer = gc.Trainer(gc.mean(noisy**2), gc.optim.SGD(0.1), style=style)
+    data = {"x": np.random.default_rng(0).random((64, 3), dtype=np.float32)}
+    first = trainer.evaluate(data)["loss"]
+    assert trainer.evaluate(data)["loss"] == first
+    full = float(np.mean((data["x"] @ np.array([1.0, 2.0, 3.0])) ** 2))
+    assert 0.2 * full < first < 0.8 * full
