@@ -83,7 +83,16 @@ def _write_constants(writer: Writer, constants: Constants) -> None:
 _LOCAL_NAMES = ("loss", "gradients", "name", "parameter", "gradient", "slots")
 
 
-_RESERVED = ("np", "parameters", "rng", "dtype", "thread", "get_ident")
+_RESERVED = (
+    "np",
+    "parameters",
+    "rng",
+    "dtype",
+    "thread",
+    "get_ident",
+    "THREADS",
+    "TILE",
+)
 
 
 def module_names(inputs: Sequence[Node], reserved: Sequence[str]) -> Names:

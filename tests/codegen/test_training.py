@@ -498,3 +498,19 @@ def test_draws_of_the_loss_itself_are_the_same_in_every_evaluation(style):
     assert trainer.evaluate(data)["loss"] == first
     full = float(np.mean((data["x"] @ np.array([1.0, 2.0, 3.0])) ** 2))
     assert 0.2 * full < first < 0.8 * full
+
+
+@pytest.mark.parametrize("name", ["rules", "tile", "threads"])
+def test_constants_do_not_take_the_names_of_the_program(name):
+    x = gc.input("x", ("batch", 40))
+    w = gc.parameter("w", (40,), gc.init.ones())
+    table = gc.constant(np.linspace(0.5, 1.5, 40, dtype=np.float32)).named(name)
+    loss = gc.mean(gc.tanh(x * table * w) * gc.sin(x) ** 2)
+    data = {"x": np.random.default_rng(0).random((8, 40), dtype=np.float32)}
+    values = []
+    for style in ("fast", "readable"):
+        trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style=style)
+        trainer.step(**data)
+        values.append(trainer.parameters["w"].copy())
+    np.testing.assert_array_equal(*values)
+    assert not np.array_equal(values[0], np.ones(40))
