@@ -26,6 +26,7 @@ from .ir.graph import Graph
 from .ir.labels import LabelBounds, label_bounds
 from .ir.node import Node
 from .ir.origin import here
+from .passes.one_row import for_one_row
 from .passes.pipeline import optimize
 from .runtime.feeds import Binder
 from .runtime.interpreter import initial_parameters
@@ -45,7 +46,7 @@ class CompiledFunction:
     def __init__(
         self,
         structure: Any,
-        graph: Graph,
+        graphs: Sequence[Graph],
         emitted: Emitted,
         inputs: Sequence[Node],
         updates: Sequence[Node],
@@ -56,8 +57,9 @@ class CompiledFunction:
         self._program = Program(emitted.source, emitted.variables)
         self._binder = Binder(inputs, bounds)
         self._updates = tuple(str(node.name) for node in updates)
+        graph = graphs[0]
         self._count = len(graph.outputs) - len(updates)
-        self._changed = _not_as_they_are(graph.outputs[: self._count])
+        self._changed = _not_as_they_are([g.outputs[: self._count] for g in graphs])
         self._fill = _filler(structure)
         random = any(not node.op.pure for node in graph.nodes)
         self._random = {"rng": np.random.default_rng(seed)} if random else {}
@@ -101,18 +103,20 @@ class CompiledFunction:
         return self._fill(outputs)
 
 
-def _not_as_they_are(outputs: Sequence[Node]) -> list[tuple[int, bool]]:
+def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool]]:
     """Positions of results that are no arrays of their own, and whether they share one.
 
     Scalars become arrays, and what is shared or read-only is copied, so that the caller
-    may write to all.
+    may write to all. There may be several versions of the outputs: for one row, too.
     """
-    shared = _shared_outputs(outputs)
-    return [
-        (position, position in shared)
+    shared = {p for outputs in versions for p in _shared_outputs(outputs)}
+    changed = {
+        position
+        for outputs in versions
         for position, node in enumerate(outputs)
         if position in shared or not node.shape or node.op.is_view(node)
-    ]
+    }
+    return [(position, position in shared) for position in sorted(changed)]
 
 
 def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
@@ -244,14 +248,17 @@ def compile(
         inputs = everything.inputs
         bounds = label_bounds(everything)
         graph = optimize(everything, simplify=simplify)
+        one_row = for_one_row(graph, inputs) if style == "fast" else None
         emitted = emit_function(
             graph,
             inputs,
             docstring=f"Compiled by graphc {__version__}; needs only NumPy.",
             style=check_style(style),
             tiling=check_tiling(tile_size, threads),
+            one_row=one_row,
         )
-        return CompiledFunction(outputs, graph, emitted, inputs, targets, bounds, seed)
+        graphs = [graph] if one_row is None else [graph, one_row.graph]
+        return CompiledFunction(outputs, graphs, emitted, inputs, targets, bounds, seed)
 
 
 def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:

@@ -37,6 +37,7 @@ from .metrics.evaluation import Metrics, evaluation_of, placeholder
 from .nn.regularization import evaluation_mode
 from .optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer
 from .optim.plateau import ReduceLROnPlateau, update_plateau
+from .passes.one_row import for_one_row
 from .passes.pipeline import optimize
 from .runtime.program import Program
 
@@ -153,6 +154,7 @@ def training_plan(
         predict = final(evaluation_mode(Graph(tuple(predicted.values()))))
     state = optimizer.init_state(trained)
     title = _title(loss)
+    training = final(Graph((named, *gradients)))
     finish = measured.finish
     fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
     return TrainingPlan(
@@ -167,7 +169,8 @@ def training_plan(
         metrics=tuple(metrics),
         outputs=tuple(predicted),
         predict=predict,
-        training=final(Graph((named, *gradients))),
+        training=training,
+        one_row=for_one_row(training, declared.inputs),
         trained=trained,
         state=state,
         update=_update(optimizer, trained, state, simplify),

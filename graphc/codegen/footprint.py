@@ -15,7 +15,13 @@ import numpy as np
 from ..ir.dims import Dimension, Shape, evaluate_shape, product
 from ..ir.types import TensorType
 
-__all__ = ["CACHE_LINE", "Footprint", "TileScratch", "flat_bytes"]
+__all__ = [
+    "CACHE_LINE",
+    "Footprint",
+    "OneRowFootprint",
+    "TileScratch",
+    "flat_bytes",
+]
 
 CACHE_LINE = 64
 """Bytes that an aligned array takes beyond its own."""
@@ -54,6 +60,15 @@ class TileScratch:
 
 
 @dataclass(frozen=True)
+class OneRowFootprint:
+    """The workspace of a function that is called instead where a dimension is 1."""
+
+    dimension: str
+    workspace: Dimension
+    tiles: tuple[TileScratch, ...]
+
+
+@dataclass(frozen=True)
 class Footprint:
     """The bytes of all arrays that stay allocated while a program runs."""
 
@@ -67,6 +82,8 @@ class Footprint:
     """What the optimizer's update works in."""
     sizes: tuple[str, ...] = field(default=())
     """The named dimensions that it depends on."""
+    one_row: OneRowFootprint | None = None
+    """What another function works in where a batch has one row."""
 
     @property
     def fixed(self) -> int:
@@ -80,8 +97,11 @@ class Footprint:
             threads: how many share the tiles of large arrays.
             sizes: of all named dimensions.
         """
-        (workspace,) = evaluate_shape((self.workspace,), sizes)
-        asked = {kind for s in self.tiles for kind in s.per_thread(sizes, threads)}
+        used: Footprint | OneRowFootprint = self
+        if self.one_row is not None and sizes[self.one_row.dimension] == 1:
+            used = self.one_row
+        (workspace,) = evaluate_shape((used.workspace,), sizes)
+        asked = {kind for s in used.tiles for kind in s.per_thread(sizes, threads)}
         tiles = (
             math.prod(shape) * np.dtype(dtype).itemsize + CACHE_LINE
             for _, shape, dtypes in asked
@@ -114,6 +134,8 @@ class Footprint:
             for scratch in self.tiles:
                 most = most + scratch.most
             rows.append(("each thread's tiles", f"at most {bytes_text(most)}"))
+        if self.one_row is not None:
+            rows.append(("workspace of one row", bytes_text(self.one_row.workspace)))
         return rows
 
     def __str__(self) -> str:

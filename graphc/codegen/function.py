@@ -8,12 +8,12 @@ kept by `functools.lru_cache`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..ir.dims import Dim
-from ..ir.graph import Graph
+from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
 from ..ir.types import is_floating
 from .comments import phase_of, write_commented
@@ -26,10 +26,11 @@ from .expressions import (
     parse,
     subscript,
 )
+from .footprint import Footprint, OneRowFootprint
 from .kernels import Kernel
 from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
-from .operands import Constants, Operands
+from .operands import Constants, Operands, Preparation
 from .tiling import Chain, batches_of, schedule
 from .workspace import Held, Workspace, side_by_side
 from .writer import Writer
@@ -69,6 +70,28 @@ class Function:
     """Whether, in fast style, inputs may be of another floating dtype than declared."""
     tile: int | None = None
     """In fast style, how many numbers a tile has; None for no tiles."""
+    one_row: OneRow | None = None
+    """In fast style, what another function computes instead for data of one row."""
+
+    def for_one_row(self) -> Function | None:
+        """That other function."""
+        if self.one_row is None:
+            return None
+        outputs = self.one_row.graph.outputs
+        images = dict(zip(self.graph.outputs, outputs, strict=True))
+        held = self.held
+        if held is not None:
+            nodes = {key: images[node] for key, node in held.nodes.items()}
+            held = replace(held, nodes=nodes, is_shared=True)
+        return replace(
+            self,
+            name=f"{self.name}_for_one_row",
+            graph=self.one_row.graph,
+            docstring=f"Do what `{self.name}` does for data of one row, on vectors.",
+            held=held,
+            converts=False,
+            one_row=None,
+        )
 
 
 def sizes_prologue(
@@ -77,18 +100,18 @@ def sizes_prologue(
     """`batch = x.shape[0]` for each named size in use."""
     lines: list[ast.stmt] = []
     for symbol in sorted(symbols):
-        node, axis = size_source(symbol, inputs)
-        value = subscript(ast.Attribute(name(names[node]), "shape", ast.Load()), axis)
+        value = size_expression(symbol, inputs, names)
         lines.append(assign(names.symbol(symbol), value))
     return lines
 
 
-def size_source(symbol: str, inputs: Sequence[Node]) -> tuple[Node, int]:
-    """The input, and its axis, that tells a named size."""
+def size_expression(symbol: str, inputs: Sequence[Node], names: Names) -> ast.expr:
+    """A named size, as the input tells it that has it as an axis: `x.shape[0]`."""
     for node in inputs:
         for axis, size in enumerate(node.shape):
             if isinstance(size, Dim) and size.text == symbol:
-                return node, axis
+                shape = ast.Attribute(name(names[node]), "shape", ast.Load())
+                return subscript(shape, axis)
     raise KeyError(symbol)
 
 
@@ -100,9 +123,22 @@ class Written:
     """A call on the function's own arguments; in fast style its result may be arrays
     of the workspace, which the next call overwrites."""
     variables: Mapping[str, Mapping[str, Node]]
-    """What variables stand for, by function: this one and the kernels that it calls."""
+    """What variables stand for, by function: this one and those that it calls."""
     workspace: Workspace
     has_tiles: bool
+    one_row: tuple[str, Written] | None = None
+    """The dimension and the function that is called where it is 1."""
+
+    def footprint(self, tile: int) -> Footprint:
+        """What the function's arrays take, besides parameters, inputs and results."""
+        own = self.workspace.footprint(tile)
+        if self.one_row is None:
+            return own
+        dimension, written = self.one_row
+        row = written.workspace.footprint(tile)
+        return replace(
+            own, one_row=OneRowFootprint(dimension, row.workspace, row.tiles)
+        )
 
 
 class _Body:
@@ -115,7 +151,7 @@ class _Body:
         self.names = names
         graph = function.graph
         names.assign(graph.nodes)
-        self.operands = Operands(graph, names, constants, fast=fast, scalar_arrays=fast)
+        self.operands = Operands(graph, names, constants, fast=fast, has_workspace=fast)
         self.nodes = [n for n in graph.nodes if not self.operands.is_inline(n)]
         self.hoisted = sized_only(self.nodes, graph.outputs) if fast else {}
         self.nodes = [node for node in self.nodes if node not in self.hoisted]
@@ -139,6 +175,7 @@ class _Body:
         results = [self.operands.value(node) for node in graph.outputs]
         self.ending = [*self._copies(), *function.ending(results)]
         self._drop_unread_variables()
+        self.prepared = self._prepare()
 
     def _copies(self) -> list[ast.stmt]:
         """Put what was computed elsewhere into the arrays that are kept."""
@@ -159,6 +196,27 @@ class _Body:
         for node in self.memory.arrays:
             if self.names[node] not in read and node in self.statements:
                 self.statements[node] = self._statements(node, named=False)
+        for node in reversed(tuple(self.hoisted)):
+            if self.names[node] in read:
+                read |= {self.names[parent] for parent in node.inputs}
+            else:
+                del self.hoisted[node]
+
+    def _prepare(self) -> dict[Node, list[Preparation]]:
+        """What has to run before the statements of a value, each thing once."""
+        prepared: dict[Node, list[Preparation]] = {}
+        known: set[str] = set()
+        for node in self.statements:
+            is_stored = node in self.memory.arrays
+            found = self.operands.preparations(node) if is_stored else []
+            texts = [ast.unparse(each.statement) for each in found]
+            prepared[node] = [
+                each
+                for each, text in zip(found, texts, strict=True)
+                if text not in known
+            ]
+            known |= set(texts)
+        return prepared
 
     def _plan(self) -> None:
         graph, held = self.function.graph, self.held
@@ -191,8 +249,12 @@ class _Body:
         return self.operands.statements_into(node, target if named else array, array)
 
     def variables(self) -> dict[str, Node]:
-        """What each variable stands for."""
-        return {self.names[node]: node for node in self.nodes}
+        """What each variable stands for, or who is the first to need what it holds."""
+        variables = {self.names[node]: node for node in self.nodes}
+        for node, prepared in self.prepared.items():
+            for each in prepared:
+                variables.setdefault(each.reads, node)
+        return variables
 
     def write_stored(self, writer: Writer) -> None:
         """Fetch the parameters."""
@@ -212,11 +274,22 @@ class _Body:
             if isinstance(step, Chain):
                 self.kernels[step].write_call(writer, workspace.dtype)
             else:
-                write_commented(writer, step, self.statements[step])
+                self._write_value(writer, step)
         if len(phases) > 1:
             writer.blank()
         for statement in self.ending:
             writer.statement(statement)
+
+    def _write_value(self, writer: Writer, node: Node) -> None:
+        """Write the statements of a value, and its shape where it is written."""
+        for each in self.prepared[node]:
+            writer.statement(each.statement, each.comment)
+        statements = list(self.statements[node])
+        array = self.memory.arrays.get(node)
+        if array is not None:
+            while self.names[array] not in names_read(statements[:1]):
+                writer.statement(statements.pop(0))
+        write_commented(writer, node, statements)
 
 
 def sized_only(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, None]:
@@ -267,10 +340,12 @@ def _write_copying(
     held: Held,
     arguments: Sequence[str],
     quick_call: ast.expr,
+    workspace: Workspace,
 ) -> None:
     """Write the function that returns arrays of the caller's own."""
     with writer.function(function.name, arguments):
         writer.docstring(function.docstring)
+        _write_dtype_check(writer, workspace)
         results = [ast.Name(variable, ast.Store()) for variable in function.results]
         target = ast.Tuple(list(results), ast.Store())
         writer.statement(ast.Assign([target], quick_call))
@@ -282,8 +357,17 @@ def _write_copying(
         writer.statement(ast.Return(ast.Tuple(returned, ast.Load())))
 
 
+def _write_dtype_check(writer: Writer, workspace: Workspace) -> None:
+    """Make sure that parameters have the dtype that the workspace takes from one."""
+    if workspace.is_typed:
+        writer.statement(ast.Expr(call("check_dtypes", name("parameters"))))
+
+
 def _write_conversions(writer: Writer, body: _Body, workspace: Workspace) -> None:
     """Make floating inputs what the arrays of the workspace are made for."""
+    # Where gradients are written in place, each microsecond counts.
+    if body.held is None:
+        _write_dtype_check(writer, workspace)
     used = set(body.function.graph.inputs)
     for node in body.function.inputs:
         if is_floating(node.dtype) and node in used:
@@ -294,6 +378,23 @@ def _write_conversions(writer: Writer, body: _Body, workspace: Workspace) -> Non
             writer.statement(assign(variable, array))
 
 
+def _write_shortcut(
+    writer: Writer,
+    function: Function,
+    one_row: tuple[str, Written],
+    symbols: Collection[str],
+    names: Names,
+) -> None:
+    """Return at once what the function for one row returns."""
+    dimension, written = one_row
+    size = size_expression(dimension, function.inputs, names)
+    if dimension in symbols:
+        size = name(names.symbol(dimension))
+    is_one = ast.Compare(size, [ast.Eq()], [ast.Constant(1)])
+    with writer.block(f"if {ast.unparse(is_one)}:"):
+        writer.statement(ast.Return(written.quick_call))
+
+
 def write_function(
     writer: Writer,
     function: Function,
@@ -302,6 +403,11 @@ def write_function(
     style: Style,
 ) -> Written:
     """Write `function` in the given style."""
+    one_row = None
+    other = function.for_one_row() if style == "fast" else None
+    if function.one_row is not None and other is not None:
+        written = write_function(writer, other, names, constants, style)
+        one_row = (function.one_row.dimension, written)
     names = names.function_scope(function.reserved)
     body = _Body(function, names, constants, fast=style == "fast")
     workspace = Workspace(
@@ -314,7 +420,8 @@ def write_function(
         operands=body.operands,
     )
     arguments = signature(function, names)
-    quick = f"{function.name}_in_place" if body.held else function.name
+    copies = body.held is not None and not body.held.is_shared
+    quick = f"{function.name}_in_place" if copies else function.name
     workspace.write_allocations(writer)
     for kernel in body.kernels.values():
         kernel.write(writer)
@@ -332,14 +439,16 @@ def write_function(
         symbols = body.operands.dimensions
         for statement in sizes_prologue(symbols, function.inputs, names):
             writer.statement(statement)
+        if one_row is not None:
+            _write_shortcut(writer, function, one_row, symbols, names)
         workspace.write_unpacking(writer)
         body.write(writer, workspace)
     passed = [name(argument.partition("=")[0]) for argument in arguments]
     quick_call = call(quick, *passed)
-    if body.held is not None:
-        _write_copying(writer, function, body.held, arguments, quick_call)
-    variables = body.variables()
+    if body.held is not None and copies:
+        _write_copying(writer, function, body.held, arguments, quick_call, workspace)
     owners = [function.name, *(kernel.name for kernel in body.kernels.values())]
-    return Written(
-        quick_call, dict.fromkeys(owners, variables), workspace, bool(body.kernels)
-    )
+    variables: dict[str, Mapping[str, Node]] = dict.fromkeys(owners, body.variables())
+    if one_row is not None:
+        variables |= one_row[1].variables
+    return Written(quick_call, variables, workspace, bool(body.kernels), one_row)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import GraphError
 from ..ir.dims import Dim, symbols_of
-from ..ir.graph import Graph
+from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
 from .expressions import assign
 from .footprint import Footprint
@@ -90,6 +90,10 @@ _RESERVED = (
     "dtype",
     "thread",
     "get_ident",
+    "compute",
+    "compute_for_one_row",
+    "compute_for_one_row_workspace",
+    "compute_workspace",
     "THREADS",
     "TILE",
 )
@@ -120,27 +124,28 @@ def emit_function(
     docstring: str,
     style: Style,
     tiling: Tiling,
-    title: str = "compute",
+    one_row: OneRow | None = None,
 ) -> Emitted:
     """A module with one function, `compute(parameters, *inputs)`, giving a tuple."""
     check_sizes([graph], inputs)
     helpers = harness_source(_MEMORY, ("arrays", "tiles"))
-    reserved = [*_RESERVED, title, *defined_names(helpers)]
+    reserved = [*_RESERVED, *defined_names(helpers)]
     names = module_names(inputs, reserved)
     constants = Constants(names)
     writer, functions = Writer(), Writer()
     function = Function(
-        name=title,
+        name="compute",
         graph=graph,
         inputs=tuple(inputs),
         ending=lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
         docstring="Return the outputs as a tuple.",
         random=is_random(graph),
         tile=tiling.size,
+        one_row=one_row,
     )
     written = write_function(functions, function, names, constants, style)
     features = memory_features([written])
-    footprint = written.workspace.footprint(tiling.size or TILE)
+    footprint = written.footprint(tiling.size or TILE)
     if footprint.rows():
         docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
@@ -159,6 +164,8 @@ _MEMORY = frozenset(("arrays", "flat", "tiles"))
 def memory_features(written: Iterable[Written]) -> frozenset[str]:
     """Which helpers for memory the functions of a module call."""
     wanted: set[str] = set()
+    written = list(written)
+    written += [function.one_row[1] for function in written if function.one_row]
     if any(function.workspace.is_used for function in written):
         wanted |= {"arrays"}
     if any(function.has_tiles for function in written):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 from ..ir.node import Node
 
@@ -75,12 +76,14 @@ class Names:
 
     def assign(self, nodes: Iterable[Node]) -> None:
         """Name the nodes of one function that have no name yet, in order."""
+        nodes = tuple(nodes)
+        viewed = _named_views(nodes)
         seen: set[tuple[int, ...]] = set()
         for node in nodes:
             if node.index not in self._by_index:
                 known = self._by_order.get(node.order)
                 if known is None or node.order in seen:
-                    known = self.reserve(self._wish(node))
+                    known = self.reserve(self._wish(viewed.get(node, node)))
                 self.alias(node, known)
             seen.add(node.order)
 
@@ -102,3 +105,21 @@ class Names:
         known = self._by_order.get(node.order)
         name = known or (node.name or node.op.name).replace(".", "_")
         return "d_" * depth + name
+
+
+def _named_views(nodes: Sequence[Node]) -> dict[Node, Node]:
+    """For each value without a name, the view of it that has one, if it is the only
+    user: what it says is said of the value."""
+    uses = Counter(parent for node in nodes for parent in node.inputs)
+    found: dict[Node, Node] = {}
+    for node in reversed(nodes):
+        view = found.get(node, node)
+        if node.op.is_view(node) and _is_named(view):
+            (value,) = node.inputs[:1]
+            if uses[value] == 1 and not _is_named(value):
+                found[value] = view
+    return found
+
+
+def _is_named(node: Node) -> bool:
+    return node.name is not None or node.origin.gradient_of is not None

@@ -11,15 +11,16 @@ import ast
 import base64
 import copy
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.literal import Literal
-from ..ir.node import Node
-from ..ir.types import DType, is_floating
+from ..ir.node import Node, attributes_key
+from ..ir.op import Steady
+from ..ir.types import DType, TensorType, is_floating
 from .expressions import (
     assign,
     call,
@@ -32,7 +33,7 @@ from .expressions import (
 )
 from .names import Names
 
-__all__ = ["Constants", "Operands", "is_free"]
+__all__ = ["Constants", "Operands", "Preparation", "is_free"]
 
 _INLINE_DEPTH = 3
 _INLINE_ELEMENTS = 16
@@ -119,6 +120,15 @@ def _nested(array: np.ndarray[Any, Any]) -> ast.expr:
     return number(array, array.dtype)
 
 
+class Preparation(NamedTuple):
+    """A statement that runs before others, once for all of them."""
+
+    statement: ast.stmt
+    reads: str = ""
+    """What an error in it is about, as text."""
+    comment: str | None = None
+
+
 class _Bindings(dict[str, ast.expr]):
     """What the names of a template stand for; `dim_batch` is the size `batch`."""
 
@@ -143,16 +153,18 @@ class Operands:
         *,
         fast: bool = False,
         inline: Collection[Node] = (),
-        scalar_arrays: bool = False,
+        has_workspace: bool = False,
     ) -> None:
         self._names = names
-        self._scalar_arrays = scalar_arrays
+        self._has_workspace = has_workspace
         self._fast = fast
         self._constants = constants
         self._depth: dict[Node, int] = {}
         self._leaves: Collection[Node] = ()
         self.sizes: dict[tuple[str, DType], tuple[str, ast.expr]] = {}
         """Variables for named sizes as arrays, and the sizes."""
+        self.arrays: dict[object, tuple[str, Node | TensorType]] = {}
+        """Variables for what statements want besides values, and what they hold."""
         self.dimensions: set[str] = set()
         """Named sizes that were referred to."""
         uses: dict[Node, int] = {}
@@ -160,8 +172,16 @@ class Operands:
             for parent in node.inputs:
                 uses[parent] = uses.get(parent, 0) + 1
         outputs = set(graph.outputs)
+        fixed = {node for node in graph.nodes if node.op.name == "constant"}
         for node in graph.nodes:
             if (
+                has_workspace
+                and node.op.is_view(node)
+                and fixed.issuperset(node.inputs)
+            ):
+                # It is made with the workspace.
+                fixed.add(node)
+            elif (
                 node.op.is_view(node)
                 and uses.get(node) == 1
                 and node not in outputs
@@ -179,7 +199,7 @@ class Operands:
         """The same for code in which `leaves` are variables, whatever they are here."""
         other = copy.copy(self)
         other._leaves = set(leaves)
-        other._scalar_arrays = False
+        other._has_workspace = False
         other._depth = {n: depth for n, depth in self._depth.items() if n not in leaves}
         other.dimensions = set()
         return other
@@ -241,6 +261,9 @@ class Operands:
         template = node.op.template_into(node)
         assert template is not None, node.op.name
         values = self._bindings(node, out=array)
+        if steady := self._steady(node):
+            template = steady.template
+            values |= self._arrays_of(steady, values)
         statements = instantiate_statements(template, values)
         last = statements[-1]
         if target == array:
@@ -249,13 +272,61 @@ class Operands:
             return [*statements[:-1], assign(target, last.value)]
         return [*statements, assign(target, name(array))]
 
+    def preparations(self, node: Node) -> list[Preparation]:
+        """What has to run before the statements of `statements_into`."""
+        steady = self._steady(node)
+        if steady is None:
+            return []
+        found: list[Preparation] = []
+        for indices, size in steady.indices:
+            # To take nothing from each row is to check all positions.
+            length, positions = literal(size, self.dimension), self.value(indices)
+            rows = ast.Tuple([length, ast.Constant(0)], ast.Load())
+            take = ast.Attribute(call("np.empty", rows), "take", ast.Load())
+            axis = ast.keyword("axis", ast.Constant(0))
+            check = ast.Expr(ast.Call(take, [positions], [axis]))
+            comment = "IndexError if out of bounds"
+            found.append(Preparation(check, ast.unparse(positions), comment))
+        values = self._bindings(node)
+        values |= self._arrays_of(steady, values)
+        statements = instantiate_statements(steady.setup, values)
+        return [*found, *(Preparation(statement) for statement in statements)]
+
+    def _steady(self, node: Node) -> Steady | None:
+        return node.op.steady_form(node) if self._has_workspace else None
+
+    def _arrays_of(
+        self, steady: Steady, values: Mapping[str, ast.expr]
+    ) -> dict[str, ast.expr]:
+        """The variables of the arrays of the workspace that a form uses."""
+        setup = instantiate_statements(steady.setup, values)
+        served = tuple(ast.unparse(statement) for statement in setup)
+        return {
+            wish: name(self._array(wish, kind, served))
+            for wish, kind in steady.arrays.items()
+        }
+
+    def _array(self, wish: str, kind: Node | TensorType, served: object) -> str:
+        """One variable for all that are alike, and hold the same where it matters."""
+        key: object = wish, kind, served
+        if isinstance(kind, Node):
+            key = kind.op.name, attributes_key(kind.attributes)
+        if key not in self.arrays:
+            if isinstance(kind, Node) and kind in self._names:
+                variable = self._names[kind]
+            else:
+                variable = self._names.reserve(wish)
+            self.arrays[key] = variable, kind
+            literal(kind.shape, self.dimension)
+        return self.arrays[key][0]
+
     def _prefers_arrays(self, node: Node, literal: Node) -> bool:
         """Whether a number is better passed to an op as an array.
 
         That is so for a float beside arrays of its dtype, which are not large.
         """
         return (
-            self._scalar_arrays
+            self._has_workspace
             and node.ndim > 0
             and is_floating(literal.dtype)
             and all(parent.dtype == literal.dtype for parent in node.inputs)
@@ -271,7 +342,7 @@ class Operands:
             self.sizes[key] = self._names.reserve(f"{symbols}_array"), value
         return name(self.sizes[key][0])
 
-    def _bindings(self, node: Node, out: str = "") -> Mapping[str, ast.expr]:
+    def _bindings(self, node: Node, out: str = "") -> dict[str, ast.expr]:
         weak = _weak_inputs(node)
         arrays = [
             self._number(parent)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..ir.graph import Graph
+from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from .rules import Update
@@ -59,6 +59,8 @@ class TrainingPlan:
     """Those of `results` that are summed over batches."""
     finish: Graph | None = None
     """Loss and metrics from placeholders called as `results`, where they differ."""
+    one_row: OneRow | None = None
+    """`training` for batches of one row, where that saves time."""
     tiling: Tiling = field(default_factory=Tiling)
     plateau: Plateau | None = None
     micro_batches: int = 1

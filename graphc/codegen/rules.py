@@ -93,13 +93,24 @@ class _Structures:
                 numbers[node] = self._number(node)
                 continue
             inputs = tuple(numbers[parent] for parent in node.inputs)
-            attributes = attributes_key(node.attributes)
-            key = (node.op.name, inputs, attributes, *_kind(node, own))
+            key = (node.op.name, inputs, _wording(node), *_kind(node, own))
             numbers[node] = self._number(key)
         return tuple(numbers[output] for output in outputs)
 
     def _number(self, key: object) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
+
+
+def _wording(node: Node) -> object:
+    """What an op is told, and how it is written: a mean holds the number of what it is
+    the mean of. A sum over all axes is written alike, whatever their number.
+    """
+    if node.op.name == "sum" and not node.ndim:
+        return "over all axes"
+    attributes = attributes_key(node.attributes)
+    if node.op.numpy is None:
+        return attributes
+    return attributes, node.op.template_fast(node), node.op.template_into(node)
 
 
 def _kind(node: Node, own: Shape) -> tuple[str, bool, bool]:
@@ -185,7 +196,8 @@ def parts_of_formulas(nodes: Iterable[Node]) -> set[Node]:
 
 
 def _is_formula(node: Node) -> bool:
-    return node.op.kind == "elementwise" and node.op.pure and bool(node.inputs)
+    is_arithmetic = node.op.kind in ("elementwise", "reduction")
+    return is_arithmetic and node.op.pure and bool(node.inputs)
 
 
 def is_elementwise(rule: ParameterUpdate, shared: set[Node]) -> bool:

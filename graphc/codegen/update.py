@@ -8,15 +8,16 @@ arrays that parameters, gradients and state are views of.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Graph, ancestors
 from ..ir.node import Node
 from ..ir.types import TensorType
+from .expression_text import format_expression
 from .expressions import assign, call, dtype_expression, name, parse, subscript
 from .function import Style
-from .memory import MemoryPlan, plan_memory, storage_of
+from .memory import MemoryPlan, is_written, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands
 from .rules import (
@@ -208,51 +209,73 @@ class _Loop:
         style: Style,
     ) -> None:
         self.group = group
-        self.rule = rule = group[0]
+        # What is written for all axes of a matrix is right for those of a vector.
+        self.rule = rule = max(group, key=lambda rule: rule.parameter.ndim)
         self.scope = scope = names.function_scope()
         for label, node in rule.placeholders():
             scope.alias(node, scope.reserve(label))
-        outputs = rule.outputs()
-        graph = Graph(tuple(value for value, _ in outputs))
-        placeholders = {node for _, node in rule.placeholders()}
-        reached = set(
-            ancestors(
-                graph.outputs, lambda n: () if n in shared | placeholders else n.inputs
-            )
-        )
-        own = [n for n in graph.nodes if n in reached and n not in shared]
-        formulas = parts_of_formulas(own) & set(own)
-        formulas -= {value for value, _ in outputs}
-        self.operands = Operands(
-            graph,
-            scope,
-            constants,
-            fast=style == "fast",
-            inline=formulas if style == "readable" else (),
-        )
-        self.nodes = [n for n in own if not self.operands.is_inline(n)]
-        scope.assign(n for n in self.nodes if n not in placeholders)
-        self.memory = MemoryPlan()
+        self.placeholders = {node: label for label, node in rule.placeholders()}
+        known = shared | set(self.placeholders)
+        self.graph = graph = Graph(tuple(value for value, _ in rule.outputs()))
+        reached = ancestors(graph.outputs, lambda n: () if n in known else n.inputs)
+        inside = set(reached) - shared
+        own = [node for node in graph.nodes if node in inside]
+        parts = (parts_of_formulas(own) & set(own)) - set(graph.outputs)
+        self.formulas = self.operands = Operands(graph, scope, constants, inline=parts)
+        parts = {node for node in parts if self.formulas.is_inline(node)}
+        self.steps: set[Node] = set()
+        """Parts of formulas that have a statement of their own, and no name."""
         if style == "fast":
-            destinations = {
-                value: placeholder
-                for value, placeholder in outputs
-                if value not in shared and value not in placeholders
-            }
-            inline = {n for n in graph.nodes if self.operands.is_inline(n)}
-            inline -= placeholders
-            others = {n for n in self.nodes if n.shape != rule.parameter.shape}
-            self.memory = plan_memory(
-                self.nodes,
-                inline,
-                [v for v, _ in outputs],
-                fresh=others,
-                destinations=destinations,
-            )
-        self.scratch = [
-            scope.reserve(f"scratch_{number + 1}")
-            for number in range(len(self.memory.allocated))
+            self.steps = {node for node in parts if self._has_array(node)}
+            inline = parts - self.steps
+            self.operands = Operands(graph, scope, constants, fast=True, inline=inline)
+        self.computed = [
+            [part for part in formula if not self.operands.is_inline(part)]
+            for formula in _formulas(own, parts)
         ]
+        """Values in the order of their statements, each after the steps to it."""
+        self.read = {parent for node in own for parent in node.inputs}
+        self._name_values()
+        self.memory = self._plan(known) if style == "fast" else MemoryPlan()
+        count = len(self.memory.allocated)
+        wishes = (
+            [f"scratch_{i + 1}" for i in range(count)] if count > 1 else ["scratch"]
+        )
+        self.scratch = [scope.reserve(wish) for wish in wishes[:count]]
+        variables = dict(zip(self.memory.allocated, self.scratch, strict=True))
+        self.arrays = {
+            node: variables.get(array) or scope[array]
+            for node, array in self.memory.arrays.items()
+        }
+        for node in self.steps:
+            scope.alias(node, self.arrays[node])
+
+    def _has_array(self, node: Node) -> bool:
+        return is_written(node) and node.shape == self.rule.parameter.shape
+
+    def _name_values(self) -> None:
+        """What is only a step on the way goes by the name of its array."""
+        values = [n for formula in self.computed for n in formula]
+        new = {
+            value: f"new_{self.placeholders[replaced]}"
+            for value, replaced in self.rule.outputs()
+            if value.name is None and value in set(values)
+        }
+        self.scope.assign(n for n in values if n not in self.steps and n not in new)
+        for value, wish in new.items():
+            self.scope.alias(value, self.scope.reserve(wish))
+
+    def _plan(self, known: set[Node]) -> MemoryPlan:
+        nodes = [node for formula in self.computed for node in formula]
+        outputs = self.rule.outputs()
+        inline = {n for n in self.graph.nodes if self.operands.is_inline(n)}
+        return plan_memory(
+            nodes,
+            inline - set(self.placeholders),
+            self.graph.outputs,
+            fresh={n for n in nodes if n.shape != self.rule.parameter.shape},
+            destinations={v: replaced for v, replaced in outputs if v not in known},
+        )
 
     def write_over_tiles(self, writer: Writer, position: int) -> TiledRule:
         """A loop over tiles of the arrays that the group's arrays are part of."""
@@ -305,13 +328,64 @@ class _Loop:
         with writer.block(loop):
             for statement in beginning:
                 writer.statement(statement)
-            variables = dict(zip(self.memory.allocated, self.scratch, strict=True))
-            arrays = {
-                node: variables.get(array) or self.scope[array]
-                for node, array in self.memory.arrays.items()
-            }
-            outputs = self.rule.outputs()
-            _write_rule(writer, outputs, self.nodes, arrays, self.operands, self.scope)
+            self._write_rule(writer)
+
+    def _write_rule(self, writer: Writer) -> None:
+        copied = [
+            (value, placeholder)
+            for value, placeholder in self.rule.outputs()
+            if value is not placeholder
+            and self.arrays.get(value) != self.scope[placeholder]
+        ]
+        read = self.read | {value for value, _ in copied}
+        for formula in self.computed:
+            statements = [
+                statement
+                for node in formula
+                for statement in self._statements(node, is_read=node in read)
+            ]
+            if len(statements) > 1:
+                self._write_formula(writer, formula[-1])
+            for statement in statements:
+                writer.statement(statement)
+        _write_copies(
+            writer,
+            copied,
+            self.operands.value,
+            lambda node: name(self.scope[node]),
+        )
+
+    def _write_formula(self, writer: Writer, node: Node) -> None:
+        """Say what the next statements compute together."""
+        formula = format_expression(self.formulas.expression(node))
+        writer.comment(f"{self.scope[node]} = {formula}")
+
+    def _statements(self, node: Node, *, is_read: bool) -> Iterator[ast.stmt]:
+        target = self.scope[node]
+        if node not in self.arrays:
+            yield from self.operands.statements(node, target)
+            return
+        for statement in self.operands.statements_into(node, target, self.arrays[node]):
+            # The result of the last op on a stored array is that array.
+            match statement:
+                case ast.Assign([ast.Name()], ast.Name()) if not is_read:
+                    continue
+                case ast.Assign([ast.Name()], value) if not is_read:
+                    yield ast.Expr(value)
+                case _:
+                    yield statement
+
+
+def _formulas(nodes: Sequence[Node], parts: set[Node]) -> list[list[Node]]:
+    """The nodes that are no parts, in their order, each after the parts of it."""
+
+    def parts_and(node: Node) -> Iterator[Node]:
+        for parent in node.inputs:
+            if parent in parts:
+                yield from parts_and(parent)
+        yield node
+
+    return [list(parts_and(node)) for node in nodes if node not in parts]
 
 
 def _slot_expression(label: str) -> ast.expr:
@@ -328,41 +402,6 @@ def _write_scratch(writer: Writer) -> None:
     with writer.function("update_scratch", parameters, decorators=["cache"]):
         writer.docstring("Allocate an array that `update` works in.")
         writer.statement(ast.Return(parse("empty_aligned(shape, dtype)")))
-
-
-def _write_rule(
-    writer: Writer,
-    outputs: Sequence[tuple[Node, Node]],
-    nodes: Sequence[Node],
-    arrays: Mapping[Node, str],
-    operands: Operands,
-    scope: Names,
-) -> None:
-    read = {parent for node in nodes for parent in node.inputs}
-    copied = [
-        (value, placeholder)
-        for value, placeholder in outputs
-        if value is not placeholder and arrays.get(value) != scope[placeholder]
-    ]
-    read |= {value for value, _ in copied}
-    for node in nodes:
-        target = scope[node]
-        if node in arrays:
-            statements = operands.statements_into(node, target, arrays[node])
-        else:
-            statements = operands.statements(node, target)
-        for statement in statements:
-            # The result of the last op on a stored array is that array.
-            if node in arrays and node not in read:
-                match statement:
-                    case ast.Assign([ast.Name()], ast.Name()):
-                        continue
-                    case ast.Assign([ast.Name()], value):
-                        statement = ast.Expr(value)
-                    case _:
-                        pass
-            writer.statement(statement)
-    _write_copies(writer, copied, operands.value, lambda node: name(scope[node]))
 
 
 def _write_copies(

@@ -6,9 +6,11 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..ir.dims import Dimension, symbols_of
 from ..ir.node import Node
-from ..ir.types import DType, is_floating
+from ..ir.types import DType, TensorType, is_floating
 from .expressions import (
     assign,
     call,
@@ -16,6 +18,7 @@ from .expressions import (
     literal,
     name,
     names_read,
+    parse,
     subscript,
 )
 from .footprint import CACHE_LINE, Footprint, TileScratch, bytes_text, flat_bytes
@@ -38,6 +41,8 @@ class Held:
     nodes: Mapping[str, Node]
     order: tuple[str, ...]
     """In which they stand in memory."""
+    is_shared: bool = False
+    """Whether they are those of another function, which allocates them."""
 
     def written(self) -> dict[Node, str]:
         """Those that are computed in place, with their names; others are copied."""
@@ -90,12 +95,34 @@ class Workspace:
         for node in hoisted:
             size = 0 if node.op.is_view(node) else node.type.size * node.dtype.itemsize
             self._add(names[node], self._inside.expression(node), size)
+        for variable, kind in operands.arrays.values():
+            self._add(variable, *self._made(kind))
         for (_, dtype), (variable, size) in operands.sizes.items():
             array = call("np.array", size, self._dtype_inside(dtype))
             self._add(variable, array, dtype.itemsize)
             for symbol in operands.dimensions:
                 if names.symbol(symbol) in names_read([size]):
                     self._inside.dimension(symbol)
+
+    def _made(self, kind: Node | TensorType) -> tuple[ast.expr, Dimension]:
+        """How an array that a statement asks for is made, and its bytes."""
+        if isinstance(kind, TensorType):
+            shape = literal(kind.shape, self._inside.dimension)
+            # Positions are 32 bits wide on some machines, whatever wrote the program.
+            is_position = kind.dtype == np.dtype(np.intp)
+            dtype = parse("np.intp") if is_position else dtype_expression(kind.dtype)
+            array = call("empty_aligned", shape, dtype)
+            return array, kind.size * kind.dtype.itemsize + CACHE_LINE
+        if kind.op.name != "constant":
+            size = kind.type.size * kind.dtype.itemsize
+            return self._inside.expression(kind), size
+        # NumPy takes rows of a table into an array of its dtype only.
+        table = self._inside.value(kind)
+        if self._typed is None or kind.dtype != self._typed.dtype:
+            return table, 0
+        convert = ast.Attribute(table, "astype", ast.Load())
+        no_copy = ast.keyword("copy", ast.Constant(False))
+        return ast.Call(convert, [name("dtype")], [no_copy]), 0
 
     def _add(self, variable: str, array: ast.expr, size: Dimension) -> None:
         self._entries.append((variable, array))
@@ -122,11 +149,16 @@ class Workspace:
         """Whether there is anything to allocate."""
         return bool(self._entries) or self._held is not None
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether its floating arrays have the dtype of the parameters it is given."""
+        return self._typed is not None
+
     def write_allocations(self, writer: Writer) -> None:
         """Write the functions that allocate, each once for given sizes."""
         if self._entries:
             self._write_workspace(writer)
-        if self._held is not None:
+        if self._held is not None and not self._held.is_shared:
             self._write_held(writer, self._held)
         if self.is_used:
             writer.from_import("functools", "lru_cache")

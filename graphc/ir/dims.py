@@ -154,6 +154,13 @@ class Dim:
             raise ShapeError(f"dimension {self.text} is no whole number for {given}")
         return int(value)
 
+    def given(self, sizes: Mapping[str, int]) -> Dimension:
+        """This size where some of its names have these sizes."""
+        if self._polynomial is not None:
+            return Dim._from_polynomial(self._polynomial.given(sizes))
+        known = {s: sizes[str(s)] for s in self._free() if str(s) in sizes}
+        return Dim._from_expression(self.expression.subs(known))
+
     def source(self, prefix: str = "") -> str:
         """This size as Python integer arithmetic over its names, each prefixed."""
         if self._polynomial is not None:

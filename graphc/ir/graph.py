@@ -13,6 +13,7 @@ from .node import Node
 
 __all__ = [
     "Graph",
+    "OneRow",
     "ancestors",
     "check_names",
     "expand",
@@ -139,6 +140,14 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class OneRow:
+    """What computes the same as another graph where a dimension of its inputs is 1."""
+
+    dimension: str
+    graph: Graph
 
 
 def check_names(nodes: Iterable[Node]) -> None:

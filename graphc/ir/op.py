@@ -6,7 +6,8 @@ tests for a name, so that adding an op touches one file.
 `numpy` is the op's meaning as NumPy source over the names of its inputs and
 attributes: either an expression (`"np.sum(x, axis=axis)"`) or statements that assign
 `out`. The printer substitutes names, the interpreter evaluates it as it stands, so
-there is nothing to keep in step. `into` is the form that writes into an existing `out`.
+there is nothing to keep in step. `into` is the form that writes into an existing `out`,
+and `steady` one that makes no array at all, where `into` does.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .types import TensorType
 if TYPE_CHECKING:
     from .node import Attributes
 
-__all__ = ["OPS", "Case", "Kind", "Op", "Template"]
+__all__ = ["OPS", "Case", "Kind", "Op", "Steady", "Template"]
 
 Kind = Literal[
     "source", "elementwise", "reduction", "view", "contraction", "movement", "block"
@@ -80,9 +81,25 @@ class Case:
     """Exclusive bound of integer inputs that are indices."""
 
 
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """NumPy source that writes a node into `out` and makes no array."""
+
+    template: str
+    """The statements; the last one writes to `out`."""
+    arrays: Mapping[str, Node | TensorType]
+    """What it uses besides the inputs, by name: values of sizes and constants alone,
+    which are made once, and types, each of an array to write to."""
+    setup: str = ""
+    """Statements before those of the template, once for all values that they serve."""
+    indices: tuple[tuple[Node, Dimension], ...] = ()
+    """Inputs with positions along an axis of that size. They have to be checked before,
+    because NumPy makes an array where it checks them."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Op:
-    """One operation. See the module's docstring for `numpy` and `into`."""
+    """One operation. See the module's docstring for the forms that it has as NumPy."""
 
     name: str
     inputs: tuple[str, ...]
@@ -94,6 +111,8 @@ class Op:
     is_statements: bool = False
     """Whether `numpy` is statements that assign `out`, not an expression."""
     into: Template | None = None
+    steady: Callable[[Node], Steady | None] | None = None
+    """Another form of `into`, for a node that has one."""
     fast: Template | None = None
     """The expression in fast style, where a quicker one says the same less plainly."""
     vjp: Vjp | None = None
@@ -152,6 +171,10 @@ class Op:
     def template_into(self, node: Node) -> str | None:
         """The NumPy source that writes `node` into `out`, if there is one."""
         return self.into(node) if callable(self.into) else self.into
+
+    def steady_form(self, node: Node) -> Steady | None:
+        """The NumPy source that writes `node` into `out` and makes no array."""
+        return self.steady(node) if self.steady is not None else None
 
     def adjoints(self, cotangent: Node, out: Node, inputs: tuple[Node, ...]) -> Flows:
         """What the VJP rule sends to each of `inputs`."""

@@ -87,6 +87,15 @@ class Polynomial:
             for product, factor in self.terms.items()
         )
 
+    def given(self, sizes: Mapping[str, int]) -> Polynomial:
+        """What is left of it where some of its names have these values."""
+        result = Polynomial({})
+        for product, factor in self.terms.items():
+            rest = tuple(part for part in product if part[0] not in sizes)
+            known = (sizes[name] ** power for name, power in product if name in sizes)
+            result += Polynomial({rest: factor * math.prod(known)})
+        return result
+
     def ordered_terms(self) -> list[tuple[Monomial, int]]:
         """The products with their factors, in SymPy's order: the highest powers first.
 

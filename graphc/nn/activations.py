@@ -83,13 +83,18 @@ def _sigmoid_expand(input: Node) -> Node:
     return growth / (growth + 1.0).named("denominator")
 
 
+def _sigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    complement = (1.0 - out).named("complement")
+    return (g * (out * complement).named("slope"),)
+
+
 SIGMOID = Op(
     name="sigmoid",
     inputs=("input",),
     infer=same_type,
     kind="block",
     expand=_sigmoid_expand,
-    vjp=lambda g, out, input: (g * (out * (1.0 - out)),),
+    vjp=_sigmoid_vjp,
     jvp="diagonal",
     cases=ELEMENTWISE_CASES,
 )
@@ -130,15 +135,19 @@ def tanh(input: ArrayLike) -> Node:
 
 
 def _log_tail_expand(input: Node) -> Node:
-    decay = exponential.exp(negative(absolute(input))).named("decay")
+    magnitude = absolute(input).named("magnitude")
+    decay = exponential.exp(negative(magnitude).named("exponent")).named("decay")
     grown = (1.0 + decay).named("grown")
     # The logarithm misses what rounding took from its argument, which is added. NumPy's
     # log1p needs no such help, and takes five times as long.
-    return exponential.log(grown) + (decay - (grown - 1.0))
+    lost = decay - (grown - 1.0).named("rounded_decay")
+    return exponential.log(grown).named("log_grown") + lost.named("lost_digits")
 
 
 def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    return (g * (negative(sign(input)) * SIGMOID(negative(absolute(input)))),)
+    exponent = negative(absolute(input).named("magnitude")).named("exponent")
+    share = SIGMOID(exponent).named("decaying_share")
+    return (g * (negative(sign(input)).named("minus_sign") * share).named("slope"),)
 
 
 LOG_TAIL = Op(
@@ -156,22 +165,24 @@ LOG_TAIL = Op(
 
 def _softplus_expand(input: Node, *, beta: float, threshold: float | None) -> Node:
     scaled = input if beta == 1.0 else (input * beta).named("scaled")
-    value = maximum(scaled, 0.0) + LOG_TAIL(scaled).named("tail")
+    value = maximum(scaled, 0.0).named("positive_part") + LOG_TAIL(scaled).named("tail")
     if beta != 1.0:
-        value = value / beta
+        value = value.named("scaled_value") / beta
     if not _is_bent(input, beta, threshold):
         return value
-    return where(scaled > threshold, input, value)
+    is_straight = (scaled > threshold).named("is_straight")
+    return where(is_straight, input, value.named("bent_value"))
 
 
 def _softplus_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     beta: float = out.attributes["beta"]
     threshold: float | None = out.attributes["threshold"]
-    scaled = input if beta == 1.0 else input * beta
-    flow = g * SIGMOID(scaled)
+    scaled = input if beta == 1.0 else (input * beta).named("scaled")
+    flow = g * SIGMOID(scaled).named("slope")
     if not _is_bent(input, beta, threshold):
         return (flow,)
-    return (where(scaled > threshold, g, flow),)
+    is_straight = (scaled > threshold).named("is_straight")
+    return (where(is_straight, g, flow.named("bent_flow")),)
 
 
 def _is_bent(input: Node, beta: float, threshold: float | None) -> bool:
@@ -230,7 +241,11 @@ def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> No
 
 
 def _logsigmoid_expand(input: Node) -> Node:
-    return minimum(input, 0.0) - LOG_TAIL(input).named("tail")
+    return minimum(input, 0.0).named("negative_part") - LOG_TAIL(input).named("tail")
+
+
+def _logsigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    return (g * SIGMOID(negative(input).named("mirrored")).named("slope"),)
 
 
 LOGSIGMOID = Op(
@@ -239,7 +254,7 @@ LOGSIGMOID = Op(
     infer=same_type,
     kind="block",
     expand=_logsigmoid_expand,
-    vjp=lambda g, out, input: (g * SIGMOID(negative(input)),),
+    vjp=_logsigmoid_vjp,
     jvp="diagonal",
     cases=ELEMENTWISE_CASES,
 )
@@ -272,7 +287,8 @@ def _silu_expand(input: Node) -> Node:
 
 def _silu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     gate = SIGMOID(input).named("gate")
-    return (g * (gate + out * (1.0 - gate)),)
+    growth = (out * (1.0 - gate).named("complement")).named("gate_growth")
+    return (g * (gate + growth).named("slope"),)
 
 
 SILU = Op(
@@ -322,9 +338,10 @@ _CUBIC = 0.044715 * _LINEAR
 def _gelu_gate(input: Node, approximate: str) -> Node:
     """The share of the input that passes: the normal distribution, or nearly."""
     if approximate == "none":
-        return 0.5 * erfc(input * -math.sqrt(0.5))
+        return 0.5 * erfc((input * -math.sqrt(0.5)).named("scaled"))
     # (1 + tanh(x)) / 2 is sigmoid(2*x), which keeps the digits of its left tail.
-    return SIGMOID(input * (_CUBIC * square(input) + _LINEAR))
+    cubic = (_CUBIC * square(input).named("squared")).named("cubic_part")
+    return SIGMOID((input * (cubic + _LINEAR).named("steepness")).named("exponent"))
 
 
 def _gelu_expand(input: Node, *, approximate: str) -> Node:
@@ -335,10 +352,17 @@ def _gelu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     approximate: str = out.attributes["approximate"]
     gate = _gelu_gate(input, approximate).named("gate")
     if approximate == "none":
-        density = exponential.exp(-0.5 * square(input)).named("density")
-        return (g * (gate + input * (density / math.sqrt(2.0 * math.pi))),)
-    slope = (3.0 * _CUBIC * square(input) + _LINEAR).named("slope")
-    return (g * (gate + out * (1.0 - gate) * slope),)
+        exponent = (-0.5 * square(input).named("squared")).named("exponent")
+        bell = exponential.exp(exponent).named("bell")
+        density = (bell / math.sqrt(2.0 * math.pi)).named("density")
+        growth = (input * density).named("gate_growth")
+        return (g * (gate + growth).named("slope"),)
+    squared = square(input).named("squared")
+    cubic = (3.0 * _CUBIC * squared).named("cubic_slope")
+    exponent_slope = (cubic + _LINEAR).named("exponent_slope")
+    spread = (out * (1.0 - gate).named("complement")).named("gate_spread")
+    growth = (spread * exponent_slope).named("gate_growth")
+    return (g * (gate + growth).named("slope"),)
 
 
 GELU = Op(

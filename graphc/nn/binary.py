@@ -50,13 +50,15 @@ def _weighted(losses: Node, weight: Node | None) -> Node:
 def _logarithms(input: Node) -> tuple[Node, Node]:
     """Logarithms of a probability and of its complement, bounded as in torch."""
     yes = maximum(log(input), -100.0).named("log_yes")
-    no = maximum(log1p(negative(input)), -100.0).named("log_no")
+    no = maximum(log1p(negative(input).named("minus_input")), -100.0).named("log_no")
     return yes, no
 
 
 def _bce_losses(input: Node, target: Node) -> Node:
-    yes, no = _logarithms(input)
-    return negative(target * yes + (1.0 - target) * no)
+    log_yes, log_no = _logarithms(input)
+    yes = (target * log_yes).named("yes_part")
+    no = ((1.0 - target).named("target_of_no") * log_no).named("no_part")
+    return negative((yes + no).named("log_likelihood"))
 
 
 def _bce_expand(
@@ -71,8 +73,12 @@ def _bce_vjp(g: Node, out: Node, input: Node, target: Node, *extra: Node) -> lis
     weighted = share * extra[0] if extra else share
     yes, no = _logarithms(input)
     # Bounded below where the probability is 0 or 1 and the quotient would be infinite.
-    variance = maximum(input * (1.0 - input), 1e-12)
-    adjoints = [weighted * ((input - target) / variance), weighted * (no - yes)]
+    variance = (input * (1.0 - input).named("complement")).named("variance")
+    slope = (input - target).named("error") / maximum(variance, 1e-12).named("bounded")
+    adjoints = [
+        weighted * slope.named("slope"),
+        weighted * (no - yes).named("log_odds"),
+    ]
     return [*adjoints, share * _bce_losses(input, target)] if extra else adjoints
 
 
@@ -140,13 +146,18 @@ def _logit_losses(input: Node, target: Node, pos_weight: Node | None) -> Node:
     tail = LOG_TAIL(input).named("tail")
     if pos_weight is None:
         # In this order the first two cancel exactly, and what is left is the tail.
-        return maximum(input, 0.0) - input * target + tail
-    missed = tail + maximum(negative(input), 0.0)
-    return (1.0 - target) * input + _yes_weight(target, pos_weight) * missed
+        agreed = (input * target).named("agreed")
+        straight = maximum(input, 0.0).named("positive_part") - agreed
+        return straight.named("straight_part") + tail
+    mirrored = maximum(negative(input).named("mirrored"), 0.0).named("mirrored_part")
+    yes = _yes_weight(target, pos_weight) * (tail + mirrored).named("loss_of_yes")
+    no = (1.0 - target).named("target_of_no") * input
+    return no.named("no_part") + yes.named("yes_part")
 
 
 def _yes_weight(target: Node, pos_weight: Node) -> Node:
-    return (1.0 + (pos_weight - 1.0) * target).named("yes_weight")
+    more = ((pos_weight - 1.0).named("more_weight") * target).named("more_of_yes")
+    return (1.0 + more).named("yes_weight")
 
 
 def _logits_expand(
@@ -168,14 +179,17 @@ def _logits_vjp(
     probability = SIGMOID(input).named("probability")
     flows: dict[str, Any] = {}
     if pos_weight is None:
-        adjoints = [weighted * (probability - target), negative(weighted * input)]
+        error = (probability - target).named("error")
+        adjoints = [weighted * error, negative(weighted * input)]
     else:
         yes_weight = _yes_weight(target, pos_weight)
-        missed = SOFTPLUS(negative(input), beta=1.0, threshold=None)
-        error = yes_weight * (probability - 1.0) + (1.0 - target)
-        by_target = (pos_weight - 1.0) * missed - input
-        adjoints = [weighted * error, weighted * by_target]
-        flows["pos_weight"] = weighted * (target * missed)
+        mirrored = negative(input).named("mirrored")
+        loss = SOFTPLUS(mirrored, beta=1.0, threshold=None).named("loss_of_yes")
+        error = (yes_weight * (probability - 1.0).named("missing")).named("yes_error")
+        error = (error + (1.0 - target).named("target_of_no")).named("error")
+        by_target = (pos_weight - 1.0).named("more_weight") * loss - input
+        adjoints = [weighted * error, weighted * by_target.named("slope_by_target")]
+        flows["pos_weight"] = weighted * (target * loss).named("target_loss")
     if "weight" in named:
         flows["weight"] = share * _logit_losses(input, target, pos_weight)
     return adjoints + [flows[name] for name in named]

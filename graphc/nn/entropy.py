@@ -77,11 +77,13 @@ def _cross_entropy_expand(
     goal = pick(shifted, labels)
     if label_smoothing:
         even = reductions.mean(shifted, axis).named("even")
-        goal = (1.0 - label_smoothing) * goal + label_smoothing * even
+        hard = ((1.0 - label_smoothing) * goal).named("hard_goal")
+        goal = (hard + (label_smoothing * even).named("even_goal")).named("goal")
+    losses = log_total - goal
     if kept is None:
-        return reduce_losses((log_total - goal).named("losses"), reduction)
+        return reduce_losses(losses.named("losses"), reduction)
     shares = shares_of(labels, kept, (), input)
-    return reduce_kept(log_total - goal, kept, reduction, shares)
+    return reduce_kept(losses.named("all_losses"), kept, reduction, shares)
 
 
 def _cross_entropy_vjp(
@@ -98,8 +100,9 @@ def _cross_entropy_vjp(
     if kept is None:
         share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
     else:
-        count = reductions.sum(shares_of(labels, kept, (), input))
-        share = where(kept, g / count if reduction == "mean" else g, 0.0)
+        count = reductions.sum(shares_of(labels, kept, (), input)).named("total_share")
+        share = (g / count).named("share") if reduction == "mean" else g
+        share = where(kept, share, 0.0).named("kept_share")
     return (error * _for_all_classes(share, axis), None)
 
 
@@ -156,14 +159,17 @@ def _weighted_expand(
     if not label_smoothing:
         return hard
     labels, kept = kept_labels(target, ignore_index)
-    even = negative(reductions.sum(logs * _along_classes(weight, logs), axis))
+    weighted = (logs * _along_classes(weight, logs)).named("weighted_logs")
+    even = negative(reductions.sum(weighted, axis).named("sums_of_logs"))
     if kept is not None:
-        even = where(kept, even, 0.0)
+        even = where(kept, even.named("all_even_losses"), 0.0)
     total = reductions.sum(shares_of(labels, kept, (weight,), input))
+    total = total.named("total_share")
     even = reduce_losses(even.named("even_losses"), reduction, total)
     count = dimension(input.shape[axis], input.dtype)
-    even_share = even * (label_smoothing / count)
-    return (1.0 - label_smoothing) * hard.named("hard_loss") + even_share
+    even_part = even.named("even_loss") * (label_smoothing / count)
+    hard_part = (1.0 - label_smoothing) * hard.named("hard_loss")
+    return hard_part.named("hard_part") + even_part.named("even_part")
 
 
 def _along_classes(weight: Node, input: Node) -> Node:
@@ -230,9 +236,11 @@ def _soft_expand(
     if label_smoothing:
         count = dimension(input.shape[class_axis(input.ndim)], target.dtype)
         even = label_smoothing / count
-        target = (target * (1.0 - label_smoothing) + even).named("smoothed")
+        scaled = (target * (1.0 - label_smoothing)).named("scaled")
+        target = (scaled + even).named("smoothed")
     if weight:
         target = target * _along_classes(weight[0], input)
+        target = target.named("weighted_target")
     losses = SOFT_LOSSES(input, target).named("losses")
     return reduce_losses(losses, reduction)
 
@@ -245,7 +253,7 @@ def _soft_losses_infer(input: TensorType, target: TensorType) -> TensorType:
 def _soft_losses_expand(input: Node, target: Node) -> Node:
     axis = class_axis(input.ndim)
     logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
-    return negative(reductions.sum(target * logs, axis))
+    return negative(reductions.sum(target * logs, axis).named("log_likelihood"))
 
 
 def _soft_losses_vjp(
@@ -254,7 +262,7 @@ def _soft_losses_vjp(
     axis = class_axis(input.ndim)
     probabilities = SOFTMAX(input, axis=axis).named("probabilities")
     mass = reductions.sum(target, axis, keepdims=True).named("mass")
-    error = (probabilities * mass - target).named("error")
+    error = ((probabilities * mass).named("expected") - target).named("error")
     logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
     share = expand_dims(g, axis)
     return error * share, negative(logs * share)

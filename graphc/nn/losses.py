@@ -124,13 +124,13 @@ def reduce_losses(losses: Node, reduction: str, total: Node | None = None) -> No
         return reductions.sum(losses)
     if total is None:
         return reductions.mean(losses)
-    return reductions.sum(losses) / total
+    return reductions.sum(losses).named("total_loss") / total
 
 
 def share_of(g: Node, out: Node, input: Node) -> Node:
     """What each loss gets of the cotangent, where their mean is over all of `input`."""
     if out.attributes["reduction"] == "mean":
-        return g / dimension(input.size, g.dtype)
+        return (g / dimension(input.size, g.dtype)).named("share")
     return g
 
 
@@ -142,7 +142,7 @@ def _nll_expand(
         return negative(reduce_losses(picked, reduction).named("log_likelihood"))
     labels, kept = kept_labels(target, ignore_index)
     shares = shares_of(labels, kept, weight, input)
-    losses = negative(pick(input, labels))
+    losses = negative(pick(input, labels)).named("all_losses")
     if weight:
         losses = losses * shares
     return reduce_kept(losses, kept, reduction, shares)
@@ -155,7 +155,9 @@ def reduce_kept(
     if kept is not None:
         # Chosen and not multiplied, because what is ignored may be infinite.
         losses = where(kept, losses, 0.0)
-    total = None if shares is None else reductions.sum(shares)
+    total = None
+    if shares is not None:
+        total = reductions.sum(shares).named("total_share")
     return reduce_losses(losses.named("losses"), reduction, total)
 
 
@@ -175,13 +177,14 @@ def goals_of(labels: Node, scores: Node, smoothing: float) -> Node:
         rows = rows.named("smoothed_rows" if smoothing else "identity")
         return take(rows, labels, axis=0).named("smoothed" if smoothing else "one_hot")
     index = label_index(scores.shape, labels)
-    ones_at = ones(labels.shape, scores.dtype)
+    ones_at = ones(labels.shape, scores.dtype).named("ones")
     everywhere = (ARRAY,) * scores.ndim
     one_hot = SCATTER_ADD(ones_at, *index, index=everywhere, shape=scores.shape)
+    one_hot = one_hot.named("one_hot")
     if not smoothing:
-        return one_hot.named("one_hot")
+        return one_hot
     even = smoothing / dimension(count, scores.dtype)
-    return ((1.0 - smoothing) * one_hot + even).named("smoothed")
+    return (((1.0 - smoothing) * one_hot).named("scaled") + even).named("smoothed")
 
 
 _LARGEST_TABLE = 32

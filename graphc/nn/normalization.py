@@ -45,9 +45,11 @@ def _last(input: Node, axes: int) -> tuple[int, ...]:
 def _normalize(input: Node, axes: int, eps: float) -> tuple[Node, Node]:
     """The input with mean 0 and variance 1, and its standard deviation."""
     last = _last(input, axes)
-    centered = (input - reduction.mean(input, last, keepdims=True)).named("centered")
-    variance = reduction.mean(square(centered), last, keepdims=True).named("variance")
-    deviation = sqrt(variance + eps).named("deviation")
+    mean = reduction.mean(input, last, keepdims=True).named("mean")
+    centered = (input - mean).named("centered")
+    squares = square(centered).named("squares")
+    variance = reduction.mean(squares, last, keepdims=True).named("variance")
+    deviation = sqrt((variance + eps).named("variance_and_eps")).named("deviation")
     return (centered / deviation).named("normalized"), deviation
 
 
@@ -61,7 +63,7 @@ def _layer_norm_expand(
     result, _ = _normalize(input, axes, eps)
     named = _affine(parts, affine)
     if "weight" in named:
-        result = result * named["weight"]
+        result = (result * named["weight"]).named("scaled")
     if "bias" in named:
         result = result + named["bias"]
     return result
@@ -72,12 +74,17 @@ def _layer_norm_vjp(g: Node, out: Node, input: Node, *affine: Node) -> list[Node
     named = _affine(out.attributes["parts"], affine)
     normalized, deviation = _normalize(input, axes, eps)
     last = _last(input, axes)
-    flow = g * named["weight"] if "weight" in named else g
-    along = reduction.mean(flow * normalized, last, keepdims=True)
-    level = reduction.mean(flow, last, keepdims=True)
-    adjoints = [(flow - level - normalized * along) / deviation]
+    flow = g
+    if "weight" in named:
+        flow = (g * named["weight"]).named("d_normalized")
+    # What shifts or scales the whole input changes nothing, and is taken out.
+    correlation = reduction.mean(flow * normalized, last, keepdims=True)
+    mean_flow = reduction.mean(flow, last, keepdims=True).named("mean_flow")
+    centered = (flow - mean_flow).named("centered_flow")
+    scaling = (normalized * correlation.named("correlation")).named("scaling_flow")
+    adjoints = [(centered - scaling).named("remaining_flow") / deviation]
     # Sums over the axes before are left to the differentiator, as for any broadcast.
-    flows = {"weight": g * normalized, "bias": g}
+    flows = {"weight": (g * normalized).named("weight_flow"), "bias": g}
     return adjoints + [flows[name] for name in named]
 
 

@@ -45,7 +45,7 @@ def _softmax_expand(input: Node, *, axis: int) -> Node:
 
 def _softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     mean = reduction.sum(g * out, out.attributes["axis"], keepdims=True)
-    return ((g - mean) * out,)
+    return ((g - mean.named("mean_flow")).named("centered_flow") * out,)
 
 
 def _log_softmax_expand(input: Node, *, axis: int) -> Node:
@@ -55,8 +55,9 @@ def _log_softmax_expand(input: Node, *, axis: int) -> Node:
 
 def _log_softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     axis = out.attributes["axis"]
-    probabilities = SOFTMAX(input, axis=axis)
-    return (g - probabilities * reduction.sum(g, axis, keepdims=True),)
+    probabilities = SOFTMAX(input, axis=axis).named("probabilities")
+    total = reduction.sum(g, axis, keepdims=True).named("total_flow")
+    return (g - (probabilities * total).named("shares"),)
 
 
 def _log_softmax_jvp(tangents: tuple[Any, ...], out: Node, input: Node) -> Node:

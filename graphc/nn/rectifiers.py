@@ -26,14 +26,15 @@ def _leaky_relu_expand(input: Node, *, negative_slope: float) -> Node:
     scaled = (negative_slope * input).named("scaled")
     if _is_larger_above_zero(negative_slope):
         return maximum(input, scaled)
-    return where(input > 0.0, input, scaled)
+    return where((input > 0.0).named("is_positive"), input, scaled)
 
 
 def _leaky_relu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     negative_slope: float = out.attributes["negative_slope"]
     if _is_larger_above_zero(negative_slope):
         return (g * maximum(sign(input), negative_slope).named("slope"),)
-    return (where(input > 0.0, g, negative_slope * g),)
+    is_positive = (input > 0.0).named("is_positive")
+    return (where(is_positive, g, (negative_slope * g).named("scaled_flow")),)
 
 
 LEAKY_RELU = Op(
@@ -77,17 +78,22 @@ def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
 def _elu_expand(input: Node, *, alpha: float) -> Node:
     # 2*tanh(x/2) / (1 - tanh(x/2)) is exp(x) - 1, also to the last digit near 0, and
     # takes a fraction of the time of NumPy's expm1.
-    half = exponential.tanh(0.5 * minimum(input, 0.0)).named("half")
-    below = (2.0 * half / (1.0 - half)).named("below")
+    negative_part = minimum(input, 0.0).named("negative_part")
+    half = exponential.tanh((0.5 * negative_part).named("half_input")).named("half")
+    complement = (1.0 - half).named("complement")
+    below = ((2.0 * half).named("twice") / complement).named("below")
+    if alpha != 1.0:
+        below = (alpha * below).named("scaled_below")
     # One of the two is 0.
-    return maximum(input, 0.0) + (below if alpha == 1.0 else alpha * below)
+    return maximum(input, 0.0).named("positive_part") + below
 
 
 def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     alpha: float = out.attributes["alpha"]
-    slope = exponential.exp(minimum(input, 0.0))
+    slope = exponential.exp(minimum(input, 0.0).named("negative_part"))
     if alpha != 1.0:
-        slope = where(input > 0.0, 1.0, alpha * slope)
+        below = (alpha * slope.named("decay")).named("slope_below")
+        slope = where((input > 0.0).named("is_positive"), 1.0, below)
     return (g * slope.named("slope"),)
 
 
@@ -141,7 +147,8 @@ def _hardtanh_expand(input: Node, *, min_val: float, max_val: float) -> Node:
 
 def _hardtanh_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     low, high = out.attributes["min_val"], out.attributes["max_val"]
-    return (where((input > low) & (input < high), g, 0.0),)
+    above, below = (input > low).named("above"), (input < high).named("below")
+    return (where((above & below).named("inside"), g, 0.0),)
 
 
 HARDTANH = Op(

@@ -157,14 +157,18 @@ def _huber_expand(
     distance = absolute(_difference(input, target)).named("distance")
     # distance**2 / 2 near 0, and delta * (distance - delta / 2) beyond the bend.
     bent = minimum(distance, delta).named("bent")
-    losses = bent * (distance - 0.5 * bent)
-    return reduce_losses(losses if scale == 1.0 else losses / scale, reduction)
+    losses = bent * (distance - (0.5 * bent).named("half_bent")).named("height")
+    if scale != 1.0:
+        losses = losses.named("unscaled_losses") / scale
+    return reduce_losses(losses.named("losses"), reduction)
 
 
 def _huber_vjp(g: Node, out: Node, input: Node, target: Node) -> tuple[Node, Node]:
     delta, scale = out.attributes["delta"], out.attributes["scale"]
     pull = clip(_difference(input, target), -delta, delta).named("pull")
-    flow = share_of(g, out, input) * (pull if scale == 1.0 else pull / scale)
+    if scale != 1.0:
+        pull = (pull / scale).named("scaled_pull")
+    flow = share_of(g, out, input) * pull
     return flow, negative(flow)
 
 

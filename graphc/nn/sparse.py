@@ -28,7 +28,8 @@ def _one_hot_infer(tensor: TensorType, *, num_classes: int) -> TensorType:
 
 def _one_hot_expand(tensor: Node, *, num_classes: int) -> Node:
     classes = constant(np.arange(num_classes)).named("classes")
-    return (expand_dims(tensor, -1) == classes).astype("int64")
+    is_class = (expand_dims(tensor, -1) == classes).named("is_class")
+    return is_class.astype("int64")
 
 
 ONE_HOT = Op(

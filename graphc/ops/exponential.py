@@ -87,7 +87,10 @@ def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * (1.0 - square(out)),), sympy="tanh(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g * (1.0 - square(out).named("squared")).named("slope"),),
+    sympy="tanh(x)",
+)
 def tanh(x: ArrayLike) -> Node:
     """Hyperbolic tangent, elementwise."""
     ...

@@ -74,12 +74,12 @@ def _rows(x: Node) -> Node:
 
 
 def _matmul_function(node: Node) -> str:
-    """`np.dot` for two matrices: it calls the same BLAS routine with less ado.
+    """`np.dot` for matrices and vectors: it calls the same BLAS routine with less ado.
 
     Where a matrix has one row or column, as at batch size 1, it takes a fraction of the
     time of `np.matmul`.
     """
-    is_plain = all(x.ndim == 2 and x.dtype == node.dtype for x in node.inputs)
+    is_plain = all(x.ndim <= 2 and x.dtype == node.dtype for x in node.inputs)
     has_blas = str(node.dtype) in ("float32", "float64")
     return "np.dot" if is_plain and has_blas else "np.matmul"
 

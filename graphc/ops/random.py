@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DTypeError, GraphcError, OptionError
 from ..ir.dims import Shape, as_shape
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Case, Op, Steady
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
 
@@ -30,6 +30,11 @@ BERNOULLI = Op(
     infer=_bernoulli_infer,
     kind="source",
     numpy="rng.random(shape, dtype=np.float32) < p",
+    into="np.less(rng.random(shape, dtype=np.float32), p, out=out)",
+    steady=lambda node: Steady(
+        "rng.random(dtype=np.float32, out=draws)\nnp.less(draws, p, out=out)",
+        {"draws": TensorType(np.dtype(np.float32), node.shape)},
+    ),
     pure=False,
     cases=(Case((), {"p": 0.3, "shape": (3, 4)}), Case((), {"p": 1.0, "shape": (0,)})),
 )

@@ -95,13 +95,17 @@ _ERFC_SINGLE = (
 
 
 def _erfc_expand(x: Node) -> Node:
-    t = (2.0 / (2.0 + absolute(x))).named("t")
+    magnitude = absolute(x).named("magnitude")
+    t = (2.0 / (2.0 + magnitude).named("denominator")).named("t")
     coefficients = _ERFC_SINGLE if x.dtype.itemsize <= 4 else _ERFC
-    exponent = polynomial(2.0 * t - 1.0, coefficients) - square(x)
-    tail = (t * exp(exponent)).named("tail")
+    position = ((2.0 * t).named("twice_t") - 1.0).named("position")
+    smooth = polynomial(position, coefficients).named("smooth")
+    exponent = (smooth - square(x).named("squared")).named("exponent")
+    tail = (t * exp(exponent).named("decay")).named("tail")
     # The tail itself on the right, and 2 - tail on the left.
     two = constant(2.0, x.dtype)
-    return absolute(where(x < 0.0, two, constant(0.0, x.dtype)) - tail)
+    limit = where((x < 0.0).named("is_left"), two, constant(0.0, x.dtype))
+    return absolute((limit.named("limit") - tail).named("signed_erfc"))
 
 
 ERFC = Op(

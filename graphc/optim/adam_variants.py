@@ -170,33 +170,35 @@ class NAdam(Rule):
         )
         if self.decoupled_weight_decay:
             parameter = decayed(parameter, step_size, self.weight_decay)
-        momentum, next_momentum = (
-            self._momentum(clock.step),
-            self._momentum(clock.step + 1.0),
-        )
+        momentum = self._momentum(clock.step, "momentum")
+        next_momentum = self._momentum(clock.step + 1.0, "next_momentum")
         product = (state["mu_product"] * momentum).named("momentum_product")
         first = beta1 * state["exp_avg"] + complement(beta1) * gradient
         second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
         first, second = first.named("first_moment"), second.named("second_moment")
-        correction2 = in_dtype_of(parameter, 1.0 - beta2**clock.step)
-        denominator = (sqrt(second / correction2) + self.eps).named("denominator")
-        of_gradient = step_size * (1.0 - momentum) / (1.0 - product)
-        of_moment = step_size * next_momentum / (1.0 - product * next_momentum)
+        correction2 = (1.0 - beta2**clock.step).named("bias_correction2")
+        variance = second / in_dtype_of(parameter, correction2)
+        denominator = (sqrt(variance) + self.eps).named("denominator")
+        of_gradient = (step_size * (1.0 - momentum)).named("gradient_weight")
+        of_gradient = of_gradient / (1.0 - product)
+        of_moment = (step_size * next_momentum).named("moment_weight")
+        of_moment = of_moment / (1.0 - product * next_momentum)
         of_gradient = of_gradient.named("step_size_of_gradient")
         of_moment = of_moment.named("step_size_of_moment")
         direction = (
             in_dtype_of(parameter, of_gradient) * gradient
             + in_dtype_of(parameter, of_moment) * first
-        )
+        ).named("direction")
         new_state = {"mu_product": product, "exp_avg": first, "exp_avg_sq": second}
         return parameter - direction / denominator, new_state
 
-    def _momentum(self, step: Node) -> Node:
+    def _momentum(self, step: Node, name: str) -> Node:
         beta1 = self.betas[0]
         if self.dialect == "optax":
             return constant(beta1)
         decay = 1.0 if self.dialect == "keras" else self.momentum_decay
-        return beta1 * (1.0 - 0.5 * 0.96 ** (step * decay))
+        warm_up = (0.96 ** (step * decay)).named(f"{name}_warm_up")
+        return (beta1 * (1.0 - 0.5 * warm_up)).named(name)
 
 
 @dataclass(frozen=True)
@@ -275,23 +277,26 @@ class RAdam(Rule):
         first, second = first.named("first_moment"), second.named("second_moment")
         new_state = {"exp_avg": first, "exp_avg_sq": second}
         step_size = step_size / (1.0 - beta1**clock.step)
+        step_size = step_size.named("corrected_step_size")
         rho_limit = 2.0 / complement(beta2) - 1.0
         if rho_limit <= 5.0:
             # The estimate never becomes certain enough.
             return parameter - in_dtype_of(parameter, step_size) * first, new_state
-        power = beta2**clock.step
-        rho = rho_limit - 2.0 * clock.step * power / (1.0 - power)
+        power = (beta2**clock.step).named("beta2_power")
+        correction2 = (1.0 - power).named("bias_correction2")
+        rho = rho_limit - 2.0 * clock.step * power / correction2
         rho = rho.named("rho")
         is_certain = (rho > 5.0).named("is_certain")
         squared = (rho - 4.0) * (rho - 2.0) * rho_limit
         squared = squared / ((rho_limit - 4.0) * (rho_limit - 2.0) * rho)
+        squared = squared.named("rectification_squared")
         deviation = sqrt(second)
         if self.dialect == "optax":
-            deviation = deviation / in_dtype_of(parameter, sqrt(1.0 - power))
+            deviation = deviation / in_dtype_of(parameter, sqrt(correction2))
         else:
-            squared = squared * (1.0 - power)
+            squared = squared * correction2
         rectified = sqrt(where(is_certain, squared, 1.0)).named("rectification")
-        step_size = (step_size * rectified).named("corrected_step_size")
+        step_size = (step_size * rectified).named("rectified_step_size")
         denominator = where(is_certain, deviation + self.eps, 1.0)
         direction = first / denominator.named("denominator")
         return parameter - in_dtype_of(parameter, step_size) * direction, new_state

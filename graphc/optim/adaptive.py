@@ -96,10 +96,12 @@ class Adagrad(Rule):
         else:
             denominator = sqrt(total + self.eps)
         if self.dialect == "optax":
-            denominator = where(total > 0.0, denominator, 1.0)
-            gradient = where(total > 0.0, gradient, 0.0)
-        step = in_dtype_of(parameter, step_size) * (gradient / denominator)
-        return parameter - step, {"sum": total}
+            has_moved = (total > 0.0).named("has_moved")
+            denominator = where(has_moved, denominator, 1.0)
+            gradient = where(has_moved, gradient, 0.0)
+        direction = gradient / denominator.named("denominator")
+        step_size = in_dtype_of(parameter, step_size)
+        return parameter - step_size * direction, {"sum": total}
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Adadelta(Rule):
         squares = self.rho * state["square_avg"] + rest * square(gradient)
         squares = squares.named("mean_square")
         scale = sqrt(state["acc_delta"] + self.eps) / sqrt(squares + self.eps)
-        delta = (scale * gradient).named("delta")
+        delta = (scale.named("step_sizes") * gradient).named("delta")
         deltas = self.rho * state["acc_delta"] + rest * square(delta)
         new_state = {"square_avg": squares, "acc_delta": deltas.named("mean_delta")}
         step_size = in_dtype_of(parameter, self.step_size(clock))
@@ -248,12 +250,14 @@ class RMSprop(Rule):
             mean = self.alpha * state["grad_avg"] + rest * gradient
             new_state["grad_avg"] = mean = mean.named("mean_gradient")
             # Rounding may take the difference below zero, where the root is NaN.
-            variance = maximum(squares - square(mean), 0.0)
+            variance = maximum(squares - square(mean), 0.0).named("variance")
         step_size = in_dtype_of(parameter, self.step_size(clock))
         if self.dialect == "torch":
-            direction = gradient / (sqrt(variance) + self.eps)
+            denominator = sqrt(variance) + self.eps
+            direction = gradient / denominator.named("denominator")
         else:
-            direction = step_size * gradient / sqrt(variance + self.eps)
+            denominator = sqrt(variance + self.eps)
+            direction = step_size * gradient / denominator.named("denominator")
         if self.momentum:
             direction = self.momentum * state["momentum_buffer"] + direction
             new_state["momentum_buffer"] = direction = direction.named("velocity")
@@ -330,10 +334,11 @@ class Rprop(Rule):
         shrink, grow = self.etas
         gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         agreement = (gradient * state["prev"]).named("agreement")
-        has_turned = agreement < 0.0
+        has_turned = (agreement < 0.0).named("has_turned")
         one = constant(1.0, parameter.dtype)
         factor = where(agreement > 0.0, grow, where(has_turned, shrink, one))
-        steps = clip(state["step_size"] * factor, *self.step_sizes)
+        steps = clip(state["step_size"] * factor.named("factor"), *self.step_sizes)
+        steps = steps.named("new_step_size")
         gradient = where(has_turned, 0.0, gradient).named("kept_gradient")
         change = sign(gradient) * steps
         if constant_value(clock.scale) != 1.0:

@@ -57,7 +57,7 @@ class GradientAccumulation(Transformation):
 
     def _inner_clock(self, clock: Clock) -> Clock:
         updates = floor((clock.step - 1.0) / self.steps) + 1.0
-        return replace(clock, step=updates.named("update"))
+        return replace(clock, step=updates.named("update_number"))
 
     def init_state(self, parameters: Sequence[Node]) -> State:
         """See `Optimizer.init_state`."""
@@ -80,12 +80,12 @@ class GradientAccumulation(Transformation):
             inner_clock = self._inner_clock(clock)
             is_due = (remainder(clock.step, float(self.steps)) == 0.0).named("is_due")
             totals = [
-                (state[key] + gradient).named("accumulated")
+                (state[key] + gradient).named("total_gradient")
                 for key, gradient in zip(self._keys(parameters), gradients, strict=True)
             ]
             divided = totals
             if self.reduction == "mean" and self.steps > 1:
-                divided = [total / self.steps for total in totals]
+                divided = [(t / self.steps).named("mean_gradient") for t in totals]
         new, new_state = self.inner.apply(parameters, divided, old, inner_clock)
         with derived(parameters[0], type(self).__name__):
             new = [
@@ -174,9 +174,10 @@ class EMA(Transformation):
         if self.dialect == "keras":
             kept = self.decay * average + complement(self.decay) * value
             return kept.named("average")
-        is_first = clock.step == 1.0
-        kept = in_dtype_of(value, where(is_first, 0.0, self.decay))
-        share = in_dtype_of(value, where(is_first, 1.0, complement(self.decay)))
+        is_first = (clock.step == 1.0).named("is_first")
+        kept = where(is_first, 0.0, self.decay).named("kept_share")
+        share = where(is_first, 1.0, complement(self.decay)).named("new_share")
+        kept, share = in_dtype_of(value, kept), in_dtype_of(value, share)
         return (kept * average + share * value).named("average")
 
     def averaged(
@@ -242,7 +243,7 @@ class Lookahead(Transformation):
             self._keys(parameters), parameters, fast, strict=True
         ):
             with derived(parameter, type(self).__name__):
-                is_due = remainder(clock.step, float(self.k)) == 0.0
+                is_due = (remainder(clock.step, float(self.k)) == 0.0).named("is_due")
                 moved = state[key] + self.alpha * (value - state[key])
                 slow = where(is_due, moved, state[key]).named("slow")
                 new.append(where(is_due, slow, value))
@@ -304,6 +305,7 @@ class MaxNorm(Transformation):
         if weight.ndim < 2:
             return weight
         length = sqrt(sum(square(weight), self.axis, keepdims=True))
-        is_long = length > self.max_norm
+        length = length.named("weight_norm")
+        is_long = (length > self.max_norm).named("is_long")
         factor = where(is_long, self.max_norm / where(is_long, length, 1.0), 1.0)
         return weight * factor.named("max_norm_factor")

@@ -296,7 +296,7 @@ def descent_gradient(
     coupled weight decay.
     """
     if maximize:
-        gradient = -gradient
+        gradient = (-gradient).named("negated_gradient")
     if weight_decay:
         gradient = (gradient + weight_decay * parameter).named("decayed_gradient")
     return gradient

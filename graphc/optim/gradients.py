@@ -43,7 +43,8 @@ class ClipByValue(Transformation):
 
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
         """See `Transformation.gradient`."""
-        return clip(gradient, -self.clip_value, self.clip_value)
+        clipped = clip(gradient, -self.clip_value, self.clip_value)
+        return clipped.named("clipped_gradient")
 
 
 Dialect = Literal["torch", "optax"]
@@ -56,7 +57,8 @@ def _shrunk(gradient: Node, length: Node, max_norm: float, dialect: Dialect) -> 
     else:
         is_short = length < max_norm
         factor = where(is_short, 1.0, max_norm / where(is_short, 1.0, length))
-    return in_dtype_of(gradient, factor.named("clip_factor")) * gradient
+    factor = in_dtype_of(gradient, factor.named("clip_factor"))
+    return (factor * gradient).named("clipped_gradient")
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ class ClipByGlobalNorm(Transformation):
         for part in parts[1:]:
             is_largest = self.norm_type == math.inf
             total = maximum(total, part) if is_largest else total + part
+            total = total.named("total")
         if self.norm_type in (1.0, math.inf):
             return total
         return sqrt(total) if self.norm_type == 2.0 else total ** (1 / self.norm_type)
@@ -203,4 +206,5 @@ class GradientNoise(Transformation):
         """See `Transformation.gradient`."""
         deviation = sqrt(self.eta / clock.step**self.gamma).named("noise_deviation")
         noise = standard_normal(gradient.shape, gradient.dtype).named("noise")
-        return gradient + in_dtype_of(gradient, deviation) * noise
+        noisy = gradient + in_dtype_of(gradient, deviation) * noise
+        return noisy.named("noisy_gradient")

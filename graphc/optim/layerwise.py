@@ -95,13 +95,15 @@ class LARS(Rule):
         direction = gradient
         if self.weight_decay:
             direction = gradient + self.weight_decay * parameter
+            direction = direction.named("decayed_gradient")
         length = norm(parameter).named("parameter_norm")
         if self.dialect == "optax":
             against = norm(direction)
         else:
             against = norm(gradient) + self.weight_decay * length
         against = against.named("gradient_norm")
-        rate = _ratio(self.trust_coefficient * length, against, self.eps)
+        trusted = (self.trust_coefficient * length).named("trusted_norm")
+        rate = _ratio(trusted, against, self.eps)
         step_size = in_dtype_of(parameter, self.step_size(clock))
         step = step_size * rate * direction
         if not self.momentum:
@@ -169,13 +171,16 @@ class LAMB(Rule):
         first = beta1 * state["exp_avg"] + complement(beta1) * gradient
         second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
         first, second = first.named("first_moment"), second.named("second_moment")
-        correction1 = in_dtype_of(parameter, 1.0 - beta1**clock.step)
-        correction2 = in_dtype_of(parameter, 1.0 - beta2**clock.step)
-        direction = (first / correction1) / (sqrt(second / correction2) + self.eps)
+        correction1 = (1.0 - beta1**clock.step).named("bias_correction1")
+        correction2 = (1.0 - beta2**clock.step).named("bias_correction2")
+        corrected = first / in_dtype_of(parameter, correction1)
+        variance = second / in_dtype_of(parameter, correction2)
+        direction = corrected / (sqrt(variance) + self.eps).named("denominator")
         if self.weight_decay:
             direction = direction + self.weight_decay * parameter
         direction = direction.named("direction")
-        ratio = _ratio(norm(parameter), norm(direction))
+        length = norm(parameter).named("parameter_norm")
+        ratio = _ratio(length, norm(direction).named("direction_norm"))
         step_size = in_dtype_of(parameter, self.step_size(clock)) * ratio
         new_state = {"exp_avg": first, "exp_avg_sq": second}
         return parameter - step_size * direction, new_state
@@ -183,7 +188,7 @@ class LAMB(Rule):
 
 def _ratio(numerator: Node, denominator: Node, eps: float = 0.0) -> Node:
     """The trust ratio; 1 where there is nothing to compare."""
-    is_zero = (numerator == 0.0) | (denominator == 0.0)
+    is_zero = ((numerator == 0.0) | (denominator == 0.0)).named("is_zero")
     safe = where(is_zero, 1.0, denominator + eps if eps else denominator)
     return where(is_zero, 1.0, numerator / safe).named("trust_ratio")
 
@@ -262,23 +267,25 @@ class Adafactor(Rule):
         step_size = self.step_size(clock)
         least = self.eps[1]
         rate = minimum(step_size, 1.0 / sqrt(clock.step)).named("relative_step")
-        size = maximum(_root_mean_square(parameter), least)
-        alpha = in_dtype_of(parameter, rate) * size
+        size = _root_mean_square(parameter).named("parameter_size")
+        alpha = in_dtype_of(parameter, rate) * maximum(size, least)
         parameter = decayed(parameter, step_size, self.weight_decay)
         estimate, new_state = self._second_moment(gradient, state, clock)
         floor = self._floor(parameter)
-        direction = (gradient / sqrt(maximum(estimate, floor * floor))).named(
-            "direction"
-        )
-        excess = maximum(_root_mean_square(direction) / self.d, 1.0)
-        return parameter - (alpha / excess) * direction, new_state
+        direction = gradient / sqrt(maximum(estimate, floor * floor))
+        direction = direction.named("direction")
+        size = _root_mean_square(direction).named("direction_size")
+        excess = maximum(size / self.d, 1.0)
+        step_size = (alpha.named("alpha") / excess).named("scaled_step_size")
+        return parameter - step_size * direction, new_state
 
     def _second_moment(
         self, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
-        share = clock.step**self.beta2_decay
-        kept, share = in_dtype_of(gradient, 1.0 - share), in_dtype_of(gradient, share)
-        squares = square(gradient)
+        share = (clock.step**self.beta2_decay).named("one_minus_beta2")
+        kept = in_dtype_of(gradient, (1.0 - share).named("beta2"))
+        share = in_dtype_of(gradient, share)
+        squares = square(gradient).named("squares")
         if gradient.ndim < 2:
             variance = kept * state["variance"] + share * squares
             variance = variance.named("second_moment")
@@ -287,7 +294,8 @@ class Adafactor(Rule):
         columns = kept * state["col_var"] + share * mean(squares, -2, keepdims=True)
         rows, columns = rows.named("row_moment"), columns.named("column_moment")
         overall = maximum(mean(rows, -2, keepdims=True), self._floor(gradient))
-        return rows * columns / overall, {"row_var": rows, "col_var": columns}
+        estimate = (rows * columns / overall).named("second_moment")
+        return estimate, {"row_var": rows, "col_var": columns}
 
     def _floor(self, parameter: Node) -> float:
         floor = self.eps[0]
@@ -384,24 +392,29 @@ class Muon(Rule):
         """See the class."""
         gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         rest = complement(self.momentum)
-        buffer = self.momentum * state["momentum_buffer"] + rest * gradient
+        scaled = (rest * gradient).named("scaled_gradient")
+        buffer = self.momentum * state["momentum_buffer"] + scaled
         direction = buffer = buffer.named("mean_gradient")
         if self.nesterov:
-            direction = self.momentum * buffer + rest * gradient
+            direction = (self.momentum * buffer + scaled).named("direction")
         step_size = self.step_size(clock)
         kept = decayed(parameter, step_size, self.weight_decay)
-        step = in_dtype_of(parameter, step_size * self._adjustment(parameter))
+        step_size = step_size * self._adjustment(parameter)
+        step_size = in_dtype_of(parameter, step_size.named("adjusted_step_size"))
         orthogonal = self._orthogonal(direction)
-        return kept - step * orthogonal, {"momentum_buffer": buffer}
+        return kept - step_size * orthogonal, {"momentum_buffer": buffer}
 
     def _orthogonal(self, direction: Node) -> Node:
         is_tall = int(direction.shape[0]) > int(direction.shape[1])
-        x = direction.T if is_tall else direction
-        x = x / maximum(norm(x), self.eps)
+        x = direction.T.named("wide_direction") if is_tall else direction
+        x = x / maximum(norm(x), self.eps).named("direction_norm")
+        x = x.named("normalized_direction")
         a, b, c = self.ns_coefficients
         for _ in range(self.ns_steps):
-            gram = matmul(x, x.T)
-            x = a * x + matmul(b * gram + c * matmul(gram, gram), x)
+            gram = matmul(x, x.T).named("gram")
+            polynomial = b * gram + c * matmul(gram, gram).named("gram_squared")
+            change = matmul(polynomial.named("polynomial"), x).named("change")
+            x = (a * x + change).named("iterate")
         return (x.T if is_tall else x).named("orthogonal_direction")
 
     def _adjustment(self, parameter: Node) -> Node:

@@ -103,7 +103,8 @@ class SGD(Rule):
         if not self.momentum:
             return parameter - step_size * gradient, {}
         if self.dialect in ("keras", "paper"):
-            return self._scaled_on_entry(parameter, step_size * gradient, state)
+            step = (step_size * gradient).named("scaled_gradient")
+            return self._scaled_on_entry(parameter, step, state)
         velocity = self.momentum * state["momentum_buffer"]
         velocity = (velocity + self._share(gradient, clock)).named("velocity")
         direction = gradient + self.momentum * velocity if self.nesterov else velocity
@@ -114,7 +115,7 @@ class SGD(Rule):
         if not self.dampening:
             return gradient
         share = where(clock.step == 1.0, 1.0, complement(self.dampening))
-        return in_dtype_of(gradient, share) * gradient
+        return in_dtype_of(gradient, share.named("gradient_share")) * gradient
 
     def _scaled_on_entry(
         self, parameter: Node, step: Node, state: Mapping[str, Node]
@@ -184,14 +185,14 @@ class ASGD(Rule):
             maximize=self.maximize,
             weight_decay=self.weight_decay,
         )
-        past = clock.step - 1.0
+        past = (clock.step - 1.0).named("past_steps")
         step_size = self.step_size(clock)
-        eta = step_size / (1.0 + self.lambd * step_size * past) ** self.alpha
-        eta = eta.named("falling_step_size")
+        slowdown = (1.0 + self.lambd * step_size * past) ** self.alpha
+        eta = (step_size / slowdown.named("slowdown")).named("falling_step_size")
         new = decayed(parameter, eta, self.lambd)
         new = new - in_dtype_of(parameter, eta) * gradient
-        share = in_dtype_of(parameter, 1.0 / maximum(past - self.t0, 1.0))
-        average = state["ax"] + share * (new - state["ax"])
+        share = (1.0 / maximum(past - self.t0, 1.0)).named("average_share")
+        average = state["ax"] + in_dtype_of(parameter, share) * (new - state["ax"])
         return new, {"ax": average.named("average")}
 
     def averaged(

@@ -142,6 +142,7 @@ class Lion(Rule):
         gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         mean = state["exp_avg"]
         direction = sign(beta1 * mean + complement(beta1) * gradient)
+        direction = direction.named("direction")
         mean = (beta2 * mean + complement(beta2) * gradient).named("mean_gradient")
         step_size = self.step_size(clock)
         kept = decayed(parameter, step_size, self.weight_decay)

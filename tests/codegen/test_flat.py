@@ -253,6 +253,25 @@ def test_a_copy_of_the_state_holds_no_tiles():
     assert not pickle.loads(pickle.dumps(state))["tiles"]
 
 
+@pytest.mark.parametrize("odd", ["layer0.weight", "out.bias"])
+def test_one_parameter_of_another_dtype_is_named(odd):
+    program, batch = network(1, optim.SGD(0.1))
+    module = program.module
+    parameters = module.init_parameters(0)
+    widened = {n: a.astype("float64") for n, a in parameters.items()}
+    mixed = parameters | {odd: widened[odd]}
+    for function in (module.forward, module.loss_and_gradients):
+        with pytest.raises(TypeError, match=f"of one dtype, but .*'{odd}' is float64"):
+            function(mixed, *batch)
+        function(parameters, *batch)
+    loss, gradients = module.loss_and_gradients(widened, *batch)
+    readable = program.reloaded("readable").module
+    expected, slopes = readable.loss_and_gradients(widened, *batch)
+    np.testing.assert_allclose(loss, expected, rtol=1e-14)
+    for name, slope in slopes.items():
+        np.testing.assert_allclose(gradients[name], slope, atol=1e-15)
+
+
 # How few operations an update takes ---------------------------------------------------
 
 

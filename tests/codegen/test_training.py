@@ -289,6 +289,7 @@ HOSTILE = [
     "name",
     "parameter",
     "gradient",
+    "scratch",
     "scratch_1",
     "step",
     "deepcopy",

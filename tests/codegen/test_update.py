@@ -204,7 +204,8 @@ def source(optimizer, style, shapes=SHAPES):
 
 @pytest.mark.parametrize("style", ["readable", "fast"])
 @pytest.mark.parametrize(
-    "name", ["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "Lion", "Adagrad", "Rprop"]
+    "name",
+    ["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "Lion", "Adagrad", "Rprop", "LAMB"],
 )
 def test_parameters_of_different_shapes_share_one_loop(name, style):
     shapes = {"a.weight": (3, 4), "a.bias": (3,), "kernel": (2, 1, 3, 3)}
@@ -220,6 +221,20 @@ def test_groups_with_other_options_have_loops_of_their_own(style):
     )
     text = source(optimizer, style, shapes)
     assert loops(text) == [("a.weight", "b.weight"), ("a.bias", "b.bias")]
+
+
+def test_matrices_with_other_means_have_loops_of_their_own():
+    """The means over rows of these are over 3 and over 4 numbers."""
+    shapes = {"layer.weight": (4, 3), "other": (3, 4)}
+    start, optimizer = starts(shapes), optim.Adafactor(0.1)
+    for module in modules(optimizer, start):
+        parameters = module.init_parameters(0)
+        state = module.init_state(parameters)
+        stepper = Stepper(optimizer, start)
+        for gradients in gradients_for(shapes):
+            expected = stepper.step(gradients)
+            module.update(parameters, gradients, state)
+            assert_same(parameters, expected, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])

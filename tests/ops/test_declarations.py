@@ -135,6 +135,10 @@ REFERENCES: dict[str, Any] = {
     "polyval": lambda a, x: np.polyval(
         np.array(a.case.attributes["coefficients"], x.dtype), x
     ),
+    "row_starts": lambda a: np.array(
+        [a.case.attributes["step"] * row for row in range(a.case.attributes["size"])],
+        np.intp,
+    ),
     "scatter_add": _scattered,
     "scatter_along_axis": _scattered_along,
     "stop_gradient": lambda a, x: x,
@@ -204,11 +208,17 @@ def test_templates_parse_and_use_only_declared_names(application: Application) -
     node = application.apply(application.nodes())
     allowed = {name.lstrip("*") for name in op.inputs} | set(node.attributes)
     allowed |= {"np", "out", "dtype", "rng"}
-    for template in (op.template(node), op.template_into(node)):
+    steady = op.steady_form(node)
+    for template, more in (
+        (op.template(node), ()),
+        (op.template_into(node), ()),
+        (steady and steady.setup, steady.arrays if steady else ()),
+        (steady and steady.template, steady.arrays if steady else ()),
+    ):
         if template is None:
             continue
         names = {n.id for n in ast.walk(ast.parse(template)) if isinstance(n, ast.Name)}
-        assert names <= allowed
+        assert names <= allowed | set(more)
 
 
 NAMED = [a for a in applications(lambda op: op.pure) if accepts_named_size(a)]

@@ -125,3 +125,24 @@ def test_polynomials_by_horners_rule(dtype: str, style: str) -> None:
     for count in (1, 2, 4):
         found, _ = run(style, lambda x, c=count: polynomial(x, coefficients[:c]), x=x)
         identical(found, np.polyval(np.array(coefficients[:count], dtype), x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_draws_do_not_depend_on_the_dtype_of_parameters(dtype: str) -> None:
+    """A mask is drawn in float32 in both styles, though the program computes wider."""
+    rate, weight = 0.3, np.ones(5, dtype)
+    x = gc.input("x", ("rows", 5))
+    w = gc.parameter("w", (5,), gc.init.ones())
+    value = gc.nn.dropout(x * w, p=rate) * w
+    drawn = np.random.default_rng(3).random((40, 5), dtype=np.float32)
+    for style in STYLES:
+        namespace: dict[str, Any] = {}
+        exec(gc.compile(gc.sum(value, axis=1), style=style).source, namespace)
+        generator = np.random.default_rng(3)
+        array = np.ones((40, 5), dtype)
+        (found,) = namespace["compute"]({"w": weight}, array, rng=generator)
+        kept = drawn < np.float32(1 - rate)
+        np.testing.assert_allclose(found, kept.sum(axis=1) / (1 - rate), rtol=1e-6)
+        after = np.random.default_rng(3)
+        after.random((40, 5), dtype=np.float32)
+        assert generator.random() == after.random()

@@ -4,7 +4,8 @@ The files of this folder are linted, type-checked and tested as they stand; what
 below the marker line of each is copied word for word into emitted programs, in the
 order of `SECTIONS`. Above it are only imports: those of the standard library and NumPy
 move to the head of the emitted file, those of `model` name what the compiler generates.
-Annotations are evaluated nowhere: every emitted program has the `__future__` import.
+What its code calls comes first, next to that code. Annotations are evaluated nowhere:
+every emitted program has the `__future__` import.
 
 What only some models need is left out for others: whole sections, and lines between
 `# if <feature>` and `# end`.
@@ -22,11 +23,11 @@ __all__ = ["FEATURES", "MARKER", "SECTIONS", "HarnessSource", "harness_source"]
 
 MARKER = "# --- imports above, copied into emitted programs below ---"
 SECTIONS = (
-    "files",
     "arrays",
     "tiles",
     "flat",
     "denormals",
+    "files",
     "data",
     "checkpoint",
     "loop",

@@ -9,6 +9,8 @@ import numpy as np
 
 # --- imports above, copied into emitted programs below ---
 
+# Memory -------------------------------------------------------------------------------
+
 CACHE_LINE = 64
 
 

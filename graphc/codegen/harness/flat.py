@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,24 @@ def side_by_side(arrays: Arrays, order: Iterable[str] | None = None) -> Arrays:
     return views
 
 
+def check_dtypes(parameters: Arrays) -> None:
+    """Raise where of parameters declared alike one has another dtype than the others.
+
+    All may be wider than declared, and are then computed with as they are.
+    """
+    first: dict[str, tuple[str, Any]] = {}
+    for name, (declared, _) in PARAMETERS.items():
+        if name not in parameters:
+            continue
+        dtype = parameters[name].dtype
+        other, expected = first.setdefault(declared, (name, dtype))
+        if dtype != expected:
+            raise TypeError(
+                f"parameters must be of one dtype, but {name!r} is {dtype} and "
+                f"{other!r} is {expected}"
+            )
+
+
 class Tiles(tuple[Any, ...]):
     """The arrays of an update and the tiles that they were cut into.
 
@@ -49,6 +67,25 @@ class Tiles(tuple[Any, ...]):
 
     def __reduce__(self) -> Any:
         return tuple, ()
+
+
+def getter(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """A function that looks keys up in a mapping, quickly where they are many."""
+    if len(keys) > 1:
+        return operator.itemgetter(*keys)
+
+    def look_up(mapping: Mapping[str, Any]) -> list[Any]:
+        """The values of the keys."""
+        return [mapping[key] for key in keys]
+
+    return look_up
+
+
+# Of parameters or gradients, and of what the optimizer keeps, all that `RULES` name.
+trained_of = getter([name for names, _, _ in RULES for name in names])
+kept_of = getter(
+    [f"{n}.{key}" for names, kept, _ in RULES for n in names for key in kept]
+)
 
 
 def update_tiles(
@@ -62,15 +99,9 @@ def update_tiles(
     another array has taken the place of one.
     """
     slots = state["slots"]
-    # The names too, since two arrays may have changed theirs.
-    arrays = (
-        *parameters,
-        *parameters.values(),
-        *gradients.values(),
-        *slots.values(),
-    )
-    known: tuple[Any, ...] = state.get("tiles") or ((), [])
-    if len(known[0]) == len(arrays) and all(map(operator.is_, known[0], arrays)):
+    arrays = (*trained_of(parameters), *trained_of(gradients), *kept_of(slots))
+    known = state.get("tiles")
+    if known and all(map(operator.is_, known[0], arrays)):
         return known[1]
     tiles: list[list[tuple[Array, ...]]] = []
     for names, kept, scratch in RULES:

@@ -1,0 +1,242 @@
+"""Indices as graphs keep them: what a user writes in brackets, and the shape it gives.
+
+An index is static but for its integer arrays, which are inputs. It is kept as a tuple
+of items: an int, None for a new axis, `Slice`, or `ARRAY` where the next input stands.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import numpy as np
+
+from ..errors import (
+    DTypeError,
+    IndexRangeError,
+    ShapeError,
+    UnsupportedError,
+)
+from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes, format_shape
+from ..ir.node import Node
+from ..ir.types import is_integer
+from .source import as_node
+
+__all__ = [
+    "ARRAY",
+    "Index",
+    "Slice",
+    "index_source",
+    "indexed_shape",
+    "is_whole",
+    "parse_index",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`start:stop:step` with the size of what it selects."""
+
+    start: Dimension | None
+    stop: Dimension | None
+    step: int | None
+    size: Dimension
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is a bare `:`."""
+        return self.start is None and self.stop is None and self.step is None
+
+    def fits(self, size: Dimension) -> bool:
+        """Whether it selects `self.size` elements of an axis; True if not known yet."""
+        if self.start is None and self.stop is None and self.step in (None, -1):
+            return self.size == size
+        parts = (self.start, self.stop, size)
+        if any(isinstance(part, Dim) for part in parts):
+            return True
+        bounds = slice(self.start, self.stop, self.step)
+        return self.size == len(range(*bounds.indices(int(size))))
+
+
+ARRAY: Final = "array"
+
+Index = tuple[Any, ...]
+
+
+def _bound(part: Any) -> Any:
+    """A bound of a slice as an int, a size or None."""
+    if part is None or isinstance(part, Dim):
+        return part
+    try:
+        return operator.index(part)
+    except TypeError:
+        raise DTypeError(
+            f"slice bounds must be integers, got {part!r}",
+            hint="bounds are static; gc.take for computed positions",
+        ) from None
+
+
+def _slice(item: slice[Any, Any, Any], size: Dimension) -> Slice:
+    start, stop = _bound(item.start), _bound(item.stop)
+    step = 1 if item.step is None else _bound(item.step)
+    if step == 0:
+        raise IndexRangeError("a slice's step must not be 0")
+    if any(isinstance(part, Dim) for part in (start, stop, step, size)):
+        return _symbolic_slice(start, stop, step, size)
+    count = len(range(*slice(start, stop, step).indices(int(size))))
+    if count == size and step == 1:
+        return Slice(None, None, None, count)
+    return Slice(start, stop, None if step == 1 else step, count)
+
+
+def _symbolic_slice(start: Any, stop: Any, step: Any, size: Dimension) -> Slice:
+    if start is None and stop is None and step in (1, -1):
+        return Slice(None, None, None if step == 1 else -1, size)
+    if step == 1:
+        first: Dimension = 0 if start is None else start
+        last: Dimension = size if stop is None else stop
+        if isinstance(first, Dim) or first >= 0:
+            if isinstance(last, int) and last < 0:
+                return Slice(start, stop, None, size + last - first)
+            if stop is None or isinstance(start, Dim) or isinstance(stop, Dim):
+                return Slice(start, stop, None, last - first)
+    text = _slice_source(Slice(start, stop, None if step == 1 else step, 0), "")
+    raise UnsupportedError(
+        f"the size of [{text}] along an axis of size {size} depends on the data fed",
+        hint="[k:], [:-k], or an axis of integer size",
+    )
+
+
+def _position(item: Any, size: Dimension, axis: int) -> int:
+    position = operator.index(item)
+    if isinstance(size, Dim):
+        if position not in (0, -1):
+            raise UnsupportedError(
+                f"index {position} along an axis of size {size} may not exist",
+                hint="0, -1, or an axis of integer size",
+            )
+    elif not -size <= position < size:
+        raise IndexRangeError(
+            f"index {position} is out of range for axis {axis} of size {size}"
+        )
+    return position
+
+
+def parse_index(x: Node, key: Any) -> tuple[Index, list[Node]]:
+    """A user's index as static items and integer arrays."""
+    items = list(cast("tuple[Any, ...]", key)) if isinstance(key, tuple) else [key]
+    consumed = sum(1 for item in items if item is not None and item is not Ellipsis)
+    ellipses = [i for i, item in enumerate(items) if item is Ellipsis]
+    if len(ellipses) > 1:
+        raise IndexRangeError("an index can have only one ellipsis (...)")
+    if consumed > x.ndim:
+        raise IndexRangeError(
+            f"{consumed} indices are too many for shape {format_shape(x.shape)}"
+        )
+    fill = [slice(None)] * (x.ndim - consumed)
+    at = ellipses[0] if ellipses else len(items)
+    items[at : at + len(ellipses)] = fill
+    index: list[Any] = []
+    arrays: list[Node] = []
+    axis = 0
+    for item in items:
+        if item is None:
+            index.append(None)
+            continue
+        size = x.shape[axis]
+        if isinstance(item, slice):
+            index.append(_slice(cast("slice[Any, Any, Any]", item), size))
+        elif isinstance(item, Node | np.ndarray | list):
+            arrays.append(_index_array(item))
+            index.append(ARRAY)
+        elif isinstance(item, bool) or not hasattr(item, "__index__"):
+            raise DTypeError(
+                f"an index must be an int, a slice, None, ... or integers, got {item!r}"
+            )
+        else:
+            index.append(_position(item, size, axis))
+        axis += 1
+    return tuple(index), arrays
+
+
+def _index_array(item: Any) -> Node:
+    # NumPy too takes an empty list for integers.
+    node = as_node(
+        np.zeros(0, np.intp) if isinstance(item, list) and not item else item
+    )
+    if node.dtype == np.dtype(bool):
+        raise UnsupportedError(
+            "indexing with booleans gives a shape that depends on the data",
+            hint="gc.where(mask, x, 0)",
+        )
+    if not is_integer(node.dtype):
+        raise DTypeError(f"index arrays must be integers, got {node.type}")
+    return node
+
+
+def indexed_shape(shape: Shape, index: Index, arrays: list[Shape]) -> Shape:
+    """NumPy's shape: indexed axes merge where the arrays stand, or go to the front."""
+    advanced = bool(arrays)
+    merged = broadcast_shapes(*arrays) if advanced else ()
+    result: list[Dimension] = []
+    places: list[int] = []
+    kinds: list[bool] = []
+    count = len(index) - index.count(None)
+    if count != len(shape):
+        raise ShapeError(f"requires {count} axes, got {format_shape(shape)}")
+    sizes = iter(enumerate(shape))
+    for item in index:
+        if item is None:
+            result.append(1)
+            kinds.append(False)
+            continue
+        axis, size = next(sizes)
+        if isinstance(item, int):
+            _position(item, size, axis)
+        if isinstance(item, Slice):
+            if not item.fits(size):
+                raise ShapeError(f"{item} does not fit axis {axis} of size {size}")
+            result.append(item.size)
+            kinds.append(False)
+        else:
+            kinds.append(advanced)
+            places.append(len(result))
+    if not advanced:
+        return tuple(result)
+    first = kinds.index(True)
+    last = len(kinds) - 1 - kinds[::-1].index(True)
+    place = places[0] if all(kinds[first : last + 1]) else 0
+    return (*result[:place], *merged, *result[place:])
+
+
+def index_source(node: Node) -> str:
+    """The index as Python source; arrays are `arrays[0]`, `arrays[1]`, ..."""
+    items: list[str] = []
+    count = 0
+    for item in node.attributes["index"]:
+        if item == ARRAY:
+            items.append(f"arrays[{count}]")
+            count += 1
+        elif isinstance(item, Slice):
+            items.append(_slice_source(item))
+        else:
+            items.append(repr(item))
+    while len(items) > 1 and items[-1] == ":":
+        items.pop()
+    return ", ".join(items) or "()"
+
+
+def _slice_source(item: Slice, prefix: str = "dim_") -> str:
+    def text(part: Dimension | None) -> str:
+        if part is None:
+            return ""
+        return part.source(prefix) if isinstance(part, Dim) else str(part)
+
+    tail = "" if item.step is None else f":{item.step}"
+    return f"{text(item.start)}:{text(item.stop)}{tail}"
+
+
+def is_whole(item: Any) -> bool:
+    """Whether an item of an index is a bare `:`."""
+    return isinstance(item, Slice) and item.is_full

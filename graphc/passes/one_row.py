@@ -1,0 +1,372 @@
+"""What a graph is for data of one row: the same on vectors, bit for bit.
+
+At one row a program takes as long as it has calls, and a call on `(1, n)` takes longer
+than one on `(n,)`: NumPy then broadcasts, and a product of a matrix and a row is one of
+two matrices to it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from ..errors import GraphcError
+from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes
+from ..ir.graph import Graph, OneRow
+from ..ir.literal import Literal
+from ..ir.node import Node
+from ..ir.origin import replacing
+from ..ops.indexing import ARRAY, GETITEM, Slice
+from ..ops.linalg import MATMUL
+from ..ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
+from ..ops.source import CONSTANT, constant
+from .cse import MergeEqual
+from .masks import is_derivative
+from .values import constant_of, is_uniform, never_negative_zero
+
+__all__ = ["for_one_row", "one_row"]
+
+_MOST_NUMBERS_IN_CALLS = 2**20
+"""Up to how many parameters a program on one row takes as long as its calls do. With
+more of them, reading them takes longer."""
+
+
+def for_one_row(graph: Graph, inputs: Sequence[Node]) -> OneRow | None:
+    """The graph for data of one row, if that saves time: small products of matrices.
+
+    Rows are what the first axis of the first input that has a named one counts.
+    """
+    first = (node.shape[0] for node in inputs if node.shape)
+    named = (size.text for size in first if isinstance(size, Dim) and size.is_symbol)
+    dimension = next(named, None)
+    numbers = sum(int(node.size) for node in graph.parameters)
+    has_products = any(node.op.kind == "contraction" for node in graph.nodes)
+    if dimension is None or not has_products or numbers > _MOST_NUMBERS_IN_CALLS:
+        return None
+    found = one_row(graph, dimension)
+    return None if found is None else OneRow(dimension, found)
+
+
+def one_row(graph: Graph, size: str) -> Graph | None:
+    """The graph where the dimension called `size` is 1, without axes of size 1.
+
+    Args:
+        graph: primitives.
+        size: the name of a dimension.
+
+    Returns:
+        A graph of the same inputs, which still have their axes, as the outputs do. The
+        values are equal bit for bit; only in derivatives, a sum over rows may be -0.0
+        where it was +0.0. None where an input has a size that is computed from this
+        one, or a value no meaning at one row, as `x[1:].max(axis=0)`.
+    """
+    computed = any(
+        isinstance(length, Dim) and size in length.symbols() and not length.is_symbol
+        for node in (*graph.inputs, *graph.parameters)
+        for length in node.shape
+    )
+    if computed or size not in graph.symbols:
+        return None
+    rows = _OneRow(size)
+    try:
+        for node in graph.nodes:
+            rows.add(node)
+    except GraphcError:
+        return None
+    outputs = tuple(rows.full(node) for node in graph.outputs)
+    return MergeEqual().run(Graph(outputs))
+
+
+def _long(shape: Shape) -> list[int]:
+    """The axes whose size is not known to be 1."""
+    return [axis for axis, size in enumerate(shape) if size != 1]
+
+
+def _without_ones(shape: Shape) -> Shape:
+    return tuple(size for size in shape if size != 1)
+
+
+def _is_in_order(node: Node) -> bool:
+    """Whether numbers are known to stand in memory as in an array of their own.
+
+    Sums and products of other arrays are rounded otherwise.
+    """
+    while node.ndim and node.op.is_view(node):
+        if node.op.name in ("broadcast_to", "transpose"):
+            return False
+        if node.op.name == "getitem":
+            index = (item for item in node.attributes["index"] if item is not None)
+            rest = itertools.dropwhile(lambda item: not isinstance(item, Slice), index)
+            if not all(isinstance(item, Slice) and item.is_full for item in rest):
+                return False
+        node = node.inputs[0]
+    return True
+
+
+class _OneRow:
+    """The nodes of a graph at one row, each without the axes of size 1."""
+
+    def __init__(self, size: str) -> None:
+        self._sizes = {size: 1}
+        self._images: dict[Node, Node] = {}
+        self._known: set[Node] = set()
+
+    def add(self, node: Node) -> None:
+        """Find the image of a node, whose inputs have theirs."""
+        with replacing(node, "one row"):
+            rule = _RULES.get(node.op.name, _RULES.get(node.op.kind))
+            image = rule(self, node) if rule is not None else None
+            if image is None:
+                image = self._as_it_is(node)
+        if image not in self._known and image is not node:
+            origin = replace(image.origin, gradient_of=node.origin.gradient_of)
+            image = image.copy(name=image.name or node.name, origin=origin)
+        assert image.shape == _without_ones(self.shape(node)), node
+        self._images[node] = image
+        self._known.add(image)
+
+    def shape(self, node: Node) -> Shape:
+        """The shape of an original node at one row."""
+        return self.bound(node.shape)
+
+    def short(self, node: Node) -> Node:
+        """The image of an original node."""
+        return self._images[node]
+
+    def full(self, node: Node) -> Node:
+        """The image with all axes that the node has."""
+        image = self.short(node)
+        whole = image.inputs[0] if image.op.name == "squeeze" else None
+        if whole is not None and whole.shape == self.shape(node):
+            return whole
+        return self._stretched(node, range(node.ndim))
+
+    def aligned(self, node: Node, shape: Shape) -> Node:
+        """The image as it broadcasts to a shape that has lost its axes of size 1."""
+        missing = len(shape) - node.ndim
+        positions = [missing + axis for axis in _long(self.shape(node))]
+        kept = _long(shape)
+        first = positions[0] if positions else len(shape)
+        return self._stretched(node, [axis - missing for axis in kept if axis >= first])
+
+    def _stretched(self, node: Node, axes: Sequence[int]) -> Node:
+        """The image with those of its axes of size 1 that are among `axes`."""
+        own = self.shape(node)
+        ones = tuple(place for place, axis in enumerate(axes) if own[axis] == 1)
+        image = self.short(node)
+        return expand_dims(image, ones) if ones else image
+
+    def bound(self, value: Any) -> Any:
+        """A shape, or whatever else an op has as an attribute, at one row."""
+        if isinstance(value, Dim):
+            return value.given(self._sizes)
+        if isinstance(value, tuple):
+            return tuple(map(self.bound, cast("tuple[Any, ...]", value)))
+        if isinstance(value, Slice):
+            return Slice(*(self.bound(p) for p in _parts(value)))
+        return value
+
+    def attributes(self, node: Node) -> dict[str, Any]:
+        """The attributes of an original node at one row."""
+        return {key: self.bound(value) for key, value in node.attributes.items()}
+
+    def _as_it_is(self, node: Node) -> Node:
+        """The op on arrays that have all their axes."""
+        inputs = tuple(self.full(parent) for parent in node.inputs)
+        return squeeze(node.op.build(inputs, self.attributes(node)))
+
+
+def _parts(item: Slice) -> tuple[Dimension | None, ...]:
+    return item.start, item.stop, item.step, item.size
+
+
+def _placeholder(rows: _OneRow, node: Node) -> Node:
+    shape = rows.shape(node)
+    if _without_ones(shape) == node.shape:
+        return node
+    index = tuple(0 if size == 1 else Slice(None, None, None, size) for size in shape)
+    return GETITEM(node, index=index).named(f"{node.name}_row".replace(".", "_"))
+
+
+def _constant(rows: _OneRow, node: Node) -> Node:
+    short = _without_ones(node.shape)
+    if short == node.shape:
+        return node
+    return CONSTANT(value=Literal(constant_of(node).reshape(short)))
+
+
+def _source(rows: _OneRow, node: Node) -> Node | None:
+    attributes = rows.attributes(node)
+    short = _without_ones(attributes["shape"])
+    return node.op.build((), attributes | {"shape": short}) if short else None
+
+
+def _full(rows: _OneRow, node: Node) -> Node:
+    found = _source(rows, node)
+    return constant(node.attributes["value"], node.dtype) if found is None else found
+
+
+def _arange(rows: _OneRow, node: Node) -> Node:
+    size = rows.bound(node.attributes["size"])
+    return constant(0, node.dtype) if size == 1 else node.op(size=size)
+
+
+def _dimension(rows: _OneRow, node: Node) -> Node:
+    size = rows.bound(node.attributes["size"])
+    if isinstance(size, Dim):
+        return node.op(size=size, dtype=node.dtype)
+    return constant(size, node.dtype)
+
+
+def _elementwise(rows: _OneRow, node: Node) -> Node | None:
+    shape = rows.shape(node)
+    # NumPy rounds powers of scalars otherwise than those of arrays, and warns where a
+    # scalar integer overflows.
+    differs = node.op.name == "power" or node.dtype.kind in "iu"
+    if differs and not _without_ones(shape):
+        return None
+    inputs = tuple(rows.aligned(parent, shape) for parent in node.inputs)
+    found = node.op.build(inputs, rows.attributes(node))
+    for place in _NEUTRAL_ONES.get(node.op.name, ()):
+        other = inputs[1 - place]
+        is_neutral = is_uniform(inputs[place], 1.0) and other.type == found.type
+        if is_neutral and _is_in_order(other):
+            return other
+    return found
+
+
+_NEUTRAL_ONES: Mapping[str, tuple[int, ...]] = {"divide": (1,), "multiply": (0, 1)}
+"""Which operands of an op, if they are 1, leave the other one as it is."""
+
+
+def _matmul(rows: _OneRow, node: Node) -> Node | None:
+    x1, x2 = node.inputs
+    first, second = rows.shape(x1), rows.shape(x2)
+    stack = _without_ones((*first[:-2], *second[:-2]))
+    height = first[-2] if x1.ndim > 1 else 1
+    width = second[-1] if x2.ndim > 1 else 1
+    left, right = rows.short(x1), rows.short(x2)
+    if first[-1] == 1:
+        if stack or height == 1 or width == 1:
+            return None
+        return MATMUL(expand_dims(left, 1), expand_dims(right, 0))
+    if not stack:
+        if height == 1 and width != 1 and right.op.name == "transpose":
+            return MATMUL(right.inputs[0], left)
+        return MATMUL(left, right)
+    if height == 1 or width == 1:
+        return None
+    shape = rows.shape(node)
+    return MATMUL(rows.aligned(x1, shape), rows.aligned(x2, shape))
+
+
+def _reduction(rows: _OneRow, node: Node) -> Node | None:
+    x = node.inputs[0]
+    shape, short = rows.shape(x), rows.short(x)
+    places = {axis: place for place, axis in enumerate(_long(shape))}
+    axes = tuple(places[a] for a in node.attributes["axis"] if a in places)
+    if axes:
+        return node.op(short, axis=axes, keepdims=False)
+    if short.dtype != node.dtype or not _is_in_order(short):
+        return None
+    # A sum starts from +0.0 and is never -0.0.
+    adds = node.op.name in ("sum", "mean") and not is_derivative(node)
+    if adds and not never_negative_zero(short):
+        return short + constant(0.0, short.dtype)
+    return short
+
+
+def _vecdot(rows: _OneRow, node: Node) -> Node | None:
+    x1, x2 = node.inputs
+    length = rows.shape(x1)[-1]
+    if length == 1:
+        return None
+    shape = (*rows.shape(node), length)
+    return node.op(rows.aligned(x1, shape), rows.aligned(x2, shape))
+
+
+def _transpose(rows: _OneRow, node: Node) -> Node:
+    kept = _long(rows.shape(node.inputs[0]))
+    order = [kept.index(axis) for axis in node.attributes["axes"] if axis in kept]
+    return transpose(rows.short(node.inputs[0]), order)
+
+
+def _reshape(rows: _OneRow, node: Node) -> Node:
+    return reshape(rows.short(node.inputs[0]), _without_ones(rows.shape(node)))
+
+
+def _broadcast_to(rows: _OneRow, node: Node) -> Node:
+    shape = rows.shape(node)
+    return broadcast_to(rows.aligned(node.inputs[0], shape), _without_ones(shape))
+
+
+def _stop_gradient(rows: _OneRow, node: Node) -> Node:
+    return rows.short(node.inputs[0])
+
+
+def _getitem(rows: _OneRow, node: Node) -> Node | None:
+    x, *arrays = node.inputs
+    merged = broadcast_shapes(*(rows.shape(array) for array in arrays))
+    sizes, given = iter(rows.shape(x)), iter(arrays)
+    items: list[Any] = []
+    used: list[Node] = []
+    for item in node.attributes["index"]:
+        if item is None:
+            continue
+        array = next(given) if item == ARRAY else None
+        if next(sizes) != 1:
+            items.append(rows.bound(item))
+            used += [] if array is None else [rows.aligned(array, merged)]
+        elif not _names_the_only_row(item if array is None else rows.short(array)):
+            return None
+    moved = _is_together(node.attributes["index"]) != _is_together(items)
+    if moved and _without_ones(merged):
+        return None
+    found = short = rows.short(x)
+    if used or not all(isinstance(item, Slice) and item.is_full for item in items):
+        found = squeeze(GETITEM(short, *used, index=tuple(items)))
+    return found if node.op.is_view(node) or _is_in_order(found) else None
+
+
+def _names_the_only_row(item: Any) -> bool:
+    """Whether an item of an index, or an index array, takes an axis of size 1 whole."""
+    if isinstance(item, Node):
+        return not item.ndim and is_uniform(item, 0.0)
+    return not isinstance(item, Slice) or item.is_full
+
+
+def _is_together(index: Sequence[Any]) -> bool:
+    """Whether what integers index stands side by side: otherwise NumPy moves the axes
+    of index arrays to the front."""
+    places = [place for place, item in enumerate(index) if isinstance(item, int | str)]
+    return not places or places[-1] - places[0] == len(places) - 1
+
+
+_RULES: Mapping[str, Callable[[_OneRow, Node], Node | None]] = {
+    "arange": _arange,
+    "bernoulli": _source,
+    "broadcast_to": _broadcast_to,
+    "constant": _constant,
+    "dimension": _dimension,
+    "elementwise": _elementwise,
+    "expand_dims": _reshape,
+    "full": _full,
+    "getitem": _getitem,
+    "input": _placeholder,
+    "matmul": _matmul,
+    "max": _reduction,
+    "mean": _reduction,
+    "min": _reduction,
+    "parameter": _placeholder,
+    "prod": _reduction,
+    "reshape": _reshape,
+    "squeeze": _reshape,
+    "standard_normal": _source,
+    "stop_gradient": _stop_gradient,
+    "sum": _reduction,
+    "transpose": _transpose,
+    "vecdot": _vecdot,
+}
+"""By op, or by kind of op. None of a rule means the op on arrays with all axes."""
