@@ -174,8 +174,8 @@ class _Body:
         }
         results = [self.operands.value(node) for node in graph.outputs]
         self.ending = [*self._copies(), *function.ending(results)]
-        self._drop_unread_variables()
         self.prepared = self._prepare()
+        self._drop_unread_variables()
 
     def _copies(self) -> list[ast.stmt]:
         """Put what was computed elsewhere into the arrays that are kept."""
@@ -190,6 +190,7 @@ class _Body:
     def _drop_unread_variables(self) -> None:
         """Where an array goes by another name already, don't give it one more."""
         written = [s for statements in self.statements.values() for s in statements]
+        written += [each.statement for p in self.prepared.values() for each in p]
         read = names_read([*written, *self.ending])
         for kernel in self.kernels.values():
             read |= kernel.passed_names()

@@ -1,321 +1,239 @@
-"""What a graph is at one row: equal bit for bit, and on vectors.
-
-Each graph is evaluated at one row as it is and as `one_row` makes it, by the reference
-interpreter, so by NumPy.
-"""
+"""What a graph is at one row: rules of axes and arithmetic, and what is left of it."""
 
 from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import graphc as gc
-from graphc.errors import GraphcError, IndexRangeError
-from graphc.ir import OPS, Dim, Graph, Node, verify
-from graphc.ir.graph import expand
-from graphc.ops.indexing import Slice
+from graphc.errors import GraphcError
+from graphc.ir import OPS, Graph, Node
 from graphc.ops.random import standard_normal
 from graphc.ops.source import arange
-from graphc.passes.one_row import one_row
+from graphc.passes.one_row import for_one_row, one_row
 from graphc.passes.pipeline import optimize
-from tests.op_cases import SOURCES_WITHOUT_CASES, Application, applications
 
-from .helpers import PAIRS, assert_identical, evaluate, ops
+from .helpers import ops
+from .rows import BATCH, REDUCTIONS, Build, derivative, draws, fed, same
 
-BATCH = Dim("batch")
-Feeds = Mapping[str, Any]
-
-
-def same(graph: Graph, *fed: Feeds, signs: bool = True, note: str = "") -> Graph:
-    """Hold a graph at one row against what `one_row` makes of it; return that."""
-    short = one_row(graph, "batch")
-    assert short is not None, note
-    verify(short)
-    for feeds in fed:
-        try:
-            expected = evaluate(graph, feeds)
-        except IndexRangeError:
-            with pytest.raises(IndexRangeError):
-                evaluate(short, feeds)
-            continue
-        found = evaluate(short, feeds)
-        assert [a.shape for a in found] == [a.shape for a in expected], note
-        if signs:
-            assert_identical(found, expected, note)
-        for a, b in zip(found, expected, strict=True):
-            np.testing.assert_array_equal(a, b, note)
-    return short
-
-
-def derivative(output: Node, wrt: Sequence[Node]) -> Graph | None:
-    """The gradient of a number that depends on all of an output, where one flows."""
-    wrt = [node for node in wrt if node.dtype.kind == "f"]
-    if output.dtype.kind != "f" or not wrt:
-        return None
-    total = gc.sum(gc.sin(output * 1.7))
-    return Graph(tuple(gc.grad(total, wrt, unused="zeros")))
-
-
-def drawn(node: Node, rng: np.random.Generator, **sizes: int) -> np.ndarray:
-    """Numbers for an input, of one row; some are zeros of either sign."""
-    sizes = {"batch": 1, "time": 3, **sizes}
-    shape = [d.evaluate(sizes) if isinstance(d, Dim) else d for d in node.shape]
-    if node.dtype.kind == "i":
-        return rng.integers(-1, 1, shape).astype(node.dtype)
-    values = rng.normal(size=shape)
-    rounded = np.where(rng.random(shape) < 0.2, np.copysign(0.0, values), values)
-    return rounded.astype(node.dtype)
-
-
-def draws(nodes: Sequence[Node], seed: int = 0) -> dict[str, np.ndarray]:
-    """Numbers for inputs and parameters, by name."""
-    rng = np.random.default_rng(seed)
-    return {str(node.name): drawn(node, rng) for node in nodes}
-
-
-# Every op -----------------------------------------------------------------------------
-
-Place = tuple[Any, ...]
-
-
-def places(application: Application) -> list[Place]:
-    """Where a case says a size: of an input, and in attributes that tell shapes."""
-    shapes, attributes = application.case.shapes, application.case.attributes
-    found: list[Place] = [
-        ("input", number, axis)
-        for number, shape in enumerate(shapes)
-        for axis in range(len(shape))
-    ]
-    found += [("shape", axis) for axis in range(len(attributes.get("shape", ())))]
-    found += [("size",)] if isinstance(attributes.get("size"), int) else []
-    index = enumerate(attributes.get("index", ()))
-    found += [("index", i) for i, item in index if isinstance(item, Slice)]
-    return found
-
-
-def with_rows(application: Application, chosen: Sequence[Place]) -> list[Node]:
-    """The inputs of a case with `batch` for the sizes chosen, and then the output."""
-    shapes = [list(shape) for shape in application.case.shapes]
-    attributes = dict(application.case.attributes)
-    for kind, *place in chosen:
-        if kind == "input":
-            shapes[place[0]][place[1]] = BATCH
-        elif kind == "size":
-            attributes["size"] = BATCH
-        else:
-            items = list(attributes[kind])
-            item = items[place[0]]
-            is_slice = isinstance(item, Slice)
-            cut = is_slice and Slice(item.start, item.stop, item.step, BATCH)
-            items[place[0]] = cut or BATCH
-            attributes[kind] = tuple(items)
-    dtypes = application.dtypes("float32")
-    nodes = [
-        gc.input(f"x{number}", shape, dtype)
-        for number, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
-    ]
-    return [*nodes, application.op(*nodes, **attributes)]
-
-
-def variants(application: Application) -> Iterator[list[Node]]:
-    """The case with rows wherever a size stands, and everywhere; for a primitive in
-    each place, too, and if it is not elementwise in each two. But for those that the op
-    refuses."""
-    found = places(application)
-    shapes = application.case.shapes
-    by_size: dict[int, list[Place]] = {}
-    for place in found:
-        if place[0] == "input":
-            by_size.setdefault(shapes[place[1]][place[2]], []).append(place)
-    several = [found, *by_size.values()] if found else []
-    if not application.op.is_block:
-        several += [[place] for place in found]
-    if application.op.kind not in ("block", "elementwise"):
-        several += [list(pair) for pair in itertools.combinations(found, 2)]
-    for chosen in dict.fromkeys(map(tuple, several)):
-        try:
-            nodes = with_rows(application, chosen)
-            expand(Graph((nodes[-1],)))
-        except GraphcError:
-            continue
-        yield nodes
-
-
-def case_feeds(application: Application, inputs: Sequence[Node], seed: int) -> Feeds:
-    """From the domain of the case, and special numbers where the seed is odd."""
-    case, rng = application.case, np.random.default_rng(seed)
-    maxima = case.maximum or (None,) * len(inputs)
-    special = [0.0, -0.0, 1.0, -1.0, 0.5, 1e30, np.inf, -np.inf, np.nan]
-    feeds: dict[str, np.ndarray] = {"rows": np.ones(1, np.float32)}
-    for node, maximum in zip(inputs, maxima, strict=True):
-        shape = tuple(1 if isinstance(size, Dim) else size for size in node.shape)
-        if node.dtype.kind == "f":
-            plain = rng.uniform(case.low, case.high, shape)
-            values = rng.choice(special, shape) if seed % 2 else plain
-        elif maximum is not None:
-            values = rng.integers(0, 1 if seed % 2 else maximum, shape)
-        else:
-            values = rng.integers(0, 2, shape)
-        feeds[str(node.name)] = np.asarray(values).astype(node.dtype)
-    return feeds
-
-
-@pytest.mark.parametrize("application", applications(), ids=lambda a: a.id)
-def test_every_op(application: Application) -> None:
-    """The value as it is written, and its derivatives when they are simplified."""
-    rows = gc.sum(gc.input("rows", ("batch",)))
-    for *inputs, output in variants(application):
-        graphs = [expand(Graph((output, rows)))]
-        slopes = derivative(output, inputs)
-        if slopes is not None:
-            graphs.append(optimize(Graph((*slopes.outputs, rows))))
-        fed = [case_feeds(application, inputs, seed) for seed in (0, 1)]
-        for graph in graphs:
-            if application.id in ("getitem-1", "scatter_add-1"):
-                # A slice of two rows has no meaning at one.
-                if one_row(graph, "batch") is None:
-                    continue
-            same(graph, *fed, signs=graph is graphs[0], note=str(output))
-
-
-def test_every_op_is_reached() -> None:
-    reached = {a.op.name for a in applications() if next(variants(a), None)}
-    assert set(OPS) - reached == SOURCES_WITHOUT_CASES
-
-
-ARITHMETIC = [
-    op
-    for op in OPS.values()
-    if isinstance(getattr(np, op.name, None), np.ufunc)
-    and op.kind == "elementwise"
-    and len(op.inputs) == 2
-    and not op.cases[0].dtypes
+SHAPES: list[Any] = [
+    *(("batch",), ("batch", 3), (3, "batch"), ("batch", 1, 3), (3, "batch", 4)),
+    *(("batch", 3, 4), (1, "batch"), ("batch", 0, 3), ("batch", "batch"), ("batch", 0)),
 ]
 
 
-@pytest.mark.parametrize("op", ARITHMETIC, ids=lambda op: op.name)
-def test_special_numbers_in_pairs(op: Any) -> None:
-    """In one row, and each pair as two scalars, which NumPy has other loops for."""
-    wide = [gc.input(name, ("batch", len(PAIRS))) for name in "xy"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        same(Graph((op(*wide),)), {"x": PAIRS[None, :, 0], "y": PAIRS[None, :, 1]})
-        graph = Graph((op(*(gc.input(name, ("batch",)) for name in "xy")),))
-        same(graph, *({"x": x[None], "y": y[None]} for x, y in PAIRS[::11]))
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_reductions_over_any_axes(shape: tuple[Any, ...], dtype: str) -> None:
+    x = gc.input("x", shape, dtype)
+    outputs: list[Node] = []
+    for count in range(x.ndim + 1):
+        for axis in itertools.combinations(range(x.ndim), count):
+            for function, keepdims in itertools.product(REDUCTIONS, (False, True)):
+                empty = any(x.shape[a] == 0 for a in axis)
+                if not empty or function in (gc.sum, gc.prod):
+                    outputs.append(function(x, axis, keepdims))
+    fed(*outputs)
 
 
-# Graphs of several ops ----------------------------------------------------------------
-
-Build = Callable[..., Node]
-UNARY: tuple[Build, ...] = (
-    gc.tanh,
-    gc.exp,
-    gc.square,
-    gc.absolute,
-    gc.nn.relu,
-    gc.nn.gelu,
-    gc.squeeze,
-    gc.stop_gradient,
-    lambda x: gc.clip(x, -0.5, 0.5),
-    lambda x: gc.power(gc.absolute(x) + 0.1, 1.7),
-    lambda x: x * x.shape[0] / 3,
-    lambda x: x / x.shape[0],
-    lambda x: gc.reshape(x, -1),
-    lambda x: gc.nn.softmax(x, dim=0),
-    lambda x: gc.nn.log_softmax(x, dim=-1),
-    lambda x: gc.take_along_axis(x, gc.argmax(x, -1, keepdims=True), -1),
-    lambda x: gc.where(x > 0, x, 0.5).astype("float64"),
-)
-BINARY: tuple[Build, ...] = (
-    gc.add,
-    gc.subtract,
-    gc.multiply,
-    gc.maximum,
-    gc.matmul,
-    gc.matmul,
-    lambda x, y: x / (1 + y * y),
-    lambda x, y: gc.broadcast_to(x, y.shape),
-    lambda x, y: gc.concatenate([x, y], 0),
-    lambda x, y: gc.stack([x, y], -1),
-)
-REDUCTIONS: tuple[Build, ...] = (gc.sum, gc.mean, gc.max, gc.min, gc.prod)
-
-
-def leaves() -> tuple[list[Node], list[Node]]:
-    """Numbers and indices, with rows on any axis, or none."""
-    shapes: tuple[tuple[Any, ...], ...] = (
-        *(("batch", 3, 9), ("batch", 9), (9, "batch"), (5, "batch", 3), ("batch",)),
-        *(("batch", 1), (1, "batch"), ("time", "batch", 9), ("batch", "batch")),
-        *((9, 3), (1, 9), (9, 1), (9,), (), (1,), (3, 1, 9), (0, 9), (5, 9)),
-    )
-    indices: tuple[tuple[Any, ...], ...] = (
-        *(("batch",), ("batch", 2), (1,), ("batch", 1), (2,), (), (2, "batch")),
-        *((2, 1), (2, 2)),
-    )
-    numbers = [gc.input(f"x{i}", s, "float64") for i, s in enumerate(shapes)]
-    return numbers, [gc.input(f"i{n}", s, "int64") for n, s in enumerate(indices)]
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> Graph:
-    """Two values of several ops each, and derivatives by all that they depend on."""
-    numbers, indices = leaves()
-    inputs = (*numbers, *indices)
-    some = st.sampled_from
-
-    def item(x: Node, axis: int) -> Any:
-        slices = [slice(None), slice(None, None, 2), slice(None, None, -1), slice(1, 3)]
-        arrays = [*indices, np.arange(1), arange(x.shape[axis])]
-        return draw(some([*slices, *slices, 0, -1, *arrays]))
-
-    def made() -> Node:
-        x = draw(some(numbers))
-        kind = draw(st.integers(0, 5))
-        if kind == 0:
-            return draw(some(UNARY))(x)
-        if kind == 1:
-            items = [item(x, axis) for axis in range(x.ndim)]
-            if draw(st.booleans()):
-                items.insert(draw(st.integers(0, x.ndim)), None)
-            return x[tuple(items)]
-        if kind == 2:
-            return gc.transpose(x, draw(st.permutations(range(x.ndim))))
-        if kind == 3:
-            axes = draw(st.permutations(range(x.ndim)))[: draw(st.integers(0, x.ndim))]
-            return draw(some(REDUCTIONS))(x, tuple(axes), draw(st.booleans()))
-        return draw(some(BINARY))(x, draw(some(numbers)))
-
-    for _ in range(draw(st.integers(2, 9))):
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("inner", [0, 1, 7])
+def test_products_of_any_ranks(inner: int, transposed: bool) -> None:
+    ends: list[tuple[Any, ...]] = [(), (1,), (3,), ("batch",)]
+    stacks: list[tuple[Any, ...]] = [(), ("batch",), (2,), (2, "batch"), ("batch", 1)]
+    lefts = [
+        (*stack, *end, inner) for stack in stacks for end in ends if end or not stack
+    ]
+    rights = [
+        (*stack, inner, *end) for stack in stacks for end in ends if end or not stack
+    ]
+    outputs: list[Node] = []
+    for number, (left, right) in enumerate(itertools.product(lefts, rights)):
+        x1 = gc.input(f"x{number}", left)
+        x2 = gc.input(f"y{number}", right if not transposed else right[::-1])
         try:
-            new = made()
-        except (GraphcError, IndexError):
+            outputs.append(x1 @ (x2.T if transposed else x2))
+        except GraphcError:
             continue
-        if new.ndim < 5:
-            numbers.append(gc.tanh(new) if draw(st.booleans()) else new)
-    outputs = numbers[-2:]
-    total = gc.sum(gc.sin(outputs[0])) + gc.mean(outputs[1])
-    wrt = [node for node in inputs if node.dtype.kind == "f"]
-    slopes = gc.grad(total, wrt, unused="zeros")
-    known = gc.sum(numbers[4]) + gc.sum(numbers[7])
-    return Graph((*outputs, known, *slopes))
+    assert len(outputs) > 100
+    fed(*outputs)
 
 
-@given(graphs(), st.booleans(), st.integers(0, 1000))
-@settings(max_examples=150)
-def test_composed_graphs(graph: Graph, simplify: bool, seed: int) -> None:
-    try:
-        graph = optimize(graph, simplify=simplify)
-    except GraphcError:
-        return
-    feeds = draws(graph.inputs, seed)
+def test_sums_of_products_along_the_last_axis() -> None:
+    op = OPS["vecdot"]
+    shapes: list[Any] = [("batch", 5), (5,), (1, 5), (3, "batch", 5), (3, 1, 5)]
+    inputs = [gc.input(f"x{i}", shape) for i, shape in enumerate(shapes)]
+    single = [gc.input("y0", ("batch", 1)), gc.input("y1", (3, "batch", 1))]
+    pairs = [*itertools.product(inputs, inputs), *itertools.product(single, single)]
+    fed(*(op(x, y) for x, y in pairs))
+
+
+def test_indices() -> None:
+    x, u = gc.input("x", ("batch", 5, 4)), gc.input("u", (5, "batch", 4))
+    w = gc.input("w", (5, 6, 4))
+    y, z = gc.input("y", ("batch",), "int64"), gc.input("z", ("batch", 2), "int64")
+    column, square = gc.input("c", (3, 1), "int64"), gc.input("s", (3, 3), "int64")
+    rows, number = arange(BATCH), gc.input("n", (), "int64")
+    every = slice(None)
+    outputs = [
+        *(x[rows], x[rows, y], x[rows, :, y], x[rows, y, y], x[rows, 1:3, y]),
+        *(x[0], x[-1], x[0, y], x[0, :, y], x[0, ::2, z], x[:, ::2, z], x[:, z, ::2]),
+        *(x[rows, z[:, 0]], x[rows[:, None], z], x[:, 2:3], x[None, :, None, 1, -1]),
+        *(x[:, number], x[rows, :, number], x[::-1], x[1:], x[:, :, [0, 2]], x[y]),
+        *(
+            u[y],
+            u[y, rows],
+            u[:, rows, y],
+            u[1, 0],
+            u[z, :, 1],
+            u[:, [0]],
+            u[z, rows[0]],
+        ),
+        *(w[y], w[:, y], w[y, :, y], w[column, square], w[square, :, column]),
+        *(w[column, 0, square], w[z, y[:, None]], w[0, column, :], w[0, :, column]),
+        *(w[every, every, z], w[None, z], w[z, None, z], w[1, None, z]),
+    ]
+    for seed in range(3):
+        fed(*outputs, seed=seed)
+    adjoints = [derivative(node, [x, u, w]) for node in outputs]
+    fed(*(node for graph in adjoints if graph for node in graph.outputs), signs=False)
+
+
+@pytest.mark.parametrize("reduce", [gc.sum, gc.mean])
+def test_a_sum_over_rows_is_never_minus_zero(reduce: Build) -> None:
+    x, s = gc.input("x", ("batch", 2)), gc.input("s", ("batch",))
+    total = reduce(x, 0)
+    outputs = [1 / total, 1 / reduce(x, (0,), True), 1 / reduce(s), 1 / reduce(x, ())]
+    feeds = {"x": np.array([[-0.0, 0.0]], "f4"), "s": np.array([-0.0], "f4")}
+    same(Graph((*outputs, total)), feeds)
+
+
+def test_what_is_added_up_stays_in_its_order() -> None:
+    """NumPy adds what is scattered in memory in another order than what is not."""
+    x, v = gc.input("x", ("batch", 402)), gc.input("v", (201,))
+    cube = gc.input("cube", ("batch", 201, 3))
+    y, rows = gc.input("y", ("batch",), "int64"), arange(BATCH)
+    other = x[:, ::2]
+    flat = gc.broadcast_to(gc.input("k", ("batch", 1)), ("batch", 201))
+    vectors = [
+        *(gc.sum(other, 0), gc.mean(other, 0), gc.max(other, 0), gc.prod(other, 0)),
+        *(other / x.shape[0], other * x.shape[0], gc.sum(flat, 0), gc.mean(flat, 0)),
+        *(cube[rows, :, y], cube[0, :, y], cube[:, :, 1], x[rows, 201:], x[:, 201:]),
+    ]
+    for seed in range(5):
+        fed(*(vector @ v for vector in vectors), seed=seed)
+
+
+def test_scalars_are_computed_as_arrays_are() -> None:
+    x, n = gc.input("x", ("batch",)), gc.input("n", ("batch",), "int64")
+    small = gc.input("small", ("batch",), "int8")
+    graph = Graph((n * n, small + small, -small, small - 100, gc.square(n), gc.sum(n)))
+    largest = {"n": np.array([2**62]), "small": np.array([-128], "int8")}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        same(Graph(graph.outputs[:3]), feeds)
-        same(graph, feeds, signs=False)
+        warnings.simplefilter("error")
+        same(graph, largest)
+    for seed in range(20):
+        fed(gc.power(gc.absolute(x) + 0.3, 1.7), gc.power(1.3, x), seed=seed)
+
+
+def test_static_axes_of_size_1_and_other_names() -> None:
+    x = gc.input("x", ("batch", 1, "time", 3))
+    w = gc.parameter("w", (1, 3, 1), gc.init.normal(0, 1))
+    b = gc.parameter("b", (1,), gc.init.normal(0, 1))
+    c = gc.constant(np.arange(3.0, dtype="float32").reshape(1, 1, 3))
+    h = gc.tanh(x * c + b) @ w
+    slopes = gc.grad(gc.sum(gc.sin(h * x.shape[2])), [w, b])
+    short = fed(h, gc.sum(h, axis=2), x.T, c + w, h.reshape(-1), *slopes, signs=False)
+    assert [node.shape for node in slopes] == [(1, 3, 1), (1,)]
+    assert short.symbols == ("batch", "time")
+
+
+def test_random_draws_are_the_same() -> None:
+    rows = gc.sum(gc.input("rows", ("batch",)))
+    kept = gc.bernoulli(0.5, ("batch", 9)).named("kept")
+    shapes: list[Any] = [("batch",), (3, "batch", 2), (2,)]
+    noise = [standard_normal(shape) for shape in shapes]
+    outputs = [*noise, kept, gc.bernoulli(0.5, ("batch",))]
+    short = fed(*outputs, *(gc.sum(node.astype("float64")) for node in outputs), rows)
+    drawn = [node for node in short.nodes if not node.op.pure]
+    assert [node.shape for node in drawn] == [(9,), (1,), (3, 2), (2,), (1,)]
+    assert drawn[0].name == "kept"
+
+
+# Shape of the result ------------------------------------------------------------------
+
+
+def network(*sizes: int) -> tuple[Node, list[Node]]:
+    x, y = gc.input("x", ("batch", sizes[0])), gc.input("y", ("batch",), "int64")
+    h, parameters = x, []
+    for number, (n, m) in enumerate(itertools.pairwise(sizes)):
+        layer = gc.nn.Linear(n, m, name=f"layer_{number}")
+        h = layer(gc.nn.sigmoid(h) if number else h)
+        parameters += [layer.weight, layer.bias]
+    return gc.nn.cross_entropy(h, y), parameters
+
+
+def test_a_network_is_computed_on_vectors() -> None:
+    loss, parameters = network(6, 5, 4, 3)
+    graph = optimize(Graph((loss, *gc.grad(loss, parameters))))
+    short = same(graph, draws([*graph.inputs, *parameters]), signs=False)
+    found = [node for node in short.nodes if 1 in node.shape or "batch" in node.shape]
+    kinds = [node.op.name for node in found]
+    assert sorted(kinds) == ["expand_dims"] * 6 + ["input"] * 2
+    users = {user.op.name for node in found[2:] for user in short.users[node]}
+    assert users <= {"matmul"}
+    counts = ops(short)
+    assert counts["matmul"] == ops(graph)["matmul"]
+    assert (counts["divide"], counts["transpose"]) == (ops(graph)["divide"] - 1, 0)
+    assert not counts["arange"] + counts["mean"] + counts["squeeze"]
+
+
+def test_names_lines_and_derivatives_are_those_of_the_nodes() -> None:
+    loss, parameters = network(4, 3, 2)
+    graph = optimize(Graph((loss.named("error"), *gc.grad(loss, parameters))))
+    short = one_row(graph, "batch")
+    assert short is not None
+    assert {"x_row", "y_row", "layer_0", "error"} <= {node.name for node in short.nodes}
+    loss, *slopes = short.outputs
+    assert loss.origin.location == graph.outputs[0].origin.location
+    # What it is the derivative of tells the name: d_layer_0_weight.
+    wrt = [node.origin.gradient_of for node in slopes]
+    assert wrt[::2] == parameters[::2]
+
+
+def test_where_there_is_no_such_graph() -> None:
+    x, twice = gc.input("x", ("batch", 3)), gc.input("twice", (2 * BATCH, 3))
+    without = [
+        (gc.sum(x) + gc.sum(twice), "batch"),
+        (gc.sum(x), "time"),
+        (gc.sum(gc.ones((2, 3))), "batch"),
+        (gc.sum(gc.max(x[1:], axis=0)), "batch"),
+        (gc.sum(x[2:]), "batch"),
+        (gc.sum(x[: BATCH - 2]), "batch"),
+        (gc.sum(x[1:][0]), "batch"),
+    ]
+    for output, size in without:
+        assert one_row(Graph((output,)), size) is None
+    several = gc.concatenate([x, x[::-1], x[1:]])
+    assert several.shape == (3 * BATCH - 1, 3)
+    fed(
+        several * several.shape[0], several[0], several[:BATCH], several[1:] @ several.T
+    )
+
+
+def test_for_which_data_a_graph_of_one_row_is_made() -> None:
+    loss, _ = network(4, 3, 2)
+    graph = optimize(Graph((loss,)))
+    found = for_one_row(graph, graph.inputs)
+    assert found is not None
+    assert found.dimension == "batch"
+    late = gc.input("late", (3, "batch"))
+    assert for_one_row(graph, [late]) is None
+    scaled = gc.sum(gc.input("x", ("batch", 3)) * 2.0)
+    assert for_one_row(Graph((scaled,)), graph.inputs) is None
+    large = gc.sum(gc.input("x", ("batch", 1024)) @ gc.parameter("w", (1024, 1025)))
+    assert for_one_row(Graph((large,)), Graph((large,)).inputs) is None

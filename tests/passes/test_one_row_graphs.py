@@ -1,0 +1,270 @@
+"""What graphs are at one row: every op, and random graphs of several.
+
+Each graph is evaluated at one row as it is and as `one_row` makes it, by the reference
+interpreter, so by NumPy, and every bit is compared.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import graphc as gc
+from graphc.errors import GraphcError
+from graphc.ir import OPS, Dim, Graph, Node
+from graphc.ir.graph import expand
+from graphc.ops.indexing import Slice
+from graphc.ops.source import arange
+from graphc.passes.one_row import one_row
+from graphc.passes.pipeline import optimize
+from tests.op_cases import SOURCES_WITHOUT_CASES, Application, applications
+
+from .helpers import PAIRS
+from .rows import BATCH, REDUCTIONS, Build, Feeds, derivative, draws, same
+
+# Every op -----------------------------------------------------------------------------
+
+Place = tuple[Any, ...]
+
+
+def places(application: Application) -> list[Place]:
+    """Where a case says a size: of an input, and in attributes that tell shapes."""
+    shapes, attributes = application.case.shapes, application.case.attributes
+    found: list[Place] = [
+        ("input", number, axis)
+        for number, shape in enumerate(shapes)
+        for axis in range(len(shape))
+    ]
+    found += [("shape", axis) for axis in range(len(attributes.get("shape", ())))]
+    found += [("size",)] if isinstance(attributes.get("size"), int) else []
+    index = enumerate(attributes.get("index", ()))
+    found += [("index", i) for i, item in index if isinstance(item, Slice)]
+    return found
+
+
+def with_rows(application: Application, chosen: Sequence[Place]) -> list[Node]:
+    """The inputs of a case with `batch` for the sizes chosen, and then the output."""
+    shapes = [list(shape) for shape in application.case.shapes]
+    attributes = dict(application.case.attributes)
+    for kind, *place in chosen:
+        if kind == "input":
+            shapes[place[0]][place[1]] = BATCH
+        elif kind == "size":
+            attributes["size"] = BATCH
+        else:
+            items = list(attributes[kind])
+            item = items[place[0]]
+            is_slice = isinstance(item, Slice)
+            cut = is_slice and Slice(item.start, item.stop, item.step, BATCH)
+            items[place[0]] = cut or BATCH
+            attributes[kind] = tuple(items)
+    dtypes = application.dtypes("float32")
+    nodes = [
+        gc.input(f"x{number}", shape, dtype)
+        for number, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+    ]
+    return [*nodes, application.op(*nodes, **attributes)]
+
+
+def variants(application: Application) -> Iterator[list[Node]]:
+    """The case with rows wherever a size stands, and everywhere; for a primitive in
+    each place, too, and if it is not elementwise in each two. But for those that the op
+    refuses."""
+    found = places(application)
+    shapes = application.case.shapes
+    by_size: dict[int, list[Place]] = {}
+    for place in found:
+        if place[0] == "input":
+            by_size.setdefault(shapes[place[1]][place[2]], []).append(place)
+    several = [found, *by_size.values()] if found else []
+    if not application.op.is_block:
+        several += [[place] for place in found]
+    if application.op.kind not in ("block", "elementwise"):
+        several += [list(pair) for pair in itertools.combinations(found, 2)]
+    for chosen in dict.fromkeys(map(tuple, several)):
+        try:
+            nodes = with_rows(application, chosen)
+            expand(Graph((nodes[-1],)))
+        except GraphcError:
+            continue
+        yield nodes
+
+
+def case_feeds(application: Application, inputs: Sequence[Node], seed: int) -> Feeds:
+    """From the domain of the case, and special numbers where the seed is odd."""
+    case, rng = application.case, np.random.default_rng(seed)
+    maxima = case.maximum or (None,) * len(inputs)
+    special = [0.0, -0.0, 1.0, -1.0, 0.5, 1e30, np.inf, -np.inf, np.nan]
+    feeds: dict[str, np.ndarray] = {"rows": np.ones(1, np.float32)}
+    for node, maximum in zip(inputs, maxima, strict=True):
+        shape = tuple(1 if isinstance(size, Dim) else size for size in node.shape)
+        if node.dtype.kind == "f":
+            plain = rng.uniform(case.low, case.high, shape)
+            values = rng.choice(special, shape) if seed % 2 else plain
+        elif maximum is not None:
+            values = rng.integers(0, 1 if seed % 2 else maximum, shape)
+        else:
+            values = rng.integers(0, 2, shape)
+        feeds[str(node.name)] = np.asarray(values).astype(node.dtype)
+    return feeds
+
+
+CUT = {"getitem-1", "scatter_add-1"}
+"""Cases with a slice of two rows, which has no meaning at one."""
+
+
+@pytest.mark.parametrize("application", applications(), ids=lambda a: a.id)
+def test_every_op(application: Application) -> None:
+    """The value as it is written, and its derivatives when they are simplified."""
+    rows = gc.sum(gc.input("rows", ("batch",)))
+    for *inputs, output in variants(application):
+        graphs = [expand(Graph((output, rows)))]
+        slopes = derivative(output, inputs)
+        if slopes is not None:
+            graphs.append(optimize(Graph((*slopes.outputs, rows))))
+        fed = [case_feeds(application, inputs, seed) for seed in (0, 1)]
+        for graph in graphs:
+            if application.id in CUT and one_row(graph, "batch") is None:
+                continue
+            same(graph, *fed, signs=graph is graphs[0], note=str(output))
+
+
+def test_every_op_is_reached() -> None:
+    reached = {a.op.name for a in applications() if next(variants(a), None)}
+    assert set(OPS) - reached == SOURCES_WITHOUT_CASES
+
+
+ARITHMETIC = [
+    op
+    for op in OPS.values()
+    if isinstance(getattr(np, op.name, None), np.ufunc)
+    and op.kind == "elementwise"
+    and len(op.inputs) == 2
+    and not op.cases[0].dtypes
+]
+
+
+@pytest.mark.parametrize("op", ARITHMETIC, ids=lambda op: op.name)
+def test_special_numbers_in_pairs(op: Any) -> None:
+    """In one row, and each pair as two scalars, which NumPy has other loops for."""
+    wide = [gc.input(name, ("batch", len(PAIRS))) for name in "xy"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(Graph((op(*wide),)), {"x": PAIRS[None, :, 0], "y": PAIRS[None, :, 1]})
+        graph = Graph((op(*(gc.input(name, ("batch",)) for name in "xy")),))
+        same(graph, *({"x": x[None], "y": y[None]} for x, y in PAIRS[::11]))
+
+
+# Graphs of several ops ----------------------------------------------------------------
+
+UNARY: tuple[Build, ...] = (
+    gc.tanh,
+    gc.exp,
+    gc.square,
+    gc.absolute,
+    gc.nn.relu,
+    gc.nn.gelu,
+    gc.squeeze,
+    gc.stop_gradient,
+    lambda x: gc.clip(x, -0.5, 0.5),
+    lambda x: gc.power(gc.absolute(x) + 0.1, 1.7),
+    lambda x: x * x.shape[0] / 3,
+    lambda x: x / x.shape[0],
+    lambda x: gc.reshape(x, -1),
+    lambda x: gc.nn.softmax(x, dim=0),
+    lambda x: gc.nn.log_softmax(x, dim=-1),
+    lambda x: gc.take_along_axis(x, gc.argmax(x, -1, keepdims=True), -1),
+    lambda x: gc.where(x > 0, x, 0.5).astype("float64"),
+)
+BINARY: tuple[Build, ...] = (
+    gc.add,
+    gc.subtract,
+    gc.multiply,
+    gc.maximum,
+    gc.matmul,
+    gc.matmul,
+    lambda x, y: x / (1 + y * y),
+    lambda x, y: gc.broadcast_to(x, y.shape),
+    lambda x, y: gc.concatenate([x, y], 0),
+    lambda x, y: gc.stack([x, y], -1),
+)
+
+
+def leaves() -> tuple[list[Node], list[Node]]:
+    """Numbers and indices, with rows on any axis, or none."""
+    shapes: tuple[tuple[Any, ...], ...] = (
+        *(("batch", 3, 9), ("batch", 9), (9, "batch"), (5, "batch", 3), ("batch",)),
+        *(("batch", 1), (1, "batch"), ("time", "batch", 9), ("batch", "batch")),
+        *((9, 3), (1, 9), (9, 1), (9,), (), (1,), (3, 1, 9), (0, 9), (5, 9)),
+    )
+    indices: tuple[tuple[Any, ...], ...] = (
+        *(("batch",), ("batch", 2), (1,), ("batch", 1), (2,), (), (2, "batch")),
+        *((2, 1), (2, 2)),
+    )
+    numbers = [gc.input(f"x{i}", s, "float64") for i, s in enumerate(shapes)]
+    return numbers, [gc.input(f"i{n}", s, "int64") for n, s in enumerate(indices)]
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Two values of several ops each, and derivatives by all that they depend on."""
+    numbers, indices = leaves()
+    inputs = (*numbers, *indices)
+    some = st.sampled_from
+
+    def item(x: Node, axis: int) -> Any:
+        slices = [slice(None), slice(None, None, 2), slice(None, None, -1), slice(1, 3)]
+        arrays = [*indices, np.arange(1), arange(x.shape[axis])]
+        return draw(some([*slices, *slices, 0, -1, *arrays]))
+
+    def made() -> Node:
+        x = draw(some(numbers))
+        kind = draw(st.integers(0, 5))
+        if kind == 0:
+            return draw(some(UNARY))(x)
+        if kind == 1:
+            items = [item(x, axis) for axis in range(x.ndim)]
+            if draw(st.booleans()):
+                items.insert(draw(st.integers(0, x.ndim)), None)
+            return x[tuple(items)]
+        if kind == 2:
+            return gc.transpose(x, draw(st.permutations(range(x.ndim))))
+        if kind == 3:
+            axes = draw(st.permutations(range(x.ndim)))[: draw(st.integers(0, x.ndim))]
+            return draw(some(REDUCTIONS))(x, tuple(axes), draw(st.booleans()))
+        return draw(some(BINARY))(x, draw(some(numbers)))
+
+    for _ in range(draw(st.integers(2, 9))):
+        try:
+            new = made()
+        except (GraphcError, IndexError):
+            continue
+        if new.ndim < 5:
+            numbers.append(gc.tanh(new) if draw(st.booleans()) else new)
+    outputs = numbers[-2:]
+    total = gc.sum(gc.sin(outputs[0])) + gc.mean(outputs[1])
+    wrt = [node for node in inputs if node.dtype.kind == "f"]
+    slopes = gc.grad(total, wrt, unused="zeros")
+    known = gc.sum(numbers[4]) + gc.sum(numbers[7])
+    return Graph((*outputs, known, *slopes))
+
+
+@given(graphs(), st.booleans(), st.integers(0, 1000))
+@settings(max_examples=150)
+def test_composed_graphs(graph: Graph, simplify: bool, seed: int) -> None:
+    try:
+        graph = optimize(graph, simplify=simplify)
+    except GraphcError:
+        return
+    feeds = draws(graph.inputs, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        same(Graph(graph.outputs[:3]), feeds)
+        same(graph, feeds, signs=False)
