@@ -108,6 +108,35 @@ def test_every_result_may_be_written_to(style):
         assert list(value.flat[1:]) == others
 
 
+def test_results_for_one_row_are_their_own_and_the_same_bit_for_bit():
+    x, w = gc.input("x", ("batch", 3)), gc.parameter("w", (3, 4), gc.init.normal(0, 1))
+    d = gc.tanh(x @ w)
+    # At one row, most of these are the same numbers.
+    sums = [gc.sum(d, axis=0), gc.sum(d, axis=1), gc.mean(d), gc.max(d, axis=1)]
+    views = [d[0], d.T, x, gc.expand_dims(d, 0), gc.concatenate([d, d])]
+    outputs = [d, *sums, *views]
+    fast, readable = (
+        gc.compile(outputs, style=style) for style in ("fast", "readable")
+    )
+    assert "def compute_for_one_row(" in fast.source
+    rng = np.random.default_rng(0)
+    for rows in (1, 2, 1, 3):
+        feeds = {"x": rng.standard_normal((rows, 3), np.float32)}
+        found, expected = fast(**feeds), readable(**feeds)
+        kept = [value.copy() for value in found]
+        for value, other in zip(found, expected, strict=True):
+            assert (value.dtype, value.shape) == (other.dtype, other.shape)
+            assert value.tobytes() == other.tobytes()
+            value[...] = 7
+        again = fast(**feeds)
+        for value, other in zip(again, kept, strict=True):
+            np.testing.assert_array_equal(value, other)
+        for position, value in enumerate(again):
+            value[...] = 9
+            for other in range(position + 1, len(again)):
+                np.testing.assert_array_equal(again[other], kept[other])
+
+
 def test_a_call_allocates_its_results_and_nothing_else():
     x = gc.input("x", ("n",))
     y = gc.input("y", ("n",), "int64")
