@@ -177,7 +177,7 @@ class Trainer:
 
     # Training
 
-    def step(self, **batch: Any) -> float:
+    def step(self, /, **batch: Any) -> float:
         """Take one optimizer step on a batch.
 
         Args:
@@ -333,7 +333,7 @@ class Trainer:
             arrays = self._read(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
-    def predict(self, **inputs: Any) -> Any:
+    def predict(self, /, **inputs: Any) -> Any:
         """What the model gives for a batch, in evaluation mode.
 
         Args:
@@ -416,7 +416,7 @@ class Trainer:
     def _read(self, data: Data, label: str, steps: int | None = None) -> Any:
         return read_data(self._module, data, label, steps)
 
-    def gradients(self, **batch: Any) -> dict[str, Array]:
+    def gradients(self, /, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
 
         Takes no step; random draws are those that the next `step` will make.

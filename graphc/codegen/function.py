@@ -100,19 +100,20 @@ def sizes_prologue(
     """`batch = x.shape[0]` for each named size in use."""
     lines: list[ast.stmt] = []
     for symbol in sorted(symbols):
-        value = size_expression(symbol, inputs, names)
+        value = next(size_expressions(symbol, inputs, names))
         lines.append(assign(names.symbol(symbol), value))
     return lines
 
 
-def size_expression(symbol: str, inputs: Sequence[Node], names: Names) -> ast.expr:
-    """A named size, as the input tells it that has it as an axis: `x.shape[0]`."""
+def size_expressions(
+    symbol: str, inputs: Sequence[Node], names: Names
+) -> Iterator[ast.expr]:
+    """A named size, as each input tells it that has it as an axis: `x.shape[0]`."""
     for node in inputs:
         for axis, size in enumerate(node.shape):
             if isinstance(size, Dim) and size.text == symbol:
                 shape = ast.Attribute(name(names[node]), "shape", ast.Load())
-                return subscript(shape, axis)
-    raise KeyError(symbol)
+                yield subscript(shape, axis)
 
 
 @dataclass(frozen=True)
@@ -308,6 +309,7 @@ def sized_only(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, Non
             node.ndim
             and node.op.pure
             and node.op.numpy is not None
+            and not node.op.is_statements
             and node not in results
             and all(known)
         ):
@@ -388,10 +390,12 @@ def _write_shortcut(
 ) -> None:
     """Return at once what the function for one row returns."""
     dimension, written = one_row
-    size = size_expression(dimension, function.inputs, names)
+    first, *others = size_expressions(dimension, function.inputs, names)
     if dimension in symbols:
-        size = name(names.symbol(dimension))
-    is_one = ast.Compare(size, [ast.Eq()], [ast.Constant(1)])
+        first = name(names.symbol(dimension))
+    # Where inputs disagree, the other function finds it out.
+    sizes = [*others, ast.Constant(1)]
+    is_one = ast.Compare(first, [ast.Eq() for _ in sizes], sizes)
     with writer.block(f"if {ast.unparse(is_one)}:"):
         writer.statement(ast.Return(written.quick_call))
 
@@ -437,7 +441,7 @@ def write_function(
         body.write_stored(writer)
         if function.converts and style == "fast":
             _write_conversions(writer, body, workspace)
-        symbols = body.operands.dimensions
+        symbols = body.operands.dimensions | set(workspace.symbols)
         for statement in sizes_prologue(symbols, function.inputs, names):
             writer.statement(statement)
         if one_row is not None:

@@ -141,7 +141,7 @@ class Workspace:
             workspace=self.bytes,
             tiles=tiles,
             gradients=flat_bytes(node.type for node in held),
-            sizes=tuple(sorted({*self._symbols(), *symbols_of(shapes)})),
+            sizes=tuple(sorted({*self.symbols, *symbols_of(shapes)})),
         )
 
     @property
@@ -175,7 +175,7 @@ class Workspace:
                 writer.statement(assign(self._names[node], array))
         if self._entries:
             targets = [ast.Name(variable, ast.Store()) for variable, _ in self._entries]
-            sizes = [self._operands.dimension(symbol) for symbol in self._symbols()]
+            sizes = [self._operands.dimension(symbol) for symbol in self.symbols]
             arrays = call(self._allocation, *sizes, *self._dtype_argument(), _THREAD)
             writer.statement(ast.Assign([one_or_tuple(list(targets))], arrays))
 
@@ -186,7 +186,7 @@ class Workspace:
         return ast.Attribute(name(self._names[self._typed]), "dtype", ast.Load())
 
     def _write_workspace(self, writer: Writer) -> None:
-        arguments = [self._names.symbol(symbol) for symbol in self._symbols()]
+        arguments = [self._names.symbol(symbol) for symbol in self.symbols]
         arguments += [*["dtype"] * len(self._dtype_argument()), "thread"]
         decorators = ["lru_cache(maxsize=16)"]
         with writer.function(self._allocation, arguments, decorators=decorators):
@@ -222,7 +222,9 @@ class Workspace:
             views = side_by_side(ast.Dict(list(keys), arrays), held.order, held.nodes)
             writer.statement(ast.Return(views))
 
-    def _symbols(self) -> list[str]:
+    @property
+    def symbols(self) -> list[str]:
+        """The named sizes that its arrays depend on."""
         return sorted(self._inside.dimensions)
 
     def _typed_parameter(self, parameters: Sequence[Node]) -> Node | None:

@@ -197,6 +197,7 @@ def _extremum_into(name: str, bounds: str) -> Callable[[Node], str]:
     def into(node: Node) -> str:
         for x, bound in ((0, 1), (1, 0)):
             many = node.inputs[x].shape == node.shape and is_large(node.shape)
+            many = many and node.dtype.kind == "f"
             if many and _scalar_value(node.inputs[bound]):
                 return f"x{x + 1}.clip({bounds.format(f'x{bound + 1}')}, out=out)"
         return f"np.{name}(x1, x2, out=out)"

@@ -13,6 +13,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import coerce_for
 from .shape import expand_dims, reshape, swapaxes
+from .slices import is_block
 from .source import ArrayLike
 
 __all__ = ["dot", "matmul", "outer"]
@@ -80,8 +81,23 @@ def _matmul_function(node: Node) -> str:
     time of `np.matmul`.
     """
     is_plain = all(x.ndim <= 2 and x.dtype == node.dtype for x in node.inputs)
+    is_plain = is_plain and all(_is_whole(x) for x in node.inputs)
     has_blas = str(node.dtype) in ("float32", "float64")
     return "np.dot" if is_plain and has_blas else "np.matmul"
+
+
+def _is_whole(x: Node) -> bool:
+    """Whether a matrix or vector is an array, or a part of one that BLAS takes as such.
+
+    `np.dot` copies others for BLAS, and `np.matmul` adds up by itself.
+    """
+    while x.op.is_view(x):
+        if x.op.name == "broadcast_to" or (x.op.name == "transpose" and x.ndim > 2):
+            return False
+        if x.op.name == "getitem" and not is_block(x.attributes["index"]):
+            return False
+        x = x.inputs[0]
+    return True
 
 
 MATMUL = Op(

@@ -6,6 +6,7 @@ of items: an int, None for a new axis, `Slice`, or `ARRAY` where the next input 
 
 from __future__ import annotations
 
+import itertools
 import operator
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -29,6 +30,7 @@ __all__ = [
     "Slice",
     "index_source",
     "indexed_shape",
+    "is_block",
     "is_whole",
     "parse_index",
 ]
@@ -240,3 +242,10 @@ def _slice_source(item: Slice, prefix: str = "dim_") -> str:
 def is_whole(item: Any) -> bool:
     """Whether an item of an index is a bare `:`."""
     return isinstance(item, Slice) and item.is_full
+
+
+def is_block(index: Index) -> bool:
+    """Whether an index takes what stands side by side: integers, then whole axes."""
+    items = (item for item in index if item is not None)
+    rest = itertools.dropwhile(lambda item: not isinstance(item, Slice), items)
+    return all(is_whole(item) for item in rest)

@@ -7,7 +7,6 @@ two matrices to it.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -21,6 +20,7 @@ from ..ir.origin import replacing
 from ..ops.indexing import ARRAY, GETITEM, Slice
 from ..ops.linalg import MATMUL
 from ..ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
+from ..ops.slices import is_block
 from ..ops.source import CONSTANT, constant
 from .cse import MergeEqual
 from .masks import is_derivative
@@ -62,12 +62,7 @@ def one_row(graph: Graph, size: str) -> Graph | None:
         where it was +0.0. None where an input has a size that is computed from this
         one, or a value no meaning at one row, as `x[1:].max(axis=0)`.
     """
-    computed = any(
-        isinstance(length, Dim) and size in length.symbols() and not length.is_symbol
-        for node in (*graph.inputs, *graph.parameters)
-        for length in node.shape
-    )
-    if computed or size not in graph.symbols:
+    if size not in graph.symbols:
         return None
     rows = _OneRow(size)
     try:
@@ -96,11 +91,8 @@ def _is_in_order(node: Node) -> bool:
     while node.ndim and node.op.is_view(node):
         if node.op.name in ("broadcast_to", "transpose"):
             return False
-        if node.op.name == "getitem":
-            index = (item for item in node.attributes["index"] if item is not None)
-            rest = itertools.dropwhile(lambda item: not isinstance(item, Slice), index)
-            if not all(isinstance(item, Slice) and item.is_full for item in rest):
-                return False
+        if node.op.name == "getitem" and not is_block(node.attributes["index"]):
+            return False
         node = node.inputs[0]
     return True
 
@@ -161,7 +153,9 @@ class _OneRow:
     def bound(self, value: Any) -> Any:
         """A shape, or whatever else an op has as an attribute, at one row."""
         if isinstance(value, Dim):
-            return value.given(self._sizes)
+            is_number = self._sizes.keys() >= set(value.symbols())
+            bound = value.evaluate if is_number else value.given
+            return bound(self._sizes)
         if isinstance(value, tuple):
             return tuple(map(self.bound, cast("tuple[Any, ...]", value)))
         if isinstance(value, Slice):
@@ -222,10 +216,12 @@ def _dimension(rows: _OneRow, node: Node) -> Node:
 
 def _elementwise(rows: _OneRow, node: Node) -> Node | None:
     shape = rows.shape(node)
-    # NumPy rounds powers of scalars otherwise than those of arrays, and warns where a
-    # scalar integer overflows.
-    differs = node.op.name == "power" or node.dtype.kind in "iu"
-    if differs and not _without_ones(shape):
+    # NumPy warns where an integer overflows that is a scalar, and takes the square root
+    # where an exponent is 0.5 that is a scalar, and the like.
+    warns = node.dtype.kind in "iu" and not _without_ones(shape)
+    exponent = node.inputs[-1]
+    rounds = node.op.name == "power" and exponent.ndim and not rows.short(exponent).ndim
+    if warns or rounds:
         return None
     inputs = tuple(rows.aligned(parent, shape) for parent in node.inputs)
     found = node.op.build(inputs, rows.attributes(node))

@@ -515,3 +515,16 @@ def test_constants_do_not_take_the_names_of_the_program(name):
         values.append(trainer.parameters["w"].copy())
     np.testing.assert_array_equal(*values)
     assert not np.array_equal(values[0], np.ones(40))
+
+
+def test_inputs_that_disagree_about_the_rows_are_refused(style):
+    x, y = gc.input("x", ("batch", 3)), gc.input("y", ("batch",), "int64")
+    w = gc.parameter("w", (3, 4), gc.init.ones())
+    program = training.training_program(
+        gc.nn.cross_entropy(x @ w, y), optim.SGD(0.1), style=style
+    )
+    parameters = program.module.init_parameters(0)
+    one, two = np.ones((1, 3), "float32"), np.ones((2, 3), "float32")
+    for rows, labels in ((one, [1, 99]), (two, [99])):
+        with pytest.raises((IndexError, ValueError)):
+            program.module.loss_and_gradients(parameters, rows, np.array(labels))

@@ -81,6 +81,32 @@ def test_arithmetic(expression: _Expression) -> None:
     assert set(dim.symbols()) <= set(SIZES)
 
 
+@given(_expressions(), st.sets(st.sampled_from(sorted(SIZES))))
+def test_where_some_names_are_known(expression: _Expression, known: set[str]) -> None:
+    dim = expression.dim
+    if isinstance(dim, int):
+        return
+    sizes = {name: SIZES[name] for name in known}
+    left = dim.given(sizes)
+    if isinstance(left, int):
+        assert left == expression.number
+        return
+    assert set(left.symbols()) <= set(dim.symbols()) - known
+    assert left.evaluate({**SIZES, **dict.fromkeys(known, 99)}) == expression.number
+
+
+def test_one_name_of_two_is_known() -> None:
+    n, m = Dim("n"), Dim("m")
+    assert (2 * n * m + n).given({"n": 3}) == 6 * m + 3
+    assert ((n + m) // 2).given({"n": 1}) == (m + 1) // 2
+    assert (n * m).divide_exactly(2).given({"n": 4}) == 2 * m
+    assert n.given({}) == n
+    assert n.given({"m": 3}) == n
+    assert n.given({"n": 1}) == 1
+    assert (n - n * m).given({"n": 0}) == 0
+    assert type((n // 2).given({"n": 5})) is int
+
+
 @pytest.mark.parametrize("numerator", [1, 5, 30])
 def test_a_number_over_a_size(numerator: int) -> None:
     quotient = numerator // Dim("n")

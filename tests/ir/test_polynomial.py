@@ -49,6 +49,24 @@ def test_a_polynomial_is_what_sympy_makes_of_it(pair: tuple[Any, Any]) -> None:
     assert eval(dim.source("size_"), names) == value
 
 
+@given(pairs(), st.sets(st.sampled_from(sorted(SIZES))))
+def test_what_is_left_where_some_names_are_known(
+    pair: tuple[Any, Any], known: set[str]
+) -> None:
+    dim, expression = pair
+    if isinstance(dim, int):
+        return
+    sizes = {name: SIZES[name] - 5 for name in known}
+    left = dim.given(sizes)
+    symbols = {SYMBOLS[name]: size for name, size in sizes.items()}
+    expected = sympy.expand(expression.subs(symbols))
+    assert str(left) == str(expected)
+    assert isinstance(left, int) == expected.is_Integer
+    assert dim.evaluate(SIZES | sizes) == expected.subs(
+        {SYMBOLS[name]: size for name, size in SIZES.items()}
+    )
+
+
 @given(pairs(), st.integers(-3, 3), st.sampled_from([*SIZES, None]))
 def test_a_quotient_is_what_was_multiplied(
     pair: tuple[Any, Any], factor: int, name: str | None

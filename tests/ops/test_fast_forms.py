@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ir import Node
+from graphc.ir import Graph, Node
 from tests.passes.helpers import SPECIAL
 
 STYLES = ["readable", "fast"]
@@ -146,3 +146,74 @@ def test_draws_do_not_depend_on_the_dtype_of_parameters(dtype: str) -> None:
         after = np.random.default_rng(3)
         after.random((40, 5), dtype=np.float32)
         assert generator.random() == after.random()
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint8"])
+def test_integers_are_bounded(dtype: str, style: str) -> None:
+    labels = np.array([[1, 50], [39, 0]], dtype)
+    found, _ = run(style, lambda y: gc.minimum(y * 2, 39) + y, y=labels)
+    identical(found, np.minimum(labels * 2, 39) + labels)
+    found, _ = run(style, lambda y: gc.maximum(y * 2, 7) + y, y=labels)
+    identical(found, np.maximum(labels * 2, 7) + labels)
+
+
+VIEWS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "reversed": lambda m, x, w: x @ w[0, ::-1],
+    "every second": lambda m, x, w: x[:, ::2] @ w[:, ::2].T,
+    "a column": lambda m, x, w: x @ w.T[:, 1],
+    "repeated rows": lambda m, x, w: m.broadcast_to(w[0], (3, 50)) @ x.T,
+    "a repeated number": lambda m, x, w: m.broadcast_to(w[0, :1], (50,)) @ x.T,
+    "the last axis of three": lambda m, x, w: x @ m.stack([w, w], 2)[:, :, 1].T,
+    "other axes": lambda m, x, w: m.transpose(m.stack([w, w], 2), (2, 0, 1))[1] @ x.T,
+    "rows": lambda m, x, w: x @ w[1:].T,
+    "a vector": lambda m, x, w: x @ w[1],
+}
+
+
+@pytest.mark.parametrize("rows", [1, 40])
+@pytest.mark.parametrize("view", VIEWS)
+def test_products_of_views_are_those_of_matmul(view: str, rows: int) -> None:
+    """`np.dot` adds up otherwise where BLAS does not take an operand as it is."""
+    rng = np.random.default_rng(5)
+    x, w = (rng.standard_normal((n, 50), np.float32) for n in (rows, 4))
+    nodes = gc.input("x", ("rows", 50)), gc.parameter("w", (4, 50), w)
+    product = VIEWS[view](gc, *nodes)
+    found = gc.compile([product, gc.grad(gc.sum(product), nodes[1])])(x=x)
+    expected = gc.compile(
+        [product, gc.grad(gc.sum(product), nodes[1])], style="readable"
+    )(x=x)
+    identical(found[0], VIEWS[view](np, x, w))
+    identical(found[1], expected[1])
+
+
+INDICES: dict[str, Callable[[Node], Node]] = {
+    "z[:, 1:3]": lambda z: z[:, 1:3],
+    "z[:, 0] - z[:, 1]": lambda z: z[:, 0] - z[:, 1],
+    "z[-1, 1:3]": lambda z: z[-1, 1:3],
+    "z[0]": lambda z: z[0],
+    "columns": lambda z: gc.take(z, np.array([2, 0, 2]), axis=1),
+    "joined": lambda z: gc.concatenate([z, z], axis=1)[:, 2:5],
+    "log_softmax": lambda z: gc.nn.log_softmax(z, -1)[:, 2],
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("index", INDICES)
+def test_gradients_of_parts_depend_on_sizes_alone(index: str, style: str) -> None:
+    x, w = gc.input("x", ("rows", 3)), gc.parameter("w", (3, 4), gc.init.ones())
+    slope = gc.grad(gc.sum(INDICES[index](x @ w)), w)
+    found = gc.compile(slope, style=style)
+    values = {"w": np.ones((3, 4), np.float32)}
+    used = {node.name: values[str(node.name)] for node in Graph((slope,)).parameters}
+    for rows in (1, 5):
+        array = np.random.default_rng(rows).standard_normal((rows, 3), np.float32)
+        expected = gc.evaluate(slope, {"x": array, **used})
+        np.testing.assert_allclose(found(x=array), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_size_that_only_a_constant_array_has(style: str) -> None:
+    q = gc.input("q", ("k", 3))
+    f = gc.compile([gc.exp(q[0]), q, gc.grad(gc.sum(q), q)], style=style)
+    np.testing.assert_array_equal(f(q=np.zeros((4, 3), np.float32))[2], np.ones((4, 3)))
