@@ -70,13 +70,15 @@ class Function:
     """Whether, in fast style, inputs may be of another floating dtype than declared."""
     tile: int | None = None
     """In fast style, how many numbers a tile has; None for no tiles."""
+    follows_dtypes: bool = True
+    """Whether, in fast style, it computes in the dtype that parameters have, where all
+    is declared alike."""
     one_row: OneRow | None = None
     """In fast style, what another function computes instead for data of one row."""
 
-    def for_one_row(self) -> Function | None:
+    def for_one_row(self, *, follows_dtypes: bool) -> Function:
         """That other function."""
-        if self.one_row is None:
-            return None
+        assert self.one_row is not None
         outputs = self.one_row.graph.outputs
         images = dict(zip(self.graph.outputs, outputs, strict=True))
         held = self.held
@@ -90,6 +92,7 @@ class Function:
             docstring=f"Do what `{self.name}` does for data of one row, on vectors.",
             held=held,
             converts=False,
+            follows_dtypes=follows_dtypes,
             one_row=None,
         )
 
@@ -100,20 +103,23 @@ def sizes_prologue(
     """`batch = x.shape[0]` for each named size in use."""
     lines: list[ast.stmt] = []
     for symbol in sorted(symbols):
-        value = next(size_expressions(symbol, inputs, names))
+        node, axis = next(size_sources(symbol, inputs))
+        value = size_of_axis(names[node], axis)
         lines.append(assign(names.symbol(symbol), value))
     return lines
 
 
-def size_expressions(
-    symbol: str, inputs: Sequence[Node], names: Names
-) -> Iterator[ast.expr]:
-    """A named size, as each input tells it that has it as an axis: `x.shape[0]`."""
+def size_sources(symbol: str, inputs: Sequence[Node]) -> Iterator[tuple[Node, int]]:
+    """The inputs, each with its axis, that tell a named size."""
     for node in inputs:
         for axis, size in enumerate(node.shape):
             if isinstance(size, Dim) and size.text == symbol:
-                shape = ast.Attribute(name(names[node]), "shape", ast.Load())
-                yield subscript(shape, axis)
+                yield node, axis
+
+
+def size_of_axis(variable: str, axis: int) -> ast.expr:
+    """`x.shape[0]`."""
+    return subscript(ast.Attribute(name(variable), "shape", ast.Load()), axis)
 
 
 @dataclass(frozen=True)
@@ -390,12 +396,17 @@ def _write_shortcut(
 ) -> None:
     """Return at once what the function for one row returns."""
     dimension, written = one_row
-    first, *others = size_expressions(dimension, function.inputs, names)
+    sources = list(size_sources(dimension, function.inputs))
+    # Lists have a length, too. Where inputs disagree, this function finds it out.
+    sizes = [
+        size_of_axis(names[node], axis) if axis else call("len", name(names[node]))
+        for node, axis in sources
+    ]
     if dimension in symbols:
-        first = name(names.symbol(dimension))
-    # Where inputs disagree, the other function finds it out.
-    sizes = [*others, ast.Constant(1)]
-    is_one = ast.Compare(first, [ast.Eq() for _ in sizes], sizes)
+        sizes[0] = name(names.symbol(dimension))
+    is_one = ast.Compare(
+        sizes[0], [ast.Eq() for _ in sizes], [*sizes[1:], ast.Constant(1)]
+    )
     with writer.block(f"if {ast.unparse(is_one)}:"):
         writer.statement(ast.Return(written.quick_call))
 
@@ -408,22 +419,23 @@ def write_function(
     style: Style,
 ) -> Written:
     """Write `function` in the given style."""
-    one_row = None
-    other = function.for_one_row() if style == "fast" else None
-    if function.one_row is not None and other is not None:
-        written = write_function(writer, other, names, constants, style)
-        one_row = (function.one_row.dimension, written)
-    names = names.function_scope(function.reserved)
+    outer = names
+    names = outer.function_scope(function.reserved)
     body = _Body(function, names, constants, fast=style == "fast")
     workspace = Workspace(
         function.name,
         body.memory,
         body.held,
-        typed_by=body.stored if function.source == "parameters" else (),
+        typed_by=body.stored if function.follows_dtypes else (),
         hoisted=body.hoisted,
         names=names,
         operands=body.operands,
     )
+    one_row = None
+    if function.one_row is not None and style == "fast":
+        other = function.for_one_row(follows_dtypes=workspace.is_typed)
+        written = write_function(writer, other, outer, constants, style)
+        one_row = (function.one_row.dimension, written)
     arguments = signature(function, names)
     copies = body.held is not None and not body.held.is_shared
     quick = f"{function.name}_in_place" if copies else function.name

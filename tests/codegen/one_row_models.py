@@ -98,6 +98,17 @@ def columns() -> Node:
     return squares(gc.concatenate([gc.sum(h @ column, axis=0) for column in read]))
 
 
+def views() -> Node:
+    """Products of parts of arrays and of one number many times."""
+    x = features(40)
+    cut = x[:, ::2] @ weights("w", 20, 9) + x[:, ::-1] @ weights("v", 80, 9)[1::2]
+    mean = gc.mean(x[:, ::2], axis=0) @ weights("u", 20)
+    scaled = (x[:, 20:] / x.shape[0]) @ weights("s", 20, 9)[:, :5]
+    return (
+        squares(cut) + squares(scaled) + gc.square(mean) + gc.mean(x @ weights("z", 40))
+    )
+
+
 def masked() -> Node:
     """A mean over what a mask keeps, with a penalty."""
     x, w, v = features(), weights("w", 7, 4), weights("v", 4)
@@ -184,6 +195,7 @@ MODELS: dict[str, Callable[[], Node]] = {
     "attention, heads": lambda: attention(2),
     "bag of words": bag_of_words,
     "columns": columns,
+    "views": views,
     "masked": masked,
     "normalised": normalised,
     "penalised slope": penalised_slope,
