@@ -125,7 +125,8 @@ def never_negative_zero(node: Node, depth: int = _DEPTH) -> bool:
     if node.op.name == "constant":
         array = constant_of(node)
         return array.size <= _LARGEST and not (np.signbit(array) & (array == 0)).any()
-    if node.op.name == "add" and depth:
-        # Rounded to nearest, only -0.0 + -0.0 is -0.0.
-        return any(never_negative_zero(value, depth - 1) for value in node.inputs)
-    return False
+    if node.op.name in ("log", "log2", "log10"):
+        return True
+    # Rounded to nearest, only -0.0 + -0.0 and -0.0 - 0.0 are -0.0.
+    terms = {"add": node.inputs, "subtract": node.inputs[:1]}.get(node.op.name, ())
+    return depth > 0 and any(never_negative_zero(term, depth - 1) for term in terms)

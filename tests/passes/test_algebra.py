@@ -12,6 +12,7 @@ from graphc.ops.source import constant
 from graphc.ops.source import stop_gradient as stop
 from graphc.passes.algebra import RULES, Algebra
 from graphc.passes.base import recording
+from graphc.passes.values import never_negative_zero
 
 from .helpers import PAIRS, assert_identical, assert_ulps, checked, evaluate, ops
 
@@ -465,3 +466,14 @@ def test_every_new_node_names_its_rule_and_the_users_line() -> None:
             assert node.origin.rules == ("x**n -> product",)
             assert node.origin.location == y.origin.location
             assert y.order == node.order[: len(y.order)]
+
+
+def test_what_is_never_negative_zero() -> None:
+    a, b = gc.input("a", (len(PAIRS),)), gc.input("b", (len(PAIRS),))
+    never = [gc.log(a), gc.log2(a), gc.log10(a), a + 0.0, gc.log(a) - b, gc.exp(a) - b]
+    assert all(map(never_negative_zero, never))
+    assert not any(map(never_negative_zero, [a, a - 0.0, a * b, -a, b - gc.log(a)]))
+    with np.errstate(all="ignore"):
+        values = gc.evaluate(never, {"a": PAIRS[:, 0], "b": PAIRS[:, 1]})
+    for value in values:
+        assert not (np.signbit(value) & (value == 0)).any()
