@@ -19,8 +19,9 @@ from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
 from ..ops import reduction as reductions
 from ..ops.arithmetic import negative, where
-from ..ops.indexing import ARRAY, SCATTER_ADD, getitem, take
+from ..ops.indexing import SCATTER_ADD, getitem, take
 from ..ops.shape import expand_dims
+from ..ops.slices import ARRAY
 from ..ops.source import ArrayLike, arange, as_node, constant, dimension, ones
 from .checks import check_reduction, floating
 

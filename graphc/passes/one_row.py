@@ -17,10 +17,10 @@ from ..ir.graph import Graph, OneRow
 from ..ir.literal import Literal
 from ..ir.node import Node
 from ..ir.origin import replacing
-from ..ops.indexing import ARRAY, GETITEM, Slice
+from ..ops.indexing import GETITEM
 from ..ops.linalg import MATMUL
 from ..ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
-from ..ops.slices import is_block
+from ..ops.slices import ARRAY, Slice, is_block
 from ..ops.source import CONSTANT, constant
 from .cse import MergeEqual
 from .masks import is_derivative

@@ -268,95 +268,6 @@ def test_dropout_is_drawn_anew_and_seeded(style):
     assert losses(1) == [first, second]
 
 
-# Names that users choose --------------------------------------------------------------
-
-HOSTILE = [
-    "np",
-    "parameters",
-    "state",
-    "seed",
-    "fit",
-    "main",
-    "data",
-    "evaluate",
-    "Array",
-    "json",
-    "rng",
-    "update",
-    "gradients",
-    "loss",
-    "slots",
-    "name",
-    "parameter",
-    "gradient",
-    "scratch",
-    "scratch_1",
-    "step",
-    "deepcopy",
-    "lru_cache",
-    "cache",
-    "base64",
-    "MODEL",
-    "INPUTS",
-    "CONSTANT",
-    "d_w",
-    "float",
-    "print",
-    "self",
-    "match",
-    "batch",
-    "update_scratch",
-    "forward",
-    "loss_and_gradients_workspace",
-    "Ünïcödé",
-]
-
-
-def test_any_identifier_may_name_an_input_or_a_parameter(style, tmp_path):
-    """Many at once: each as an input and as a parameter, and some as sizes."""
-    total, feeds = gc.constant(0.0, "float32"), {}
-    rng = np.random.default_rng(0)
-    large = gc.constant(np.linspace(0, 1, 40, dtype="float32"), "float32")
-    half = HOSTILE[STYLES.index(style) :: 2]
-    for position, name in enumerate(half):
-        size = name if position % 3 else f"{name}_size"
-        x = gc.input(name, (size, 2))
-        w = gc.parameter(f"of.{name}", (2,), gc.init.normal(0, 1))
-        v = gc.parameter(f"layer_{name}.w", (), gc.init.ones())
-        total = total + gc.mean(gc.tanh(x * w) * v) / x.shape[0] + gc.mean(large * v)
-        feeds[name] = floats(rng, (position % 3 + 1, 2))
-    adam = optim.Adam(0.1)
-    program = training.training_program(total, adam, style=style)
-    module = program.module
-    parameters = module.init_parameters(0)
-    values = [feeds[node.name] for node in program.inputs]
-    found = module.forward(parameters, *values)["loss"]
-    loss, gradients = module.loss_and_gradients(parameters, *values)
-    wanted = [total, *gc.grad(total, list(program.parameters))]
-    expected = gc.evaluate(wanted, {**feeds, **parameters})
-    np.testing.assert_allclose(found, expected[0], rtol=1e-5)
-    for name, value in zip(parameters, expected[1:], strict=True):
-        np.testing.assert_allclose(gradients[name], value, rtol=1e-4, atol=1e-6)
-    state = module.init_state(parameters)
-    assert module.train_step(parameters, state, *values) == pytest.approx(float(loss))
-    assert_formatted(program.source, tmp_path)
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_parameters_may_have_names_of_the_module(name):
-    style = STYLES[HOSTILE.index(name) % 2]
-    x = gc.input("x", ("batch", 2))
-    w = gc.parameter(name, (2,), gc.init.normal(0, 1))
-    loss = gc.mean(gc.tanh(x * w))
-    module = training.training_program(loss, optim.Adam(0.1), style=style).module
-    parameters = module.init_parameters(0)
-    before = copies(parameters)
-    feed = np.ones((3, 2), "float32")
-    module.train_step(parameters, module.init_state(parameters), feed)
-    assert list(parameters) == [name]
-    np.testing.assert_allclose(abs(parameters[name] - before[name]), 0.1, rtol=1e-3)
-
-
 # Text ---------------------------------------------------------------------------------
 
 
@@ -499,22 +410,6 @@ def test_draws_of_the_loss_itself_are_the_same_in_every_evaluation(style):
     assert trainer.evaluate(data)["loss"] == first
     full = float(np.mean((data["x"] @ np.array([1.0, 2.0, 3.0])) ** 2))
     assert 0.2 * full < first < 0.8 * full
-
-
-@pytest.mark.parametrize("name", ["rules", "tile", "threads"])
-def test_constants_do_not_take_the_names_of_the_program(name):
-    x = gc.input("x", ("batch", 40))
-    w = gc.parameter("w", (40,), gc.init.ones())
-    table = gc.constant(np.linspace(0.5, 1.5, 40, dtype=np.float32)).named(name)
-    loss = gc.mean(gc.tanh(x * table * w) * gc.sin(x) ** 2)
-    data = {"x": np.random.default_rng(0).random((8, 40), dtype=np.float32)}
-    values = []
-    for style in ("fast", "readable"):
-        trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style=style)
-        trainer.step(**data)
-        values.append(trainer.parameters["w"].copy())
-    np.testing.assert_array_equal(*values)
-    assert not np.array_equal(values[0], np.ones(40))
 
 
 def test_inputs_that_disagree_about_the_rows_are_refused(style):

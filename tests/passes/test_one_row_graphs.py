@@ -20,7 +20,7 @@ import graphc as gc
 from graphc.errors import GraphcError
 from graphc.ir import OPS, Dim, Graph, Node
 from graphc.ir.graph import expand
-from graphc.ops.indexing import Slice
+from graphc.ops.slices import Slice
 from graphc.ops.source import arange
 from graphc.passes.one_row import one_row
 from graphc.passes.pipeline import optimize
