@@ -221,21 +221,25 @@ class Operands:
         self.dimensions.add(symbol)
         return name(self._names.symbol(symbol))
 
-    def _refer(self, node: Node, *, weak: bool) -> ast.expr:
+    def _refer(
+        self, node: Node, *, weak: bool, read_as: DType | None = None
+    ) -> ast.expr:
+        """A node as an expression; a bare number as it reads in the dtype `read_as`."""
         kind = node.op.name
         if node in self._leaves:
             return name(self._names[node])
         if kind == "constant":
             if node.shape:
                 return self._constants.reference(node)
-            value = number(node.attributes["value"].array, node.dtype)
+            array = node.attributes["value"].array
+            value = number(array, (weak and read_as) or node.dtype)
         elif kind == "dimension":
             value = literal(node.attributes["size"], self.dimension)
         elif node in self._depth:
             return self.expression(node)
         else:
             return name(self._names[node])
-        if weak or node.dtype.kind == "b":
+        if weak:
             return value
         return ast.Call(dtype_expression(node.dtype), [value], [])
 
@@ -344,10 +348,11 @@ class Operands:
 
     def _bindings(self, node: Node, out: str = "") -> dict[str, ast.expr]:
         weak = _weak_inputs(node)
+        wider = _wider_floats(node) if weak else {}
         arrays = [
             self._number(parent)
             if position in weak and self._prefers_arrays(node, parent)
-            else self._refer(parent, weak=position in weak)
+            else self._refer(parent, weak=position in weak, read_as=wider.get(position))
             for position, parent in enumerate(node.inputs)
         ]
         values = _Bindings(self.dimension)
@@ -374,6 +379,22 @@ def _is_literal(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(_is_literal(item) for item in cast("tuple[Any, ...]", value))
     return value is None or isinstance(value, bool | int | float | str | Dim | np.dtype)
+
+
+def _wider_floats(node: Node) -> dict[int, DType]:
+    """The floating literals that a node reads in a wider dtype than their own.
+
+    0.1 is not the same number in both, so its digits have to be those of the wider one.
+    """
+    dtype = np.result_type(*(parent.dtype for parent in node.inputs), np.bool_)
+    return {
+        position: dtype
+        for position, parent in enumerate(node.inputs)
+        if parent.op.name == "constant"
+        and not parent.shape
+        and is_floating(parent.dtype)
+        and parent.dtype != dtype
+    }
 
 
 def _weak_inputs(node: Node) -> set[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -55,17 +56,29 @@ def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:
     except GraphcError as error:
         raise error.locate(node=name, location=str(here().location)) from None
     return tuple(
-        as_node(value, None if _compared_exactly(value, dtype, loop[-1]) else dtype)
+        as_node(_compared(value), None)
+        if loop[-1].kind == "b" and _is_out_of_bounds(value, dtype)
+        else as_node(value, dtype)
         for value, dtype in zip(values, loop, strict=False)
     )
 
 
-def _compared_exactly(value: ArrayLike, dtype: DType, result: DType) -> bool:
-    """Whether an int is compared with integers that can't hold it, as NumPy allows."""
-    if not isinstance(value, int) or dtype.kind not in "iu" or result.kind != "b":
+def _is_out_of_bounds(value: ArrayLike, dtype: DType) -> bool:
+    """Whether a value is an int that an integer dtype can't hold."""
+    if not isinstance(value, int) or dtype.kind not in "iu":
         return False
     limits = np.iinfo(dtype)
     return not limits.min <= value <= limits.max
+
+
+def _compared(value: int) -> int | float:
+    """What integers are compared with in place of an int that they can't hold.
+
+    NumPy allows that; where no integer dtype holds it, an infinity compares alike.
+    """
+    if -(2**63) <= value < 2**64:
+        return value
+    return math.copysign(math.inf, value)
 
 
 def _cases(arity: int, low: float, high: float, dtype: str) -> tuple[Case, ...]:

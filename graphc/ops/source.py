@@ -167,15 +167,16 @@ def _integer_shape(shape: Any) -> tuple[int, ...]:
 
 def _start(init: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarray[Any, Any]:
     """An array or number given as the start of a parameter."""
-    start: np.ndarray[Any, Any] = np.asarray(init)
-    if start.dtype.kind not in "biuf":
+    try:
+        start = _numbers(init, dtype)
+    except DTypeError:
         raise DTypeError(
             f"init must be an array or an initializer, got {init!r}",
             hint="gc.init.zeros()",
-        )
+        ) from None
     if start.shape != shape and start.ndim:
         raise ShapeError(f"init has shape {start.shape}, the parameter {shape}")
-    return np.broadcast_to(start.astype(dtype), shape)
+    return np.broadcast_to(start, shape)
 
 
 def constant(value: ArrayLike, dtype: Any = None) -> Node:
@@ -197,25 +198,75 @@ def constant(value: ArrayLike, dtype: Any = None) -> Node:
         return value if target is None else astype(value, target)
     if isinstance(value, Dim):
         return dimension(value, target or np.dtype("int64"))
-    array = _numbers(value)
-    return CONSTANT(value=Literal(array.astype(target or as_dtype(array.dtype))))
+    try:
+        array = _numbers(value, target)
+    except GraphcError as error:
+        raise error.locate(location=str(here().location)) from None
+    return CONSTANT(value=Literal(array))
 
 
-def _numbers(value: ArrayLike) -> np.ndarray[Any, Any]:
-    """`np.asarray(value)`, which must be numbers or booleans."""
+def _numbers(value: ArrayLike, dtype: DType | None) -> np.ndarray[Any, Any]:
+    """Numbers or booleans as an array of `dtype`, or of their own where None.
+
+    Floating values are rounded; what an integer dtype has no room for is refused.
+    """
     try:
         array: np.ndarray[Any, Any] = np.asarray(value)
     except ValueError as error:
-        raise ShapeError(
-            f"nested sequences must form an array: {error}",
-            location=str(here().location),
-        ) from None
+        raise ShapeError(f"nested sequences must form an array: {error}") from None
+    if array.dtype == np.dtype(object) and _all_integers(array):
+        # Larger than any integer dtype, but maybe not than a floating one.
+        if dtype is None:
+            raise DTypeError(
+                f"the integer {_shortened(value)} is out of bounds for every "
+                "integer dtype",
+                hint="dtype='float64'",
+            )
+        return _rounded(value, dtype)
     if array.dtype.kind not in "biuf":
-        raise DTypeError(
-            f"a constant must be numbers or booleans, got {value!r}",
-            location=str(here().location),
+        raise DTypeError(f"a constant must be numbers or booleans, got {value!r}")
+    target = as_dtype(array.dtype) if dtype is None else dtype
+    if target.kind in "iu" and not _has_room(target, array):
+        raise OptionError(
+            f"{_shortened(value)} is out of bounds for dtype {target}",
+            hint="a wider dtype",
         )
-    return array
+    # As in NumPy's own arithmetic, what a floating dtype has no room for is infinite.
+    with np.errstate(all="ignore"):
+        return array.astype(target)
+
+
+def _all_integers(array: np.ndarray[Any, Any]) -> bool:
+    return array.size > 0 and all(isinstance(item, int | float) for item in array.flat)
+
+
+def _rounded(value: ArrayLike, dtype: DType) -> np.ndarray[Any, Any]:
+    try:
+        with np.errstate(all="ignore"):
+            return np.array(value, dtype)
+    except OverflowError:
+        raise OptionError(
+            f"{_shortened(value)} is out of bounds for dtype {dtype}",
+            hint="a smaller number, or a wider dtype",
+        ) from None
+
+
+def _has_room(dtype: DType, array: np.ndarray[Any, Any]) -> bool:
+    """Whether numbers, cut to integers, are in the range of an integer dtype."""
+    if not array.size or array.dtype.kind == "b":
+        return True
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return False
+    limits = np.iinfo(dtype)
+    low, high = int(array.min()), int(array.max())
+    return limits.min <= low and high <= limits.max
+
+
+def _shortened(value: ArrayLike) -> str:
+    """A value as text; Python refuses to spell integers of thousands of digits."""
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return f"{'-' if value < 0 else ''}2**{abs(value).bit_length() - 1} or more"
+    return repr(value)
 
 
 def dimension(size: Dimension, dtype: DType) -> Node:
@@ -248,7 +299,7 @@ def as_node(value: ArrayLike, dtype: DType | None = None) -> Node:
         limits = np.iinfo(dtype)
         if not limits.min <= value <= limits.max:
             raise OptionError(
-                f"the integer {value} is out of bounds for dtype {dtype}",
+                f"the integer {_shortened(value)} is out of bounds for dtype {dtype}",
                 location=str(here().location),
                 hint="x.astype(...) for a wider dtype",
             )
@@ -292,14 +343,14 @@ def coerce(*values: ArrayLike, dtype: DType | None = None) -> tuple[Node, ...]:
     return tuple(as_node(value, target) for value in values)
 
 
-def _full_infer(*, shape: Shape, value: float, dtype: DType) -> TensorType:
+def _full_infer(*, shape: Shape, value: bool | float, dtype: DType) -> TensorType:
     return TensorType(dtype, shape)
 
 
 def _full_numpy(node: Node) -> str:
-    value: float = node.attributes["value"]
+    value: bool | float = node.attributes["value"]
     # By text, because 0.0 == -0.0.
-    if repr(value) in ("0.0", "1.0"):
+    if repr(value) in ("0.0", "1.0", "0", "1", "False", "True"):
         return f"np.{'ones' if value else 'zeros'}(shape, dtype)"
     return "np.full(shape, value, dtype)"
 
@@ -323,21 +374,31 @@ FULL = Op(
 def full(shape: Any, fill_value: float, dtype: Any = "float32") -> Node:
     """An array of `shape` with every element the number `fill_value`.
 
+    Args:
+        shape: ints and names of sizes.
+        fill_value: a number, rounded to a floating `dtype` and cut to an integer one.
+        dtype: any NumPy dtype of numbers or booleans.
+
+    Raises:
+        OptionError: `fill_value` is out of bounds for an integer `dtype`.
+        DTypeError: it is not a number.
+
     >>> import graphc as gc
     >>> gc.full(("batch", 3), 0.5)
     <full float32 (batch, 3)>
     """
-    if isinstance(fill_value, Node | Dim | np.ndarray | list | tuple):
-        raise DTypeError(
-            f"fill_value must be a number, got {fill_value!r}",
-            node="full",
-            location=str(here().location),
-            hint="gc.broadcast_to(value, shape)",
-        )
     try:
-        return FULL(
-            shape=as_shape(shape), value=float(fill_value), dtype=as_dtype(dtype)
-        )
+        if not isinstance(fill_value, bool | int | float | np.number | np.bool_):
+            raise DTypeError(
+                f"fill_value must be a number, got {fill_value!r}",
+                hint="gc.broadcast_to(value, shape)",
+            )
+        target = as_dtype(dtype)
+        value = _numbers(fill_value, target).item()
+        if target.kind == "f":
+            # The shortest text of the number, which emitted code spells out.
+            value = float(str(target.type(value)))
+        return FULL(shape=as_shape(shape), value=value, dtype=target)
     except GraphcError as error:
         raise error.locate(node="full", location=str(here().location)) from None
 

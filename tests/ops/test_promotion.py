@@ -169,7 +169,7 @@ def test_constants() -> None:
     assert gc.constant(np.arange(3, dtype=">i4")).dtype == np.dtype("int32")
 
 
-@pytest.mark.parametrize("value", ["text", None, 1j, {1, 2}, object(), 2**80])
+@pytest.mark.parametrize("value", ["text", None, 1j, {1, 2}, object()])
 def test_what_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(DTypeError, match="constant must be numbers"):
         gc.constant(value)
