@@ -371,7 +371,7 @@ FULL = Op(
 
 
 @array_function
-def full(shape: Any, fill_value: float, dtype: Any = "float32") -> Node:
+def full(shape: Any, fill_value: ArrayLike, dtype: Any = "float32") -> Node:
     """An array of `shape` with every element the number `fill_value`.
 
     Args:
