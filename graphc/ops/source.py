@@ -25,6 +25,7 @@ from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
+from .numbers import numbers, shortened
 
 __all__ = [
     "ArrayLike",
@@ -168,7 +169,7 @@ def _integer_shape(shape: Any) -> tuple[int, ...]:
 def _start(init: Any, shape: tuple[int, ...], dtype: DType) -> np.ndarray[Any, Any]:
     """An array or number given as the start of a parameter."""
     try:
-        start = _numbers(init, dtype)
+        start = numbers(init, dtype)
     except DTypeError:
         raise DTypeError(
             f"init must be an array or an initializer, got {init!r}",
@@ -199,74 +200,10 @@ def constant(value: ArrayLike, dtype: Any = None) -> Node:
     if isinstance(value, Dim):
         return dimension(value, target or np.dtype("int64"))
     try:
-        array = _numbers(value, target)
+        array = numbers(value, target)
     except GraphcError as error:
         raise error.locate(location=str(here().location)) from None
     return CONSTANT(value=Literal(array))
-
-
-def _numbers(value: ArrayLike, dtype: DType | None) -> np.ndarray[Any, Any]:
-    """Numbers or booleans as an array of `dtype`, or of their own where None.
-
-    Floating values are rounded; what an integer dtype has no room for is refused.
-    """
-    try:
-        array: np.ndarray[Any, Any] = np.asarray(value)
-    except ValueError as error:
-        raise ShapeError(f"nested sequences must form an array: {error}") from None
-    if array.dtype == np.dtype(object) and _all_integers(array):
-        # Larger than any integer dtype, but maybe not than a floating one.
-        if dtype is None:
-            raise DTypeError(
-                f"the integer {_shortened(value)} is out of bounds for every "
-                "integer dtype",
-                hint="dtype='float64'",
-            )
-        return _rounded(value, dtype)
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(f"a constant must be numbers or booleans, got {value!r}")
-    target = as_dtype(array.dtype) if dtype is None else dtype
-    if target.kind in "iu" and not _has_room(target, array):
-        raise OptionError(
-            f"{_shortened(value)} is out of bounds for dtype {target}",
-            hint="a wider dtype",
-        )
-    # As in NumPy's own arithmetic, what a floating dtype has no room for is infinite.
-    with np.errstate(all="ignore"):
-        return array.astype(target)
-
-
-def _all_integers(array: np.ndarray[Any, Any]) -> bool:
-    return array.size > 0 and all(isinstance(item, int | float) for item in array.flat)
-
-
-def _rounded(value: ArrayLike, dtype: DType) -> np.ndarray[Any, Any]:
-    try:
-        with np.errstate(all="ignore"):
-            return np.array(value, dtype)
-    except OverflowError:
-        raise OptionError(
-            f"{_shortened(value)} is out of bounds for dtype {dtype}",
-            hint="a smaller number, or a wider dtype",
-        ) from None
-
-
-def _has_room(dtype: DType, array: np.ndarray[Any, Any]) -> bool:
-    """Whether numbers, cut to integers, are in the range of an integer dtype."""
-    if not array.size or array.dtype.kind == "b":
-        return True
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return False
-    limits = np.iinfo(dtype)
-    low, high = int(array.min()), int(array.max())
-    return limits.min <= low and high <= limits.max
-
-
-def _shortened(value: ArrayLike) -> str:
-    """A value as text; Python refuses to spell integers of thousands of digits."""
-    if isinstance(value, int) and abs(value) >= 10**40:
-        return f"{'-' if value < 0 else ''}2**{abs(value).bit_length() - 1} or more"
-    return repr(value)
 
 
 def dimension(size: Dimension, dtype: DType) -> Node:
@@ -299,7 +236,7 @@ def as_node(value: ArrayLike, dtype: DType | None = None) -> Node:
         limits = np.iinfo(dtype)
         if not limits.min <= value <= limits.max:
             raise OptionError(
-                f"the integer {_shortened(value)} is out of bounds for dtype {dtype}",
+                f"the integer {shortened(value)} is out of bounds for dtype {dtype}",
                 location=str(here().location),
                 hint="x.astype(...) for a wider dtype",
             )
@@ -394,7 +331,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = "float32") -> Node:
                 hint="gc.broadcast_to(value, shape)",
             )
         target = as_dtype(dtype)
-        value = _numbers(fill_value, target).item()
+        value = numbers(fill_value, target).item()
         if target.kind == "f":
             # The shortest text of the number, which emitted code spells out.
             value = float(str(target.type(value)))
