@@ -52,10 +52,11 @@ class CompiledFunction:
         updates: Sequence[Node],
         bounds: Mapping[Node, LabelBounds],
         seed: int,
+        strict: bool = False,
     ) -> None:
         self._footprint = emitted.footprint
         self._program = Program(emitted.source, emitted.variables)
-        self._binder = Binder(inputs, bounds)
+        self._binder = Binder(inputs, bounds, strict=strict)
         self._updates = tuple(str(node.name) for node in updates)
         graph = graphs[0]
         self._count = len(graph.outputs) - len(updates)
@@ -209,6 +210,7 @@ def compile(
     seed: int = 0,
     tile_size: int | None = TILE,
     threads: int = 0,
+    strict: bool = False,
 ) -> CompiledFunction:
     """Compile nodes to a NumPy function.
 
@@ -224,6 +226,9 @@ def compile(
             arrays take at a time, so that they stay in cache; None for all at once.
         threads: how many threads share the tiles of large arrays; 0 for as many as
             there are cores. The results are the same, bit for bit.
+        strict: refuse arrays of a wider dtype than an input's. By default numbers are
+            rounded to the input's dtype (float64 to float32), integers become others
+            of the same value, and only what would overflow or wrap is refused.
 
     Returns:
         `f(**feeds)`: arrays by input name in, arrays in the structure of `outputs`
@@ -258,7 +263,9 @@ def compile(
             one_row=one_row,
         )
         graphs = [graph] if one_row is None else [graph, one_row.graph]
-        return CompiledFunction(outputs, graphs, emitted, inputs, targets, bounds, seed)
+        return CompiledFunction(
+            outputs, graphs, emitted, inputs, targets, bounds, seed, strict
+        )
 
 
 def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class Trainer:
         style: of the program that runs, `"fast"` or `"readable"`; both compute the
             same.
         simplify: False leaves the graph as written.
-        tile_size, threads: see `gc.compile`.
+        tile_size, threads, strict: see `gc.compile`.
 
     Raises:
         DifferentiationError: the loss is no floating scalar or has no parameters.
@@ -80,13 +80,14 @@ class Trainer:
         simplify: bool = True,
         tile_size: int | None = TILE,
         threads: int = 0,
+        strict: bool = False,
     ) -> None:
         self.loss = loss
         """The node that is minimised."""
         self.optimizer = optimizer
         self.metrics = dict(metrics or {})
         """What is measured, by name."""
-        self.seed = _check_seed(seed)
+        self.seed = training.check_seed(seed)
         self.history = History()
         """That of the last `fit`, or of a checkpoint that was loaded."""
         for name in self.metrics:
@@ -101,6 +102,7 @@ class Trainer:
                 simplify=simplify,
                 plateau=plateau,
                 tiling=check_tiling(tile_size, threads),
+                strict=strict,
             )
         )
 
@@ -109,7 +111,8 @@ class Trainer:
         self._compiled = compiled
         self._module: Any = compiled.module
         self._inputs = tuple(compiled.inputs)
-        self._binder = Binder(self._inputs, compiled.plan.bounds)
+        plan = compiled.plan
+        self._binder = Binder(self._inputs, plan.bounds, strict=plan.strict)
         self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
         self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
         self._parameters = LiveParameters(self._arrays)
@@ -127,7 +130,7 @@ class Trainer:
             A trainer that shares nothing that changes with this one.
         """
         other = copy.copy(self)
-        other.seed = self.seed if seed is None else _check_seed(seed)
+        other.seed = self.seed if seed is None else training.check_seed(seed)
         other.history = History()
         other._start(self._compiled.reloaded(style))
         return other
@@ -346,16 +349,16 @@ class Trainer:
             FeedError: an array is missing, extra, or does not fit its input.
             OptionError: the trainer has no outputs.
         """
-        graph = self._compiled.plan.predict
-        if graph is None:
+        plan = self._compiled.plan
+        if plan.predict is None:
             raise OptionError(
                 "this trainer has no outputs to predict",
                 node=self.loss.describe(),
                 location=str(here().location),
                 hint='gc.Trainer(..., outputs={"probabilities": ...})',
             )
-        needed = [node for node in self._inputs if node in set(graph.inputs)]
-        arrays = Binder(needed, self._compiled.plan.bounds).bind(inputs)
+        needed = [node for node in self._inputs if node in set(plan.predict.inputs)]
+        arrays = Binder(needed, plan.bounds, strict=plan.strict).bind(inputs)
         check_batch(needed, arrays)
         with np.errstate(all="ignore"), self._translated():
             return self._module.predict(self._arrays, *arrays)
@@ -486,14 +489,3 @@ class Trainer:
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""
         return translated(self._compiled, self.loss, str(here().location))
-
-
-def _check_seed(seed: object) -> int:
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    number = int(cast(int, seed)) if whole else -1
-    if number < 0:
-        raise OptionError(
-            f"seed must be a whole number of at least 0, got {seed!r}",
-            location=str(here().location),
-        )
-    return number

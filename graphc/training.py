@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from .codegen.rules import ParameterUpdate, Update
 from .codegen.tiling import Tiling
 from .collector import paused
 from .compiler import check_style
-from .errors import DifferentiationError, DTypeError, GraphError
+from .errors import DifferentiationError, DTypeError, GraphError, OptionError
 from .ir.dims import format_shape
 from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
@@ -41,7 +42,7 @@ from .passes.one_row import for_one_row
 from .passes.pipeline import optimize
 from .runtime.program import Program
 
-__all__ = ["TrainingProgram", "training_program"]
+__all__ = ["TrainingProgram", "check_seed", "training_program"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def training_program(
     simplify: bool = True,
     plateau: ReduceLROnPlateau | None = None,
     tiling: Tiling | None = None,
+    strict: bool = False,
 ) -> TrainingProgram:
     """Differentiate a loss, attach an optimizer, optimise, emit and load.
 
@@ -114,7 +116,8 @@ def training_program(
     """
     with paused():
         plan = training_plan(
-            loss, optimizer, dict(metrics or {}), outputs, simplify, plateau, tiling
+            *(loss, optimizer, dict(metrics or {}), outputs),
+            *(simplify, plateau, tiling, bool(strict)),
         )
         emitted = emit_training(plan, check_style(style))
         program = Program(emitted.source, emitted.variables)
@@ -129,6 +132,7 @@ def training_plan(
     simplify: bool,
     plateau: ReduceLROnPlateau | None = None,
     tiling: Tiling | None = None,
+    strict: bool = False,
 ) -> TrainingPlan:
     """All graphs of a training program, optimised."""
     _check_arguments(loss, optimizer)
@@ -182,6 +186,7 @@ def training_plan(
         tiling=tiling or Tiling(),
         plateau=None if plateau is None else _plateau(plateau),
         averages=_averages(optimizer, trained, state),
+        strict=strict,
     )
 
 
@@ -330,3 +335,15 @@ def _update(
         decaying=tuple(sorted(kept & AVERAGES_OF_GRADIENTS)),
         hash=graph_hash((*new, *new_state.values())),
     )
+
+
+def check_seed(seed: object) -> int:
+    """`seed` if it is one, else raise."""
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    number = int(cast(int, seed)) if whole else -1
+    if number < 0:
+        raise OptionError(
+            f"seed must be a whole number of at least 0, got {seed!r}",
+            location=str(here().location),
+        )
+    return number

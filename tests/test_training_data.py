@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import DataError, MissingExtraError, OptionError
+from graphc.errors import DataError, FeedError, MissingExtraError, OptionError
 from tests.codegen.support import load, run
 
 HERE = Path(__file__).name
@@ -133,6 +133,37 @@ def test_values_are_checked_in_pieces(tmp_path: Path) -> None:
     )
     assert "(7 such of 18000000 values)" in str(raised.value)
     assert len(list(trainer.module.take_chunks(mapped))) > 3
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_wide_numbers_are_rounded_once_or_refused(style: str, tmp_path: Path) -> None:
+    """Everywhere alike: float64 for a float32 model is that data as float32."""
+    x = gc.input("x", ("batch", 6))
+    t = gc.input("t", ("batch",))
+    loss = gc.nn.mse_loss(gc.nn.Linear(6, 1, name="output")(x)[:, 0], t)
+    rng = np.random.default_rng(0)
+    wide = {"x": rng.normal(size=(23, 6)), "t": np.arange(23)}
+    narrow = {name: array.astype("f4") for name, array in wide.items()}
+    parameters = []
+    for data in (wide, narrow, {n: a.tolist() for n, a in wide.items()}):
+        trainer = gc.Trainer(loss, gc.optim.SGD(0.01), style=style)
+        trainer.fit(data, data, batch_size=4, **OPTIONS)
+        trainer.step(**data)
+        assert trainer.evaluate(data) == trainer.evaluate(narrow)
+        parameters.append(dict(trainer.parameters))
+    assert same(parameters[0], parameters[1])
+    assert same(parameters[0], parameters[2])
+    strict = gc.Trainer(loss, gc.optim.SGD(0.01), strict=True, style=style)
+    strict.fit(narrow, **OPTIONS)
+    for call in (strict.fit, strict.evaluate):
+        with pytest.raises(DataError, match="'x' requires dtype float32, got float64"):
+            call(wide)
+    with pytest.raises(FeedError, match="'x' requires dtype float32, got float64"):
+        strict.step(**wide)
+    np.savez(tmp_path / "wide.npz", **wide)  # type: ignore[arg-type]
+    script = strict.emit(tmp_path / "train.py", style)
+    done = run(script, "--data", "wide.npz", status=2)
+    assert "'x' requires dtype float32, got float64" in done.stderr
 
 
 def test_rows_of_a_file_take_the_shape_of_the_input(tmp_path: Path) -> None:

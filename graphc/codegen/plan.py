@@ -68,6 +68,9 @@ class TrainingPlan:
     averages: Mapping[str, str] = field(default_factory=dict[str, str])
     """Slots that hold averages to evaluate with, by the names of the parameters."""
 
+    strict: bool = False
+    """Whether data of a wider dtype than an input's is refused, and not rounded."""
+
     @property
     def is_scheduled(self) -> bool:
         """Whether the step size depends on when the update happens."""

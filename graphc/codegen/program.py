@@ -63,6 +63,7 @@ _MODULE_NAMES = (
     "TOTALS",
     "PLATEAU",
     "RULES",
+    "STRICT",
     "THREADS",
     "TILE",
     "totals",
@@ -212,6 +213,8 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
         writer.statement(assign(key, parse(repr(value))))
     writer.heading("Of each input: dtype, shape, and the bounds of labels.")
     writer.statement(assign("INPUTS", parse(repr(inputs))))
+    writer.comment("Whether data of a wider dtype is refused, and not rounded.")
+    writer.statement(assign("STRICT", ast.Constant(plan.strict)))
     writer.comment("Of each parameter: dtype and shape.")
     writer.statement(assign("PARAMETERS", parse(repr(parameters))))
     writer.statement(assign("METRICS", parse(repr(plan.metrics))))

@@ -1,8 +1,9 @@
 """Arrays fed to a program, checked against what its inputs declare.
 
-Arrays are never converted where that could lose something: a float64 array fed to a
-float32 input is an error that says how to convert it. Python numbers and lists have no
-dtype of their own and take the input's.
+Numbers take the dtype of the input where nothing is lost beyond rounding: numbers of
+any kind become floating ones of the nearest value, integers become others of the same
+value. What would overflow, wrap or be cut off is an error. With `strict`, arrays must
+have a dtype that loses nothing at all; Python numbers and lists have none of their own.
 """
 
 from __future__ import annotations
@@ -26,29 +27,17 @@ Array = np.ndarray[Any, Any]
 _REMEMBERED = 256
 
 
-def check_array(node: Node, value: Any) -> Array:
+def check_array(node: Node, value: Any, *, strict: bool = False) -> Array:
     """`value` as an array that fits the dtype and rank of an input, or `FeedError`."""
     if isinstance(value, Node):
         raise _error(node, f"must be fed an array, got the node {value!r}")
-    has_dtype = hasattr(value, "dtype")
     try:
         # In C order, because sums round differently in others.
         array: Array = np.asarray(value, order="C")
     except ValueError as error:
         raise _error(node, f"was fed what is no array: {error}") from None
     if array.dtype != node.dtype:
-        fits = array.dtype.kind in "biuf" and (
-            np.can_cast(array.dtype, node.dtype, "safe")
-            if has_dtype
-            else _holds(node.dtype, array)
-        )
-        if not fits:
-            raise _error(
-                node,
-                f"requires dtype {node.dtype}, got {array.dtype}",
-                f'x.astype("{node.dtype}")',
-            )
-        array = array.astype(node.dtype)
+        array = _convert(node, array, strict=strict and hasattr(value, "dtype"))
     declared = node.shape
     fits = array.ndim == len(declared) and all(
         isinstance(size, Dim) or size == given
@@ -61,24 +50,36 @@ def check_array(node: Node, value: Any) -> Array:
     return array
 
 
-def _holds(dtype: np.dtype[Any], array: Array) -> bool:
-    """Whether Python numbers, which NumPy made `array` of, are values of `dtype`."""
-    if not array.size:
-        return True
+def _convert(node: Node, array: Array, *, strict: bool) -> Array:
+    """The numbers as those of an input's dtype, or `FeedError` where they are not."""
+    dtype = node.dtype
+    kinds = {"f": "biuf", "i": "biu", "u": "biu", "b": "b"}[dtype.kind]
+    wrong = f"requires dtype {dtype}, got {array.dtype}"
+    # NumPy makes a list of nothing float64.
+    known = array.dtype.kind in kinds or not array.size
+    if not known or (strict and not np.can_cast(array.dtype, dtype, "safe")):
+        raise _error(node, wrong, f'x.astype("{dtype}")')
+    with np.errstate(all="ignore"):
+        converted = array.astype(dtype)
     if dtype.kind == "f":
-        largest = np.finfo(dtype).max
-        finite = array[np.isfinite(array)]
-        return bool((abs(finite) <= largest).all())
-    if dtype.kind in "iu" and array.dtype.kind in "biu":
-        limits = np.iinfo(dtype)
-        return bool(limits.min <= array.min() and array.max() <= limits.max)
-    return False
+        lost = np.isinf(converted) & np.isfinite(array)
+    else:
+        # Signs, too, since NumPy compares int64 and uint64 as rounded numbers.
+        lost = (converted != array) | ((converted < 0) != (array < 0))
+    if lost.any():
+        place = tuple(int(i) for i in np.argwhere(lost)[0])
+        raise _error(
+            node, f"{wrong} with {array[place]} at {place}, which is not a {dtype}"
+        )
+    return converted
 
 
 def bind_feeds(
     inputs: Iterable[Node],
     feeds: Mapping[Any, Any],
     bounds: Mapping[Node, LabelBounds] | None = None,
+    *,
+    strict: bool = False,
 ) -> tuple[dict[Node, Array], dict[str, int]]:
     """The array of each input, and the sizes that the named dimensions have.
 
@@ -86,6 +87,7 @@ def bind_feeds(
         inputs: the placeholders, and parameters that may be fed.
         feeds: arrays by node or by name.
         bounds: smallest and largest value of inputs that are labels.
+        strict: refuse arrays whose dtype would have to be rounded or narrowed.
 
     Raises:
         FeedError: an array is missing, not asked for, of another dtype or shape, a
@@ -114,7 +116,7 @@ def bind_feeds(
             if node.op.name == "input":
                 raise _error(node, "was not fed")
             continue
-        array = arrays[node] = check_array(node, given[node])
+        array = arrays[node] = check_array(node, given[node], strict=strict)
         for size, count in zip(node.shape, array.shape, strict=True):
             if not isinstance(size, Dim) or not size.is_symbol:
                 continue
@@ -142,6 +144,7 @@ class Binder:
     Args:
         inputs: the placeholders, in the order of the program's arguments.
         bounds: smallest and largest value of inputs that are labels.
+        strict: see `bind_feeds`.
 
     >>> import graphc as gc
     >>> binder = Binder([gc.input("x", ("n",)), gc.input("y", ("n",))], {})
@@ -150,10 +153,15 @@ class Binder:
     """
 
     def __init__(
-        self, inputs: Sequence[Node], bounds: Mapping[Node, LabelBounds]
+        self,
+        inputs: Sequence[Node],
+        bounds: Mapping[Node, LabelBounds],
+        *,
+        strict: bool = False,
     ) -> None:
         self._inputs = tuple(inputs)
         self._bounds = bounds
+        self._strict = strict
         self._expected = [
             (node.name, node.dtype, bounds.get(node)) for node in self._inputs
         ]
@@ -186,7 +194,7 @@ class Binder:
 
     def _check(self, feeds: Mapping[Any, Any]) -> list[Array]:
         """Take a closer look, and remember the shapes if they are accepted."""
-        bound, _ = bind_feeds(self._inputs, feeds, self._bounds)
+        bound, _ = bind_feeds(self._inputs, feeds, self._bounds, strict=self._strict)
         arrays = [bound[node] for node in self._inputs]
         if len(self._accepted) == _REMEMBERED:
             self._accepted.clear()

@@ -64,6 +64,7 @@ def interpret(
     *,
     seed: int = 0,
     check_finite: bool = False,
+    strict: bool = False,
 ) -> Interpretation:
     """Run a graph and keep the value of every node, gradients included.
 
@@ -72,6 +73,7 @@ def interpret(
         feeds: arrays by node or by name, for inputs and optionally parameters.
         seed: starts parameters that are not fed, and random draws.
         check_finite: raise at the first NaN or infinity.
+        strict: see `evaluate`.
 
     Raises:
         FeedError: feeds that don't fit the inputs.
@@ -89,7 +91,9 @@ def interpret(
     check_names(order)
     parameters = [node for node in order if node.op.name == "parameter"]
     inputs = [node for node in order if node.op.name == "input"]
-    arrays, sizes = bind_feeds([*inputs, *parameters], feeds, label_bounds(graph))
+    arrays, sizes = bind_feeds(
+        [*inputs, *parameters], feeds, label_bounds(graph), strict=strict
+    )
     starts = np.random.default_rng(seed)
     for node in parameters:
         start = initial_value(node, starts)
@@ -134,6 +138,7 @@ def evaluate(
     *,
     seed: int = 0,
     check_finite: bool = False,
+    strict: bool = False,
 ) -> Any:
     """The values of nodes, computed by the reference interpreter.
 
@@ -143,6 +148,8 @@ def evaluate(
             `init`.
         seed: for parameters that are not fed and for random draws.
         check_finite: raise at the first NaN or infinity, naming node and line.
+        strict: refuse arrays of a wider dtype than an input's, which are rounded to it
+            by default, see `gc.compile`.
 
     Returns:
         Arrays in the structure of `nodes`.
@@ -158,7 +165,9 @@ def evaluate(
     """
     leaves: list[Node] = []
     _leaves(nodes, leaves)
-    run = interpret(leaves, feeds or {}, seed=seed, check_finite=check_finite)
+    run = interpret(
+        leaves, feeds or {}, seed=seed, check_finite=check_finite, strict=strict
+    )
     return _fill(nodes, run)
 
 

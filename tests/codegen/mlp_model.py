@@ -18,6 +18,7 @@ INPUTS = {
     "x": ("float32", ("batch", 8), None),
     "y": ("int64", ("batch",), (0, 2)),
 }
+STRICT = False
 PARAMETERS = {
     "hidden.weight": ("float32", (16, 8)),
     "hidden.bias": ("float32", (16,)),

@@ -314,7 +314,7 @@ def test_bad_feeds_name_input_and_line(style):
     f(**good)
     for change, text in [
         ({"x": np.zeros((2, 4), "float32")}, r"\(batch, 3\), got \(2, 4\)"),
-        ({"x": np.zeros((2, 3))}, "float32, got float64"),
+        ({"x": np.full((2, 3), 1e40)}, "float32, got float64 with 1e"),
         ({"x": np.zeros((3, 3), "float32")}, "batch = 2"),
         ({"y": np.array([0.0, 1.0])}, "int64, got float64"),
         ({"y": np.array([0, 4])}, "labels from 0 to 3, got 4"),

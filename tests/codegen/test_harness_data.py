@@ -41,10 +41,15 @@ BAD: dict[str, tuple[Data, str | None, list[str]]] = {
         None,
         ["an array 'z' too many", "the model takes x, y"],
     ),
-    "lossy float": (
-        changed("x", lambda a: a.astype("float64")),
+    "too large": (
+        changed("x", lambda a: put((3, 1), 1e39)(a.astype("float64"))),
         "x",
-        ["'x' requires dtype float32, got float64", '.astype("float32")'],
+        ["'x' has the value 1e+39 in row 3, which is not in the range -3.4"],
+    ),
+    "list too large": (
+        {**rows(2), "x": [[0.0] * 8, [1e300] * 8]},
+        "x",
+        ["the value 1e+300 in row 1, which is not in the range -3.4"],
     ),
     "lossy labels": (
         changed("y", lambda a: a.astype("float32")),
@@ -123,15 +128,15 @@ def test_bad_data_is_refused_before_anything_changes(module: Any, case: str) -> 
 
 
 SAFE = {
-    "x": ("uint8", "int8", "float16", ">f4", "bool"),
-    "y": ("int32", "uint8", ">i8"),
+    "x": ("uint8", "int8", "float16", ">f4", "bool", "float64", "int64", ">u4"),
+    "y": ("int32", "uint8", ">i8", "uint64"),
 }
 
 
 @pytest.mark.parametrize(
     ("name", "dtype"), [(name, dtype) for name in SAFE for dtype in SAFE[name]]
 )
-def test_conversions_that_lose_nothing_are_made(
+def test_conversions_that_lose_no_number_are_made(
     module: Any, name: str, dtype: str
 ) -> None:
     data = rows(9)
@@ -141,6 +146,47 @@ def test_conversions_that_lose_nothing_are_made(
     assert checked["x"].dtype == np.dtype("float32")
     assert checked["y"].dtype == np.dtype("int64")
     assert np.array_equal(checked[name], given[name])
+
+
+def test_numbers_are_rounded_as_numpy_rounds_them(module: Any, tmp_path: Path) -> None:
+    data = rows(9)
+    wide = np.random.default_rng(0).normal(size=(9, 8))
+    wide[0, :3] = 1e-300, 3.4e38, 2**24 + 1
+    np.save(tmp_path / "x.npy", wide)
+    with np.errstate(under="ignore"):
+        expected = wide.astype("float32")
+    # As a user may have it, and no reason to fail.
+    with np.errstate(all="raise"):
+        for given in (wide, wide.tolist(), np.asfortranarray(wide)):
+            checked = module.check_data({**data, "x": given})
+            np.testing.assert_array_equal(checked["x"], expected, strict=True)
+        mapped = module.check_data({**data, "x": str(tmp_path / "x.npy")})
+    batch = module.take_rows(mapped, slice(None))[0]
+    np.testing.assert_array_equal(batch, expected, strict=True)
+
+
+def test_integers_keep_their_values_or_are_refused() -> None:
+    inputs = {"x": ("int8", ("batch",), None)}
+    module = load(program(INPUTS=inputs))
+    for values in ([-128, 127], np.array([-128, 127]), np.array([1, 0], bool)):
+        found = module.check_data({"x": values})["x"]
+        np.testing.assert_array_equal(found, np.asarray(values).astype("int8"))
+    for values in ([0, 300], np.array([0, 128]), np.array([0, 2**63], "uint64")):
+        with pytest.raises(module.DataError, match=r"in row 1, .* range -128 to 127"):
+            module.check_data({"x": values})
+    with pytest.raises(module.DataError, match="requires dtype int8, got float64"):
+        module.check_data({"x": [1.0, 2.0]})
+
+
+def test_strict_programs_take_no_wider_dtype() -> None:
+    module = load(program(STRICT=True))
+    data = rows(9)
+    module.check_data(data)
+    module.check_data({"x": data["x"].tolist(), "y": data["y"].tolist()})
+    with pytest.raises(module.DataError, match="'x' requires dtype float32, got float"):
+        module.check_data({**data, "x": data["x"].astype("float64")})
+    with pytest.raises(module.DataError, match="'y' requires dtype int64, got uint64"):
+        module.check_data({**data, "y": data["y"].astype("uint64")})
 
 
 def test_lists_take_the_dtype_of_the_input(module: Any) -> None:

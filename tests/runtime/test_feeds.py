@@ -41,22 +41,34 @@ GOOD = [
     ("int8", [-128, 127]),
     ("bool", [True, False]),
     ("float32", np.ones(2, ">f4")),
+    # Rounded, as NumPy does it.
+    ("float32", np.array([0.1, -0.0])),
+    ("float32", np.array([1e-300, 3.4e38])),
+    ("float32", np.array([np.nan, -np.inf])),
+    ("float32", np.array([2**24 + 1, -(2**62)])),
+    ("float32", _Tensor()),
+    ("float16", np.array([0.1, 65504.0])),
+    # Of the same value.
+    ("int64", np.ones(2, "uint64")),
+    ("uint64", np.array([0, 2**63 - 1])),
+    ("int8", np.array([-128, 127])),
+    ("uint8", [True, False]),
 ]
 
 BAD = [
-    ("float32", np.ones(2), "requires dtype float32, got float64"),
-    ("float32", np.ones(2, "int64"), "got int64"),
-    ("float32", _Tensor(), "got float64"),
+    ("float32", np.array([0, 1e300]), r"got float64 with 1e\+300 at \(1,\)"),
     ("float32", [1e300, 0], "requires dtype float32"),
+    ("float16", np.array([65520, 0]), r"got int64 with 65520 at \(0,\)"),
     ("float32", [1j, 2], "got complex128"),
     ("float32", ["a", "b"], "got <U1"),
     ("float32", [None, None], "got object"),
     ("float32", [[1], [1, 2]], "no array"),
     ("int64", [1.0, 2.0], "requires dtype int64, got float64"),
-    ("int64", np.ones(2, "uint64"), "got uint64"),
-    ("uint8", [0, 256], "requires dtype uint8"),
-    ("uint8", [-1, 0], "requires dtype uint8"),
-    ("uint8", np.ones(2, "int64"), "got int64"),
+    ("int64", np.array([1, 2**63], "uint64"), r"got uint64 with 9223372036854775808"),
+    ("uint64", np.array([1, -1]), r"got int64 with -1 at \(1,\)"),
+    ("uint8", [0, 256], "requires dtype uint8, got int64 with 256"),
+    ("uint8", [-1, 0], "requires dtype uint8, got int64 with -1"),
+    ("int8", np.array([300, 0]), r"got int64 with 300 at \(0,\)"),
     ("bool", [0, 1], "requires dtype bool, got int64"),
     ("bool", np.ones(2), "got float64"),
     ("float32", 1.0, r"requires shape \(2,\), got \(\)"),
@@ -71,7 +83,9 @@ def test_values_that_fit(dtype: str, value: Any) -> None:
     node = gc.input("x", (2,), dtype)
     array = check_array(node, value)
     assert array.dtype == node.dtype
-    np.testing.assert_array_equal(array, np.asarray(value).astype(dtype))
+    with np.errstate(all="ignore"):
+        expected = np.asarray(value).astype(dtype)
+    np.testing.assert_array_equal(array, expected)
 
 
 @pytest.mark.parametrize(("dtype", "value", "message"), BAD)
@@ -81,6 +95,36 @@ def test_values_that_do_not(dtype: str, value: Any, message: str) -> None:
         check_array(node, value)
     assert "input 'x'" in str(caught.value)
     assert str(caught.value.location) == str(node.origin.location)
+
+
+STRICT = [
+    ("float32", np.ones(2)),
+    ("float32", np.ones(2, "int64")),
+    ("float16", np.ones(2, "float32")),
+    ("uint8", np.ones(2, "int64")),
+    ("int64", np.ones(2, "uint64")),
+    ("float32", _Tensor()),
+]
+
+
+@pytest.mark.parametrize(("dtype", "value"), STRICT)
+def test_strict_takes_no_wider_dtype(dtype: str, value: Any) -> None:
+    x = gc.input("x", (2,), dtype)
+    y = x + x
+    message = f"requires dtype {dtype}, got {value.dtype}"
+    for run in (
+        lambda given: bind_feeds([x], {"x": given}, strict=True),
+        lambda given: gc.evaluate(y, {"x": given}, strict=True),
+        lambda given: gc.compile(y, strict=True)(x=given),
+    ):
+        with pytest.raises(FeedError, match=message):
+            run(value)
+        # Python's numbers have no dtype of their own.
+        run([1, 0])
+        run(np.ones(2, dtype))
+    expected = np.asarray(value).astype(dtype) * 2
+    for found in (gc.evaluate(y, {"x": value}), gc.compile(y)(x=value)):
+        np.testing.assert_array_equal(found, expected.astype(dtype), strict=True)
 
 
 def test_an_array_that_fits_is_not_copied() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .files import Array, Arrays, DataError, read_arrays
-from .model import INPUTS
+from .model import INPUTS, STRICT
 
 # --- imports above, copied into emitted programs below ---
 
@@ -88,9 +88,9 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
     """The data as arrays of exactly the dtypes of the inputs, or a `DataError`.
 
     Args:
-        data: arrays, or paths of `.npy` or IDX files, by input name. Conversions that
-            lose nothing (uint8 to float32, int32 to int64) are made; a lossy one is an
-            error. A memory-mapped array stays one.
+        data: arrays, or paths of `.npy` or IDX files, by input name. Numbers are
+            rounded to the dtype of the input (float64 to float32); what would overflow,
+            wrap or be cut off is an error. A memory-mapped array stays one.
         name: what to call the data in an error, such as its file.
     """
     takes = "the model takes " + (", ".join(INPUTS) or "no inputs")
@@ -108,31 +108,34 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
         value = data[key]
         if isinstance(value, str):
             value = fit_rows(read_array(value), shape)
-        array = convert_array(value, dtype, key, label)
+        array = as_array(value, dtype, key, label)
         check_shape(array, shape, sizes, key, label)
-        check_values(array, bounds, key, label)
+        check_values(array, bounds, dtype, key, label)
+        if not isinstance(value, np.memmap):
+            # In C order, because the same numbers in another order round differently.
+            with np.errstate(all="ignore"):
+                array = np.asarray(array, dtype, order="C")
         arrays[key] = array
     return arrays
 
 
-def convert_array(value: Any, dtype: str, key: str, label: str) -> Array:
-    """The value as an array of this dtype, unless that could lose something."""
+def as_array(value: Any, dtype: str, key: str, label: str) -> Array:
+    """The value as an array of numbers that may become those of a dtype."""
     try:
         array: Array = np.asarray(value)
     except ValueError as error:
         raise DataError(f"{label} is no array: {error}", key) from None
+    kinds = {"f": "biuf", "i": "biu", "u": "biu", "b": "b"}[np.dtype(dtype).kind]
     # Lists and Python numbers have no dtype of their own.
-    rule = "safe" if isinstance(value, np.ndarray | np.generic) else "same_kind"
-    if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, dtype, rule):
+    strict = STRICT and isinstance(value, np.ndarray | np.generic)
+    known = array.dtype.kind in kinds
+    if not known or (strict and not np.can_cast(array.dtype, dtype)):
         raise DataError(
             f"{label} requires dtype {dtype}, got {array.dtype}; "
             f'convert it with .astype("{dtype}") if nothing that matters is lost',
             key,
         )
-    if isinstance(value, np.memmap):
-        return array
-    # Always in C order, because the same numbers in another order round differently.
-    return np.asarray(array, dtype, order="C")
+    return array
 
 
 def check_shape(
@@ -172,29 +175,34 @@ def check_shape(
 
 
 def check_values(
-    array: Array, bounds: tuple[int, ...] | None, key: str, label: str
+    array: Array, allowed: Sequence[Any] | None, dtype: str, key: str, label: str
 ) -> None:
-    """Raise at the first value that is not finite or that lies out of bounds."""
-    if array.dtype.kind != "f" and bounds is None:
+    """Raise at the first value that is no finite number of `dtype` or not allowed."""
+    is_floating = np.dtype(dtype).kind == "f"
+    if allowed is None and not is_floating and np.can_cast(array.dtype, dtype):
         return
-    low, high, *ignored = bounds or (0, 0)
+    limits: Any = np.finfo(dtype) if is_floating else np.iinfo(dtype)
+    low, high, *ignored = (not is_floating and allowed) or (limits.min, limits.max)
     start, bad, message = 0, 0, ""
     for chunk in take_chunks(array):
-        if array.dtype.kind == "f":
-            fine = np.isfinite(chunk)
-            problem = "is not finite"
+        if is_floating:
+            with np.errstate(all="ignore"):
+                fine = np.isfinite(np.asarray(chunk, dtype))
+            for kind in allowed or ():
+                fine |= {"nan": np.isnan, "inf": np.isinf}[kind](chunk)
         else:
             fine = (chunk >= low) & (chunk <= high) | np.isin(chunk, ignored)
-            problem = f"is not in the range {low} to {high}"
         if not fine.all():
             bad += fine.size - int(np.count_nonzero(fine))
             first = [int(i) for i in np.argwhere(~fine)[0]]
-            bad_value = chunk[tuple(first)]
+            value = chunk[tuple(first)]
+            problem = f"is not in the range {low} to {high}"
+            if not np.isfinite(value):
+                problem = "is not finite"
             if first:
                 first[0] += start
             where = f"row {first[0]}" if key in ROW_INPUTS else f"index {tuple(first)}"
-            problem = f"the value {bad_value} in {where}, which {problem}"
-            message = message or problem
+            message = message or f"the value {value} in {where}, which {problem}"
         start += len(chunk) if chunk.ndim else 0
     if bad:
         raise DataError(

@@ -16,8 +16,11 @@ GRAPH_HASH: str = ""
 OPTIMIZER: str = ""
 """The optimizer's name and what identifies it with all its settings."""
 GRAPHC_VERSION: str = ""
-INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[int, ...] | None]] = {}
-"""Dtype, shape and, for labels, the smallest and largest value; a third is ignored."""
+INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[Any, ...] | None]] = {}
+"""Dtype, shape and what is allowed: for labels the smallest and largest value, and a
+third that is ignored; for floating numbers "nan" or "inf", where the model asks."""
+STRICT: bool = False
+"""Whether data of a wider dtype than an input's is refused, and not rounded."""
 PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 """Dtype and shape."""
 METRICS: tuple[str, ...] = ()
