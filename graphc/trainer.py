@@ -51,12 +51,12 @@ class Trainer:
         loss: a scalar node. Parameters that it depends on are trained.
         optimizer: of `gc.optim`.
         metrics: scalar nodes, which are averaged over rows, or `gc.metrics`, by name.
-            The first decides what is best on dev (see `fit`).
+            They decide nothing unless `fit` is told so.
         outputs: what the emitted program's `predict` returns, if anything.
         seed: of the start of the parameters, of dropout, and of the order of rows.
         plateau: when to lower the step size because dev no longer improves: by the
-            score that decides what is best, if `mode` fits it, and else by the loss.
-            Without dev data by the same in training.
+            score that decides what is best (`fit(best=...)`), if `mode` fits it, and
+            else by the loss. Without dev data by the same in training.
         style: of the program that runs, `"fast"` or `"readable"`; both compute the
             same.
         simplify: False leaves the graph as written.
@@ -251,11 +251,12 @@ class Trainer:
             epochs: how many; for a resumed run, counted from its start.
             batch_size: rows of a batch; a stream has batches of its own.
             seed: of the order of rows; by default the trainer's.
-            best: which dev score is best when: `"max accuracy"`, `"min loss"`. By
-                default the first metric's, of which more is better unless its name
-                says otherwise (error, mse, mae, rmse, perplexity, loss), or the loss.
+            best: which dev score decides, and whether more or less of it is better:
+                `"max accuracy"`; by default `"min loss"`. The name alone is enough of
+                a `Metric` that has a `mode`, as those of `gc.metrics`: `"f1"`.
             keep_best: False keeps the last parameters.
-            patience: stop after that many evaluations without a better dev score.
+            patience: stop after that many evaluations without a better dev score; a
+                NaN is never better.
             evaluations_per_epoch: how often dev is evaluated in an epoch.
             steps_per_epoch: batches of a stream that are an epoch; all by default.
             checkpoint: a file to write after every evaluation.
@@ -269,8 +270,9 @@ class Trainer:
             report: one more function to call with every record.
 
         Returns:
-            A record an evaluation. After an interrupt (Ctrl-C) `history.interrupted` is
-            true; what it cut short is undone.
+            A record an evaluation; `history.kept` says what was kept, and why. After an
+            interrupt (Ctrl-C) `history.interrupted` is true; what it cut short is
+            undone.
 
         Raises:
             DataError: data that does not fit the inputs; nothing is changed.
@@ -315,6 +317,10 @@ class Trainer:
                     )
                 finally:
                     self.history = History(run.records)
+                kept = self._module.describe_kept(run.records, best, keep_best)
+                self.history.kept = kept
+                if kept and verbose is not False:
+                    print(kept, flush=True)
                 if final is not None and not self.history.interrupted:
                     scores = self._module.mean_scores(self._arrays, final)
                     self.history.test = scores
@@ -399,21 +405,13 @@ class Trainer:
         Source: Smith 2017, "Cyclical learning rates for training neural networks",
         section 3.3.
         """
-        module, state = self._module, self._state
         with self._translated():
             sizes = range_of_step_sizes(low, high, steps, mode)
-            module.check_options(
-                0, batch_size, self.seed if seed is None else seed, None
+            records = range_test(
+                *(self._module, self._arrays, self._state),
+                *(self._read(train, "train"), sizes, batch_size),
+                self.seed if seed is None else seed,
             )
-            data = module.check_stream(self._read(train, "train"), "train")
-            before = module.snapshot(self._arrays, state)
-            try:
-                records = range_test(
-                    *(module, self._arrays, state, data, sizes, batch_size),
-                    self.seed if seed is None else seed,
-                )
-            finally:
-                module.restore(before, self._arrays, state)
         return History(records)
 
     def _read(self, data: Data, label: str, steps: int | None = None) -> Any:

@@ -34,7 +34,7 @@ from .ir.labels import label_bounds
 from .ir.node import Node
 from .ir.origin import here
 from .ir.types import TensorType
-from .metrics.evaluation import Metrics, evaluation_of, placeholder
+from .metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from .nn.regularization import evaluation_mode
 from .optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer
 from .optim.plateau import ReduceLROnPlateau, update_plateau
@@ -170,7 +170,7 @@ def training_plan(
         bounds=label_bounds(declared),
         parameters=declared.parameters,
         forward=final(evaluated),
-        metrics=tuple(metrics),
+        metrics=modes_of(metrics),
         outputs=tuple(predicted),
         predict=predict,
         training=training,

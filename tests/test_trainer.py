@@ -79,8 +79,10 @@ def test_fit_learns_and_gives_a_history(make: Any, capsys: Any) -> None:
     assert history["dev_accuracy"][-1] > 0.85
     assert history.best is not None
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 10
+    assert len(lines) == 11
     assert lines[0].startswith("epoch   1  loss ")
+    assert lines[10] == history.kept
+    assert history.kept.startswith(f"best on dev: epoch {history.best['epoch']}, kept")
 
 
 def test_fit_is_silent_on_request(make: Any, capsys: Any) -> None:
@@ -97,7 +99,7 @@ def test_a_terminal_gets_a_table(
     out = capsys.readouterr().out
     assert "train accuracy" in out
     assert "dev accuracy" in out
-    assert "best" not in out
+    assert "best on dev: epoch " in out
 
 
 def test_the_trainer_and_the_emitted_file_give_the_same_bits(

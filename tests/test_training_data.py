@@ -461,7 +461,7 @@ def test_a_history_is_drawn(tmp_path: Path) -> None:
         history.plot(tmp_path / "none.png", "f1")
     with pytest.raises(OptionError, match="is no picture"):
         history.plot(tmp_path / "curves.txt")
-    assert load(trainer.source).METRICS == ("accuracy",)
+    assert load(trainer.source).METRICS == {"accuracy": None}
 
 
 def test_drawing_without_matplotlib_says_what_to_install(

@@ -71,7 +71,11 @@ def main() -> None:
     for depth, reported in REPORTED.items():
         trainer = network(depth, images, epochs)
         history = trainer.fit(
-            train, dev, epochs=epochs, batch_size=BATCH_SIZE, verbose=False
+            *(train, dev),
+            epochs=epochs,
+            batch_size=BATCH_SIZE,
+            best="max accuracy",
+            verbose=False,
         )
         errors = [100 - 100 * accuracy for accuracy in history["dev_accuracy"]]
         axes.plot(history["epoch"], errors, label=f"{depth}")

@@ -139,7 +139,7 @@ _DATA = click.Path(exists=True)
 @click.option("--epochs", default=20, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
 @click.option("--seed", type=int, help="Default: the trainer's.")
-@click.option("--best", metavar="SCORE", help="Which epoch is best, as in 'min loss'.")
+@click.option("--best", metavar="SCORE", help="What decides, as in 'max accuracy'.")
 @click.option("--patience", type=int, help="Evaluations without a better dev score.")
 @click.option("--evaluations-per-epoch", default=1, show_default=True)
 @click.option("--out", type=click.Path(), help="Write the best parameters here (.npz).")
@@ -196,9 +196,6 @@ def train(
     except NonFiniteError:
         _write_parameters(trainer, out)
         raise
-    if history.best is not None:
-        step = f", step {history.best['step']}" if "part" in history.best else ""
-        click.echo(f"best on dev: epoch {history.best['epoch']}{step}")
     if _write_parameters(trainer, out, even_untrained=not history.interrupted):
         click.echo(f"wrote {out}")
     if history.interrupted:

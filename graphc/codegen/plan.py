@@ -40,7 +40,8 @@ class TrainingPlan:
     parameters: tuple[Node, ...]
     forward: Graph
     """In evaluation mode: the loss, then `metrics`, then `outputs`."""
-    metrics: tuple[str, ...]
+    metrics: Mapping[str, str | None]
+    """Of each metric whether the largest ("max") or the smallest ("min") is best."""
     outputs: tuple[str, ...]
     predict: Graph | None
     """`outputs` alone."""

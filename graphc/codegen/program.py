@@ -217,7 +217,8 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
     writer.statement(assign("STRICT", ast.Constant(plan.strict)))
     writer.comment("Of each parameter: dtype and shape.")
     writer.statement(assign("PARAMETERS", parse(repr(parameters))))
-    writer.statement(assign("METRICS", parse(repr(plan.metrics))))
+    writer.comment('Of each metric "max" or "min", whichever is best, if it says so.')
+    writer.statement(assign("METRICS", parse(repr(dict(plan.metrics)))))
     if plan.finish is not None:
         writer.comment("What `forward` returns that is summed over batches.")
         writer.statement(assign("TOTALS", parse(repr(plan.totals))))

@@ -123,7 +123,7 @@ def _share(correct: Node, target: Node, ignore_index: int | None) -> Node | Metr
     def result(correct: Node, count: Node) -> Node:
         return correct / count
 
-    return Metric(totals, result)
+    return Metric(totals, result, "max")
 
 
 def _predicted(
@@ -213,7 +213,7 @@ def _of_classes(
         occurs = (predicted + actual > 0.0).astype("float64")
         return _ratio(sum(scores), sum(occurs))
 
-    return Metric(totals, result)
+    return Metric(totals, result, "max")
 
 
 def _ratio(part: Node, whole: Node) -> Node:
@@ -360,7 +360,7 @@ def auc(scores: ArrayLike, labels: ArrayLike, *, from_logits: bool = False) -> M
         pairs = sum(reshape(ones, (_SIDE, _SIDE)) * (below + 0.5 * rows))
         return pairs / (sum(ones) * sum(zeros))
 
-    return Metric({"ones": ones, "zeros": zeros}, result)
+    return Metric({"ones": ones, "zeros": zeros}, result, "max")
 
 
 def perplexity(
@@ -398,4 +398,4 @@ def perplexity(
     def result(losses: Node, count: Node) -> Node:
         return exp(losses / count)
 
-    return Metric({"losses": losses, "count": count}, result)
+    return Metric({"losses": losses, "count": count}, result, "min")

@@ -31,6 +31,7 @@ __all__ = [
     "check_metric_name",
     "evaluation_of",
     "metric_nodes",
+    "modes_of",
     "placeholder",
 ]
 
@@ -82,6 +83,14 @@ def metric_nodes(metrics: Metrics) -> dict[str, Node]:
         else:
             nodes[name] = metric
     return nodes
+
+
+def modes_of(metrics: Metrics) -> dict[str, str | None]:
+    """Which is best of each metric, "max" or "min"; None where it does not say."""
+    return {
+        name: metric.mode if isinstance(metric, Metric) else None
+        for name, metric in metrics.items()
+    }
 
 
 def evaluation_of(loss: Node, metrics: Metrics) -> Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import GraphcError, OptionError
 from ..ir.dims import check_identifier
@@ -22,21 +22,30 @@ class Metric:
         totals: nodes of fixed shape by name, which are summed over batches.
         result: the formula; it takes the sums by their names, as float64 nodes, and
             gives a scalar node.
+        mode: `"max"` where a larger result is better, `"min"` where a smaller one is;
+            None where that is not said. So `best="f1"` is enough in `Trainer.fit`.
 
     >>> import graphc as gc
     >>> errors = gc.input("errors", ("batch",))
     >>> metric = Metric(
     ...     {"squares": gc.sum(errors * errors), "count": gc.sum(errors * 0 + 1)},
     ...     lambda squares, count: gc.sqrt(squares / count),
+    ...     mode="min",
     ... )
     """
 
     totals: Mapping[str, Node]
     result: Callable[..., Any]
+    mode: Literal["max", "min"] | None = None
     location: str = field(default_factory=lambda: str(here().location), repr=False)
     """The user's line, for errors."""
 
     def __post_init__(self) -> None:
+        if self.mode not in ("max", "min", None):
+            raise OptionError(
+                f"mode must be 'max', 'min' or None, got {self.mode!r}",
+                location=self.location,
+            )
         for name, node in self.totals.items():
             check_identifier(name, "name of a total")
             if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance]

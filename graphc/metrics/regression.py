@@ -77,7 +77,8 @@ def root_mean_squared_error(predictions: ArrayLike, targets: ArrayLike) -> Metri
     def result(squares: Node, count: Node) -> Node:
         return sqrt(squares / count)
 
-    return Metric({"squares": sum(square(error)), "count": count}, result)
+    totals = {"squares": sum(square(error)), "count": count}
+    return Metric(totals, result, "min")
 
 
 def r2_score(predictions: ArrayLike, targets: ArrayLike) -> Metric:
@@ -117,4 +118,4 @@ def r2_score(predictions: ArrayLike, targets: ArrayLike) -> Metric:
         exact = (residual == 0.0).astype("float64")
         return mean(where(varies, explained, exact))
 
-    return Metric(totals, result)
+    return Metric(totals, result, "max")

@@ -40,6 +40,8 @@ class History(Sequence[Record]):
         self._records = [r for r in given if not r.get("interrupted")]
         self.interrupted = len(self._records) < len(given)
         """Whether the run was interrupted before its last epoch was over."""
+        self.kept = ""
+        """What `fit` ended with, and why; empty for other histories."""
         self.test: dict[str, float] | None = None
         """The scores on test, where `fit` was given such data."""
 

@@ -40,7 +40,26 @@ def range_test(
     batch_size: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Take a step of each size; changes parameters and state."""
+    """Take a step of each size, and undo them all."""
+    module.check_options(0, batch_size, seed, None)
+    data = module.check_stream(data, "train")
+    before = module.snapshot(parameters, state)
+    try:
+        return _steps(module, parameters, state, data, sizes, batch_size, seed)
+    finally:
+        module.restore(before, parameters, state)
+
+
+def _steps(
+    module: Any,
+    parameters: Any,
+    state: dict[str, Any],
+    data: Any,
+    sizes: list[float],
+    batch_size: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """A record of each step."""
     records: list[dict[str, Any]] = []
     least = math.inf
     batches = _batches(module, data, batch_size, seed)

@@ -25,7 +25,7 @@ PARAMETERS = {
     "output.weight": ("float32", (3, 16)),
     "output.bias": ("float32", (3,)),
 }
-METRICS = ("accuracy",)
+METRICS = {"accuracy": None}
 
 STEP_SIZE = 0.1
 MOMENTUM = 0.9

@@ -186,7 +186,7 @@ def test_without_a_checkpoint_yet_a_run_starts_from_the_beginning(
         (rows(50), None, {}, "the dev data changed"),
         (rows(50), rows(20, 1), {"seed": 6}, "with seed 6: the run was started with 5"),
         (rows(50), rows(20, 1), {"batch_size": 8}, "with batch_size 8: .* with 9"),
-        (rows(50), rows(20, 1), {"best": "min loss"}, "'min loss': .*'max accuracy'"),
+        (rows(50), rows(20, 1), {"best": "max loss"}, "'max loss': .*'min loss'"),
     ],
 )
 def test_another_run_is_not_resumed(

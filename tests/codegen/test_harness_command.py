@@ -67,7 +67,7 @@ def test_it_gives_bit_for_bit_what_fit_gives(script: Path) -> None:
 
 
 def test_without_metrics_the_dev_loss_is_shown(script: Path) -> None:
-    script.write_text(program(METRICS=()))
+    script.write_text(program(METRICS={}))
     done = run(script, *DATA, "--epochs", 1)
     assert re.match(r"epoch   1  loss [\d.]+  dev loss [\d.]+  ", done.stdout)
 
@@ -75,7 +75,7 @@ def test_without_metrics_the_dev_loss_is_shown(script: Path) -> None:
 def test_patience_and_best_are_obeyed(script: Path) -> None:
     options = ("--epochs", 300, "--patience", 2, "--best", "min loss")
     done = run(script, *DATA, *options)
-    best = int(done.stdout.split("best on dev: epoch ")[1])
+    best = int(done.stdout.split("best on dev: epoch ")[1].split(",")[0])
     assert 0 < best < 300
     assert f"epoch {best + 2:3}" in done.stdout
     assert f"epoch {best + 3:3}" not in done.stdout

@@ -258,6 +258,7 @@ def test_an_own_metric_of_totals(tmp_path: Path) -> None:
     spread = gc.metrics.Metric(
         {"sum": gc.sum(x), "squares": gc.sum(x * x), "count": gc.sum(x * 0 + 1)},
         lambda sum, squares, count: gc.sqrt(squares / count - (sum / count) ** 2),
+        mode="min",
     )
     model = trainer({"spread": spread, "middle": x.mean()}, x=x)
     data = {"x": np.arange(10, dtype="f")}
@@ -266,7 +267,7 @@ def test_an_own_metric_of_totals(tmp_path: Path) -> None:
     assert list(found) == ["loss", "spread", "middle"]
     # The emitted program gives totals of a batch, and a function that finishes them.
     module = load(model.emit(tmp_path / "train.py").read_text())
-    assert module.METRICS == ("spread", "middle")
+    assert module.METRICS == {"spread": "min", "middle": None}
     assert module.TOTALS == ("spread.sum", "spread.squares", "spread.count")
     totals = module.forward(module.init_parameters(0), **data)
     assert totals["spread.count"] == 10
@@ -274,6 +275,12 @@ def test_an_own_metric_of_totals(tmp_path: Path) -> None:
     assert results["spread"] == pytest.approx(np.std(data["x"]))
     history = model.fit(data, data, epochs=1, batch_size=4, verbose=False)
     assert history[0]["dev_spread"] == found["spread"]
+    history = model.fit(data, data, epochs=1, best="spread", verbose=False)
+    assert history.kept.endswith("kept by min spread 2.872")
+    with pytest.raises(OptionError, match="best must be 'max' or 'min' and one of"):
+        model.fit(data, data, epochs=1, best="middle", verbose=False)
+    with pytest.raises(OptionError, match="mode must be 'max', 'min' or None"):
+        gc.metrics.Metric({}, lambda: 0.0, "most")  # type: ignore[arg-type]
 
 
 def test_models_without_totals_are_emitted_without_them() -> None:

@@ -30,6 +30,7 @@ SECTIONS = (
     "files",
     "data",
     "checkpoint",
+    "best",
     "loop",
     "means",
     "totals",

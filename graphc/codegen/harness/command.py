@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from .best import describe_kept, parse_criterion
 from .check import check_gradients
 from .data import load_data
 from .files import (
@@ -19,7 +20,7 @@ from .files import (
     check_writable,
     save_parameters,
 )
-from .loop import check_options, describe_record, fit, parse_criterion
+from .loop import check_options, describe_record, fit
 from .means import mean_scores
 from .model import GRAPHC_VERSION, INPUTS, MODEL, init_parameters, init_state
 
@@ -52,7 +53,12 @@ def build_argument_parser() -> Any:
     add("--epochs", type=int, default=20, help="default: %(default)s")
     add("--batch-size", type=int, default=32, help="default: %(default)s")
     add("--seed", type=int, default=0, help="default: %(default)s")
-    add("--best", metavar="SCORE", help="which epoch is best on dev, as in 'min loss'")
+    add(
+        "--best",
+        metavar="SCORE",
+        help="what decides which epoch is kept, as in 'max accuracy'; "
+        "default: min loss, on dev",
+    )
     add(
         "--patience",
         type=int,
@@ -191,7 +197,8 @@ def run_training(options: Any) -> int:
             save_parameters(options.out, parameters)
         raise
     interrupted = bool(history) and "interrupted" in history[-1]
-    say_best(history)
+    if kept := describe_kept(history, options.best):
+        print(kept, flush=True)
     if options.out is not None and (state["epoch"] > 0 or not interrupted):
         save_parameters(options.out, parameters)
         print(f"wrote {options.out}", flush=True)
@@ -202,14 +209,6 @@ def run_training(options: Any) -> int:
         line = "  ".join(f"{name} {value:#.4g}" for name, value in scores.items())
         print(f"test {line}", flush=True)
     return 0
-
-
-def say_best(history: list[dict[str, Any]]) -> None:
-    """Print which epoch was the best on dev, if there was dev data."""
-    best = [record for record in history if record.get("best")]
-    if best:
-        step = f", step {best[-1]['step']}" if "part" in best[-1] else ""
-        print(f"best on dev: epoch {best[-1]['epoch']}{step}", flush=True)
 
 
 if __name__ == "__main__":

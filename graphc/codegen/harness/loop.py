@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .best import is_better, is_stale, parse_criterion
 from .checkpoint import (
     check_same_run,
     fingerprint,
@@ -38,8 +39,6 @@ from .plateau import decay_on_plateau, watched_score
 # Training -----------------------------------------------------------------------------
 
 Data = Mapping[str, Any] | Callable[[int], Iterable[Mapping[str, Any]]]
-# Metrics that are better when smaller; of any other, larger is better.
-SMALLER_IS_BETTER = ("loss", "error", "mse", "mae", "rmse", "perplexity")
 
 
 def evaluate(
@@ -83,11 +82,12 @@ def fit(
         epochs: how many to train; for a resumed run, counted from its start.
         batch_size: rows of a batch.
         seed: of the order of rows.
-        best: which dev score is best when, as in "max accuracy" or "min loss"; by
-            default that of the first metric, or of the loss if there is none.
+        best: which dev score decides, as in "max accuracy"; by default "min loss".
+            The name of a metric is enough where `METRICS` says which is better.
         keep_best: end with the best parameters on dev, not with the last; without dev
             data, with the averages of an optimizer that keeps them.
-        patience: stop when that many evaluations have brought no better dev score.
+        patience: stop when that many evaluations have brought no better dev score; a
+            NaN is never better.
         evaluations_per_epoch: how often `dev` is evaluated, the last time at its end.
         checkpoint: a file to write after every evaluation.
         resume: go on from `checkpoint`, if it exists, as if there was no break.
@@ -112,9 +112,9 @@ def fit(
     train = check_stream(train, "train")
     dev = None if dev is None else check_stream(dev, "dev")
     parts = evaluations_per_epoch
-    direction, score = parse_criterion(best)
+    mode, score = parse_criterion(best)
     # if plateau
-    watched = watched_score(direction, score)
+    watched = watched_score(mode, score)
     # end
     check_options(epochs, batch_size, seed, patience, parts)
     check_parts(train, batch_size, parts)
@@ -125,7 +125,7 @@ def fit(
         "seed": int(seed),
         "batch_size": int(batch_size),
         "evaluations_per_epoch": int(parts),
-        "best": f"{direction} {score}",
+        "best": f"{mode} {score}",
         # if plateau
         "plateau": PLATEAU,
         # end
@@ -176,7 +176,7 @@ def fit(
             if dev is not None:
                 scores = mean_scores(evaluated, dev)
                 record |= {f"dev_{name}": value for name, value in scores.items()}
-                record["best"] = is_better(scores[score], good["best"], direction)
+                record["best"] = is_better(scores[score], good["best"], mode)
             # if plateau
             decay_on_plateau(state, record, watched)
             # end
@@ -300,39 +300,6 @@ def after_evaluation(
             "parameters": {name: array.copy() for name, array in evaluated.items()},
         }
     return after
-
-
-def parse_criterion(best: str | None) -> tuple[str, str]:
-    """Direction and name of the dev score that decides which epoch is best."""
-    known = ("loss", *METRICS)
-    if best is None:
-        score = METRICS[0] if METRICS else "loss"
-        smaller = any(word in SMALLER_IS_BETTER for word in score.lower().split("_"))
-        return "min" if smaller else "max", score
-    direction, _, score = best.partition(" ")
-    if direction not in ("max", "min") or score not in known:
-        raise OptionError(
-            f"best must be 'max' or 'min' and one of {', '.join(known)}, "
-            f"as in 'min loss'; got {best!r}"
-        )
-    return direction, score
-
-
-def is_better(value: float, best: dict[str, Any] | None, direction: str) -> bool:
-    """Whether a dev score beats the best so far; a NaN never does."""
-    if best is None or math.isnan(value):
-        return not math.isnan(value)
-    return value > best["score"] if direction == "max" else value < best["score"]
-
-
-def is_stale(
-    saved: dict[str, Any], patience: int | None, stopped: bool = False
-) -> bool:
-    """Whether a run is over: stopped, or the best is `patience` evaluations back."""
-    if patience is None or saved["best"] is None:
-        return stopped
-    marks = [bool(record.get("best")) for record in saved["history"]]
-    return stopped or marks[::-1].index(True) >= patience
 
 
 def check_stream(data: Any, name: str = "data") -> Any:

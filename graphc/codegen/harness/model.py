@@ -23,7 +23,8 @@ STRICT: bool = False
 """Whether data of a wider dtype than an input's is refused, and not rounded."""
 PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 """Dtype and shape."""
-METRICS: tuple[str, ...] = ()
+METRICS: dict[str, str | None] = {}
+"""Of each metric "max" or "min", whichever is best; None where it does not say."""
 TOTALS: tuple[str, ...] = ()
 """With totals: what `forward` returns that is summed over batches, not averaged."""
 TILE: int = 0

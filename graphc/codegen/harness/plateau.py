@@ -10,17 +10,18 @@ from .model import PLATEAU, step_size, update_plateau
 # --- imports above, copied into emitted programs below ---
 
 
-def watched_score(direction: str, score: str) -> str:
+def watched_score(mode: str, score: str) -> str:
     """The score whose plateau counts: the one that decides what is best, or the loss.
 
     The loss it is where smaller is better for `PLATEAU` and larger for that score.
     """
-    if direction == PLATEAU["mode"]:
+    if mode == PLATEAU["mode"]:
         return score
     if PLATEAU["mode"] == "max":
         raise OptionError(
             f"decay on a plateau has mode 'max', but {score!r} is better when smaller: "
-            "mode='min'"
+            "choose mode='min', or a metric of which more is best, as in "
+            "best='max accuracy'"
         )
     return "loss"
 
