@@ -21,8 +21,9 @@ from .codegen.module import Emitted, emit_function
 from .codegen.operands import is_free
 from .codegen.tiling import TILE, Tiling
 from .collector import paused
-from .errors import DTypeError, OptionError, ShapeError
-from .ir.graph import Graph
+from .errors import DTypeError, GraphError, OptionError, ShapeError
+from .ir.dims import Dim
+from .ir.graph import Graph, check_names, declared_inputs
 from .ir.labels import LabelBounds, label_bounds
 from .ir.node import Node
 from .ir.origin import here
@@ -36,7 +37,7 @@ __all__ = ["CompiledFunction", "check_style", "check_tiling", "compile"]
 
 
 class CompiledFunction:
-    """A graph as a callable: `f(x=array)`. Made by `gc.compile`.
+    """A graph as a callable: `f(x=array)`, `f(array)`. Made by `gc.compile`.
 
     Attributes:
         source: the text that runs.
@@ -48,15 +49,13 @@ class CompiledFunction:
         structure: Any,
         graphs: Sequence[Graph],
         emitted: Emitted,
-        inputs: Sequence[Node],
+        binder: Binder,
         updates: Sequence[Node],
-        bounds: Mapping[Node, LabelBounds],
         seed: int,
-        strict: bool = False,
     ) -> None:
         self._footprint = emitted.footprint
         self._program = Program(emitted.source, emitted.variables)
-        self._binder = Binder(inputs, bounds, strict=strict)
+        self._binder = binder
         self._updates = tuple(str(node.name) for node in updates)
         graph = graphs[0]
         self._count = len(graph.outputs) - len(updates)
@@ -81,16 +80,18 @@ class CompiledFunction:
         """The text that runs."""
         return self._program.source
 
-    def __call__(self, /, **feeds: Any) -> Any:
-        """Run with arrays by input name; return arrays in the structure asked for.
+    def __call__(self, /, *arrays: Any, **feeds: Any) -> Any:
+        """Run, and return arrays in the structure asked for.
+
+        Args:
+            arrays: the first inputs, in order.
+            feeds: other inputs by name.
 
         Raises:
-            FeedError: an array is missing, extra, or does not fit its input.
+            FeedError: an array is missing, unknown, or does not fit its input.
         """
-        arrays = self._binder.bind(feeds)
-        results = self._program.call(
-            "compute", self.parameters, *arrays, **self._random
-        )
+        bound = self._binder.bind(feeds, arrays)
+        results = self._program.call("compute", self.parameters, *bound, **self._random)
         outputs = list(results[: self._count])
         for position, shared in self._changed:
             array = np.asarray(outputs[position])
@@ -204,6 +205,7 @@ def _count(value: Any) -> int:
 def compile(
     outputs: Any,
     *,
+    inputs: Sequence[Node | str] | None = None,
     style: str = "fast",
     simplify: bool = True,
     updates: Mapping[Node, Node] | None = None,
@@ -216,6 +218,10 @@ def compile(
 
     Args:
         outputs: a node, or a list, tuple or dict of nodes, nested as you like.
+        inputs: placeholders, or their names, in the order of arrays that are given
+            without names; by default all that `outputs` were declared from, in the
+            order of declaration. Those that the outputs do not need, such as the data
+            that a derivative no longer depends on, may be fed or not.
         style: `"fast"` allocates a workspace once and writes with `out=`;
             `"readable"` is textbook NumPy. Both compute the same numbers.
         simplify: apply the algebra and stability rules; False leaves the graph as
@@ -231,11 +237,13 @@ def compile(
             of the same value, and only what would overflow or wrap is refused.
 
     Returns:
-        `f(**feeds)`: arrays by input name in, arrays in the structure of `outputs`
-        back. `f.source` is its text, `f.parameters[name]` its live parameters.
+        `f(*arrays, **feeds)`: arrays by position or input name in, arrays in the
+        structure of `outputs` back. `f.source` is its text, `f.parameters[name]` its
+        live parameters.
 
     Raises:
         NamingError: two inputs or parameters share a name.
+        GraphError: `inputs` lacks one that is needed, or a size that no input tells.
         OptionError: an unknown style, or a tile size or number of threads that is none.
 
     >>> import graphc as gc
@@ -250,22 +258,73 @@ def compile(
         targets = _check_updates(updates or {})
         everything = Graph((*nodes, *(updates or {}).values()))
         everything.check_names()
-        inputs = everything.inputs
-        bounds = label_bounds(everything)
+        order = _order(inputs, everything)
         graph = optimize(everything, simplify=simplify)
-        one_row = for_one_row(graph, inputs) if style == "fast" else None
+        sized = _tell_sizes(order, everything, graph)
+        taken = [node for node in order if node in {*everything.inputs, *sized}]
+        one_row = for_one_row(graph, taken) if style == "fast" else None
         emitted = emit_function(
             graph,
-            inputs,
+            taken,
             docstring=f"Compiled by graphc {__version__}; needs only NumPy.",
             style=check_style(style),
             tiling=check_tiling(tile_size, threads),
             one_row=one_row,
         )
         graphs = [graph] if one_row is None else [graph, one_row.graph]
-        return CompiledFunction(
-            outputs, graphs, emitted, inputs, targets, bounds, seed, strict
+        bounds = label_bounds(everything)
+        binder = Binder(taken, bounds, order, sized, strict=strict)
+        return CompiledFunction(outputs, graphs, emitted, binder, targets, seed)
+
+
+def _order(inputs: Sequence[Node | str] | None, graph: Graph) -> tuple[Node, ...]:
+    """All placeholders that may be fed, in the order of arrays without names."""
+    known = declared_inputs(graph.outputs)
+    if inputs is None:
+        return known
+    by_name = {node.name: node for node in known}
+    order = [
+        given if isinstance(given, Node) else by_name.get(given, given)
+        for given in ([inputs] if isinstance(inputs, Node | str) else inputs)
+    ]
+    for given in order:
+        if not isinstance(given, Node) or given.op.name != "input":
+            names = ", ".join(str(node.name) for node in known) or "none"
+            raise OptionError(
+                f"inputs must be placeholders or their names, got {given!r}",
+                location=str(here().location),
+                hint=f"those that the outputs were declared from are {names}",
+            )
+    nodes = dict.fromkeys(node for node in order if isinstance(node, Node))
+    missing = [node for node in graph.inputs if node not in nodes]
+    if missing:
+        raise GraphError(
+            f"the outputs depend on the input {missing[0].name!r}, which inputs lacks",
+            node=missing[0].describe(),
+            location=str(here().location),
+            hint=f"inputs=[{', '.join(str(n.name) for n in (*nodes, *missing))}]",
         )
+    check_names(nodes)
+    return tuple(nodes)
+
+
+def _tell_sizes(
+    order: Sequence[Node], declared: Graph, optimized: Graph
+) -> tuple[Node, ...]:
+    """Inputs that are not needed for their values but for sizes, as few as will do."""
+    told = {name for node in declared.inputs for name in _told_by(node)}
+    chosen: list[Node] = []
+    unknown = {*declared.symbols, *optimized.symbols} - told
+    for node in order:
+        if unknown & _told_by(node):
+            chosen.append(node)
+            unknown -= _told_by(node)
+    return tuple(chosen)
+
+
+def _told_by(node: Node) -> set[str]:
+    """The names of sizes that an array fed for a placeholder tells."""
+    return {d.text for d in node.shape if isinstance(d, Dim) and d.is_symbol}
 
 
 def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:

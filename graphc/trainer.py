@@ -180,11 +180,12 @@ class Trainer:
 
     # Training
 
-    def step(self, /, **batch: Any) -> float:
+    def step(self, /, *arrays: Any, **batch: Any) -> float:
         """Take one optimizer step on a batch.
 
         Args:
-            batch: arrays by input name.
+            arrays: the first inputs, in the order of declaration.
+            batch: the other inputs, by name.
 
         Returns:
             The loss of the batch before the step.
@@ -195,10 +196,10 @@ class Trainer:
             OptionError: the schedule gives a step size that is no number of at least 0.
                 Parameters are as they were after each of these.
         """
-        arrays = self._bind(batch)
+        bound = self._bind(batch, arrays)
         try:
             loss = float(
-                silently(self._module.train_step, self._arrays, self._state, *arrays)
+                silently(self._module.train_step, self._arrays, self._state, *bound)
             )
         except Exception:
             # Entered only now, because a small step takes little longer than it does.
@@ -342,11 +343,12 @@ class Trainer:
             arrays = self._read(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
-    def predict(self, /, **inputs: Any) -> Any:
+    def predict(self, /, *arrays: Any, **inputs: Any) -> Any:
         """What the model gives for a batch, in evaluation mode.
 
         Args:
-            inputs: arrays by the names of the inputs that the outputs depend on.
+            arrays: the first inputs that the outputs depend on, as declared.
+            inputs: the others by name; those of the loss alone are ignored.
 
         Returns:
             An array, or a dict of arrays where the trainer has several `outputs`.
@@ -364,10 +366,12 @@ class Trainer:
                 hint='gc.Trainer(..., outputs={"probabilities": ...})',
             )
         needed = [node for node in self._inputs if node in set(plan.predict.inputs)]
-        arrays = Binder(needed, plan.bounds, strict=plan.strict).bind(inputs)
-        check_batch(needed, arrays)
+        order = tuple(dict.fromkeys((*needed, *self._inputs)))
+        binder = Binder(needed, plan.bounds, order, strict=plan.strict)
+        bound = binder.bind(inputs, arrays)
+        check_batch(needed, bound)
         with np.errstate(all="ignore"), self._translated():
-            return self._module.predict(self._arrays, *arrays)
+            return self._module.predict(self._arrays, *bound)
 
     def lr_range_test(
         self,
@@ -417,16 +421,16 @@ class Trainer:
     def _read(self, data: Data, label: str, steps: int | None = None) -> Any:
         return read_data(self._module, data, label, steps)
 
-    def gradients(self, /, **batch: Any) -> dict[str, Array]:
+    def gradients(self, /, *arrays: Any, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
 
         Takes no step; random draws are those that the next `step` will make.
         """
-        arrays = self._bind(batch)
+        bound = self._bind(batch, arrays)
         rng = copy.deepcopy(self._state.get("rng"))
         with np.errstate(all="ignore"), self._translated():
             _, gradients = self._module.loss_and_gradients(
-                self._arrays, *arrays, rng=rng
+                self._arrays, *bound, rng=rng
             )
         # Copies, because the program uses the same memory for its next gradients.
         return {name: np.array(array) for name, array in gradients.items()}
@@ -479,10 +483,12 @@ class Trainer:
 
     # What goes in and what comes out wrong
 
-    def _bind(self, batch: Mapping[str, Any]) -> list[Array]:
-        arrays = self._binder.bind(batch)
-        check_batch(self._inputs, arrays)
-        return arrays
+    def _bind(
+        self, batch: Mapping[str, Any], arrays: Sequence[Any] = ()
+    ) -> list[Array]:
+        bound = self._binder.bind(batch, arrays)
+        check_batch(self._inputs, bound)
+        return bound
 
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""

@@ -51,7 +51,7 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
     seeds = _seeds(targets, wrt, tangents)
     result = _forward(y, seeds)
     if result is None:
-        return zeros_like(y)
+        return zeros_like(y).made_of((y, *targets))
 
     def derive(sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
         count = len(seeds)
@@ -60,7 +60,7 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
 
     request = DerivativeRequest((y, *seeds, *seeds.values()), tuple(seeds), derive)
     result.remember(Derivation(request, 0))
-    return result
+    return result.made_of((y, *targets))
 
 
 def _forward(y: Node, seeds: Mapping[Node, Node]) -> Node | None:

@@ -49,7 +49,7 @@ def jacobian(y: Node, wrt: Any) -> Any:
     count = math.prod(sizes)
     if not count:
         empty = [zeros((*sizes, *target.shape), target.dtype) for target in targets]
-        return restructure(empty, wrt)
+        return restructure([node.made_of((y, *targets)) for node in empty], wrt)
     rows: list[list[Node]] = []
     for position in range(count):
         cotangent = np.zeros(sizes, y.dtype)

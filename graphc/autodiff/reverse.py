@@ -194,6 +194,7 @@ def _collect(
     adjoints: Adjoints, targets: tuple[Node, ...], output: Node, unused: Unused
 ) -> list[Node]:
     results: list[Node] = []
+    sources = (output, *targets)
     for target in targets:
         adjoint = adjoints.of.get(target)
         if adjoint is None:
@@ -205,7 +206,7 @@ def _collect(
                     'unused="zeros" for zeros, or leave it out of wrt',
                 )
             adjoint = zeros_like(target)
-        results.append(adjoint)
+        results.append(adjoint.made_of(sources))
     return results
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 from ..errors import NamingError
-from .dims import symbols_of
+from .dims import Dim, symbols_of
 from .node import Node
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "OneRow",
     "ancestors",
     "check_names",
+    "declared_inputs",
     "expand",
     "inputs_of",
     "meaning_of",
@@ -53,6 +54,21 @@ def ancestors(
     return found
 
 
+def declared_inputs(outputs: Iterable[Node]) -> tuple[Node, ...]:
+    """Inputs that the outputs were declared from, needed or not, in declared order.
+
+    A derivative need not depend on all that the function does, whose data is at hand
+    all the same. Where two of them have one name, it is that of the one that is needed.
+    """
+    outputs = tuple(outputs)
+    needed = set(ancestors(outputs))
+    found = ancestors(outputs, lambda node: (*node.inputs, *node.declared_from))
+    inputs = [node for node in found if node.op.name == "input"]
+    taken = {node.name for node in inputs if node in needed}
+    kept = (node for node in inputs if node in needed or node.name not in taken)
+    return tuple(sorted(kept, key=lambda node: node.order))
+
+
 def topological_order(
     nodes: Iterable[Node], dependencies: Dependencies = inputs_of
 ) -> tuple[Node, ...]:
@@ -79,6 +95,18 @@ def topological_order(
 
     order = cast("Iterator[int]", nx.lexicographical_topological_sort(graph, key=key))
     return tuple(by_index[index] for index in order)
+
+
+def _dimensions(value: Any) -> Iterator[Dim]:
+    """The named sizes in a shape or another attribute."""
+    if isinstance(value, Dim):
+        yield value
+    elif isinstance(value, tuple):
+        for item in cast("tuple[Any, ...]", value):
+            yield from _dimensions(item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _dimensions(getattr(value, field.name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +140,12 @@ class Graph:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The names of sizes that the graph uses, sorted."""
-        return symbols_of(d for node in self.nodes for d in node.shape)
+        return symbols_of(
+            size
+            for node in self.nodes
+            for value in (node.shape, *node.attributes.values())
+            for size in _dimensions(value)
+        )
 
     @cached_property
     def users(self) -> dict[Node, list[Node]]:

@@ -59,6 +59,7 @@ class Node:
         "__weakref__",
         "_expansion",
         "attributes",
+        "declared_from",
         "derivation",
         "index",
         "inputs",
@@ -83,6 +84,9 @@ class Node:
     and inside a block after what the block's place is."""
     derivation: Derivation | None
     """How to derive it again, where it is what a differentiation returned."""
+    declared_from: tuple[Node, ...]
+    """Nodes that it was made of when it was declared, though it need not depend on
+    them: what was differentiated, and what only a shape was taken from."""
 
     def __init__(
         self,
@@ -108,6 +112,7 @@ class Node:
         set_field(self, "index", index)
         set_field(self, "order", (*place(), index) if order is None else order)
         set_field(self, "derivation", None)
+        set_field(self, "declared_from", ())
         set_field(self, "_expansion", None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -141,6 +146,7 @@ class Node:
             origin=origin or self.origin,
             order=self.order,
         )
+        object.__setattr__(node, "declared_from", self.declared_from)
         # With other inputs it may be another value, and no longer that derivative.
         if inputs is None:
             object.__setattr__(node, "derivation", self.derivation)
@@ -161,6 +167,13 @@ class Node:
         newest = max(source.index for source in derivation.request.sources)
         if self.derivation is None and self.index > newest:
             object.__setattr__(self, "derivation", derivation)
+
+    def made_of(self, sources: tuple[Node, ...]) -> Node:
+        """This node, which notes what it was declared from, unless it is older."""
+        if self.index > max(source.index for source in sources):
+            known = (*self.declared_from, *sources)
+            object.__setattr__(self, "declared_from", tuple(dict.fromkeys(known)))
+        return self
 
     def named(self, name: str) -> Node:
         """This node under a name that drawings, reports and emitted code will use."""

@@ -371,7 +371,7 @@ def zeros_like(a: ArrayLike) -> Node:
     <full float32 (batch, 3)>
     """
     node = as_node(a)
-    return full(node.shape, 0.0, node.dtype)
+    return full(node.shape, 0.0, node.dtype).made_of((node,))
 
 
 @array_function
@@ -383,7 +383,7 @@ def ones_like(a: ArrayLike) -> Node:
     <full float32 (batch, 3)>
     """
     node = as_node(a)
-    return full(node.shape, 1.0, node.dtype)
+    return full(node.shape, 1.0, node.dtype).made_of((node,))
 
 
 def _arange_infer(*, size: Dimension) -> TensorType:

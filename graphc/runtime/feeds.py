@@ -9,13 +9,13 @@ have a dtype that loses nothing at all; Python numbers and lists have none of th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import FeedError, ShapeError
-from ..ir.dims import Dim, format_shape
+from ..ir.dims import Dim, evaluate_shape, format_shape
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.origin import here
@@ -78,6 +78,7 @@ def bind_feeds(
     inputs: Iterable[Node],
     feeds: Mapping[Any, Any],
     bounds: Mapping[Node, LabelBounds] | None = None,
+    known: Iterable[Node] = (),
     *,
     strict: bool = False,
 ) -> tuple[dict[Node, Array], dict[str, int]]:
@@ -88,17 +89,19 @@ def bind_feeds(
         feeds: arrays by node or by name.
         bounds: smallest and largest value of inputs that are labels.
         strict: refuse arrays whose dtype would have to be rounded or narrowed.
+        known: placeholders that may be fed, too, and only tell sizes.
 
     Raises:
         FeedError: an array is missing, not asked for, of another dtype or shape, a
             label is out of bounds, or the named sizes of two arrays disagree.
     """
-    nodes = list(inputs)
-    by_name = {node.name: node for node in nodes}
+    needed = list(inputs)
+    nodes = list(dict.fromkeys((*needed, *known)))
+    by_name = {node.name: node for node in reversed(nodes)}
     given: dict[Node, Any] = {}
     for key, value in feeds.items():
-        node = key if isinstance(key, Node) else by_name.get(key)
-        if node is None or not any(node is known for known in nodes):
+        node = key if isinstance(key, Node) else _named(key, by_name)
+        if node is None or not any(node is other for other in nodes):
             label = key.describe() if isinstance(key, Node) else repr(key)
             names = ", ".join(str(n.name) for n in nodes if n.op.name == "input")
             raise FeedError(
@@ -111,9 +114,10 @@ def bind_feeds(
     arrays: dict[Node, Array] = {}
     sizes: dict[str, int] = {}
     source: dict[str, Node] = {}
+    must = {node for node in needed if node.op.name == "input"}
     for node in nodes:
         if node not in given:
-            if node.op.name == "input":
+            if node in must:
                 raise _error(node, "was not fed")
             continue
         array = arrays[node] = check_array(node, given[node], strict=strict)
@@ -135,6 +139,10 @@ def bind_feeds(
     return arrays, sizes
 
 
+def _named(key: object, by_name: Mapping[str | None, Node]) -> Node | None:
+    return by_name.get(key) if isinstance(key, str) else None
+
+
 class Binder:
     """The feeds of a program that is called again and again.
 
@@ -145,6 +153,11 @@ class Binder:
         inputs: the placeholders, in the order of the program's arguments.
         bounds: smallest and largest value of inputs that are labels.
         strict: see `bind_feeds`.
+        order: all placeholders that may be fed, in the order in which arrays without
+            names are theirs; by default `inputs`. Those that are no argument of the
+            program only tell sizes.
+        sized: those of `inputs` of which the program needs the shape alone; where they
+            are not fed, others have to tell the sizes.
 
     >>> import graphc as gc
     >>> binder = Binder([gc.input("x", ("n",)), gc.input("y", ("n",))], {})
@@ -156,10 +169,14 @@ class Binder:
         self,
         inputs: Sequence[Node],
         bounds: Mapping[Node, LabelBounds],
+        order: Sequence[Node] = (),
+        sized: Collection[Node] = (),
         *,
         strict: bool = False,
     ) -> None:
         self._inputs = tuple(inputs)
+        self._order = tuple(order or inputs)
+        self._sized = frozenset(sized)
         self._bounds = bounds
         self._strict = strict
         self._expected = [
@@ -167,15 +184,20 @@ class Binder:
         ]
         self._accepted: set[tuple[tuple[int, ...], ...]] = set()
 
-    def bind(self, feeds: Mapping[Any, Any]) -> list[Array]:
+    def bind(
+        self, feeds: Mapping[Any, Any], positional: Sequence[Any] = ()
+    ) -> list[Array]:
         """The array of each input, in the order of the inputs.
 
         Args:
             feeds: arrays by name.
+            positional: the first arrays, in order, without their names.
 
         Raises:
             FeedError: as `bind_feeds`.
         """
+        if positional:
+            feeds = self._with_names(positional, feeds)
         arrays: list[Array] = []
         shapes: list[tuple[int, ...]] = []
         for name, dtype, bounds in self._expected:
@@ -192,14 +214,52 @@ class Binder:
             return self._check(feeds)
         return arrays
 
+    def _with_names(
+        self, positional: Sequence[Any], feeds: Mapping[Any, Any]
+    ) -> dict[Any, Any]:
+        """All feeds by name."""
+        names = [str(node.name) for node in self._order]
+        takes = ", ".join(names) or "no inputs"
+        if len(positional) > len(names):
+            raise FeedError(
+                f"{len(positional)} arrays were fed to a program that takes {takes}",
+                location=str(here().location),
+            )
+        named = dict(zip(names, positional, strict=False))
+        twice = [name for name in named if name in feeds]
+        if twice:
+            raise FeedError(
+                f"{twice[0]!r} was fed twice, by position and by its name",
+                location=str(here().location),
+                hint=f"the order is {takes}",
+            )
+        return named | dict(feeds)
+
     def _check(self, feeds: Mapping[Any, Any]) -> list[Array]:
         """Take a closer look, and remember the shapes if they are accepted."""
-        bound, _ = bind_feeds(self._inputs, feeds, self._bounds, strict=self._strict)
-        arrays = [bound[node] for node in self._inputs]
+        needed = [node for node in self._inputs if node not in self._sized]
+        bound, sizes = bind_feeds(
+            needed, feeds, self._bounds, self._order, strict=self._strict
+        )
+        arrays = [
+            bound[node] if node in bound else _of_shape_alone(node, sizes)
+            for node in self._inputs
+        ]
+        if len(feeds) != len(arrays) or any(node not in bound for node in self._inputs):
+            return arrays
         if len(self._accepted) == _REMEMBERED:
             self._accepted.clear()
         self._accepted.add(tuple(array.shape for array in arrays))
         return arrays
+
+
+def _of_shape_alone(node: Node, sizes: Mapping[str, int]) -> Array:
+    """An array that takes no memory, in place of an input that is not fed."""
+    try:
+        shape = evaluate_shape(node.shape, sizes)
+    except ShapeError:
+        raise _error(node, "was not fed, and no other array tells its size") from None
+    return np.broadcast_to(np.zeros((), node.dtype), shape)
 
 
 def check_batch(nodes: Iterable[Node], arrays: Iterable[Array]) -> None:

@@ -13,8 +13,9 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import NonFiniteError
+from ..ir.dims import symbols_of
 from ..ir.evaluate import compiled, evaluate_node
-from ..ir.graph import Graph, check_names
+from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.literal import Literal as ArrayLiteral
 from ..ir.node import Node
@@ -92,7 +93,11 @@ def interpret(
     parameters = [node for node in order if node.op.name == "parameter"]
     inputs = [node for node in order if node.op.name == "input"]
     arrays, sizes = bind_feeds(
-        [*inputs, *parameters], feeds, label_bounds(graph), strict=strict
+        [*inputs, *parameters],
+        feeds,
+        label_bounds(graph),
+        (*declared_inputs(graph.outputs), *_fed_for_sizes(feeds, graph)),
+        strict=strict,
     )
     starts = np.random.default_rng(seed)
     for node in parameters:
@@ -115,6 +120,18 @@ def interpret(
             raise _non_finite(node, value)
         values[node] = value
     return Interpretation(values)
+
+
+def _fed_for_sizes(feeds: Mapping[Any, Any], graph: Graph) -> list[Node]:
+    """Placeholders that are fed as nodes and tell a size that is used."""
+    placeholders = [
+        key for key in feeds if isinstance(key, Node) and key.op.name == "input"
+    ]
+    return [
+        node
+        for node in placeholders
+        if set(symbols_of(node.shape)) & set(graph.symbols)
+    ]
 
 
 def _non_finite(node: Node, value: Array) -> NonFiniteError:
