@@ -24,7 +24,7 @@ from .collector import paused
 from .errors import DTypeError, GraphError, OptionError, ShapeError
 from .ir.dims import Dim
 from .ir.graph import Graph, check_names, declared_inputs
-from .ir.labels import LabelBounds, label_bounds
+from .ir.labels import label_bounds
 from .ir.node import Node
 from .ir.origin import here
 from .passes.one_row import for_one_row
@@ -205,7 +205,7 @@ def _count(value: Any) -> int:
 def compile(
     outputs: Any,
     *,
-    inputs: Sequence[Node | str] | None = None,
+    inputs: Node | str | Sequence[Node | str] | None = None,
     style: str = "fast",
     simplify: bool = True,
     updates: Mapping[Node, Node] | None = None,
@@ -277,7 +277,7 @@ def compile(
         return CompiledFunction(outputs, graphs, emitted, binder, targets, seed)
 
 
-def _order(inputs: Sequence[Node | str] | None, graph: Graph) -> tuple[Node, ...]:
+def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
     """All placeholders that may be fed, in the order of arrays without names."""
     known = declared_inputs(graph.outputs)
     if inputs is None:
