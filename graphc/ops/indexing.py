@@ -63,6 +63,7 @@ _INDEX_CASES: tuple[Any, ...] = (
     ((3, 4), (None, Slice(None, None, -1, 3), _FULL), (), ()),
     ((5, 4), (ARRAY, _FULL), ((3,),), (5,)),
     ((5, 4), (ARRAY, ARRAY), ((3, 1), (2,)), (5, 4)),
+    ((3, 4), (ARRAY, ARRAY), ((3,), (3,)), (3, 4)),
     ((5, 3, 4), (ARRAY, Slice(None, None, None, 3), ARRAY), ((2,), (2,)), (5, 4)),
     ((5, 3, 4), (_FULL, 1, ARRAY), ((2,),), (4,)),
 )
@@ -273,7 +274,7 @@ ADD_AT = Op(
             maximum=(None, None, *bounds),
         )
         for (shape, index, arrays, bounds), values in zip(
-            _INDEX_CASES[3:], ((3, 4), (3, 2), (3,), ()), strict=True
+            _INDEX_CASES[3:], ((3, 4), (3, 2), (3,), (3,), ()), strict=True
         )
     ),
 )

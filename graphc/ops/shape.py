@@ -331,7 +331,6 @@ BROADCAST_TO = Op(
     infer=_broadcast_infer,
     kind="view",
     numpy="np.broadcast_to(x, shape)",
-    into="np.copyto(out, x)",
     vjp=_broadcast_vjp,
     jvp="linear",
     cases=(

@@ -298,7 +298,6 @@ FULL = Op(
     infer=_full_infer,
     kind="source",
     numpy=_full_numpy,
-    into="out.fill(value)",
     cases=(
         Case((), {"shape": (3, 4), "value": 0.0, "dtype": np.dtype("float64")}),
         Case((), {"shape": (0,), "value": 1.0, "dtype": np.dtype("float32")}),

@@ -1,0 +1,97 @@
+"""Values of ops by NumPy itself, for generated tests to hold them against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tests.op_cases import Application, Array
+
+
+def numpy_value(application: Application, arrays: Sequence[Array]) -> Any:
+    """NumPy's function of the op's name, or what is written here in its place."""
+    reference = REFERENCES.get(application.op.name)
+    if reference is not None:
+        return reference(application, *arrays)
+    function = getattr(np, application.op.name)
+    return function(*arrays, **application.case.attributes)
+
+
+def _index(application: Application, arrays: list[Any]) -> tuple[Any, ...]:
+    """The attribute `index` as Python's own indexing takes it."""
+    given = iter(arrays)
+    items: list[Any] = []
+    for item in application.case.attributes["index"]:
+        if item == "array":
+            items.append(next(given))
+        elif item is None or isinstance(item, int):
+            items.append(item)
+        else:
+            items.append(slice(item.start, item.stop, item.step))
+    return tuple(items)
+
+
+def _added_at(application: Application, x: Any, values: Any, *arrays: Any) -> Any:
+    """Each value added to the element that the index names, one by one."""
+    places = np.arange(x.size).reshape(x.shape)[_index(application, list(arrays))]
+    out = x.astype("float64").ravel()
+    added = np.broadcast_to(values, places.shape)
+    for place, value in zip(places.ravel(), added.ravel(), strict=True):
+        out[place] += value
+    return out.reshape(x.shape).astype(x.dtype)
+
+
+def _scattered(application: Application, x: Any, *arrays: Any) -> Any:
+    """Each value added to the place that the index names, one by one."""
+    shape = application.case.attributes["shape"]
+    places = np.arange(int(np.prod(shape))).reshape(shape)
+    places = places[_index(application, list(arrays))]
+    out = np.zeros(int(np.prod(shape)))
+    for place, value in zip(places.ravel(), x.ravel(), strict=True):
+        out[place] += value
+    return out.reshape(shape).astype(x.dtype)
+
+
+def _scattered_along(application: Application, x: Any, indices: Any) -> Any:
+    attributes = application.case.attributes
+    out = np.zeros(attributes["shape"], x.dtype)
+    for place in np.ndindex(x.shape):
+        target = list(place)
+        target[attributes["axis"]] = indices[place]
+        out[tuple(target)] += x[place]
+    return out
+
+
+def _clipped(application: Application, x: Any, *bounds: Any) -> Any:
+    attributes = application.case.attributes
+    low = bounds[0] if attributes["lower"] else None
+    high = bounds[-1] if attributes["upper"] else None
+    return np.clip(x, low, high)
+
+
+REFERENCES: dict[str, Any] = {
+    "add_at": _added_at,
+    "arange": lambda a: np.arange(a.case.attributes["size"]),
+    "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
+    "clip": _clipped,
+    "concatenate": lambda a, *xs: np.concatenate(xs, a.case.attributes["axis"]),
+    "full": lambda a: np.full(
+        a.case.attributes["shape"],
+        a.case.attributes["value"],
+        a.case.attributes["dtype"],
+    ),
+    "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
+    "polyval": lambda a, x: np.polyval(
+        np.array(a.case.attributes["coefficients"], x.dtype), x
+    ),
+    "row_starts": lambda a: np.array(
+        [a.case.attributes["step"] * row for row in range(a.case.attributes["size"])],
+        np.intp,
+    ),
+    "scatter_add": _scattered,
+    "scatter_along_axis": _scattered_along,
+    "stop_gradient": lambda a, x: x,
+}
+"""Hand-written meanings of ops that NumPy has no function of that name for."""
