@@ -1,4 +1,4 @@
-"""What a graph is for data of one row: the same on vectors, bit for bit.
+"""The graph for data of one row: the same on vectors.
 
 At one row a program takes as long as it has calls, and a call on `(1, n)` takes longer
 than one on `(n,)`: NumPy then broadcasts, and a product of a matrix and a row is one of
@@ -20,7 +20,7 @@ from ..ir.origin import replacing
 from ..ops.indexing import GETITEM
 from ..ops.linalg import MATMUL
 from ..ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
-from ..ops.slices import ARRAY, Slice, is_block
+from ..ops.slices import ARRAY, Slice
 from ..ops.source import CONSTANT, constant
 from .cse import MergeEqual
 from .masks import is_derivative
@@ -58,7 +58,8 @@ def one_row(graph: Graph, size: str) -> Graph | None:
 
     Returns:
         A graph of the same inputs, which still have their axes, as the outputs do. The
-        values are equal bit for bit; only in derivatives, a sum over rows may be -0.0
+        values are equal but for the rounding of sums and products, whose terms may be
+        added up in another order; and in derivatives, a sum over rows may be -0.0
         where it was +0.0. None where an input has a size that is computed from this
         one, or a value no meaning at one row, as `x[1:].max(axis=0)`.
     """
@@ -81,20 +82,6 @@ def _long(shape: Shape) -> list[int]:
 
 def _without_ones(shape: Shape) -> Shape:
     return tuple(size for size in shape if size != 1)
-
-
-def _is_in_order(node: Node) -> bool:
-    """Whether numbers are known to stand in memory as in an array of their own.
-
-    Sums and products of other arrays are rounded otherwise.
-    """
-    while node.ndim and node.op.is_view(node):
-        if node.op.name in ("broadcast_to", "transpose"):
-            return False
-        if node.op.name == "getitem" and not is_block(node.attributes["index"]):
-            return False
-        node = node.inputs[0]
-    return True
 
 
 class _OneRow:
@@ -227,8 +214,7 @@ def _elementwise(rows: _OneRow, node: Node) -> Node | None:
     found = node.op.build(inputs, rows.attributes(node))
     for place in _NEUTRAL_ONES.get(node.op.name, ()):
         other = inputs[1 - place]
-        is_neutral = is_uniform(inputs[place], 1.0) and other.type == found.type
-        if is_neutral and _is_in_order(other):
+        if is_uniform(inputs[place], 1.0) and other.type == found.type:
             return other
     return found
 
@@ -265,7 +251,7 @@ def _reduction(rows: _OneRow, node: Node) -> Node | None:
     axes = tuple(places[a] for a in node.attributes["axis"] if a in places)
     if axes:
         return node.op(short, axis=axes, keepdims=False)
-    if short.dtype != node.dtype or not _is_in_order(short):
+    if short.dtype != node.dtype:
         return None
     # A sum starts from +0.0 and is never -0.0.
     adds = node.op.name in ("sum", "mean") and not is_derivative(node)
@@ -323,7 +309,7 @@ def _getitem(rows: _OneRow, node: Node) -> Node | None:
     found = short = rows.short(x)
     if used or not all(isinstance(item, Slice) and item.is_full for item in items):
         found = squeeze(GETITEM(short, *used, index=tuple(items)))
-    return found if node.op.is_view(node) or _is_in_order(found) else None
+    return found
 
 
 def _names_the_only_row(item: Any) -> bool:

@@ -111,8 +111,8 @@ def test_a_sum_over_rows_is_never_minus_zero(reduce: Build) -> None:
     same(Graph((*outputs, total)), feeds)
 
 
-def test_what_is_added_up_stays_in_its_order() -> None:
-    """NumPy adds what is scattered in memory in another order than what is not."""
+def test_what_is_scattered_in_memory_is_added_up() -> None:
+    """NumPy and BLAS may add it up in another order than what is not."""
     x, v = gc.input("x", ("batch", 402)), gc.input("v", (201,))
     cube = gc.input("cube", ("batch", 201, 3))
     y, rows = gc.input("y", ("batch",), "int64"), arange(BATCH)

