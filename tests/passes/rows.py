@@ -12,7 +12,6 @@ import graphc as gc
 from graphc.errors import IndexRangeError
 from graphc.ir import Dim, Graph, Node, verify
 from graphc.passes.one_row import one_row
-
 from tests.styles import ULPS, assert_styles_agree
 
 from .helpers import assert_identical, evaluate
