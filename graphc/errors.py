@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Self
 
 __all__ = [
+    "ArgumentError",
     "CheckpointError",
     "DTypeError",
     "DataError",
@@ -84,6 +85,10 @@ class NamingError(GraphcError, ValueError):
 
 class OptionError(GraphcError, ValueError):
     """An argument outside the values that a function takes."""
+
+
+class ArgumentError(OptionError, TypeError):
+    """An argument that a function does not have, lacks, or can't take at all."""
 
 
 class UnsupportedError(GraphcError, ValueError):

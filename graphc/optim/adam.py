@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 from ..ir.node import Node
@@ -72,6 +72,7 @@ class Adam(Rule):
     eps: float = 1e-8
     weight_decay: float = 0.0
     amsgrad: bool = False
+    _: KW_ONLY
     maximize: bool = False
     decoupled_weight_decay: bool = False
     dialect: Dialect = "torch"

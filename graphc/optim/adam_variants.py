@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from ..ir.node import Node
@@ -59,6 +59,7 @@ class Adamax(Rule):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
+    _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
 
@@ -139,6 +140,7 @@ class NAdam(Rule):
     weight_decay: float = 0.0
     momentum_decay: float = 4e-3
     decoupled_weight_decay: bool = False
+    _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax"] = "torch"
 
@@ -245,6 +247,7 @@ class RAdam(Rule):
     eps: float = 1e-8
     weight_decay: float = 0.0
     decoupled_weight_decay: bool = False
+    _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "optax"] = "torch"
 

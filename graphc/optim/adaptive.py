@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from ..ir.node import Node
@@ -60,6 +60,7 @@ class Adagrad(Rule):
     weight_decay: float = 0.0
     initial_accumulator_value: float = 0.0
     eps: float = 1e-10
+    _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
 
@@ -138,6 +139,7 @@ class Adadelta(Rule):
     rho: float = 0.9
     eps: float = 1e-6
     weight_decay: float = 0.0
+    _: KW_ONLY
     maximize: bool = False
 
     def __post_init__(self) -> None:
@@ -214,6 +216,7 @@ class RMSprop(Rule):
     weight_decay: float = 0.0
     momentum: float = 0.0
     centered: bool = False
+    _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
 
@@ -304,6 +307,7 @@ class Rprop(Rule):
     lr: StepSize = 1e-2
     etas: tuple[float, float] = (0.5, 1.2)
     step_sizes: tuple[float, float] = (1e-6, 50.0)
+    _: KW_ONLY
     maximize: bool = False
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..ir.node import Node
@@ -44,7 +44,7 @@ class GradientAccumulation(Transformation):
     [array(0., dtype=float32), array(1., dtype=float32)]
     """
 
-    steps: int = field(kw_only=True)
+    steps: int
     reduction: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
@@ -276,7 +276,7 @@ class MaxNorm(Transformation):
     from overfitting", section 5.1.
     """
 
-    max_norm: float = field(kw_only=True)
+    max_norm: float
     axis: int | tuple[int, ...] = 1
 
     def __post_init__(self) -> None:

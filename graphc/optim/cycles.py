@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, cast
 
 from ..ir.node import Node
@@ -52,6 +52,7 @@ class OneCycleLR(Schedule):
     steps_per_epoch: int | None = None
     pct_start: float = 0.3
     anneal_strategy: Literal["cos", "linear"] = "cos"
+    _: KW_ONLY
     div_factor: float = 25.0
     final_div_factor: float = 1e4
     three_phase: bool = False
@@ -240,7 +241,7 @@ class SequentialLR(Schedule):
 
     schedulers: Sequence[Schedule]
     by: By = field(default="epoch", init=False)
-    milestones: Sequence[int] = field(kw_only=True)
+    milestones: Sequence[int]
 
     def __post_init__(self) -> None:
         options = _check_parts(self, self.schedulers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from ..ir.node import Node
@@ -36,7 +36,7 @@ class ClipByValue(Transformation):
     array([-0.5,  1. ], dtype=float32)
     """
 
-    clip_value: float = field(kw_only=True)
+    clip_value: float
 
     def __post_init__(self) -> None:
         self._check().real("clip_value", above=0.0)
@@ -84,7 +84,7 @@ class ClipByNorm(Transformation):
     neural networks", algorithm 1.
     """
 
-    max_norm: float = field(kw_only=True)
+    max_norm: float
     dialect: Dialect = "torch"
 
     def __post_init__(self) -> None:
@@ -124,7 +124,7 @@ class ClipByGlobalNorm(Transformation):
     neural networks", algorithm 1.
     """
 
-    max_norm: float = field(kw_only=True)
+    max_norm: float
     norm_type: float = 2.0
     dialect: Dialect = "torch"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import numpy as np
@@ -238,6 +238,7 @@ class Adafactor(Rule):
     eps: tuple[float | None, float] = (None, 1e-3)
     d: float = 1.0
     weight_decay: float = 0.0
+    _: KW_ONLY
     maximize: bool = False
 
     def __post_init__(self) -> None:
@@ -362,6 +363,7 @@ class Muon(Rule):
     eps: float = 1e-7
     ns_steps: int = 5
     adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None
+    _: KW_ONLY
     maximize: bool = False
 
     def __post_init__(self) -> None:

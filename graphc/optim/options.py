@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, cast
 
-from ..errors import OptionError
+from ..errors import ArgumentError, OptionError
 from ..ir.origin import here
 
-__all__ = ["Options"]
+__all__ = ["REQUIRED", "Options"]
+
+
+class _Required:
+    """What stands for an argument without a default behind one that has one."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = _Required()
+"""The default of an option that has to be given, so that it may stand in torch's order
+though the step size before it may be left out."""
 
 
 class Options:
@@ -31,6 +44,18 @@ class Options:
             location=str(here().location),
             hint=hint,
         )
+
+    def required(self) -> None:
+        """Raise unless all that has no default is given."""
+        for name, value in vars(self._owner).items():
+            if value is REQUIRED:
+                names = ", ".join(f.name for f in fields(cast(Any, self._owner)))
+                raise ArgumentError(
+                    f"{self._name} requires the argument {name}",
+                    node=self._name,
+                    location=str(here().location),
+                    hint=f"{self._name} takes {names}",
+                )
 
     def step_size(self, name: str = "lr") -> None:
         """A number of at least 0, or a schedule."""

@@ -26,7 +26,7 @@ from ..ops.arithmetic import floor, minimum, remainder, where
 from ..ops.exponential import cos, log
 from ..ops.source import ArrayLike, constant
 from .base import Clock
-from .options import Options
+from .options import REQUIRED, Options
 
 __all__ = [
     "By",
@@ -67,6 +67,7 @@ class Schedule(ABC):
 
     def _check(self) -> Options:
         options = Options(self)
+        options.required()
         if hasattr(self, "lr"):
             options.real("lr", low=0.0)
         options.choice("by", "epoch", "step")
@@ -90,7 +91,7 @@ class StepLR(Schedule):
     """
 
     lr: float = 1.0
-    step_size: int = field(kw_only=True)
+    step_size: int = REQUIRED
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
@@ -120,7 +121,7 @@ class MultiStepLR(Schedule):
     """
 
     lr: float = 1.0
-    milestones: tuple[int, ...] = field(kw_only=True)
+    milestones: tuple[int, ...] = REQUIRED
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
@@ -151,7 +152,7 @@ class ExponentialLR(Schedule):
     """
 
     lr: float = 1.0
-    gamma: float = field(kw_only=True)
+    gamma: float = REQUIRED
 
     def __post_init__(self) -> None:
         self._check().real("gamma", low=0.0)
@@ -180,7 +181,7 @@ class InverseTimeLR(Schedule):
     """
 
     lr: float = 1.0
-    decay: float = field(kw_only=True)
+    decay: float = REQUIRED
     staircase: bool = False
 
     def __post_init__(self) -> None:
@@ -312,7 +313,7 @@ class CosineAnnealingLR(Schedule):
     """
 
     lr: float = 1.0
-    T_max: int = field(kw_only=True)
+    T_max: int = REQUIRED
     eta_min: float = 0.0
 
     def __post_init__(self) -> None:
@@ -351,7 +352,7 @@ class CosineAnnealingWarmRestarts(Schedule):
     """
 
     lr: float = 1.0
-    T_0: int = field(kw_only=True)
+    T_0: int = REQUIRED
     T_mult: int = 1
     eta_min: float = 0.0
 
@@ -390,7 +391,7 @@ class LambdaLR(Schedule):
     """
 
     lr: float = 1.0
-    lr_lambda: Callable[[Node], Any] = field(kw_only=True)
+    lr_lambda: Callable[[Node], Any] = REQUIRED
 
     def __post_init__(self) -> None:
         self._check().function("lr_lambda")
@@ -421,7 +422,7 @@ class WarmUp(Schedule):
     """
 
     after: float | Schedule = 1.0
-    steps: int = field(kw_only=True)
+    steps: int = REQUIRED
     by: By = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:

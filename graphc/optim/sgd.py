@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from ..ir.node import Node
@@ -64,8 +64,9 @@ class SGD(Rule):
     lr: StepSize = 1e-3
     momentum: float = 0.0
     dampening: float = 0.0
-    nesterov: bool = False
     weight_decay: float = 0.0
+    nesterov: bool = False
+    _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
 
@@ -163,6 +164,7 @@ class ASGD(Rule):
     alpha: float = 0.75
     t0: float = 1e6
     weight_decay: float = 0.0
+    _: KW_ONLY
     maximize: bool = False
 
     def __post_init__(self) -> None:

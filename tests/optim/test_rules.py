@@ -300,7 +300,7 @@ def test_sgd_of_any_options(lr, momentum, dampening, weight_decay, maximize, nes
     if nesterov and momentum:
         dampening = 0.0
     nesterov = nesterov and momentum > 0.0
-    rule = optim.SGD(lr, momentum, dampening, nesterov, weight_decay, maximize)
+    rule = optim.SGD(lr, momentum, dampening, weight_decay, nesterov, maximize=maximize)
     gradients = random_gradients(8)
     ours, _ = run(rule, gradients)
     for name, w in random_start().items():
