@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,7 +162,7 @@ def test_a_failure_at_any_step_leaves_the_old_file_and_nothing_else(
         raise OSError(code, os.strerror(code), "a temporary name")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, step, fail)
+        patch.setattr(builtins if step == "open" else os, step, fail)
         with pytest.raises(kind) as raised:
             write_atomically(path, "new")
     assert raised.value.errno == code
@@ -183,6 +186,70 @@ def test_an_interrupt_leaves_the_old_file_and_nothing_else(
             write_atomically(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_permissions_are_never_wider_than_those_of_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out"
+    path.write_text("old")
+    path.chmod(0o600)
+    seen: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: seen.append(os.fstat(file).st_mode))
+    write_atomically(path, "new")
+    assert [stat.S_IMODE(mode) for mode in seen] == [0o600]
+    assert permissions(path) == 0o600
+
+
+KILLED = """
+import os, signal, sys
+from graphc.files import write_atomically
+os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+write_atomically("out", "never there")
+"""
+
+
+def test_what_a_killed_writer_leaves_is_gone_with_the_next_write(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "out").write_text("old")
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
+        assert done.returncode == -9
+        assert sorted(os.listdir(tmp_path)) == [".out.tmp", "out"]
+        assert (tmp_path / "out").read_text() == "old"
+    write_atomically(tmp_path / "out", "new")
+    assert (tmp_path / "out").read_text() == "new"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_writers_at_the_same_time_never_mix(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    contents = {letter * 200_000 for letter in "abcdef"}
+    write_atomically(path, "a" * 200_000)
+
+    def write(content: str) -> None:
+        for _ in range(20):
+            write_atomically(path, content)
+
+    writers = [threading.Thread(target=write, args=(c,)) for c in contents]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert path.read_text() in contents
+    for writer in writers:
+        writer.join()
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_link_planted_at_the_temporary_name_is_left_alone(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / ".out.tmp").symlink_to(victim)
+    write_atomically(tmp_path / "out", "new")
+    assert victim.read_text() == "mine"
+    assert (tmp_path / "out").read_text() == "new"
+    assert not (tmp_path / "out").is_symlink()
 
 
 def test_text_that_utf8_cannot_hold_is_refused_before_anything_is_written(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -39,27 +42,58 @@ class OptionError(ValueError):
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Put `content` at `path` in one step: a reader sees the old file or the new."""
+    """Put `content` at `path` in one step: a reader sees the old file or the new.
+
+    The permissions of the old file stay.
+    """
     if os.path.exists(path) and not os.path.isfile(path):
         with open(path, "wb") as file:  # A device, which must not be replaced.
             file.write(content)
         return
     target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
-        if isinstance(error, OSError) and error.errno is not None:
-            # The system names the temporary file, of which nobody knows.
-            raise OSError(error.errno, error.strerror, path) from error
-        raise
+        with temporary_file(target) as temporary:
+            with open(temporary, "wb") as file:
+                if os.path.exists(target):
+                    os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # The system names the temporary file, of which nobody knows.
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+@contextlib.contextmanager
+def temporary_file(target: str) -> Iterator[str]:
+    """Name a file to be written in place of `target`; it is removed after an error.
+
+    The name is always the same, so that what a killed writer left is written over. It
+    is locked meanwhile: a second writer at the same time has a name of its own.
+    """
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.tmp")
+    with contextlib.ExitStack() as stack:
+        try:
+            import fcntl
+
+            lock = stack.enter_context(open(temporary, "ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another file, if the writer before has just put it in its place.
+            alone = os.path.samestat(os.fstat(lock.fileno()), os.lstat(temporary))
+        except (ImportError, OSError):
+            alone = False
+        if not alone:
+            temporary = os.path.join(folder, f".{os.urandom(8).hex()}.tmp")
+        try:
+            yield temporary
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.remove(temporary)
+            raise
 
 
 def check_writable(path: str) -> None:
@@ -69,8 +103,14 @@ def check_writable(path: str) -> None:
         raise FileNotFoundError(f"the folder of {path} does not exist")
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder")
-    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+    replaced = os.path.isfile(path) or not os.path.exists(path)
+    needed = [path] * os.path.exists(path) + [folder] * replaced
+    if not all(os.access(each, os.W_OK) for each in needed):
         raise PermissionError(f"{path} can't be written")
+    if replaced:
+        with temporary_file(os.path.realpath(path)) as temporary:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(temporary)  # That of a writer that was killed.
 
 
 def write_arrays(path: str, arrays: Arrays) -> None:
@@ -86,24 +126,62 @@ def write_arrays(path: str, arrays: Arrays) -> None:
     write_file(path, buffer.getvalue())
 
 
-def read_arrays(path: str, damage: type[ValueError]) -> Arrays:
+def read_arrays(
+    path: str,
+    damage: type[ValueError],
+    choose: Callable[[Arrays], Iterable[str]] = list,
+) -> Arrays:
     """The arrays of an `.npz` file, or the error `damage` if it can't be read.
 
     Nothing in the file is executed, and every byte is held against its checksum.
+
+    Args:
+        choose: called before memory is taken, with arrays of the dtypes and shapes
+            that the file announces and without their values; gives the names to read.
     """
     import zipfile
-    import zlib
 
-    damaged = (EOFError, KeyError, MemoryError, ValueError, zipfile.BadZipFile)
     with open(path, "rb") as file:
         if not zipfile.is_zipfile(file):
             raise damage(f"{path} is no .npz file, or it is cut short")
-        file.seek(0)
         try:
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (*damaged, zlib.error, NotImplementedError) as error:
-            raise damage(f"{path} is damaged: {error}") from None
+            with zipfile.ZipFile(file) as archive:
+                entries = {entry.filename: entry for entry in archive.infolist()}
+                if len(entries) < len(archive.infolist()):
+                    raise ValueError("two entries have one name")
+                found = {
+                    name.removesuffix(".npy"): announced_array(archive, entry)
+                    for name, entry in entries.items()
+                }
+                arrays: Arrays = {}
+                for name in choose(found):
+                    with archive.open(f"{name}.npy") as entry:
+                        arrays[name] = np.lib.format.read_array(entry)
+                return arrays
+        except damage:
+            raise
+        except MemoryError:
+            raise damage(f"{path} does not fit into memory") from None
+        except Exception as error:  # Damage can be to any part of it.
+            problem = f"{path} is damaged or of another kind: {error}"
+            raise damage(problem) from None
+
+
+def announced_array(archive: Any, entry: Any) -> Array:
+    """An array of the dtype and shape in an entry's header, which takes no memory."""
+    if not entry.filename.endswith(".npy"):
+        raise ValueError(f"{entry.filename!r} is not an array")
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if dtype.hasobject:
+            raise ValueError(f"{entry.filename!r} holds Python objects")
+        if file.tell() + math.prod(shape) * dtype.itemsize != entry.file_size:
+            raise ValueError(f"{entry.filename!r} is not of the size that it announces")
+    return np.broadcast_to(np.empty((), dtype), shape)
 
 
 def save_parameters(path: str, parameters: Arrays) -> None:
@@ -113,10 +191,12 @@ def save_parameters(path: str, parameters: Arrays) -> None:
 
 def load_parameters(path: str) -> Arrays:
     """The parameters in a file of `save_parameters` or `save_checkpoint`."""
-    arrays = read_arrays(path, CheckpointError)
-    saved = {name: array for name, array in arrays.items() if "/" not in name}
-    check_parameters(saved, path)
-    return {name: saved[name] for name in PARAMETERS}
+
+    def choose(found: Arrays) -> Iterable[str]:
+        check_parameters({n: a for n, a in found.items() if "/" not in n}, path)
+        return PARAMETERS
+
+    return read_arrays(path, CheckpointError, choose)
 
 
 def check_parameters(saved: Arrays, path: str) -> None:
