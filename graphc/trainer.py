@@ -230,6 +230,7 @@ class Trainer:
         evaluations_per_epoch: int = 1,
         steps_per_epoch: int | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 1.0,
         resume: bool = False,
         callbacks: Sequence[Callback | RecordFunction] = (),
         verbose: bool | None = None,
@@ -260,7 +261,9 @@ class Trainer:
                 NaN is never better.
             evaluations_per_epoch: how often dev is evaluated in an epoch.
             steps_per_epoch: batches of a stream that are an epoch; all by default.
-            checkpoint: a file to write after every evaluation.
+            checkpoint: a file to write after evaluations and at the end; an older one
+                that is not resumed is kept under the same name with ".1".
+            checkpoint_every: seconds between two such evaluations; 0 for all.
             resume: go on from `checkpoint`, if it exists, bit for bit as if the run had
                 not been broken.
             callbacks: of `gc.Callback`, or functions called with the record of every
@@ -273,7 +276,7 @@ class Trainer:
         Returns:
             A record an evaluation; `history.kept` says what was kept, and why. After an
             interrupt (Ctrl-C) `history.interrupted` is true; what it cut short is
-            undone.
+            undone, as before SIGTERM or SIGHUP ends the process.
 
         Raises:
             DataError: data that does not fit the inputs; nothing is changed.
@@ -289,9 +292,9 @@ class Trainer:
             self._translated(),
             reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
         ):
-            arrays = self._read(train, "train", steps_per_epoch)
-            others = None if dev is None else self._read(dev, "dev")
-            final = None if test is None else self._read(test, "test")
+            arrays = read_data(self._module, train, "train", steps_per_epoch)
+            others = None if dev is None else read_data(self._module, dev, "dev")
+            final = None if test is None else read_data(self._module, test, "test")
             if final is not None:
                 final = self._module.check_stream(final, "test")
             functions = [reporter.epoch, report]
@@ -312,6 +315,7 @@ class Trainer:
                         checkpoint=None
                         if checkpoint is None
                         else os.fspath(checkpoint),
+                        checkpoint_every=checkpoint_every,
                         resume=resume,
                         report=run.after_evaluation,
                         progress=reporter.batch,
@@ -340,7 +344,7 @@ class Trainer:
             DataError: data that does not fit the inputs.
         """
         with self._translated():
-            arrays = self._read(data, "data")
+            arrays = read_data(self._module, data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
     def predict(self, /, *arrays: Any, **inputs: Any) -> Any:
@@ -413,13 +417,10 @@ class Trainer:
             sizes = range_of_step_sizes(low, high, steps, mode)
             records = range_test(
                 *(self._module, self._arrays, self._state),
-                *(self._read(train, "train"), sizes, batch_size),
+                *(read_data(self._module, train, "train"), sizes, batch_size),
                 self.seed if seed is None else seed,
             )
         return History(records)
-
-    def _read(self, data: Data, label: str, steps: int | None = None) -> Any:
-        return read_data(self._module, data, label, steps)
 
     def gradients(self, /, *arrays: Any, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
@@ -458,7 +459,7 @@ class Trainer:
         """
         module, name = self._module, os.fspath(path)
         with self._translated():
-            if module.HEADER not in module.read_arrays(name, module.CheckpointError):
+            if not module.is_checkpoint(name):
                 self.parameters = module.load_parameters(name)
                 return
             saved = module.load_checkpoint(name)

@@ -337,7 +337,7 @@ def test_a_program_killed_again_and_again_ends_as_an_unbroken_one(
     np.savez(tmp_path / "dev.npz", **DEV)  # type: ignore[arg-type]
     arguments: tuple[Any, ...] = (
         *("--data", "train.npz", "--dev", "dev.npz", "--epochs", 4),
-        *("--evaluations-per-epoch", 3, "--batch-size", 10),
+        *("--evaluations-per-epoch", 3, "--batch-size", 10, "--checkpoint-every", 0),
     )
     whole = run(script, *arguments, "--out", "whole.npz")
     assert "best on dev: epoch " in whole.stdout

@@ -99,8 +99,9 @@ class Program:
         for function in ast.parse(self.source).body:
             if isinstance(function, ast.FunctionDef) and _spans(function, line):
                 name = function.name.removesuffix("_in_place")
-                variables = self._variables.get(name, {})
-                return variables.get(_target(function.body, line) or "")
+                variables = self._variables.get(name)
+                target = _target(function.body, line) if variables else None
+                return variables.get(target) if variables and target else None
         return None
 
 

@@ -44,10 +44,14 @@ def range_test(
     module.check_options(0, batch_size, seed, None)
     data = module.check_stream(data, "train")
     before = module.snapshot(parameters, state)
-    try:
-        return _steps(module, parameters, state, data, sizes, batch_size, seed)
-    finally:
-        module.restore(before, parameters, state)
+    records: list[dict[str, Any]] = []
+    steps = _steps(module, parameters, state, data, sizes, batch_size, seed)
+    if module.run_interruptibly(
+        lambda: records.extend(steps),
+        lambda: module.restore(before, parameters, state),
+    ):
+        raise KeyboardInterrupt
+    return records
 
 
 def _steps(
@@ -58,12 +62,11 @@ def _steps(
     sizes: list[float],
     batch_size: int,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """A record of each step."""
-    records: list[dict[str, Any]] = []
     least = math.inf
     batches = _batches(module, data, batch_size, seed)
-    for size in sizes:
+    for number, size in enumerate(sizes, 1):
         step = state["step"] + 1
         state["scale"] = 1.0
         natural = float(module.step_size({**state, "step": step}))
@@ -75,11 +78,10 @@ def _steps(
         state["scale"] = size / natural
         with np.errstate(all="ignore"):
             loss = float(module.train_step(parameters, state, *next(batches)))
-        records.append({"step": len(records) + 1, "step_size": size, "loss": loss})
+        yield {"step": number, "step_size": size, "loss": loss}
         least = min(least, loss)
         if not math.isfinite(loss) or loss > 4.0 * least > 0.0:
             break
-    return records
 
 
 def _batches(

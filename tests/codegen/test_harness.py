@@ -104,7 +104,7 @@ def test_importing_a_program_imports_hardly_more_than_numpy_does(
         check=True,
     )
     # A thread is asked for its number, so that its memory is its own.
-    loaded = {"__future__", "_weakrefset", "fast", "readable", "threading"}
+    loaded = {"__future__", "_weakrefset", "fast", "readable", "signal", "threading"}
     assert set(done.stdout.split()) <= loaded
 
 

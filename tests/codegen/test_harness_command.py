@@ -124,8 +124,8 @@ ERRORS: dict[str, tuple[tuple[Any, ...], str]] = {
     "a folder as out": ((*DATA, "--out", "."), ". is a folder"),
     "resume from nowhere": ((*DATA, "--resume"), "--resume needs --out or"),
     "resume from another file": (
-        (*DATA, "--checkpoint", "dev.npz", "--resume"),
-        "dev.npz belongs to another model: 'hidden.weight' is missing there",
+        (*DATA[:2], "--checkpoint", "test.npz", "--resume"),
+        "test.npz belongs to another model: 'hidden.weight' is missing there",
     ),
     "no batch": ((*DATA, "--batch-size", 0), "batch_size must be at least 1, got 0"),
     "half an epoch": ((*DATA, "--epochs", "0.5"), "invalid int value: '0.5'"),

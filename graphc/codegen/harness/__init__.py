@@ -27,6 +27,7 @@ SECTIONS = (
     "tiles",
     "flat",
     "denormals",
+    "signals",
     "files",
     "data",
     "checkpoint",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,12 +69,26 @@ def snapshot(
 def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) -> None:
     """Put a snapshot back into parameters and state, in place.
 
-    Raises `CheckpointError`, and changes nothing, if the optimizer is another one.
+    Raises `CheckpointError`, and changes nothing, if it is of another optimizer or its
+    random state is not one.
     """
     here = {name: describe_array(array) for name, array in state["slots"].items()}
     there = {name: describe_array(array) for name, array in saved["slots"].items()}
     if different := differences(here, there):
         raise CheckpointError(f"the state is of another optimizer: {different}")
+    # if plateau
+    plateau = saved.get("plateau", state["plateau"])
+    if not is_numbers(plateau) or len(plateau) != len(state["plateau"]):
+        raise CheckpointError(f"the state of decay on a plateau is damaged: {plateau}")
+    # end
+    rng = state.get("rng")
+    if (rng is None) != (saved["rng"] is None):
+        raise CheckpointError("the state has no random numbers, or has some too many")
+    if rng is not None:
+        try:
+            type(rng.bit_generator)(0).state = saved["rng"]
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the random state is damaged: {error!r}") from None
     for name, array in saved["parameters"].items():
         parameters[name][...] = array
     for name, array in saved["slots"].items():
@@ -80,10 +96,10 @@ def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) ->
     for key in ("step", "epoch", "part", "scale"):
         state[key] = saved[key]
     # if plateau
-    state["plateau"] = saved.get("plateau", state["plateau"])
+    state["plateau"] = plateau
     # end
-    if saved["rng"] is not None and state.get("rng") is not None:
-        state["rng"].bit_generator.state = saved["rng"]
+    if rng is not None:
+        rng.bit_generator.state = saved["rng"]
 
 
 def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
@@ -109,6 +125,12 @@ def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
     write_arrays(path, arrays)
 
 
+def is_checkpoint(path: str) -> bool:
+    """Tell whether a file holds more than parameters."""
+    read = read_arrays(path, CheckpointError, lambda found: {HEADER} & found.keys())
+    return bool(read)
+
+
 def load_checkpoint(path: str) -> dict[str, Any]:
     """Read a snapshot of this model.
 
@@ -116,34 +138,93 @@ def load_checkpoint(path: str) -> dict[str, Any]:
     """
     import json
 
-    arrays = read_arrays(path, CheckpointError)
-    if HEADER not in arrays:
-        check_parameters(arrays, path)
-        raise CheckpointError(f"{path} holds parameters only and is no checkpoint")
+    def choose(found: Arrays) -> Arrays:
+        named = {name: array for name, array in found.items() if "/" not in name}
+        check_parameters(named, path)
+        if HEADER not in found:
+            raise CheckpointError(f"{path} holds parameters only and is no checkpoint")
+        if best := strip_prefix(found, "best/"):
+            check_parameters(best, path)
+        for name in found.keys() - named.keys():
+            if name != HEADER and not name.startswith(("best/", "slots/")):
+                raise CheckpointError(f"{path} has an array {name!r} too many")
+        # No array is compressed, so that one larger than the file comes from elsewhere.
+        if sum(array.nbytes for array in found.values()) > os.path.getsize(path):
+            raise CheckpointError(f"{path} is damaged: it holds more than its size")
+        return found
+
+    arrays = read_arrays(path, CheckpointError, choose)
     try:
         saved = json.loads(arrays.pop(HEADER).tobytes())
-        if saved["format"] != CHECKPOINT_FORMAT:
-            raise CheckpointError(
-                f"{path} has checkpoint format {saved['format']}; "
-                f"this program reads format {CHECKPOINT_FORMAT}"
-            )
-        saved["parameters"] = {n: a for n, a in arrays.items() if "/" not in n}
-        saved["slots"] = strip_prefix(arrays, "slots/")
-        if saved["best"]:
-            saved["best"]["parameters"] = strip_prefix(arrays, "best/")
-        check_parameters(saved["parameters"], path)
-        if saved["best"]:
-            check_parameters(saved["best"]["parameters"], path)
-        graph = saved["graph"]
-    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        version, graph, model = saved["format"], saved["graph"], saved["model"]
+        if version == CHECKPOINT_FORMAT:
+            check_header(saved)
+    except (
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise CheckpointError(f"{path} has a damaged header: {error!r}") from None
+    if version != CHECKPOINT_FORMAT:
+        raise CheckpointError(
+            f"{path} has checkpoint format {version}; "
+            f"this program reads format {CHECKPOINT_FORMAT}"
+        )
     if graph != GRAPH_HASH:
         raise CheckpointError(
             f"{path} belongs to another model: its parameters are alike, but its graph "
-            f"({saved['model']}, {graph[:12]}) is not this one ({MODEL}, "
+            f"({model}, {str(graph)[:12]}) is not this one ({MODEL}, "
             f"{GRAPH_HASH[:12]}); load_parameters takes the parameters alone"
         )
+    saved["parameters"] = {n: a for n, a in arrays.items() if "/" not in n}
+    saved["slots"] = strip_prefix(arrays, "slots/")
+    if saved["best"]:
+        saved["best"]["parameters"] = strip_prefix(arrays, "best/")
+        check_parameters(saved["best"]["parameters"], path)
     return saved
+
+
+def check_header(saved: dict[str, Any]) -> None:
+    """Raise `ValueError`, or what Python raises, if no run can go on from a header."""
+    best, run, records = saved["best"], saved["run"], saved["history"]
+    fits = {key: is_count(saved[key]) for key in ("step", "epoch", "part")}
+    fits["scale"] = is_numbers([saved["scale"]]) and 0 <= saved["scale"] < math.inf
+    fits["rng"] = saved["rng"] is None or type(saved["rng"]) is dict
+    score = run and f"dev_{run['best'].rpartition(' ')[2]}"
+    fits["history"] = is_list(records) and all(
+        is_count(record["epoch"], record["step"])
+        and (not score or not record.get("best") or is_numbers([record[score]]))
+        for record in records
+    )
+    fits["best"] = best is None or (
+        is_count(best["epoch"], best["step"])
+        and is_numbers([best["score"]])
+        and any(record.get("best") for record in records)
+    )
+    fits["run"] = run is None or (
+        is_count(run["first_epoch"], saved["epoch"] - run["first_epoch"])
+        and saved["part"] < run["evaluations_per_epoch"]
+    )
+    for key, right in fits.items():
+        if not right:
+            raise ValueError(f"{key} is {str(saved[key])[:80]}")
+
+
+def is_count(*values: Any) -> bool:
+    """Tell whether these are whole numbers of at least 0 that a float holds."""
+    return all(type(value) is int and 0 <= value < 2**53 for value in values)
+
+
+def is_numbers(values: Any) -> bool:
+    """Tell whether this is a list of numbers."""
+    return is_list(values) and all(type(value) in (int, float) for value in values)
+
+
+def is_list(value: Any) -> bool:
+    """Tell whether this is a list."""
+    return isinstance(value, list)
 
 
 def strip_prefix(arrays: Arrays, prefix: str) -> Arrays:

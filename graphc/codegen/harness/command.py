@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,12 +18,16 @@ from .files import (
     CheckpointError,
     DataError,
     OptionError,
+    check_overwriting,
     check_writable,
+    keep_older,
     save_parameters,
+    say,
 )
 from .loop import check_options, describe_record, fit
 from .means import mean_scores
 from .model import GRAPHC_VERSION, INPUTS, MODEL, init_parameters, init_state
+from .signals import catch_signals
 
 # --- imports above, copied into emitted programs below ---
 
@@ -75,6 +80,13 @@ def build_argument_parser() -> Any:
         "--out", metavar="NPZ", help="write the best parameters here (last without dev)"
     )
     add("--checkpoint", metavar="NPZ", help="default: beside --out")
+    add(
+        "--checkpoint-every",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="between two checkpoints, 0 for all evaluations; default: %(default)s",
+    )
     add("--resume", action="store_true", help="go on where the checkpoint stopped")
     add("--check", action="store_true", help="check gradients, and do not train")
     add("--threads", type=int, metavar="N", help="how many compute a matrix product")
@@ -85,8 +97,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
     0 is success, 1 a failed gradient check or a loss that is not finite, 2 bad
-    arguments, data or files, 130 an interrupt.
+    arguments, data or files, 130 an interrupt, 143 and 129 SIGTERM and SIGHUP.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # A console may lack a letter.
+            stream.reconfigure(errors="backslashreplace")
     parser = build_argument_parser()
     options = parser.parse_args(argv)
     try:
@@ -96,11 +111,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.seed,
             options.patience,
             options.evaluations_per_epoch,
+            options.checkpoint_every,
         )
         parse_criterion(options.best)
         if options.data is None and not options.check:
             parser.error("--data is required, unless --check is given")
-        with limited_threads(options.threads):
+        with (
+            catch_signals() as interrupts,
+            interrupts.allowed(),
+            limited_threads(options.threads),
+        ):
             return run_check(options) if options.check else run_training(options)
     except (DataError, CheckpointError, OptionError, OSError) as error:
         say_error(parser.prog, str(error))
@@ -131,7 +151,7 @@ def limited_threads(threads: int | None) -> Any:
 
 def say_error(program: str, message: str) -> None:
     """One line on the error stream."""
-    print(f"{program}: error: {message}", file=sys.stderr, flush=True)
+    say(f"{program}: error: {message}", error=True)
 
 
 def run_check(options: Any) -> int:
@@ -141,11 +161,11 @@ def run_check(options: Any) -> int:
     width = max(len(name) for name in results)
     for name, (error, passed) in results.items():
         verdict = "ok" if passed else "WRONG"
-        print(f"{name:{width}}  relative error {error:.1e}  {verdict}", flush=True)
+        say(f"{name:{width}}  relative error {error:.1e}  {verdict}")
     worst = max(results, key=lambda name: results[name][0])
     passed = all(passed for _, passed in results.values())
     outcome = "all gradients agree with" if passed else "some gradients differ from"
-    print(f"{outcome} finite differences; the worst is that of {worst}", flush=True)
+    say(f"{outcome} finite differences; the worst is that of {worst}")
     return 0 if passed else 1
 
 
@@ -162,20 +182,30 @@ def load(path: str, options: Any) -> Arrays:
 def run_training(options: Any) -> int:
     """Train, evaluate on test, and write the parameters."""
     checkpoint: str | None = options.checkpoint
+    if options.out is not None and checkpoint is None:
+        checkpoint = os.path.splitext(options.out)[0] + ".checkpoint.npz"
+    program = globals().get("__file__")  # A module may have been made without a file.
+    check_overwriting(
+        [options.out, checkpoint], [options.data, options.dev, options.test, program]
+    )
     if options.out is not None:
         check_writable(options.out)
-        if checkpoint is None:
-            checkpoint = os.path.splitext(options.out)[0] + ".checkpoint.npz"
-    if options.resume:
+    resumed = options.resume and os.path.exists(checkpoint or "")
+    if options.resume and not resumed:
         if checkpoint is None:
             raise OptionError("--resume needs --out or --checkpoint")
-        if not os.path.exists(checkpoint):
-            print(f"no {checkpoint} yet: starting from the beginning", file=sys.stderr)
+        say(f"no {checkpoint} yet: starting from the beginning", error=True)
     train = load(options.data, options)
     dev = None if options.dev is None else load(options.dev, options)
     test = None if options.test is None else load(options.test, options)
     parameters = init_parameters(options.seed)
     state = init_state(parameters, options.seed)
+
+    def write() -> None:
+        if not resumed:
+            keep_older(options.out)
+        save_parameters(options.out, parameters)
+
     try:
         history = fit(
             parameters,
@@ -189,25 +219,26 @@ def run_training(options: Any) -> int:
             patience=options.patience,
             evaluations_per_epoch=options.evaluations_per_epoch,
             checkpoint=checkpoint,
+            checkpoint_every=options.checkpoint_every,
             resume=options.resume,
-            report=lambda record: print(describe_record(record), flush=True),
+            report=lambda record: say(describe_record(record)),
         )
     except FloatingPointError:
         if options.out is not None and state["epoch"] > 0:
-            save_parameters(options.out, parameters)
+            write()
         raise
     interrupted = bool(history) and "interrupted" in history[-1]
     if kept := describe_kept(history, options.best):
-        print(kept, flush=True)
+        say(kept)
     if options.out is not None and (state["epoch"] > 0 or not interrupted):
-        save_parameters(options.out, parameters)
-        print(f"wrote {options.out}", flush=True)
+        write()
+        say(f"wrote {options.out}")
     if interrupted:
         raise KeyboardInterrupt
     if test is not None:
         scores = mean_scores(parameters, test)
         line = "  ".join(f"{name} {value:#.4g}" for name, value in scores.items())
-        print(f"test {line}", flush=True)
+        say(f"test {line}")
     return 0
 
 

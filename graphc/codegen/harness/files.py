@@ -7,7 +7,8 @@ import io
 import math
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def write_file(path: str, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def temporary_file(target: str) -> Iterator[str]:
+def temporary_file(target: str) -> Generator[str]:
     """Name a file to be written in place of `target`; it is removed after an error.
 
     The name is always the same, so that what a killed writer left is written over. It
@@ -96,8 +97,33 @@ def temporary_file(target: str) -> Iterator[str]:
             raise
 
 
+def keep_older(path: str) -> None:
+    """Keep a file that is to be written anew under the same name with ".1"."""
+    if os.path.isfile(path):
+        os.replace(path, f"{path}.1")
+        say(f"the older {path} is now {path}.1", error=True)
+
+
+def say(line: str, error: bool = False) -> None:
+    """Print a line where that can be done; no console ends a run that trains."""
+    name = "stderr" if error else "stdout"
+    stream = getattr(sys, name)
+    try:
+        if stream is not None:
+            print(line, file=stream, flush=True)
+    except UnicodeError:
+        encoding = getattr(stream, "encoding", None) or "ascii"
+        say(line.encode(encoding, "backslashreplace").decode(encoding), error)
+    except (OSError, ValueError):
+        # Its reader is gone, such as `head`; Python, too, would fail to flush it.
+        setattr(sys, name, None)
+
+
 def check_writable(path: str) -> None:
-    """Raise `OSError` now where writing a file after hours of training would fail."""
+    """Raise `OSError` now where writing a file after hours of training would fail.
+
+    What a writer that was killed has left beside it is removed.
+    """
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"the folder of {path} does not exist")
@@ -108,9 +134,41 @@ def check_writable(path: str) -> None:
     if not all(os.access(each, os.W_OK) for each in needed):
         raise PermissionError(f"{path} can't be written")
     if replaced:
-        with temporary_file(os.path.realpath(path)) as temporary:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(temporary)  # That of a writer that was killed.
+        with temporary_file(os.path.realpath(path)) as left:
+            if os.path.exists(left):
+                os.remove(left)
+
+
+def check_overwriting(
+    outputs: Iterable[str | None], inputs: Iterable[str | None]
+) -> None:
+    """Raise `OptionError` where a file to be written is one that is read, or another.
+
+    Args:
+        outputs: paths of files; None for none. Older ones get the ending ".1".
+        inputs: paths of files, and of folders, all files of which may be read.
+    """
+    read = [path for path in inputs if path]
+    for folder in filter(os.path.isdir, tuple(read)):
+        read += [os.path.join(folder, name) for name in os.listdir(folder)]
+    written: list[str] = []
+    for path in filter(None, outputs):
+        for other in read:
+            if is_same_file(path, other) or is_same_file(f"{path}.1", other):
+                raise OptionError(f"{path} would overwrite {other}, which is read")
+        for other in written:
+            if is_same_file(path, other):
+                raise OptionError(f"{path} would overwrite {other}, also written")
+        written.append(path)
+
+
+def is_same_file(one: str, other: str) -> bool:
+    """Tell whether two paths are, or would be, of one file."""
+    if os.path.exists(one) or os.path.exists(other):
+        known = os.path.isfile(one) and os.path.isfile(other)
+        return known and os.path.samefile(one, other)
+    # Where upper and lower case are the same, no system tells in advance.
+    return os.path.realpath(one).casefold() == os.path.realpath(other).casefold()
 
 
 def write_arrays(path: str, arrays: Arrays) -> None:
@@ -164,7 +222,7 @@ def read_arrays(
             raise damage(f"{path} does not fit into memory") from None
         except Exception as error:  # Damage can be to any part of it.
             problem = f"{path} is damaged or of another kind: {error}"
-            raise damage(problem) from None
+            raise damage(problem) from error
 
 
 def announced_array(archive: Any, entry: Any) -> Array:

@@ -20,7 +20,7 @@ from .checkpoint import (
     snapshot,
 )
 from .data import BATCH_DIMENSION, check_data, count_rows, read_batches, take_rows
-from .files import Arrays, OptionError, check_writable
+from .files import Arrays, OptionError, check_writable, keep_older
 from .means import mean_scores
 from .model import (
     METRICS,
@@ -33,6 +33,7 @@ from .model import (
     train_step,
 )
 from .plateau import decay_on_plateau, watched_score
+from .signals import run_interruptibly
 
 # --- imports above, copied into emitted programs below ---
 
@@ -66,6 +67,7 @@ def fit(
     patience: int | None = None,
     evaluations_per_epoch: int = 1,
     checkpoint: str | None = None,
+    checkpoint_every: float = 1.0,
     resume: bool = False,
     report: Callable[[dict[str, Any]], Any] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
@@ -89,7 +91,10 @@ def fit(
         patience: stop when that many evaluations have brought no better dev score; a
             NaN is never better.
         evaluations_per_epoch: how often `dev` is evaluated, the last time at its end.
-        checkpoint: a file to write after every evaluation.
+        checkpoint: a file to write after evaluations and at the end. An older one that
+            is not resumed is kept under the same name with ".1".
+        checkpoint_every: seconds between two evaluations after which it is written; 0
+            for all evaluations.
         resume: go on from `checkpoint`, if it exists, as if there was no break.
         report: called after every evaluation with its record; ends the run with True.
         progress: called after every batch with the rows done, all rows (0 if not
@@ -102,7 +107,8 @@ def fit(
         better before) and `seconds`; with several evaluations an epoch also `part`.
 
     An interrupt (Ctrl-C) ends training early. The part that it cut short is undone,
-    and a record of it with `interrupted` true and without scores ends the list.
+    and a record of it with `interrupted` true and without scores ends the list. So do
+    SIGTERM and SIGHUP, after which the process ends with status 143 or 129.
 
     Raises:
         DataError, OptionError, CheckpointError: before anything is changed.
@@ -116,7 +122,7 @@ def fit(
     # if plateau
     watched = watched_score(mode, score)
     # end
-    check_options(epochs, batch_size, seed, patience, parts)
+    check_options(epochs, batch_size, seed, patience, parts, checkpoint_every)
     check_parts(train, batch_size, parts)
     # if accumulation
     check_micro_batches(train, batch_size)
@@ -140,18 +146,25 @@ def fit(
     state["part"] = 0
     # The state after the last evaluation, which no later step changes.
     good = snapshot(parameters, state, run=run)
-    if checkpoint is not None:
-        if resume and os.path.exists(checkpoint):
-            saved = load_checkpoint(checkpoint)
-            check_same_run(checkpoint, saved, run)
-            restore(saved, parameters, state)
-            good, run = saved, saved["run"]
-        else:
-            save_checkpoint(checkpoint, good)
-    last_epoch = run["first_epoch"] + epochs
-    interrupted: list[dict[str, Any]] = []
+    resumed = resume and os.path.exists(checkpoint or "")
+    if checkpoint is not None and resumed:
+        good = load_checkpoint(checkpoint)
+        check_same_run(checkpoint, good, run)
+        restore(good, parameters, state)
+    saved, saved_at = good if resumed else None, 0.0
+    last_epoch = good["run"]["first_epoch"] + epochs
     stopped = False
-    try:
+
+    def save() -> None:
+        nonlocal saved, saved_at
+        if checkpoint is not None and saved is not good:
+            if saved is None:
+                keep_older(checkpoint)
+            save_checkpoint(checkpoint, good)
+            saved, saved_at = good, time.monotonic()
+
+    def train_epochs() -> None:
+        nonlocal good, stopped
         while state["epoch"] < last_epoch and not is_stale(good, patience, stopped):
             started = time.perf_counter()
             epoch, part = state["epoch"] + 1, good["part"] + 1
@@ -184,12 +197,11 @@ def fit(
             state["epoch"] += part == parts
             state["part"] = part % parts
             good = after_evaluation(parameters, evaluated, state, good, record, score)
-            if checkpoint is not None:
-                save_checkpoint(checkpoint, good)
+            if time.monotonic() - saved_at >= checkpoint_every:
+                save()
             stopped = report is not None and report(record) is True
-    except KeyboardInterrupt:
-        interrupted = [{"epoch": good["epoch"] + 1, "interrupted": True}]
-    finally:
+
+    def finish() -> None:
         restore(good, parameters, state)
         final = good["best"] and good["best"]["parameters"]
         # if averages
@@ -198,7 +210,12 @@ def fit(
         if keep_best and final:
             for name, array in final.items():
                 parameters[name][...] = array
-    return good["history"] + interrupted
+        save()
+
+    save()
+    if not run_interruptibly(train_epochs, finish):
+        return good["history"]
+    return [*good["history"], {"epoch": good["epoch"] + 1, "interrupted": True}]
 
 
 def train_part(
@@ -334,9 +351,16 @@ def check_micro_batches(train: Any, batch_size: int) -> None:
 
 # end
 def check_options(
-    epochs: int, batch_size: int, seed: int, patience: int | None, parts: int = 1
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    patience: int | None,
+    parts: int = 1,
+    seconds: object = 0,
 ) -> None:
     """Raise `OptionError` for numbers that mean nothing."""
+    if not (isinstance(seconds, int | float) and seconds >= 0):
+        raise OptionError(f"checkpoint_every must be at least 0, got {seconds!r}")
     check_whole_number("epochs", epochs, 0)
     check_whole_number("batch_size", batch_size, 1)
     check_whole_number("seed", seed, 0)
