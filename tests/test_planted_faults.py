@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from graphc.ir import OPS, Node, Op
+import graphc as gc
+from graphc.ir import OPS, Case, Node, Op, Point
 from tests.op_cases import Application
+from tests.ops.test_special_points import around_zero, declared
+from tests.ops.test_special_points import check as check_point
 from tests.ops.test_styles import check
-from tests.planted import redeclared
+from tests.planted import redeclared, undeclared_later
 
 
 def _forms(op: Op) -> list[str]:
@@ -64,3 +68,72 @@ def test_a_wrong_form_of_an_op_is_seen(op: Op, form: str) -> None:
     assert not _is_seen(op)
     with redeclared(op, **{form: _wrong(op, form)}):
         assert _is_seen(op)
+
+
+def _sinc(name: str, second: float, **more: Any) -> Op:
+    """`gc.sinc` with the derivative of its derivative at 0 as told; -pi**2/3 is right.
+
+    The first derivative is right, at 0 too.
+    """
+
+    def vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+        z = gc.where(x == 0.0, 1.0, x)
+        slope = (gc.cos(np.pi * z) - gc.sin(np.pi * z) / (np.pi * z)) / z
+        return (g * gc.where(x == 0.0, second * x, slope),)
+
+    declaration: dict[str, Any] = {
+        "infer": lambda x: x,
+        "kind": "elementwise",
+        "numpy": "np.sinc(x)",
+        "vjp": vjp,
+        "jvp": "diagonal",
+        "cases": (Case(((3, 4),)),),
+    }
+    return Op(name=name, inputs=("x",), **declaration | more)
+
+
+@pytest.mark.parametrize("meaning", ["sinc(pi*x)", "sin(pi*x)/(pi*x)"])
+def test_a_wrong_second_derivative_at_a_special_point_is_seen(meaning: str) -> None:
+    with undeclared_later():
+        right = _sinc("right_sinc", -(np.pi**2) / 3, sympy=meaning)
+        for special in around_zero(Application(right, right.cases[0], 0)):
+            check_point(special)
+        wrong = _sinc("wrong_sinc", 0.0, sympy=meaning)
+        specials = list(around_zero(Application(wrong, wrong.cases[0], 0)))
+        red = [special for special in specials if _is_red(special)]
+        assert [special.point.inputs for special in red] == [(0.0,)]
+
+
+def _is_red(special: Any) -> bool:
+    try:
+        check_point(special)
+    except AssertionError:
+        return True
+    return False
+
+
+def test_a_wrong_second_derivative_at_a_declared_point_is_seen() -> None:
+    """Of a product, as a quotient: right but where two factors are 0."""
+    case = Case(((3,),), points=(Point(([2.0, 3.0, 5.0],)), Point(([0.0, 2.0, 3.0],))))
+
+    def vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+        others = [x[1] * x[2], x[0] * x[2], x[0] * x[1]]
+        one = gc.where(x == 0.0, 1.0, x)
+        kept = gc.stop_gradient(gc.stack(others))
+        return (g * gc.where(x == 0.0, kept, gc.prod(x) / one),)
+
+    with undeclared_later():
+        op = Op(
+            name="wrong_product",
+            inputs=("x",),
+            infer=lambda x: x.with_shape(()),
+            kind="reduction",
+            numpy="np.prod(x)",
+            vjp=vjp,
+            jvp=lambda tangents, out, x: gc.sum(
+                tangents[0] * vjp(gc.constant(1.0), out, x)[0]
+            ),
+            cases=(case,),
+        )
+        specials = list(declared(Application(op, case, 0)))
+        assert [_is_red(special) for special in specials] == [False, True]

@@ -4,7 +4,7 @@ from .dims import Dim, Dimension, Shape
 from .graph import Graph, rebuild
 from .literal import Literal
 from .node import Node
-from .op import OPS, Case, Op
+from .op import OPS, Case, Op, Point
 from .types import TensorType
 from .verify import verify
 
@@ -17,6 +17,7 @@ __all__ = [
     "Literal",
     "Node",
     "Op",
+    "Point",
     "Shape",
     "TensorType",
     "rebuild",

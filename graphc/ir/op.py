@@ -25,7 +25,7 @@ from .types import TensorType
 if TYPE_CHECKING:
     from .node import Attributes
 
-__all__ = ["OPS", "Case", "Kind", "Op", "Steady", "Template"]
+__all__ = ["OPS", "Case", "Kind", "Op", "Point", "Steady", "Template"]
 
 Kind = Literal[
     "source", "elementwise", "reduction", "view", "contraction", "movement", "block"
@@ -68,6 +68,21 @@ OPS: dict[str, Op] = {}
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """Values of the inputs at which derivatives are tested to order two, on purpose.
+
+    A kink, a tie, a zero that a formula divides by, a limit: what is drawn at random
+    never meets it. Where the function has one slope, that is expected; between two
+    slopes, any value; and where `gradients` are declared, these.
+    """
+
+    inputs: tuple[Any, ...]
+    gradients: tuple[Any, ...] | None = None
+    """The convention, where the slope has none by itself: what the gradient of the sum
+    of all outputs is declared to be, by each floating input."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """An application of an op that generated tests make, and the domain drawn from."""
 
@@ -79,6 +94,9 @@ class Case:
     """Dtype of each input; floating for all where empty."""
     maximum: tuple[int | None, ...] = ()
     """Exclusive bound of integer inputs that are indices."""
+    points: tuple[Point, ...] = ()
+    """Where derivatives are special. Elementwise ops are tried at 0 and around it
+    without being asked."""
 
 
 @dataclass(frozen=True, slots=True)
