@@ -103,9 +103,8 @@ def _elementwise(function: Callable[..., Any], node: Node, inputs: list[Array]) 
     arrays = np.broadcast_arrays(*inputs)
     found = np.empty(arrays[0].shape, object)
     for place in np.ndindex(found.shape):
-        values = [
-            v if isinstance(v := a[place], mpmath.mpf) else v.item() for a in arrays
-        ]
+        values = [array[place] for array in arrays]
+        values = [v.item() if isinstance(v, np.generic) else v for v in values]
         found[place] = safe(*values)
     return found if node.dtype.kind == "f" else found.astype(node.dtype)
 

@@ -12,14 +12,14 @@ from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to
-from ..ops.source import ArrayLike, as_node, astype, zeros_like
-from .reverse import as_targets
+from ..ops.source import ArrayLike, as_node, astype, input, zeros_like
+from .reverse import as_targets, backward, flow_to
 
 __all__ = ["jvp"]
 
 
 def _dependencies(node: Node) -> tuple[Node, ...]:
-    if node.op.is_block and node.op.jvp is None:
+    if node.op.is_block and node.op.jvp is None and node.op.vjp is None:
         return meaning_of(node)
     return node.inputs
 
@@ -112,7 +112,7 @@ def _push(
 ) -> Node | None:
     """The tangent of a node from those of its inputs; None where none flows."""
     rule = node.op.jvp
-    if rule is None:
+    if rule is None and node.op.vjp is None:
         return known.get(parents[0]) if node.op.is_block else None
     with derived(node, f"jvp of {node.op.name}"):
         if rule == "linear":
@@ -126,8 +126,31 @@ def _push(
                 if term is not None:
                     total = term if total is None else total + term
             return total
+        if rule is None:
+            return _transposed(node, parents, known)
         filled = tuple(_tangent(parent, known) for parent in parents)
         return node.op.tangent(filled, node)
+
+
+def _transposed(
+    node: Node, parents: tuple[Node, ...], known: Mapping[Node, Node]
+) -> Node | None:
+    """The tangent by the VJP rule, which is linear in the cotangent: by transposing it.
+
+    So both modes follow the one rule that a block brings, also where its expansion has
+    a kink that the function has not.
+    """
+    cotangent = input("cotangent", node.shape, node.dtype)
+    adjoints = zip(parents, node.op.adjoints(cotangent, node, parents), strict=True)
+    moving = [
+        (flow_to(flow, parent), known[parent])
+        for parent, flow in adjoints
+        if flow is not None and parent in known
+    ]
+    if not moving:
+        return None
+    flows, tangents = zip(*moving, strict=True)
+    return backward(flows, tangents, [cotangent]).of.get(cotangent)
 
 
 def _tangent(parent: Node, known: Mapping[Node, Node]) -> Node | None:

@@ -135,12 +135,12 @@ def _flows(node: Node, adjoint: Node) -> Iterable[tuple[Node, Node | None]]:
     with derived(node, f"vjp of {node.op.name}"):
         raw = node.op.adjoints(adjoint, node, node.inputs)
         return [
-            (parent, None if flow is None else _fit(flow, parent))
+            (parent, None if flow is None else flow_to(flow, parent))
             for parent, flow in zip(parents, raw, strict=True)
         ]
 
 
-def _fit(flow: Node, parent: Node) -> Node:
+def flow_to(flow: Node, parent: Node) -> Node:
     """Undo broadcasting and promotion: an adjoint has the type of its node."""
     if flow.shape != parent.shape:
         if broadcast_shapes(flow.shape, parent.shape) == parent.shape:
