@@ -20,7 +20,8 @@ from . import training
 from .codegen.footprint import Footprint
 from .codegen.tiling import TILE
 from .compiler import check_tiling
-from .errors import NonFiniteError, OptionError
+from .diagnosis import is_ignored, refuse_step
+from .errors import OptionError
 from .files import write_atomically
 from .ir.node import Node
 from .ir.origin import here
@@ -188,11 +189,12 @@ class Trainer:
             batch: the other inputs, by name.
 
         Returns:
-            The loss of the batch before the step.
+            The loss of the batch before the step; NaN, and no step, where all labels of
+            the batch are ignored.
 
         Raises:
             FeedError: an array is missing, extra, or does not fit its input.
-            NonFiniteError: the loss is not finite.
+            NonFiniteError: the loss or a gradient is not finite.
             OptionError: the schedule gives a step size that is no number of at least 0.
                 Parameters are as they were after each of these.
         """
@@ -201,18 +203,20 @@ class Trainer:
             loss = float(
                 silently(self._module.train_step, self._arrays, self._state, *bound)
             )
-        except Exception:
+        except Exception as error:
             # Entered only now, because a small step takes little longer than it does.
             with self._translated():
+                if isinstance(error, FloatingPointError):
+                    refuse_step(
+                        self._module, str(error), self.steps, self._arrays, arrays
+                    )
                 raise
-        if not math.isfinite(loss):
-            raise NonFiniteError(
-                f"the loss became {loss} in step {self.steps + 1}, which was not taken",
-                node=self.loss.describe(),
-                location=str(self.loss.origin.location),
-                hint="a smaller step size, or inputs of smaller scale; "
-                "gc.interpret(..., check_finite=True) finds the node",
-            )
+        if not math.isfinite(loss) and not is_ignored(
+            self._module, self._arrays, arrays
+        ):
+            with self._translated():
+                problem = f"the loss became {loss}"
+                refuse_step(self._module, problem, self.steps, self._arrays, arrays)
         return loss
 
     def fit(

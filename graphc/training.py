@@ -159,7 +159,7 @@ def training_plan(
     state = optimizer.init_state(trained)
     title = _title(loss)
     training = final(Graph((named, *gradients)))
-    finish = measured.finish
+    finish, weight = measured.finish, measured.weight
     fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
     return TrainingPlan(
         title=title,
@@ -183,6 +183,7 @@ def training_plan(
         results=tuple(measured.outputs),
         totals=measured.totals,
         finish=finish and final(finish),
+        loss_weight=None if weight is None else final(Graph((weight,))),
         tiling=tiling or Tiling(),
         plateau=None if plateau is None else _plateau(plateau),
         averages=_averages(optimizer, trained, state),

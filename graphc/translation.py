@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .diagnosis import find_non_finite
 from .errors import (
     CheckpointError,
     DataError,
@@ -46,10 +47,18 @@ def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generato
         raise OptionError(str(error), location=location) from None
     except module.CheckpointError as error:
         raise CheckpointError(str(error), location=location) from None
-    except FloatingPointError as error:
+    except FloatingPointError as caught:
+        error: Any = caught
         problem, _, hint = str(error).partition(": try ")
+        node, source = loss, None
+        if isinstance(error, module.NonFiniteError):
+            names = [str(node.name) for node in compiled.inputs]
+            batch = dict(zip(names, error.batch, strict=True))
+            source = find_non_finite(loss, error.parameters, batch)
+        if source is not None:
+            node, problem = source[0], f"{problem}: {source[1]}"
         found = NonFiniteError(problem, hint=hint or None)
-        raise _located(found, loss, location) from None
+        raise _located(found, node, location) from None
 
 
 def _located(error: GraphcError, node: Node | None, location: str) -> GraphcError:

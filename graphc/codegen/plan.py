@@ -60,6 +60,8 @@ class TrainingPlan:
     """Those of `results` that are summed over batches."""
     finish: Graph | None = None
     """Loss and metrics from placeholders called as `results`, where they differ."""
+    loss_weight: Graph | None = None
+    """How much a batch counts in the mean of the loss, where that is not its rows."""
     one_row: OneRow | None = None
     """`training` for batches of one row, where that saves time."""
     tiling: Tiling = field(default_factory=Tiling)
@@ -88,5 +90,6 @@ class TrainingPlan:
             "plateau": self.plateau is not None,
             "schedule": self.is_scheduled,
             "totals": self.finish is not None,
+            "weights": self.loss_weight is not None,
         }
         return frozenset(feature for feature, needed in wanted.items() if needed)

@@ -75,6 +75,7 @@ _MODULE_NAMES = (
     "forward",
     "predict",
     "loss_and_gradients",
+    "loss_weight",
     "update",
     "update_scratch",
     "gradients",
@@ -378,6 +379,16 @@ def _small_functions(plan: TrainingPlan) -> list[Function]:
                 source="state",
             )
         )
+    if plan.loss_weight is not None:
+        functions.append(
+            Function(
+                name="loss_weight",
+                graph=plan.loss_weight,
+                inputs=plan.inputs,
+                ending=lambda values: [ast.Return(call("float", values[0]))],
+                docstring="Return how much a batch counts in the mean of the loss.",
+            )
+        )
     if plan.finish is not None:
         keys = ("loss", *plan.metrics)
         functions.append(
@@ -420,7 +431,8 @@ def _write_train_step(
     with writer.function("train_step", ["parameters", "state", *arguments]):
         writer.docstring(
             "Take one step on a batch, in place; return the loss before the step.\n\n"
-            "Nothing is updated if that is not finite."
+            "Nothing is updated if that is not finite, or if a gradient is not, which\n"
+            "is a FloatingPointError."
         )
         if plan.is_scheduled:
             writer.statement(ast.Expr(parse("check_step_size(state)")))
@@ -432,5 +444,6 @@ def _write_train_step(
         target = ast.Tuple(stored, ast.Store())
         writer.statement(ast.Assign([target], gradients))
         with writer.block("if math.isfinite(loss):"):
+            writer.statement(ast.Expr(parse("check_finite(gradients)")))
             writer.statement(ast.Expr(parse("update(parameters, gradients, state)")))
         writer.statement(ast.Return(parse("float(loss)")))

@@ -37,8 +37,6 @@ __all__ = [
 
 Metrics: TypeAlias = Mapping[str, "Node | Metric"]
 
-LOSS_WEIGHT = "loss.weight"
-
 _MEANS = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
 """Losses by labels, some of which may be ignored or count more than others."""
 
@@ -53,7 +51,9 @@ class Evaluation:
     """Keys whose values are summed over batches; those of others are averaged."""
     finish: Graph | None
     """Loss and metrics, from placeholders called by the keys; None where they are the
-    sums and averages themselves."""
+    averages themselves."""
+    weight: Node | None
+    """How much a batch counts in the mean of the loss; None for its rows."""
 
 
 def placeholder(name: str, kind: TensorType) -> Node:
@@ -105,10 +105,8 @@ def evaluation_of(loss: Node, metrics: Metrics) -> Evaluation:
     outputs = metric_nodes(metrics)
     totals = tuple(key for key in outputs if "." in key)
     weight = _loss_weight(loss)
-    if weight is not None:
-        outputs[LOSS_WEIGHT] = weight
-    if not totals and weight is None:
-        return Evaluation(outputs, (), None)
+    if not totals:
+        return Evaluation(outputs, (), None, weight)
     float64 = np.dtype("float64")
     scalar = TensorType(float64, ())
     results = [placeholder("loss", scalar)]
@@ -123,7 +121,7 @@ def evaluation_of(loss: Node, metrics: Metrics) -> Evaluation:
             results.append(result if result.name else result.named(name))
         else:
             results.append(placeholder(name, scalar))
-    return Evaluation(outputs, totals, Graph(tuple(results)))
+    return Evaluation(outputs, totals, Graph(tuple(results)), weight)
 
 
 def _check_metric(name: str, metric: object) -> None:
@@ -176,5 +174,6 @@ def _loss_weight(loss: Node) -> Node | None:
             # Derived, so that its names are hints, which users' names go before.
             with derived(loss, "weight of the loss"):
                 labels, kept = kept_labels(target, ignored)
-                found[key] = sum(shares_of(labels, kept, tuple(weight), input))
+                shares = shares_of(labels, kept, tuple(weight), input)
+                found[key] = sum(shares.astype("float64"))
     return next(iter(found.values())) if len(found) == 1 else None

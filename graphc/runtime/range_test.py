@@ -77,7 +77,10 @@ def _steps(
             )
         state["scale"] = size / natural
         with np.errstate(all="ignore"):
-            loss = float(module.train_step(parameters, state, *next(batches)))
+            try:
+                loss = float(module.train_step(parameters, state, *next(batches)))
+            except FloatingPointError:
+                loss = math.nan
         yield {"step": number, "step_size": size, "loss": loss}
         least = min(least, loss)
         if not math.isfinite(loss) or loss > 4.0 * least > 0.0:

@@ -32,6 +32,7 @@ SECTIONS = (
     "data",
     "checkpoint",
     "best",
+    "finite",
     "loop",
     "means",
     "totals",
@@ -51,11 +52,13 @@ FEATURES = frozenset(
         "schedule",
         "tiles",
         "totals",
+        "weights",
     )
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; state that decays; arrays side by side; several step sizes; decay on a
-plateau; a step size that changes; chains in tiles; metrics made of totals."""
+plateau; a step size that changes; chains in tiles; metrics made of totals; a loss
+whose mean is not over rows."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from .checkpoint import (
 )
 from .data import BATCH_DIMENSION, check_data, count_rows, read_batches, take_rows
 from .files import Arrays, OptionError, check_writable, keep_older
+from .finite import NonFiniteError, find_row
 from .means import mean_scores
 from .model import (
     METRICS,
@@ -28,6 +29,7 @@ from .model import (
     OPTIMIZER,
     PLATEAU,
     averaged_parameters,
+    loss_weight,
     step_size,
     step_sizes,
     train_step,
@@ -112,8 +114,8 @@ def fit(
 
     Raises:
         DataError, OptionError, CheckpointError: before anything is changed.
-        FloatingPointError: at once when the loss is not finite. `parameters` are then
-            as for an interrupt.
+        FloatingPointError: at once when the loss or a gradient is not finite.
+            `parameters` are then as for an interrupt.
     """
     train = check_stream(train, "train")
     dev = None if dev is None else check_stream(dev, "dev")
@@ -232,6 +234,7 @@ def train_part(
     epoch = state["epoch"] + 1
     rows = 0 if callable(data) else count_rows(data)
     done = first = 0
+    order = None
     if callable(data):
         batches = read_batches(data, epoch)
     else:
@@ -242,17 +245,35 @@ def train_part(
         done = first = count * (part - 1) // parts * batch_size
         order = order[first : count * part // parts * batch_size]
         batches = draw_rows(data, order, batch_size)
-    total = 0.0
+    total = weights = 0.0
     with np.errstate(all="ignore"):
         for count, batch in batches:
+            weight: float = count
+            # if weights
+            # Where all labels are ignored there is none, and no step is taken.
+            weight = float(loss_weight(parameters, *batch))
+            # end
             step = state["step"] + 1
-            loss = float(train_step(parameters, state, *batch))
-            if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss became {loss} in epoch {epoch}, step {step}: "
-                    "try a smaller step size, or inputs of smaller scale"
-                )
-            total += loss * count
+            try:
+                loss = float(train_step(parameters, state, *batch))
+                if weight and not math.isfinite(loss):
+                    raise FloatingPointError(f"the loss became {loss}")
+            except FloatingPointError as error:
+                row = find_row(parameters, batch)
+                place = f"epoch {epoch}, step {step}"
+                if row is not None:
+                    place += f", by row {row} of the batch"
+                if row is not None and order is not None:
+                    place += f" and {order[done - first + row]} of all"
+                raise NonFiniteError(
+                    f"{error} in {place}: "
+                    "try a smaller step size, or inputs of smaller scale",
+                    parameters,
+                    batch,
+                ) from None
+            if weight:
+                total += loss * weight
+                weights += weight
             done += count
             if progress is not None:
                 progress(done, rows, loss)
@@ -262,7 +283,7 @@ def train_part(
                 f"the parameter {name!r} is no longer finite after epoch {epoch}: "
                 "try a smaller step size, or inputs of smaller scale"
             )
-    return total / (done - first)
+    return total / weights if weights else math.nan
 
 
 def draw_rows(

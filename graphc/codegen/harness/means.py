@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .data import split_rows
-from .model import METRICS, forward
+from .model import METRICS, forward, loss_weight
 
 # --- imports above, copied into emitted programs below ---
 
@@ -18,10 +19,22 @@ def mean_scores(
     """See `evaluate`; the data has been checked."""
     sums = dict.fromkeys(("loss", *METRICS), 0.0)
     rows = 0
+    # if weights
+    losses = weights = 0.0
+    # end
     with np.errstate(all="ignore"):
         for count, batch in split_rows(data, batch_size):
             scores = forward(parameters, *batch)
             for name in sums:
                 sums[name] += float(scores[name]) * count
             rows += count
-    return {name: total / rows for name, total in sums.items()}
+            # if weights
+            if weight := float(loss_weight(parameters, *batch)):
+                losses += float(scores["loss"]) * weight
+                weights += weight
+            # end
+    means = {name: total / rows for name, total in sums.items()}
+    # if weights
+    means["loss"] = losses / weights if weights else math.nan
+    # end
+    return means

@@ -69,11 +69,16 @@ def loss_and_gradients(
     raise NotImplementedError
 
 
+def loss_weight(parameters: dict[str, np.ndarray[Any, Any]], *inputs: Any) -> Any:
+    """With weights: how much a batch counts in the mean of the loss."""
+    raise NotImplementedError
+
+
 def train_step(
     parameters: dict[str, np.ndarray[Any, Any]], state: dict[str, Any], *inputs: Any
 ) -> Any:
     """One update of parameters and state, in place; the loss before it. If that is not
-    finite, nothing is updated."""
+    finite, nothing is updated, nor if a gradient is not, a `FloatingPointError`."""
     raise NotImplementedError
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .data import split_rows
-from .model import TOTALS, finish_metrics, forward
+from .model import TOTALS, finish_metrics, forward, loss_weight
 
 # --- imports above, copied into emitted programs below ---
 
@@ -18,20 +19,28 @@ def mean_scores(
     """See `evaluate`; the data has been checked.
 
     Totals are summed over batches, and results computed from the sums. Everything else
-    is a mean over rows; that of the loss counts a batch by its `loss.weight`, if it has
-    one, because labels that are ignored do not count.
+    is a mean over rows.
     """
     sums: dict[str, Any] = {}
-    rows, weights = 0, 0.0
+    rows = 0
+    # if weights
+    losses = weights = 0.0
+    # end
     with np.errstate(all="ignore"):
         for count, batch in split_rows(data, batch_size):
             scores = forward(parameters, *batch)
-            weight = float(scores.pop("loss.weight", count))
-            rows, weights = rows + count, weights + weight
+            rows += count
             for name, value in scores.items():
-                factor = 1 if name in TOTALS else weight if name == "loss" else count
-                if factor:
-                    sums[name] = sums.get(name, 0.0) + np.float64(value) * factor
+                factor = 1 if name in TOTALS else count
+                sums[name] = sums.get(name, 0.0) + np.float64(value) * factor
+            # if weights
+            if weight := float(loss_weight(parameters, *batch)):
+                losses += float(scores["loss"]) * weight
+                weights += weight
+            # end
         for name in sums.keys() - set(TOTALS):
-            sums[name] /= weights if name == "loss" else rows
+            sums[name] /= rows
+        # if weights
+        sums["loss"] = losses / weights if weights else math.nan
+        # end
         return {name: float(x) for name, x in finish_metrics(sums).items()}
