@@ -6,7 +6,7 @@ the graph once more, node by node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -72,7 +72,7 @@ def _sentence(node: Node, value: Array) -> str:
 
 
 def is_ignored(
-    module: Any, parameters: Mapping[str, Array], batch: list[Array]
+    module: Any, parameters: Mapping[str, Array], batch: Sequence[Array]
 ) -> bool:
     """Whether nothing in a batch counts in the loss, as all its labels are ignored."""
     weigh = getattr(module, "loss_weight", None)
@@ -84,7 +84,7 @@ def refuse_step(
     problem: str,
     steps: int,
     parameters: Mapping[str, Array],
-    batch: list[Array],
+    batch: Sequence[Array],
 ) -> NoReturn:
     """Raise the program's error of a step that was not taken, with the row it is for.
 

@@ -208,15 +208,15 @@ class Trainer:
             with self._translated():
                 if isinstance(error, FloatingPointError):
                     refuse_step(
-                        self._module, str(error), self.steps, self._arrays, arrays
+                        self._module, str(error), self.steps, self._arrays, bound
                     )
                 raise
         if not math.isfinite(loss) and not is_ignored(
-            self._module, self._arrays, arrays
+            self._module, self._arrays, bound
         ):
             with self._translated():
                 problem = f"the loss became {loss}"
-                refuse_step(self._module, problem, self.steps, self._arrays, arrays)
+                refuse_step(self._module, problem, self.steps, self._arrays, bound)
         return loss
 
     def fit(
