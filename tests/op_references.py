@@ -83,6 +83,7 @@ REFERENCES: dict[str, Any] = {
         a.case.attributes["dtype"],
     ),
     "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
+    "max_from": lambda a, x: np.max(x, **a.case.attributes, initial=-np.inf),
     "polyval": lambda a, x: np.polyval(
         np.array(a.case.attributes["coefficients"], x.dtype), x
     ),

@@ -1,7 +1,8 @@
 """Softmax and its logarithm, shifted by the maximum so that no exponential overflows.
 
 Both are written with the same steps (`shifted`, `exponentials`, `total`), so that a
-program which needs both, as a loss and its gradient do, computes them once.
+program which needs both, as a loss and its gradient do, computes them once. A softmax
+that someone wrote out as a quotient keeps the values that it has at infinities.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential, reduction
+from ..ops.arithmetic import where
 from ..ops.axes import normalize_axis
-from ..ops.source import ArrayLike, as_node
+from ..ops.comparison import isfinite
+from ..ops.source import ArrayLike, as_node, stop_gradient
 from .checks import floating
 
 __all__ = ["log_softmax", "softmax"]
@@ -31,7 +34,7 @@ def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:
 
 def shifted_exponentials(input: Node, axis: int) -> tuple[Node, Node, Node]:
     """`input` less its maximum along an axis, its exponentials, and their sum."""
-    largest = reduction.max(input, axis, keepdims=True).named("largest")
+    largest = reduction.largest_along(input, (axis,)).named("largest")
     shifted = (input - largest).named("shifted")
     exponentials = exponential.exp(shifted).named("exponentials")
     total = reduction.sum(exponentials, axis, keepdims=True).named("total")
@@ -40,6 +43,16 @@ def shifted_exponentials(input: Node, axis: int) -> tuple[Node, Node, Node]:
 
 def _softmax_expand(input: Node, *, axis: int) -> Node:
     _, exponentials, total = shifted_exponentials(input, axis)
+    return exponentials / total
+
+
+def _softmax_quotient_expand(input: Node, *, axis: int) -> Node:
+    largest = reduction.largest_along(input, (axis,)).named("largest")
+    # Where one is infinite, `exp(x) / sum(exp(x))` is 0 for the others.
+    shift = where(isfinite(largest), largest, 0.0).named("shift")
+    exponentials = exponential.exp(input - stop_gradient(shift))
+    exponentials = exponentials.named("exponentials")
+    total = reduction.sum(exponentials, axis, keepdims=True).named("total")
     return exponentials / total
 
 
@@ -95,6 +108,17 @@ LOG_SOFTMAX = Op(
     expand=_log_softmax_expand,
     vjp=_log_softmax_vjp,
     jvp=_log_softmax_jvp,
+    cases=_CASES,
+)
+
+SOFTMAX_QUOTIENT = Op(
+    name="softmax_quotient",
+    inputs=("input",),
+    infer=_softmax_infer,
+    kind="block",
+    expand=_softmax_quotient_expand,
+    vjp=_softmax_vjp,
+    jvp=lambda tangents, out, input: _softmax_vjp(tangents[0], out, input)[0],
     cases=_CASES,
 )
 

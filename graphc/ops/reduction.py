@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 from ..ir.dims import Dimension, broadcast_shapes, format_shape, product
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op, Template
@@ -229,6 +229,34 @@ MAX, MIN = (
     )
     for name in ("max", "min")
 )
+
+
+def _max_from_infer(
+    x: TensorType, *, axis: tuple[int, ...], keepdims: bool
+) -> TensorType:
+    if not is_floating(x.dtype):
+        raise DTypeError(f"requires floating numbers, got {x}")
+    return _reduced(x, axis, keepdims, x.dtype)
+
+
+MAX_FROM = Op(
+    name="max_from",
+    inputs=("x",),
+    infer=_max_from_infer,
+    kind="reduction",
+    numpy=lambda node: f"np.max(x{_axis_argument(node)}, initial=-np.inf)",
+    into=lambda node: f"np.max(x{_axis_argument(node)}, initial=-np.inf, out=out)",
+    vjp=_extremum_vjp,
+    jvp=_extremum_jvp,
+    cases=_CASES,
+)
+
+
+def largest_along(x: Node, axes: tuple[int, ...]) -> Node:
+    """The maximum over axes, which it keeps; -inf along an axis that may be empty."""
+    sizes = [x.shape[axis] for axis in axes]
+    known = all(isinstance(size, int) and size > 0 for size in sizes)
+    return (MAX if known else MAX_FROM)(x, axis=axes, keepdims=True)
 
 
 @array_function

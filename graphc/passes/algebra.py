@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph
 from .arithmetic import ARITHMETIC
-from .factors import regroup
 from .masks import MASKS
 from .movement import MOVEMENT
 from .powers import POWERS
@@ -25,8 +24,7 @@ class Algebra:
 
     Before: primitives. After: none of the rules matches a node, or the inputs that the
     node had. Sound when each rule is, for zeros of both signs, infinities and NaN, and
-    in the same dtype; a rule marked "rounding" may differ in the last places. What
-    differentiation made is regrouped, too: see `regroup`.
+    in the same dtype; a rule marked "rounding" may differ in the last places.
     """
 
     name: str = "algebra"
@@ -34,4 +32,4 @@ class Algebra:
 
     def run(self, graph: Graph) -> Graph:
         """The graph with every rule applied."""
-        return regroup(apply_rules(graph, self.rules))
+        return apply_rules(graph, self.rules)

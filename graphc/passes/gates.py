@@ -20,13 +20,19 @@ __all__ = ["sigmoid_gate"]
 _MOST_FACTORS = 16
 """Nodes of a product that are looked at: every node of a long one asks again."""
 _DEEPEST = 12
+_SMALLEST = 1e-3
+"""What a number that is left over may be, and its inverse."""
 _HIGHEST = 3
 """The degree of the polynomials that are looked for."""
 
 
 def sigmoid_gate(node: Node, view: View) -> Node | None:
-    """`x * sigmoid(2*u)`, where a product has the factors `1/2` and `1 + tanh(u)`."""
-    if node.dtype.kind != "f" or "sigmoid" not in OPS:
+    """`x * sigmoid(2*u)`, where a product has the factors `1/2` and `1 + tanh(u)`.
+
+    There is one factor besides, as two of them may overflow where these, multiplied in
+    another order, do not. In half precision, derivatives of the cubic would as well.
+    """
+    if node.dtype.kind != "f" or node.dtype.itemsize < 4 or "sigmoid" not in OPS:
         return None
     numbers, others, argument = list[float](), list[Node](), None
     stack = [node]
@@ -45,12 +51,14 @@ def sigmoid_gate(node: Node, view: View) -> Node | None:
             argument = u
         else:
             others.append(factor)
-    if argument is None or not numbers or stack:
+    if argument is None or not numbers or stack or len(others) > 1:
+        return None
+    scale = 2.0 * math.prod(numbers)
+    if not _SMALLEST <= abs(scale) <= 1.0 / _SMALLEST:
         return None
     result = OPS["sigmoid"](_twice(argument, view))
     for other in others:
         result = multiply(other, result)
-    scale = 2.0 * math.prod(numbers)
     return result if scale == 1.0 else multiply(result, scale)
 
 

@@ -5,14 +5,17 @@ other element of a mask that looks random: `np.where` and `np.copyto(..., where=
 take about ten times as long as a product of the same size. A product is also how a
 textbook writes the derivative of a rectifier.
 
-They differ where the value that is not chosen is no number, because `nan * 0` is NaN,
-and a choice may have been made to be rid of it. So a choice is rewritten only in a
-derivative, and only where the value is finite by the way it is computed.
+They differ where the value that is not chosen is no number, because `nan * 0` is NaN.
+A choice that a user wrote may be there to be rid of it, so it is rewritten only where
+the value is a number whatever comes in. The derivative of a rectifier, a maximum or a
+clipped value is a product by definition, and is written as one where what flows back
+is finite by the way it is computed from parameters.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,7 +26,7 @@ from ..ops.source import constant
 from .rewriting import Rule, Uses
 from .values import constant_of, is_nonnegative, uniform_value, without_views
 
-__all__ = ["MASKS", "is_derivative", "is_finite"]
+__all__ = ["MASKS", "is_derivative", "is_finite", "is_number"]
 
 _MOST = 64
 """How many values are looked at, so that it stays cheap."""
@@ -37,41 +40,65 @@ def is_derivative(node: Node) -> bool:
     )
 
 
-_FINITE = frozenset(
-    {"matmul", "parameter", "dimension", "sign", "tanh", "sin", "cos", "arctan"}
+def _is_written_choice(node: Node) -> bool:
+    """Whether a node is, or is the derivative of, a choice that someone wrote."""
+    return any(rule.endswith(" of where") for rule in node.origin.rules)
+
+
+_NUMBERS = frozenset(
+    {"where", "clip", "maximum", "minimum", "max", "min", "concatenate"}
+    | {"getitem", "take_along_axis", "negative", "absolute"}
 )
-"""Ops whose value is finite, or that of a training that has failed already.
+"""Ops whose value is a number where their operands are, overflow or not."""
 
-An infinity or NaN among the operands of a matrix product is spread over whole rows, so
-no choice between elements of it would be of use.
-"""
-
-_KEEPS_FINITE = frozenset(
-    {"add", "subtract", "multiply", "negative", "square", "absolute", "maximum"}
-    | {"minimum", "where", "clip", "sum", "mean", "max", "min", "concatenate"}
-    | {"astype"}
-    | {"getitem", "take_along_axis", "scatter_add", "scatter_along_axis", "vecdot"}
+_KEEPS_FINITE = _NUMBERS | frozenset(
+    {"add", "subtract", "multiply", "square", "sum", "mean", "astype"}
+    | {"scatter_add", "scatter_along_axis", "vecdot"}
+    | {"arctan", "cos", "sign", "sin", "tanh"}
 )
 """Ops whose value is finite where their operands are, but for overflow."""
 
 
-def is_finite(root: Node) -> bool:
-    """Whether every element is known to be finite, short of overflow or bad data.
+def is_number(root: Node) -> bool:
+    """Whether no element can be infinite or NaN, whatever the inputs are."""
+    return _all_values(root, _number_if)
 
-    Nothing is known of inputs: NaN may stand for what is missing.
+
+def is_finite(root: Node) -> bool:
+    """Whether every element is known to be finite, short of overflow.
+
+    Nothing is known of inputs: NaN may stand for what is missing. Parameters are
+    finite, or their training has failed already.
     """
+    return _all_values(root, _finite_if)
+
+
+def _all_values(root: Node, needs: Callable[[Node], tuple[Node, ...] | None]) -> bool:
+    """Whether a fact holds of a node, where `needs` says of what else it must hold."""
     seen: set[Node] = set()
     stack = [root]
     while stack:
         node = without_views(stack.pop())
-        if node in seen or node.dtype.kind != "f" or node.op.name in _FINITE:
+        if node in seen or node.dtype.kind != "f":
             continue
         seen.add(node)
-        needed = _finite_if(node)
+        needed = needs(node)
         if needed is None or len(seen) > _MOST:
             return False
         stack += needed
     return True
+
+
+def _number_if(node: Node) -> tuple[Node, ...] | None:
+    """What must be a number for a node to be one; None where that is not enough."""
+    name = node.op.name
+    if name in _NUMBERS:
+        return node.inputs
+    if name == "constant" and np.isfinite(constant_of(node)).all():
+        return ()
+    if name == "full" and math.isfinite(node.attributes["value"]):
+        return ()
+    return None
 
 
 def _finite_if(node: Node) -> tuple[Node, ...] | None:
@@ -79,17 +106,23 @@ def _finite_if(node: Node) -> tuple[Node, ...] | None:
     name = node.op.name
     if name in _KEEPS_FINITE:
         return node.inputs
-    if name == "constant" and np.isfinite(constant_of(node)).all():
+    if name in ("parameter", "dimension"):
         return ()
-    if name == "full" and math.isfinite(node.attributes["value"]):
-        return ()
+    if name == "matmul":
+        # An infinity or NaN in the other operand is spread over whole rows, so no
+        # choice between elements of these would be of use.
+        return () if any(map(_is_parameter, node.inputs)) else node.inputs
     if name == "exp" and _is_bounded_above(node.inputs[0]):
-        return ()
+        return node.inputs
     if name == "sqrt" and _is_away_from_zero(node):
         return node.inputs
     if name == "divide" and _is_away_from_zero(node.inputs[1]):
-        return node.inputs[:1]
-    return None
+        return node.inputs
+    return _number_if(node)
+
+
+def _is_parameter(node: Node) -> bool:
+    return without_views(node).op.name == "parameter"
 
 
 def _is_bounded_above(node: Node) -> bool:
@@ -122,12 +155,12 @@ def _is_positive(node: Node) -> bool:
     return value is not None and math.inf > float(value) > 0.0
 
 
-def _masked(node: Node) -> Node | None:
+def _masked(node: Node, is_safe: Callable[[Node], bool]) -> Node | None:
     """The product that a choice between a value and 0 is."""
     condition, x, y = node.inputs
     for value, other, mask in ((x, y, condition), (y, x, None)):
         zero = uniform_value(other)
-        if zero is None or float(zero) != 0.0 or not is_finite(value):
+        if zero is None or float(zero) != 0.0 or not is_safe(value):
             continue
         found = multiply(value, invert(condition) if mask is None else mask)
         return found if found.type == node.type else None
@@ -135,11 +168,15 @@ def _masked(node: Node) -> Node | None:
 
 
 def _masked_integers(node: Node, uses: Uses) -> Node | None:
-    return _masked(node) if node.dtype.kind in "iu" else None
+    return _masked(node, is_number) if node.dtype.kind in "iu" else None
 
 
 def _masked_derivative(node: Node, uses: Uses) -> Node | None:
-    return _masked(node) if node.dtype.kind == "f" and is_derivative(node) else None
+    if node.dtype.kind != "f" or not is_derivative(node):
+        return None
+    # In half precision, what overflows is nothing out of the ordinary.
+    strict = _is_written_choice(node) or node.dtype.itemsize < 4
+    return _masked(node, is_number if strict else is_finite)
 
 
 def _of_two_numbers(node: Node, uses: Uses) -> Node | None:
@@ -149,8 +186,13 @@ def _of_two_numbers(node: Node, uses: Uses) -> Node | None:
         return None
     with np.errstate(all="ignore"):
         difference = np.subtract(one, other, dtype=node.dtype)
-        exact = bool(np.add(difference, other, dtype=node.dtype) == one)
-    if not exact or not np.isfinite(difference) or np.signbit(float(other)):
+        back = [np.add(difference * c, other, dtype=node.dtype) for c in (True, False)]
+    # Bit for bit, so that 0.0 does not stand for -0.0.
+    exact = all(
+        found.tobytes() == value.astype(node.dtype).tobytes()
+        for found, value in zip(back, (one, other), strict=True)
+    )
+    if not exact or not np.isfinite(difference):
         return None
     scaled = multiply(condition, constant(difference, node.dtype))
     found = add(scaled, constant(float(other), node.dtype))
@@ -168,8 +210,9 @@ MASKS = (
         "where(c, x, 0) -> x * c, in a derivative",
         ("where",),
         _masked_derivative,
-        "x is finite but for overflow: a number, a matrix product, a sum of products "
-        "of such; and 0 may become -0.0",
+        "x is a number whatever comes in; or the choice is that of a rectifier, and x "
+        "is finite but for overflow, as a product with a matrix of parameters or a sum "
+        "of products of such is; and 0 may become -0.0",
         "rounding",
     ),
     Rule(

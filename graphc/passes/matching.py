@@ -7,7 +7,7 @@ logarithm computed without leaving the range of floats?
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,17 @@ from ..ir.op import OPS
 from ..ops.arithmetic import multiply, negative, where
 from ..ops.comparison import isfinite
 from ..ops.exponential import exp, log, logaddexp
-from ..ops.reduction import max as maximum_along
+from ..ops.reduction import largest_along
 from ..ops.reduction import sum as sum_along
 from ..ops.shape import reshape, squeeze, transpose
-from ..ops.source import stop_gradient
-from .values import constant_of, is_constant, is_uniform, uniform_value
+from ..ops.source import astype, stop_gradient
+from .values import (
+    constant_of,
+    is_constant,
+    is_uniform,
+    never_negative_zero,
+    uniform_value,
+)
 
 __all__ = ["View", "log_likelihood", "log_softmax", "softmax", "softplus"]
 
@@ -43,8 +49,15 @@ class View:
     would leave nothing of the function to differentiate by it.
     """
 
-    def __init__(self, opaque: Set[Node]) -> None:
+    def __init__(self, opaque: Set[Node], shows_signs: Callable[[], bool]) -> None:
+        """
+        Args:
+            opaque: the nodes that are not to be looked into.
+            shows_signs: tells whether the sign of a zero matters at the node that is
+                being rewritten.
+        """
         self._opaque = opaque
+        self._shows_signs = shows_signs
         self._numbers: dict[Node, int] = {}
         self._table: dict[Any, int] = {}
 
@@ -80,16 +93,24 @@ class View:
         inputs = tuple(self._numbers[parent] for parent in node.inputs)
         return (node.op.name, inputs, attributes_key(node.attributes), node.type)
 
+    def positive_zeros(self, node: Node, argument: Node) -> Node:
+        """`node`, zero where `argument` is, without -0.0 where that could be told."""
+        if never_negative_zero(argument) or not self._shows_signs():
+            return node
+        return node + 0.0
+
     # What a node is written as
 
     def exp_of(self, node: Node) -> Node | None:
         """The `t` of `exp(t)`."""
-        floating = node.dtype.kind == "f"
-        return node.inputs[0] if floating and self.match(node, "exp") else None
+        if node.dtype.kind != "f" or not self.match(node, "exp"):
+            return None
+        # Of integers, in the dtype that their exponential is computed in.
+        return astype(node.inputs[0], node.dtype)
 
     def plus_one(self, node: Node) -> Node | None:
-        """The `u` of `1 + u`."""
-        if self.match(node, "add"):
+        """The `u` of `1 + u`, which integers may wrap."""
+        if node.dtype.kind == "f" and self.match(node, "add"):
             for place in (0, 1):
                 other = node.inputs[1 - place]
                 if is_uniform(node.inputs[place], 1.0) and other.type == node.type:
@@ -99,7 +120,9 @@ class View:
     def one_minus(self, node: Node) -> Node | None:
         """The `u` of `1 - u`."""
         if self.match(node, "subtract") and is_uniform(node.inputs[0], 1.0):
-            return node.inputs[1] if node.inputs[1].type == node.type else None
+            floating = node.dtype.kind == "f"
+            u = node.inputs[1]
+            return u if floating and u.type == node.type else None
         other = self.plus_one(node)
         if other is not None and self.match(other, "negative"):
             return other.inputs[0]
@@ -196,7 +219,7 @@ class View:
 
     def softmax_of(self, node: Node) -> tuple[Node, tuple[int, ...]] | None:
         """The `t` and axes of `exp(t) / sum(exp(t), axes, keepdims=True)`."""
-        if self.match(node, "softmax"):
+        if self.match(node, "softmax", "softmax_quotient"):
             return node.inputs[0], (node.attributes["axis"],)
         if self.match(node, "divide"):
             return self._quotient(node, *node.inputs)
@@ -273,7 +296,9 @@ class View:
                 shift = shift.inputs[0]
             else:
                 break
-        whole = shift.op.name == "max" and shift.attributes["axis"] == axes
+        whole = (
+            shift.op.name in ("max", "max_from") and shift.attributes["axis"] == axes
+        )
         return x if whole and self.same(shift.inputs[0], x) else None
 
     # How the logarithm of a node is computed
@@ -285,8 +310,8 @@ class View:
         """
         if depth == 0 or node.dtype.kind != "f":
             return None
-        if self.match(node, "exp"):
-            return node.inputs[0]
+        if (x := self.exp_of(node)) is not None:
+            return x
         if (x := self.sigmoid_of(node)) is not None:
             return log_sigmoid(x)
         if (found := self.softmax_of(node)) is not None:
@@ -306,7 +331,7 @@ class View:
         if not self.match(node, "add"):
             return None
         left, right = node.inputs
-        terms = [self._log_of_term(left), self._log_of_term(right)]
+        terms = [self._log_of_term(term, node) for term in (left, right)]
         if terms[0] is None or terms[1] is None:
             return None
         if uniform_value(left) is not None:
@@ -316,9 +341,9 @@ class View:
             return softplus(terms[0])
         return logaddexp(terms[0], terms[1])
 
-    def _log_of_term(self, node: Node) -> Node | None:
-        exponent = self.exp_of(node)
-        return _log_of_constant(node) if exponent is None else exponent
+    def _log_of_term(self, term: Node, whole: Node) -> Node | None:
+        exponent = self.exp_of(term)
+        return _log_of_constant(term, whole) if exponent is None else exponent
 
     def _log_of_reduction(self, node: Node, depth: int) -> Node | None:
         if self.match(node, "prod"):
@@ -334,9 +359,7 @@ class View:
             return None
         if self.unshifted(exponent, axes) is not None:
             return log(node)
-        largest = stop_gradient(maximum_along(exponent, axes, keepdims=True))
-        # At an infinity the shift would make NaN of what the plain sum gets right.
-        shift = where(isfinite(largest), largest, 0.0)
+        shift = _shift(exponent, axes)
         total = sum_along(exp(exponent - shift), axes, keepdims=True)
         result = log(total) + shift
         return result if node.attributes["keepdims"] else squeeze(result, axes)
@@ -352,11 +375,11 @@ class View:
             return moved if likelihood is None else likelihood
         if self.match(node, "where"):
             condition, x, y = node.inputs
-            pair = self._log_of_pair(x, y, depth)
+            pair = self._log_of_pair(x, y, node, depth)
             return None if pair is None else where(condition, *pair)
         if self.match(node, "multiply", "divide"):
             x, y = node.inputs
-            pair = self._log_of_pair(x, y, depth)
+            pair = self._log_of_pair(x, y, node, depth)
             if pair is None:
                 return None
             left, right = pair
@@ -366,20 +389,28 @@ class View:
             return None if inner is None else multiply(inner, 0.5)
         return None
 
-    def _log_of_pair(self, x: Node, y: Node, depth: int) -> tuple[Node, Node] | None:
-        left, right = self.log_of(x, depth - 1), self.log_of(y, depth - 1)
+    def _log_of_pair(
+        self, x: Node, y: Node, whole: Node, depth: int
+    ) -> tuple[Node, Node] | None:
+        """The logarithms of the two operands of `whole`, in its dtype."""
+        # The logarithm of a narrower operand would be rounded to its few digits.
+        left, right = (
+            self.log_of(operand, depth - 1) if operand.dtype == whole.dtype else None
+            for operand in (x, y)
+        )
         if left is None and right is None:
             return None
-        left = _log_of_constant(x) if left is None else left
-        right = _log_of_constant(y) if right is None else right
+        left = _log_of_constant(x, whole) if left is None else left
+        right = _log_of_constant(y, whole) if right is None else right
         return None if left is None or right is None else (left, right)
 
 
-def _log_of_constant(node: Node) -> Node | None:
+def _log_of_constant(node: Node, whole: Node) -> Node | None:
+    """The logarithm of a positive number, in the dtype of what it is an operand of."""
     value = uniform_value(node)
-    if value is None or node.dtype.kind != "f" or not 0.0 < float(value) < float("inf"):
+    if value is None or not 0.0 < float(value) < float("inf"):
         return None
-    return log(node)
+    return log(astype(node, whole.dtype))
 
 
 def _kept(shape: Shape, axes: tuple[int, ...]) -> Shape:
@@ -404,9 +435,9 @@ def _only_new_axes(node: Node) -> bool:
 
 def softmax(x: Node, axes: tuple[int, ...]) -> Node:
     """`exp(x) / sum(exp(x))` over axes, shifted by the maximum."""
-    if len(axes) == 1 and "softmax" in OPS:
-        return OPS["softmax"](x, axis=axes[0])
-    exponentials = exp(_shifted(x, axes))
+    if len(axes) == 1 and "softmax_quotient" in OPS:
+        return OPS["softmax_quotient"](x, axis=axes[0])
+    exponentials = exp(x - _shift(x, axes))
     return exponentials / sum_along(exponentials, axes, keepdims=True)
 
 
@@ -414,7 +445,7 @@ def log_softmax(x: Node, axes: tuple[int, ...]) -> Node:
     """The logarithm of softmax over axes, shifted by the maximum."""
     if len(axes) == 1 and "log_softmax" in OPS:
         return OPS["log_softmax"](x, axis=axes[0])
-    shifted = _shifted(x, axes)
+    shifted = x - _shift(x, axes)
     return shifted - log(sum_along(exp(shifted), axes, keepdims=True))
 
 
@@ -440,5 +471,7 @@ def log_sigmoid(x: Node) -> Node:
     return OPS["logsigmoid"](x) if "logsigmoid" in OPS else negative(softplus(-x))
 
 
-def _shifted(x: Node, axes: tuple[int, ...]) -> Node:
-    return x - stop_gradient(maximum_along(x, axes, keepdims=True))
+def _shift(x: Node, axes: tuple[int, ...]) -> Node:
+    largest = stop_gradient(largest_along(x, axes))
+    # An infinity would make NaN of what the sum without a shift gets right.
+    return where(isfinite(largest), largest, 0.0)

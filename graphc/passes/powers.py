@@ -11,9 +11,12 @@ reason: `1 / x**2` would be 0 where `x**2` overflows although `x**-2` is still a
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ..ir.node import Node
+from ..ir.types import DType
 from ..ops.arithmetic import divide, multiply, sqrt, square
 from ..ops.source import constant, full
 from .rewriting import Rule, Uses
@@ -25,18 +28,16 @@ _LARGEST = 16
 _LARGEST_NEGATIVE = 8
 
 
-def _sqrt_is_numpys_power() -> bool:
+@functools.cache
+def _sqrt_is_numpys_power(dtype: DType) -> bool:
     """Whether NumPy takes a square root for a scalar exponent of 0.5 everywhere.
 
-    Recent versions do, and then x**0.5 is NaN at -inf and -0.0 at -0.0. The power
-    of C's library is inf and +0.0 there.
+    Recent versions do in most dtypes, and then x**0.5 is NaN at -inf and -0.0 at -0.0.
+    The power of C's library is inf and +0.0 there.
     """
     with np.errstate(all="ignore"):
-        found = np.power(np.array([-np.inf, -0.0]), np.array(0.5))
+        found = np.power(np.array([-np.inf, -0.0], dtype), np.array(0.5, dtype))
     return bool(np.isnan(found[0]) and np.signbit(found[1]))
-
-
-_SQRT_IS_POWER = _sqrt_is_numpys_power()
 
 
 def _exponent(node: Node) -> float | None:
@@ -91,7 +92,7 @@ def _half(node: Node, uses: Uses) -> Node | None:
     x, y = node.inputs
     if _exponent(node) != 0.5 or node.dtype.kind != "f":
         return None
-    if is_nonnegative(x) or (_SQRT_IS_POWER and not y.shape):
+    if is_nonnegative(x) or (not y.shape and _sqrt_is_numpys_power(node.dtype)):
         return sqrt(x)
     return None
 

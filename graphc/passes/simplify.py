@@ -25,7 +25,7 @@ from .powers import integer_power
 from .prospects import may_merge
 from .regions import Region, find_regions
 from .validation import agree
-from .values import constant_of
+from .values import constant_of, is_constant
 
 __all__ = ["Simplify"]
 
@@ -65,9 +65,12 @@ _CHEAP = frozenset(
     {"absolute", "add", "divide", "multiply", "negative", "sqrt", "square", "subtract"}
 )
 
-_MOST_INPUTS = 6
+_MOST_INPUTS = 3
+"""So few that special values are tried in all combinations."""
 _MOST_ANALYSES = 32
-_LARGEST_FOR_CANCEL = 24
+_LONGEST = 64
+"""Operations of a formula when it is written out. What computer algebra does grows with
+these, and they may double with every node: `x*x + x`, squared, squared again."""
 
 
 class _Inexpressible(Exception):
@@ -81,8 +84,10 @@ class Simplify:
     Before: primitives. After: each region whose formula has a cheaper form that agrees
     with it is in that form. Sound when agreement on samples is agreement: the two are
     held against each other on special values (zeros, infinities, NaN, extremes) in
-    combination, and on random ones. Time is bounded: a region has at most 16 nodes, and
-    no more than the first 32 different formulas of a graph are looked at.
+    all combinations, and on random ones. Time is bounded by counts of operations: a
+    region has at most 16 nodes and 64 operations when nothing in it is shared and
+    powers are products, and no more than the first 32 different formulas of a graph are
+    looked at.
     """
 
     name: str = "simplify"
@@ -141,7 +146,24 @@ def _may_gain(region: Region) -> bool:
     functions = sum(node.op.name not in _CHEAP for node in region.nodes)
     # What two operations make of one input has no cheaper form.
     many = numbers > 1 or functions > 1 or len(region.nodes) > max(2, len(inputs))
-    return many and may_merge(region)
+    return many and _is_short(region) and may_merge(region)
+
+
+def _is_short(region: Region) -> bool:
+    """Whether a formula has few operations where each value is written out at its use.
+
+    A power counts as the product that it is, so this bounds degrees as well.
+    """
+    written: dict[Node, float] = {}
+    for node in region.nodes:
+        lengths = [written.get(parent, 0) for parent in node.inputs]
+        copies = 2.0 if node.op.name == "square" else 1.0
+        if node.op.name == "power" and is_constant(node.inputs[1]):
+            copies = max(1.0, abs(float(constant_of(node.inputs[1]))))
+        written[node] = copies * (sum(lengths) + 1)
+        if not written[node] <= _LONGEST:
+            return False
+    return True
 
 
 Recipe = Callable[[Sequence[Node], DType], Node]
@@ -205,7 +227,7 @@ def _number(node: Node) -> Any:
     sympy = _sympy()
     value = float(constant_of(node))
     scaled = value * 1024
-    if scaled == int(scaled) and abs(scaled) < 2**40:
+    if abs(scaled) < 2**40 and scaled == int(scaled):
         return sympy.Rational(int(scaled), 1024)
     return sympy.Float(value, 17)
 
@@ -224,21 +246,13 @@ def _expression(region: Region, symbols: Sequence[Any]) -> Any:
 
 
 def _candidates(region: Region, symbols: Sequence[Any]) -> Iterator[Any]:
-    """Forms of a region, each by a transformation that takes bounded time."""
+    """Forms of a region, each no longer than it is when it is written out."""
     sympy = _sympy()
     written = _expression(region, symbols)
     seen: set[Any] = set()
-    transformations: list[Callable[[Any], Any]] = [
-        lambda e: e,
-        sympy.powsimp,
-        sympy.factor_terms,
-    ]
-    if len(region.nodes) <= _LARGEST_FOR_CANCEL and written.is_rational_function():
-        transformations.append(sympy.cancel)
-        if len(symbols) == 1 and written.is_polynomial():
-            transformations.append(sympy.horner)
-    for transform in transformations:
-        found = transform(written)
+    # Those that multiply out, `cancel` and `expand`, are not among them: their results
+    # may be larger by far, and floats hardly ever agree with them.
+    for found in (written, sympy.powsimp(written), sympy.factor_terms(written)):
         if found not in seen and not found.has(sympy.zoo, sympy.nan, sympy.oo):
             seen.add(found)
             yield found

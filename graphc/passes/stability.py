@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..ir.derivation import DerivativeRequest
-from ..ir.graph import Graph, ancestors, topological_order
+from ..ir.graph import Graph, ancestors, meaning_of, topological_order
 from ..ir.node import Node
 from ..ir.op import OPS
 from ..ir.origin import replacing, within
@@ -25,6 +26,7 @@ from ..ops.source import zeros_like
 from .base import adopt, note
 from .gates import sigmoid_gate
 from .matching import View, log_likelihood, softmax, softplus
+from .signs import zeros_with_visible_signs
 from .values import is_uniform, uniform_value
 
 __all__ = ["STABILITY", "Stability", "StabilityRule"]
@@ -56,9 +58,10 @@ def _log1p(node: Node, view: View) -> Node | None:
     if node.dtype.kind != "f" or uniform_value(argument) is not None:
         return None
     if (u := view.one_minus(argument)) is not None:
-        return log1p(negative(u))
-    u = view.plus_one(argument)
-    return None if u is None else log1p(u)
+        u = negative(u)
+    elif (u := view.plus_one(argument)) is None:
+        return None
+    return view.positive_zeros(log1p(u), u)
 
 
 def _log1p_of_exp(node: Node, view: View) -> Node | None:
@@ -77,7 +80,9 @@ def _expm1(node: Node, view: View) -> Node | None:
     for x, constant in ((left, right), (right, left)):
         exponent = view.exp_of(x)
         if exponent is not None and is_uniform(constant, one):
-            return expm1(exponent) if x.type == node.type else None
+            if x.type != node.type:
+                return None
+            return view.positive_zeros(expm1(exponent), exponent)
         if node.op.name == "subtract":
             break
     return None
@@ -97,7 +102,9 @@ def _sigmoid(node: Node, view: View) -> Node | None:
 
 def _tanh(node: Node, view: View) -> Node | None:
     x = view.tanh_of(node)
-    return tanh(x) if x is not None and x.type == node.type else None
+    if x is None or x.type != node.type:
+        return None
+    return view.positive_zeros(tanh(x), x)
 
 
 def _picked_log_softmax(node: Node, view: View) -> Node | None:
@@ -153,8 +160,7 @@ STABILITY = (
         ("divide", "multiply"),
         _softmax,
         "the numerator is the exponential that is summed: a softmax does not change "
-        "when all x of a row are shifted. A row of inf, or only -inf, has NaN either "
-        "way",
+        "when all x of a row are shifted, and rows with an infinity are not shifted",
     ),
     StabilityRule(
         "1 / (1 + exp(-x)) -> sigmoid(x)",
@@ -228,6 +234,12 @@ def _everything(node: Node) -> tuple[Node, ...]:
     return found
 
 
+def _meaning_and_sources(node: Node) -> tuple[Node, ...]:
+    """What a node is computed from as primitives, and what it can be derived from."""
+    request = node.derivation.request if node.derivation is not None else None
+    return meaning_of(node) + (request.sources if request else ())
+
+
 def _is_transparent(node: Node) -> bool:
     """Whether derivatives see through a block, so that its inside is rewritten too."""
     return node.op.is_block and node.op.vjp is None
@@ -246,7 +258,8 @@ class _Run:
         self._derived: dict[DerivativeRequest, tuple[Node | None, ...]] = {}
         self._variables: set[Node] = set()
         self._opaque: set[Node] = set()
-        self._view = View(self._opaque)
+        self._rewriting: Node | None = None
+        self._view = View(self._opaque, lambda: self._rewriting in self._visible)
 
     def result(self) -> Graph:
         order = topological_order(
@@ -263,10 +276,17 @@ class _Run:
         outputs = tuple(self._images[output] for output in self._graph.outputs)
         return self._graph.with_outputs(outputs)
 
+    @cached_property
+    def _visible(self) -> set[Node]:
+        """Nodes at which the sign of a zero matters; few formulas need to know."""
+        nodes = ancestors(self._graph.outputs, _meaning_and_sources)
+        return zeros_with_visible_signs(topological_order(nodes, _meaning_and_sources))
+
     def _changed(self, node: Node) -> bool:
         return self._images[node] is not node
 
     def _image(self, node: Node) -> Node:
+        self._rewriting = node
         if node in self._variables:
             # Another node must not take its place, or derivatives by that one and by
             # this one would be confused.

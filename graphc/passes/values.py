@@ -77,6 +77,11 @@ def is_uniform(node: Node, value: float) -> bool:
 
 
 _NONNEGATIVE = frozenset({"absolute", "cosh", "exp", "exp2", "square", "hypot"})
+_WRAPPING = frozenset(
+    {"absolute", "square", "sum", "prod", "add", "multiply", "power", "astype"}
+    | {"scatter_add", "scatter_along_axis", "vecdot"}
+)
+"""Ops of which an integer result may be negative because it overflows."""
 _KEEPS_SIGN = frozenset(
     {"sqrt", "cbrt", "sum", "mean", "max", "min", "prod", "getitem"}
     | {"take_along_axis", "scatter_add", "scatter_along_axis", "log1p", "arctan"}
@@ -90,7 +95,11 @@ def is_nonnegative(node: Node, depth: int = _DEPTH) -> bool:
     """Whether each element is known to be NaN or in [+0, inf], and so never -0.0."""
     node = without_views(node)
     name = node.op.name
-    if node.dtype.kind in "bu" or name in _NONNEGATIVE or name == "dimension":
+    if node.dtype.kind in "bu" or name == "dimension":
+        return True
+    if node.dtype.kind == "i" and name in _WRAPPING:
+        return False
+    if name in _NONNEGATIVE:
         return True
     if name in ("full", "constant"):
         if name == "full":
@@ -101,14 +110,14 @@ def is_nonnegative(node: Node, depth: int = _DEPTH) -> bool:
     if depth == 0:
         return False
     if name in ("multiply", "vecdot") and node.inputs[0] is node.inputs[1]:
-        return node.dtype.kind == "f"
+        return True
     if name == "power" or name in _KEEPS_SIGN:
         values = node.inputs[:1] if name in _FIRST_ONLY else node.inputs
         return all(is_nonnegative(value, depth - 1) for value in values)
     if name == "where":
         return all(is_nonnegative(value, depth - 1) for value in node.inputs[1:])
     if name == "astype":
-        return node.dtype.kind == "f" and is_nonnegative(node.inputs[0], depth - 1)
+        return is_nonnegative(node.inputs[0], depth - 1)
     return False
 
 

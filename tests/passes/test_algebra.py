@@ -139,11 +139,11 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
     ],
     "where(c, x, 0) -> x * c, in a derivative": [
         (
-            lambda x, y: gc.vjp(gc.where(x > y, x, 1.0), x, np.full(625, 3.0)),
+            lambda x, y: gc.vjp(gc.where(x > y, x, 1.0), x, np.arange(625, dtype="f4")),
             {"multiply": 1, "greater": 1},
         ),
         (
-            lambda x, y: gc.vjp(gc.where(x > y, 1.0, x), x, np.full(625, 3.0)),
+            lambda x, y: gc.vjp(gc.where(x > y, 1.0, x), x, np.arange(625, dtype="f4")),
             {"multiply": 1, "invert": 1, "greater": 1},
         ),
     ],

