@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import errors, nn
+from .arguments import public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .compiler import compile
 from .ir import Dim, Node
@@ -251,6 +252,8 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+public(globals(), __all__)
 
 _LATER = {
     "CSV": "runtime.data",

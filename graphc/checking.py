@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import Seed, public
 from .autodiff.check import GradientReport, compare_gradients, widen
 from .autodiff.reverse import as_targets, grad
 from .errors import DifferentiationError, OptionError
@@ -35,7 +36,7 @@ def check_gradients(
     *,
     rows: int = 8,
     directions: int = 3,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> GradientReport:
     """Hold the gradients of a loss against finite differences, in float64.
 
@@ -179,3 +180,6 @@ def _check_count(name: str, value: object) -> None:
             f"{name} must be a whole number of at least 1, got {value!r}",
             location=str(here().location),
         )
+
+
+public(globals(), ["check_gradients"])

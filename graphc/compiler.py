@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from . import __version__
+from .arguments import Seed
 from .codegen.footprint import Footprint
 from .codegen.function import Style
 from .codegen.memory import storage_of
@@ -209,7 +210,7 @@ def compile(
     style: str = "fast",
     simplify: bool = True,
     updates: Mapping[Node, Node] | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     tile_size: int | None = TILE,
     threads: int = 0,
     strict: bool = False,

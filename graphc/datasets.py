@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from .arguments import Seed, public
 from .errors import DataError, MissingExtraError, OptionError
 
 __all__ = ["Split", "digits", "fashion_mnist", "mnist", "read_idx"]
@@ -45,7 +46,7 @@ class Split(NamedTuple):
 
 
 def digits(
-    *, dev: int = 300, test: int = 300, seed: int = 0, flat: bool = True
+    *, dev: int = 300, test: int = 300, seed: Seed = 0, flat: bool = True
 ) -> Split:
     """1,797 handwritten digits of 8×8 pixels, which come with scikit-learn.
 
@@ -427,3 +428,6 @@ def _shaped(images: Array, flat: bool) -> Array:
 
 def _rows(data: dict[str, Array], rows: slice) -> dict[str, Array]:
     return {name: array[rows] for name, array in data.items()}
+
+
+public(globals(), __all__)

@@ -19,12 +19,14 @@ __all__ = [
     "GraphError",
     "GraphcError",
     "IndexRangeError",
+    "InternalError",
     "MissingExtraError",
     "NamingError",
     "NonFiniteError",
     "OptionError",
     "RenderError",
     "ShapeError",
+    "UnknownNameError",
     "UnsupportedError",
 ]
 
@@ -111,6 +113,10 @@ class DataError(GraphcError, ValueError):
     """Training or evaluation data that a model can't take."""
 
 
+class UnknownNameError(GraphcError, KeyError):
+    """A name under which there is nothing."""
+
+
 class NonFiniteError(GraphcError, ArithmeticError):
     """A NaN or an infinity where a number was needed."""
 
@@ -125,3 +131,7 @@ class RenderError(GraphcError, RuntimeError):
 
 class MissingExtraError(GraphcError, ImportError):
     """A feature whose optional package is not installed."""
+
+
+class InternalError(GraphcError, RuntimeError):
+    """A failure that no check foresaw; its cause is the exception that arose."""

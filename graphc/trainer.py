@@ -12,11 +12,12 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import training
+from .arguments import Seed, public
 from .codegen.footprint import Footprint
 from .codegen.tiling import TILE
 from .compiler import check_tiling
@@ -26,6 +27,8 @@ from .files import write_atomically
 from .ir.node import Node
 from .ir.origin import here
 from .metrics.evaluation import Metrics, check_metric_name, metric_nodes
+from .optim.base import Optimizer
+from .optim.plateau import ReduceLROnPlateau
 from .runtime.callbacks import Callback, RecordFunction, running
 from .runtime.data import Data, read_data
 from .runtime.feeds import Binder, check_batch
@@ -35,10 +38,6 @@ from .runtime.program import silently
 from .runtime.progress import describe_scores, reporting
 from .runtime.range_test import range_of_step_sizes, range_test
 from .translation import translated
-
-if TYPE_CHECKING:
-    from .optim.base import Optimizer
-    from .optim.plateau import ReduceLROnPlateau
 
 __all__ = ["Trainer"]
 
@@ -75,7 +74,7 @@ class Trainer:
         metrics: Metrics | None = None,
         *,
         outputs: Node | Mapping[str, Node] | None = None,
-        seed: int = 0,
+        seed: Seed = 0,
         plateau: ReduceLROnPlateau | None = None,
         style: str = "fast",
         simplify: bool = True,
@@ -88,7 +87,7 @@ class Trainer:
         self.optimizer = optimizer
         self.metrics = dict(metrics or {})
         """What is measured, by name."""
-        self.seed = training.check_seed(seed)
+        self.seed = int(seed)
         self.history = History()
         """That of the last `fit`, or of a checkpoint that was loaded."""
         for name in self.metrics:
@@ -119,7 +118,7 @@ class Trainer:
         self._parameters = LiveParameters(self._arrays)
 
     def restarted(
-        self, *, seed: int | None = None, style: str | None = None
+        self, *, seed: Seed | None = None, style: str | None = None
     ) -> Trainer:
         """Another trainer of the same model, at the start of its training.
 
@@ -131,7 +130,7 @@ class Trainer:
             A trainer that shares nothing that changes with this one.
         """
         other = copy.copy(self)
-        other.seed = self.seed if seed is None else training.check_seed(seed)
+        other.seed = self.seed if seed is None else int(seed)
         other.history = History()
         other._start(self._compiled.reloaded(style))
         return other
@@ -227,7 +226,7 @@ class Trainer:
         test: Data | None = None,
         epochs: int = 20,
         batch_size: int = 32,
-        seed: int | None = None,
+        seed: Seed | None = None,
         best: str | None = None,
         keep_best: bool = True,
         patience: int | None = None,
@@ -390,7 +389,7 @@ class Trainer:
         batch_size: int = 32,
         *,
         mode: str = "exponential",
-        seed: int | None = None,
+        seed: Seed | None = None,
     ) -> History:
         """Train with growing step sizes, to see which ones are good; then undo it.
 
@@ -498,3 +497,6 @@ class Trainer:
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""
         return translated(self._compiled, self.loss, str(here().location))
+
+
+public(globals(), __all__)

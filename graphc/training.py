@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from .codegen.rules import ParameterUpdate, Update
 from .codegen.tiling import Tiling
 from .collector import paused
 from .compiler import check_style
-from .errors import DifferentiationError, DTypeError, GraphError, OptionError
+from .errors import DifferentiationError, DTypeError, GraphError
 from .ir.dims import format_shape
 from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
@@ -42,7 +41,7 @@ from .passes.one_row import for_one_row
 from .passes.pipeline import optimize
 from .runtime.program import Program
 
-__all__ = ["TrainingProgram", "check_seed", "training_program"]
+__all__ = ["TrainingProgram", "training_program"]
 
 
 @dataclass(frozen=True)
@@ -336,15 +335,3 @@ def _update(
         decaying=tuple(sorted(kept & AVERAGES_OF_GRADIENTS)),
         hash=graph_hash((*new, *new_state.values())),
     )
-
-
-def check_seed(seed: object) -> int:
-    """`seed` if it is one, else raise."""
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    number = int(cast(int, seed)) if whole else -1
-    if number < 0:
-        raise OptionError(
-            f"seed must be a whole number of at least 0, got {seed!r}",
-            location=str(here().location),
-        )
-    return number

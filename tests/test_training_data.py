@@ -354,7 +354,7 @@ def test_callbacks_see_the_run() -> None:
     trainer.fit(rows(), batch_size=4, callbacks=callbacks, **OPTIONS)
     assert watcher.events == [trainer, 1, 2, 2]
     assert seen == [6, 12]
-    with pytest.raises(OptionError, match=r"a gc\.Callback or a function, got 3"):
+    with pytest.raises(OptionError, match=r"gc\.Callbacks or functions, got \[3\]"):
         trainer.fit(rows(), callbacks=[3], **OPTIONS)  # type: ignore[list-item]
 
 

@@ -236,7 +236,7 @@ def test_a_plateau_goes_by_the_score_that_fits_its_mode() -> None:
 
 def test_what_is_no_plateau_is_refused() -> None:
     with pytest.raises(
-        TypeError, match=r"must be a gc\.optim\.ReduceLROnPlateau, got 3"
+        TypeError, match=r"a gc\.optim\.ReduceLROnPlateau or None, got 3"
     ):
         make(plateau=3)
 

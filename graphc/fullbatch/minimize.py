@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import Seed, public
 from ..errors import FeedError, MissingExtraError, NonFiniteError, OptionError
 from ..ir.node import Node
 from ..ir.origin import here
@@ -139,7 +140,7 @@ def minimize(
     method: str = "L-BFGS-B",
     *,
     parameters: Mapping[Any, Any] | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     tolerance: float | None = None,
     max_iterations: int | None = None,
     line_search: str | None = None,
@@ -382,3 +383,6 @@ def _not_finite(loss: Node, point: Point, where: str, hint: str) -> NonFiniteErr
         location=str(loss.origin.location),
         hint=f"{hint}; gc.interpret(..., check_finite=True) finds the node",
     )
+
+
+public(globals(), ["minimize"])

@@ -50,7 +50,7 @@ def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
     >>> from graphc.ir import Graph
     >>> logits = gc.input("logits", ("batch", 10))
     >>> labels = gc.input("labels", ("batch",), "int64")
-    >>> gc.nn.label_bounds(Graph((gc.nn.cross_entropy(logits, labels),)))
+    >>> label_bounds(Graph((gc.nn.cross_entropy(logits, labels),)))
     {<input 'labels' int64 (batch,)>: LabelBounds(low=0, high=9, ignored=None)}
     """
     bounds: dict[Node, LabelBounds] = {}

@@ -5,6 +5,7 @@ batches. What is no such mean is a `Metric`: totals that are summed over batches
 formula over the sums. So an F1 score does not depend on the batch size.
 """
 
+from ..arguments import public
 from .classification import (
     Average,
     accuracy,
@@ -38,3 +39,5 @@ __all__ = [
     "root_mean_squared_error",
     "top_k_accuracy",
 ]
+
+public(globals(), __all__)

@@ -1,6 +1,6 @@
 """Network functions under torch.nn.functional's names, and layers under torch.nn's."""
 
-from ..ir.labels import LabelBounds, label_bounds
+from ..arguments import public
 from . import init
 from .activation_layers import (
     ELU,
@@ -32,7 +32,7 @@ from .normalization import layer_norm
 from .probabilities import log_softmax, softmax
 from .rectifiers import elu, hardtanh, leaky_relu, relu6
 from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .regularization import dropout, evaluation_mode, gaussian_noise
+from .regularization import dropout, gaussian_noise
 from .sparse import one_hot
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Identity",
-    "LabelBounds",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -59,14 +58,12 @@ __all__ = [
     "cross_entropy",
     "dropout",
     "elu",
-    "evaluation_mode",
     "gaussian_noise",
     "gelu",
     "hardtanh",
     "huber_loss",
     "init",
     "l1_loss",
-    "label_bounds",
     "layer_norm",
     "leaky_relu",
     "linear",
@@ -84,3 +81,5 @@ __all__ = [
     "softplus",
     "tanh",
 ]
+
+public(globals(), __all__)

@@ -17,6 +17,7 @@ import math
 from numbers import Real
 from typing import Any, get_args
 
+from ..arguments import public
 from ..errors import GraphcError, OptionError
 from ..ir.origin import here
 from .initializers import (
@@ -481,3 +482,6 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     1.6666666666666667
     """
     return math.sqrt(_square_gain(nonlinearity, param))
+
+
+public(globals(), __all__)

@@ -229,7 +229,7 @@ class Linear(Layer):
 class Dropout(Layer):
     """`gc.nn.dropout` with probability `p` as a layer, always of training.
 
-    `gc.nn.evaluation_mode` gives the graph without it.
+    A trainer evaluates and predicts without it.
 
     >>> import graphc as gc
     >>> gc.nn.Dropout(0.2)(gc.input("x", ("batch", 3)))

@@ -222,7 +222,7 @@ def evaluation_mode(graph: Graph) -> Graph:
     >>> from graphc.ir import Graph
     >>> x = gc.input("x", ("n",))
     >>> y = gc.nn.dropout(gc.exp(x))
-    >>> gc.nn.evaluation_mode(Graph((y,))).outputs
+    >>> evaluation_mode(Graph((y,))).outputs
     (<exp float32 (n,)>,)
     """
     contains = _Containing()

@@ -1,5 +1,6 @@
 """Optimizers, schedules and regularisers: rules in symbolic nodes."""
 
+from ..arguments import public
 from .adam import Adam, AdamW
 from .adam_variants import Adamax, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop, Rprop
@@ -83,3 +84,5 @@ __all__ = [
     "l1",
     "l2",
 ]
+
+public(globals(), __all__)

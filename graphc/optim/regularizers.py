@@ -23,7 +23,7 @@ from ..ops.reduction import sum
 __all__ = ["elastic_net", "l1", "l2"]
 
 
-def l2(parameters: Iterable[Node], strength: float) -> Node:
+def l2(parameters: Node | Iterable[Node], strength: float) -> Node:
     """`strength / 2 * sum of w**2` over all elements of all parameters.
 
     Its gradient is `strength * w`, as that of an optimizer's coupled `weight_decay`.
@@ -48,7 +48,7 @@ def l2(parameters: Iterable[Node], strength: float) -> Node:
     return _penalty("l2", lambda w: sum(square(w)), parameters, strength, 0.5)
 
 
-def l1(parameters: Iterable[Node], strength: float) -> Node:
+def l1(parameters: Node | Iterable[Node], strength: float) -> Node:
     """`strength * sum of |w|` over all elements of all parameters.
 
     Its gradient is `strength * sign(w)`, and 0 at 0.
@@ -74,7 +74,7 @@ def l1(parameters: Iterable[Node], strength: float) -> Node:
 
 
 def elastic_net(
-    parameters: Iterable[Node], l1_strength: float, l2_strength: float
+    parameters: Node | Iterable[Node], l1_strength: float, l2_strength: float
 ) -> Node:
     """The sum of both penalties.
 

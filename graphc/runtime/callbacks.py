@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ..arguments import public
 from ..errors import MissingExtraError, OptionError
 
 __all__ = ["Callback", "RecordFunction", "StopTraining", "TensorBoard", "running"]
@@ -127,3 +128,6 @@ def running(
     finally:
         for each in started:
             each.end(run.records)
+
+
+public(globals(), ["Callback", "StopTraining", "TensorBoard"])

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from ..arguments import public
 from ..errors import DataError, OptionError
 from ..ir.node import Node
 
@@ -214,3 +215,6 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
                 return {name: archive[name] for name in archive.files}
         except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as e:
             raise DataError(f"{os.fspath(path)} is damaged: {e}") from None
+
+
+public(globals(), ["CSV"])

@@ -13,7 +13,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from ..errors import MissingExtraError, OptionError
+from ..arguments import public
+from ..errors import MissingExtraError, OptionError, UnknownNameError
 from ..files import write_atomically
 
 __all__ = ["History", "Record"]
@@ -65,7 +66,8 @@ class History(Sequence[Record]):
     def __getitem__(self, key: int | slice | str) -> Record | History | list[Any]:
         if isinstance(key, str):
             if key not in self.columns:
-                raise KeyError(f"{key}; the columns are {', '.join(self.columns)}")
+                columns = ", ".join(self.columns)
+                raise UnknownNameError(f"no column {key!r}; the columns are {columns}")
             return [record.get(key) for record in self._records]
         if isinstance(key, slice):
             return History(self._records[key])
@@ -120,7 +122,7 @@ class History(Sequence[Record]):
 
         Raises:
             MissingExtraError: matplotlib is not installed.
-            KeyError: a column that the history does not have.
+            UnknownNameError: a column that the history does not have.
             OptionError: there is nothing to draw.
         """
         # Imported here because `import graphc` must stay fast.
@@ -202,3 +204,6 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+public(globals(), ["History"])

@@ -12,13 +12,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import NonFiniteError
+from ..arguments import Seed
+from ..errors import DTypeError, NonFiniteError
 from ..ir.dims import symbols_of
 from ..ir.evaluate import compiled, evaluate_node
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.literal import Literal as ArrayLiteral
 from ..ir.node import Node
+from ..ir.origin import here
 from ..ir.types import is_floating
 from .feeds import Array, bind_feeds
 
@@ -63,7 +65,7 @@ def interpret(
     outputs: Iterable[Node],
     feeds: Mapping[Any, Any],
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     check_finite: bool = False,
     strict: bool = False,
 ) -> Interpretation:
@@ -153,7 +155,7 @@ def evaluate(
     nodes: Any,
     feeds: Mapping[Any, Any] | None = None,
     *,
-    seed: int = 0,
+    seed: Seed = 0,
     check_finite: bool = False,
     strict: bool = False,
 ) -> Any:
@@ -198,7 +200,10 @@ def _leaves(nodes: Any, found: list[Node]) -> None:
         for value in cast("list[Any]", nodes):
             _leaves(value, found)
     else:
-        raise TypeError(f"expected nodes, got {type(nodes).__name__} {nodes!r}")
+        raise DTypeError(
+            f"nodes must be nodes, got {type(nodes).__name__} {nodes!r}",
+            location=str(here().location),
+        )
 
 
 def _fill(nodes: Any, run: Interpretation) -> Any:

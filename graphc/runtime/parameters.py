@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FeedError
+from ..errors import FeedError, UnknownNameError
+from ..ir.origin import here
 
 __all__ = ["LiveParameters"]
 
@@ -26,7 +27,11 @@ class LiveParameters(Mapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
-            raise KeyError(f"{name}; the parameters are {', '.join(self._arrays)}")
+            known = ", ".join(self._arrays)
+            raise UnknownNameError(
+                f"no parameter {name!r}; the parameters are {known}",
+                location=str(here().location),
+            )
         return self._arrays[name]
 
     def __setitem__(self, name: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from ..arguments import public
 from ..errors import OptionError
 from ..files import write_atomically
 from ..ir.graph import Graph, expand
@@ -180,3 +181,6 @@ def _not_drawable(given: str) -> OptionError:
         "render takes a node, a list, tuple or dict of nodes, a Graph or a Trainer, "
         f"got {given}"
     )
+
+
+public(globals(), ["Drawing", "render"])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from ..arguments import public
 from ..errors import OptionError
 from ..ir.dims import Dim, Dimension, Shape, format_shape, symbols_of
 from ..ir.graph import Graph, expand
@@ -233,3 +234,6 @@ def _check_sizes(sizes: Mapping[str, int], known: tuple[str, ...]) -> None:
 
 def _count(value: Dimension) -> str:
     return str(value) if isinstance(value, Dim) else f"{value:,}"
+
+
+public(globals(), ["report"])

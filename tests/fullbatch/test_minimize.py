@@ -451,7 +451,7 @@ def test_wrong_arguments_are_errors_at_the_users_line() -> None:
         ({"step": 0.0}, "step must be above 0"),
         ({"c1": 1.0}, "c1 must be between 0 and 1"),
         ({"rho": math.nan}, "rho must be between 0 and 1"),
-        ({"rho": "half"}, "rho must be between 0 and 1"),
+        ({"rho": "half"}, "rho must be a number"),
         ({"tolerance": -1e-3}, "tolerance must be above 0"),
         ({"max_iterations": 0}, "max_iterations must be above 0"),
     ]

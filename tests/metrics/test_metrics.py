@@ -306,7 +306,7 @@ def test_what_does_not_fit_is_an_error_at_the_users_line() -> None:
             "one axis, of class",
         ),
         (lambda: gc.metrics.f1_score(x, y), OptionError, "two classes, got 3"),
-        (lambda: gc.metrics.f1_score(x, y, average="mean"), OptionError, "'binary'"),  # type: ignore[arg-type]
+        (lambda: gc.metrics.f1_score(x, y, average="mean"), OptionError, '"binary"'),  # type: ignore[arg-type]
         (lambda: gc.metrics.top_k_accuracy(x, y), OptionError, "from 1 to 3"),
         (lambda: gc.metrics.auc(x, y), ShapeError, "scores of the shape of labels"),
         (lambda: gc.metrics.mean_squared_error(x, x[:, 0]), ShapeError, "of the shape"),

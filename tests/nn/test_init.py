@@ -270,7 +270,7 @@ def test_fans_that_do_not_fit() -> None:
 WRONG: dict[str, tuple[Any, type[GraphcError], str]] = {
     "nan": (lambda: gc.init.constant(math.nan), OptionError, "finite number"),
     "text": (lambda: gc.init.normal("1"), OptionError, "mean must be"),
-    "boolean": (lambda: gc.init.constant(True), OptionError, "finite number"),
+    "boolean": (lambda: gc.init.constant(True), OptionError, "must be a number"),
     "negative std": (lambda: gc.init.normal(0, -1), OptionError, "of at least 0"),
     "bounds": (lambda: gc.init.uniform(1, 0), OptionError, "a <= b"),
     "wide": (lambda: gc.init.uniform(-1e308, 1e308), OptionError, "finite b - a"),

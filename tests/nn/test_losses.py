@@ -11,7 +11,7 @@ import graphc as gc
 from graphc.errors import DTypeError, GraphcError, OptionError, ShapeError
 from graphc.ir import Graph
 from graphc.ir.graph import expand
-from graphc.nn import LabelBounds, label_bounds
+from graphc.ir.labels import LabelBounds, label_bounds
 from tests.nn.support import gradients, no_floating_point_warning, numeric_gradient
 
 RNG = np.random.default_rng(7)

@@ -11,6 +11,7 @@ import graphc as gc
 from graphc.errors import DTypeError, OptionError
 from graphc.ir import OPS, Graph, Node, Op, rebuild, verify
 from graphc.ir.graph import expand
+from graphc.nn.regularization import evaluation_mode
 
 ONES = np.ones((200, 300), "float32")
 
@@ -100,7 +101,7 @@ def test_evaluation_passes_dropout_by() -> None:
     x = gc.input("x", ("n", 4))
     w = gc.parameter("w", (4, 4))
     y = gc.nn.dropout(gc.nn.relu(gc.nn.dropout(x, 0.3) @ w), 0.5)
-    graph = gc.nn.evaluation_mode(Graph((y, x)))
+    graph = evaluation_mode(Graph((y, x)))
     verify(graph)
     assert _is_free_of_dropout(graph)
     assert graph.outputs[1] is x
@@ -114,14 +115,14 @@ def test_evaluation_passes_dropout_by() -> None:
 
 def test_evaluation_without_dropout_changes_nothing() -> None:
     y = gc.nn.softmax(gc.input("x", ("n", 4)), 1)
-    assert gc.nn.evaluation_mode(Graph((y,))).outputs == (y,)
+    assert evaluation_mode(Graph((y,))).outputs == (y,)
 
 
 def test_evaluation_of_gradients() -> None:
     """An adjoint of dropout is dropout, so its graph can be evaluated too."""
     x = gc.input("x", (3,), "float64")
     y = gc.nn.dropout(x * x, 0.5)
-    graph = gc.nn.evaluation_mode(Graph((gc.grad(gc.sum(y), x),)))
+    graph = evaluation_mode(Graph((gc.grad(gc.sum(y), x),)))
     assert _is_free_of_dropout(graph)
     value = gc.evaluate(graph.outputs[0], {"x": [1.0, 2.0, 3.0]})
     np.testing.assert_array_equal(value, [2.0, 4.0, 6.0])
@@ -147,7 +148,7 @@ def test_evaluation_sees_into_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     x = gc.input("x", (3,), "float64")
     before = gc.nn.dropout(x, 0.9)
     y = plain(outer(before))
-    graph = gc.nn.evaluation_mode(Graph((y,)))
+    graph = evaluation_mode(Graph((y,)))
     verify(graph)
     assert _is_free_of_dropout(graph)
     assert graph.outputs[0].op is plain
@@ -160,7 +161,7 @@ def test_evaluation_takes_linear_time_and_no_recursion() -> None:
     y = x
     for _ in range(3000):
         y = gc.nn.relu(gc.nn.dropout(y, 0.1))
-    graph = gc.nn.evaluation_mode(Graph((y,)))
+    graph = evaluation_mode(Graph((y,)))
     assert len(graph) == 3001
 
 
@@ -184,7 +185,7 @@ def test_noise_is_there_in_training_only() -> None:
     x = gc.input("x", ("n",))
     assert gc.nn.gaussian_noise(x, 0) is x
     assert gc.nn.gaussian_noise(x, 0.1, training=False) is x
-    graph = gc.nn.evaluation_mode(Graph((gc.exp(gc.nn.gaussian_noise(x, 0.1)),)))
+    graph = evaluation_mode(Graph((gc.exp(gc.nn.gaussian_noise(x, 0.1)),)))
     assert not {node.op.name for node in graph.nodes} & {
         "gaussian_noise",
         "standard_normal",

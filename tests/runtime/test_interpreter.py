@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import GraphcError, NonFiniteError, ShapeError
+from graphc.errors import DTypeError, GraphcError, NonFiniteError, ShapeError
 from graphc.ir import OPS, Case, Op, TensorType
 from graphc.runtime.interpreter import initial_parameters
 
@@ -25,7 +25,7 @@ def test_the_structure_of_the_request_comes_back() -> None:
     assert isinstance(result["a"][1], tuple)
     assert gc.evaluate([], {}) == []
     for wrong in (3, [x, None], {"a": "x"}):
-        with pytest.raises(TypeError, match="expected nodes"):
+        with pytest.raises(DTypeError, match="must be nodes"):
             gc.evaluate(wrong, fed)
 
 
