@@ -18,39 +18,19 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import os
 import reprlib
 import sys
-import types
-import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
-import numpy as np
-
-from .errors import ArgumentError, DTypeError, GraphcError, InternalError
-from .ir.dims import Dim
+from .annotations import PLACES, AtLeast, Check, Count, Seed, check_of, or_none
+from .errors import ArgumentError, GraphcError, InternalError
 from .ir.node import Node
 from .ir.origin import user_location
 
 __all__ = ["SYNONYMS", "AtLeast", "Count", "Seed", "public", "shown"]
 
 _Function: TypeAlias = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class AtLeast:
-    """A bound of a number, as metadata of its annotation."""
-
-    low: int
-
-
-Seed: TypeAlias = Annotated[int, AtLeast(0)]
-"""What starts a generator of random numbers."""
-
-Count: TypeAlias = Annotated[int, AtLeast(1)]
-"""How many there are of something of which there is at least one."""
 
 SYNONYMS: Mapping[str, str] = {}
 """What other libraries call an argument, and what it is called here."""
@@ -65,7 +45,7 @@ def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
         names: what is public of it.
     """
     module = str(namespace["__name__"])
-    place = _PLACES.get(module, "gc")
+    place = PLACES.get(module, "gc")
     for name in names:
         value = namespace.get(name)
         if inspect.isclass(value):
@@ -76,15 +56,6 @@ def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
             wrapped.__module__, wrapped.__qualname__ = module, name
             namespace[name] = wrapped
 
-
-_PLACES = {
-    "graphc.nn": "gc.nn",
-    "graphc.nn.init": "gc.init",
-    "graphc.optim": "gc.optim",
-    "graphc.metrics": "gc.metrics",
-    "graphc.datasets": "gc.datasets",
-}
-"""How users call modules; what others declare is public under `gc` itself."""
 
 _CALLED = ("__init__", "__call__", "__setitem__")
 """What of a class is called by users besides methods without an underscore."""
@@ -113,7 +84,7 @@ def _is_checked(function: object) -> bool:
 def _checked(function: _Function, label: str, owner: type | None = None) -> _Function:
     """A function that checks its arguments and then does what `function` does."""
     positions: _Positions | None = None
-    names: dict[str, _Check] = {}
+    names: dict[str, Check] = {}
 
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
@@ -145,39 +116,27 @@ def _checked(function: _Function, label: str, owner: type | None = None) -> _Fun
     return call
 
 
-# What annotations allow
-
-
-@dataclass(frozen=True)
-class _Check:
-    """What an annotation allows, as a test and in words."""
-
-    allows: Callable[[Any], bool]
-    required: str
-    error: type[GraphcError] = ArgumentError
-
-
-_Positions: TypeAlias = tuple[tuple[int, str, _Check], ...]
+_Positions: TypeAlias = tuple[tuple[int, str, Check], ...]
 """Checks of arguments by position, with the names of their parameters."""
 
 
 def _checks_of(
     function: _Function, owner: type | None
-) -> tuple[_Positions, dict[str, _Check]]:
+) -> tuple[_Positions, dict[str, Check]]:
     """The checks of arguments by position and by name."""
     if function.__name__ == "__init__" and hasattr(owner, "__post_init__"):
         return (), {}  # It knows its fields better than annotations do.
     namespace = _namespace(function, owner)
-    positions: list[tuple[int, str, _Check]] = []
-    names: dict[str, _Check] = {}
+    positions: list[tuple[int, str, Check]] = []
+    names: dict[str, Check] = {}
     parameters = inspect.signature(function).parameters.values()
     for position, parameter in enumerate(parameters):
-        check = _check_of(_resolved(parameter.annotation, namespace))
+        check = check_of(_resolved(parameter.annotation, namespace))
         # A name has to be more than a string, and `check_name` says all of it.
         if check is None or parameter.kind in _STARRED or parameter.name == "name":
             continue
-        if parameter.default is None and not check.allows(None):
-            check = _either(check, _NONE)
+        if parameter.default is None:
+            check = or_none(check)
         if parameter.kind is not parameter.KEYWORD_ONLY:
             positions.append((position, parameter.name, check))
         if parameter.kind is not parameter.POSITIONAL_ONLY:
@@ -206,201 +165,6 @@ def _resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
         return Any
 
 
-def _check_of(annotation: Any) -> _Check | None:
-    """What an annotation allows; None where that is everything."""
-    if annotation in _SIMPLE:
-        return _SIMPLE[annotation]
-    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Annotated:
-        return _bounded(parts[0], parts[1:])
-    if origin is Literal:
-        return _one_of(parts)
-    if origin in (types.UnionType, typing.Union):
-        checks = [_check_of(part) for part in parts]
-        known = [check for check in checks if check is not None]
-        # Of what may be many things, a function itself can say more.
-        if len(known) < len(checks) or len(checks) > _MOST:
-            return None
-        return functools.reduce(_either, known)
-    if origin is tuple:
-        return _tuple_of(parts)
-    if origin is not None:
-        return _generic(origin, parts)
-    if isinstance(annotation, type) and annotation not in _ANYTHING:
-        return _instance_of(annotation)
-    return None
-
-
-_MOST = 3
-"""How many kinds of values an annotation may name to be checked."""
-
-_ANYTHING: tuple[Any, ...] = (Any, object, inspect.Parameter.empty)
-
-
-def _is_whole(value: Any) -> bool:
-    if isinstance(value, bool | Node | Dim):
-        return False
-    return isinstance(value, int | np.integer) or _is_scalar_array(value, "iu")
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool | np.bool_ | Node | Dim):
-        return False
-    if isinstance(value, int):
-        return abs(value) <= sys.float_info.max
-    numbers = float | np.integer | np.floating
-    return isinstance(value, numbers) or _is_scalar_array(value, "iuf")
-
-
-def _is_scalar_array(value: Any, kinds: str) -> bool:
-    if not isinstance(value, np.ndarray):
-        return False
-    array = cast("np.ndarray[Any, Any]", value)
-    return array.dtype.kind in kinds and not array.shape
-
-
-def _is_path(value: Any) -> bool:
-    if not isinstance(value, str | os.PathLike):
-        return False
-    return "\0" not in os.fsdecode(os.fspath(cast("str", value)))
-
-
-def _is_none(value: Any) -> bool:
-    return value is None
-
-
-_NONE = _Check(_is_none, "None")
-_PATH = _Check(_is_path, "a path without null bytes")
-
-_SIMPLE: dict[Any, _Check] = {
-    bool: _Check(lambda value: isinstance(value, bool | np.bool_), "True or False"),
-    int: _Check(_is_whole, "an integer"),
-    float: _Check(_is_number, "a number"),
-    str: _Check(lambda value: isinstance(value, str), "a string"),
-    Node: _Check(lambda value: isinstance(value, Node), "a node", DTypeError),
-    None: _NONE,
-    type(None): _NONE,
-    str | os.PathLike[str]: _PATH,
-    str | os.PathLike[str] | None: _Check(
-        lambda value: value is None or _is_path(value), f"{_PATH.required}, or None"
-    ),
-}
-
-
-def _bounded(annotation: Any, bounds: Sequence[Any]) -> _Check | None:
-    inner = _check_of(annotation)
-    bound = next((each for each in bounds if isinstance(each, AtLeast)), None)
-    if inner is None or bound is None:
-        return inner
-    return _Check(
-        lambda value: inner.allows(value) and value >= bound.low,
-        f"{inner.required} of at least {bound.low}",
-    )
-
-
-def _one_of(choices: Sequence[Any]) -> _Check:
-    listed = ", ".join(f'"{c}"' if isinstance(c, str) else repr(c) for c in choices)
-    # By type as well, because False == 0, and an array compares elementwise.
-    return _Check(
-        lambda value: any(type(value) is type(c) and value == c for c in choices),
-        f"one of {listed}" if len(choices) > 1 else listed,
-    )
-
-
-def _either(one: _Check, other: _Check) -> _Check:
-    return _Check(
-        lambda value: one.allows(value) or other.allows(value),
-        f"{one.required} or {other.required}",
-        one.error,
-    )
-
-
-def _tuple_of(parts: Sequence[Any]) -> _Check:
-    if len(parts) == 2 and parts[1] is Ellipsis:
-        return _sequence_of(parts[0], list | tuple)
-    checks = [_check_of(part) for part in parts]
-
-    def allows(value: Any) -> bool:
-        if not isinstance(value, tuple | list):
-            return False
-        items = cast("Sequence[Any]", value)
-        return len(items) == len(checks) and all(
-            check is None or check.allows(item)
-            for check, item in zip(checks, items, strict=True)
-        )
-
-    kinds = {"one thing" if c is None else c.required for c in checks}
-    inside = " and ".join(
-        "anything" if check is None else check.required for check in checks
-    )
-    if len(kinds) == 1:
-        inside = f"{len(checks)} {_plural(kinds.pop())}"
-    return _Check(allows, f"a tuple of {inside}")
-
-
-def _sequence_of(part: Any, container: Any, what: str = "a list") -> _Check:
-    inner = _check_of(part)
-
-    def allows(value: Any) -> bool:
-        if isinstance(value, str | bytes | Node | Mapping):
-            return False
-        if not isinstance(value, container):
-            return False
-        if inner is None or not isinstance(value, list | tuple):
-            return True  # To look into an iterator would use it up.
-        return all(inner.allows(item) for item in cast("Sequence[Any]", value))
-
-    error = ArgumentError if inner is None else inner.error
-    of = "" if inner is None else f" of {_plural(inner.required)}"
-    return _Check(allows, what + of, error)
-
-
-def _mapping_of(parts: Sequence[Any]) -> _Check:
-    key, value = (_check_of(part) for part in parts)
-
-    def allows(given: Any) -> bool:
-        if not isinstance(given, Mapping):
-            return False
-        items = cast("Mapping[Any, Any]", given).items()
-        return all(
-            (key is None or key.allows(name)) and (value is None or value.allows(item))
-            for name, item in items
-        )
-
-    inside = "" if key is None else f" from {_plural(key.required)}"
-    inside += "" if value is None else f" to {_plural(value.required)}"
-    return _Check(allows, "a dict" + inside)
-
-
-def _generic(origin: Any, parts: Sequence[Any]) -> _Check | None:
-    if origin is Callable:
-        return _Check(callable, "a function")
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return _mapping_of(parts)
-    if origin in (list, Sequence):
-        return _sequence_of(parts[0], Sequence)
-    if origin is Iterable:
-        return _sequence_of(parts[0], Iterable)
-    return _instance_of(origin) if isinstance(origin, type) else None
-
-
-def _instance_of(kind: type) -> _Check | None:
-    if getattr(kind, "_is_protocol", False):
-        return None
-    room = ".".join(kind.__module__.split(".")[:2])
-    place = _PLACES.get(room, "gc") if room.startswith("graphc") else ""
-    name = f"{place}.{kind.__name__}".lstrip(".")
-    return _Check(lambda value: isinstance(value, kind), f"a {name}")
-
-
-def _plural(what: str) -> str:
-    """`a node` as `nodes`."""
-    if " or " in what:
-        return " or ".join(_plural(part) for part in what.split(" or "))
-    article, _, noun = what.partition(" ")
-    return f"{noun}s" if article in ("a", "an") and " " not in noun else what
-
-
 # Errors
 
 
@@ -423,7 +187,7 @@ def _place() -> str | None:
     return None if location is None else str(location)
 
 
-def _refuse(name: str, check: _Check, value: object, label: str) -> NoReturn:
+def _refuse(name: str, check: Check, value: object, label: str) -> NoReturn:
     raise check.error(
         f"{name} must be {check.required}, got {shown(value)}",
         node=label,
