@@ -21,16 +21,17 @@ import inspect
 import reprlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .annotations import PLACES, AtLeast, Check, Count, Seed, check_of, or_none
 from .errors import ArgumentError, GraphcError, InternalError
 from .ir.node import Node
 from .ir.origin import user_location
 
-__all__ = ["SYNONYMS", "AtLeast", "Count", "Seed", "public", "shown"]
+__all__ = ["SYNONYMS", "AtLeast", "Count", "Seed", "entry", "public", "shown"]
 
 _Function: TypeAlias = Callable[..., Any]
+_Class = TypeVar("_Class", bound=type)
 
 SYNONYMS: Mapping[str, str] = {}
 """What other libraries call an argument, and what it is called here."""
@@ -55,6 +56,12 @@ def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
             # So that it can be pickled, by the name under which it is found.
             wrapped.__module__, wrapped.__qualname__ = module, name
             namespace[name] = wrapped
+
+
+def entry(owner: _Class) -> _Class:
+    """Decorate a class that is public under `gc` itself: see `public`."""
+    _check_methods(owner, f"gc.{owner.__name__}")
+    return owner
 
 
 _CALLED = ("__init__", "__call__", "__setitem__")

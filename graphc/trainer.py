@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import training
-from .arguments import Seed, public
+from .arguments import Seed, entry
 from .codegen.footprint import Footprint
 from .codegen.tiling import TILE
 from .compiler import check_tiling
@@ -44,6 +44,7 @@ __all__ = ["Trainer"]
 Array = np.ndarray[Any, Any]
 
 
+@entry
 class Trainer:
     """A model that can be trained: a loss, an optimizer, and metrics.
 
@@ -497,6 +498,3 @@ class Trainer:
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""
         return translated(self._compiled, self.loss, str(here().location))
-
-
-public(globals(), __all__)
