@@ -81,6 +81,7 @@ from .ops.exponential import (
 )
 from .ops.indexing import take, take_along_axis
 from .ops.linalg import dot, matmul, outer
+from .ops.products import prod
 from .ops.random import bernoulli
 from .ops.reduction import (
     argmax,
@@ -88,7 +89,6 @@ from .ops.reduction import (
     max,
     mean,
     min,
-    prod,
     std,
     sum,
     var,

@@ -47,7 +47,7 @@ RELU = Op(
     infer=_relu_infer,
     kind="block",
     expand=_relu_expand,
-    vjp=lambda g, out, input: (where((out > 0).named("active"), g, 0),),
+    vjp=lambda g, out, input: (where((out != 0).named("active"), g, 0),),
     jvp="diagonal",
     cases=ELEMENTWISE_CASES,
 )
@@ -55,6 +55,8 @@ RELU = Op(
 
 def relu(input: ArrayLike) -> Node:
     """Rectified linear unit, `y = max(input, 0)`; its derivative at 0 is taken as 0.
+
+    Where `input` is NaN the gradient flows to it, as in torch.
 
     Args:
         input: numbers, of any shape.

@@ -98,7 +98,7 @@ def _cross_entropy_vjp(
     goal = goals_of(labels, input, smoothing)
     error = (probabilities - goal).named("error")
     if kept is None:
-        share = g / dimension(target.size, g.dtype) if reduction == "mean" else g
+        share = reductions.over_count(g, target.size) if reduction == "mean" else g
     else:
         count = reductions.sum(shares_of(labels, kept, (), input)).named("total_share")
         share = (g / count).named("share") if reduction == "mean" else g

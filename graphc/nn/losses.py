@@ -131,7 +131,7 @@ def reduce_losses(losses: Node, reduction: str, total: Node | None = None) -> No
 def share_of(g: Node, out: Node, input: Node) -> Node:
     """What each loss gets of the cotangent, where their mean is over all of `input`."""
     if out.attributes["reduction"] == "mean":
-        return (g / dimension(input.size, g.dtype)).named("share")
+        return reductions.over_count(g, input.size).named("share")
     return g
 
 

@@ -147,7 +147,8 @@ def _hardtanh_expand(input: Node, *, min_val: float, max_val: float) -> Node:
 
 def _hardtanh_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     low, high = out.attributes["min_val"], out.attributes["max_val"]
-    above, below = (input > low).named("above"), (input < high).named("below")
+    # Asked of the output, so that NaN passes the gradient on.
+    above, below = (out != low).named("above"), (out != high).named("below")
     return (where((above & below).named("inside"), g, 0.0),)
 
 
@@ -167,6 +168,8 @@ HARDTANH = Op(
 
 def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Node:
     """`input` bounded by `min_val` and `max_val`; at a bound the derivative is 0.
+
+    Where `input` is NaN the gradient flows to it, as in `relu`.
 
     Args:
         input: floating, of any shape.

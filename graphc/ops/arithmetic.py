@@ -110,6 +110,26 @@ def sqrt(x: ArrayLike) -> Node:
     ...
 
 
+def _root_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+    is_flat = out == 0.0
+    slope = 0.5 / where(is_flat, constant(1.0, out.dtype), out)
+    return (g * where(is_flat, constant(0.0, out.dtype), slope),)
+
+
+ROOT = Op(
+    name="root",
+    inputs=("x",),
+    infer=lambda x: x,
+    kind="block",
+    expand=lambda x: sqrt(x),
+    vjp=_root_vjp,
+    jvp="diagonal",
+    cases=tuple(Case(shapes, low=0.1) for shapes in (((3, 4),), ((),), ((0, 3),))),
+)
+"""The square root of what has its least value, 0, as a length or a spread has: there it
+has slopes in all directions, of which the gradient takes the mean, 0."""
+
+
 @ufunc(vjp=lambda g, out, x: (g / (3 * square(out)),), low=0.1)
 def cbrt(x: ArrayLike) -> Node:
     """Cube root, elementwise, real for negative numbers too."""
@@ -162,10 +182,12 @@ def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...
         return (g * (exponent * power(x1, exponent - 1.0)), None)
     from .exponential import log
 
-    # x**0 is constant at 0 too, so that its derivative there is 0 and not 0 * inf.
+    # x**0 is constant at 0 too, so that its derivative there is 0 and not 0 * inf. So
+    # is 0**x for positive x.
     flat = (x1 == 0.0) & (x2 == 0.0)
     lowered = where(flat, constant(0.0, x2.dtype), x2 - 1.0)
-    logarithm = log(where(x1 == 0.0, constant(1.0, x1.dtype), x1))
+    still = (x1 == 0.0) & (x2 >= 0.0)
+    logarithm = log(where(still, constant(1.0, x1.dtype), x1))
     return (g * (x2 * power(x1, lowered)), g * (out * logarithm))
 
 
@@ -185,7 +207,10 @@ def _extremum_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, ...]:
     tie = where(x1 == x2, constant(0.5, g.dtype), constant(1.0, g.dtype))
     zero = constant(0.0, g.dtype)
     share = g * tie
-    return (where(x1 == out, share, zero), where(x2 == out, share, zero))
+    # Asked so that NaN, which is unlike every number, passes the gradient on.
+    if out.op.name == "maximum":
+        return (where(x1 < x2, zero, share), where(x1 > x2, zero, share))
+    return (where(x1 > x2, zero, share), where(x1 < x2, zero, share))
 
 
 def _extremum_into(name: str, bounds: str) -> Callable[[Node], str]:
@@ -223,7 +248,10 @@ _FEW = 4096
     sympy="Max(x1, x2)",
 )
 def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """The larger, elementwise; NaN if either is. Ties share the gradient equally."""
+    """The larger, elementwise; NaN if either is. Ties share the gradient equally.
+
+    Where one of them is NaN the gradient flows to both, as in torch.
+    """
     ...
 
 
@@ -233,7 +261,10 @@ def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     sympy="Min(x1, x2)",
 )
 def minimum(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """The smaller, elementwise; NaN if either is. Ties share the gradient equally."""
+    """The smaller, elementwise; NaN if either is. Ties share the gradient equally.
+
+    Where one of them is NaN the gradient flows to both, as in torch.
+    """
     ...
 
 
@@ -303,8 +334,8 @@ def clip(
 ) -> Node:
     """`a` bounded below by `a_min` and above by `a_max`, elementwise, as `np.clip`.
 
-    `min` and `max` are NumPy's other names for the bounds. At a bound itself the
-    gradient flows to `a`, as in torch.
+    `min` and `max` are NumPy's other names for the bounds. At a bound itself, and
+    where `a` is NaN, the gradient flows to `a`.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.clip([-2.0, 0.5, 3.0], 0.0, 1.0), {})
@@ -330,22 +361,21 @@ def _clip_infer(x: TensorType, *bounds: TensorType, **_: Any) -> TensorType:
 
 def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
     zero = constant(0.0, g.dtype)
+    # Asked so that NaN, which is outside of no bounds, passes the gradient on.
     if len(bounds) == 1:
-        inside = x >= bounds[0] if out.attributes["lower"] else x <= bounds[0]
-        return (where(inside, g, zero), where(inside, zero, g))
+        beyond = x < bounds[0] if out.attributes["lower"] else x > bounds[0]
+        return (where(beyond, zero, g), where(beyond, g, zero))
     low, high = bounds
-    if _are_in_order(low, high):
-        inside = (x == out).named("inside")
-    else:
-        inside = (x >= low) & (x <= high)
-    # Where the bounds cross, NumPy gives the upper one.
-    below = (x < low) & (low <= high)
-    above = (x > high) | (low > high)
-    return (where(inside, g, zero), where(below, g, zero), where(above, g, zero))
+    below, above = x < low, x > high
+    if not _are_in_order(low, high):
+        # Where the bounds cross, NumPy gives the upper one.
+        below, above = below & (low <= high), above | (low > high)
+    outside = (below | above).named("outside")
+    return (where(outside, zero, g), where(below, g, zero), where(above, g, zero))
 
 
 def _are_in_order(low: Node, high: Node) -> bool:
-    """Whether both are numbers, and only what is between them is not changed."""
+    """Whether both are numbers that do not cross."""
     first, last = _scalar_value(low), _scalar_value(high)
     return first is not None and last is not None and first <= last
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..ir.node import Node
-from .arithmetic import negative, sqrt, square
+from ..ir.op import Case, Op
+from .arithmetic import minimum, negative, sqrt, square, where
+from .comparison import isinf
 from .elementwise import ufunc
-from .source import ArrayLike
+from .source import ArrayLike, constant
 
 __all__ = [
     "arccos",
@@ -78,8 +82,35 @@ def log1p(x: ArrayLike) -> Node:
     ...
 
 
+def _logistic_expand(x: Node) -> Node:
+    # The quotient rounds to 1 at the bound, and its exponential does not overflow yet.
+    growth = exp(minimum(x, 11.0 if x.dtype == np.float16 else 50.0))
+    return growth / (growth + 1.0)
+
+
+LOGISTIC = Op(
+    name="logistic",
+    inputs=("x",),
+    infer=lambda x: x,
+    kind="block",
+    expand=_logistic_expand,
+    # Not `1 - out`, which has no digits left where `out` is almost 1.
+    vjp=lambda g, out, x: (g * (out * LOGISTIC(negative(x))),),
+    jvp="diagonal",
+    cases=tuple(Case(shapes) for shapes in (((3, 4),), ((),), ((0, 3),))),
+)
+"""`exp(x) / (1 + exp(x))`, exact in both tails, and so are its derivatives."""
+
+
+def _logaddexp_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
+    # Of two equal infinities, which have no difference, each has half of the sum.
+    halves = (x1 == x2) & isinf(out)
+    difference = where(halves, constant(0.0, out.dtype), x1 - x2)
+    return (g * LOGISTIC(difference), g * LOGISTIC(negative(difference)))
+
+
 @ufunc(
-    vjp=lambda g, out, x1, x2: (g * exp(x1 - out), g * exp(x2 - out)),
+    vjp=_logaddexp_vjp,
     sympy="log(exp(x1) + exp(x2))",
 )
 def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
@@ -187,22 +218,40 @@ def arctan(x: ArrayLike) -> Node:
     ...
 
 
+def _length(x1: Node, x2: Node) -> Node:
+    """`hypot(x1, x2)` as a divisor: 1 at the origin, where a gradient is then 0."""
+    length = hypot(x1, x2)
+    return where(length == 0.0, constant(1.0, length.dtype), length)
+
+
 def _arctan2_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
-    scaled = g / (square(x1) + square(x2))
-    return (scaled * x2, negative(scaled * x1))
+    # Divided twice, because squares over- and underflow.
+    length = _length(x1, x2)
+    return (g * (x2 / length / length), negative(g * (x1 / length / length)))
+
+
+def _hypot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
+    length = _length(x1, x2)
+    return (g * (x1 / length), g * (x2 / length))
 
 
 @ufunc(vjp=_arctan2_vjp, sympy="atan2(x1, x2)", low=0.2)
 def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """Angle of the point `(x2, x1)` in radians, in (-pi, pi], elementwise."""
+    """Angle of the point `(x2, x1)` in radians, in (-pi, pi], elementwise.
+
+    Its gradient at the origin is taken as 0.
+    """
     ...
 
 
 @ufunc(
-    vjp=lambda g, out, x1, x2: (g * (x1 / out), g * (x2 / out)),
+    vjp=_hypot_vjp,
     sympy="sqrt(x1**2 + x2**2)",
     low=0.2,
 )
 def hypot(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`sqrt(x1**2 + x2**2)`, elementwise, without overflow."""
+    """`sqrt(x1**2 + x2**2)`, elementwise, without overflow.
+
+    Its gradient at the origin is taken as 0.
+    """
     ...

@@ -1,4 +1,4 @@
-"""Reductions: sums, means, extrema and their positions."""
+"""Reductions: sums, means and variances, extrema and their positions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
-from ..ir.dims import Dimension, broadcast_shapes, format_shape, product
+from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.dims import Dimension, format_shape, product
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op, Template
+from ..ir.origin import here
 from ..ir.types import DType, TensorType, is_floating
-from .arithmetic import sqrt, square, where
+from .arithmetic import ROOT, maximum, square
 from .axes import normalize_axes, normalize_axis
 from .shape import broadcast_to, expand_dims
-from .source import ArrayLike, as_node, constant, dimension
+from .source import ArrayLike, as_node, astype, constant, dimension
 
-__all__ = ["argmax", "argmin", "max", "mean", "min", "prod", "std", "sum", "var"]
+__all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
 
 
 def _reduced(
@@ -29,7 +30,7 @@ def _reduced(
     return TensorType(dtype, shape)
 
 
-def _sum_infer(x: TensorType, *, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+def sum_type(x: TensorType, *, axis: tuple[int, ...], keepdims: bool) -> TensorType:
     # NumPy widens booleans and small integers.
     return _reduced(x, axis, keepdims, np.sum(np.zeros(0, x.dtype)).dtype)
 
@@ -45,11 +46,11 @@ def _axis_argument(node: Node) -> str:
     return "".join(f", {part}" for part in parts)
 
 
-def _template(function: str) -> Template:
+def numpy_call(function: str) -> Template:
     return lambda node: f"{function}(x{_axis_argument(node)})"
 
 
-def _reduce(ufunc: str, node: Node, out: str = "") -> str:
+def method_call(ufunc: str, node: Node, out: str = "") -> str:
     """A call of a ufunc's method, without the checks that `np.sum` makes before it."""
     axis: tuple[int, ...] = node.attributes["axis"]
     over: Any = axis[0] if len(axis) == 1 else axis
@@ -62,23 +63,29 @@ def _reduce(ufunc: str, node: Node, out: str = "") -> str:
 
 
 def _fast(ufunc: str) -> Template:
-    return lambda node: _reduce(ufunc, node)
+    return lambda node: method_call(ufunc, node)
 
 
 def _into(ufunc: str) -> Template:
-    return lambda node: _reduce(ufunc, node, ", out=out")
+    return lambda node: method_call(ufunc, node, ", out=out")
+
+
+def _adds_up_as_it_is(node: Node) -> bool:
+    """Whether a mean is the sum over the count: NumPy adds up integers in float64 and
+    float16 in float32, though not where it is given an `out` of float16."""
+    return is_floating(node.inputs[0].dtype) and node.dtype != np.float16
 
 
 def _mean_fast(node: Node) -> str:
-    if node.dtype == np.float16:  # NumPy adds these up in float32.
+    if not _adds_up_as_it_is(node):
         return f"np.mean(x{_axis_argument(node)})"
-    return f"{_reduce('add', node)} / {_count_source(node)}"
+    return f"{method_call('add', node)} / {_count_source(node)}"
 
 
 def _mean_into(node: Node) -> str:
-    if node.dtype == np.float16:
-        return f"np.mean(x{_axis_argument(node)}, out=out)"
-    total = _reduce("add", node, ", out=out")
+    if not _adds_up_as_it_is(node):
+        return f"out[...] = np.mean(x{_axis_argument(node)})"
+    total = method_call("add", node, ", out=out")
     return f"{total}\nnp.divide(out, {_count_source(node)}, out=out)"
 
 
@@ -108,20 +115,20 @@ _CASES = (
     Case(((2, 3),), {"axis": (), "keepdims": False}),
     Case(((),), {"axis": (), "keepdims": False}),
 )
-_EMPTY = (Case(((0, 3),), {"axis": (0,), "keepdims": False}),)
+REDUCTION_CASES = (*_CASES, Case(((0, 3),), {"axis": (0,), "keepdims": False}))
 
 
 SUM = Op(
     name="sum",
     inputs=("x",),
-    infer=_sum_infer,
+    infer=sum_type,
     kind="reduction",
-    numpy=_template("np.sum"),
+    numpy=numpy_call("np.sum"),
     into=_into("add"),
     fast=_fast("add"),
     vjp=lambda g, out, x: (broadcast_to(restore_axes(g, out, x), x.shape),),
     jvp="linear",
-    cases=_CASES + _EMPTY,
+    cases=REDUCTION_CASES,
 )
 
 
@@ -137,14 +144,34 @@ def sum(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
     return SUM(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
 
 
+def over_count(value: Node, count: Node | Dimension) -> Node:
+    """`value / count` in the dtype of `value`.
+
+    In float16, which has no integers above 65,504, a large count stays in float32.
+    """
+    wide = _for_counts(value.dtype)
+    if not isinstance(count, Node):
+        if isinstance(count, int) and count <= _EXACT_IN_FLOAT16:
+            wide = value.dtype
+        count = dimension(count, wide)
+    return astype(astype(value, wide) / count, value.dtype)
+
+
+_EXACT_IN_FLOAT16 = 2048
+
+
+def _for_counts(dtype: DType) -> DType:
+    """The dtype in which elements of an array of `dtype` are counted."""
+    return np.dtype("float32") if dtype == np.float16 else dtype
+
+
 def _mean_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
-    count = dimension(_count(x, out.attributes["axis"]), g.dtype)
-    return (broadcast_to(restore_axes(g / count, out, x), x.shape),)
+    share = over_count(g, _count(x, out.attributes["axis"]))
+    return (broadcast_to(restore_axes(share, out, x), x.shape),)
 
 
 def _mean_infer(x: TensorType, *, axis: tuple[int, ...], keepdims: bool) -> TensorType:
-    dtype = x.dtype if is_floating(x.dtype) else np.dtype("float64")
-    return _reduced(x, axis, keepdims, dtype)
+    return _reduced(x, axis, keepdims, _floating(x.dtype))
 
 
 MEAN = Op(
@@ -152,7 +179,7 @@ MEAN = Op(
     inputs=("x",),
     infer=_mean_infer,
     kind="reduction",
-    numpy=_template("np.mean"),
+    numpy=numpy_call("np.mean"),
     into=_mean_into,
     fast=_mean_fast,
     vjp=_mean_vjp,
@@ -175,18 +202,19 @@ def mean(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
 
 def _extremum_mask(out: Node, x: Node) -> tuple[Node, Node]:
     """Where `x` attains the extremum, and at how many places it does."""
-    hit = (x == restore_axes(out, out, x)).astype(x.dtype)
-    return hit, SUM(hit, axis=out.attributes["axis"], keepdims=True)
+    hit = x == restore_axes(out, out, x)
+    counted = hit.astype(_for_counts(x.dtype))
+    return hit.astype(x.dtype), SUM(counted, axis=out.attributes["axis"], keepdims=True)
 
 
 def _extremum_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     hit, count = _extremum_mask(out, x)
-    return (hit * (restore_axes(g, out, x) / count),)
+    return (hit * over_count(restore_axes(g, out, x), count),)
 
 
 def _extremum_jvp(tangents: tuple[Node, ...], out: Node, x: Node) -> Node:
     hit, count = _extremum_mask(out, x)
-    return SUM(tangents[0] * hit / count, **out.attributes)
+    return SUM(over_count(tangents[0] * hit, count), **out.attributes)
 
 
 def _extremum_infer(
@@ -207,9 +235,10 @@ def _extremum_fast(name: str) -> Template:
     """
 
     def template(node: Node) -> str:
-        if node.inputs[0].ndim == 1 and not node.attributes["keepdims"]:
+        is_whole = node.inputs[0].ndim == 1 and node.attributes["axis"] == (0,)
+        if is_whole and not node.attributes["keepdims"]:
             return f"x[x.arg{name}()]"
-        return _reduce(f"{name}imum", node)
+        return method_call(f"{name}imum", node)
 
     return template
 
@@ -220,7 +249,7 @@ MAX, MIN = (
         inputs=("x",),
         infer=_extremum_infer,
         kind="reduction",
-        numpy=_template(f"np.{name}"),
+        numpy=numpy_call(f"np.{name}"),
         into=_into(f"{name}imum"),
         fast=_extremum_fast(name),
         vjp=_extremum_vjp,
@@ -349,106 +378,72 @@ def argmin(a: ArrayLike, axis: int | None = None, keepdims: bool = False) -> Nod
     return _position(ARGMIN, a, axis, keepdims)
 
 
-def _others_product(x: Node, axis: tuple[int, ...]) -> Node:
-    """For each element the product of all others along `axis`, right at zeros too."""
-    zero = x == 0.0
-    one = constant(1.0, x.dtype)
-    zeros = SUM(zero.astype(x.dtype), axis=axis, keepdims=True)
-    rest = PROD(where(zero, one, x), axis=axis, keepdims=True)
-    without = where(zero, rest, rest / where(zero, one, x))
-    others = zeros - zero.astype(x.dtype)
-    return where(others == 0.0, without, constant(0.0, x.dtype))
-
-
-PROD = Op(
-    name="prod",
-    inputs=("x",),
-    infer=_sum_infer,
-    kind="reduction",
-    numpy=_template("np.prod"),
-    into=_into("multiply"),
-    fast=_fast("multiply"),
-    vjp=lambda g, out, x: (
-        restore_axes(g, out, x) * _others_product(x, out.attributes["axis"]),
-    ),
-    jvp=lambda tangents, out, x: SUM(
-        tangents[0] * _others_product(x, out.attributes["axis"]), **out.attributes
-    ),
-    cases=_CASES + _EMPTY,
-)
-
-
-def _vecdot_infer(x1: TensorType, x2: TensorType) -> TensorType:
-    for x in (x1, x2):
-        if not x.shape or not is_floating(x.dtype):
-            raise ShapeError(f"requires floating vectors along the last axis, got {x}")
-    shape = broadcast_shapes(x1.shape, x2.shape)
-    if x1.shape[-1] != x2.shape[-1]:
-        raise ShapeError(
-            f"requires vectors of one length, got {format_shape(x1.shape)} "
-            f"and {format_shape(x2.shape)}"
-        )
-    return TensorType(np.result_type(x1.dtype, x2.dtype), shape[:-1])
-
-
-def _vecdot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
-    column = expand_dims(g, -1)
-    return (column * x2, column * x1)
-
-
-VECDOT = Op(
-    name="vecdot",
-    inputs=("x1", "x2"),
-    infer=_vecdot_infer,
-    kind="reduction",
-    numpy="np.vecdot(x1, x2)",
-    into="np.vecdot(x1, x2, out=out)",
-    vjp=_vecdot_vjp,
-    jvp="multilinear",
-    cases=(
-        Case(((3, 4), (3, 4))),
-        Case(((2, 3, 4), (4,))),
-        Case(((4,), (4,))),
-        Case(((0, 4), (0, 4))),
-        Case(((3, 0), (3, 0))),
-    ),
-)
-"""The sum of products along the last axis."""
-
-
 @array_function
-def prod(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
-    """Product over `axis` (all axes where None).
-
-    >>> import graphc as gc
-    >>> gc.evaluate(gc.prod([2.0, 3.0, 4.0]), {})
-    array(24.)
-    """
-    x = as_node(a)
-    return PROD(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
-
-
-@array_function
-def var(a: ArrayLike, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Node:
+def var(
+    a: ArrayLike, axis: Any = None, ddof: float = 0, keepdims: bool = False
+) -> Node:
     """Variance over `axis`: the squared deviations' sum over `count - ddof`.
+
+    As in NumPy, infinite or NaN where `ddof` is not less than the count.
+
+    Args:
+        a: numbers; float16 is computed with in float32.
+        axis: one axis, several, or all where None.
+        ddof: what is taken from the count: 1 for an unbiased estimate.
+        keepdims: keep the axes, with size 1.
+
+    Raises:
+        OptionError: `ddof` is not a number.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.var([1.0, 2.0, 3.0, 4.0]), {})
     array(1.25)
     """
     x = as_node(a)
-    axes = normalize_axes(axis, x)
-    deviation = x - mean(x, axes, keepdims=True)
-    total = sum(square(deviation), axes, keepdims)
-    return total / dimension(_count(x, axes) - ddof, total.dtype)
+    return astype(_variance(x, axis, ddof, keepdims), _floating(x.dtype))
 
 
 @array_function
-def std(a: ArrayLike, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Node:
+def std(
+    a: ArrayLike, axis: Any = None, ddof: float = 0, keepdims: bool = False
+) -> Node:
     """Standard deviation over `axis`: the square root of `gc.var`.
+
+    Its gradient is taken as 0 where all elements are equal.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.std([1.0, 2.0, 3.0, 4.0], ddof=1), {})
     array(1.29099445)
     """
-    return sqrt(var(a, axis, ddof, keepdims))
+    x = as_node(a)
+    root = ROOT(_variance(x, axis, ddof, keepdims))
+    return astype(root, _floating(x.dtype))
+
+
+def _floating(dtype: DType) -> DType:
+    """The dtype of a mean of elements of `dtype`."""
+    return dtype if is_floating(dtype) else np.dtype("float64")
+
+
+def _variance(a: Node, axis: Any, ddof: Any, keepdims: bool) -> Node:
+    """The variance, in a dtype that has room for sums of squares."""
+    x = astype(a, _for_counts(a.dtype))
+    axes = normalize_axes(axis, x)
+    deviation = x - mean(x, axes, keepdims=True)
+    total = sum(square(deviation), axes, keepdims)
+    return total / _degrees_of_freedom(_count(x, axes), ddof, total)
+
+
+def _degrees_of_freedom(count: Dimension, ddof: Any, total: Node) -> Node:
+    """`count - ddof`, or 0 where that is negative, as in NumPy."""
+    if isinstance(ddof, bool) or not isinstance(ddof, int | float | np.number):
+        raise OptionError(
+            f"ddof must be a number, got {ddof!r}",
+            node=f"variance of {total.type}",
+            location=str(here().location),
+        )
+    if isinstance(count, int):
+        return constant(count - ddof if count > ddof else 0, total.dtype)
+    if ddof <= 0 and float(ddof).is_integer():
+        return dimension(count - int(ddof), total.dtype)
+    return maximum(dimension(count, total.dtype) - float(ddof), 0.0)

@@ -10,8 +10,8 @@ from ..ir.node import Node
 from ..ir.origin import derived
 from ..ops.arithmetic import floor, remainder, sqrt, square, where
 from ..ops.reduction import sum
-from ..ops.source import zeros_like
-from .base import Clock, State, check_gradients, complement, in_dtype_of
+from ..ops.source import astype, zeros_like
+from .base import Clock, State, check_gradients, complement, in_dtype_of, wide
 from .transformation import Transformation
 
 __all__ = ["EMA", "GradientAccumulation", "Lookahead", "MaxNorm"]
@@ -304,8 +304,8 @@ class MaxNorm(Transformation):
     def _project(self, weight: Node) -> Node:
         if weight.ndim < 2:
             return weight
-        length = sqrt(sum(square(weight), self.axis, keepdims=True))
+        length = sqrt(sum(square(wide(weight)), self.axis, keepdims=True))
         length = length.named("weight_norm")
         is_long = (length > self.max_norm).named("is_long")
         factor = where(is_long, self.max_norm / where(is_long, length, 1.0), 1.0)
-        return weight * factor.named("max_norm_factor")
+        return weight * astype(factor, weight.dtype).named("max_norm_factor")

@@ -10,6 +10,9 @@ or the state's initial value.
 Scalars (step size, bias corrections) are computed once an update as float64 nodes and
 cast to a parameter's dtype right before they multiply it: a float64 scalar would turn
 a float32 parameter into float64.
+
+Parameters of float16 are updated in float32, and so is their state: an `eps` of 1e-8
+and the squares of usual gradients are 0 in float16.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ __all__ = [
     "descent_gradient",
     "in_dtype_of",
     "norm",
+    "wide",
 ]
 
 
@@ -177,7 +181,7 @@ class Rule(Optimizer):
         for parameter in parameters:
             name = parameter_name(parameter, self)
             with derived(parameter, f"{type(self).__name__} state"):
-                slots = self.slots(parameter)
+                slots = self.slots(wide(parameter))
             state |= {f"{name}.{slot}": value for slot, value in slots.items()}
         return state
 
@@ -196,7 +200,10 @@ class Rule(Optimizer):
             prefix = f"{parameter_name(parameter, self)}."
             own = _slots_under(prefix, state)
             with derived(parameter, f"{type(self).__name__} update"):
-                new_parameter, slots = self.update(parameter, gradient, own, clock)
+                new_parameter, slots = self.update(
+                    wide(parameter), wide(gradient), own, clock
+                )
+                new_parameter = astype(new_parameter, parameter.dtype)
                 new_parameter = new_parameter.named("new_parameter")
             new_parameters.append(new_parameter)
             new_state |= {prefix + slot: slots[slot] for slot in own}
@@ -210,6 +217,11 @@ class Rule(Optimizer):
         if constant_value(clock.scale) != 1.0:
             size = size * clock.scale
         return size if constant_value(size) is not None else size.named("step_size")
+
+
+def wide(array: Node) -> Node:
+    """An array in a dtype that squares of gradients and small numbers fit in."""
+    return astype(array, "float32") if array.dtype == "float16" else array
 
 
 def _slots_under(prefix: str, state: Mapping[str, Node]) -> State:
@@ -312,7 +324,7 @@ def decayed(parameter: Node, step_size: Node, weight_decay: float) -> Node:
 
 def norm(array: Node) -> Node:
     """The Euclidean norm of all elements, a scalar."""
-    return sqrt(sum(square(array)))
+    return sqrt(sum(square(wide(array))))
 
 
 def in_dtype_of(parameter: Node, scalar: Node) -> Node:

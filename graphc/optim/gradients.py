@@ -13,7 +13,7 @@ from ..ops.arithmetic import absolute, clip, maximum, minimum, sqrt, square, whe
 from ..ops.random import standard_normal
 from ..ops.reduction import max, sum
 from ..ops.source import astype
-from .base import Clock, State, check_gradients, in_dtype_of, norm
+from .base import Clock, State, check_gradients, in_dtype_of, norm, wide
 from .transformation import Transformation
 
 __all__ = ["ClipByGlobalNorm", "ClipByNorm", "ClipByValue", "GradientNoise"]
@@ -156,7 +156,9 @@ class ClipByGlobalNorm(Transformation):
 
     def _norm(self, gradients: Sequence[Node]) -> Node:
         """The norm of all gradients, summed in float64 over the parameters."""
-        parts = [astype(self._part(gradient), "float64") for gradient in gradients]
+        parts = [
+            astype(self._part(wide(gradient)), "float64") for gradient in gradients
+        ]
         total = parts[0]
         for part in parts[1:]:
             is_largest = self.norm_type == math.inf

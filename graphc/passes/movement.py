@@ -13,7 +13,7 @@ from ..ir.dims import product
 from ..ir.node import Node
 from ..ops.arithmetic import divide, negative
 from ..ops.indexing import ADD_AT
-from ..ops.reduction import VECDOT
+from ..ops.products import VECDOT
 from ..ops.shape import broadcast_to, expand_dims, reshape, transpose
 from ..ops.source import constant
 from .masks import is_derivative

@@ -1,0 +1,151 @@
+"""Products along axes: of elements, and sums of products of two arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..ir.dims import broadcast_shapes, format_shape, product
+from ..ir.node import Node, array_function
+from ..ir.op import Case, Op
+from ..ir.types import TensorType, is_floating
+from .arithmetic import where
+from .axes import normalize_axes
+from .reduction import (
+    REDUCTION_CASES,
+    SUM,
+    method_call,
+    numpy_call,
+    restore_axes,
+    sum_type,
+)
+from .shape import expand_dims, reshape, transpose
+from .source import ArrayLike, arange, as_node, constant
+
+__all__ = ["OTHERS_PRODUCT", "PROD", "VECDOT", "prod"]
+
+
+def _others_expand(x: Node, *, axis: tuple[int, ...]) -> Node:
+    zero = x == 0.0
+    one = constant(1.0, x.dtype)
+    zeros = SUM(zero.astype(x.dtype), axis=axis, keepdims=True)
+    rest = PROD(where(zero, one, x), axis=axis, keepdims=True)
+    without = where(zero, rest, rest / where(zero, one, x))
+    others = zeros - zero.astype(x.dtype)
+    return where(others == 0.0, without, constant(0.0, x.dtype))
+
+
+def _others_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
+    """By quotients this would be wrong at zeros, so it takes products of all pairs:
+    `sum_i g_i * prod_(k not in (i, j)) x_k` for each `j` but `i` itself."""
+    axis: tuple[int, ...] = out.attributes["axis"]
+    kept = tuple(a for a in range(x.ndim) if a not in axis)
+    order = (*kept, *axis)
+    count = product(x.shape[a] for a in axis)
+    flat = (*(x.shape[a] for a in kept), count)
+    factors = expand_dims(reshape(transpose(x, order), flat), -2)
+    cotangents = expand_dims(reshape(transpose(g, order), flat), -1)
+    position = arange(count)
+    same = expand_dims(position, 1) == expand_dims(position, 0)
+    others = OTHERS_PRODUCT(
+        where(same, constant(1.0, x.dtype), factors), axis=(len(flat),)
+    )
+    pairs = where(same, constant(0.0, x.dtype), cotangents * others)
+    total = SUM(pairs, axis=(len(flat) - 1,), keepdims=False)
+    back = tuple(order.index(a) for a in range(x.ndim))
+    return (transpose(reshape(total, tuple(x.shape[a] for a in order)), back),)
+
+
+def _others_infer(x: TensorType, *, axis: tuple[int, ...]) -> TensorType:
+    return x
+
+
+OTHERS_PRODUCT = Op(
+    name="others_product",
+    inputs=("x",),
+    infer=_others_infer,
+    kind="block",
+    expand=_others_expand,
+    vjp=_others_vjp,
+    # The Jacobian is symmetric.
+    jvp="diagonal",
+    cases=(
+        Case(((3, 4),), {"axis": (1,)}),
+        Case(((2, 3, 2),), {"axis": (0, 2)}),
+        Case(((4,),), {"axis": (0,)}),
+        Case(((2, 3),), {"axis": ()}),
+        Case(((),), {"axis": ()}),
+        Case(((0, 3),), {"axis": (0,)}),
+    ),
+)
+"""For each element the product of all others along `axis`, right at zeros too."""
+
+
+PROD = Op(
+    name="prod",
+    inputs=("x",),
+    infer=sum_type,
+    kind="reduction",
+    numpy=numpy_call("np.prod"),
+    into=lambda node: method_call("multiply", node, ", out=out"),
+    fast=lambda node: method_call("multiply", node),
+    vjp=lambda g, out, x: (
+        restore_axes(g, out, x) * OTHERS_PRODUCT(x, axis=out.attributes["axis"]),
+    ),
+    jvp=lambda tangents, out, x: SUM(
+        tangents[0] * OTHERS_PRODUCT(x, axis=out.attributes["axis"]), **out.attributes
+    ),
+    cases=REDUCTION_CASES,
+)
+
+
+@array_function
+def prod(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
+    """Product over `axis` (all axes where None).
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.prod([2.0, 3.0, 4.0]), {})
+    array(24.)
+    """
+    x = as_node(a)
+    return PROD(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+
+
+def _vecdot_infer(x1: TensorType, x2: TensorType) -> TensorType:
+    for x in (x1, x2):
+        if not x.shape or not is_floating(x.dtype):
+            raise ShapeError(f"requires floating vectors along the last axis, got {x}")
+    shape = broadcast_shapes(x1.shape, x2.shape)
+    if x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(
+            f"requires vectors of one length, got {format_shape(x1.shape)} "
+            f"and {format_shape(x2.shape)}"
+        )
+    return TensorType(np.result_type(x1.dtype, x2.dtype), shape[:-1])
+
+
+def _vecdot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
+    column = expand_dims(g, -1)
+    return (column * x2, column * x1)
+
+
+VECDOT = Op(
+    name="vecdot",
+    inputs=("x1", "x2"),
+    infer=_vecdot_infer,
+    kind="reduction",
+    numpy="np.vecdot(x1, x2)",
+    into="np.vecdot(x1, x2, out=out)",
+    vjp=_vecdot_vjp,
+    jvp="multilinear",
+    cases=(
+        Case(((3, 4), (3, 4))),
+        Case(((2, 3, 4), (4,))),
+        Case(((4,), (4,))),
+        Case(((0, 4), (0, 4))),
+        Case(((3, 0), (3, 0))),
+    ),
+)
+"""The sum of products along the last axis."""
