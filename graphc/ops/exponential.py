@@ -218,21 +218,25 @@ def arctan(x: ArrayLike) -> Node:
     ...
 
 
-def _length(x1: Node, x2: Node) -> Node:
-    """`hypot(x1, x2)` as a divisor: 1 at the origin, where a gradient is then 0."""
+def _unit_vector(x1: Node, x2: Node) -> tuple[Node, Node, Node]:
+    """`(x1, x2)` over its length, and the length; 0 and 1 at the origin."""
     length = hypot(x1, x2)
-    return where(length == 0.0, constant(1.0, length.dtype), length)
+    is_origin = length == 0.0
+    length = where(is_origin, constant(1.0, length.dtype), length)
+    zero = constant(0.0, length.dtype)
+    unit1, unit2 = (where(is_origin, zero, x / length) for x in (x1, x2))
+    return unit1, unit2, length
 
 
 def _arctan2_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
-    # Divided twice, because squares over- and underflow.
-    length = _length(x1, x2)
-    return (g * (x2 / length / length), negative(g * (x1 / length / length)))
+    # Not over the square of the length, which over- and underflows.
+    unit1, unit2, length = _unit_vector(x1, x2)
+    return (g * (unit2 / length), negative(g * (unit1 / length)))
 
 
 def _hypot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
-    length = _length(x1, x2)
-    return (g * (x1 / length), g * (x2 / length))
+    unit1, unit2, _ = _unit_vector(x1, x2)
+    return (g * unit1, g * unit2)
 
 
 @ufunc(vjp=_arctan2_vjp, sympy="atan2(x1, x2)", low=0.2)

@@ -444,6 +444,8 @@ def _degrees_of_freedom(count: Dimension, ddof: Any, total: Node) -> Node:
         )
     if isinstance(count, int):
         return constant(count - ddof if count > ddof else 0, total.dtype)
-    if ddof <= 0 and float(ddof).is_integer():
-        return dimension(count - int(ddof), total.dtype)
-    return maximum(dimension(count, total.dtype) - float(ddof), 0.0)
+    if float(ddof).is_integer():
+        left = dimension(count - int(ddof), total.dtype)
+    else:
+        left = dimension(count, total.dtype) - float(ddof)
+    return left if ddof <= 0 else maximum(left, 0.0)
