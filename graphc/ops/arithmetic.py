@@ -367,11 +367,14 @@ def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
         return (where(beyond, zero, g), where(beyond, g, zero))
     low, high = bounds
     below, above = x < low, x > high
-    if not _are_in_order(low, high):
+    if _are_in_order(low, high):
+        inside = ((x == out) | (x != x)).named("inside")
+        flow = where(inside, g, zero)
+    else:
         # Where the bounds cross, NumPy gives the upper one.
         below, above = below & (low <= high), above | (low > high)
-    outside = (below | above).named("outside")
-    return (where(outside, zero, g), where(below, g, zero), where(above, g, zero))
+        flow = where(below | above, zero, g)
+    return (flow, where(below, g, zero), where(above, g, zero))
 
 
 def _are_in_order(low: Node, high: Node) -> bool:
