@@ -12,7 +12,7 @@ from ..ir.dims import Shape, broadcast_shapes
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from .elementwise import ufunc
+from .elementwise import same_type, ufunc
 from .source import ArrayLike, as_node, astype, coerce, constant, promote, zeros_like
 
 __all__ = [
@@ -110,6 +110,10 @@ def sqrt(x: ArrayLike) -> Node:
     ...
 
 
+def _root_expand(x: Node) -> Node:
+    return sqrt(x)
+
+
 def _root_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     is_flat = out == 0.0
     slope = 0.5 / where(is_flat, constant(1.0, out.dtype), out)
@@ -119,9 +123,9 @@ def _root_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
 ROOT = Op(
     name="root",
     inputs=("x",),
-    infer=lambda x: x,
+    infer=same_type,
     kind="block",
-    expand=lambda x: sqrt(x),
+    expand=_root_expand,
     vjp=_root_vjp,
     jvp="diagonal",
     cases=tuple(Case(shapes, low=0.1) for shapes in (((3, 4),), ((),), ((0, 3),))),

@@ -22,7 +22,7 @@ from ..ir.origin import here
 from ..ir.types import DType, TensorType
 from .source import ArrayLike, as_node, weak_type
 
-__all__ = ["ufunc"]
+__all__ = ["same_type", "ufunc"]
 
 _F = TypeVar("_F", bound=Callable[..., Node])
 
@@ -44,6 +44,11 @@ def _infer(name: str) -> Callable[..., TensorType]:
         return TensorType(result, broadcast_shapes(*(t.shape for t in types)))
 
     return infer
+
+
+def same_type(x: TensorType, **_: Any) -> TensorType:
+    """The type rule of what has the type of its only input."""
+    return x
 
 
 def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:

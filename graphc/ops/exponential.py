@@ -10,7 +10,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from .arithmetic import minimum, negative, sqrt, square, where
 from .comparison import isinf
-from .elementwise import ufunc
+from .elementwise import same_type, ufunc
 from .source import ArrayLike, constant
 
 __all__ = [
@@ -91,7 +91,7 @@ def _logistic_expand(x: Node) -> Node:
 LOGISTIC = Op(
     name="logistic",
     inputs=("x",),
-    infer=lambda x: x,
+    infer=same_type,
     kind="block",
     expand=_logistic_expand,
     # Not `1 - out`, which has no digits left where `out` is almost 1.

@@ -13,6 +13,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_floating
 from .arithmetic import where
 from .axes import normalize_axes
+from .elementwise import same_type
 from .reduction import (
     REDUCTION_CASES,
     SUM,
@@ -58,14 +59,10 @@ def _others_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     return (transpose(reshape(total, tuple(x.shape[a] for a in order)), back),)
 
 
-def _others_infer(x: TensorType, *, axis: tuple[int, ...]) -> TensorType:
-    return x
-
-
 OTHERS_PRODUCT = Op(
     name="others_product",
     inputs=("x",),
-    infer=_others_infer,
+    infer=same_type,
     kind="block",
     expand=_others_expand,
     vjp=_others_vjp,

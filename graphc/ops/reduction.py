@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -436,7 +436,9 @@ def _variance(a: Node, axis: Any, ddof: Any, keepdims: bool) -> Node:
 
 def _degrees_of_freedom(count: Dimension, ddof: Any, total: Node) -> Node:
     """`count - ddof`, or 0 where that is negative, as in NumPy."""
-    if isinstance(ddof, bool) or not isinstance(ddof, int | float | np.number):
+    if isinstance(ddof, np.integer | np.floating):
+        ddof = cast("np.generic", ddof).item()
+    if isinstance(ddof, bool) or not isinstance(ddof, int | float):
         raise OptionError(
             f"ddof must be a number, got {ddof!r}",
             node=f"variance of {total.type}",
