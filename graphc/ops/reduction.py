@@ -31,7 +31,7 @@ def _reduced(
 
 
 def sum_type(x: TensorType, *, axis: tuple[int, ...], keepdims: bool) -> TensorType:
-    # NumPy widens booleans and small integers.
+    """The type of a sum or a product: NumPy widens booleans and small integers."""
     return _reduced(x, axis, keepdims, np.sum(np.zeros(0, x.dtype)).dtype)
 
 
@@ -47,6 +47,7 @@ def _axis_argument(node: Node) -> str:
 
 
 def numpy_call(function: str) -> Template:
+    """A call of one of NumPy's functions, for an op whose input is `x`."""
     return lambda node: f"{function}(x{_axis_argument(node)})"
 
 
