@@ -66,8 +66,6 @@ OTHERS_PRODUCT = Op(
     kind="block",
     expand=_others_expand,
     vjp=_others_vjp,
-    # The Jacobian is symmetric.
-    jvp="diagonal",
     cases=(
         Case(((3, 4),), {"axis": (1,)}),
         Case(((2, 3, 2),), {"axis": (0, 2)}),
