@@ -18,6 +18,7 @@ from .errors import DifferentiationError, OptionError
 from .ir.dims import Dim, evaluate_shape, symbols_of
 from .ir.graph import Graph
 from .ir.labels import LabelBounds, label_bounds
+from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
 from .ir.types import is_floating
@@ -75,6 +76,7 @@ def check_gradients(
     _check_count("rows", rows)
     _check_count("directions", directions)
     graph = Graph((loss,))
+    number_unnamed(graph.nodes)
     graph.check_names()
     variables = _variables(graph, wrt)
     # Asked for now, so that what can't be differentiated is said in the user's terms.

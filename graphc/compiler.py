@@ -26,6 +26,7 @@ from .errors import DTypeError, GraphError, OptionError, ShapeError
 from .ir.dims import Dim
 from .ir.graph import Graph, check_names, declared_inputs
 from .ir.labels import label_bounds
+from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
 from .passes.one_row import for_one_row
@@ -258,6 +259,7 @@ def compile(
         _flatten(outputs, nodes)
         targets = _check_updates(updates or {})
         everything = Graph((*nodes, *(updates or {}).values()))
+        number_unnamed(everything.nodes)
         everything.check_names()
         order = _order(inputs, everything)
         graph = optimize(everything, simplify=simplify)

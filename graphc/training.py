@@ -30,6 +30,7 @@ from .ir.dims import format_shape
 from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
 from .ir.labels import label_bounds
+from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
 from .ir.types import TensorType
@@ -138,6 +139,7 @@ def training_plan(
     predicted = _outputs(loss, outputs)
     measured = evaluation_of(loss, metrics)
     declared = Graph((loss, *measured.outputs.values(), *predicted.values()))
+    number_unnamed(declared.nodes, finally_=True)
     declared.check_names()
     trained = Graph((loss,)).parameters
     _check_loss(loss, trained)

@@ -86,8 +86,21 @@ def hvp(y: Node, wrt: Any, tangents: Any) -> Any:
     return restructure([jvp(g, wrt, tangents) for g in gradients], wrt)
 
 
-def hessian(y: Node, wrt: Node) -> Node:
-    """All second derivatives of a scalar: an array of shape `wrt.shape + wrt.shape`.
+def hessian(y: Node, wrt: Any) -> Any:
+    """All second derivatives of a scalar.
+
+    Args:
+        y: a floating scalar node.
+        wrt: a node, or a list, tuple or dict of nodes.
+
+    Returns:
+        An array of shape `wrt.shape + wrt.shape`. Where there are several nodes, the
+        blocks of the matrix: for each node, in the structure of `wrt`, the derivatives
+        of the gradient by it, in the same structure, so that `hessian(y, [a, b])[0][1]`
+        has shape `a.shape + b.shape`.
+
+    Raises:
+        DifferentiationError: as `gc.grad` and `gc.jacobian`.
 
     >>> import graphc as gc
     >>> x = gc.input("x", (2,), "float64")
@@ -95,4 +108,5 @@ def hessian(y: Node, wrt: Node) -> Node:
     array([[0., 8.],
            [8., 6.]])
     """
-    return jacobian(grad(y, wrt), wrt)
+    gradients = grad(y, list(as_targets(wrt)))
+    return restructure([jacobian(gradient, wrt) for gradient in gradients], wrt)

@@ -20,6 +20,7 @@ from .origin import Origin, derived, here, place, within
 from .types import DType, TensorType
 
 if TYPE_CHECKING:
+    from .naming import Naming
     from .op import Op
 
 __all__ = [
@@ -64,6 +65,7 @@ class Node:
         "index",
         "inputs",
         "name",
+        "naming",
         "op",
         "order",
         "origin",
@@ -76,6 +78,8 @@ class Node:
     type: TensorType
     name: str | None
     """The user's name, or a block's hint; inputs and parameters always have one."""
+    naming: Naming | None
+    """Where the name comes from that may still change, if it may."""
     origin: Origin
     index: int
     """Position in the order of creation, unique in a process."""
@@ -113,6 +117,7 @@ class Node:
         set_field(self, "order", (*place(), index) if order is None else order)
         set_field(self, "derivation", None)
         set_field(self, "declared_from", ())
+        set_field(self, "naming", None)
         set_field(self, "_expansion", None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -183,6 +188,16 @@ class Node:
             raise error.locate(location=str(here().location)) from None
         return self.copy(name=name)
 
+    def rename(self, name: str) -> None:
+        """Call this node, and what it expands to, something else.
+
+        Only what numbers unnamed layers may, before anything is made of the name.
+        """
+        expanded = self._expansion
+        if expanded is not None and expanded.name == self.name:
+            object.__setattr__(expanded, "name", name)
+        object.__setattr__(self, "name", name)
+
     @property
     def expansion(self) -> Node:
         """The block's meaning in smaller ops; the same nodes every time."""
@@ -195,7 +210,8 @@ class Node:
                     f"block {self.op.name} of type {self.type} "
                     f"expands to type {root.type}"
                 )
-            if root not in _Identity(self.inputs):
+            # By identity, since `==` between nodes builds a node.
+            if not any(root is parent for parent in self.inputs):
                 adjoint = self.origin.gradient_of
                 root = root.copy(
                     name=self.name or root.name or self.op.name,
@@ -465,16 +481,6 @@ class Node:
     def clip(self, min: Any = None, max: Any = None) -> Node:
         """See `gc.clip`."""
         return _call("clip", self, min, max)
-
-
-class _Identity:
-    """Membership by identity, since `==` between nodes builds a node."""
-
-    def __init__(self, nodes: tuple[Node, ...]) -> None:
-        self._nodes = nodes
-
-    def __contains__(self, node: object) -> bool:
-        return any(node is other for other in self._nodes)
 
 
 def attributes_key(attributes: Attributes) -> tuple[Any, ...]:

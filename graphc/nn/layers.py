@@ -7,7 +7,8 @@ Where no name is given it follows from the declaration alone, never from what el
 process has declared: `Sequential` numbers its unnamed children by kind (`linear_1`,
 `relu_1`, `linear_2`; torch numbers by position, but `0.weight` is no identifier), a
 named or nested one puts its own name before theirs (`encoder.linear_1`), and a lone
-`Linear` is `linear`. Two of these in one graph are refused as two nodes of one name.
+`Linear` is `linear`. Where two of these meet in a graph that is put to use, the one
+declared later is numbered (`linear_2`); two layers of one given name are refused.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 
 from ..errors import GraphcError, OptionError
 from ..ir.dims import check_identifier, format_shape, product
+from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ops.axes import normalize_axis
@@ -59,14 +61,18 @@ class Layer(ABC):
         if name is not None:
             _check_name(name)
         self._name = name
+        self._naming: Naming | None = None
         self._is_fixed = name is not None
         self._calls = 0
         self._nodes: dict[str, Node] = {}
 
     @property
     def name(self) -> str | None:
-        """The name, given or by `Sequential`; None where none is needed."""
-        return self._name
+        """The name, given or by `Sequential`; None where none is needed.
+
+        One that is not given may get a number where its graph is put to use.
+        """
+        return self._name if self._naming is None else self._naming.text
 
     @property
     def parameters(self) -> list[Node]:
@@ -84,18 +90,30 @@ class Layer(ABC):
         node = as_node(input)
         output = self.forward(node)
         # What is passed through is the user's node, and keeps the user's name.
-        if self._name is None or output is node or output.name is not None:
+        if self.name is None or output is node or output.name is not None:
             return output
         self._calls += 1
-        suffix = "" if self._calls == 1 else f"_{self._calls}"
-        return output.named(self._name + suffix)
+        return self._named(output, "" if self._calls == 1 else f"_{self._calls}")
 
     def _fix(self) -> None:
         """Keep the name from now on, because the user holds nodes that have it."""
         if not self._is_fixed:
             self._is_fixed = True
-            if self._name is None and self._nodes:
-                self._name = self.kind
+            if self.name is None and self._nodes:
+                self._take_name(self.kind, is_given=False)
+
+    def _take_name(self, name: str, *, is_given: bool) -> None:
+        """Call the layer and its parameters so: for good, or until it is numbered."""
+        self._name = name
+        self._naming = None if is_given else Naming(name)
+        self._nodes = {
+            part: self._named(node, f".{part}") for part, node in self._nodes.items()
+        }
+
+    def _named(self, node: Node, suffix: str) -> Node:
+        if self._naming is not None:
+            return self._naming.give(node, suffix)
+        return node.copy(name=f"{self._name}{suffix}")
 
     def _declare(self, part: str, shape: tuple[int, ...], start: Any, dtype: Any):
         """Create the parameter `<name>.<part>`."""
@@ -106,14 +124,15 @@ class Layer(ABC):
         self._fix()
         return self._nodes.get(part)
 
-    def _adopt(self, name: str) -> None:
-        """Take a name from a container, unless a name is given or was seen already."""
-        if self._is_fixed:
-            return
-        self._name = name
-        self._nodes = {
-            part: node.copy(name=f"{name}.{part}") for part, node in self._nodes.items()
-        }
+    def _adopt(self, name: str, *, is_given: bool) -> None:
+        """Take a name from a container, unless a name is given or was seen already.
+
+        Args:
+            name: the name.
+            is_given: whether the user gave the part of it that tells it from others.
+        """
+        if not self._is_fixed:
+            self._take_name(name, is_given=is_given)
 
     def _describe(self) -> str:
         """The constructor's arguments, for `repr`."""
@@ -400,9 +419,9 @@ class Sequential(Layer):
             for layer in dict.fromkeys(layers)
             if isinstance(layer, Layer) and layer.name is None
         ]
-        self._name_children(name)
+        self._name_children(name, is_given=name is not None)
 
-    def _name_children(self, name: str | None) -> None:
+    def _name_children(self, name: str | None, *, is_given: bool) -> None:
         prefix = f"{name}." if name else ""
         taken = {layer.name for layer in self._layers if isinstance(layer, Layer)}
         taken.difference_update(layer.name for layer in self._unnamed)
@@ -411,12 +430,13 @@ class Sequential(Layer):
             counts[layer.kind] += 1
             while f"{prefix}{layer.kind}_{counts[layer.kind]}" in taken:
                 counts[layer.kind] += 1
-            layer._adopt(f"{prefix}{layer.kind}_{counts[layer.kind]}")
+            chosen = f"{prefix}{layer.kind}_{counts[layer.kind]}"
+            layer._adopt(chosen, is_given=is_given)
 
-    def _adopt(self, name: str) -> None:
+    def _adopt(self, name: str, *, is_given: bool) -> None:
         if not self._is_fixed:
             self._name = name
-            self._name_children(name)
+            self._name_children(name, is_given=is_given)
 
     @property
     def parameters(self) -> list[Node]:

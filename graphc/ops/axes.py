@@ -11,7 +11,7 @@ from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.origin import here
 
-__all__ = ["normalize_axes", "normalize_axis"]
+__all__ = ["normalize_axes", "normalize_axis", "ordered_axes"]
 
 
 def normalize_axis(axis: Any, ndim: int, node: Node, what: str = "axis") -> int:
@@ -36,11 +36,18 @@ def normalize_axes(axis: Any, node: Node) -> tuple[int, ...]:
     """None, one axis or several, as sorted numbers; None is all axes."""
     if axis is None:
         return tuple(range(node.ndim))
+    return tuple(sorted(ordered_axes(axis, node.ndim, node)))
+
+
+def ordered_axes(
+    axis: Any, ndim: int, node: Node, what: str = "axis"
+) -> tuple[int, ...]:
+    """One axis or several, as numbers in the order given."""
     several = cast(Iterable[Any], axis) if isinstance(axis, tuple | list) else (axis,)
-    axes = [normalize_axis(item, node.ndim, node) for item in several]
+    axes = tuple(normalize_axis(item, ndim, node, what) for item in several)
     if len(set(axes)) != len(axes):
-        raise _located(OptionError(f"axis {axis!r} names an axis twice"), node)
-    return tuple(sorted(axes))
+        raise _located(OptionError(f"{what} {axis!r} names an axis twice"), node)
+    return axes
 
 
 def _located(error: GraphcError, node: Node) -> GraphcError:

@@ -8,6 +8,8 @@ from .source import ArrayLike
 
 __all__ = [
     "bitwise_and",
+    "bitwise_invert",
+    "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
     "equal",
@@ -109,6 +111,9 @@ def bitwise_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
 def invert(x: ArrayLike) -> Node:
     """`~x`, elementwise: negation of booleans, complement of integers."""
     ...
+
+
+bitwise_not = bitwise_invert = invert
 
 
 @ufunc()

@@ -125,7 +125,8 @@ def ufunc(
 
     def declare(function: _F) -> _F:
         name = function.__name__
-        inputs = tuple(inspect.signature(function).parameters)
+        signature = inspect.signature(function)
+        inputs = tuple(signature.parameters)
         call = f"np.{name}({', '.join(inputs)})"
         op = Op(
             name=name,
@@ -141,11 +142,9 @@ def ufunc(
         )
 
         @functools.wraps(function)
-        def apply(*values: ArrayLike) -> Node:
-            if len(values) != len(inputs):
-                raise TypeError(
-                    f"{name}() takes {len(inputs)} arguments, got {len(values)}"
-                )
+        def apply(*values: ArrayLike, **named: ArrayLike) -> Node:
+            if named or len(values) != len(inputs):
+                values = signature.bind(*values, **named).args
             return op.build(coerce_for(name, values), {})
 
         return array_function(apply)  # pyright: ignore[reportReturnType]

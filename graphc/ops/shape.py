@@ -22,7 +22,7 @@ from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import TensorType
-from .axes import normalize_axes, normalize_axis
+from .axes import normalize_axes, normalize_axis, ordered_axes
 from .source import ArrayLike, as_node, coerce, zeros_like
 
 __all__ = [
@@ -169,10 +169,10 @@ def transpose(a: ArrayLike, axes: Any = None) -> Node:
     if axes is None:
         order = tuple(range(x.ndim))[::-1]
     else:
-        order = tuple(normalize_axis(axis, x.ndim, x) for axis in axes)
-        if sorted(order) != list(range(x.ndim)):
+        order = ordered_axes(axes, x.ndim, x, "axes")
+        if len(order) != x.ndim:
             raise OptionError(
-                f"axes must name each of {x.ndim} axes once, got {tuple(axes)}",
+                f"axes must name each of {x.ndim} axes once, got {axes!r}",
                 node=x.describe(),
                 location=str(here().location),
             )
@@ -196,18 +196,33 @@ def swapaxes(a: ArrayLike, axis1: int, axis2: int) -> Node:
 
 
 @array_function
-def moveaxis(a: ArrayLike, source: int, destination: int) -> Node:
-    """One axis moved to another place, the others in their order.
+def moveaxis(a: ArrayLike, source: Any, destination: Any) -> Node:
+    """Axes moved to other places, the others in their order.
+
+    Args:
+        a: an array.
+        source: an axis, or several.
+        destination: as many: where each of them goes.
 
     >>> import graphc as gc
     >>> gc.moveaxis(gc.input("x", (2, 3, 4)), 0, -1)
     <transpose float32 (3, 4, 2)>
+    >>> gc.moveaxis(gc.input("x", (2, 3, 4)), (0, 1), (1, 0))
+    <transpose float32 (3, 2, 4)>
     """
     x = as_node(a)
-    origin = normalize_axis(source, x.ndim, x, "source")
-    target = normalize_axis(destination, x.ndim, x, "destination")
-    order = [axis for axis in range(x.ndim) if axis != origin]
-    order.insert(target, origin)
+    origins = ordered_axes(source, x.ndim, x, "source")
+    targets = ordered_axes(destination, x.ndim, x, "destination")
+    if len(origins) != len(targets):
+        raise OptionError(
+            f"source and destination must name as many axes, got {source!r} "
+            f"and {destination!r}",
+            node=x.describe(),
+            location=str(here().location),
+        )
+    order = [axis for axis in range(x.ndim) if axis not in origins]
+    for target, origin in sorted(zip(targets, origins, strict=True)):
+        order.insert(target, origin)
     return transpose(x, order)
 
 
@@ -255,15 +270,8 @@ def expand_dims(a: ArrayLike, axis: Any) -> Node:
     """
     x = as_node(a)
     several = cast("Sequence[Any]", axis) if isinstance(axis, tuple | list) else (axis,)
-    ndim = x.ndim + len(several)
-    axes = sorted({normalize_axis(item, ndim, x) for item in several})
-    if len(axes) != len(several):
-        raise OptionError(
-            f"axis {axis!r} names an axis twice",
-            node=x.describe(),
-            location=str(here().location),
-        )
-    return EXPAND_DIMS(x, axis=tuple(axes)) if axes else x
+    axes = ordered_axes(axis, x.ndim + len(several), x)
+    return EXPAND_DIMS(x, axis=tuple(sorted(axes))) if axes else x
 
 
 def _squeeze_infer(x: TensorType, *, axis: tuple[int, ...]) -> TensorType:

@@ -19,6 +19,7 @@ from ..ir.evaluate import compiled, evaluate_node
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.literal import Literal as ArrayLiteral
+from ..ir.naming import number_unnamed
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ir.types import is_floating
@@ -90,6 +91,7 @@ def interpret(
     array(1.)
     """
     graph = Graph(tuple(outputs))
+    number_unnamed(graph.nodes)
     order = graph.meanings
     check_names(order)
     parameters = [node for node in order if node.op.name == "parameter"]

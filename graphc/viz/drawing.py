@@ -16,7 +16,8 @@ from typing import Any, Literal, cast
 from ..arguments import public
 from ..errors import OptionError
 from ..files import write_atomically
-from ..ir.graph import Graph, expand
+from ..ir.graph import Graph, ancestors, expand
+from ..ir.naming import number_unnamed
 from ..ir.node import Node
 from .backend import FORMATS, render_dot
 from .dot import to_dot
@@ -156,6 +157,7 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
             raise _not_drawable(f"a {type(node).__name__} among nodes")
     if not pairs:
         raise _not_drawable("no node")
+    number_unnamed(ancestors([node for _, node in pairs]))
     return [
         (_called(name, node, None if len(pairs) == 1 else position), node)
         for position, (name, node) in enumerate(pairs)

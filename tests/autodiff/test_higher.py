@@ -156,3 +156,21 @@ def test_tangents_may_be_nodes() -> None:
         gc.evaluate([product, x], {"x": POINT, "v": POINT})[0],
         (A + A.T) / 2 @ POINT,
     )
+
+
+def test_hessian_by_several_nodes_is_in_blocks() -> None:
+    a, b = gc.input("a", (2,), "float64"), gc.input("b", (), "float64")
+    y = gc.sum(a**2) * b + a[0] * b**3
+    feeds = {"a": np.array([1.0, 2.0]), "b": np.array(3.0)}
+    expected = [
+        [np.diag([6.0, 6.0]), np.array([2.0 + 27.0, 4.0])],
+        [np.array([2.0 + 27.0, 4.0]), np.array(18.0)],
+    ]
+    by_list = gc.evaluate(gc.hessian(y, [a, b]), feeds)
+    by_tuple = gc.compile(gc.hessian(y, (a, b)))(**feeds)
+    by_name = gc.evaluate(gc.hessian(y, {"a": a, "b": b}), feeds)
+    assert isinstance(by_tuple, tuple)
+    for i, row in enumerate("ab"):
+        for j, column in enumerate("ab"):
+            for block in (by_list[i][j], by_tuple[i][j], by_name[row][column]):
+                np.testing.assert_allclose(block, expected[i][j], rtol=1e-12)

@@ -207,3 +207,29 @@ def test_matmul_says_what_to_try(left: Any, right: Any, hint: str | None) -> Non
         gc.input("x", left) @ gc.input("w", right)
     assert hint is None or hint in str(caught.value.hint)
     assert "matmul(x" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination"),
+    [
+        ((0, 1), (1, 0)),
+        ([0], [-1]),
+        ((2, 0), (0, 1)),
+        ((-1, 0, 1), (0, 1, 2)),
+        ((), ()),
+    ],
+)
+def test_several_axes_are_moved(source: Any, destination: Any) -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    moved = gc.evaluate(gc.moveaxis(x, source, destination), {})
+    np.testing.assert_array_equal(moved, np.moveaxis(x, source, destination))
+
+
+def test_axes_that_can_not_be_moved() -> None:
+    x = gc.input("x", (2, 3, 4))
+    with pytest.raises(OptionError, match="as many axes"):
+        gc.moveaxis(x, (0, 1), 2)
+    with pytest.raises(OptionError, match=r"source .* names an axis twice"):
+        gc.moveaxis(x, (0, -3), (1, 2))
+    with pytest.raises(IndexRangeError, match="destination 3 is out of range"):
+        gc.moveaxis(x, 0, 3)

@@ -1,0 +1,93 @@
+"""Names of layers that the user gave none, which number themselves.
+
+Which other layers there are is known only when a graph is put to use. So such a layer
+has a name that may still change, and its nodes with it: of two that want to be `linear`
+in one graph the one declared later becomes `linear_2`. Once a name has been settled for
+good, as in a trainer whose checkpoints hold it, it stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import TYPE_CHECKING
+from weakref import ref
+
+if TYPE_CHECKING:
+    from .node import Node
+
+__all__ = ["Naming", "number_unnamed"]
+
+
+class Naming:
+    """The name of an unnamed layer, and the nodes that have theirs from it.
+
+    Attributes:
+        text: the name for now.
+        is_final: whether it stays.
+    """
+
+    __slots__ = ("_nodes", "is_final", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.is_final = False
+        self._nodes: list[tuple[ref[Node], str]] = []
+
+    def give(self, node: Node, suffix: str) -> Node:
+        """A copy of a node that is called as the layer is, and a suffix."""
+        named = node.copy(name=self.text + suffix)
+        object.__setattr__(named, "naming", self)
+        self._nodes.append((ref(named), suffix))
+        return named
+
+    def names(self, text: str, nodes: set[Node]) -> set[str]:
+        """What those of `nodes` that it names are called where the layer is `text`."""
+        return {text + suffix for node, suffix in self._living() if node in nodes}
+
+    def rename(self, text: str) -> None:
+        """Call the layer, and all its nodes, something else."""
+        self.text = text
+        for node, suffix in self._living():
+            node.rename(text + suffix)
+
+    def candidates(self) -> Iterator[str]:
+        """The name for now, and then it with the numbers from 2."""
+        yield self.text
+        stem = re.sub(r"_\d+$", "", self.text)
+        yield from (f"{stem}_{number}" for number in count(2))
+
+    def _living(self) -> Iterator[tuple[Node, str]]:
+        for reference, suffix in self._nodes:
+            node = reference()
+            if node is not None:
+                yield node, suffix
+
+
+def number_unnamed(nodes: Iterable[Node], *, finally_: bool = False) -> None:
+    """Number the unnamed layers of a graph that want one name, as they were declared.
+
+    Args:
+        nodes: all nodes of a graph.
+        finally_: whether the names stay from now on, whatever other graphs they are in.
+    """
+    graph = set(nodes)
+    ordered = sorted(graph, key=lambda node: node.order)
+    namings = list(dict.fromkeys(n.naming for n in ordered if n.naming is not None))
+    taken = {
+        node.name
+        for node in ordered
+        if node.name is not None and (node.naming is None or node.naming.is_final)
+    }
+    for naming in namings:
+        if not naming.is_final:
+            text = next(
+                text
+                for text in naming.candidates()
+                if not taken & naming.names(text, graph)
+            )
+            taken |= naming.names(text, graph)
+            if text != naming.text:
+                naming.rename(text)
+            naming.is_final = finally_
