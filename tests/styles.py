@@ -29,7 +29,7 @@ def assert_styles_agree(
     """
     if isinstance(left, Mapping):
         pairs = cast("Mapping[Any, Any]", left)
-        assert list(pairs) == list(right), note
+        assert pairs.keys() == right.keys(), note
         for key, value in pairs.items():
             assert_styles_agree(value, right[key], ulps=ulps, note=f"{note} {key}")
         return
