@@ -25,17 +25,18 @@ from .codegen.rules import ParameterUpdate, Update
 from .codegen.tiling import Tiling
 from .collector import paused
 from .compiler import check_style
-from .errors import DifferentiationError, DTypeError, GraphError
-from .ir.dims import format_shape
+from .errors import DifferentiationError, DTypeError, GraphError, OptionError
+from .ir.dims import Dim, format_shape
 from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
-from .ir.labels import label_bounds
+from .ir.labels import admitted, computed_positions, label_bounds
 from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
 from .ir.types import TensorType
 from .metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from .nn.regularization import evaluation_mode
+from .ops.source import dimension
 from .optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer
 from .optim.plateau import ReduceLROnPlateau, update_plateau
 from .passes.one_row import for_one_row
@@ -161,6 +162,7 @@ def training_plan(
     title = _title(loss)
     training = final(Graph((named, *gradients)))
     finish, weight = measured.finish, measured.weight
+    positions = _positions(declared)
     fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
     return TrainingPlan(
         title=title,
@@ -189,7 +191,26 @@ def training_plan(
         plateau=None if plateau is None else _plateau(plateau),
         averages=_averages(optimizer, trained, state),
         strict=strict,
+        admitted=admitted(declared.meanings),
+        positions=positions and final(positions),
     )
+
+
+def _positions(declared: Graph) -> Graph | None:
+    """What indexes and is computed from data, with the bounds that it is held against.
+
+    Rows are counted by the first named size that an input has at its first axis.
+    """
+    firsts = [node.shape[0] for node in declared.inputs if node.shape]
+    rows = next((size for size in firsts if isinstance(size, Dim)), None)
+    found = computed_positions(declared, rows)
+    bounds = np.dtype("int64")
+    nodes = [
+        node
+        for positions, low, high in found
+        for node in (positions, dimension(low, bounds), dimension(high, bounds))
+    ]
+    return Graph(tuple(nodes)) if nodes else None
 
 
 def _clock() -> dict[str, Node]:

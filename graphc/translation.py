@@ -42,6 +42,10 @@ def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generato
         raise error.locate(location=location) from None
     except module.DataError as error:
         node = next((n for n in compiled.inputs if n.name == error.input), None)
+        if node is None:
+            node = compiled.program.node_of(error)
+        if node is None:
+            node = compiled.program.variable("index_arrays", str(error.input))
         raise _located(DataError(str(error)), node, location) from None
     except module.OptionError as error:
         raise OptionError(str(error), location=location) from None

@@ -64,8 +64,8 @@ class Function:
     reserved: tuple[str, ...] = ()
     """Variables that `ending` uses for itself."""
     source: str = "parameters"
-    """The first argument: a mapping that holds parameters, and placeholders that are no
-    arguments, by name."""
+    """The first argument, if any: a mapping that holds parameters, and placeholders
+    that are no arguments, by name."""
     converts: bool = False
     """Whether, in fast style, inputs may be of another floating dtype than declared."""
     tile: int | None = None
@@ -133,6 +133,8 @@ class Written:
     """What variables stand for, by function: this one and those that it calls."""
     workspace: Workspace
     has_tiles: bool
+    has_checks: bool = False
+    """Whether it checks positions."""
     one_row: tuple[str, Written] | None = None
     """The dimension and the function that is called where it is 1."""
 
@@ -181,6 +183,7 @@ class _Body:
         }
         results = [self.operands.value(node) for node in graph.outputs]
         self.ending = [*self._copies(), *function.ending(results)]
+        self.has_checks = False
         self.prepared = self._prepare()
         self._drop_unread_variables()
 
@@ -210,19 +213,18 @@ class _Body:
             else:
                 del self.hoisted[node]
 
-    def _prepare(self) -> dict[Node, list[Preparation]]:
-        """What has to run before the statements of a value, each thing once."""
-        prepared: dict[Node, list[Preparation]] = {}
+    def _prepare(self) -> dict[Node | Chain, list[Preparation]]:
+        """Statements to run before those of a step, each of them once."""
+        prepared: dict[Node | Chain, list[Preparation]] = {}
         known: set[str] = set()
-        for node in self.statements:
-            is_stored = node in self.memory.arrays
-            found = self.operands.preparations(node) if is_stored else []
+        for step in self.steps:
+            found = [p for node in flatten([step]) for p in self.operands.checks(node)]
+            self.has_checks |= bool(found)
+            if isinstance(step, Node) and step in self.memory.arrays:
+                found += self.operands.preparations(step)
             texts = [ast.unparse(each.statement) for each in found]
-            prepared[node] = [
-                each
-                for each, text in zip(found, texts, strict=True)
-                if text not in known
-            ]
+            new = dict(zip(texts, found, strict=True))
+            prepared[step] = [each for text, each in new.items() if text not in known]
             known |= set(texts)
         return prepared
 
@@ -259,9 +261,10 @@ class _Body:
     def variables(self) -> dict[str, Node]:
         """What each variable stands for, or who is the first to need what it holds."""
         variables = {self.names[node]: node for node in self.nodes}
-        for node, prepared in self.prepared.items():
+        for prepared in self.prepared.values():
             for each in prepared:
-                variables.setdefault(each.reads, node)
+                if each.checked is not None:
+                    variables.setdefault(each.reads, each.checked)
         return variables
 
     def write_stored(self, writer: Writer) -> None:
@@ -279,6 +282,8 @@ class _Body:
             if len(phases) > 1 and phase != current and current != "Backward":
                 writer.heading(phase)
                 current = phase
+            for each in self.prepared[step]:
+                writer.statement(each.statement)
             if isinstance(step, Chain):
                 self.kernels[step].write_call(writer, workspace.dtype)
             else:
@@ -290,8 +295,6 @@ class _Body:
 
     def _write_value(self, writer: Writer, node: Node) -> None:
         """Write the statements of a value, and its shape where it is written."""
-        for each in self.prepared[node]:
-            writer.statement(each.statement, each.comment)
         statements = list(self.statements[node])
         array = self.memory.arrays.get(node)
         if array is not None:
@@ -339,7 +342,9 @@ def flatten(steps: Iterable[Node | Chain]) -> Iterator[Node]:
 
 def signature(function: Function, names: Names) -> list[str]:
     """The parameters of the emitted function."""
-    arguments = [function.source, *(names[node] for node in function.inputs)]
+    arguments = [names[node] for node in function.inputs]
+    if function.source:
+        arguments.insert(0, function.source)
     return [*arguments, "rng=None"] if function.random else arguments
 
 
@@ -468,4 +473,6 @@ def write_function(
     variables: dict[str, Mapping[str, Node]] = dict.fromkeys(owners, body.variables())
     if one_row is not None:
         variables |= one_row[1].variables
-    return Written(quick_call, variables, workspace, bool(body.kernels), one_row)
+    return Written(
+        quick_call, variables, workspace, bool(body.kernels), body.has_checks, one_row
+    )

@@ -22,11 +22,11 @@ from .writer import Writer
 
 __all__ = [
     "Emitted",
+    "called_features",
     "check_sizes",
     "defined_names",
     "emit_function",
     "is_random",
-    "memory_features",
     "module_names",
     "write_body",
     "write_imports",
@@ -128,7 +128,7 @@ def emit_function(
 ) -> Emitted:
     """A module with one function, `compute(parameters, *inputs)`, giving a tuple."""
     check_sizes([graph], inputs)
-    helpers = harness_source(_MEMORY, ("arrays", "tiles"))
+    helpers = harness_source(_HELPERS, ("arrays", "tiles", "positions"))
     reserved = [*_RESERVED, *defined_names(helpers)]
     names = module_names(inputs, reserved)
     constants = Constants(names)
@@ -144,12 +144,13 @@ def emit_function(
         one_row=one_row,
     )
     written = write_function(functions, function, names, constants, style)
-    features = memory_features([written])
+    features = called_features([written])
     footprint = written.footprint(tiling.size or TILE)
     if footprint.rows():
         docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
-    helpers = harness_source(features, ("arrays", "tiles"))
+    sections = ("arrays", "tiles", *(["positions"] if "indexing" in features else []))
+    helpers = harness_source(features, sections)
     write_imports(writer, helpers)
     write_tiling(writer, tiling, features)
     write_body(writer, constants, functions)
@@ -158,11 +159,11 @@ def emit_function(
     return Emitted(writer.source(), written.variables, footprint)
 
 
-_MEMORY = frozenset(("arrays", "flat", "tiles"))
+_HELPERS = frozenset(("arrays", "flat", "indexing", "tiles"))
 
 
-def memory_features(written: Iterable[Written]) -> frozenset[str]:
-    """Which helpers for memory the functions of a module call."""
+def called_features(written: Iterable[Written]) -> frozenset[str]:
+    """Which helpers the functions of a module call."""
     wanted: set[str] = set()
     written = list(written)
     written += [function.one_row[1] for function in written if function.one_row]
@@ -170,6 +171,8 @@ def memory_features(written: Iterable[Written]) -> frozenset[str]:
         wanted |= {"arrays"}
     if any(function.has_tiles for function in written):
         wanted |= {"arrays", "tiles"}
+    if any(function.has_checks for function in written):
+        wanted |= {"indexing"}
     return frozenset(wanted)
 
 

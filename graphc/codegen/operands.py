@@ -17,6 +17,7 @@ import numpy as np
 
 from ..ir.dims import Dim
 from ..ir.graph import Graph
+from ..ir.labels import position_checks
 from ..ir.literal import Literal
 from ..ir.node import Node, attributes_key
 from ..ir.op import Steady
@@ -124,9 +125,10 @@ class Preparation(NamedTuple):
     """A statement that runs before others, once for all of them."""
 
     statement: ast.stmt
+    checked: Node | None = None
+    """What an error in it is about."""
     reads: str = ""
-    """What an error in it is about, as text."""
-    comment: str | None = None
+    """That as text."""
 
 
 class _Bindings(dict[str, ast.expr]):
@@ -276,25 +278,31 @@ class Operands:
             return [*statements[:-1], assign(target, last.value)]
         return [*statements, assign(target, name(array))]
 
+    def checks(self, node: Node) -> list[Preparation]:
+        """What has to hold before the statements of a node: positions in bounds."""
+        found: list[Preparation] = []
+        nodes = [node]
+        while nodes:
+            each = nodes.pop()
+            nodes += [p for p in each.inputs if p in self._depth and each is not p]
+            for index, low, high in position_checks(each):
+                positions = each.inputs[index]
+                value = self.value(positions)
+                text = ast.unparse(value)
+                bounds = [literal(size, self.dimension) for size in (low, high)]
+                check = call("check_positions", value, *bounds, ast.Constant(text))
+                found.append(Preparation(ast.Expr(check), positions, text))
+        return found
+
     def preparations(self, node: Node) -> list[Preparation]:
         """What has to run before the statements of `statements_into`."""
         steady = self._steady(node)
         if steady is None:
             return []
-        found: list[Preparation] = []
-        for indices, size in steady.indices:
-            # To take nothing from each row is to check all positions.
-            length, positions = literal(size, self.dimension), self.value(indices)
-            rows = ast.Tuple([length, ast.Constant(0)], ast.Load())
-            take = ast.Attribute(call("np.empty", rows), "take", ast.Load())
-            axis = ast.keyword("axis", ast.Constant(0))
-            check = ast.Expr(ast.Call(take, [positions], [axis]))
-            comment = "IndexError if out of bounds"
-            found.append(Preparation(check, ast.unparse(positions), comment))
         values = self._bindings(node)
         values |= self._arrays_of(steady, values)
         statements = instantiate_statements(steady.setup, values)
-        return [*found, *(Preparation(statement) for statement in statements)]
+        return [Preparation(statement) for statement in statements]
 
     def _steady(self, node: Node) -> Steady | None:
         return node.op.steady_form(node) if self._has_workspace else None

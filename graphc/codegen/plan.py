@@ -71,6 +71,13 @@ class TrainingPlan:
     averages: Mapping[str, str] = field(default_factory=dict[str, str])
     """Slots that hold averages to evaluate with, by the names of the parameters."""
 
+    admitted: Mapping[Node, tuple[str, ...]] = field(
+        default_factory=dict[Node, tuple[str, ...]]
+    )
+    """What inputs may hold that is not finite."""
+    positions: Graph | None = None
+    """What indexes and is computed from inputs alone, each with the least and the
+    largest value that it may have."""
     strict: bool = False
     """Whether data of a wider dtype than an input's is refused, and not rounded."""
 
@@ -85,6 +92,7 @@ class TrainingPlan:
         wanted = {
             "accumulation": self.micro_batches > 1,
             "averages": bool(self.averages),
+            "computed_positions": self.positions is not None,
             "denormals": bool(self.update.decaying),
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..ir.dims import Dim
 from ..ir.graph import Graph
-from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from .expressions import assign, call, literal, name, parse, subscript
 from .footprint import CACHE_LINE, Footprint, flat_bytes
@@ -19,10 +18,10 @@ from .function import Function, Style, Written, write_function
 from .harness import harness_source
 from .module import (
     Emitted,
+    called_features,
     check_sizes,
     defined_names,
     is_random,
-    memory_features,
     module_names,
     write_body,
     write_imports,
@@ -78,6 +77,7 @@ _MODULE_NAMES = (
     "loss_weight",
     "update",
     "update_scratch",
+    "index_arrays",
     "gradients",
     "gradient_arrays",
     "forward_workspace",
@@ -93,7 +93,7 @@ _MODULE_NAMES = (
 def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     """The standalone training program of a model."""
     check_sizes([plan.forward, plan.training], plan.inputs)
-    every = harness_source(plan.features | {"arrays", "flat", "tiles"})
+    every = harness_source(plan.features | {"arrays", "flat", "indexing", "tiles"})
     helpers = start_helpers(plan.parameters)
     reserved = {name for helper in helpers for name in top_level_names(helper)}
     names = module_names(
@@ -112,6 +112,11 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         function.name: write_function(functions, function, names, constants, style)
         for function in _functions(plan, layout)
     }
+    if plan.positions is not None:
+        checked = _index_arrays(plan, plan.positions)
+        written[checked.name] = write_function(
+            functions, checked, names, constants, "readable"
+        )
     scope = names.function_scope(["name", "slots"])
     update = write_update(functions, plan.update, scope, constants, style)
     gradients = written["loss_and_gradients"].quick_call
@@ -125,7 +130,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         write_function(functions, function, scope, constants, "readable")
     if plan.plateau is not None:
         write_helper(writer, functions, plan.plateau.source)
-    features = memory_features(written.values())
+    features = called_features(written.values())
     if layout is not None:
         features |= {"arrays", "flat"}
     harness = harness_source(plan.features | features)
@@ -198,7 +203,7 @@ def _write_rules(writer: Writer, rules: Sequence[TiledRule]) -> None:
 
 def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
     inputs = {
-        node.name: (str(node.dtype), _plain(node.shape), _bounds(plan.bounds.get(node)))
+        node.name: (str(node.dtype), _plain(node.shape), _allowed(plan, node))
         for node in plan.inputs
     }
     parameters = {
@@ -231,10 +236,11 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
         writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))
 
 
-def _bounds(bounds: LabelBounds | None) -> tuple[int, ...] | None:
+def _allowed(plan: TrainingPlan, node: Node) -> tuple[Any, ...] | None:
     """Smallest and largest label, and the ignored one if there is one."""
+    bounds = plan.bounds.get(node)
     if bounds is None:
-        return None
+        return plan.admitted.get(node)
     return tuple(bound for bound in bounds if bound is not None)
 
 
@@ -354,6 +360,25 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
         )
     )
     return functions
+
+
+def _index_arrays(plan: TrainingPlan, graph: Graph) -> Function:
+    def ending(values: Sequence[ast.expr]) -> list[ast.stmt]:
+        parts = [values[start : start + 3] for start in range(0, len(values), 3)]
+        named = [
+            ast.Tuple([ast.Constant(ast.unparse(part[0])), *part], ast.Load())
+            for part in parts
+        ]
+        return [ast.Return(ast.List(list(named), ast.Load()))]
+
+    return Function(
+        name="index_arrays",
+        graph=graph,
+        inputs=plan.inputs,
+        ending=ending,
+        docstring="Return what is computed from data to index with, and its bounds.",
+        source="",
+    )
 
 
 def _small_functions(plan: TrainingPlan) -> list[Function]:

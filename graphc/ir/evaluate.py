@@ -13,8 +13,9 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..errors import GraphcError, IndexRangeError, ShapeError
+from ..errors import FeedError, GraphcError, IndexRangeError, ShapeError
 from .dims import Dim, evaluate_shape
+from .labels import position_checks
 from .node import Node
 
 __all__ = ["Array", "compiled", "evaluate_node"]
@@ -43,7 +44,8 @@ def evaluate_node(
         rng: where random ops draw from.
 
     Raises:
-        IndexRangeError: an index array points outside the array it indexes.
+        FeedError: positions that depend on data are out of range.
+        IndexRangeError: positions in the declaration are.
         ShapeError: the value is not of the type that the op's rule promised.
     """
     sizes = sizes or {}
@@ -61,6 +63,7 @@ def evaluate_node(
             scope[name[1:]] = tuple(arrays[position:])
         else:
             scope[name] = arrays[position]
+    _check_positions(node, arrays, sizes)
     template = node.op.template(node)
     try:
         with np.errstate(all="ignore"):
@@ -83,6 +86,28 @@ def evaluate_node(
     value = np.asarray(result)
     _check_type(node, value, sizes)
     return value
+
+
+def _check_positions(
+    node: Node, arrays: Sequence[Array], sizes: Mapping[str, int]
+) -> None:
+    """Raise unless positions are in bounds: NumPy counts negative ones from the end."""
+    for index, *bounds in position_checks(node):
+        low, high = evaluate_shape(tuple(bounds), sizes)
+        positions = arrays[index]
+        bad = np.argwhere((positions < low) | (positions > high))
+        if not len(bad):
+            continue
+        place = tuple(int(axis) for axis in bad[0])
+        source = node.inputs[index]
+        row = f" in row {place[0]}" if place else ""
+        raise FeedError(
+            f"{source.name or source.op.name} has the value {positions[place]}{row}, "
+            f"which is not in the range {low} to {high}",
+            node=source.describe(),
+            location=str(source.origin.location),
+            hint='gc.take(..., mode="wrap") or mode="clip", if others have a meaning',
+        )
 
 
 def _check_type(node: Node, value: Array, sizes: Mapping[str, int]) -> None:

@@ -1,49 +1,121 @@
-"""Which labels may be fed to a graph.
+"""Which labels and positions may be fed to a graph, or be computed in it.
 
-NumPy would read a label of -1 as the last class, so a runtime checks what is fed for an
-op's labels before it runs the graph.
+NumPy would read a label of -1 as the last class. So whatever indexes an axis and is
+not known from the declaration has to be from 0 to the size of the axis less one, and is
+checked before the arrays are used: what is fed, when it is fed, and what is computed
+from it, where it is computed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from .graph import Graph
+from .dims import Dim, Dimension
+from .graph import Graph, ancestors
 from .node import Node
-from .types import is_integer
+from .op import Span
 
-__all__ = ["LabelBounds", "label_bounds"]
+__all__ = [
+    "LabelBounds",
+    "PositionCheck",
+    "admitted",
+    "computed_positions",
+    "label_bounds",
+    "position_checks",
+]
 
 
 class LabelBounds(NamedTuple):
     """Which labels may be fed."""
 
     low: int
-    """The smallest label, 0."""
+    """The smallest label, 0 unless the graph shifts them."""
     high: int
-    """The largest label, the number of classes less one."""
+    """The largest label, for labels from 0 the number of classes less one."""
     ignored: int | None = None
     """The one value outside the bounds that is allowed, because it is ignored."""
 
 
-_KEEPS_VALUES = frozenset(
-    ("astype", "broadcast_to", "expand_dims", "reshape", "squeeze", "transpose")
-)
+class PositionCheck(NamedTuple):
+    """What has to be checked before a node is computed."""
+
+    position: int
+    """Which input it is about."""
+    low: Dimension
+    high: Dimension
+
+
+_DEPTH = 16
+"""How far the computation of positions is followed."""
+
+
+def _span_of(node: Node, depth: int = _DEPTH) -> Span | None:
+    """Between which integers the elements of a node are, as far as that is known."""
+    if (node.op.span is None and node.op.kind != "view") or not depth:
+        return None
+    spans = tuple(_span_of(parent, depth - 1) for parent in node.inputs)
+    return spans[0] if node.op.span is None else node.op.span(node, spans)
+
+
+def _at_most(small: Dimension, large: Dimension) -> bool:
+    """Whether one size is at most another, whatever names in them stand for."""
+    rest = large - small
+    return isinstance(rest, int) and rest >= 0
+
+
+def position_checks(node: Node) -> tuple[PositionCheck, ...]:
+    """The inputs of a node that index, but for those that are known to be in bounds.
+
+    Negative positions count from the end where the declaration itself says them.
+    """
+    if node.op.positions is None:
+        return ()
+    checks: list[PositionCheck] = []
+    for index, size in node.op.positions(node):
+        span = _span_of(node.inputs[index])
+        least = 0 - size if span is not None and span.is_static else 0
+        if (
+            span is None
+            or not (_at_most(0, span.low) or _at_most(least, span.low))
+            or not _at_most(span.high, size - 1)
+        ):
+            checks.append(PositionCheck(index, least, size - 1))
+    return tuple(checks)
+
+
+def _origin_of(node: Node, low: int, high: int) -> tuple[Node, LabelBounds] | None:
+    """The input that positions between these bounds stem from, and its own bounds."""
+    ignored: int | None = None
+    while node.op.name != "input":
+        if node.op.kind == "view":
+            node = node.inputs[0]
+            continue
+        found = node.op.bounded and node.op.bounded(node, low, high)
+        if not found or (found[3] is not None and ignored is not None):
+            return None
+        node, least, most, other = found
+        if ignored is not None:
+            # What is ignored is shifted as the bounds are.
+            ignored += int(least) - low
+        low, high = int(least), int(most)
+        ignored = other if other is not None else ignored
+    return node, LabelBounds(low, high, ignored)
 
 
 def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
-    """What each input that holds labels may contain.
+    """What each input that holds labels or positions may contain.
 
-    An input has bounds if it is the target of `nll_loss` or `cross_entropy`, as it is
-    or in another shape or integer dtype; labels that the graph computes have none.
-    Where several losses use one input, the narrowest bounds hold, and a label is
+    An input has bounds if something is indexed by it: as it is, in another shape or
+    integer dtype, shifted by a number, or with one value replaced because a loss
+    ignores it. Where several things are, the narrowest bounds hold, and a label is
     ignored only if all of them ignore it.
 
     Args:
-        graph: a graph with its blocks; what is expanded already is not seen.
+        graph: any graph.
 
     Returns:
-        Inclusive bounds by input node; no entry where the number of classes is known
+        Inclusive bounds by input node; no entry where the size of the axis is known
         only at run time.
 
     >>> import graphc as gc
@@ -55,17 +127,65 @@ def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
     """
     bounds: dict[Node, LabelBounds] = {}
     for node in graph.meanings:
-        if node.op.labels is None:
-            continue
-        source, classes, ignored = node.op.labels(node)
-        while source.op.name in _KEEPS_VALUES and is_integer(source.dtype):
-            source = source.inputs[0]
-        if source.op.name != "input" or not isinstance(classes, int):
-            continue
-        high = classes - 1
-        if source in bounds:
-            other = bounds[source]
-            high = min(high, other.high)
-            ignored = ignored if ignored == other.ignored else None
-        bounds[source] = LabelBounds(0, high, ignored)
+        for index, low, high in position_checks(node):
+            if isinstance(low, Dim) or isinstance(high, Dim):
+                continue
+            found = _origin_of(node.inputs[index], low, high)
+            if found is None:
+                continue
+            source, own = found
+            other = bounds.get(source, own)
+            bounds[source] = LabelBounds(
+                max(own.low, other.low),
+                min(own.high, other.high),
+                own.ignored if own.ignored == other.ignored else None,
+            )
     return bounds
+
+
+def computed_positions(
+    graph: Graph, rows: Dimension | None
+) -> list[tuple[Node, Dimension, Dimension]]:
+    """Positions that are computed from inputs alone, with their inclusive bounds.
+
+    Data can be checked for them before anything else is computed.
+
+    Args:
+        graph: any graph.
+        rows: the size that counts rows. What is bounded by it holds for batches only.
+    """
+    found: dict[tuple[Node, str], tuple[Node, Dimension, Dimension]] = {}
+    for node in graph.meanings:
+        for index, low, high in position_checks(node):
+            positions = node.inputs[index]
+            by_rows = isinstance(high, Dim) and str(rows) in high.symbols()
+            sizes = isinstance(low, Dim) or isinstance(high, Dim)
+            if by_rows or (not sizes and _origin_of(positions, int(low), int(high))):
+                continue
+            if _needs_only_inputs(positions):
+                found[positions, str(high)] = positions, low, high
+    return list(found.values())
+
+
+def _needs_only_inputs(node: Node) -> bool:
+    nodes = ancestors([node])
+    return any(n.op.name == "input" for n in nodes) and all(
+        n.op.name != "parameter" and n.op.pure for n in nodes
+    )
+
+
+def admitted(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
+    """What each floating input may hold that is not finite: "nan" or "inf".
+
+    That is what the graph asks for, by `isnan` say, of the input or of parts of it.
+    """
+    found: dict[Node, set[str]] = {}
+    for node in nodes:
+        if not node.op.admits:
+            continue
+        source = node.inputs[0]
+        while source.op.kind in ("view", "movement"):
+            source = source.inputs[0]
+        if source.op.name == "input" and source.dtype.kind == "f":
+            found.setdefault(source, set()).update(node.op.admits)
+    return {node: tuple(sorted(kinds, reverse=True)) for node, kinds in found.items()}

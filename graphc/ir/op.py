@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 from ..errors import GraphcError
 from .dims import Dimension
@@ -25,7 +25,7 @@ from .types import TensorType
 if TYPE_CHECKING:
     from .node import Attributes
 
-__all__ = ["OPS", "Case", "Kind", "Op", "Point", "Steady", "Template"]
+__all__ = ["OPS", "Case", "Kind", "Op", "Point", "Span", "Steady", "Template"]
 
 Kind = Literal[
     "source", "elementwise", "reduction", "view", "contraction", "movement", "block"
@@ -110,9 +110,23 @@ class Steady:
     which are made once, and types, each of an array to write to."""
     setup: str = ""
     """Statements before those of the template, once for all values that they serve."""
-    indices: tuple[tuple[Node, Dimension], ...] = ()
-    """Inputs with positions along an axis of that size. They have to be checked before,
-    because NumPy makes an array where it checks them."""
+
+
+class Span(NamedTuple):
+    """Between which integers the elements of a node are."""
+
+    low: Dimension
+    high: Dimension
+    is_static: bool
+    """Whether they are known from the declaration, so that data has no part in them."""
+
+
+Spans = tuple[Span | None, ...]
+"""Of each input; None where nothing is known."""
+
+Origin: TypeAlias = "tuple[Node, Dimension, Dimension, int | None]"
+"""A node and the least and largest value that it may have, or else a value that is
+allowed besides."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -141,9 +155,16 @@ class Op:
     """`expand(*inputs, **attributes)`: the meaning of a block in smaller ops."""
     view_when: Callable[[Node], bool] | None = None
     """For ops that are views for some attributes only: whether a node is one."""
-    labels: Callable[[Node], tuple[Node, Dimension, int | None]] | None = None
-    """For ops with class labels: the labels of a node, the number of classes, and the
-    label that is ignored."""
+    positions: Callable[[Node], tuple[tuple[int, Dimension], ...]] | None = None
+    """For ops that index: which inputs are positions, and the size of the axis along
+    which they are."""
+    span: Callable[[Node, Spans], Span | None] | None = None
+    """For ops of integers: between which the elements are, from those of inputs."""
+    bounded: Callable[[Node, int, int], Origin | None] | None = None
+    """For ops of integers: what an input has to be for the elements to be between two
+    bounds."""
+    admits: tuple[str, ...] = ()
+    """What an input may hold that is not finite, because the op asks for it."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     cases: tuple[Case, ...] = ()

@@ -33,7 +33,6 @@ from .losses import (
     ignored_label,
     kept_labels,
     label_loss_infer,
-    labels_of,
     labels_shape,
     pick,
     reduce_kept,
@@ -115,7 +114,6 @@ CROSS_ENTROPY = Op(
     inputs=("input", "target"),
     infer=_label_infer,
     kind="block",
-    labels=labels_of,
     expand=_cross_entropy_expand,
     vjp=_cross_entropy_vjp,
     cases=tuple(

@@ -1,8 +1,8 @@
 """Losses of labels, and what labels they allow.
 
 A label indexes an axis, and NumPy reads a negative index from the end: a label of -1
-would silently mean the last class. So labels that are fed are checked against
-`label_bounds` before a program runs, and nothing is ignored unless the user says so.
+would silently mean the last class. So labels are checked, as all positions are (see
+`ir.labels`), and nothing is ignored unless the user says so.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
-from ..ir.dims import Dimension, Shape, format_shape
+from ..ir.dims import Shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
@@ -228,19 +228,11 @@ def shares_of(
     return shares.named("shares")
 
 
-def labels_of(node: Node) -> tuple[Node, Dimension, int | None]:
-    """The labels of a loss, the number of classes, and the label that is ignored."""
-    scores, target = node.inputs[:2]
-    classes = scores.shape[class_axis(scores.ndim)]
-    return target, classes, node.attributes["ignore_index"]
-
-
 NLL_LOSS = Op(
     name="nll_loss",
     inputs=("input", "target", "*weight"),
     infer=label_loss_infer,
     kind="block",
-    labels=labels_of,
     expand=_nll_expand,
     cases=tuple(
         Case(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DTypeError, ShapeError
-from ..ir.dims import Shape, broadcast_shapes, format_shape
+from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
 from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
 from .axes import normalize_axis
 from .shape import broadcast_to, reshape
 from .source import ArrayLike, as_node
+from .spans import span_of_first
 
 __all__ = ["SCATTER_ALONG_AXIS", "TAKE_ALONG_AXIS", "take_along_axis"]
 
@@ -32,6 +33,11 @@ def _along_infer(x: TensorType, indices: TensorType, *, axis: int) -> TensorType
                 f"got {format_shape(x.shape)} and {format_shape(indices.shape)}"
             )
     return x.with_shape(indices.shape)
+
+
+def _along(node: Node, shape: Shape) -> tuple[tuple[int, Dimension], ...]:
+    axis: int = node.attributes["axis"]
+    return ((1, shape[axis]),)
 
 
 _ALONG_CASES: tuple[Any, ...] = (
@@ -59,6 +65,8 @@ TAKE_ALONG_AXIS = Op(
     numpy="np.take_along_axis(x, indices, axis=axis)",
     into=lambda node: f"out[...] = {_take_fast(node)}",
     fast=_take_fast,
+    positions=lambda node: _along(node, node.inputs[0].shape),
+    span=span_of_first,
     vjp=lambda g, out, x, indices: (
         SCATTER_ALONG_AXIS(g, indices, shape=x.shape, axis=out.attributes["axis"]),
         None,
@@ -82,7 +90,8 @@ TAKE_ALONG_AXIS = Op(
 def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Node:
     """One element, or several, of each line along `axis`: `arr[i, indices[i, j]]`.
 
-    The other axes of both broadcast. None is the only axis of the flat array.
+    The other axes of both broadcast. None is the only axis of the flat array. Positions
+    that depend on data must be from 0 to the size of the axis less one.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.take_along_axis([[1.0, 2.0], [3.0, 4.0]], [[1], [0]], 1), {})
@@ -151,6 +160,7 @@ SCATTER_ALONG_AXIS = Op(
         f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}"
     ),
     into=lambda node: f"out.fill(0)\n{_scatter_along_statement(node)}",
+    positions=lambda node: _along(node, node.shape),
     vjp=lambda g, out, x, indices: (
         TAKE_ALONG_AXIS(g, indices, axis=out.attributes["axis"]),
         None,

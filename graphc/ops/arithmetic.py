@@ -14,6 +14,16 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import same_type, ufunc
 from .source import ArrayLike, as_node, astype, coerce, constant, promote, zeros_like
+from .spans import (
+    bounded_choice,
+    bounded_difference,
+    bounded_sum,
+    span_of_choice,
+    span_of_clip,
+    span_of_difference,
+    span_of_remainder,
+    span_of_sum,
+)
 
 __all__ = [
     "abs",
@@ -41,13 +51,25 @@ __all__ = [
 ]
 
 
-@ufunc(vjp=lambda g, out, x1, x2: (g, g), symbol="x1 + x2", sympy="x1 + x2")
+@ufunc(
+    vjp=lambda g, out, x1, x2: (g, g),
+    symbol="x1 + x2",
+    sympy="x1 + x2",
+    span=span_of_sum,
+    bounded=bounded_sum,
+)
 def add(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Sum, elementwise: `x1 + x2`."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x1, x2: (g, negative(g)), symbol="x1 - x2", sympy="x1 - x2")
+@ufunc(
+    vjp=lambda g, out, x1, x2: (g, negative(g)),
+    symbol="x1 - x2",
+    sympy="x1 - x2",
+    span=span_of_difference,
+    bounded=bounded_difference,
+)
 def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Difference, elementwise: `x1 - x2`."""
     ...
@@ -80,6 +102,7 @@ def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     vjp=lambda g, out, x1, x2: (g, negative(g * floor_divide(x1, x2))),
     symbol="x1 % x2",
     low=0.6,
+    span=span_of_remainder,
 )
 def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 - x2 * floor(x1 / x2)`, with the sign of `x2`, as Python's `%`."""
@@ -300,6 +323,8 @@ WHERE = Op(
     vjp=_where_vjp,
     jvp="diagonal",
     sympy="Piecewise((x, condition), (y, True))",
+    span=span_of_choice,
+    bounded=bounded_choice,
     cases=tuple(
         Case(shapes, dtypes=("bool", "", ""))
         for shapes in (
@@ -409,6 +434,7 @@ CLIP = Op(
     kind="elementwise",
     numpy=_clip_numpy,
     into=_clip_into,
+    span=span_of_clip,
     vjp=_clip_vjp,
     jvp="diagonal",
     cases=(

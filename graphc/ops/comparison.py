@@ -116,19 +116,19 @@ def invert(x: ArrayLike) -> Node:
 bitwise_not = bitwise_invert = invert
 
 
-@ufunc()
+@ufunc(admits=("nan",))
 def isnan(x: ArrayLike) -> Node:
     """Whether `x` is NaN, elementwise."""
     ...
 
 
-@ufunc()
+@ufunc(admits=("inf",))
 def isinf(x: ArrayLike) -> Node:
     """Whether `x` is an infinity, elementwise."""
     ...
 
 
-@ufunc()
+@ufunc(admits=("nan", "inf"))
 def isfinite(x: ArrayLike) -> Node:
     """Whether `x` is neither NaN nor an infinity, elementwise."""
     ...

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DTypeError, GraphcError
 from ..ir.dims import broadcast_shapes
 from ..ir.node import Node, array_function
-from ..ir.op import Case, Op, Template, Vjp
+from ..ir.op import Case, Op, Origin, Span, Spans, Template, Vjp
 from ..ir.origin import here
 from ..ir.types import DType, TensorType
 from .source import ArrayLike, as_node, weak_type
@@ -111,6 +111,9 @@ def ufunc(
     low: float = -2.0,
     high: float = 2.0,
     dtype: str = "",
+    span: Callable[[Node, Spans], Span | None] | None = None,
+    bounded: Callable[[Node, int, int], Origin | None] | None = None,
+    admits: tuple[str, ...] = (),
 ) -> Callable[[_F], _F]:
     """Turn a documented, empty function into the op and function of a NumPy ufunc.
 
@@ -121,6 +124,7 @@ def ufunc(
         sympy: the meaning as SymPy source.
         low, high: the open domain that generated tests draw from.
         dtype: the dtype that generated tests draw; floating where empty.
+        span, bounded, admits: see `Op`.
     """
 
     def declare(function: _F) -> _F:
@@ -138,6 +142,9 @@ def ufunc(
             vjp=vjp,
             jvp="diagonal" if vjp else None,
             sympy=sympy,
+            span=span,
+            bounded=bounded,
+            admits=admits,
             cases=_cases(len(inputs), low, high, dtype),
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import (
     DTypeError,
     GraphcError,
+    OptionError,
     ShapeError,
 )
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
@@ -17,6 +18,7 @@ from ..ir.op import Case, Op, Steady
 from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS, take_along_axis
+from .arithmetic import clip
 from .axes import normalize_axis
 from .places import at_one_of_each_row, names_one_of_each_row, take_whole
 from .slices import (
@@ -29,6 +31,7 @@ from .slices import (
     parse_index,
 )
 from .source import ArrayLike, as_node
+from .spans import span_of_first
 
 __all__ = [
     "ADD_AT",
@@ -44,6 +47,15 @@ __all__ = [
 
 def _getitem_infer(x: TensorType, *arrays: TensorType, index: Index) -> TensorType:
     return x.with_shape(indexed_shape(x.shape, index, [a.shape for a in arrays]))
+
+
+def _indexed_axes(
+    arrays: int, index: Index, shape: Shape
+) -> tuple[tuple[int, Dimension], ...]:
+    """The inputs that hold positions, from `arrays` on, with sizes of their axes."""
+    axes = zip((item for item in index if item is not None), shape, strict=True)
+    sizes = [size for item, size in axes if item == ARRAY]
+    return tuple(enumerate(sizes, arrays))
 
 
 def _getitem_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
@@ -118,7 +130,7 @@ def _getitem_steady(node: Node) -> Steady | None:
         return take_whole(x, arrays[0], axis)
     if names_one_of_each_row(x.shape, tuple(arrays)) and not x.op.is_view(x):
         statement = "x.take(positions, out=out, mode='wrap')"
-        return at_one_of_each_row(statement, x.shape, arrays[1])
+        return at_one_of_each_row(statement, x.shape)
     return None
 
 
@@ -133,6 +145,10 @@ GETITEM = Op(
     fast=_getitem_fast,
     into=lambda node: f"out[...] = {_getitem_fast(node)}",
     steady=_getitem_steady,
+    positions=lambda node: _indexed_axes(
+        1, node.attributes["index"], node.inputs[0].shape
+    ),
+    span=span_of_first,
     vjp=_getitem_vjp,
     jvp=_getitem_jvp,
     cases=_getitem_cases(),
@@ -188,7 +204,7 @@ def _adding_steady(
     if not names_one_of_each_row(node.shape, arrays):
         return None
     statement = f"{start}\nnp.add.at(out.reshape(-1), positions, {values})"
-    return at_one_of_each_row(statement, node.shape, arrays[1])
+    return at_one_of_each_row(statement, node.shape)
 
 
 def _scatter_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
@@ -209,6 +225,7 @@ SCATTER_ADD = Op(
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
     into=lambda node: f"out.fill(0)\n{_scatter_statement(node)}",
     steady=lambda node: _adding_steady(node, node.inputs[1:], "out.fill(0)", "x"),
+    positions=lambda node: _indexed_axes(1, node.attributes["index"], node.shape),
     vjp=_scatter_vjp,
     jvp=_scatter_jvp,
     cases=tuple(
@@ -264,6 +281,7 @@ ADD_AT = Op(
     numpy=lambda node: f"out = x.copy()\n{_adding_at(node, 'values')}",
     into=lambda node: f"out[...] = x\n{_adding_at(node, 'values')}",
     steady=lambda node: _adding_steady(node, node.inputs[2:], "out[...] = x", "values"),
+    positions=lambda node: _indexed_axes(2, node.attributes["index"], node.shape),
     vjp=_add_at_vjp,
     jvp=_add_at_jvp,
     cases=tuple(
@@ -285,8 +303,9 @@ ADD_AT = Op(
 def getitem(a: ArrayLike, index: Any) -> Node:
     """`a[index]` with ints, slices, None, `...` and integer arrays, as NumPy indexes.
 
-    Static bounds are checked now. Arrays of indices are inputs of the program; NumPy
-    checks them when it runs.
+    What is known now is checked now, and negative positions count from the end, as in
+    NumPy. Positions that depend on data are checked when the program runs: they must be
+    from 0 to the size of the axis less one. See `take` for others.
     """
     x = as_node(a)
     try:
@@ -306,8 +325,23 @@ def slice_axis(x: Node, axis: int, start: Dimension, stop: Dimension) -> Node:
 
 
 @array_function
-def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Node:
+def take(
+    a: ArrayLike, indices: ArrayLike, axis: int | None = None, *, mode: str = "raise"
+) -> Node:
     """Elements at `indices` along `axis`, or of the flat array where None.
+
+    Args:
+        a: the array.
+        indices: integer positions.
+        axis: along which; None for the flat array.
+        mode: what positions outside 0 to `size - 1` mean. `"raise"`: an error when the
+            program runs, for negative ones too, because a label of -1 is more often a
+            missing one than the last. `"wrap"`: the remainder by `size`, so that
+            negative positions count from the end. `"clip"`: the nearest position.
+
+    Raises:
+        IndexRangeError: positions in the declaration that are out of range.
+        OptionError: another `mode`.
 
     >>> import graphc as gc
     >>> table = gc.parameter("table", (1000, 16))
@@ -321,4 +355,12 @@ def take(a: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Node:
         x, axis = reshape(x, -1), 0
     position = normalize_axis(axis, x.ndim, x)
     chosen = as_node(indices)
+    if mode not in ("raise", "wrap", "clip"):
+        raise OptionError(
+            f'mode must be "raise", "wrap" or "clip", got {mode!r}',
+            location=str(here().location),
+        )
+    if mode != "raise" and is_integer(chosen.dtype):
+        size = x.shape[position]
+        chosen = chosen % size if mode == "wrap" else clip(chosen, 0, size - 1)
     return getitem(x, (*(slice(None),) * position, chosen))

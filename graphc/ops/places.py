@@ -1,8 +1,8 @@
 """Reading and adding at integer positions, written so that no array is made.
 
 NumPy's integer indexing always makes one, and `take` does so whenever it checks the
-positions. So they are checked beforehand; `mode="wrap"` then only means that, as
-everywhere, negative positions count from the end.
+positions. They are checked beforehand, as everywhere; `mode="wrap"` then only means
+that the negative ones of a declaration count from the end.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ def take_whole(x: Node, indices: Node, axis: int) -> Steady | None:
     return Steady(
         f"x.take(arrays[0], axis={axis}, out=out, mode='wrap')",
         {"x": x} if x.op.name == "constant" else {},
-        indices=((indices, x.shape[axis]),),
     )
 
 
@@ -59,13 +58,12 @@ def names_one_of_each_row(shape: Shape, arrays: tuple[Node, ...]) -> bool:
     )
 
 
-def at_one_of_each_row(statement: str, shape: Shape, columns: Node) -> Steady:
+def at_one_of_each_row(statement: str, shape: Shape) -> Steady:
     """A statement that uses `positions` in the flat array of a matrix.
 
     Args:
         statement: what to do there.
         shape: that of the matrix; the number of columns is known.
-        columns: the second index array, one column for each row.
     """
     rows, count = shape
     assert isinstance(count, int)
@@ -78,5 +76,4 @@ def at_one_of_each_row(statement: str, shape: Shape, columns: Node) -> Steady:
         },
         setup="columns.take(arrays[1], out=positions, mode='wrap')\n"
         "np.add(positions, starts, out=positions)",
-        indices=((columns, count),),
     )

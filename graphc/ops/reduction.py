@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Dimension, format_shape, product
 from ..ir.node import Node, array_function
-from ..ir.op import Case, Op, Template
+from ..ir.op import Case, Op, Span, Spans, Template
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, is_floating
 from .arithmetic import ROOT, maximum, square
@@ -322,6 +322,12 @@ def _arg_infer(x: TensorType, *, axis: int, keepdims: bool) -> TensorType:
     return _reduced(x, (axis,), keepdims, np.dtype(np.intp))
 
 
+def _arg_span(node: Node, spans: Spans) -> Span:
+    axis: int = node.attributes["axis"]
+    size = node.inputs[0].shape[axis]
+    return Span(0, size - 1, False)
+
+
 ARGMAX, ARGMIN = (
     Op(
         name=name,
@@ -337,6 +343,7 @@ ARGMAX, ARGMIN = (
             + (", keepdims=True" if node.attributes["keepdims"] else "")
             + ", out=out)"
         ),
+        span=_arg_span,
         cases=(
             Case(((3, 4),), {"axis": 1, "keepdims": False}),
             Case(((3, 4),), {"axis": 0, "keepdims": True}),

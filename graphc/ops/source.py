@@ -22,10 +22,11 @@ from ..ir.dims import (
 )
 from ..ir.literal import Literal
 from ..ir.node import Node, array_function
-from ..ir.op import Case, Op
+from ..ir.op import Case, Op, Span
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
 from .numbers import numbers, shortened
+from .spans import bounded_cast, span_of_cast, span_of_constant
 
 __all__ = [
     "ArrayLike",
@@ -77,14 +78,26 @@ def _literal_type(*, value: Literal) -> TensorType:
     return TensorType(value.array.dtype, value.array.shape)
 
 
-CONSTANT = Op(name="constant", inputs=(), infer=_literal_type, kind="source")
+CONSTANT = Op(
+    name="constant",
+    inputs=(),
+    infer=_literal_type,
+    kind="source",
+    span=span_of_constant,
+)
 
 
 def _dimension_type(*, size: Dimension, dtype: DType) -> TensorType:
     return TensorType(dtype, ())
 
 
-DIMENSION = Op(name="dimension", inputs=(), infer=_dimension_type, kind="source")
+DIMENSION = Op(
+    name="dimension",
+    inputs=(),
+    infer=_dimension_type,
+    kind="source",
+    span=lambda node, _: Span(node.attributes["size"], node.attributes["size"], True),
+)
 
 
 def check_name(name: object, what: str) -> str:
@@ -395,6 +408,7 @@ ARANGE = Op(
     infer=_arange_infer,
     kind="source",
     numpy="np.arange(size)",
+    span=lambda node, _: Span(0, node.attributes["size"] - 1, True),
     cases=(Case((), {"size": 3}), Case((), {"size": 0})),
 )
 
@@ -440,6 +454,8 @@ ASTYPE = Op(
     kind="elementwise",
     numpy=lambda node: "dtype(x)" if not node.shape else "x.astype(dtype)",
     into="np.copyto(out, x, casting='unsafe')",
+    span=span_of_cast,
+    bounded=bounded_cast,
     vjp=lambda g, out, x: (g if x.dtype.kind == "f" else None,),
     jvp="linear",
     cases=(

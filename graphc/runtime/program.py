@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..errors import FeedError
 from ..ir.node import Node
 from .heap import keep_freed_memory
 
@@ -75,24 +76,38 @@ class Program:
         try:
             return run(getattr(self.module, function), *arguments, **keywords)
         except Exception as error:
+            if isinstance(error, getattr(self.module, "DataError", ())):
+                raise self._located(error) from None
             self._explain(error)
             raise
 
-    def _explain(self, error: Exception) -> None:
-        note = self._note(error)
-        if note:
-            error.add_note(note)
+    def _located(self, error: Exception) -> FeedError:
+        """What the text says of its arrays, with the user's line."""
+        node = self.node_of(error)
+        if node is None:
+            return FeedError(str(error))
+        location = str(node.origin.location)
+        return FeedError(str(error), node=node.describe(), location=location)
 
-    def _note(self, error: BaseException) -> str | None:
+    def _explain(self, error: Exception) -> None:
+        node = self.node_of(error)
+        if node is not None:
+            where = node.origin.location
+            error.add_note(f"graphc: {node.describe()}, declared at {where}")
+
+    def node_of(self, error: BaseException) -> Node | None:
+        """The node that was computed, or checked, when an error arose."""
         lines = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)
             if frame.filename == self.filename and frame.lineno is not None
         ]
-        node = self.node_at(lines[-1]) if lines else None
-        if node is None:
-            return None
-        return f"graphc: {node.describe()}, declared at {node.origin.location}"
+        nodes = (self.node_at(line) for line in reversed(lines))
+        return next((node for node in nodes if node is not None), None)
+
+    def variable(self, function: str, name: str) -> Node | None:
+        """The node that a variable of a function stands for."""
+        return self._variables.get(function, {}).get(name)
 
     def node_at(self, line: int) -> Node | None:
         """The node that a line of the text computes."""

@@ -161,15 +161,6 @@ def test_bad_indices(index: Any, error: Any) -> None:
     assert "indexing of x: float32 (4, 3, 5)" in str(caught.value)
 
 
-def test_computed_indices_are_checked_when_they_run() -> None:
-    x, i = gc.input("x", (3,)), gc.input("i", ("k",), "int64")
-    node = x[i]
-    assert gc.evaluate(node, {"x": [1, 2, 3], "i": [2, -1]}).tolist() == [3, 3]
-    with pytest.raises(IndexRangeError, match="index 3 is out of bounds") as caught:
-        gc.evaluate(node, {"x": [1, 2, 3], "i": [3]})
-    assert "getitem" in str(caught.value)
-
-
 def test_repeated_indices_accumulate() -> None:
     x, i = gc.input("x", (3,), "float64"), gc.input("i", (4,), "int64")
     gradient = gc.grad(gc.sum(x[i] ** 2), x)

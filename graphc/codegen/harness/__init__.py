@@ -28,6 +28,7 @@ SECTIONS = (
     "flat",
     "denormals",
     "signals",
+    "positions",
     "files",
     "data",
     "checkpoint",
@@ -45,9 +46,11 @@ FEATURES = frozenset(
         "accumulation",
         "arrays",
         "averages",
+        "computed_positions",
         "denormals",
         "flat",
         "groups",
+        "indexing",
         "plateau",
         "schedule",
         "tiles",
@@ -56,9 +59,10 @@ FEATURES = frozenset(
     )
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
-evaluate with; state that decays; arrays side by side; several step sizes; decay on a
-plateau; a step size that changes; chains in tiles; metrics made of totals; a loss
-whose mean is not over rows."""
+evaluate with; positions that data can be checked for; state that decays; arrays side by
+side; several step sizes; positions that depend on data; decay on a plateau; a step size
+that changes; chains in tiles; metrics made of totals; a loss whose mean is not over
+rows."""
 
 
 @dataclass(frozen=True)

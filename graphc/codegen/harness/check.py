@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .data import BATCH_DIMENSION, check_data, random_data, take_rows
-from .files import Array, Arrays, DataError
+from .files import Array, Arrays
 from .loop import check_whole_number
 from .model import init_parameters, loss_and_gradients
+from .positions import DataError
 
 # --- imports above, copied into emitted programs below ---
 

@@ -16,7 +16,6 @@ from .data import load_data
 from .files import (
     Arrays,
     CheckpointError,
-    DataError,
     OptionError,
     check_overwriting,
     check_writable,
@@ -27,6 +26,7 @@ from .files import (
 from .loop import check_options, describe_record, fit
 from .means import mean_scores
 from .model import GRAPHC_VERSION, INPUTS, MODEL, init_parameters, init_state
+from .positions import DataError
 from .signals import catch_signals
 
 # --- imports above, copied into emitted programs below ---

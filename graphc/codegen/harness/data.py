@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .files import Array, Arrays, DataError, read_arrays
-from .model import INPUTS, STRICT
+from .files import Array, Arrays, read_arrays
+from .model import INPUTS, STRICT, index_arrays
+from .positions import DataError, check_positions
 
 # --- imports above, copied into emitted programs below ---
 
@@ -116,6 +117,13 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
             with np.errstate(all="ignore"):
                 array = np.asarray(array, dtype, order="C")
         arrays[key] = array
+    # if computed_positions
+    row = 0
+    for count, batch in split_rows(arrays, 1024):
+        for key, positions, low, high in index_arrays(*batch):
+            check_positions(positions, low, high, key, name, row)
+        row += count
+    # end
     return arrays
 
 

@@ -26,14 +26,6 @@ Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
 
 
-class DataError(ValueError):
-    """Data that this model can't take; `input` names the array concerned, if any."""
-
-    def __init__(self, message: str, input: str | None = None) -> None:
-        super().__init__(message)
-        self.input = input
-
-
 class CheckpointError(ValueError):
     """A file that is damaged or that belongs to another model or run."""
 

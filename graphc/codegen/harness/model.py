@@ -99,6 +99,12 @@ def averaged_parameters(
     raise NotImplementedError
 
 
+def index_arrays(*inputs: Any) -> list[tuple[str, Any, int, int]]:
+    """With computed positions: what is computed from data to index with, by name, and
+    the least and largest value that it may have."""
+    raise NotImplementedError
+
+
 def finish_metrics(totals: dict[str, Any]) -> dict[str, Any]:
     """With totals: loss and metrics of a data set, from what `forward` returns."""
     raise NotImplementedError

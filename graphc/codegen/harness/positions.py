@@ -1,0 +1,51 @@
+"""Positions and labels, checked before they index: negative ones count from the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# --- imports above, copied into emitted programs below ---
+
+# Errors -------------------------------------------------------------------------------
+
+
+class DataError(ValueError):
+    """Data that this model can't take; `input` names the array concerned, if any."""
+
+    def __init__(self, message: str, input: str | None = None) -> None:
+        super().__init__(message)
+        self.input = input
+
+
+# if indexing
+def check_positions(
+    positions: Any,
+    low: int,
+    high: int,
+    name: str,
+    data: str = "",
+    first_row: int = 0,
+) -> None:
+    """Raise `DataError` unless all positions along an axis are from `low` to `high`.
+
+    NumPy would take -1 for the last one, and so a missing label for a class.
+    """
+    positions = np.asarray(positions)
+    if not positions.size:
+        return
+    least, most = positions.argmin(), positions.argmax()
+    if low <= positions.item(least) and positions.item(most) <= high:
+        return
+    bad = np.argwhere((positions < low) | (positions > high))[0]
+    where = f" in row {first_row + bad[0]}" if bad.size else ""
+    what = f"{data}: {name!r}" if data else repr(name)
+    raise DataError(
+        f"{what} has the value {positions[tuple(bad)]}{where}, "
+        f"which is not in the range {low} to {high}",
+        name,
+    )
+
+
+# end
