@@ -285,9 +285,15 @@ def test_no_label_out_of_range_is_read() -> None:
         module = found.reloaded(style).module
         parameters = module.init_parameters(0)
         state = module.init_state(parameters)
-        for label in (3, -4, 2**40):
-            with pytest.raises(IndexError):
-                module.loss_and_gradients(parameters, row["x"], np.array([label]))
+        for label in (3, -1, -4, 2**40):
+            batch = row["x"], np.array([label])
+            for function, first in (
+                (module.loss_and_gradients, [parameters]),
+                (module.forward, [parameters]),
+                (module.train_step, [parameters, state]),
+            ):
+                with pytest.raises(module.DataError, match=r"in row 0, .* 0 to 2"):
+                    function(*first, *batch)
         for label in (3, -1):
             data = {"x": row["x"], "y": np.array([label])}
             with pytest.raises(module.DataError, match="range 0 to 2"):
@@ -302,9 +308,9 @@ def test_no_token_out_of_range_is_read(model: str) -> None:
     found = program(model)
     row = drawn(found.inputs, 1, 0)
     parameters = found.module.init_parameters(0)
-    for token in (5, -6):
+    for token in (5, -1, -6):
         tokens = np.array([[0, 1, token, 2]])
-        with pytest.raises(IndexError):
+        with pytest.raises(found.module.DataError, match=f"the value {token} in row 0"):
             found.module.loss_and_gradients(parameters, **(row | {"tokens": tokens}))
 
 

@@ -107,16 +107,6 @@ def test_whole_rows_are_taken(axis: int, dtype: str, style: str) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_rows_are_counted_from_the_end_or_missing(style: str) -> None:
-    table = gc.constant(np.arange(10.0).reshape(5, 2))
-    found, _ = run(style, lambda i: gc.take(table, i, 0), i=np.array([-1, 0]))
-    np.testing.assert_array_equal(found, [[8, 9], [0, 1]])
-    for outside in (5, -6):
-        with pytest.raises(IndexError):
-            run(style, lambda i: gc.take(table, i, 0), i=np.array([0, outside]))
-
-
-@pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_polynomials_by_horners_rule(dtype: str, style: str) -> None:
     from graphc.ops.special import polynomial
