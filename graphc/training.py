@@ -25,7 +25,7 @@ from .codegen.rules import ParameterUpdate, Update
 from .codegen.tiling import Tiling
 from .collector import paused
 from .compiler import check_style
-from .errors import DifferentiationError, DTypeError, GraphError, OptionError
+from .errors import DifferentiationError, DTypeError, GraphError
 from .ir.dims import Dim, format_shape
 from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
