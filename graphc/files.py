@@ -7,13 +7,33 @@ or another program may be reading them, and a run may be stopped in the middle o
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import TypeAlias
 
-from .codegen.harness.files import write_file
+from .codegen.harness.files import check_overwriting, write_file
+from .errors import OptionError
 
-__all__ = ["write_atomically"]
+__all__ = ["check_outputs", "write_atomically"]
+
+_Path: TypeAlias = str | os.PathLike[str]
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes | str) -> None:
+def check_outputs(outputs: Iterable[_Path | None], inputs: Iterable[str]) -> None:
+    """Raise `OptionError` where a file to be written is one that is read, or another.
+
+    Args:
+        outputs: paths of files to be written; None for none.
+        inputs: paths of files, and of folders all files of which may be read.
+    """
+    try:
+        check_overwriting(
+            [None if path is None else os.fspath(path) for path in outputs], inputs
+        )
+    except ValueError as error:
+        raise OptionError(str(error)) from None
+
+
+def write_atomically(path: _Path, data: bytes | str) -> None:
     """Replace the file at `path` by `data` in one step, as emitted programs do.
 
     The data goes to a temporary file in the same directory, is forced to the disk, and

@@ -30,13 +30,14 @@ from .metrics.evaluation import Metrics, check_metric_name, metric_nodes
 from .optim.base import Optimizer
 from .optim.plateau import ReduceLROnPlateau
 from .runtime.callbacks import Callback, RecordFunction, running
-from .runtime.data import Data, read_data
+from .runtime.data import Data
 from .runtime.feeds import Binder, check_batch
 from .runtime.history import History
 from .runtime.parameters import LiveParameters
 from .runtime.program import silently
-from .runtime.progress import describe_scores, reporting
+from .runtime.progress import reporting, say_result
 from .runtime.range_test import range_of_step_sizes, range_test
+from .runtime.sources import Sources
 from .translation import translated
 
 __all__ = ["Trainer"]
@@ -117,6 +118,8 @@ class Trainer:
         self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
         self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
         self._parameters = LiveParameters(self._arrays)
+        nodes = (self.loss, *self.metric_nodes.values())
+        self._sources = Sources(self._module, nodes)
 
     def restarted(
         self, *, seed: Seed | None = None, style: str | None = None
@@ -296,9 +299,9 @@ class Trainer:
             self._translated(),
             reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
         ):
-            arrays = read_data(self._module, train, "train", steps_per_epoch)
-            others = None if dev is None else read_data(self._module, dev, "dev")
-            final = None if test is None else read_data(self._module, test, "test")
+            arrays = self._sources.read(train, "train", steps_per_epoch)
+            others = None if dev is None else self._sources.read(dev, "dev")
+            final = None if test is None else self._sources.read(test, "test")
             if final is not None:
                 final = self._module.check_stream(final, "test")
             functions = [reporter.epoch, report]
@@ -316,25 +319,21 @@ class Trainer:
                         keep_best=keep_best,
                         patience=patience,
                         evaluations_per_epoch=evaluations_per_epoch,
-                        checkpoint=None
-                        if checkpoint is None
-                        else os.fspath(checkpoint),
+                        checkpoint=checkpoint and self._sources.output(checkpoint),
                         checkpoint_every=checkpoint_every,
                         resume=resume,
                         report=run.after_evaluation,
                         progress=reporter.batch,
                     )
                 finally:
-                    self.history = History(run.records)
-                kept = self._module.describe_kept(run.records, best, keep_best)
-                self.history.kept = kept
-                if kept and verbose is not False:
-                    print(kept, flush=True)
+                    self.history = History(run.records, self._sources.data)
+                self.history.kept = self._module.describe_kept(
+                    run.records, best, keep_best
+                )
                 if final is not None and not self.history.interrupted:
-                    scores = self._module.mean_scores(self._arrays, final)
-                    self.history.test = scores
-        if final is not None and self.history.test and verbose is not False:
-            print(describe_scores("test", self.history.test), flush=True)
+                    self.history.test = self._module.mean_scores(self._arrays, final)
+        if verbose is not False:
+            say_result(self.history)
         return self.history
 
     def evaluate(self, data: Data, batch_size: int = 1024) -> dict[str, float]:
@@ -348,7 +347,7 @@ class Trainer:
             DataError: data that does not fit the inputs.
         """
         with self._translated():
-            arrays = read_data(self._module, data, "data")
+            arrays = self._sources.read(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
     def predict(self, /, *arrays: Any, **inputs: Any) -> Any:
@@ -421,10 +420,10 @@ class Trainer:
             sizes = range_of_step_sizes(low, high, steps, mode)
             records = range_test(
                 *(self._module, self._arrays, self._state),
-                *(read_data(self._module, train, "train"), sizes, batch_size),
+                *(self._sources.read(train, "train"), sizes, batch_size),
                 self.seed if seed is None else seed,
             )
-        return History(records)
+        return History(records, self._sources.data)
 
     def gradients(self, /, *arrays: Any, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
@@ -449,7 +448,7 @@ class Trainer:
         """
         module = self._module
         saved = module.snapshot(self._arrays, self._state, history=list(self.history))
-        module.save_checkpoint(os.fspath(path), saved)
+        module.save_checkpoint(self._sources.output(path), saved)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Read a checkpoint, or the parameters that an emitted program wrote (`--out`).
@@ -483,7 +482,7 @@ class Trainer:
         Raises:
             OSError: the file can't be written; it is then as it was.
         """
-        write_atomically(path, self._compiled.emit(style))
+        write_atomically(self._sources.output(path), self._compiled.emit(style))
         return Path(path)
 
     # What goes in and what comes out wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -13,9 +14,10 @@ import click
 
 from .. import __version__
 from ..checking import check_gradients, first_rows
+from ..codegen.harness.files import say
 from ..compiler import compile
 from ..errors import GraphcError, NonFiniteError, OptionError
-from ..files import write_atomically
+from ..files import check_outputs, write_atomically
 from ..ir.graph import Graph
 from ..runtime.data import load_npz
 from ..trainer import Trainer
@@ -79,13 +81,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
     0 is success; 1 gradients that are wrong or a loss that is not finite; 2 bad
-    arguments, models, data or files; 130 an interrupt.
+    arguments, models, data or files; 130 an interrupt, 143 and 129 SIGTERM and SIGHUP.
 
     >>> main(["--version"])
     graphc 0.1.0
     0
     """
     arguments = None if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # A console may lack a letter.
+            stream.reconfigure(errors="backslashreplace")
     try:
         result = cli.main(arguments, prog_name="graphc", standalone_mode=False)
     except Failure as error:
@@ -144,6 +149,14 @@ _DATA = click.Path(exists=True)
 @click.option("--evaluations-per-epoch", default=1, show_default=True)
 @click.option("--out", type=click.Path(), help="Write the best parameters here (.npz).")
 @click.option("--checkpoint", type=click.Path(), help="Default: beside --out.")
+@click.option(
+    "--checkpoint-every",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two checkpoints; 0 for all evaluations.",
+)
 @click.option("--resume", is_flag=True, help="Go on where the checkpoint stopped.")
 @click.option("--style", type=_STYLE, help="Of the program that runs.")
 def train(
@@ -160,6 +173,7 @@ def train(
     evaluations_per_epoch: int,
     out: str | None,
     checkpoint: str | None,
+    checkpoint_every: float,
     resume: bool,
     style: str | None,
 ) -> int:
@@ -171,50 +185,60 @@ def train(
     trainer = _load(model).trainer(name)
     if seed is not None or style is not None:
         trainer = trainer.restarted(seed=seed, style=style)
+    if out is not None and checkpoint is None:
+        checkpoint = os.path.splitext(out)[0] + ".checkpoint.npz"
+    _check_outputs([out, checkpoint], [model, data, dev, test])
     if out is not None:
         trainer.module.check_writable(out)
-        checkpoint = checkpoint or os.path.splitext(out)[0] + ".checkpoint.npz"
-    if resume and checkpoint is None:
-        raise OptionError("--resume needs --out or --checkpoint")
-    if resume and checkpoint is not None and not os.path.exists(checkpoint):
-        click.echo(f"no {checkpoint} yet: starting from the beginning", err=True)
-    if test is not None:
-        # Now, too, so that data that does not fit is found before hours of training.
-        trainer.evaluate(test)
-    try:
-        history = trainer.fit(
-            data,
-            dev,
-            epochs=epochs,
-            batch_size=batch_size,
-            best=best,
-            patience=patience,
-            evaluations_per_epoch=evaluations_per_epoch,
-            checkpoint=checkpoint,
-            resume=resume,
-        )
-    except NonFiniteError:
-        _write_parameters(trainer, out)
-        raise
-    if _write_parameters(trainer, out, even_untrained=not history.interrupted):
-        click.echo(f"wrote {out}")
-    if history.interrupted:
-        click.echo("graphc: interrupted", err=True)
-        return INTERRUPTED
-    if test is not None:
-        scores = trainer.evaluate(test)
-        click.echo("test " + "  ".join(f"{n} {v:#.4g}" for n, v in scores.items()))
+    resumed = resume and os.path.exists(checkpoint or "")
+    if resume and not resumed:
+        if checkpoint is None:
+            raise OptionError("--resume needs --out or --checkpoint")
+        say(f"no {checkpoint} yet: starting from the beginning", error=True)
+
+    def write() -> None:
+        if out is not None:
+            if not resumed:
+                trainer.module.keep_older(out)
+            trainer.module.save_parameters(out, dict(trainer.parameters))
+
+    with trainer.module.catch_signals() as interrupts, interrupts.allowed():
+        if test is not None:
+            # Now, too, so that data that does not fit is found before training.
+            trainer.evaluate(test)
+        try:
+            history = trainer.fit(
+                data,
+                dev,
+                epochs=epochs,
+                batch_size=batch_size,
+                best=best,
+                patience=patience,
+                evaluations_per_epoch=evaluations_per_epoch,
+                checkpoint=checkpoint,
+                checkpoint_every=checkpoint_every,
+                resume=resume,
+            )
+        except NonFiniteError:
+            if trainer.steps:
+                write()
+            raise
+        if out is not None and (trainer.steps or not history.interrupted):
+            write()
+            say(f"wrote {out}")
+        if history.interrupted:
+            say("graphc: interrupted", error=True)
+            return INTERRUPTED
+        if test is not None:
+            scores = trainer.evaluate(test)
+            say("test " + "  ".join(f"{n} {v:#.4g}" for n, v in scores.items()))
     return 0
 
 
-def _write_parameters(
-    trainer: Trainer, out: str | None, *, even_untrained: bool = False
-) -> bool:
-    """Write what an emitted program's --out writes; False if there is nothing to."""
-    if out is None or not (even_untrained or trainer.steps):
-        return False
-    trainer.module.save_parameters(out, dict(trainer.parameters))
-    return True
+def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
+    """Raise where a file to be written is one that is read, or that Python has read."""
+    modules = [getattr(module, "__file__", None) for module in [*sys.modules.values()]]
+    check_outputs(outputs, [path for path in (*inputs, *modules) if path])
 
 
 @cli.command(cls=_Command)
@@ -233,8 +257,10 @@ def emit(model: str, name: str | None, output: str | None, style: str) -> None:
     else:
         source = compile(target, style=style).source
     if output is None or output == "-":
-        click.echo(source, nl=False)
+        # As in a file, whatever letters the console has.
+        click.echo(source.encode(), nl=False)
         return
+    _check_outputs([output], [model])
     write_atomically(output, source)
     click.echo(f"wrote {output}")
 
@@ -264,6 +290,7 @@ def render(
     """
     target = _load(model).target(name)
     path = output or f"{Path(model).stem}.svg"
+    _check_outputs([path], [model])
     with _working("drawing"):
         draw(target, backward=backward or False, level=level).save(path)
     click.echo(f"wrote {path}")

@@ -54,6 +54,12 @@ def ancestors(
     return found
 
 
+def declaring_files(outputs: Iterable[Node]) -> set[str]:
+    """The files whose lines declared the outputs and all that they depend on."""
+    locations = [node.origin.location for node in ancestors(outputs)]
+    return {location.file for location in locations if location is not None}
+
+
 def declared_inputs(outputs: Iterable[Node]) -> tuple[Node, ...]:
     """Inputs that the outputs were declared from, needed or not, in declared order.
 

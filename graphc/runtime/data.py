@@ -21,7 +21,14 @@ from ..arguments import public
 from ..errors import DataError, OptionError
 from ..ir.node import Node
 
-__all__ = ["CSV", "Data", "batch_stream", "load_npz", "named_arrays", "read_data"]
+__all__ = [
+    "CSV",
+    "Data",
+    "batch_stream",
+    "load_npz",
+    "named_arrays",
+    "read_data",
+]
 
 
 @dataclass(frozen=True)

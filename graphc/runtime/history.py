@@ -15,7 +15,7 @@ from typing import Any, overload
 
 from ..arguments import public
 from ..errors import MissingExtraError, OptionError, UnknownNameError
-from ..files import write_atomically
+from ..files import check_outputs, write_atomically
 
 __all__ = ["History", "Record"]
 
@@ -31,18 +31,25 @@ class History(Sequence[Record]):
     record), `train_<metric>`, `dev_loss`, `dev_<metric>`, `best` (whether dev was never
     better before) and `seconds`; with several evaluations an epoch also `part`.
 
+    Args:
+        records: mappings from names to numbers.
+        sources: paths of data that was read, over which nothing is to be written.
+
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history["loss"]
     [0.5, 0.25]
     """
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+    def __init__(
+        self, records: Iterable[Record] = (), sources: Iterable[str] = ()
+    ) -> None:
         given = [dict(record) for record in records]
         self._records = [r for r in given if not r.get("interrupted")]
         self.interrupted = len(self._records) < len(given)
         """Whether the run was interrupted before its last epoch was over."""
         self.kept = ""
         """What `fit` ended with, and why; empty for other histories."""
+        self._sources = tuple(sources)
         self.test: dict[str, float] | None = None
         """The scores on test, where `fit` was given such data."""
 
@@ -95,7 +102,7 @@ class History(Sequence[Record]):
         """Write the records as CSV, or as JSON lines where `path` ends in `.jsonl`.
 
         Raises:
-            OptionError: another ending.
+            OptionError: another ending, or a file that training read.
             OSError: the file can't be written; it is then as it was.
         """
         name = os.fspath(path)
@@ -108,6 +115,7 @@ class History(Sequence[Record]):
                 f"a history is saved as .csv or .jsonl, got {name!r}",
                 hint="history.save('history.csv')",
             )
+        check_outputs([path], self._sources)
         write_atomically(path, text)
 
     def plot(self, path: str | os.PathLike[str], *columns: str) -> None:
@@ -167,6 +175,7 @@ class History(Sequence[Record]):
             figure.savefig(picture, format=os.path.splitext(name)[1][1:] or None)
         except ValueError as error:
             raise OptionError(f"{name!r} is no picture: {error}") from None
+        check_outputs([path], self._sources)
         write_atomically(path, picture.getvalue())
 
     def _csv(self) -> str:

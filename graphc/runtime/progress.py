@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Reporter", "describe_scores", "reporting"]
+from ..codegen.harness.files import say
+from .history import History
+
+__all__ = ["Reporter", "reporting", "say_result"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,12 @@ class Reporter:
     the batch."""
 
 
-def describe_scores(label: str, scores: Mapping[str, float]) -> str:
-    """One line for a person."""
-    return f"{label} " + "  ".join(f"{k} {v:#.4g}" for k, v in scores.items())
+def say_result(history: History) -> None:
+    """Print what a run ended with: what was kept, and scores on test."""
+    if history.kept:
+        say(history.kept)
+    if history.test:
+        say("test " + "  ".join(f"{k} {v:#.4g}" for k, v in history.test.items()))
 
 
 @contextmanager
@@ -45,11 +51,11 @@ def reporting(
     """
     if verbose is False:
         yield Reporter()
-    elif verbose is None and sys.stdout.isatty():
+    elif verbose is None and sys.stdout is not None and sys.stdout.isatty():
         with _table(epochs, evaluations) as reporter:
             yield reporter
     else:
-        yield Reporter(epoch=lambda record: print(describe(record), flush=True))
+        yield Reporter(epoch=lambda record: say(describe(record)))
 
 
 @contextmanager
@@ -66,6 +72,8 @@ def _table(epochs: int, evaluations: int) -> Generator[Reporter]:
     )
     task = bar.add_task("", total=epochs, epoch=1, epochs=epochs, loss=float("nan"))
     done = 0.0
+    encoding = bar.console.encoding
+    gone = False
     headings: list[str] = []
     shown = 0.0
 
@@ -85,15 +93,31 @@ def _table(epochs: int, evaluations: int) -> Generator[Reporter]:
         # Some scores are known at the end of an epoch only.
         if new := [name for name in cells if name not in headings]:
             headings.extend(new)
-            bar.console.print("  ".join(n.rjust(8) for n in headings), style="bold")
+            line = "  ".join(n.rjust(8) for n in headings)
+            line = line.encode(encoding, "backslashreplace").decode(encoding)
+            bar.console.print(line, style="bold", markup=False)
         done += 1.0 / max(evaluations, 1)
         row = "  ".join(cells.get(n, "").rjust(max(8, len(n))) for n in headings)
         marked = "bold green" if record.get("best") else None
         bar.console.print(row, style=marked, highlight=False)
         bar.update(task, completed=done)
 
-    with bar:
-        yield Reporter(epoch, batch)
+    def unless_gone(function: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: Any) -> None:
+            nonlocal gone
+            try:
+                if not gone:
+                    function(*arguments)
+            except OSError:  # The terminal was closed.
+                gone = True
+
+        return call
+
+    unless_gone(bar.start)()
+    try:
+        yield Reporter(unless_gone(epoch), unless_gone(batch))
+    finally:
+        unless_gone(bar.stop)()
 
 
 def _is_shown(column: str) -> bool:

@@ -85,6 +85,13 @@ def take_chunks(array: Array) -> Iterator[Array]:
         yield array[start : start + rows]
 
 
+def files_of(data: Any) -> list[str]:
+    """The paths of arrays that are in files, or mapped into memory from them."""
+    arrays: list[Any] = list(data.values()) if hasattr(data, "values") else []
+    paths = [getattr(array, "filename", array) for array in arrays]
+    return [os.fspath(path) for path in paths if isinstance(path, str | os.PathLike)]
+
+
 def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
     """The data as arrays of exactly the dtypes of the inputs, or a `DataError`.
 

@@ -19,8 +19,15 @@ from .checkpoint import (
     save_checkpoint,
     snapshot,
 )
-from .data import BATCH_DIMENSION, check_data, count_rows, read_batches, take_rows
-from .files import Arrays, OptionError, check_writable, keep_older
+from .data import (
+    BATCH_DIMENSION,
+    check_data,
+    count_rows,
+    files_of,
+    read_batches,
+    take_rows,
+)
+from .files import Arrays, OptionError, check_overwriting, check_writable, keep_older
 from .finite import NonFiniteError, find_row
 from .means import mean_scores
 from .model import (
@@ -117,6 +124,7 @@ def fit(
         FloatingPointError: at once when the loss or a gradient is not finite.
             `parameters` are then as for an interrupt.
     """
+    files = [*files_of(train), *files_of(dev)]
     train = check_stream(train, "train")
     dev = None if dev is None else check_stream(dev, "dev")
     parts = evaluations_per_epoch
@@ -141,6 +149,7 @@ def fit(
         "first_epoch": int(state["epoch"]),
     }
     if checkpoint is not None:
+        check_overwriting([checkpoint], files)
         check_writable(checkpoint)
         run |= {"train data": fingerprint(train), "dev data": fingerprint(dev)}
     elif resume:
