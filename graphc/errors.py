@@ -11,6 +11,7 @@ from typing import Self
 
 __all__ = [
     "ArgumentError",
+    "BroadcastWarning",
     "CheckpointError",
     "DTypeError",
     "DataError",
@@ -135,3 +136,7 @@ class MissingExtraError(GraphcError, ImportError):
 
 class InternalError(GraphcError, RuntimeError):
     """A failure that no check foresaw; its cause is the exception that arose."""
+
+
+class BroadcastWarning(UserWarning):
+    """Arrays that broadcasting pairs row by row with each other."""

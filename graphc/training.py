@@ -25,7 +25,7 @@ from .codegen.rules import ParameterUpdate, Update
 from .codegen.tiling import Tiling
 from .collector import paused
 from .compiler import check_style
-from .errors import DifferentiationError, DTypeError, GraphError
+from .errors import DifferentiationError, DTypeError, GraphError, ShapeError
 from .ir.dims import Dim, format_shape
 from .ir.fingerprint import graph_hash
 from .ir.graph import Graph
@@ -36,6 +36,7 @@ from .ir.origin import here
 from .ir.types import TensorType
 from .metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from .nn.regularization import evaluation_mode
+from .ops.pairing import pairing_of
 from .ops.source import dimension
 from .optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer
 from .optim.plateau import ReduceLROnPlateau, update_plateau
@@ -257,6 +258,19 @@ def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
             hint="gc.parameter(...) or a layer of gc.nn",
             **where,
         )
+    for node in Graph((loss,)).nodes:
+        is_declared = not node.origin.rules and node.origin.block is None
+        if is_declared and node.op.kind == "elementwise":
+            found = pairing_of(node.inputs)
+            if found is not None:
+                message, hint = found
+                raise ShapeError(
+                    f"a loss must not compare rows with one another by accident: "
+                    f"{message}",
+                    node=node.describe(),
+                    location=str(node.origin.location),
+                    hint=hint,
+                )
 
 
 def _outputs(loss: Node, outputs: Node | Mapping[str, Node] | None) -> dict[str, Node]:

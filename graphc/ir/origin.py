@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,9 +27,11 @@ __all__ = [
     "Origin",
     "derived",
     "here",
+    "is_declared_by_user",
     "place",
     "replacing",
     "user_location",
+    "warn_at_user",
     "within",
 ]
 
@@ -69,13 +72,36 @@ _place: ContextVar[tuple[int, ...]] = ContextVar("graphc_place", default=())
 
 def user_location() -> Location | None:
     """The innermost line on the stack that is outside this package."""
-    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    frame = _user_frame()
+    if frame is None:
+        return None
+    return Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def _user_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith(_PACKAGE) and not _is_generated(frame):
-            return Location(file, frame.f_lineno)
+            return frame
         frame = frame.f_back
     return None
+
+
+def warn_at_user(message: str, category: type[Warning]) -> None:
+    """Warn at the innermost line outside this package, as often as filters say."""
+    frame = _user_frame()
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
 
 
 def _is_generated(frame: FrameType) -> bool:
@@ -88,6 +114,11 @@ def _is_generated(frame: FrameType) -> bool:
 def place() -> tuple[int, ...]:
     """The place in the declared order inside which a node created now stands."""
     return _place.get()
+
+
+def is_declared_by_user() -> bool:
+    """Whether a node created now is the user's and not derived from others."""
+    return _current.get() is None
 
 
 def here() -> Origin:

@@ -13,6 +13,7 @@ from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import same_type, ufunc
+from .pairing import warn_of_pairing
 from .source import ArrayLike, as_node, astype, coerce, constant, promote, zeros_like
 from .spans import (
     bounded_choice,
@@ -349,7 +350,9 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Node:
     mask = as_node(condition)
     if mask.dtype != np.dtype(bool):
         mask = mask != 0
-    return WHERE(mask, *coerce(x, y))
+    nodes = (mask, *coerce(x, y))
+    warn_of_pairing(nodes)
+    return WHERE(*nodes)
 
 
 @array_function
@@ -377,6 +380,7 @@ def clip(
         return as_node(a)
     target = promote([a, *bounds])
     x, *limits = coerce(a, *bounds, dtype=target)
+    warn_of_pairing((x, *limits))
     return CLIP.build(
         (astype(x, target), *limits),
         {"lower": lower is not None, "upper": upper is not None},

@@ -20,6 +20,7 @@ from ..ir.node import Node, array_function
 from ..ir.op import Case, Op, Origin, Span, Spans, Template, Vjp
 from ..ir.origin import here
 from ..ir.types import DType, TensorType
+from .pairing import warn_of_pairing
 from .source import ArrayLike, as_node, weak_type
 
 __all__ = ["same_type", "ufunc"]
@@ -152,7 +153,9 @@ def ufunc(
         def apply(*values: ArrayLike, **named: ArrayLike) -> Node:
             if named or len(values) != len(inputs):
                 values = signature.bind(*values, **named).args
-            return op.build(coerce_for(name, values), {})
+            nodes = coerce_for(name, values)
+            warn_of_pairing(nodes)
+            return op.build(nodes, {})
 
         return array_function(apply)  # pyright: ignore[reportReturnType]
 

@@ -12,6 +12,7 @@ from ..ir.node import Node, array_function
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import coerce_for
+from .pairing import warn_of_pairing
 from .shape import expand_dims, reshape, swapaxes
 from .slices import is_block
 from .source import ArrayLike
@@ -154,7 +155,9 @@ def matmul(x1: ArrayLike, x2: ArrayLike) -> Node:
     >>> gc.matmul(gc.input("x", ("batch", 64)), gc.parameter("w", (64, 10)))
     <matmul float32 (batch, 10)>
     """
-    return MATMUL(*coerce_for("matmul", (x1, x2)))
+    nodes = coerce_for("matmul", (x1, x2))
+    warn_of_pairing(nodes, core=2)
+    return MATMUL(*nodes)
 
 
 @array_function
