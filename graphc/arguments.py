@@ -15,26 +15,23 @@ What users' own functions raise is theirs and passes through.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .annotations import PLACES, AtLeast, Check, Count, Seed, check_of, or_none
 from .errors import ArgumentError, GraphcError, InternalError
 from .ir.node import Node
 from .ir.origin import user_location
+from .synonyms import name_here
 
-__all__ = ["SYNONYMS", "AtLeast", "Count", "Seed", "entry", "public", "shown"]
+__all__ = ["AtLeast", "Count", "Seed", "entry", "public", "shown"]
 
 _Function: TypeAlias = Callable[..., Any]
 _Class = TypeVar("_Class", bound=type)
-
-SYNONYMS: Mapping[str, str] = {}
-"""What other libraries call an argument, and what it is called here."""
 
 
 def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
@@ -236,8 +233,8 @@ def _is_of_user(error: Exception) -> bool:
     # The first frames are the wrapper's and those of who called it.
     trace = error.__traceback__
     while trace is not None:
-        module = str(trace.tb_frame.f_globals.get("__name__"))
-        root = module.split(".")[0]
+        # What the interpreter evaluates has no name.
+        root = str(trace.tb_frame.f_globals.get("__name__", "graphc")).split(".")[0]
         if not root.startswith(_LIBRARIES) and root not in sys.stdlib_module_names:
             return True
         trace = trace.tb_next
@@ -261,19 +258,13 @@ def _problem_of_call(
         names = [p.name for p in parameters if p.kind not in _STARRED]
         takes = f"it takes {', '.join(names)}" if names else "it takes no arguments"
         unknown = [name for name in keywords if name not in names]
+        free = [name for name in names if name not in keywords]
+        meant = name_here(unknown[0], free) if unknown else None
+        what = f" has no argument {unknown[0]!r}" if unknown else f": {error}"
         return ArgumentError(
-            f"{label}: {error}; {takes}",
+            f"{label}{what}; {takes}",
             node=label,
             location=_place(),
-            hint=_other_name(unknown[0], names) if unknown else None,
+            hint=f"{meant}=" if meant else None,
         )
     return None
-
-
-def _other_name(unknown: str, names: Sequence[str]) -> str | None:
-    """What an argument that is unknown under a name is probably called."""
-    synonym = SYNONYMS.get(unknown)
-    if synonym in names:
-        return f"{synonym}="
-    close = difflib.get_close_matches(unknown, names, 1)
-    return f"{close[0]}=" if close else None

@@ -17,12 +17,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "graphc"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-LEAVES = {"annotations", "arguments", "collector", "errors", "files"}
+LEAVES = {"annotations", "arguments", "collector", "errors", "files", "synonyms"}
 """Modules that anyone may import."""
 
 ALLOWED: dict[str, set[str]] = {
     "annotations": {"ir"},
-    "arguments": {"ir"},
+    "arguments": {"ir", "synonyms"},
     "collector": set(),
     "errors": set(),
     "files": {"codegen"},

@@ -27,7 +27,7 @@ W = gc.parameter("w", (2,), [1.0, 2.0])
 WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str]] = [
     (gc.sum, (X,), {"keepdims": "no"}, "keepdims must be True or False, got 'no'"),
     (gc.sum, (X,), {"keepdims": None}, "keepdims must be True or False, got None"),
-    (gc.var, (X,), {"ddof": "1"}, "ddof must be an integer, got '1'"),
+    (gc.var, (X,), {"ddof": "1"}, "ddof must be a number, got '1'"),
     (gc.swapaxes, (X, 0, None), {}, "axis2 must be an integer, got None"),
     (gc.grad, (1.0, X), {}, "y must be a node, got 1.0"),
     (gc.grad, (X, X), {"unused": "no"}, 'unused must be one of "error", "zeros"'),
@@ -76,10 +76,10 @@ def test_nodes_are_asked_for_as_before() -> None:
     [
         (lambda: gc.exp(), "missing a required argument: 'x'; it takes x"),
         (lambda: gc.exp(X, X), "too many positional arguments; it takes x"),
-        (lambda: gc.sum(X, axes=0), "unexpected keyword argument 'axes'"),
+        (lambda: gc.sum(X, axes=0), "has no argument 'axes'"),
         (lambda: gc.Trainer(), "gc.Trainer: missing a required argument: 'loss'"),
         (lambda: gc.nn.Linear(3), "missing a required argument: 'out_features'"),
-        (lambda: gc.optim.SGD(learn=0.1), "unexpected keyword argument 'learn'"),
+        (lambda: gc.optim.SGD(learn=0.1), "has no argument 'learn'"),
     ],
 )
 def test_calls_that_do_not_fit_the_signature(
