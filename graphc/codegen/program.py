@@ -453,7 +453,10 @@ def _write_train_step(
     writer: Writer, plan: TrainingPlan, names: Names, gradients: ast.expr
 ) -> None:
     arguments = [names[node] for node in plan.inputs]
-    with writer.function("train_step", ["parameters", "state", *arguments]):
+    # Numbers of a training underflow all the time; the loss tells of those that matter.
+    silent = ['np.errstate(all="ignore")']
+    parameters = ["parameters", "state", *arguments]
+    with writer.function("train_step", parameters, decorators=silent):
         writer.docstring(
             "Take one step on a batch, in place; return the loss before the step.\n\n"
             "Nothing is updated if that is not finite, or if a gradient is not, which\n"

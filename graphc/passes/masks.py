@@ -172,7 +172,7 @@ def _masked_integers(node: Node, uses: Uses) -> Node | None:
 
 
 def _masked_derivative(node: Node, uses: Uses) -> Node | None:
-    if node.dtype.kind != "f" or not is_derivative(node):
+    if node.dtype.kind != "f" or not is_derivative(node) or uses.shows_signs:
         return None
     # In half precision, what overflows is nothing out of the ordinary.
     strict = _is_written_choice(node) or node.dtype.itemsize < 4
@@ -212,7 +212,7 @@ MASKS = (
         _masked_derivative,
         "x is a number whatever comes in; or the choice is that of a rectifier, and x "
         "is finite but for overflow, as a product with a matrix of parameters or a sum "
-        "of products of such is; and 0 may become -0.0",
+        "of products of such is; nothing divides by it, as 0 may become -0.0",
         "rounding",
     ),
     Rule(

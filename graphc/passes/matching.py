@@ -60,6 +60,7 @@ class View:
         self._shows_signs = shows_signs
         self._numbers: dict[Node, int] = {}
         self._table: dict[Any, int] = {}
+        self._logs: dict[tuple[Node, int], Node | None] = {}
 
     def match(self, node: Node, *names: str) -> bool:
         """Whether a node is one of these ops and may be looked into."""
@@ -308,6 +309,14 @@ class View:
 
         Every node with such a form is positive wherever it is a number.
         """
+        if depth == _DEEPEST:
+            self._logs.clear()
+        # Remembered, as what is multiplied by itself would double with each level.
+        if (node, depth) not in self._logs:
+            self._logs[node, depth] = self._log_of(node, depth)
+        return self._logs[node, depth]
+
+    def _log_of(self, node: Node, depth: int) -> Node | None:
         if depth == 0 or node.dtype.kind != "f":
             return None
         if (x := self.exp_of(node)) is not None:

@@ -169,8 +169,8 @@ def _add_at(node: Node, uses: Uses) -> Node | None:
         if not uses.once(scattered) or not x.type == node.type == scattered.type:
             continue
         # The zeros that a sum adds elsewhere make +0.0 of -0.0.
-        signs = node.op.name == "add" and not is_derivative(node)
-        if signs and not never_negative_zero(x):
+        signs = not is_derivative(node) or uses.shows_signs
+        if node.op.name == "add" and signs and not never_negative_zero(x):
             continue
         values, *arrays = scattered.inputs
         if values.op.name == "broadcast_to" and not values.inputs[0].shape:
@@ -207,7 +207,9 @@ def _drop_axes(node: Node, uses: Uses) -> Node | None:
 
 def _sum_of_negative(node: Node, uses: Uses) -> Node | None:
     x = node.inputs[0]
-    if x.op.name != "negative" or not uses.once(x) or not is_derivative(node):
+    if x.op.name != "negative" or not uses.once(x):
+        return None
+    if not is_derivative(node) or uses.shows_signs:
         return None
     return negative(node.op.build(x.inputs, node.attributes))
 
@@ -306,15 +308,17 @@ MOVEMENT = (
         "x + scatter_add(v) -> add_at(x, v)",
         ("add", "subtract"),
         _add_at,
-        "x is known never to be -0.0, or in a derivative, where signs of zeros do not "
-        "count; done where what is scattered has no other use",
+        "x is known never to be -0.0, or in a derivative by which nothing divides, so "
+        "that signs of zeros do not count; done where what is scattered has no other "
+        "use",
         "rounding",
     ),
     Rule(
         "sum(-x) -> -sum(x), in a derivative",
         ("mean", "sum"),
         _sum_of_negative,
-        "for every operand, but for the sign of a zero; done where -x has no other use",
+        "for every operand, but for the sign of a zero, by which nothing divides; done "
+        "where -x has no other use",
         "rounding",
     ),
     Rule(

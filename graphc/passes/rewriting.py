@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import replacing
 from .base import adopt, note
+from .signs import zeros_with_visible_signs
 
 __all__ = ["Rule", "Uses", "apply_rules"]
 
@@ -17,10 +19,22 @@ _MAXIMUM_REWRITES = 32
 
 
 class Uses:
-    """How often each value is used, while its users are being rewritten."""
+    """How each value is used, while its users are being rewritten."""
 
-    def __init__(self) -> None:
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self._count: dict[Node, int] = {}
+        self.rewriting: Node | None = None
+        """The node of the graph that rules are being tried on."""
+
+    @cached_property
+    def _visible(self) -> set[Node]:
+        return zeros_with_visible_signs(self._graph.nodes)
+
+    @property
+    def shows_signs(self) -> bool:
+        """Whether the sign of a zero matters at the node that is being rewritten."""
+        return self.rewriting in self._visible
 
     def add(self, node: Node, count: int) -> None:
         """Note that `count` more users take `node`."""
@@ -72,10 +86,11 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
             counts[parent] += 1
     for output in graph.outputs:
         counts[output] += 1
-    uses = Uses()
+    uses = Uses(graph)
     images: dict[Node, Node] = {}
     for node in graph.nodes:
         inputs = tuple([images[parent] for parent in node.inputs])
+        uses.rewriting = node
         image = _rewrite(node.with_inputs(inputs), table, uses)
         images[node] = image
         uses.add(image, counts[node])

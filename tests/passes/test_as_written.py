@@ -12,7 +12,8 @@ import pytest
 from scipy import special
 
 import graphc as gc
-from graphc.ir import Node
+from graphc.ir import Graph, Node
+from graphc.passes.pipeline import optimize
 from graphc.passes.values import is_nonnegative
 
 STYLES = pytest.mark.parametrize("style", ["readable", "fast"])
@@ -251,6 +252,18 @@ def test_signs_of_zeros_that_decide_an_infinity(name: str, style: str) -> None:
     np.testing.assert_allclose(found, expected)
 
 
+@STYLES
+def test_signs_of_a_derivative_that_something_divides_by(style: str) -> None:
+    """Newton's step where the slope is 0: the direction is that of the written form."""
+    x, w = gc.input("x", (3, 1)), gc.parameter("w", (1, 2), np.array([[-1.0, -2.0]]))
+    slope = gc.grad(gc.sum(gc.nn.relu(x) @ w), x)
+    by_rows = gc.grad(gc.sum(2.0 - x * gc.constant([[1.0], [-1.0], [0.0]])), x)
+    feeds = {"x": np.array([[-1.0], [0.0], [2.0]], "f4")}
+    for y in (1.0 / slope, 1.0 / gc.sum(slope[:2]), 1.0 / gc.sum(by_rows)):
+        expected = gc.evaluate(y, feeds)
+        np.testing.assert_array_equal(run(y, style, **feeds), expected)
+
+
 def test_signs_that_nobody_sees_cost_nothing() -> None:
     x, w = gc.input("x", (2, 2)), gc.parameter("w", (2, 2), gc.init.ones())
     y = gc.nn.relu(gc.exp(x) - 1) @ w
@@ -304,3 +317,14 @@ def test_error_settings_of_the_user_do_not_reach_the_passes(setting: Any) -> Non
     with np.errstate(all=setting):
         compiled = [gc.compile(y) for y in outputs]
     assert all(compiled)
+
+
+def test_a_logarithm_of_a_tower_of_products_is_taken_once_a_level() -> None:
+    x = gc.input("x", (2,), "float64")
+    power = gc.exp(x)
+    for _ in range(10):
+        power = power * power
+    graph = optimize(Graph((gc.log(power),)))
+    assert len(graph) < 30
+    found = gc.compile(gc.log(power))(x=np.array([3.0, -2.0]))
+    np.testing.assert_allclose(found, [3 * 2.0**10, -2 * 2.0**10])
