@@ -376,7 +376,7 @@ class Trainer:
         order = tuple(dict.fromkeys((*needed, *self._inputs)))
         binder = Binder(needed, plan.bounds, order, strict=plan.strict)
         bound = binder.bind(inputs, arrays)
-        check_batch(needed, bound)
+        check_batch(needed, bound, plan.admitted)
         with np.errstate(all="ignore"), self._translated():
             return self._module.predict(self._arrays, *bound)
 
@@ -491,7 +491,7 @@ class Trainer:
         self, batch: Mapping[str, Any], arrays: Sequence[Any] = ()
     ) -> list[Array]:
         bound = self._binder.bind(batch, arrays)
-        check_batch(self._inputs, bound)
+        check_batch(self._inputs, bound, self._compiled.plan.admitted)
         return bound
 
     def _translated(self) -> AbstractContextManager[None]:

@@ -42,7 +42,7 @@ class Compiled:
         self.program = Program(self.source, {})
         self.module = self.program.module
         self.inputs = (X, Y)
-        self.plan = SimpleNamespace(bounds={Y: (0, 2, None)}, strict=False)
+        self.plan = SimpleNamespace(bounds={Y: (0, 2, None)}, strict=False, admitted={})
 
     def emit(self, style: str) -> str:
         assert style in ("readable", "fast")

@@ -219,15 +219,31 @@ def test_numbered_columns_go_by_number(tmp_path: Path) -> None:
 
 
 BAD_FILES: dict[str, tuple[str, str]] = {
-    "words.csv": ("y,x0\n1,2\n1,red\n", "no table of numbers: could not convert"),
+    "words.csv": (
+        "y,x0,x1,x2,x3,x4,x5\n1,2,2,2,2,2,2\n\n1,2,2,red,2,2,2\n",
+        "words.csv, line 4, column 'x2': 'red' is no float32",
+    ),
+    "hash.csv": (
+        "y,x0,x1,x2,x3,x4,x5\n#N/A,2,2,2,2,2,2\n",
+        "line 2, column 'y': '#N/A' is no int64",
+    ),
+    "part.csv": (
+        "y,x0,x1,x2,x3,x4,x5\n1,30#5,2,2,2,2,2\n",
+        "'30#5' is no float32",
+    ),
+    "separator.csv": ("y;x0\n1;2\n", "has no column for 'x'; it has y;x0"),
+    "comma.csv": ('y,x0,x1,x2,x3,x4,x5\n1,"2,5",1,1,1,1,1\n', "'2,5' is no float32"),
+    "underscore.csv": ("y,x0,x1,x2,x3,x4,x5\n1_0,2,2,2,2,2,2\n", "'1_0' is no int64"),
+    "empty cell.csv": ("y,x0,x1,x2,x3,x4,x5\n1,2,2,,2,2,2\n", "'x2': '' is no float32"),
+    "quote.csv": ('y,x0\n"1,2\n', "is no CSV file"),
     "nothing.csv": ("y,x0,x1,x2,x3,x4,x5\n\n", "has no rows"),
-    "missing.csv": ("y,x0,x1,x2,x3,x4,x5\nnan,1,1,1,1,1,1\n", "that are no int64"),
-    "short.csv": ("y,x0\n1\n", "has 2 names for 1 columns"),
+    "missing.csv": ("y,x0,x1,x2,x3,x4,x5\nnan,1,1,1,1,1,1\n", "'y': 'nan' is no int64"),
+    "short.csv": ("y,x0\n1\n", "short.csv, line 2: 1 values for 2 columns"),
     "twice.csv": ("y,y\n1,2\n", "two columns of the same name"),
     "none.csv": ("y,z\n1,2\n", "has no column for 'x'; it has y, z"),
     "half.csv": (
         "y,x0,x1,x2,x3,x4,x5\n0.5,1,1,1,1,1,1\n",
-        "has numbers for 'y' that are no int64",
+        "line 2, column 'y': '0.5' is no int64",
     ),
     "label.csv": ("y,x0,x1,x2,x3,x4,x5\n3,1,1,1,1,1,1\n", "the value 3 in row 0"),
     "empty.csv": ("", "has no column for 'x'"),
@@ -248,6 +264,102 @@ def test_bad_files_are_clear_errors(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
         trainer.evaluate(data)
     assert message in str(raised.value)
+
+
+def test_integers_of_a_csv_file_are_exact(tmp_path: Path) -> None:
+    """Beyond 2**53 not every integer is a float64."""
+    numbers = [2**53 + 1, -(2**63), 2**63 - 1, 7, -3]
+    path = tmp_path / "numbers.csv"
+    texts = [*map(str, numbers[:3]), "7.0", "-3e0"]
+    path.write_text("key,note\n" + "".join(f"{text},# any\n" for text in texts))
+    key = gc.input("key", ("batch",), "int64")
+    w = gc.parameter("w", (), gc.init.ones())
+    trainer = gc.Trainer(w * gc.mean((key * 0).astype("float32")), gc.optim.SGD(0.1))
+    found = trainer.module.read_data(str(path))["key"]
+    assert found.tolist() == numbers
+    for wrong in ("9007199254740993.0", "9223372036854775808", "1e30", "inf"):
+        path.write_text(f"key\n1\n{wrong}\n")
+        with pytest.raises(DataError):
+            trainer.evaluate(path)
+
+
+def test_a_compressed_csv_file_and_columns_of_text(tmp_path: Path) -> None:
+    text = "id,y,x0,x1,x2,x3,x4,x5\n"
+    for number, (x, y) in enumerate(zip(rows()["x"], rows()["y"], strict=True)):
+        text += f"row {number}, {y} ,{','.join(map(str, x))}\n"
+    path = tmp_path / "data.csv.gz"
+    path.write_bytes(gzip.compress(text.encode("utf-8-sig")))
+    trainer = make()
+    assert trainer.evaluate(path) == trainer.evaluate(rows())
+    path.write_bytes(gzip.compress(text.encode())[:-20])
+    with pytest.raises(DataError, match=r"data\.csv\.gz is no CSV file"):
+        trainer.evaluate(path)
+
+
+def test_the_file_of_an_input_is_the_one_called_so(tmp_path: Path) -> None:
+    folder = write(tmp_path, "npy", rows())
+    for other in ("y.old.npy", "y.0.npy", "y.npy.bak", "y2.npy", "my.npy"):
+        np.save(folder / "other", rows()["y"][::-1])
+        (folder / "other.npy").rename(folder / other)
+    trainer = make()
+    assert trainer.evaluate(folder) == trainer.evaluate(rows())
+    (folder / "y.idx.gz").write_bytes(gzip.compress(idx(rows()["y"])))
+    with pytest.raises(DataError, match=r"has two files for 'y': y\.idx\.gz, y\.npy"):
+        trainer.evaluate(folder)
+    for name in ("y.npy", "y.idx.gz"):
+        (folder / name).unlink()
+    with pytest.raises(DataError, match="lacks the array 'y'"):
+        trainer.evaluate(folder)
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_numbers_need_not_be_finite_where_the_model_asks(
+    style: str, tmp_path: Path
+) -> None:
+    x, z = gc.input("x", ("batch", 3)), gc.input("z", ("batch", 3))
+    w = gc.parameter("w", (3,), gc.init.ones())
+    known = gc.where(gc.isnan(x[:, :2]), 0.5, x[:, :2])
+    loss = gc.mean((known @ w[:2] + z @ w) ** 2)
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.01), style=style)
+    data = {"x": np.ones((6, 3)), "z": np.ones((6, 3))}
+    data["x"][4, 1] = np.nan
+    half = {"x": np.where(np.isnan(data["x"]), 0.5, data["x"]), "z": data["z"]}
+    expected = gc.Trainer(loss, gc.optim.SGD(0.01), style=style)
+    for each, given in ((trainer, data), (expected, half)):
+        each.fit(given, given, batch_size=2, epochs=2, verbose=False)
+        each.step(**given)
+    assert same(trainer.parameters, expected.parameters)
+    assert trainer.evaluate(data) == trainer.evaluate(half)
+    np.savez(tmp_path / "data.npz", **data)  # type: ignore[arg-type]
+    run(trainer.emit(tmp_path / "train.py", style), "--data", "data.npz")
+    for name, value in (("z", np.nan), ("x", np.inf)):
+        bad = {key: array.copy() for key, array in data.items()}
+        bad[name][5, 2] = value
+        with pytest.raises(DataError, match=f"'{name}' has the value {value} in row 5"):
+            trainer.fit(bad, verbose=False)
+        with pytest.raises(FeedError, match=f"must be finite, got {value}"):
+            trainer.step(**bad)
+
+
+def test_infinities_where_the_model_asks() -> None:
+    x = gc.input("x", ("batch",))
+    w = gc.parameter("w", (), gc.init.ones())
+    for ask, allowed in (
+        (gc.isinf, ["inf"]),
+        (gc.isfinite, ["inf", "nan"]),
+        (gc.isnan, ["nan"]),
+    ):
+        trainer = gc.Trainer(w * gc.mean(ask(x).astype("float32")), gc.optim.SGD(0.1))
+        for value in (np.inf, -np.inf, np.nan):
+            data = {"x": np.array([1.0, value])}
+            if str(abs(value)) in allowed:
+                trainer.evaluate(data)
+                trainer.step(**data)
+            else:
+                with pytest.raises(DataError, match="in row 1, which is not finite"):
+                    trainer.evaluate(data)
+                with pytest.raises(FeedError, match=r"must be finite, .* \(1,\)"):
+                    trainer.step(**data)
 
 
 def test_a_folder_that_lacks_an_input_says_so(tmp_path: Path) -> None:

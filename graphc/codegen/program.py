@@ -217,7 +217,9 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
     }
     for key, value in facts.items():
         writer.statement(assign(key, parse(repr(value))))
-    writer.heading("Of each input: dtype, shape, and the bounds of labels.")
+    writer.heading(
+        "Of each input: dtype, shape, bounds of labels or what need not be finite."
+    )
     writer.statement(assign("INPUTS", parse(repr(inputs))))
     writer.comment("Whether data of a wider dtype is refused, and not rounded.")
     writer.statement(assign("STRICT", ast.Constant(plan.strict)))

@@ -262,8 +262,16 @@ def _of_shape_alone(node: Node, sizes: Mapping[str, int]) -> Array:
     return np.broadcast_to(np.zeros((), node.dtype), shape)
 
 
-def check_batch(nodes: Iterable[Node], arrays: Iterable[Array]) -> None:
+def check_batch(
+    nodes: Iterable[Node],
+    arrays: Iterable[Array],
+    admitted: Mapping[Node, tuple[str, ...]] | None = None,
+) -> None:
     """Refuse to train on no rows, or on numbers that are not finite.
+
+    Args:
+        nodes, arrays: inputs and what is fed for them.
+        admitted: "nan" or "inf" for inputs that may hold them.
 
     Raises:
         FeedError: naming the input, and where the first such number stands.
@@ -271,8 +279,13 @@ def check_batch(nodes: Iterable[Node], arrays: Iterable[Array]) -> None:
     for node, array in zip(nodes, arrays, strict=True):
         if not array.size:
             raise _error(node, f"is empty: {array.shape}")
-        if array.dtype.kind == "f" and not all(map(math.isfinite, _range(array))):
-            place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        if array.dtype.kind != "f" or all(map(math.isfinite, _range(array))):
+            continue
+        allowed = (admitted or {}).get(node, ())
+        bad = np.isnan(array) & ("nan" not in allowed)
+        bad |= np.isinf(array) & ("inf" not in allowed)
+        if bad.any():
+            place = tuple(int(i) for i in np.argwhere(bad)[0])
             raise _error(node, f"must be finite, got {array[place]} at {place}")
 
 

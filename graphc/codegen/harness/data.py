@@ -237,37 +237,51 @@ def read_data(path: str, columns: Mapping[str, Any] | None = None) -> Mapping[st
     but mapped into memory, or an IDX file such as `x.idx.gz`.
     """
     if os.path.isdir(path):
-        files = {name.partition(".")[0]: name for name in sorted(os.listdir(path))}
-        return {n: os.path.join(path, files[n]) for n in INPUTS if n in files}
-    if columns is not None or path.lower().endswith(".csv"):
+        return {n: found for n in INPUTS if (found := find_file(path, n)) is not None}
+    if columns is not None or path.lower().endswith((".csv", ".csv.gz")):
         return read_csv(path, columns)
     return read_arrays(path, DataError)
 
 
+def find_file(folder: str, name: str) -> str | None:
+    """The file of an input: `y.npy`, `y.idx` or `y.idx.gz`, but not `y.old.npy`."""
+    files = [
+        file
+        for file in sorted(os.listdir(folder))
+        if os.path.splitext(file.removesuffix(".gz"))[0] == name
+    ]
+    if len(files) > 1:
+        raise DataError(f"{folder} has two files for {name!r}: {', '.join(files)}")
+    return os.path.join(folder, files[0]) if files else None
+
+
 def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
     """The columns of a CSV file, which its first line names, as arrays.
+
+    Strictly numbers with a decimal point, between commas: no value may be missing.
 
     Args:
         columns: the column, or columns, of each input; by default the column of the
             input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
     """
     import csv
+    import gzip
 
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        try:
-            header = [
-                name.strip() for line in csv.reader([file.readline()]) for name in line
-            ]
-            lines = [line for line in file if line.strip()]
-            table = np.empty((0, len(header)))
-            if lines:
-                table = np.loadtxt(lines, delimiter=",", quotechar='"', ndmin=2)
-        except ValueError as error:
-            raise DataError(f"{path} is no table of numbers: {error}") from None
-    if table.size and table.shape[1] != len(header):
-        raise DataError(f"{path} has {len(header)} names for {table.shape[1]} columns")
+    opener: Any = gzip.open if path.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            lines = [(reader.line_num, row) for row in reader if "".join(row).strip()]
+    except (csv.Error, EOFError, UnicodeDecodeError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is no CSV file: {error}") from None
     if len(set(header)) < len(header):
         raise DataError(f"{path} has two columns of the same name")
+    for line, row in lines:
+        if len(row) != len(header):
+            raise DataError(
+                f"{path}, line {line}: {len(row)} values for {len(header)} columns"
+            )
     if columns is None:
         columns = {name: find_columns(name, header) for name in INPUTS}
     arrays: Arrays = {}
@@ -277,17 +291,40 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
         if unknown or not names:
             what = repr(unknown[0]) if unknown else f"for {name!r}"
             raise DataError(f"{path} has no column {what}; it has {', '.join(header)}")
-        values = table[:, [header.index(each) for each in names]]
         dtype, shape, _ = INPUTS.get(name, ("float64", (), None))
-        # What does not fit becomes another number or infinite, and is found below.
+        places = [header.index(each) for each in names]
+        rows: list[list[Any]] = []
+        for line, row in lines:
+            try:
+                rows.append([parse_number(row[place], dtype) for place in places])
+            except ValueError as error:
+                at = next(p for p in places if repr(row[p]) in str(error))
+                where = f"{path}, line {line}, column {header[at]!r}"
+                raise DataError(f"{where}: {error}", name) from None
+        # What is too large becomes infinite, and is found below.
         with np.errstate(all="ignore"):
-            array = values.astype(dtype)
-        if array.dtype.kind != "f" and (array != values).any():
-            raise DataError(
-                f"{path} has numbers for {name!r} that are no {dtype}", name
-            )
-        arrays[name] = fit_rows(array, shape)
+            array = np.array(rows, None if rows and dtype[0] in "iu" else dtype)
+        arrays[name] = fit_rows(array.reshape(len(rows), len(places)), shape)
     return arrays
+
+
+def parse_number(text: str, dtype: str) -> int | float:
+    """The number that a text is: an integer exactly, where one is asked for."""
+    cell = text.strip().lower()
+    kind = np.dtype(dtype).kind
+    try:
+        if kind == "b":
+            return {"0": 0, "false": 0, "1": 1, "true": 1}[cell]
+        if "_" not in cell:
+            # Beyond 2**53 a decimal point may hide another integer.
+            number = float(cell)
+            if kind == "f":
+                return number
+            small = abs(number) < 2**53 and number == int(number)
+            return int(number) if small else int(cell)
+    except (KeyError, ValueError):
+        pass
+    raise ValueError(f"{text!r} is no {dtype}")
 
 
 def find_columns(name: str, header: Sequence[str]) -> list[str]:
