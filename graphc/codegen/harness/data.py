@@ -271,10 +271,11 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            lines = [(reader.line_num, row) for row in reader if "".join(row).strip()]
+            rows = [(reader.line_num, row) for row in reader if "".join(row).strip()]
     except (csv.Error, EOFError, UnicodeDecodeError, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is no CSV file: {error}") from None
+    header = [name.strip() for name in rows[0][1]] if rows else []
+    lines = rows[1:]
     if len(set(header)) < len(header):
         raise DataError(f"{path} has two columns of the same name")
     for line, row in lines:
@@ -293,18 +294,18 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
             raise DataError(f"{path} has no column {what}; it has {', '.join(header)}")
         dtype, shape, _ = INPUTS.get(name, ("float64", (), None))
         places = [header.index(each) for each in names]
-        rows: list[list[Any]] = []
+        table: list[list[Any]] = []
         for line, row in lines:
             try:
-                rows.append([parse_number(row[place], dtype) for place in places])
+                table.append([parse_number(row[place], dtype) for place in places])
             except ValueError as error:
                 at = next(p for p in places if repr(row[p]) in str(error))
                 where = f"{path}, line {line}, column {header[at]!r}"
                 raise DataError(f"{where}: {error}", name) from None
         # What is too large becomes infinite, and is found below.
         with np.errstate(all="ignore"):
-            array = np.array(rows, None if rows and dtype[0] in "iu" else dtype)
-        arrays[name] = fit_rows(array.reshape(len(rows), len(places)), shape)
+            array = np.array(table, None if table and dtype[0] in "iu" else dtype)
+        arrays[name] = fit_rows(array.reshape(len(table), len(places)), shape)
     return arrays
 
 
