@@ -34,8 +34,17 @@ from .passes.pipeline import optimize
 from .runtime.feeds import Binder
 from .runtime.interpreter import initial_parameters
 from .runtime.program import Program
+from .runtime.trained import warn_of_fresh
 
-__all__ = ["CompiledFunction", "check_style", "check_tiling", "compile"]
+__all__ = [
+    "CompiledFunction",
+    "check_style",
+    "check_tiling",
+    "compile",
+    "compile_nodes",
+    "flatten",
+    "refilled",
+]
 
 
 class CompiledFunction:
@@ -135,20 +144,26 @@ def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
     return shared
 
 
-def _flatten(nodes: Any, found: list[Node]) -> None:
+def flatten(nodes: Any, found: list[Node]) -> None:
+    """Collect the nodes of a structure, in order."""
     if isinstance(nodes, Node):
         found.append(nodes)
     elif isinstance(nodes, Mapping):
         for value in cast("Mapping[Any, Any]", nodes).values():
-            _flatten(value, found)
+            flatten(value, found)
     elif isinstance(nodes, list | tuple):
         for value in cast("Sequence[Any]", nodes):
-            _flatten(value, found)
+            flatten(value, found)
     else:
         raise DTypeError(
             f"outputs must be nodes, got {type(nodes).__name__}",
             location=str(here().location),
         )
+
+
+def refilled(structure: Any, values: Sequence[Any]) -> Any:
+    """Values in a structure that holds as many nodes."""
+    return _filler(structure)(values)
 
 
 def _filler(structure: Any) -> Callable[[Sequence[Any]], Any]:
@@ -254,9 +269,39 @@ def compile(
     >>> f(x=[1.0, 3.0])
     {'mean': array(2., dtype=float32), 'double': array([2., 6.], dtype=float32)}
     """
+    nodes: list[Node] = []
+    flatten(outputs, nodes)
+    graph = Graph((*nodes, *(updates or {}).values()))
+    warn_of_fresh(graph.parameters, "gc.compile")
+    return compile_nodes(
+        outputs,
+        inputs=inputs,
+        style=style,
+        simplify=simplify,
+        updates=updates,
+        seed=seed,
+        tile_size=tile_size,
+        threads=threads,
+        strict=strict,
+    )
+
+
+def compile_nodes(
+    outputs: Any,
+    *,
+    inputs: Node | str | Sequence[Node | str] | None = None,
+    style: str = "fast",
+    simplify: bool = True,
+    updates: Mapping[Node, Node] | None = None,
+    seed: int = 0,
+    tile_size: int | None = TILE,
+    threads: int = 0,
+    strict: bool = False,
+) -> CompiledFunction:
+    """See `compile`, which also warns where trained parameters would start anew."""
     with paused():
         nodes: list[Node] = []
-        _flatten(outputs, nodes)
+        flatten(outputs, nodes)
         targets = _check_updates(updates or {})
         everything = Graph((*nodes, *(updates or {}).values()))
         number_unnamed(everything.nodes)

@@ -6,8 +6,8 @@ the graph once more, node by node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from .ir.types import is_floating
 from .runtime.interpreter import Interpretation, interpret
 from .runtime.program import silently
 
-__all__ = ["find_non_finite", "is_ignored", "refuse_step"]
+__all__ = ["find_non_finite", "refuse_step"]
 
 Array = np.ndarray[Any, Any]
 
@@ -71,33 +71,29 @@ def _sentence(node: Node, value: Array) -> str:
     return f"{node.op.name}{rule} gave {value[place]}{where}"
 
 
-def is_ignored(
-    module: Any, parameters: Mapping[str, Array], batch: Sequence[Array]
-) -> bool:
-    """Whether nothing in a batch counts in the loss, as all its labels are ignored."""
-    weigh = getattr(module, "loss_weight", None)
-    return weigh is not None and not silently(weigh, parameters, *batch)
-
-
 def refuse_step(
     module: Any,
     problem: str,
-    steps: int,
     parameters: Mapping[str, Array],
-    batch: Sequence[Array],
-) -> NoReturn:
+    state: Mapping[str, Any],
+    batch: list[Array],
+) -> None:
     """Raise the program's error of a step that was not taken, with the row it is for.
+
+    Unless nothing in the batch counts in the loss, as all its labels are ignored.
 
     Args:
         module: the program.
         problem: what became what.
-        steps: how many were taken before.
-        parameters, batch: what the step was to be taken with.
+        parameters, state, batch: what the step was to be taken with.
     """
+    weigh = getattr(module, "loss_weight", None)
+    if weigh is not None and not silently(weigh, parameters, *batch):
+        return
     row = silently(module.find_row, parameters, batch)
     place = "" if row is None else f", by row {row} of the batch"
     raise module.NonFiniteError(
-        f"{problem} in step {steps + 1}, which was not taken{place}: "
+        f"{problem} in step {state['step'] + 1}, which was not taken{place}: "
         "try a smaller step size, or inputs of smaller scale",
         parameters,
         batch,

@@ -19,6 +19,7 @@ __all__ = [
     "FeedError",
     "GraphError",
     "GraphcError",
+    "GraphcWarning",
     "IndexRangeError",
     "InternalError",
     "MissingExtraError",
@@ -29,6 +30,7 @@ __all__ = [
     "ShapeError",
     "UnknownNameError",
     "UnsupportedError",
+    "UntrainedWarning",
 ]
 
 
@@ -138,5 +140,13 @@ class InternalError(GraphcError, RuntimeError):
     """A failure that no check foresaw; its cause is the exception that arose."""
 
 
-class BroadcastWarning(UserWarning):
+class GraphcWarning(UserWarning):
+    """Base of all warnings of graphc: what is allowed, and hardly ever meant."""
+
+
+class BroadcastWarning(GraphcWarning):
     """Arrays that broadcasting pairs row by row with each other."""
+
+
+class UntrainedWarning(GraphcWarning):
+    """Fresh parameters in the place of trained ones."""

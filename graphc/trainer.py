@@ -21,7 +21,7 @@ from .arguments import Seed, entry
 from .codegen.footprint import Footprint
 from .codegen.tiling import TILE
 from .compiler import check_tiling
-from .diagnosis import is_ignored, refuse_step
+from .diagnosis import refuse_step
 from .errors import OptionError
 from .files import write_atomically
 from .ir.node import Node
@@ -38,6 +38,7 @@ from .runtime.program import silently
 from .runtime.progress import reporting, say_result
 from .runtime.range_test import range_of_step_sizes, range_test
 from .runtime.sources import Sources
+from .trained import Trained
 from .translation import translated
 
 __all__ = ["Trainer"]
@@ -46,7 +47,7 @@ Array = np.ndarray[Any, Any]
 
 
 @entry
-class Trainer:
+class Trainer(Trained):
     """A model that can be trained: a loss, an optimizer, and metrics.
 
     Args:
@@ -112,14 +113,14 @@ class Trainer:
         """Take a program, and parameters and state at their start."""
         self._compiled = compiled
         self._module: Any = compiled.module
-        self._inputs = tuple(compiled.inputs)
-        plan = compiled.plan
+        self._inputs, plan = tuple(compiled.inputs), compiled.plan
         self._binder = Binder(self._inputs, plan.bounds, strict=plan.strict)
         self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
         self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
         self._parameters = LiveParameters(self._arrays)
         nodes = (self.loss, *self.metric_nodes.values())
         self._sources = Sources(self._module, nodes)
+        self._register()
 
     def restarted(
         self, *, seed: Seed | None = None, style: str | None = None
@@ -135,7 +136,7 @@ class Trainer:
         """
         other = copy.copy(self)
         other.seed = self.seed if seed is None else int(seed)
-        other.history = History()
+        other.history, other._is_loaded = History(), False
         other._start(self._compiled.reloaded(style))
         return other
 
@@ -210,16 +211,10 @@ class Trainer:
             # Entered only now, because a small step takes little longer than it does.
             with self._translated():
                 if isinstance(error, FloatingPointError):
-                    refuse_step(
-                        self._module, str(error), self.steps, self._arrays, bound
-                    )
+                    self._refuse(str(error), bound)
                 raise
-        if not math.isfinite(loss) and not is_ignored(
-            self._module, self._arrays, bound
-        ):
-            with self._translated():
-                problem = f"the loss became {loss}"
-                refuse_step(self._module, problem, self.steps, self._arrays, bound)
+        if not math.isfinite(loss):
+            self._refuse(f"the loss became {loss}", bound)
         return loss
 
     def fit(
@@ -464,6 +459,7 @@ class Trainer:
         with self._translated():
             if not module.is_checkpoint(name):
                 self.parameters = module.load_parameters(name)
+                self._is_loaded = True
                 return
             saved = module.load_checkpoint(name)
             module.restore(saved, self._arrays, self._state)
@@ -493,6 +489,10 @@ class Trainer:
         bound = self._binder.bind(batch, arrays)
         check_batch(self._inputs, bound, self._compiled.plan.admitted)
         return bound
+
+    def _refuse(self, problem: str, batch: list[Array]) -> None:
+        with self._translated():
+            refuse_step(self._module, problem, self._arrays, self._state, batch)
 
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""

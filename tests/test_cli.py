@@ -244,6 +244,39 @@ def test_emit_of_nodes_is_the_function(capsys):
     assert loss == 36.0
 
 
+def test_emit_of_nodes_of_a_model_is_in_evaluation_mode(capsys):
+    source = MODEL.replace('"output")(hidden)', '"output")(gc.nn.dropout(hidden))')
+    assert "dropout" in source
+    Path("dropping.py").write_text(source)
+    options = ("--data", "train.npz", "--epochs", 2, "--out", "best.npz")
+    assert run("train", "dropping.py", *options) == 0
+    capsys.readouterr()
+    assert run("emit", "dropping.py", "--name", "logits", "-o", "free.py") == 0
+    assert "its parameters are not in the function" in capsys.readouterr().err
+    given = ("--parameters", "best.npz", "-o", "full.py")
+    assert run("emit", "dropping.py", "--name", "logits", *given) == 0
+    assert capsys.readouterr().err == ""
+    assert run("emit", "dropping.py", *given) == 2
+    assert "--parameters is for nodes" in capsys.readouterr().err
+    np.savez("other.npz", w=np.ones(3))
+    given = ("--name", "logits", "--parameters", "other.npz")
+    assert run("emit", "dropping.py", *given) == 2
+    assert "for the parameter" in capsys.readouterr().err
+    with np.load("best.npz") as file:
+        parameters = dict(file)
+    x = np.load("train.npz")["x"][:5]
+    found = []
+    for name, values in (("free.py", parameters), ("full.py", {})):
+        scope: dict = {}
+        exec(Path(name).read_text(), scope)
+        found.append(scope["compute"](values, x)[0])
+    p = {name: array.astype(float) for name, array in parameters.items()}
+    hidden = np.maximum(x @ p["hidden.weight"].T + p["hidden.bias"], 0.0)
+    expected = hidden @ p["output.weight"].T + p["output.bias"]
+    for logits in found:
+        np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_file_that_can_not_be_written_is_an_error(capsys):
     assert "nowhere" in failure(capsys, "emit", "model.py", "-o", "nowhere/train.py")
 

@@ -15,11 +15,12 @@ import click
 from .. import __version__
 from ..checking import check_gradients, first_rows
 from ..codegen.harness.files import say
-from ..compiler import compile
+from ..compiler import compile_nodes
 from ..errors import GraphcError, NonFiniteError, OptionError
 from ..files import check_outputs, write_atomically
 from ..ir.graph import Graph
 from ..runtime.data import load_npz
+from ..trained import in_evaluation_mode, with_values
 from ..trainer import Trainer
 from ..viz.drawing import render as draw
 from ..viz.report import report
@@ -245,22 +246,49 @@ def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) 
 @_on_model
 @click.option("-o", "--output", type=click.Path(), help="Default: standard output.")
 @click.option("--style", type=_STYLE, default="readable", show_default=True)
-def emit(model: str, name: str | None, output: str | None, style: str) -> None:
+@click.option(
+    "--parameters",
+    type=_NPZ,
+    help="Write these trained parameters (--out, or a checkpoint) into a function.",
+)
+def emit(
+    model: str,
+    name: str | None,
+    output: str | None,
+    style: str,
+    parameters: str | None,
+) -> None:
     """Write the standalone program, which needs only NumPy.
 
     For a trainer it is the whole training program; for nodes it is the function that
-    computes them.
+    computes them, in evaluation mode.
     """
     target = _load(model).target(name)
     if isinstance(target, Trainer):
+        if parameters is not None:
+            raise OptionError(
+                "--parameters is for nodes; a training program starts its own",
+                hint="--name of the node to compute",
+            )
         source = target.restarted(style=style).source
     else:
-        source = compile(target, style=style).source
+        nodes = in_evaluation_mode(target)
+        if parameters is not None:
+            nodes = with_values(nodes, load_npz(parameters), parameters)
+        function = compile_nodes(nodes, style=style)
+        source = function.source
+        if function.parameters:
+            click.echo(
+                "its parameters are not in the function, which takes them as its first "
+                "argument: a dict, as np.load gives it of what training wrote with "
+                "--out; --parameters PATH writes them into it",
+                err=True,
+            )
     if output is None or output == "-":
         # As in a file, whatever letters the console has.
         click.echo(source.encode(), nl=False)
         return
-    _check_outputs([output], [model])
+    _check_outputs([output], [model, parameters])
     write_atomically(output, source)
     click.echo(f"wrote {output}")
 
@@ -340,7 +368,7 @@ def show(
     target = _load(model).target(name)
     report(target, level=level, **sizes).print()
     is_trainer = isinstance(target, Trainer)
-    footprint = target.footprint if is_trainer else compile(target).footprint
+    footprint = target.footprint if is_trainer else compile_nodes(target).footprint
     what = "a training step" if is_trainer else "the compiled function"
     click.echo(f"bytes that {what} allocates, once: {footprint.total(sizes)}")
 

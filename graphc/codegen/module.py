@@ -140,6 +140,7 @@ def emit_function(
         ending=lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
         docstring="Return the outputs as a tuple.",
         random=is_random(graph),
+        starts_generator=True,
         tile=tiling.size,
         one_row=one_row,
     )

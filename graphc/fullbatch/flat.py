@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import grad, hvp
-from ..compiler import CompiledFunction, compile
+from ..compiler import CompiledFunction, compile_nodes
 from ..errors import DifferentiationError, FeedError, OptionError
 from ..ir.graph import Graph, ancestors, meaning_of, topological_order
 from ..ir.labels import label_bounds
@@ -73,7 +73,7 @@ class FlatLoss:
                 hint="gc.parameter(...) or a layer of gc.nn",
             )
         outputs = {"loss": loss, "gradients": grad(loss, list(self.parameters))}
-        self._function = compile(outputs, style=style, seed=seed)
+        self._function = compile_nodes(outputs, style=style, seed=seed)
         inputs = Graph((loss,)).inputs
         bound, _ = bind_feeds(inputs, feeds or {}, label_bounds(Graph((loss,))))
         self._feeds = {str(node.name): array for node, array in bound.items()}
@@ -171,5 +171,5 @@ class FlatLoss:
         self._directions = [str(node.name) for node in directions]
         used = Graph(tuple(products)).inputs
         self._product_inputs = [str(node.name) for node in used]
-        self._products = compile(products, style=self._style)
+        self._products = compile_nodes(products, style=self._style)
         return self._products

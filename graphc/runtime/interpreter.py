@@ -24,6 +24,7 @@ from ..ir.node import Node
 from ..ir.origin import here
 from ..ir.types import is_floating
 from .feeds import Array, bind_feeds
+from .trained import warn_of_fresh
 
 __all__ = ["Interpretation", "evaluate", "initial_parameters", "interpret"]
 
@@ -66,6 +67,7 @@ def interpret(
     outputs: Iterable[Node],
     feeds: Mapping[Any, Any],
     *,
+    parameters: Mapping[str, Any] | None = None,
     seed: Seed = 0,
     check_finite: bool = False,
     strict: bool = False,
@@ -75,6 +77,7 @@ def interpret(
     Args:
         outputs: the nodes wanted; all that they depend on is kept too.
         feeds: arrays by node or by name, for inputs and optionally parameters.
+        parameters: values of parameters by name, such as `trainer.parameters`.
         seed: starts parameters that are not fed, and random draws.
         check_finite: raise at the first NaN or infinity.
         strict: see `evaluate`.
@@ -94,17 +97,21 @@ def interpret(
     number_unnamed(graph.nodes)
     order = graph.meanings
     check_names(order)
-    parameters = [node for node in order if node.op.name == "parameter"]
+    trained = [node for node in order if node.op.name == "parameter"]
     inputs = [node for node in order if node.op.name == "input"]
+    known, fed = parameters or {}, {*feeds}
+    given = {node: known[name] for node in trained if (name := str(node.name)) in known}
+    given = {n: array for n, array in given.items() if fed.isdisjoint({n, n.name})}
     arrays, sizes = bind_feeds(
-        [*inputs, *parameters],
-        feeds,
+        [*inputs, *trained],
+        {**given, **feeds},
         label_bounds(graph),
         (*declared_inputs(graph.outputs), *_fed_for_sizes(feeds, graph)),
         strict=strict,
     )
+    warn_of_fresh([node for node in trained if node not in arrays], "gc.evaluate")
     starts = np.random.default_rng(seed)
-    for node in parameters:
+    for node in trained:
         start = initial_value(node, starts)
         arrays.setdefault(node, start)
     rng = np.random.default_rng(seed)
@@ -157,6 +164,7 @@ def evaluate(
     nodes: Any,
     feeds: Mapping[Any, Any] | None = None,
     *,
+    parameters: Mapping[str, Any] | None = None,
     seed: Seed = 0,
     check_finite: bool = False,
     strict: bool = False,
@@ -167,6 +175,8 @@ def evaluate(
         nodes: a node, or a list, tuple or dict of nodes, nested as you like.
         feeds: arrays by node or by name. Parameters that are not fed start from their
             `init`.
+        parameters: values of parameters by name, such as `trainer.parameters`; those
+            that the nodes do not depend on are left alone.
         seed: for parameters that are not fed and for random draws.
         check_finite: raise at the first NaN or infinity, naming node and line.
         strict: refuse arrays of a wider dtype than an input's, which are rounded to it
@@ -187,7 +197,12 @@ def evaluate(
     leaves: list[Node] = []
     _leaves(nodes, leaves)
     run = interpret(
-        leaves, feeds or {}, seed=seed, check_finite=check_finite, strict=strict
+        leaves,
+        feeds or {},
+        parameters=parameters,
+        seed=seed,
+        check_finite=check_finite,
+        strict=strict,
     )
     return _fill(nodes, run)
 
