@@ -193,7 +193,7 @@ def test_a_damaged_file_is_named_and_no_line_of_a_library(capsys):
 def test_a_loss_that_is_not_finite_has_status_1(capsys):
     Path("wild.py").write_text(MODEL.replace("lr=0.2", "lr=1e30"))
     text = failure(capsys, "train", "wild.py", "--data", "train.npz", status=1)
-    assert "wild.py:7" in text
+    assert "wild.py:6" in text
     assert "smaller step size" in text
 
 
