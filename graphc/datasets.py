@@ -187,7 +187,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     array([7, 2, 1], dtype=uint8)
     """
     name = os.fspath(path)
-    content = _read(name)
+    content = _read(name, 4 + 4 * 255)
     if len(content) < 4 or content[:2] != b"\0\0":
         start = content[:4].hex(" ") or "nothing"
         raise DataError(
@@ -213,27 +213,36 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     )
     dtype = np.dtype(_IDX_DTYPES[code])
     expected = start + math.prod(shape) * dtype.itemsize
+    content = _read(name, expected + 1)
     if len(content) != expected:
-        problem = "is cut short" if len(content) < expected else "has trailing bytes"
+        short = len(content) < expected
+        problem = "is cut short" if short else "has trailing bytes"
         raise DataError(
-            f"{name} {problem}: an array of {dtype.newbyteorder('=')} {shape} "
-            f"takes {expected} bytes with its header, got {len(content)}"
+            f"{name} {problem}: an array of {dtype.newbyteorder('=')} {shape} takes "
+            f"{expected} bytes with its header, got {len(content) if short else 'more'}"
         )
-    array: Array = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    try:
+        array: Array = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    except ValueError as error:
+        raise DataError(f"{name} is not an array of {shape}: {error}") from None
     return array.astype(dtype.newbyteorder("="))
 
 
-def _read(name: str) -> bytes:
-    """The content of a file, unzipped if it is gzipped."""
-    content = Path(name).read_bytes()
-    if content[:2] != b"\x1f\x8b":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(
-            f"{name} is a damaged or truncated gzip file: {error}"
-        ) from None
+def _read(name: str, size: int) -> bytes:
+    """The first bytes of a file, unzipped if it is gzipped, and no more than `size`."""
+    with open(name, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        try:
+            return (gzip.GzipFile(fileobj=file) if zipped else file).read(size)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(
+                f"{name} is a damaged or truncated gzip file: {error}"
+            ) from None
+        except (MemoryError, OverflowError):
+            raise DataError(
+                f"{name} announces {size} bytes, too many to read"
+            ) from None
 
 
 # Data sets in IDX files

@@ -9,8 +9,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -18,6 +16,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from ..arguments import public
+from ..codegen.harness.files import read_arrays
 from ..errors import DataError, OptionError
 from ..ir.node import Node
 
@@ -213,15 +212,7 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
         DataError: the file is damaged or of another kind.
         OSError: the file can't be read.
     """
-    with open(path, "rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise DataError(f"{os.fspath(path)} is no .npz file, or it is cut short")
-        file.seek(0)
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as e:
-            raise DataError(f"{os.fspath(path)} is damaged: {e}") from None
+    return read_arrays(os.fspath(path), DataError)
 
 
 public(globals(), ["CSV"])

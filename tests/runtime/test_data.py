@@ -37,7 +37,7 @@ def test_what_is_no_data_is_refused() -> None:
 def test_damaged_files_are_refused_and_nothing_is_executed(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     np.savez(path, x=np.array([print], dtype=object))
-    with pytest.raises(DataError, match=r"data\.npz is damaged: Object arrays"):
+    with pytest.raises(DataError, match=r"data\.npz .* 'x.npy' holds Python objects"):
         load_npz(path)
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(DataError, match=r"data\.npz is no \.npz file"):

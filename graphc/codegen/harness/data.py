@@ -92,6 +92,27 @@ def files_of(data: Any) -> list[str]:
     return [os.fspath(path) for path in paths if isinstance(path, str | os.PathLike)]
 
 
+def check_names(data: Mapping[str, Any], name: str) -> None:
+    """Raise unless data has an array for each input, and no other."""
+    takes = "the model takes " + (", ".join(INPUTS) or "no inputs")
+    for key in INPUTS:
+        if key not in data:
+            has = ", ".join(str(other) for other in data) or "nothing"
+            raise DataError(f"{name} lacks the array {key!r}; it has {has}", key)
+    for key in data:
+        if key not in INPUTS:
+            raise DataError(f"{name} has an array {key!r} too many; {takes}")
+
+
+def check_announced(found: Arrays, name: str) -> Arrays:
+    """Raise where a file says that its data does not fit, before that is read."""
+    check_names(found, name)
+    sizes: dict[str, tuple[int, str]] = {}
+    for key, (_, shape, _) in INPUTS.items():
+        check_shape(found[key], shape, sizes, key, f"{name}: {key!r}")
+    return found
+
+
 def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
     """The data as arrays of exactly the dtypes of the inputs, or a `DataError`.
 
@@ -101,14 +122,7 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
             wrap or be cut off is an error. A memory-mapped array stays one.
         name: what to call the data in an error, such as its file.
     """
-    takes = "the model takes " + (", ".join(INPUTS) or "no inputs")
-    for key in INPUTS:
-        if key not in data:
-            has = ", ".join(str(other) for other in data) or "nothing"
-            raise DataError(f"{name} lacks the array {key!r}; it has {has}", key)
-    for key in data:
-        if key not in INPUTS:
-            raise DataError(f"{name} has an array {key!r} too many; {takes}")
+    check_names(data, name)
     arrays: Arrays = {}
     sizes: dict[str, tuple[int, str]] = {}
     for key, (dtype, shape, bounds) in INPUTS.items():
@@ -240,7 +254,7 @@ def read_data(path: str, columns: Mapping[str, Any] | None = None) -> Mapping[st
         return {n: found for n in INPUTS if (found := find_file(path, n)) is not None}
     if columns is not None or path.lower().endswith((".csv", ".csv.gz")):
         return read_csv(path, columns)
-    return read_arrays(path, DataError)
+    return read_arrays(path, DataError, lambda found: check_announced(found, path))
 
 
 def find_file(folder: str, name: str) -> str | None:
@@ -355,19 +369,25 @@ def read_array(path: str) -> Array:
 
     if path.lower().endswith(".npy"):
         try:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise DataError(f"{path} is damaged: {error}") from None
+            return np.lib.format.open_memmap(path, "r")
+        except OSError:
+            raise
+        except Exception as error:  # Damage can be to any part of it.
+            raise DataError(f"{path} is damaged: {error}") from error
+    damaged = (ArithmeticError, EOFError, KeyError, MemoryError, ValueError)
     types: Any = {8: "u1", 9: "i1", 11: "i2", 12: "i4", 13: "f4", 14: "f8"}
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
-            content = file.read()
-        zeros, code, axes = struct.unpack_from(">HBB", content)
-        shape = struct.unpack_from(f">{axes}I", content, 4)
-        dtype = np.dtype(types[code if not zeros else 0])
-        stored = np.frombuffer(content, dtype.newbyteorder(">"), offset=4 + 4 * axes)
+            zeros, code, axes = struct.unpack(">HBB", file.read(4))
+            shape = struct.unpack(f">{axes}I", file.read(4 * axes))
+            dtype = np.dtype(types[code if not zeros else 0])
+            size = math.prod(shape) * dtype.itemsize
+            content = file.read(size + 1)
+        if len(content) != size:
+            raise EOFError
+        stored = np.frombuffer(content, dtype.newbyteorder(">"))
         return stored.reshape(shape).astype(dtype)
-    except (EOFError, KeyError, ValueError, gzip.BadGzipFile, struct.error, zlib.error):
+    except (*damaged, gzip.BadGzipFile, struct.error, zlib.error):
         raise DataError(
             f"{path} is no .npy or IDX file, or it is damaged or cut short"
         ) from None
