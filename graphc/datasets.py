@@ -241,7 +241,7 @@ def _read(name: str, size: int) -> bytes:
             ) from None
         except (MemoryError, OverflowError):
             raise DataError(
-                f"{name} announces {size} bytes, too many to read"
+                f"{name} is cut short, or too large: it announces {size - 1} bytes"
             ) from None
 
 

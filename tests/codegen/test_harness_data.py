@@ -271,7 +271,7 @@ def test_a_file_of_another_kind_is_refused(
 def test_a_pickle_in_a_data_file_is_not_loaded(module: Any, tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     np.savez(path, x=np.array([print], dtype=object), y=np.ones(1))
-    with pytest.raises(module.DataError, match=".x.npy. holds Python objects"):
+    with pytest.raises(module.DataError, match="holds Python objects"):
         module.load_data(str(path))
 
 
