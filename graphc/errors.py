@@ -22,6 +22,7 @@ __all__ = [
     "GraphcWarning",
     "IndexRangeError",
     "InternalError",
+    "LogitsWarning",
     "MissingExtraError",
     "NamingError",
     "NonFiniteError",
@@ -146,6 +147,10 @@ class GraphcWarning(UserWarning):
 
 class BroadcastWarning(GraphcWarning):
     """Arrays that broadcasting pairs row by row with each other."""
+
+
+class LogitsWarning(GraphcWarning):
+    """Probabilities where a loss takes logits."""
 
 
 class UntrainedWarning(GraphcWarning):

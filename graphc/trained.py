@@ -80,6 +80,43 @@ class Trained:
         """The parameters as nodes, in the order of declaration."""
         return tuple(self._compiled.plan.parameters)
 
+    @property
+    def epoch(self) -> int:
+        """How many epochs are completed, as schedules count them."""
+        return int(self._state["epoch"])
+
+    def end_epoch(self, score: float | None = None) -> None:
+        """Count an epoch, in a loop of your own: `fit` does so by itself.
+
+        Schedules of the epoch go by this count, and decay on a plateau by `score`.
+
+        Args:
+            score: what decay on a plateau watches, such as the loss on dev.
+
+        Raises:
+            OptionError: a score for a trainer without `plateau`.
+
+        >>> import graphc as gc
+        >>> x, w = gc.input("x", ("n",)), gc.parameter("w", (), 1.0)
+        >>> optimizer = gc.optim.SGD(lr=gc.optim.ExponentialLR(0.5, gamma=0.1))
+        >>> trainer = gc.Trainer(gc.mean((w * x) ** 2), optimizer)
+        >>> for _ in range(3):
+        ...     _ = trainer.step(x=[1.0])
+        ...     trainer.end_epoch()
+        >>> trainer.epoch
+        3
+        """
+        if score is not None:
+            if self._compiled.plan.plateau is None:
+                raise OptionError(
+                    "a score is for decay on a plateau, which this trainer has not",
+                    location=str(here().location),
+                    hint="gc.Trainer(..., plateau=gc.optim.ReduceLROnPlateau())",
+                )
+            module: Any = self._compiled.module
+            module.decay_on_plateau(self._state, {"loss": float(score)}, "loss")
+        self._state["epoch"] += 1
+
     def compile(
         self,
         outputs: Any,

@@ -186,7 +186,7 @@ class Trainer(Trained):
     # Training
 
     def step(self, /, *arrays: Any, **batch: Any) -> float:
-        """Take one optimizer step on a batch.
+        """Take one optimizer step on a batch; see `end_epoch` for schedules.
 
         Args:
             arrays: the first inputs, in the order of declaration.

@@ -241,6 +241,24 @@ def test_what_is_no_plateau_is_refused() -> None:
         make(plateau=3)
 
 
+def test_a_loop_of_ones_own_counts_epochs() -> None:
+    plateau = gc.optim.ReduceLROnPlateau(patience=0, factor=0.5)
+    schedule = gc.optim.StepLR(0.08, step_size=1, gamma=0.5)
+    trainer = make(lr=schedule, plateau=plateau)
+    sizes = []
+    for score in (3.0, 4.0, 2.0):
+        for _ in range(2):
+            trainer.step(**rows(8))
+            sizes.append(trainer.module.step_size(trainer._state))
+        trainer.end_epoch(score)
+    # Halved by the schedule every epoch, and once because 4 is no better than 3.
+    assert sizes == pytest.approx([0.08, 0.08, 0.04, 0.04, 0.01, 0.01])
+    assert trainer.epoch == 3
+    assert trainer.fit(TRAIN, epochs=1, **OPTIONS)[0]["epoch"] == 4
+    with pytest.raises(OptionError, match="a score is for decay on a plateau"):
+        make(plateau=None).end_epoch(1.0)
+
+
 # Several evaluations an epoch ---------------------------------------------------------
 
 

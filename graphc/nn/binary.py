@@ -17,8 +17,9 @@ from ..ops.arithmetic import maximum, negative
 from ..ops.exponential import log, log1p
 from ..ops.source import ArrayLike, as_node
 from .activations import LOG_TAIL, SIGMOID, SOFTPLUS
-from .checks import floating
+from .checks import floating, warn_of_probabilities
 from .losses import reduce_losses, share_of
+from .probabilities import SOFTMAX
 from .regression import check_fits, numeric_pair, pair_infer
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
@@ -252,6 +253,9 @@ def binary_cross_entropy_with_logits(
     array(500.34657359)
     """
     parts, extra = _extras(weight=weight, pos_weight=pos_weight)
+    logits, goal = numeric_pair(input, target)
+    takes = "binary_cross_entropy_with_logits takes logits and applies sigmoid itself"
+    warn_of_probabilities(logits, (SIGMOID, SOFTMAX), takes)
     return BINARY_CROSS_ENTROPY_WITH_LOGITS(
-        *numeric_pair(input, target), *extra, parts=parts, reduction=reduction
+        *(logits, goal), *extra, parts=parts, reduction=reduction
     )

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..errors import DTypeError, OptionError
-from ..ir.op import Case
+from ..errors import DTypeError, LogitsWarning, OptionError
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.origin import warn_at_user
 from ..ir.types import TensorType, is_floating
 
-__all__ = ["ELEMENTWISE_CASES", "check_reduction", "floating", "same_type"]
+__all__ = [
+    "ELEMENTWISE_CASES",
+    "check_reduction",
+    "floating",
+    "same_type",
+    "warn_of_probabilities",
+]
 
 ELEMENTWISE_CASES = (Case(((3, 4),)), Case(((),)), Case(((0, 3),)))
 """What generated tests apply a block of one array to."""
@@ -27,6 +36,26 @@ def floating(given: TensorType, what: str = "input") -> TensorType:
 def same_type(input: TensorType, **_: Any) -> TensorType:
     """The type rule of an elementwise block."""
     return floating(input)
+
+
+def warn_of_probabilities(input: Node, made_by: Sequence[Op], loss: str) -> None:
+    """Warn where a loss is given what one of these ops made of logits.
+
+    Args:
+        input: what the loss is given.
+        made_by: ops that the loss applies itself, or that it does not take.
+        loss: what it is called, and what it takes: `"cross_entropy takes logits"`.
+    """
+    node = input
+    while node.op not in made_by:
+        if not node.inputs or not (node.op.is_view(node) or node.op.name == "astype"):
+            return
+        node = node.inputs[0]
+    warn_at_user(
+        f"{loss}, and is given the output of {node.op.name} ({node.describe()}), so "
+        "that the loss is of other probabilities, and its gradient too small",
+        LogitsWarning,
+    )
 
 
 def check_reduction(reduction: object) -> None:

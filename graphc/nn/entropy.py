@@ -22,7 +22,7 @@ from ..ops import reduction as reductions
 from ..ops.arithmetic import negative, where
 from ..ops.shape import expand_dims, reshape, squeeze
 from ..ops.source import ArrayLike, as_node, dimension
-from .checks import floating
+from .checks import floating, warn_of_probabilities
 from .losses import (
     NLL_LOSS,
     NOTHING_IGNORED,
@@ -348,6 +348,8 @@ def cross_entropy(
     <cross_entropy float32 ()>
     """
     logits, goal = as_node(input), as_node(target)
+    takes = "cross_entropy takes logits and applies softmax itself"
+    warn_of_probabilities(logits, (SOFTMAX,), takes)
     ignored = ignored_label(ignore_index, "cross_entropy", goal)
     weights = () if weight is None else (as_node(weight),)
     smoothing = _number(label_smoothing)

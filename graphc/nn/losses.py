@@ -23,7 +23,8 @@ from ..ops.indexing import SCATTER_ADD, getitem, take
 from ..ops.shape import expand_dims
 from ..ops.slices import ARRAY
 from ..ops.source import ArrayLike, arange, as_node, constant, dimension, ones
-from .checks import check_reduction, floating
+from .checks import check_reduction, floating, warn_of_probabilities
+from .probabilities import SOFTMAX
 
 __all__ = ["nll_loss"]
 
@@ -293,6 +294,8 @@ def nll_loss(
     array([2., 4.])
     """
     nodes = [as_node(input), as_node(target)]
+    takes = "nll_loss takes log-probabilities, as log_softmax gives them"
+    warn_of_probabilities(nodes[0], (SOFTMAX,), takes)
     if weight is not None:
         nodes.append(as_node(weight))
     return NLL_LOSS(

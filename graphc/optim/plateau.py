@@ -39,8 +39,9 @@ class ReduceLROnPlateau:
         factor: less than 1.
         patience: how many epochs without improvement are tolerated.
         threshold: what counts as an improvement.
-        threshold_mode: `"rel"`: better than `best * (1 - threshold)`, or
-            `best * (1 + threshold)` for `"max"`; `"abs"`: better by `threshold`.
+        threshold_mode: `"rel"`: better by `threshold * |best|`, also of negative
+            metrics, for which torch's `best * (1 - threshold)` is worse than `best`;
+            `"abs"`: better by `threshold`.
         cooldown: how many epochs after a reduction are not counted.
         min_lr: the least step size.
         eps: a reduction by no more than this is not made.
@@ -97,10 +98,10 @@ def update_plateau(
     """Return the state of decay on a plateau, and the scale, after an evaluation."""
     best, bad_epochs, cooldown, scale = state
     sign = -1.0 if options["mode"] == "min" else 1.0
-    bound = best + sign * options["threshold"]
-    if options["threshold_mode"] == "rel":
-        bound = best * (1.0 + sign * options["threshold"])
-    if sign * metric > sign * bound:
+    margin = options["threshold"]
+    if options["threshold_mode"] == "rel" and math.isfinite(best):
+        margin *= abs(best)
+    if sign * metric > sign * (best + sign * margin):
         best, bad_epochs = metric, 0
     else:
         bad_epochs += 1

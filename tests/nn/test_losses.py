@@ -516,3 +516,28 @@ def test_errors_say_what_and_where(call: Any, error: Any, says: list[str]) -> No
         assert part in str(caught.value)
     assert f"{__file__}:" in str(caught.value)
     assert caught.value.node
+
+
+def test_probabilities_in_the_place_of_logits_are_said() -> None:
+    x = gc.input("x", ("batch", 4))
+    y = gc.input("y", ("batch",), "int64")
+    t = gc.input("t", ("batch", 4))
+    probabilities = gc.nn.softmax(x, dim=1)
+    for input, loss, target in (
+        (probabilities, gc.nn.cross_entropy, y),
+        (probabilities, gc.nn.cross_entropy, t),
+        (gc.squeeze(probabilities[:, :, None], 2), gc.nn.cross_entropy, y),
+        (probabilities.astype("float64"), gc.nn.cross_entropy, y),
+        (probabilities, gc.nn.nll_loss, y),
+        (gc.nn.sigmoid(x), gc.nn.binary_cross_entropy_with_logits, t),
+    ):
+        with pytest.warns(gc.errors.LogitsWarning, match="takes lo") as said:
+            loss(input, target)
+        assert len(said) == 1
+        assert said[0].filename == __file__
+    # Warnings are errors here.
+    gc.nn.cross_entropy(x, y)
+    gc.nn.cross_entropy(2.0 * probabilities, y)
+    gc.nn.nll_loss(gc.nn.log_softmax(x, dim=1), y)
+    gc.nn.nll_loss(gc.log(probabilities), y)
+    gc.nn.binary_cross_entropy(gc.nn.sigmoid(x), t)

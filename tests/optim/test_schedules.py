@@ -288,3 +288,17 @@ def test_penalty_is_coupled_decay():
     penalised = gc.grad(loss + optim.l2([w], 0.3), w)
     other, _ = optim.SGD(0.1).apply([w], [penalised], {}, clock)
     np.testing.assert_allclose(*gc.evaluate([one[0], other[0]], {}), rtol=1e-14)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("best", [-100.0, -1.0, 0.0, 1.0, 100.0])
+def test_a_plateau_improves_by_a_share_of_the_size_of_the_best(mode, best):
+    sign = -1.0 if mode == "min" else 1.0
+    plateau = optim.ReduceLROnPlateau(mode=mode, factor=0.5, patience=0, threshold=0.01)
+    start, _ = plateau.update(plateau.initial(), best)
+    assert (start.best, start.bad_epochs) == (best, 0)
+    for share, better in ((0.0, False), (0.005, False), (0.02, True), (-0.5, False)):
+        metric = best + sign * share * abs(best)
+        state, scale = plateau.update(start, metric)
+        assert scale == (1.0 if better and best else 0.5)
+        assert state.best == (metric if better and best else best)
