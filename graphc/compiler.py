@@ -23,12 +23,12 @@ from .codegen.operands import is_free
 from .codegen.tiling import TILE, Tiling
 from .collector import paused
 from .errors import DTypeError, GraphError, OptionError, ShapeError
-from .ir.dims import Dim
 from .ir.graph import Graph, check_names, declared_inputs
 from .ir.labels import label_bounds
 from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
+from .ir.sizes import inputs_for_sizes, size_bounds
 from .passes.one_row import for_one_row
 from .passes.pipeline import optimize
 from .runtime.feeds import Binder
@@ -308,8 +308,10 @@ def compile_nodes(
         everything.check_names()
         order = _order(inputs, everything)
         graph = optimize(everything, simplify=simplify)
-        sized = _tell_sizes(order, everything, graph)
+        symbols = {*everything.symbols, *graph.symbols}
+        sized = inputs_for_sizes(order, everything.inputs, symbols)
         taken = [node for node in order if node in {*everything.inputs, *sized}]
+        needs = size_bounds(everything)
         one_row = for_one_row(graph, taken) if style == "fast" else None
         emitted = emit_function(
             graph,
@@ -317,11 +319,12 @@ def compile_nodes(
             docstring=f"Compiled by graphc {__version__}; needs only NumPy.",
             style=check_style(style),
             tiling=check_tiling(tile_size, threads),
+            size_bounds=needs,
             one_row=one_row,
         )
         graphs = [graph] if one_row is None else [graph, one_row.graph]
         bounds = label_bounds(everything)
-        binder = Binder(taken, bounds, order, sized, strict=strict)
+        binder = Binder(taken, bounds, order, sized, strict=strict, needs=needs)
         return CompiledFunction(outputs, graphs, emitted, binder, targets, seed)
 
 
@@ -354,25 +357,6 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
         )
     check_names(nodes)
     return tuple(nodes)
-
-
-def _tell_sizes(
-    order: Sequence[Node], declared: Graph, optimized: Graph
-) -> tuple[Node, ...]:
-    """Inputs that are not needed for their values but for sizes, as few as will do."""
-    told = {name for node in declared.inputs for name in _told_by(node)}
-    chosen: list[Node] = []
-    unknown = {*declared.symbols, *optimized.symbols} - told
-    for node in order:
-        if unknown & _told_by(node):
-            chosen.append(node)
-            unknown -= _told_by(node)
-    return tuple(chosen)
-
-
-def _told_by(node: Node) -> set[str]:
-    """The names of sizes that an array fed for a placeholder tells."""
-    return {d.text for d in node.shape if isinstance(d, Dim) and d.is_symbol}
 
 
 def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:

@@ -367,7 +367,7 @@ class Trainer(Trained):
                 location=str(here().location),
                 hint='gc.Trainer(..., outputs={"probabilities": ...})',
             )
-        needed = [node for node in self._inputs if node in set(plan.predict.inputs)]
+        needed = plan.predict_inputs
         order = tuple(dict.fromkeys((*needed, *self._inputs)))
         binder = Binder(needed, plan.bounds, order, strict=plan.strict)
         bound = binder.bind(inputs, arrays)

@@ -33,6 +33,7 @@ from .ir.labels import admitted, computed_positions, label_bounds
 from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
+from .ir.sizes import size_bounds
 from .ir.types import TensorType
 from .metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from .nn.regularization import evaluation_mode
@@ -156,12 +157,12 @@ def training_plan(
         return optimize(graph, simplify=simplify)
 
     evaluated = evaluation_mode(Graph((named, *results)))
-    predict = None
-    if predicted:
-        predict = final(evaluation_mode(Graph(tuple(predicted.values()))))
+    shown = evaluation_mode(Graph(tuple(predicted.values())))
+    trained_on = Graph((named, *gradients))
+    needs = {"forward": evaluated, "predict": shown, "loss_and_gradients": trained_on}
     state = optimizer.init_state(trained)
     title = _title(loss)
-    training = final(Graph((named, *gradients)))
+    training = final(trained_on)
     finish, weight = measured.finish, measured.weight
     positions = _positions(declared)
     fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
@@ -176,7 +177,8 @@ def training_plan(
         forward=final(evaluated),
         metrics=modes_of(metrics),
         outputs=tuple(predicted),
-        predict=predict,
+        predict=final(shown) if predicted else None,
+        size_bounds={key: size_bounds(graph) for key, graph in needs.items()},
         training=training,
         one_row=for_one_row(training, declared.inputs),
         trained=trained,

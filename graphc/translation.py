@@ -5,6 +5,7 @@ A program that runs alone knows inputs by name only; here their nodes are known.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from .diagnosis import find_non_finite
 from .errors import (
     CheckpointError,
     DataError,
+    FeedError,
     GraphcError,
     NonFiniteError,
     OptionError,
@@ -42,6 +44,11 @@ def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generato
         raise error.locate(location=location) from None
     except module.DataError as error:
         node = next((n for n in compiled.inputs if n.name == error.input), None)
+        bounds = itertools.chain(*compiled.plan.size_bounds.values())
+        for bound in bounds:
+            if str(error).startswith(f"{bound.message}, got "):
+                found = FeedError(str(error))
+                raise _located(found, bound.node, location) from None
         if node is None:
             node = compiled.program.node_of(error)
         if node is None:

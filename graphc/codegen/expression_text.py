@@ -75,6 +75,8 @@ def expression_document(
             return identifier(name)
         case ast.Constant(value=value):
             return _constant(value)
+        case ast.JoinedStr(values=pieces):
+            return f'f"{"".join(map(_part_of_string, pieces))}"'
         case ast.Attribute() | ast.Call() | ast.Subscript():
             return _chain(node, level)
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
@@ -141,6 +143,18 @@ def _string(value: str) -> str:
         body = re.sub(r"\\(.)", lambda m: "'" if m[1] == "'" else m[0], body)
         body = body.replace('"', r"\"")
     return f"{quote}{body}{quote}"
+
+
+def _part_of_string(part: ast.expr) -> str:
+    """A part of an f-string: plain text, or a variable."""
+    match part:
+        case ast.Constant(value=str() as text):
+            escaped = repr('"' + text)[2:-1].replace("{", "{{").replace("}", "}}")
+            return escaped.replace(r"\'", "'").replace('"', r"\"")
+        case ast.FormattedValue(value=ast.Name(id=name), conversion=-1):
+            return f"{{{identifier(name)}}}"
+        case _:
+            raise TypeError(f"cannot write {ast.dump(part)} in an f-string")
 
 
 def identifier(name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 from ..ir.dims import Dim
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
+from ..ir.sizes import SizeBound
 from ..ir.types import is_floating
 from .comments import phase_of, write_commented
 from .expressions import (
@@ -73,6 +74,10 @@ class Function:
     follows_dtypes: bool = True
     """Whether, in fast style, it computes in the dtype that parameters have, where all
     is declared alike."""
+    size_bounds: tuple[SizeBound, ...] = ()
+    """What has to hold of named sizes."""
+    size_error: str = "ValueError"
+    """The exception that says that it does not."""
     one_row: OneRow | None = None
     """In fast style, what another function computes instead for data of one row."""
 
@@ -93,6 +98,7 @@ class Function:
             held=held,
             converts=False,
             follows_dtypes=follows_dtypes,
+            size_bounds=(),
             one_row=None,
         )
 
@@ -107,6 +113,29 @@ def sizes_prologue(
         value = size_of_axis(names[node], axis)
         lines.append(assign(names.symbol(symbol), value))
     return lines
+
+
+def _write_size_check(
+    writer: Writer, bound: SizeBound, error: str, names: Names
+) -> None:
+    """Raise where a size that the data has is not one that the graph allows for."""
+
+    def size(symbol: str) -> ast.expr:
+        return name(names.symbol(symbol))
+
+    high, low = (literal(side, size) for side in (bound.high, bound.low))
+    order: ast.cmpop = ast.Lt()
+    if isinstance(bound.high, int):
+        high, low, order = low, high, ast.Gt()
+    given: list[ast.expr] = [ast.Constant(f"{bound.message}, got ")]
+    for position, symbol in enumerate(bound.symbols):
+        start = ", " if position else ""
+        given += [
+            ast.Constant(f"{start}{symbol} = "),
+            ast.FormattedValue(size(symbol), -1),
+        ]
+    with writer.block(ast.If(ast.Compare(high, [order], [low]), [], [])):
+        writer.statement(ast.Raise(call(error, ast.JoinedStr(given))))
 
 
 def size_sources(symbol: str, inputs: Sequence[Node]) -> Iterator[tuple[Node, int]]:
@@ -459,8 +488,11 @@ def write_function(
         if function.converts and style == "fast":
             _write_conversions(writer, body, workspace)
         symbols = body.operands.dimensions | set(workspace.symbols)
+        symbols |= {name for bound in function.size_bounds for name in bound.symbols}
         for statement in sizes_prologue(symbols, function.inputs, names):
             writer.statement(statement)
+        for bound in function.size_bounds:
+            _write_size_check(writer, bound, function.size_error, names)
         if one_row is not None:
             _write_shortcut(writer, function, one_row, symbols, names)
         workspace.write_unpacking(writer)

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import GraphError
-from ..ir.dims import Dim, symbols_of
+from ..ir.dims import symbols_of
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
+from ..ir.sizes import SizeBound, check_known, sizes_told_by
 from .expressions import assign
 from .footprint import Footprint
 from .function import Function, Style, Written, write_function
@@ -46,25 +46,9 @@ class Emitted:
 
 def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
     """Raise where a graph needs a size that no input tells."""
-    known = {
-        size.text
-        for node in inputs
-        for size in node.shape
-        if isinstance(size, Dim) and size.is_symbol
-    }
+    known = {name for node in inputs for name in sizes_told_by(node)}
     for graph in graphs:
-        for node in graph.nodes:
-            for size in node.shape:
-                if not isinstance(size, Dim):
-                    continue
-                unknown = [s for s in size.symbols() if s not in known]
-                if unknown:
-                    raise GraphError(
-                        f"no input tells the size {unknown[0]!r}",
-                        node=node.describe(),
-                        location=str(node.origin.location),
-                        hint=f"an input with {unknown[0]!r} as one of its dimensions",
-                    )
+        check_known(graph, known)
 
 
 def is_random(graph: Graph) -> bool:
@@ -124,6 +108,7 @@ def emit_function(
     docstring: str,
     style: Style,
     tiling: Tiling,
+    size_bounds: tuple[SizeBound, ...] = (),
     one_row: OneRow | None = None,
 ) -> Emitted:
     """A module with one function, `compute(parameters, *inputs)`, giving a tuple."""
@@ -142,6 +127,7 @@ def emit_function(
         random=is_random(graph),
         starts_generator=True,
         tile=tiling.size,
+        size_bounds=size_bounds,
         one_row=one_row,
     )
     written = write_function(functions, function, names, constants, style)

@@ -9,6 +9,7 @@ from typing import Any
 from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
+from ..ir.sizes import SizeBound, inputs_for_sizes
 from .rules import Update
 from .tiling import Tiling
 
@@ -78,8 +79,24 @@ class TrainingPlan:
     positions: Graph | None = None
     """What indexes and is computed from inputs alone, each with the least and the
     largest value that it may have."""
+    size_bounds: Mapping[str, tuple[SizeBound, ...]] = field(
+        default_factory=dict[str, tuple[SizeBound, ...]]
+    )
+    """What has to hold of named sizes, by the function that needs it."""
     strict: bool = False
     """Whether data of a wider dtype than an input's is refused, and not rounded."""
+
+    @property
+    def predict_inputs(self) -> tuple[Node, ...]:
+        """The placeholders that `predict` takes: for their values, or for sizes."""
+        if self.predict is None:
+            return ()
+        bounds = self.size_bounds.get("predict", ())
+        names = {name for bound in bounds for name in bound.symbols}
+        needed = self.predict.inputs
+        symbols = names.union(self.predict.symbols)
+        taken = {*needed, *inputs_for_sizes(self.inputs, needed, symbols)}
+        return tuple(node for node in self.inputs if node in taken)
 
     @property
     def is_scheduled(self) -> bool:

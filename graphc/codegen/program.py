@@ -92,7 +92,8 @@ _MODULE_NAMES = (
 
 def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     """The standalone training program of a model."""
-    check_sizes([plan.forward, plan.training], plan.inputs)
+    graphs = [plan.forward, plan.training, plan.predict]
+    check_sizes([graph for graph in graphs if graph is not None], plan.inputs)
     every = harness_source(plan.features | {"arrays", "flat", "indexing", "tiles"})
     helpers = start_helpers(plan.parameters)
     reserved = {name for helper in helpers for name in top_level_names(helper)}
@@ -319,12 +320,11 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
         )
     ]
     if plan.predict is not None:
-        needed = set(plan.predict.inputs)
         functions.append(
             Function(
                 name="predict",
                 graph=plan.predict,
-                inputs=tuple(node for node in inputs if node in needed),
+                inputs=plan.predict_inputs,
                 ending=lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
                 docstring="Return the model's outputs for a batch, in evaluation mode.",
                 random=is_random(plan.predict),
@@ -361,7 +361,14 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
             one_row=plan.one_row,
         )
     )
-    return functions
+    return [
+        replace(
+            function,
+            size_bounds=plan.size_bounds.get(function.name, ()),
+            size_error="DataError",
+        )
+        for function in functions
+    ]
 
 
 def _index_arrays(plan: TrainingPlan, graph: Graph) -> Function:

@@ -118,6 +118,29 @@ class Dim:
         return self.text.isidentifier()
 
     @property
+    def is_nonnegative(self) -> bool:
+        """Whether this is known not to be negative, whatever its names stand for."""
+        if self._polynomial is not None:
+            return all(factor > 0 for factor in self._polynomial.terms.values())
+        return bool(self.expression.is_nonnegative)
+
+    def bound(self) -> tuple[Dimension, Dimension, str, int]:
+        """What it means that this is not negative: that one size is not below another.
+
+        Returns:
+            The larger and the smaller size, `n` and 3 for `n - 3` as for `m*n - 3*m`,
+            what depends on names, as text, and the number that is added to that.
+        """
+        if self._polynomial is None:
+            return self, 0, self.text, 0
+        terms = self._polynomial.over_common_factor().terms
+        above = Polynomial({product: f for product, f in terms.items() if f > 0})
+        below = Polynomial({product: -f for product, f in terms.items() if f < 0})
+        named = Polynomial({product: f for product, f in terms.items() if product})
+        sides = Dim._from_polynomial(above), Dim._from_polynomial(below)
+        return *sides, named.text, terms.get((), 0)
+
+    @property
     def is_whole(self) -> bool:
         """Whether this is a whole number whatever its names stand for."""
         if self._polynomial is not None:
@@ -171,11 +194,11 @@ class Dim:
         return self.expression.free_symbols
 
     def _combine(self, other: object, name: str) -> Any:
-        right = other if isinstance(other, Dim) else _integer(other)
+        right = other if isinstance(other, Dim) else _operand(self, other)
         return NotImplemented if right is None else Dim._computed(name, self, right)
 
     def _combine_reversed(self, other: object, name: str) -> Any:
-        left = _integer(other)
+        left = _operand(self, other)
         return NotImplemented if left is None else Dim._computed(name, left, self)
 
     @staticmethod
@@ -225,9 +248,52 @@ class Dim:
     def __rfloordiv__(self, other: int) -> Dimension:
         return self._combine_reversed(other, "floor_divide")
 
+    def __mod__(self, other: int | Dim) -> Dimension:
+        return self - self // other * other
+
+    def __rmod__(self, other: int) -> Dimension:
+        return other - other // self * self
+
+    def __neg__(self) -> Dimension:
+        return 0 - self
+
+    def __pos__(self) -> Dimension:
+        return self
+
     def divide_exactly(self, other: Dimension) -> Dimension:
         """This size divided by one that is known to divide it."""
         return self._combine(other, "divide")
+
+    def __truediv__(self, other: object) -> Any:
+        if _operand(self, other) is None and not isinstance(other, Dim):
+            return NotImplemented
+        raise _not_a_size(self, "a quotient")
+
+    def __rtruediv__(self, other: object) -> Any:
+        if _operand(self, other) is None:
+            return NotImplemented
+        raise _not_a_size(self, "a quotient")
+
+    def __pow__(self, other: int) -> Dimension:
+        exponent = -1 if isinstance(other, Dim) else _operand(self, other)
+        if exponent is None:
+            return NotImplemented
+        if exponent < 0:
+            raise _not_a_size(self, f"a power with the exponent {other!r}")
+        return product([self] * exponent)
+
+    def __rpow__(self, other: object) -> Any:
+        if _operand(self, other) is None:
+            return NotImplemented
+        raise _not_a_size(self, "a power")
+
+    def __divmod__(self, other: int | Dim) -> tuple[Dimension, Dimension]:
+        return self // other, self % other
+
+    def __lt__(self, other: object) -> bool:
+        raise _not_a_size(self, "the order")
+
+    __le__ = __gt__ = __ge__ = __lt__
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Dim):
@@ -256,11 +322,23 @@ Dimension: TypeAlias = int | Dim
 Shape: TypeAlias = tuple[Dimension, ...]
 
 
-def _integer(value: object) -> int | None:
-    """An int of Python or NumPy; None for anything else, booleans included."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        return None
-    return operator.index(cast(int, value)) if not isinstance(value, Dim) else None
+def _operand(size: Dim, value: object) -> int | None:
+    """An int of Python or NumPy; None for an array or node, which knows what to do."""
+    if value is None or isinstance(value, bool | float | complex | str):
+        raise ShapeError(
+            f"dimension {size} is combined with {value!r}, which is not an integer",
+            location=str(here().location),
+            hint=f"gc.constant({size}), a node, in arithmetic that is not of sizes",
+        )
+    return operator.index(cast(int, value)) if hasattr(value, "__index__") else None
+
+
+def _not_a_size(size: Dim, operation: str) -> ShapeError:
+    return ShapeError(
+        f"{operation} of dimension {size} is known only when the program runs",
+        location=str(here().location),
+        hint=f"gc.constant({size}), a node, or an integer size",
+    )
 
 
 _ON_POLYNOMIALS: Mapping[str, Callable[[Polynomial, Polynomial], Polynomial | None]] = {

@@ -21,6 +21,7 @@ __all__ = [
     "inputs_of",
     "meaning_of",
     "rebuild",
+    "symbols_in",
     "topological_order",
 ]
 
@@ -115,6 +116,12 @@ def _dimensions(value: Any) -> Iterator[Dim]:
             yield from _dimensions(getattr(value, field.name))
 
 
+def symbols_in(node: Node) -> tuple[str, ...]:
+    """The names of sizes in the shape and the attributes of a node, sorted."""
+    values = (node.shape, *node.attributes.values())
+    return symbols_of(size for value in values for size in _dimensions(value))
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """A tuple of output nodes with all that they depend on. Immutable."""
@@ -146,12 +153,7 @@ class Graph:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The names of sizes that the graph uses, sorted."""
-        return symbols_of(
-            size
-            for node in self.nodes
-            for value in (node.shape, *node.attributes.values())
-            for size in _dimensions(value)
-        )
+        return tuple(sorted({name for node in self for name in symbols_in(node)}))
 
     @cached_property
     def users(self) -> dict[Node, list[Node]]:

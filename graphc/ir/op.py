@@ -12,7 +12,7 @@ and `steady` one that makes no array at all, where `into` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -165,6 +165,9 @@ class Op:
     bounds."""
     admits: tuple[str, ...] = ()
     """What an input may hold that is not finite, because the op asks for it."""
+    size_bounds: Callable[[Node], Iterable[tuple[Dimension, Dimension]]] | None = None
+    """For ops that not all sizes will do for: pairs of sizes of a node, of which the
+    first must not be above the second. No size of a shape may be negative anyway."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     cases: tuple[Case, ...] = ()

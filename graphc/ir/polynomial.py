@@ -71,6 +71,23 @@ class Polynomial:
             terms[quotient] = factor // denominator
         return Polynomial(terms)
 
+    def over_common_factor(self) -> Polynomial:
+        """It over what all its products have in common: `n - 2` for `3*m*n - 6*m`."""
+        first, *others = [dict(product) for product in self.terms]
+        common = {
+            name: min(power, *(other.get(name, 0) for other in others))
+            for name, power in first.items()
+            if others
+        }
+        divisor = tuple((name, power) for name, power in common.items() if power)
+        number = math.gcd(*self.terms.values())
+        return Polynomial(
+            {
+                _combined(product, divisor, -1): factor // number
+                for product, factor in self.terms.items()
+            }
+        )
+
     @property
     def number(self) -> int | None:
         """The number that this is; None where it depends on a name."""

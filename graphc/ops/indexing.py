@@ -25,6 +25,7 @@ from .slices import (
     ARRAY,
     Index,
     Slice,
+    index_bounds,
     index_source,
     indexed_shape,
     is_whole,
@@ -149,6 +150,9 @@ GETITEM = Op(
         1, node.attributes["index"], node.inputs[0].shape
     ),
     span=span_of_first,
+    size_bounds=lambda node: index_bounds(
+        node.attributes["index"], node.inputs[0].shape
+    ),
     vjp=_getitem_vjp,
     jvp=_getitem_jvp,
     cases=_getitem_cases(),
@@ -228,6 +232,7 @@ SCATTER_ADD = Op(
     positions=lambda node: _indexed_axes(1, node.attributes["index"], node.shape),
     vjp=_scatter_vjp,
     jvp=_scatter_jvp,
+    size_bounds=lambda node: index_bounds(node.attributes["index"], node.shape),
     cases=tuple(
         Case(
             (
@@ -284,6 +289,7 @@ ADD_AT = Op(
     positions=lambda node: _indexed_axes(2, node.attributes["index"], node.shape),
     vjp=_add_at_vjp,
     jvp=_add_at_jvp,
+    size_bounds=lambda node: index_bounds(node.attributes["index"], node.shape),
     cases=tuple(
         Case(
             (shape, values, *arrays),

@@ -229,6 +229,13 @@ def _extremum_infer(
     return _reduced(x, axis, keepdims, x.dtype)
 
 
+def _needs_an_element(node: Node) -> list[tuple[Dimension, Dimension]]:
+    """No axis may be empty that a maximum, or its position, is looked for along."""
+    axis: tuple[int, ...] | int = node.attributes["axis"]
+    axes = (axis,) if isinstance(axis, int) else axis
+    return [(1, node.inputs[0].shape[a]) for a in axes]
+
+
 def _extremum_fast(name: str) -> Template:
     """For a vector its element at `argmax`, found in a third of the time.
 
@@ -255,6 +262,7 @@ MAX, MIN = (
         fast=_extremum_fast(name),
         vjp=_extremum_vjp,
         jvp=_extremum_jvp,
+        size_bounds=_needs_an_element,
         cases=_CASES,
     )
     for name in ("max", "min")
@@ -344,6 +352,7 @@ ARGMAX, ARGMIN = (
             + ", out=out)"
         ),
         span=_arg_span,
+        size_bounds=_needs_an_element,
         cases=(
             Case(((3, 4),), {"axis": 1, "keepdims": False}),
             Case(((3, 4),), {"axis": 0, "keepdims": True}),

@@ -28,6 +28,7 @@ __all__ = [
     "ARRAY",
     "Index",
     "Slice",
+    "index_bounds",
     "index_source",
     "indexed_shape",
     "is_block",
@@ -59,6 +60,17 @@ class Slice:
             return True
         bounds = slice(self.start, self.stop, self.step)
         return self.size == len(range(*bounds.indices(int(size))))
+
+    def bounds(self, size: Dimension) -> list[tuple[Dimension, Dimension]]:
+        """What has to hold, so that it selects `self.size` elements of an axis."""
+        named = any(isinstance(part, Dim) for part in (self.start, self.stop, size))
+        if not named or self.step is not None:
+            return []
+        first: Dimension = 0 if self.start is None else self.start
+        last: Dimension = size if self.stop is None else self.stop
+        if isinstance(last, int) and last < 0:
+            last = size + last
+        return [(0, first), (first, last), (last, size)]
 
 
 ARRAY: Final = "array"
@@ -92,6 +104,14 @@ def _slice(item: slice[Any, Any, Any], size: Dimension) -> Slice:
     return Slice(start, stop, None if step == 1 else step, count)
 
 
+def _sized_slice(start: Any, stop: Any, size: Dimension) -> Slice:
+    if isinstance(size, int) and size < 0:
+        raise IndexRangeError(
+            f"[{_slice_source(Slice(start, stop, None, 0), '')}] ends before it starts"
+        )
+    return Slice(start, stop, None, size)
+
+
 def _symbolic_slice(start: Any, stop: Any, step: Any, size: Dimension) -> Slice:
     if start is None and stop is None and step in (1, -1):
         return Slice(None, None, None if step == 1 else -1, size)
@@ -100,9 +120,9 @@ def _symbolic_slice(start: Any, stop: Any, step: Any, size: Dimension) -> Slice:
         last: Dimension = size if stop is None else stop
         if isinstance(first, Dim) or first >= 0:
             if isinstance(last, int) and last < 0:
-                return Slice(start, stop, None, size + last - first)
+                return _sized_slice(start, stop, size + last - first)
             if stop is None or isinstance(start, Dim) or isinstance(stop, Dim):
-                return Slice(start, stop, None, last - first)
+                return _sized_slice(start, stop, last - first)
     text = _slice_source(Slice(start, stop, None if step == 1 else step, 0), "")
     raise UnsupportedError(
         f"the size of [{text}] along an axis of size {size} depends on the data fed",
@@ -210,6 +230,19 @@ def indexed_shape(shape: Shape, index: Index, arrays: list[Shape]) -> Shape:
     last = len(kinds) - 1 - kinds[::-1].index(True)
     place = places[0] if all(kinds[first : last + 1]) else 0
     return (*result[:place], *merged, *result[place:])
+
+
+def index_bounds(index: Index, shape: Shape) -> list[tuple[Dimension, Dimension]]:
+    """Pairs of sizes of which the first must not be above the second: what an index
+    needs of the shape that it is an index of."""
+    found: list[tuple[Dimension, Dimension]] = []
+    items = (item for item in index if item is not None)
+    for item, size in zip(items, shape, strict=True):
+        if isinstance(item, Slice):
+            found += item.bounds(size)
+        elif isinstance(item, int):
+            found.append((1, size))
+    return found
 
 
 def index_source(node: Node) -> str:

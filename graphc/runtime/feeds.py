@@ -19,8 +19,15 @@ from ..ir.dims import Dim, evaluate_shape, format_shape
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.origin import here
+from ..ir.sizes import SizeBound
 
-__all__ = ["Binder", "bind_feeds", "check_array", "check_batch"]
+__all__ = [
+    "Binder",
+    "bind_feeds",
+    "check_array",
+    "check_batch",
+    "check_size_bounds",
+]
 
 Array = np.ndarray[Any, Any]
 
@@ -139,6 +146,22 @@ def bind_feeds(
     return arrays, sizes
 
 
+def check_size_bounds(needs: Iterable[SizeBound], sizes: Mapping[str, int]) -> None:
+    """Raise unless the named sizes are such as a graph needs.
+
+    Raises:
+        FeedError: naming what needs another size, and where it was declared.
+    """
+    for need in needs:
+        if all(name in sizes for name in need.symbols) and not need.holds(sizes):
+            given = ", ".join(f"{name} = {sizes[name]}" for name in need.symbols)
+            raise FeedError(
+                f"{need.message}, got {given}",
+                node=need.node.describe(),
+                location=str(need.node.origin.location),
+            )
+
+
 def _named(key: object, by_name: Mapping[str | None, Node]) -> Node | None:
     return by_name.get(key) if isinstance(key, str) else None
 
@@ -153,6 +176,7 @@ class Binder:
         inputs: the placeholders, in the order of the program's arguments.
         bounds: smallest and largest value of inputs that are labels.
         strict: see `bind_feeds`.
+        needs: what has to hold of named sizes.
         order: all placeholders that may be fed, in the order in which arrays without
             names are theirs; by default `inputs`. Those that are no argument of the
             program only tell sizes.
@@ -173,8 +197,10 @@ class Binder:
         sized: Collection[Node] = (),
         *,
         strict: bool = False,
+        needs: Collection[SizeBound] = (),
     ) -> None:
         self._inputs = tuple(inputs)
+        self._needs = needs
         self._order = tuple(order or inputs)
         self._sized = frozenset(sized)
         self._bounds = bounds
@@ -241,6 +267,7 @@ class Binder:
         bound, sizes = bind_feeds(
             needed, feeds, self._bounds, self._order, strict=self._strict
         )
+        check_size_bounds(self._needs, sizes)
         arrays = [
             bound[node] if node in bound else _of_shape_alone(node, sizes)
             for node in self._inputs

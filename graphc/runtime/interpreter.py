@@ -22,8 +22,9 @@ from ..ir.literal import Literal as ArrayLiteral
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
 from ..ir.origin import here
+from ..ir.sizes import check_known, size_bounds
 from ..ir.types import is_floating
-from .feeds import Array, bind_feeds
+from .feeds import Array, bind_feeds, check_size_bounds
 from .trained import warn_of_fresh
 
 __all__ = ["Interpretation", "evaluate", "initial_parameters", "interpret"]
@@ -109,6 +110,8 @@ def interpret(
         (*declared_inputs(graph.outputs), *_fed_for_sizes(feeds, graph)),
         strict=strict,
     )
+    check_known(order, sizes)
+    check_size_bounds(size_bounds(graph), sizes)
     warn_of_fresh([node for node in trained if node not in arrays], "gc.evaluate")
     starts = np.random.default_rng(seed)
     for node in trained:
