@@ -21,8 +21,9 @@ from .ir.labels import LabelBounds, label_bounds
 from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
+from .ir.sizes import size_bounds
 from .ir.types import is_floating
-from .runtime.feeds import bind_feeds
+from .runtime.feeds import bind_feeds, check_size_bounds
 from .runtime.interpreter import initial_parameters
 
 __all__ = ["check_gradients", "first_rows"]
@@ -83,6 +84,7 @@ def check_gradients(
     grad(loss, list(variables))
     arrays = _point(graph, feeds or {}, rows, seed)
     sizes = bind_feeds(arrays, arrays)[1]
+    check_size_bounds(size_bounds(graph), sizes)
     wide = widen([loss])
     return compare_gradients(
         wide[loss],

@@ -56,7 +56,8 @@ def size_bounds(graph: Graph) -> tuple[SizeBound, ...]:
     found: dict[str, tuple[int, SizeBound]] = {}
     for node in graph.meanings:
         wanted = list(node.op.size_bounds(node)) if node.op.size_bounds else []
-        wanted += [(0, size) for size in node.shape]
+        if not _only_rearranges(node):
+            wanted += [(0, size) for size in node.shape]
         for low, high in wanted:
             difference = high - low
             if isinstance(difference, int) or difference.is_nonnegative:
@@ -65,6 +66,11 @@ def size_bounds(graph: Graph) -> tuple[SizeBound, ...]:
             if named not in found or added < found[named][0]:
                 found[named] = added, SizeBound(node, low, high)
     return tuple(bound for _, bound in found.values())
+
+
+def _only_rearranges(node: Node) -> bool:
+    """Whether all sizes of a node are made of those of its input."""
+    return node.op.kind == "view" and node.size == node.inputs[0].size
 
 
 def check_known(nodes: Iterable[Node], names: Collection[str]) -> None:

@@ -96,6 +96,7 @@ def test_ruff_leaves_printed_statements_alone(source: random.Random) -> None:
         ("'it\\'s'", '"it\'s"'),
         ("'say \"a\"'", "'say \"a\"'"),
         ("1e+16", "1e16"),
+        ("f'n = {n}, {{\"m\"}}: it\\'s {m}'", 'f"n = {n}, {{\\"m\\"}}: it\'s {m}"'),
     ],
 )
 def test_expressions_on_one_line(source: str, expected: str) -> None:

@@ -93,6 +93,19 @@ def test_only_a_quotient_without_remainder_is_a_polynomial() -> None:
         assert dividend.divided_by(divisor) is None
 
 
+def test_what_all_products_have_in_common() -> None:
+    n, m, two, three = (Polynomial.of(value) for value in ("n", "m", 2, 3))
+    cases = [
+        (three * m * n - three * two * m, "n - 2"),
+        (n * n * m - n * m, "n - 1"),
+        (two * n + two * two, "n + 2"),
+        (two * n - three, "2*n - 3"),
+        (two * n * n - m, "-m + 2*n**2"),
+    ]
+    for polynomial, expected in cases:
+        assert polynomial.over_common_factor().text == expected
+
+
 def test_no_terms_are_the_number_zero() -> None:
     n = Polynomial.of("n")
     zero = n - n
