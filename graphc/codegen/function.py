@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..ir.dims import Dim
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
 from ..ir.sizes import SizeBound
@@ -32,6 +31,7 @@ from .kernels import Kernel
 from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands, Preparation
+from .sizes import size_of_axis, size_sources, sizes_prologue, write_size_check
 from .tiling import Chain, batches_of, schedule
 from .workspace import Held, Workspace, side_by_side
 from .writer import Writer
@@ -101,54 +101,6 @@ class Function:
             size_bounds=(),
             one_row=None,
         )
-
-
-def sizes_prologue(
-    symbols: set[str], inputs: Sequence[Node], names: Names
-) -> list[ast.stmt]:
-    """`batch = x.shape[0]` for each named size in use."""
-    lines: list[ast.stmt] = []
-    for symbol in sorted(symbols):
-        node, axis = next(size_sources(symbol, inputs))
-        value = size_of_axis(names[node], axis)
-        lines.append(assign(names.symbol(symbol), value))
-    return lines
-
-
-def _write_size_check(
-    writer: Writer, bound: SizeBound, error: str, names: Names
-) -> None:
-    """Raise where a size that the data has is not one that the graph allows for."""
-
-    def size(symbol: str) -> ast.expr:
-        return name(names.symbol(symbol))
-
-    high, low = (literal(side, size) for side in (bound.high, bound.low))
-    order: ast.cmpop = ast.Lt()
-    if isinstance(bound.high, int):
-        high, low, order = low, high, ast.Gt()
-    given: list[ast.expr] = [ast.Constant(f"{bound.message}, got ")]
-    for position, symbol in enumerate(bound.symbols):
-        start = ", " if position else ""
-        given += [
-            ast.Constant(f"{start}{symbol} = "),
-            ast.FormattedValue(size(symbol), -1),
-        ]
-    with writer.block(ast.If(ast.Compare(high, [order], [low]), [], [])):
-        writer.statement(ast.Raise(call(error, ast.JoinedStr(given))))
-
-
-def size_sources(symbol: str, inputs: Sequence[Node]) -> Iterator[tuple[Node, int]]:
-    """The inputs, each with its axis, that tell a named size."""
-    for node in inputs:
-        for axis, size in enumerate(node.shape):
-            if isinstance(size, Dim) and size.text == symbol:
-                yield node, axis
-
-
-def size_of_axis(variable: str, axis: int) -> ast.expr:
-    """`x.shape[0]`."""
-    return subscript(ast.Attribute(name(variable), "shape", ast.Load()), axis)
 
 
 @dataclass(frozen=True)
@@ -492,7 +444,7 @@ def write_function(
         for statement in sizes_prologue(symbols, function.inputs, names):
             writer.statement(statement)
         for bound in function.size_bounds:
-            _write_size_check(writer, bound, function.size_error, names)
+            write_size_check(writer, bound, function.size_error, names)
         if one_row is not None:
             _write_shortcut(writer, function, one_row, symbols, names)
         workspace.write_unpacking(writer)
