@@ -111,7 +111,7 @@ def test_inputs_that_are_listed_tell_sizes() -> None:
         f = gc.compile(zeros, inputs=[x], style=style, simplify=simplify)
         np.testing.assert_array_equal(f(X), np.full((6, 4), 2))
     np.testing.assert_array_equal(gc.evaluate(zeros, {x: X}), np.full((6, 4), 2))
-    with pytest.raises(GraphError, match="no input tells the size '[nm]'"):
+    with pytest.raises(GraphError, match=r"no input tells the size '[nm]'"):
         gc.compile(zeros)
 
 
