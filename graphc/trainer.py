@@ -118,8 +118,7 @@ class Trainer(Trained):
         self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
         self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
         self._parameters = LiveParameters(self._arrays)
-        nodes = (self.loss, *self.metric_nodes.values())
-        self._sources = Sources(self._module, nodes)
+        self._sources = Sources(self._module, (self.loss, *self.metric_nodes.values()))
         self._register()
 
     def restarted(
@@ -150,6 +149,8 @@ class Trainer(Trained):
         """Copy values into the parameters, by name."""
         for name, value in values.items():
             self._parameters[name] = value
+        if not self.steps:  # Averages of parameters start from these.
+            self._state |= self._module.init_state(self._arrays, self.seed)
 
     @property
     def metric_nodes(self) -> dict[str, Node]:

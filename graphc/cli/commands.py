@@ -16,7 +16,7 @@ from .. import __version__
 from ..checking import check_gradients, first_rows
 from ..codegen.harness.files import say
 from ..compiler import compile_nodes
-from ..errors import GraphcError, NonFiniteError, OptionError
+from ..errors import CheckpointError, GraphcError, NonFiniteError, OptionError
 from ..files import check_outputs, write_atomically
 from ..ir.graph import Graph
 from ..runtime.data import load_npz
@@ -144,6 +144,7 @@ _DATA = click.Path(exists=True)
 @click.option("--test", type=_DATA, help="Rows to evaluate on when training is over.")
 @click.option("--epochs", default=20, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
+@click.option("--init", type=_NPZ, help="Start from parameters that --out wrote.")
 @click.option("--seed", type=int, help="Default: the trainer's.")
 @click.option("--best", metavar="SCORE", help="What decides, as in 'max accuracy'.")
 @click.option("--patience", type=int, help="Evaluations without a better dev score.")
@@ -168,6 +169,7 @@ def train(
     test: str | None,
     epochs: int,
     batch_size: int,
+    init: str | None,
     seed: int | None,
     best: str | None,
     patience: int | None,
@@ -188,7 +190,7 @@ def train(
         trainer = trainer.restarted(seed=seed, style=style)
     if out is not None and checkpoint is None:
         checkpoint = os.path.splitext(out)[0] + ".checkpoint.npz"
-    _check_outputs([out, checkpoint], [model, data, dev, test])
+    _check_outputs([out, checkpoint], [model, data, dev, test, init])
     if out is not None:
         trainer.module.check_writable(out)
     resumed = resume and os.path.exists(checkpoint or "")
@@ -204,6 +206,8 @@ def train(
             trainer.module.save_parameters(out, dict(trainer.parameters))
 
     with trainer.module.catch_signals() as interrupts, interrupts.allowed():
+        if init is not None:
+            _start_from(trainer, init)
         if test is not None:
             # Now, too, so that data that does not fit is found before training.
             trainer.evaluate(test)
@@ -234,6 +238,14 @@ def train(
             scores = trainer.evaluate(test)
             say("test " + "  ".join(f"{n} {v:#.4g}" for n, v in scores.items()))
     return 0
+
+
+def _start_from(trainer: Trainer, path: str) -> None:
+    """Put the parameters of a file, without what else it holds, into a trainer."""
+    try:
+        trainer.parameters = trainer.module.load_parameters(path)
+    except trainer.module.CheckpointError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:

@@ -20,6 +20,7 @@ from .files import (
     check_overwriting,
     check_writable,
     keep_older,
+    load_parameters,
     save_parameters,
     say,
 )
@@ -57,6 +58,7 @@ def build_argument_parser() -> Any:
     )
     add("--epochs", type=int, default=20, help="default: %(default)s")
     add("--batch-size", type=int, default=32, help="default: %(default)s")
+    add("--init", metavar="NPZ", help="start from parameters that --out wrote")
     add("--seed", type=int, default=0, help="default: %(default)s")
     add(
         "--best",
@@ -157,7 +159,8 @@ def say_error(program: str, message: str) -> None:
 def run_check(options: Any) -> int:
     """Check the gradients and print a line for each parameter."""
     data = None if options.data is None else load(options.data, options)
-    results = check_gradients(data=data, seed=options.seed)
+    parameters = None if options.init is None else load_parameters(options.init)
+    results = check_gradients(parameters, data, seed=options.seed)
     width = max(len(name) for name in results)
     for name, (error, passed) in results.items():
         verdict = "ok" if passed else "WRONG"
@@ -186,7 +189,8 @@ def run_training(options: Any) -> int:
         checkpoint = os.path.splitext(options.out)[0] + ".checkpoint.npz"
     program = globals().get("__file__")  # A module may have been made without a file.
     check_overwriting(
-        [options.out, checkpoint], [options.data, options.dev, options.test, program]
+        [options.out, checkpoint],
+        [options.data, options.dev, options.test, options.init, program],
     )
     if options.out is not None:
         check_writable(options.out)
@@ -199,6 +203,9 @@ def run_training(options: Any) -> int:
     dev = None if options.dev is None else load(options.dev, options)
     test = None if options.test is None else load(options.test, options)
     parameters = init_parameters(options.seed)
+    if options.init is not None:
+        for name, array in load_parameters(options.init).items():
+            parameters[name][...] = array
     state = init_state(parameters, options.seed)
 
     def write() -> None:
