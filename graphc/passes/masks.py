@@ -6,10 +6,10 @@ take about ten times as long as a product of the same size. A product is also ho
 textbook writes the derivative of a rectifier.
 
 They differ where the value that is not chosen is no number, because `nan * 0` is NaN.
-A choice that a user wrote may be there to be rid of it, so it is rewritten only where
-the value is a number whatever comes in. The derivative of a rectifier, a maximum or a
-clipped value is a product by definition, and is written as one where what flows back
-is finite by the way it is computed from parameters.
+A choice that a user wrote may be there to be rid of it, so where there is one, choices
+are rewritten only if the value is a number whatever comes in. Elsewhere the derivative
+of a rectifier, a maximum or a clipped value is written as the product that it is by
+definition, if what flows back is finite by the way it is computed from parameters.
 """
 
 from __future__ import annotations
@@ -38,11 +38,6 @@ def is_derivative(node: Node) -> bool:
         rule.startswith(("vjp of", "jvp of")) or rule == "accumulation"
         for rule in node.origin.rules
     )
-
-
-def _is_written_choice(node: Node) -> bool:
-    """Whether a node is, or is the derivative of, a choice that someone wrote."""
-    return any(rule.endswith(" of where") for rule in node.origin.rules)
 
 
 _NUMBERS = frozenset(
@@ -174,8 +169,9 @@ def _masked_integers(node: Node, uses: Uses) -> Node | None:
 def _masked_derivative(node: Node, uses: Uses) -> Node | None:
     if node.dtype.kind != "f" or not is_derivative(node) or uses.shows_signs:
         return None
+    chosen = node.origin.rules[-1].endswith(" of where")
     # In half precision, what overflows is nothing out of the ordinary.
-    strict = _is_written_choice(node) or node.dtype.itemsize < 4
+    strict = chosen or uses.chooses or node.dtype.itemsize < 4
     return _masked(node, is_number if strict else is_finite)
 
 
@@ -210,9 +206,10 @@ MASKS = (
         "where(c, x, 0) -> x * c, in a derivative",
         ("where",),
         _masked_derivative,
-        "x is a number whatever comes in; or the choice is that of a rectifier, and x "
-        "is finite but for overflow, as a product with a matrix of parameters or a sum "
-        "of products of such is; nothing divides by it, as 0 may become -0.0",
+        "x is a number whatever comes in; or it is finite but for overflow, as a "
+        "product with a matrix of parameters or a sum of products of such is, the "
+        "choice is that of a rectifier, and nobody wrote another into the graph; "
+        "nothing divides by it, as 0 may become -0.0",
         "rounding",
     ),
     Rule(

@@ -31,6 +31,11 @@ class Uses:
     def _visible(self) -> set[Node]:
         return zeros_with_visible_signs(self._graph.nodes)
 
+    @cached_property
+    def chooses(self) -> bool:
+        """Whether someone chose in the graph, maybe to be rid of what is no number."""
+        return any(_is_written_choice(node) for node in self._graph.nodes)
+
     @property
     def shows_signs(self) -> bool:
         """Whether the sign of a zero matters at the node that is being rewritten."""
@@ -46,6 +51,15 @@ class Uses:
         Unknown, and so False, of a node that the last rule made inside its result.
         """
         return self._count.get(node, 2) <= 1
+
+
+_CHOOSING = frozenset({"isfinite", "isinf", "isnan", "where"})
+
+
+def _is_written_choice(node: Node) -> bool:
+    """Whether a node chooses, or is the derivative of a choice, outside of a block."""
+    written = not node.origin.rules or node.origin.rules[-1].endswith(" of where")
+    return node.op.name in _CHOOSING and written and node.origin.block is None
 
 
 @dataclass(frozen=True, slots=True)

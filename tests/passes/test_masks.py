@@ -197,3 +197,22 @@ def test_choices_between_zeros_keep_their_signs(one: float, other: float) -> Non
     with np.errstate(divide="ignore"):
         found = compiled(x=np.array([1.0, -1.0], "f4"))
         np.testing.assert_array_equal(found, 1.0 / np.array([one, other]))
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_rectifiers_choose_where_missing_rows_are_left_out(style: str) -> None:
+    """What flows back to them is NaN in those rows: 0 times NaN."""
+    x, missing = gc.input("x", ("rows", 2)), gc.input("missing", ("rows", 1))
+    bias = gc.parameter("bias", (3,), gc.init.zeros())
+    first = gc.parameter("first", (2, 3), np.array([[1.0, -1.0, 1.0], [1, -1, -1]]))
+    second = gc.parameter("second", (3, 2), np.arange(6.0).reshape(3, 2) / 9)
+    hidden = gc.nn.relu(x @ first + bias)
+    loss = gc.sum(gc.tanh((hidden + missing) @ second), axis=1)
+    kept = gc.sum(gc.where(gc.isfinite(loss), loss, 0.0))
+    compiled = gc.compile([kept, gc.grad(kept, bias)], style=style)
+    rows = np.array([[0.1, 0.2], [0.3, 0.1], [0.2, 0.1]], "f4")
+    there = np.array([[0.1], [np.nan], [0.2]], "f4")
+    value, slope = compiled(x=rows, missing=there)
+    # The second unit is active in no row, so nothing depends on its bias.
+    assert np.isfinite(value)
+    assert slope[1] == 0.0
