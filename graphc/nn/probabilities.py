@@ -49,11 +49,11 @@ def _softmax_expand(input: Node, *, axis: int) -> Node:
 def _softmax_quotient_expand(input: Node, *, axis: int) -> Node:
     largest = reduction.largest_along(input, (axis,)).named("largest")
     # Where one is infinite, `exp(x) / sum(exp(x))` is 0 for the others.
-    shift = where(isfinite(largest), largest, 0.0).named("shift")
-    exponentials = exponential.exp(input - stop_gradient(shift))
-    exponentials = exponentials.named("exponentials")
+    shift = where(isfinite(largest).named("finite"), largest, 0.0).named("shift")
+    shifted = (input - stop_gradient(shift)).named("shifted")
+    exponentials = exponential.exp(shifted).named("exponentials")
     total = reduction.sum(exponentials, axis, keepdims=True).named("total")
-    return exponentials / total
+    return (exponentials / total).named("softmax")
 
 
 def _softmax_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:

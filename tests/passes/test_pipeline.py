@@ -60,7 +60,7 @@ def test_optimising_twice_changes_no_value(seed: int) -> None:
     feeds = drawn(given, seed, batch=5)
     expected, beside = evaluate(once, feeds), evaluate(once, moved(feeds, MOVED))
     assert_near(evaluate(twice, feeds), expected, beside, note=f"seed {seed}")
-    assert len(twice) <= len(once) + 5
+    assert len(twice) <= 1.1 * len(once) + 5
 
 
 # Whole models
