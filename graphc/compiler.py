@@ -7,7 +7,7 @@ printer and runtime know nothing of one another.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
@@ -216,7 +216,8 @@ def _count(value: Any) -> int:
     """An int of Python or NumPy as it is, and -1 for anything else."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         return -1
-    return operator.index(value)
+    number = operator.index(value)
+    return number if number < 2**63 else -1
 
 
 def compile(
@@ -334,10 +335,9 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
     if inputs is None:
         return known
     by_name = {node.name: node for node in known}
-    order = [
-        given if isinstance(given, Node) else by_name.get(given, given)
-        for given in ([inputs] if isinstance(inputs, Node | str) else inputs)
-    ]
+    one = isinstance(inputs, Node | str) or not isinstance(inputs, Iterable)
+    order: list[Any] = [inputs] if one else list(cast("Iterable[Any]", inputs))
+    order = [by_name.get(i, i) if isinstance(i, str) else i for i in order]
     for given in order:
         if not isinstance(given, Node) or given.op.name != "input":
             names = ", ".join(str(node.name) for node in known) or "none"

@@ -166,8 +166,12 @@ def as_targets(wrt: Any) -> tuple[Node, ...]:
         items = (wrt,)
     elif isinstance(wrt, Mapping):
         items = cast("Mapping[Any, Any]", wrt).values()
+    elif isinstance(wrt, Iterable):
+        items = cast("Iterable[Any]", wrt)
     else:
-        items = wrt
+        raise _failure(
+            f"wrt must be a node, or a list, tuple or dict of nodes, got {wrt!r}"
+        )
     targets = tuple(items)
     for target in targets:
         if not isinstance(target, Node):

@@ -330,7 +330,7 @@ def _operand(size: Dim, value: object) -> int | None:
             location=str(here().location),
             hint=f"gc.constant({size}), a node, in arithmetic that is not of sizes",
         )
-    return operator.index(cast(int, value)) if hasattr(value, "__index__") else None
+    return _integer(value)
 
 
 def _not_a_size(size: Dim, operation: str) -> ShapeError:
@@ -339,6 +339,16 @@ def _not_a_size(size: Dim, operation: str) -> ShapeError:
         location=str(here().location),
         hint=f"gc.constant({size}), a node, or an integer size",
     )
+
+
+def _integer(value: object) -> int | None:
+    """An int of Python or NumPy; None for anything else, booleans included."""
+    if isinstance(value, bool | Dim):
+        return None
+    try:
+        return operator.index(cast(int, value))
+    except TypeError:
+        return None
 
 
 _ON_POLYNOMIALS: Mapping[str, Callable[[Polynomial, Polynomial], Polynomial | None]] = {
@@ -412,19 +422,24 @@ def as_dimension(value: object, what: str = "dimension") -> Dimension:
         return value
     if isinstance(value, str):
         return Dim(value)
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    size = _integer(value)
+    if size is None:
         raise ShapeError(
             f"{what} must be an int or a name, got {type(value).__name__} {value!r}"
         )
-    size = int(cast(int, value))
     if size < 0:
         raise ShapeError(f"{what} must not be negative, got {size}")
+    if size > _LARGEST:
+        raise ShapeError(f"{what} must be less than 2**63")
     return size
+
+
+_LARGEST = 2**63 - 1
 
 
 def as_shape(value: object) -> Shape:
     """A user's shape (a single dimension or a sequence of them) as a tuple."""
-    if isinstance(value, int | str | Dim) or hasattr(value, "__index__"):
+    if isinstance(value, int | str | Dim) or _integer(value) is not None:
         return (as_dimension(value),)
     if not isinstance(value, Iterable):
         raise ShapeError(

@@ -50,7 +50,10 @@ class Naming:
         """Call the layer, and all its nodes, something else."""
         self.text = text
         for node, suffix in self._living():
-            node.rename(text + suffix)
+            expanded = node._expansion  # pyright: ignore[reportPrivateUsage]
+            if expanded is not None and expanded.name == node.name:
+                object.__setattr__(expanded, "name", text + suffix)
+            object.__setattr__(node, "name", text + suffix)
 
     def candidates(self) -> Iterator[str]:
         """The name for now, and then it with the numbers from 2."""

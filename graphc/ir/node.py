@@ -175,7 +175,7 @@ class Node:
 
     def made_of(self, sources: tuple[Node, ...]) -> Node:
         """This node, which notes what it was declared from, unless it is older."""
-        if self.index > max(source.index for source in sources):
+        if self.index > max((source.index for source in sources), default=-1):
             known = (*self.declared_from, *sources)
             object.__setattr__(self, "declared_from", tuple(dict.fromkeys(known)))
         return self
@@ -187,16 +187,6 @@ class Node:
         except GraphcError as error:
             raise error.locate(location=str(here().location)) from None
         return self.copy(name=name)
-
-    def rename(self, name: str) -> None:
-        """Call this node, and what it expands to, something else.
-
-        Only what numbers unnamed layers may, before anything is made of the name.
-        """
-        expanded = self._expansion
-        if expanded is not None and expanded.name == self.name:
-            object.__setattr__(expanded, "name", name)
-        object.__setattr__(self, "name", name)
 
     @property
     def expansion(self) -> Node:

@@ -37,13 +37,21 @@ class Metric:
     totals: Mapping[str, Node]
     result: Callable[..., Any]
     mode: Literal["max", "min"] | None = None
-    location: str = field(default_factory=lambda: str(here().location), repr=False)
+    location: str = field(
+        default_factory=lambda: str(here().location), repr=False, init=False
+    )
     """The user's line, for errors."""
 
     def __post_init__(self) -> None:
-        if self.mode not in ("max", "min", None):
+        given: Any = self.mode
+        if not isinstance(given, str | None) or given not in _MODES:
             raise OptionError(
                 f"mode must be 'max', 'min' or None, got {self.mode!r}",
+                location=self.location,
+            )
+        if not isinstance(self.totals, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise OptionError(
+                f"totals must be a dict of nodes, got {self.totals!r}",
                 location=self.location,
             )
         for name, node in self.totals.items():
@@ -53,6 +61,9 @@ class Metric:
                     f"total {name!r} must be a node, got {node!r}",
                     location=self.location,
                 )
+
+
+_MODES = ("max", "min", None)
 
 
 def failure(

@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar, cast, overload
 
 import numpy as np
 
@@ -151,15 +151,16 @@ def _check_name(name: object) -> None:
         raise error.locate(location=str(here().location)) from None
 
 
-def _check_size(value: object, what: str, layer: Layer) -> int:
+def _check_size(value: Any, what: str, layer: Layer) -> int:
     """A number of features: a positive integer."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 1 <= value < 2**63:
         raise OptionError(
             f"{what} must be a positive integer, got {value!r}",
             node=type(layer).__name__,
             location=str(here().location),
         )
-    return value
+    return int(cast(int, value))
 
 
 class Linear(Layer):
@@ -345,9 +346,12 @@ class LayerNorm(Layer):
         dtype: Any = "float32",
     ) -> None:
         super().__init__(name)
+        several = isinstance(normalized_shape, list | tuple)
+        sizes: tuple[Any, ...] = (normalized_shape,)
+        if several:
+            sizes = tuple(cast("tuple[Any, ...]", normalized_shape))
         self.normalized_shape = tuple(
-            _check_size(size, "a size of normalized_shape", self)
-            for size in np.atleast_1d(normalized_shape).tolist()
+            _check_size(size, "a size of normalized_shape", self) for size in sizes
         )
         self.eps = eps
         self.elementwise_affine = elementwise_affine

@@ -84,7 +84,7 @@ def _compared(value: int) -> int | float:
     """
     if -(2**63) <= value < 2**64:
         return value
-    return math.copysign(math.inf, value)
+    return math.inf if value > 0 else -math.inf
 
 
 def _cases(arity: int, low: float, high: float, dtype: str) -> tuple[Case, ...]:

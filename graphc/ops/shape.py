@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from ..errors import GraphcError, OptionError, ShapeError
+from ..errors import DTypeError, GraphcError, OptionError, ShapeError
 from ..ir.dims import (
     Dim,
     Dimension,
@@ -91,16 +91,14 @@ def _complete_shape(x: Node, shape: Any) -> Shape:
     unknown = [
         axis
         for axis, size in enumerate(sizes)
-        if not isinstance(size, str | Dim) and size == -1
+        if isinstance(size, int | np.integer) and size == -1
     ]
     if len(unknown) > 1:
         raise OptionError(f"only one dimension may be -1, got {tuple(sizes)}")
     if not unknown:
         return as_shape(sizes)
     known = [
-        as_dimension(size)
-        for size in sizes
-        if isinstance(size, str | Dim) or size != -1
+        as_dimension(size) for axis, size in enumerate(sizes) if axis not in unknown
     ]
     sizes[unknown[0]] = _divide(x, product(known), tuple(sizes))
     return as_shape(sizes)
@@ -443,7 +441,12 @@ CONCATENATE = Op(
 
 
 def _arrays(arrays: Any, function: str) -> tuple[Node, ...]:
-    values = tuple(arrays)
+    if not isinstance(arrays, Iterable):
+        raise DTypeError(
+            f"{function} requires a list of arrays, got {arrays!r}",
+            location=str(here().location),
+        )
+    values = tuple(cast("Iterable[Any]", arrays))
     if not values:
         raise ShapeError(
             f"{function} requires at least one array, got none",

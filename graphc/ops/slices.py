@@ -172,7 +172,7 @@ def parse_index(x: Node, key: Any) -> tuple[Index, list[Node]]:
         elif isinstance(item, Node | np.ndarray | list):
             arrays.append(_index_array(item))
             index.append(ARRAY)
-        elif isinstance(item, bool) or not hasattr(item, "__index__"):
+        elif isinstance(item, bool | type) or not hasattr(item, "__index__"):
             raise DTypeError(
                 f"an index must be an int, a slice, None, ... or integers, got {item!r}"
             )

@@ -131,7 +131,8 @@ class ClipByGlobalNorm(Transformation):
     def __post_init__(self) -> None:
         options = self._check()
         options.real("max_norm", above=0.0)
-        if self.norm_type != math.inf:
+        is_number = isinstance(self.norm_type, float)  # No array, which has many.
+        if not is_number or self.norm_type != math.inf:
             options.real("norm_type", above=0.0)
         options.choice("dialect", "torch", "optax")
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, cast
 
+import numpy as np
+
 from ..errors import ArgumentError, OptionError
 from ..ir.origin import here
 
@@ -103,10 +105,10 @@ class Options:
         """Whole numbers of at least `low`."""
         for name in names:
             value: Any = self._get(name)
-            whole = not isinstance(value, bool) and hasattr(value, "__index__")
-            if not whole or int(value) < low:
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if not whole or not low <= value < 2**63:
                 raise self.fail(f"{name} to be an integer >= {low}, got {value!r}")
-            self._set(name, int(value))
+            self._set(name, int(cast(int, value)))
 
     def integers(self, name: str, *, low: int) -> None:
         """A tuple of whole numbers of at least `low`."""
@@ -128,7 +130,9 @@ class Options:
     def choice(self, name: str, *choices: object) -> None:
         """One of a few values."""
         value = self._get(name)
-        if not any(value is choice or value == choice for choice in choices):
+        # By type, because an array compares with each of its elements.
+        alike = [c for c in choices if value is c or type(value) is type(c)]
+        if value not in alike:
             listed = ", ".join(map(repr, choices))
             raise self.fail(f"{name} to be one of {listed}; got {value!r}")
 
@@ -152,7 +156,7 @@ class Options:
         required = _condition(name, low, high, above, below)
         try:
             number = math.nan if isinstance(value, bool | str) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         inside = low <= number <= high and above < number < below
         if not math.isfinite(number) or not inside:

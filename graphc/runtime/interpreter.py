@@ -94,7 +94,9 @@ def interpret(
     >>> run[y]
     array(1.)
     """
-    graph = Graph(tuple(outputs))
+    leaves: list[Node] = []
+    _leaves(list(outputs), leaves)
+    graph = Graph(tuple(leaves))
     number_unnamed(graph.nodes)
     order = graph.meanings
     check_names(order)
