@@ -101,7 +101,13 @@ def batch_stream(
     def begin(epoch: int) -> Iterator[Any]:
         if callable(data):
             function: Any = data
-            return iter(function(epoch) if _takes_epoch(data) else function())
+            given = function(epoch) if _takes_epoch(data) else function()
+            if not _is_stream(given):
+                raise DataError(
+                    f"{label}: the function must give batches, that is dicts of "
+                    f"arrays by input name, got {type(given).__name__}"
+                )
+            return iter(given)
         return iter(data)
 
     def batches(epoch: int) -> Iterator[dict[str, Any]]:
