@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, cast
 from ..errors import NamingError, ShapeError
 from .origin import here
 from .polynomial import Polynomial
+from .symbolic import computed, expression_of, python_of
 
 __all__ = [
     "Dim",
@@ -152,7 +153,7 @@ class Dim:
         """The SymPy expression of this size."""
         if self._expression is None:
             assert self._polynomial is not None
-            self._expression = _expression(self._polynomial)
+            self._expression = expression_of(self._polynomial)
         return self._expression
 
     def symbols(self) -> tuple[str, ...]:
@@ -188,7 +189,7 @@ class Dim:
         """This size as Python integer arithmetic over its names, each prefixed."""
         if self._polynomial is not None:
             return self._polynomial.source(prefix)
-        return _python(self.expression, prefix)
+        return python_of(self.expression, prefix)
 
     def _free(self) -> Iterable[Any]:
         return self.expression.free_symbols
@@ -222,7 +223,7 @@ class Dim:
         x, y = (
             size.expression if isinstance(size, Dim) else size for size in (left, right)
         )
-        return Dim._from_expression(_symbolic(name, x, y))
+        return Dim._from_expression(computed(name, x, y))
 
     def __add__(self, other: int | Dim) -> Dimension:
         return self._combine(other, "add")
@@ -358,62 +359,6 @@ _ON_POLYNOMIALS: Mapping[str, Callable[[Polynomial, Polynomial], Polynomial | No
     "divide": Polynomial.divided_by,
     "floor_divide": Polynomial.divided_by,
 }
-
-
-def _symbolic(name: str, left: Any, right: Any) -> Any:
-    import sympy
-
-    library: Any = sympy
-    if name == "add":
-        return library.expand(left + right)
-    if name == "subtract":
-        return library.expand(left - right)
-    if name == "multiply":
-        return library.expand(left * right)
-    quotient = library.cancel(library.sympify(left) / right)
-    return library.expand(quotient) if name == "divide" else library.floor(quotient)
-
-
-def _expression(polynomial: Polynomial) -> Any:
-    """A polynomial in SymPy, in which sizes are whole and not negative."""
-    import sympy
-
-    library: Any = sympy
-
-    def power(name: str, exponent: int) -> Any:
-        return library.Symbol(name, integer=True, nonnegative=True) ** exponent
-
-    return library.Add(
-        *(
-            library.Mul(factor, *(power(*part) for part in product))
-            for product, factor in polynomial.terms.items()
-        )
-    )
-
-
-def _python(expression: Any, prefix: str) -> str:
-    """SymPy integer arithmetic as Python source, parenthesised throughout."""
-
-    def text(part: Any) -> str:
-        return f"({_python(part, prefix)})"
-
-    if type(expression).__name__ == "floor":
-        return _python(expression.args[0], prefix)
-    if expression.is_Add or expression.is_Mul or expression.is_Pow:
-        numerator, denominator = expression.as_numer_denom()
-        if denominator != 1:
-            return f"{text(numerator)} // {text(denominator)}"
-    if expression.is_Integer:
-        return str(expression)
-    if expression.is_Symbol:
-        return f"{prefix}{expression}"
-    if expression.is_Add:
-        return " + ".join(text(term) for term in expression.as_ordered_terms())
-    if expression.is_Mul:
-        return " * ".join(text(factor) for factor in expression.as_ordered_factors())
-    if expression.is_Pow and expression.exp.is_Integer and expression.exp > 0:
-        return f"{text(expression.base)} ** {expression.exp}"
-    raise ShapeError(f"dimension {expression} has no integer form")
 
 
 def as_dimension(value: object, what: str = "dimension") -> Dimension:
