@@ -183,6 +183,8 @@ def _astype(node: Node, uses: Uses) -> Node | None:
         return x
     if x.op.name == "astype":
         source = x.inputs[0]
+        if source.dtype.kind == "f" and node.dtype.kind in "iu":
+            return None  # What is out of range, C leaves to the processor.
         if np.can_cast(source.dtype, x.dtype, "safe") and _all_represented(source, x):
             return astype(source, node.dtype)
     return None
@@ -302,7 +304,8 @@ ARITHMETIC = (
         "x.astype(a).astype(b) -> x.astype(b)",
         ("astype",),
         _astype,
-        "every value of the dtype of x is a value of dtype a",
+        "every value of the dtype of x is a value of dtype a, and b is not an integer "
+        "that x may be too large for",
     ),
     Rule(
         "stop_gradient(x) -> x",

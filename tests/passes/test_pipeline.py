@@ -221,6 +221,15 @@ def powers(length: int) -> Graph:
     return Graph((product,))
 
 
+def recurrence(length: int) -> Graph:
+    """A polynomial of degree `2**length`."""
+    x = gc.input("x", (4,))
+    y = x
+    for _ in range(length // 3):
+        y = 3.7 * y * (1 - y)
+    return Graph((y,))
+
+
 def count_work(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> int:
     """Applications of rules, visits of nodes by sorts, and nodes looked into."""
     work = 0
@@ -251,7 +260,7 @@ def count_work(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> int:
     return work
 
 
-@pytest.mark.parametrize("build", [chain, fan, powers])
+@pytest.mark.parametrize("build", [chain, fan, powers, recurrence])
 def test_work_grows_linearly(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     small = count_work(build(300), monkeypatch)
     large = count_work(build(1200), monkeypatch)
