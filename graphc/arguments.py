@@ -55,9 +55,9 @@ def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
             namespace[name] = wrapped
 
 
-def entry(owner: _Class) -> _Class:
+def entry(owner: _Class, label: str = "") -> _Class:
     """Decorate a class that is public under `gc` itself: see `public`."""
-    _check_methods(owner, f"gc.{owner.__name__}")
+    _check_methods(owner, label or f"gc.{owner.__name__}")
     return owner
 
 
@@ -74,11 +74,17 @@ def _check_methods(owner: type, place: str) -> None:
         if not public_name or _is_checked(member) or (owner, name) in _UNCHECKED:
             continue
         label = place if name == "__init__" else f"{place}.{name}"
-        if inspect.isfunction(member):
+        if inspect.isfunction(member) and not _takes_anything(member):
             setattr(owner, name, _checked(member, label, owner))
         elif isinstance(member, classmethod | staticmethod):
             bound: Any = cast("Any", member)
             setattr(owner, name, type(bound)(_checked(bound.__func__, label, owner)))
+
+
+def _takes_anything(function: _Function) -> bool:
+    """Whether a method is called with feeds alone, which it checks itself."""
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()][1:]
+    return _STARRED[1] in kinds and all(kind in _STARRED for kind in kinds)
 
 
 def _is_checked(function: object) -> bool:

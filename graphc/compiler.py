@@ -6,6 +6,7 @@ printer and runtime know nothing of one another.
 
 from __future__ import annotations
 
+import copy
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -33,6 +34,7 @@ from .passes.one_row import for_one_row
 from .passes.pipeline import optimize
 from .runtime.feeds import Binder
 from .runtime.interpreter import initial_parameters
+from .runtime.parameters import Array, LiveParameters, StartsLate
 from .runtime.program import Program
 from .runtime.trained import warn_of_fresh
 
@@ -47,12 +49,10 @@ __all__ = [
 ]
 
 
-class CompiledFunction:
+class CompiledFunction(StartsLate):
     """A graph as a callable: `f(x=array)`, `f(array)`. Made by `gc.compile`.
 
-    Attributes:
-        source: the text that runs.
-        parameters: the live arrays by name; write into them to change them.
+    A copy, and what a pickle gives, has parameters of its own.
     """
 
     def __init__(
@@ -73,10 +73,38 @@ class CompiledFunction:
         self._changed = _not_as_they_are([g.outputs[: self._count] for g in graphs])
         self._fill = _filler(structure)
         random = any(not node.op.pure for node in graph.nodes)
-        self._random = {"rng": np.random.default_rng(seed)} if random else {}
         declared = [*graph.parameters, *updates]
         unique = sorted(dict.fromkeys(declared), key=lambda node: node.order)
-        self.parameters = initial_parameters(unique, seed)
+        self._nodes = tuple(unique)
+        self._seed, self._is_random = seed, random
+        self._made_of = (structure, graphs, emitted, binder, updates, seed)
+
+    def _begin(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        state = {"rng": np.random.default_rng(self._seed)} if self._is_random else {}
+        return initial_parameters(self._nodes, self._seed), state
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        begun = (self._arrays, self._state) if self._is_begun else None
+        return _made_again, (self._made_of, begun)
+
+    @property
+    def parameters(self) -> LiveParameters:
+        """The live arrays by name; assign, or write into them, to change them."""
+        return LiveParameters(self._nodes, self._arrays)
+
+    def share(self, arrays: Mapping[str, Array]) -> None:
+        """Compute with these very arrays, where they are parameters of this function.
+
+        Args:
+            arrays: by name, of the shapes and dtypes of the parameters.
+        """
+        self._arrays.update((k, arrays[k]) for k in self._arrays if k in arrays)
+
+    @parameters.setter
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        """Copy values into the parameters, by name."""
+        for name, value in values.items():
+            self.parameters[name] = value
 
     @property
     def footprint(self) -> Footprint:
@@ -102,7 +130,7 @@ class CompiledFunction:
             FeedError: an array is missing, unknown, or does not fit its input.
         """
         bound = self._binder.bind(feeds, arrays)
-        results = self._program.call("compute", self.parameters, *bound, **self._random)
+        results = self._program.call("compute", self._arrays, *bound, **self._state)
         outputs = list(results[: self._count])
         for position, shared in self._changed:
             array = np.asarray(outputs[position])
@@ -112,8 +140,17 @@ class CompiledFunction:
             # Copies, since a new value may look into a parameter that is written first.
             new = [np.array(value) for value in results[self._count :]]
             for name, value in zip(self._updates, new, strict=True):
-                self.parameters[name][...] = value
+                self._arrays[name][...] = value
         return self._fill(outputs)
+
+
+def _made_again(parts: tuple[Any, ...], begun: Any) -> CompiledFunction:
+    """A compiled function from its pickle."""
+    function = CompiledFunction(*parts)
+    if begun is not None:
+        arrays, function._state = copy.deepcopy(begun)  # pyright: ignore[reportPrivateUsage]
+        function._arrays = arrays  # pyright: ignore[reportPrivateUsage]
+    return function
 
 
 def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from .arguments import Seed, entry
@@ -11,10 +12,9 @@ from .errors import OptionError, UntrainedWarning
 from .ir.graph import Graph
 from .ir.node import Node
 from .ir.origin import here, warn_at_user
+from .loaded import LoadedProgram
 from .nn.regularization import evaluation_mode
 from .ops.source import constant
-from .runtime.trained import TRAINERS
-from .training import TrainingProgram
 
 __all__ = ["Trained", "in_evaluation_mode", "with_values"]
 
@@ -57,28 +57,9 @@ def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
     return refilled(outputs, [replaced[node] for node in nodes])
 
 
-@entry
-class Trained:
+@partial(entry, label="gc.Trainer")
+class Trained(LoadedProgram):
     """What a trainer's parameters are used for besides training them."""
-
-    _arrays: dict[str, Any]
-    _state: dict[str, Any]
-    _compiled: TrainingProgram
-    _is_loaded = False
-
-    def _register(self) -> None:
-        """Let others know that these parameters may become trained."""
-        TRAINERS.add(self)
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether parameters are no longer those of the start."""
-        return self._is_loaded or bool(self._state["step"])
-
-    @property
-    def parameter_nodes(self) -> tuple[Node, ...]:
-        """The parameters as nodes, in the order of declaration."""
-        return tuple(self._compiled.plan.parameters)
 
     @property
     def epoch(self) -> int:
@@ -160,7 +141,7 @@ class Trained:
             simplify=simplify,
             seed=seed,
         )
-        fresh = [name for name in function.parameters if name not in self._arrays]
+        fresh = [name for name in function.parameters if name not in self.parameters]
         for name, start in function.parameters.items():
             array = self._arrays.get(name, start)
             if (array.shape, array.dtype) != (start.shape, start.dtype):
@@ -169,7 +150,7 @@ class Trained:
                     f"and {start.dtype} {start.shape} in the nodes to compile",
                     location=str(here().location),
                 )
-            function.parameters[name] = array
+        function.share(self._arrays)
         if fresh:
             warn_at_user(
                 f"this trainer has no parameter {fresh[0]!r}, which starts fresh",

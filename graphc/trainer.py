@@ -18,7 +18,6 @@ import numpy as np
 
 from . import training
 from .arguments import Seed, entry
-from .codegen.footprint import Footprint
 from .codegen.tiling import TILE
 from .compiler import check_tiling
 from .diagnosis import refuse_step
@@ -26,18 +25,16 @@ from .errors import OptionError
 from .files import write_atomically
 from .ir.node import Node
 from .ir.origin import here
-from .metrics.evaluation import Metrics, check_metric_name, metric_nodes
+from .metrics.evaluation import Metrics, check_metric_name
 from .optim.base import Optimizer
 from .optim.plateau import ReduceLROnPlateau
 from .runtime.callbacks import Callback, RecordFunction, running
 from .runtime.data import Data
 from .runtime.feeds import Binder, check_batch
 from .runtime.history import History
-from .runtime.parameters import LiveParameters
 from .runtime.program import silently
 from .runtime.progress import reporting, say_result
 from .runtime.range_test import range_of_step_sizes, range_test
-from .runtime.sources import Sources
 from .trained import Trained
 from .translation import translated
 
@@ -86,13 +83,10 @@ class Trainer(Trained):
         strict: bool = False,
     ) -> None:
         self.loss = loss
-        """The node that is minimised."""
         self.optimizer = optimizer
         self.metrics = dict(metrics or {})
-        """What is measured, by name."""
         self.seed = int(seed)
         self.history = History()
-        """That of the last `fit`, or of a checkpoint that was loaded."""
         for name in self.metrics:
             check_metric_name(name)
         self._start(
@@ -108,81 +102,6 @@ class Trainer(Trained):
                 strict=strict,
             )
         )
-
-    def _start(self, compiled: training.TrainingProgram) -> None:
-        """Take a program, and parameters and state at their start."""
-        self._compiled = compiled
-        self._module: Any = compiled.module
-        self._inputs, plan = tuple(compiled.inputs), compiled.plan
-        self._binder = Binder(self._inputs, plan.bounds, strict=plan.strict)
-        self._arrays: dict[str, Array] = self._module.init_parameters(self.seed)
-        self._state: dict[str, Any] = self._module.init_state(self._arrays, self.seed)
-        self._parameters = LiveParameters(self._arrays)
-        self._sources = Sources(self._module, (self.loss, *self.metric_nodes.values()))
-        self._register()
-
-    def restarted(
-        self, *, seed: Seed | None = None, style: str | None = None
-    ) -> Trainer:
-        """Another trainer of the same model, at the start of its training.
-
-        Args:
-            seed: of the new trainer; by default that of this one.
-            style: of the program that it runs; by default that of this one.
-
-        Returns:
-            A trainer that shares nothing that changes with this one.
-        """
-        other = copy.copy(self)
-        other.seed = self.seed if seed is None else int(seed)
-        other.history, other._is_loaded = History(), False
-        other._start(self._compiled.reloaded(style))
-        return other
-
-    @property
-    def parameters(self) -> LiveParameters:
-        """The parameters by name, as live arrays."""
-        return self._parameters
-
-    @parameters.setter
-    def parameters(self, values: Mapping[str, Any]) -> None:
-        """Copy values into the parameters, by name."""
-        for name, value in values.items():
-            self._parameters[name] = value
-        if not self.steps:  # Averages of parameters start from these.
-            self._state |= self._module.init_state(self._arrays, self.seed)
-
-    @property
-    def metric_nodes(self) -> dict[str, Node]:
-        """The nodes that metrics are made of, by name."""
-        return metric_nodes(self.metrics)
-
-    @property
-    def footprint(self) -> Footprint:
-        """The bytes of the arrays that a training step in fast style keeps allocated.
-
-        `footprint.at(batch=32)` is their number for given sizes.
-        """
-        return self._compiled.footprint
-
-    @property
-    def source(self) -> str:
-        """The text of the program that runs."""
-        return self._compiled.source
-
-    @property
-    def module(self) -> Any:
-        """The program that runs: `forward`, `predict`, `train_step`, ..."""
-        return self._module
-
-    @property
-    def steps(self) -> int:
-        """How many steps have been taken."""
-        return int(self._state["step"])
-
-    def __repr__(self) -> str:
-        size = sum(array.size for array in self._arrays.values())
-        return f"<Trainer of {self.loss!r}, {size:,} parameters, step {self.steps}>"
 
     # Training
 
@@ -283,7 +202,8 @@ class Trainer(Trained):
 
         Raises:
             DataError: data that does not fit the inputs; nothing is changed.
-            OptionError: a number that means nothing; a schedule that gives a step size
+            OptionError: a number that means nothing, or a run of this trainer that goes
+                on meanwhile, as in its callbacks; a schedule that gives a step size
                 that is no number of at least 0.
             CheckpointError: the checkpoint is damaged or of another model or run.
             NonFiniteError: a loss that is not finite. After it, and after whatever a
@@ -292,6 +212,7 @@ class Trainer(Trained):
         """
         describe = self._module.describe_record
         with (
+            self._alone(),
             self._translated(),
             reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
         ):

@@ -92,10 +92,14 @@ class TrainingProgram:
 
     def reloaded(self, style: str | None = None) -> TrainingProgram:
         """The same program loaded once more, in this or another style."""
-        chosen = self.style if style is None else check_style(style)
-        emitted = emit_training(self.plan, chosen)
+        return TrainingProgram.of(self.plan, style or self.style)
+
+    @staticmethod
+    def of(plan: TrainingPlan, style: str) -> TrainingProgram:
+        """The program of a plan, emitted and loaded."""
+        emitted = emit_training(plan, check_style(style))
         program = Program(emitted.source, emitted.variables)
-        return TrainingProgram(self.plan, program, chosen)
+        return TrainingProgram(plan, program, check_style(style))
 
 
 def training_program(
@@ -122,9 +126,7 @@ def training_program(
             *(loss, optimizer, dict(metrics or {}), outputs),
             *(simplify, plateau, tiling, bool(strict)),
         )
-        emitted = emit_training(plan, check_style(style))
-        program = Program(emitted.source, emitted.variables)
-        return TrainingProgram(plan, program, check_style(style))
+        return TrainingProgram.of(plan, style)
 
 
 def training_plan(

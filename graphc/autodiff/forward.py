@@ -53,14 +53,17 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
     if result is None:
         return zeros_like(y).made_of((y, *targets))
 
-    def derive(sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
-        count = len(seeds)
-        pairs = zip(sources[1 : 1 + count], sources[1 + count :], strict=True)
-        return (_forward(sources[0], dict(pairs)),)
-
-    request = DerivativeRequest((y, *seeds, *seeds.values()), tuple(seeds), derive)
+    sources = (y, *seeds, *seeds.values())
+    request = DerivativeRequest(sources, tuple(seeds), _derive)
     result.remember(Derivation(request, 0))
     return result.made_of((y, *targets))
+
+
+def _derive(sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
+    """The tangent of a node for variables and as many tangents."""
+    y, *others = sources
+    count = len(others) // 2
+    return (_forward(y, dict(zip(others[:count], others[count:], strict=True))),)
 
 
 def _forward(y: Node, seeds: Mapping[Node, Node]) -> Node | None:

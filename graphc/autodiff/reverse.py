@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, cast, overload
 
 from ..collector import paused
@@ -98,18 +99,18 @@ def _remember(
     adjoints: Mapping[Node, Node],
 ) -> None:
     """Note in the adjoint of each target how it can be derived again."""
-    count = len(outputs)
-
-    def derive(sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
-        variables = sources[2 * count :]
-        again = backward(sources[:count], sources[count : 2 * count], variables)
-        return tuple(again.of.get(variable) for variable in variables)
-
     sources = (*outputs, *cotangents, *targets)
-    request = DerivativeRequest(sources, tuple(targets), derive)
+    request = DerivativeRequest(sources, tuple(targets), partial(_derive, len(outputs)))
     for position, target in enumerate(targets):
         if target in adjoints:
             adjoints[target].remember(Derivation(request, position))
+
+
+def _derive(count: int, sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
+    """The adjoints for outputs, as many cotangents, and variables."""
+    variables = sources[2 * count :]
+    again = backward(sources[:count], sources[count : 2 * count], variables)
+    return tuple(again.of.get(variable) for variable in variables)
 
 
 def _accumulate(node: Node, contributions: list[Node]) -> Node:

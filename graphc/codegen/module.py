@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..ir.dims import symbols_of
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
+from ..ir.pickling import Together
 from ..ir.sizes import SizeBound, check_known, sizes_told_by
 from .expressions import assign
 from .footprint import Footprint
@@ -42,6 +44,24 @@ class Emitted:
     variables: Mapping[str, Mapping[str, Node]]
     footprint: Footprint
     """The memory that a call, or a training step, keeps allocated."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        places = [(f, name) for f, nodes in self.variables.items() for name in nodes]
+        nodes = Together(self.variables[f][name] for f, name in places)
+        return _emitted, (self.source, places, nodes, self.footprint)
+
+
+def _emitted(
+    source: str,
+    places: Sequence[tuple[str, str]],
+    nodes: Sequence[Node],
+    footprint: Footprint,
+) -> Emitted:
+    """What was pickled: variables by the function that they belong to."""
+    variables: dict[str, dict[str, Node]] = {}
+    for (function, name), node in zip(places, nodes, strict=True):
+        variables.setdefault(function, {})[name] = node
+    return Emitted(source, variables, footprint)
 
 
 def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:

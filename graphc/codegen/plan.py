@@ -86,6 +86,9 @@ class TrainingPlan:
     strict: bool = False
     """Whether data of a wider dtype than an input's is refused, and not rounded."""
 
+    def __deepcopy__(self, memo: object) -> TrainingPlan:
+        return self  # Nothing in it changes.
+
     @property
     def predict_inputs(self) -> tuple[Node, ...]:
         """The placeholders that `predict` takes: for their values, or for sizes."""

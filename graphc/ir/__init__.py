@@ -5,6 +5,7 @@ from .graph import Graph, rebuild
 from .literal import Literal
 from .node import Node
 from .op import OPS, Case, Op, Point
+from .pickling import op_named
 from .types import TensorType
 from .verify import verify
 
@@ -20,6 +21,7 @@ __all__ = [
     "Point",
     "Shape",
     "TensorType",
+    "op_named",
     "rebuild",
     "verify",
 ]

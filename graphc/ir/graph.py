@@ -10,6 +10,7 @@ from typing import Any, cast
 from ..errors import NamingError
 from .dims import Dim, symbols_of
 from .node import Node
+from .pickling import Together
 
 __all__ = [
     "Graph",
@@ -175,6 +176,10 @@ class Graph:
     def check_names(self) -> None:
         """Raise where two different inputs, parameters or named nodes share a name."""
         check_names(self.nodes)
+
+    def __reduce__(self) -> tuple[type[Graph], tuple[tuple[Node, ...]]]:
+        # Without what is cached, of which there may be much.
+        return Graph, (Together(self.outputs),)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

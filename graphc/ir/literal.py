@@ -23,6 +23,10 @@ class Literal:
         digest = hashlib.sha256(self.array.tobytes()).hexdigest()
         self._key = (self.array.dtype.str, self.array.shape, digest)
 
+    def __reduce__(self) -> tuple[type[Literal], tuple[np.ndarray[Any, Any]]]:
+        # By the array, because a pickle forgets that it is read-only.
+        return Literal, (self.array,)
+
     @property
     def digest(self) -> str:
         """A text that is equal for equal arrays, in any process."""

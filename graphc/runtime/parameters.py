@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import FeedError, UnknownNameError
+from ..errors import UnknownNameError
+from ..ir.node import Node
 from ..ir.origin import here
+from .feeds import check_array
 
-__all__ = ["LiveParameters"]
+__all__ = ["LiveParameters", "StartsLate"]
 
 Array = np.ndarray[Any, Any]
 
@@ -22,7 +26,8 @@ class LiveParameters(Mapping[str, Array]):
     (`parameters["w"] = value`), which copies into it.
     """
 
-    def __init__(self, arrays: dict[str, Array]) -> None:
+    def __init__(self, nodes: Iterable[Node], arrays: dict[str, Array]) -> None:
+        self._nodes = {str(node.name): node for node in nodes}
         self._arrays = arrays
 
     def __getitem__(self, name: str) -> Array:
@@ -36,12 +41,7 @@ class LiveParameters(Mapping[str, Array]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         array = self[name]
-        given = np.asarray(value)
-        if given.shape != array.shape:
-            raise FeedError(
-                f"parameter {name!r} requires shape {array.shape}, got {given.shape}"
-            )
-        array[...] = given
+        array[...] = check_array(self._nodes[name], value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -52,3 +52,39 @@ class LiveParameters(Mapping[str, Array]):
     def __repr__(self) -> str:
         rows = (f"{n}: {a.dtype} {a.shape}" for n, a in self._arrays.items())
         return f"<parameters {', '.join(rows)}>"
+
+
+class StartsLate(ABC):
+    """Arrays that are made when they are first needed, and not to be looked at.
+
+    A large model is drawn, shown and emitted without the memory of its parameters.
+    """
+
+    _arrays: dict[str, Array]
+    """The parameters by name."""
+    _state: dict[str, Any]
+    """All else that changes."""
+
+    @abstractmethod
+    def _begin(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Parameters and state at their start."""
+
+    @property
+    def _is_begun(self) -> bool:
+        return "_arrays" in vars(self)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Begin, when parameters or state are looked up for the first time."""
+            if name not in ("_arrays", "_state"):
+                kind = type(self).__name__
+                raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+            with _beginning:
+                if not self._is_begun:
+                    self._state, self._arrays = reversed(self._begin())
+            return vars(self)[name]
+
+
+_beginning = RLock()
+"""So that threads which begin at once share arrays."""

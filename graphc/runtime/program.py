@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import itertools
 import linecache
 import traceback
+import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context
@@ -25,6 +27,9 @@ from .heap import keep_freed_memory
 __all__ = ["Program", "silently"]
 
 Result = TypeVar("Result")
+
+_numbers = itertools.count(1)
+"""Programs of one text have a file each, which is forgotten with the program."""
 
 _silent = Context()
 _silent.run(np.seterr, all="ignore")
@@ -51,13 +56,14 @@ class Program:
         digest = hashlib.sha256(source.encode()).hexdigest()[:12]
         self.source = source
         """The text that runs."""
-        self.filename = f"<graphc {digest}>"
+        self.filename = f"<graphc {digest}.{next(_numbers)}>"
         self._variables = variables
         self.module = ModuleType(f"graphc_emitted_{digest}")
         """The module that the text defines."""
         lines = source.splitlines(keepends=True)
         # A modification time of None keeps linecache from looking for a file.
         linecache.cache[self.filename] = (len(source), None, lines, self.filename)
+        weakref.finalize(self.module, linecache.cache.pop, self.filename, None)
         exec(compile(source, self.filename, "exec"), self.module.__dict__)
 
     @contextmanager
