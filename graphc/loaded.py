@@ -113,7 +113,7 @@ class LoadedProgram(StartsLate):
     @property
     def parameters(self) -> LiveParameters:
         """The parameters by name, as live arrays."""
-        return LiveParameters(self._compiled.parameters, self._arrays)
+        return LiveParameters(self._compiled.plan.parameters, self._arrays)
 
     @parameters.setter
     def parameters(self, values: Mapping[str, Any]) -> None:
@@ -162,7 +162,7 @@ class LoadedProgram(StartsLate):
         return tuple(self._compiled.plan.parameters)
 
     def __repr__(self) -> str:
-        size = sum(int(node.size) for node in self._compiled.parameters)
+        size = sum(int(node.size) for node in self._compiled.plan.parameters)
         return f"<Trainer of {self.loss!r}, {size:,} parameters, step {self.steps}>"
 
 

@@ -78,8 +78,7 @@ class StartsLate(ABC):
         def __getattr__(self, name: str) -> Any:
             """Begin, when parameters or state are looked up for the first time."""
             if name not in ("_arrays", "_state"):
-                kind = type(self).__name__
-                raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+                return object.__getattribute__(self, name)  # Raises what it raised.
             with _beginning:
                 if not self._is_begun:
                     self._state, self._arrays = reversed(self._begin())
