@@ -50,7 +50,7 @@ class Compiled:
             strict=False,
             admitted={},
             parameters=parameters,
-            size_bounds=(),
+            size_bounds={},
         )
 
     def emit(self, style: str) -> str:
