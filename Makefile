@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer lint demo experiments bench clean
+.PHONY: test test-slow test-peer test-kernels lint demo experiments bench clean
 
 test: $(VENV)/.test
 	@$(RUN) -m pytest -m "not slow and not peer" $(PYTEST_ARGS)
@@ -17,6 +17,11 @@ test-slow: $(VENV)/.test
 
 test-peer: $(VENV)/.test-peer
 	@$(RUN) -m pytest -m peer $(PYTEST_ARGS)
+
+# Whatever kernel OpenBLAS chooses for a processor, and with one thread and two: half an
+# hour for each. KERNEL_ARGS="tests/ops" runs other tests than the numeric part.
+test-kernels: $(VENV)/.test
+	@$(RUN) -m tests.kernels $(KERNEL_ARGS)
 
 # Pyright's launcher would ask for the newest version over the network at each run.
 lint: $(VENV)/.test

@@ -32,7 +32,10 @@ logits = gc.nn.Linear(32, 10, name="output")(hidden)
 loss = gc.nn.cross_entropy(logits, y)
 accuracy = gc.mean((gc.argmax(logits, axis=1) == y).astype("float32"))
 
-trainer = gc.Trainer(loss, gc.optim.Adam(lr=0.003), metrics={"accuracy": accuracy})
+# The style of the program that is emitted below, so that both give the same bits.
+trainer = gc.Trainer(
+    loss, gc.optim.Adam(lr=0.003), metrics={"accuracy": accuracy}, style="readable"
+)
 
 
 FOLDER = Path("build/demo")

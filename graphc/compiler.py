@@ -278,7 +278,8 @@ def compile(
             order of declaration. Those that the outputs do not need, such as the data
             that a derivative no longer depends on, may be fed or not.
         style: `"fast"` allocates a workspace once and writes with `out=`;
-            `"readable"` is textbook NumPy. Both compute the same numbers.
+            `"readable"` is textbook NumPy. Both compute the same but for rounding: sums
+            and matrix products may be added up in another order.
         simplify: apply the algebra and stability rules; False leaves the graph as
             written.
         updates: new values for parameters, assigned after each call.

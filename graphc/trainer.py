@@ -58,7 +58,7 @@ class Trainer(Trained):
             score that decides what is best (`fit(best=...)`), if `mode` fits it, and
             else by the loss. Without dev data by the same in training.
         style: of the program that runs, `"fast"` or `"readable"`; both compute the
-            same.
+            same but for rounding.
         simplify: False leaves the graph as written.
         tile_size, threads, strict: see `gc.compile`.
 

@@ -97,8 +97,8 @@ def test_train_prints_an_epoch_a_line_and_writes_parameters(capsys):
 
 def test_train_gives_what_the_emitted_program_gives_bit_for_bit():
     options = ("--epochs", 4, "--batch-size", 16, "--seed", 5)
-    assert run(*TRAIN, *options, "--out", "ours.npz") == 0
     for style in ("readable", "fast"):
+        assert run(*TRAIN, *options, "--style", style, "--out", "ours.npz") == 0
         assert run("emit", "model.py", "-o", "train.py", "--style", style) == 0
         arguments = [*TRAIN[2:], *options, "--out", "theirs.npz"]
         subprocess.run(

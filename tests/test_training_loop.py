@@ -319,8 +319,8 @@ def test_a_broken_run_ends_bit_for_bit_as_an_unbroken_one(
     path = tmp_path / "run.npz"
     with pytest.raises(MemoryError):
         broken.fit(TRAIN, DEV, checkpoint=path, **options)
-    # The emitted program, in the other style, goes on from the file.
-    module = load(make().emit(tmp_path / "train.py", "readable").read_text())
+    # The emitted program goes on from the file.
+    module = load(make().emit(tmp_path / "train.py", "fast").read_text())
     parameters = module.init_parameters(7)
     state = module.init_state(parameters, 7)
     records = module.fit(
@@ -350,7 +350,7 @@ def test_other_options_do_not_go_on_with_a_run(tmp_path: Path) -> None:
 def test_a_program_killed_again_and_again_ends_as_an_unbroken_one(
     tmp_path: Path,
 ) -> None:
-    script = make().emit(tmp_path / "train.py")
+    script = make().emit(tmp_path / "train.py", style="fast")
     np.savez(tmp_path / "train.npz", **rows(3000))  # type: ignore[arg-type]
     np.savez(tmp_path / "dev.npz", **DEV)  # type: ignore[arg-type]
     arguments: tuple[Any, ...] = (

@@ -183,7 +183,7 @@ def train(
     """Train a model on arrays in files.
 
     The options are those of the emitted program, and so are the parameters that --out
-    writes, bit for bit.
+    writes, bit for bit in the same style.
     """
     trainer = _load(model).trainer(name)
     if seed is not None or style is not None:
