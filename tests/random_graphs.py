@@ -19,6 +19,7 @@ import numpy as np
 import graphc as gc
 from graphc.errors import GraphcError
 from graphc.ir import OPS, Case, Dim, Node, Op
+from graphc.ir.graph import ancestors
 from graphc.ops.source import arange
 from tests.op_cases import SOURCES_WITHOUT_CASES
 
@@ -75,8 +76,10 @@ class Grower:
         self._bounded, self._numbers = bounded, numbers
         self._families: dict[str, list[Op]] = {}
         for op in filter(keep, OPS.values()):
-            self._families.setdefault(op.kind, []).append(op)
-        self._last: tuple[Op, tuple[Node, ...], Mapping[str, Any]] | None = None
+            # The more operands, the more there is for a rule to confuse.
+            weight = 4 ** (len(op.inputs) - 1) if op.kind == "elementwise" else 1
+            self._families.setdefault(op.kind, []).extend([op] * weight)
+        self._last: Node | None = None
 
     def grow(self, steps: int) -> None:
         """Add up to so many values."""
@@ -97,11 +100,12 @@ class Grower:
     def _made(self) -> Node | None:
         for _ in range(ATTEMPTS):
             try:
-                found = self._nested() if self.chance.random() < 0.25 else self._new()
+                found = self._nested() if self.chance.random() < 0.3 else self._new()
             except (GraphcError, IndexError):
                 continue
             if found is None or found.ndim > MOST_AXES:
                 continue
+            self._last = found
             return found if found.dtype.kind == "f" else found.astype("float64")
         return None
 
@@ -109,14 +113,13 @@ class Grower:
         """The last op once more, with its result for one operand, in any order."""
         if self._last is None:
             return None
-        op, inputs, attributes = self._last
-        last = self.values[-1]
-        places = [p for p, node in enumerate(inputs) if node.type == last.type]
+        last = self._last
+        places = [p for p, node in enumerate(last.inputs) if node.type == last.type]
         if not places:
             return None
-        operands = list(inputs)
+        operands = list(last.inputs)
         operands[self.chance.choice(places)] = last
-        return op(*operands, **attributes)
+        return last.op(*operands, **last.attributes)
 
     def _new(self) -> Node | None:
         family = self.chance.choice(self._weighted())
@@ -128,9 +131,7 @@ class Grower:
             inputs = self._broadcasting(op, case)
         else:
             inputs = self._fitted(case)
-        found = op(*inputs, **case.attributes)
-        self._last = (op, inputs, case.attributes)
-        return found
+        return op(*inputs, **case.attributes)
 
     def _weighted(self) -> list[str]:
         weights = {"elementwise": 5, "block": 2}
@@ -329,12 +330,17 @@ def drawn(nodes: Sequence[Node], seed: int, **sizes: int) -> dict[str, Array]:
 
 
 def outputs_of(grower: Grower, wrt: Sequence[Node]) -> list[Node]:
-    """A scalar of two of the values, both of them, and its derivatives.
+    """A scalar of all values, two of them, and its derivatives.
 
     All of `wrt` is among what they depend on, so that every named size is known.
     """
     last, other = grower.values[-1], grower.pick()
     loss = gc.mean(gc.sin(last)) + gc.mean(last) * gc.mean(other)
+    used = set(ancestors([loss]))
+    for value in reversed(grower.values):
+        if value not in used:
+            loss = loss + gc.mean(gc.sin(value))
+            used |= set(ancestors([value]))
     known = sum((gc.sum(node) for node in wrt[1:]), gc.sum(wrt[0]))
     return [loss, last, other, known, *gc.grad(loss, wrt, unused="zeros")]
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ir import OPS, Case, Node, Op, Point
+from graphc.ir import OPS, Case, Graph, Node, Op, Point
+from graphc.passes import pipeline
+from graphc.passes.rewriting import Rule, Uses, apply_rules
 from tests.op_cases import Application
 from tests.ops.test_special_points import around_zero, declared
 from tests.ops.test_special_points import check as check_point
 from tests.ops.test_styles import check
+from tests.passes import test_rules
 from tests.planted import redeclared, undeclared_later
 
 
@@ -137,3 +141,51 @@ def test_a_wrong_second_derivative_at_a_declared_point_is_seen() -> None:
         )
         specials = list(declared(Application(op, case, 0)))
         assert [_is_red(special) for special in specials] == [False, True]
+
+
+@dataclass(frozen=True)
+class WrongBranch:
+    """A pass that takes the wrong branch of two nested choices by one condition."""
+
+    name: str = "nested choices"
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def run(self, graph: Graph) -> Graph:
+        return apply_rules(graph, [Rule(self.name, ("where",), _wrong_branch, "")])
+
+
+def _wrong_branch(node: Node, uses: Uses) -> Node | None:
+    condition, chosen, other = node.inputs
+    if chosen.op.name != "where" or chosen.inputs[0] is not condition:
+        return None
+    found = node.op(condition, chosen.inputs[2], other)
+    return found if found.type == node.type else None
+
+
+def _with_wrong_branch(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    right = pipeline.pipeline(True)
+    wrong = (*right, WrongBranch(**fields))
+    monkeypatch.setattr(pipeline, "pipeline", lambda simplify: wrong)
+    monkeypatch.setattr(test_rules, "pipeline", lambda simplify: wrong)
+
+
+def test_an_unsound_pass_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    test_rules.check_nested(OPS["where"])
+    _with_wrong_branch(monkeypatch)
+    with pytest.raises(AssertionError, match="where of "):
+        test_rules.check_nested(OPS["where"])
+
+
+def test_a_pass_that_does_not_tell_its_rules_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _with_wrong_branch(monkeypatch)
+    with pytest.raises(AssertionError):
+        test_rules.test_every_pass_says_what_its_rules_are()
+
+
+def test_a_rule_without_a_case_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    _with_wrong_branch(monkeypatch, reasons={"nested choices": "never"})
+    made = list(test_rules.found_in(list(test_rules.cases())))
+    with pytest.raises(AssertionError, match="nested choices"):
+        test_rules.test_every_rule_has_a_case(made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Graph
@@ -29,6 +29,11 @@ class Algebra:
 
     name: str = "algebra"
     rules: Sequence[Rule] = RULES
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Each rule, and when it is sound."""
+        return {rule.name: rule.sound_when for rule in self.rules}
 
     def run(self, graph: Graph) -> Graph:
         """The graph with every rule applied."""

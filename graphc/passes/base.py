@@ -7,7 +7,7 @@ place, and carries the line, of the node it replaces.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -27,6 +27,11 @@ class Pass(Protocol):
     @property
     def name(self) -> str:
         """What reports call it."""
+        ...
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Every rule that its rewrites go by, and when that rule is sound."""
         ...
 
     def run(self, graph: Graph) -> Graph:

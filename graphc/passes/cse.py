@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,6 +68,11 @@ class MergeEqual:
     """
 
     name: str = "merge equal values"
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Each rule, and when it is sound."""
+        return {_RULE: _SOUND}
 
     def run(self, graph: Graph) -> Graph:
         """The graph with each value computed once."""

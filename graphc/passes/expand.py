@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..ir.graph import Graph, expand
@@ -19,6 +20,11 @@ class ExpandBlocks:
     """
 
     name: str = "expand blocks"
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """None: an expansion is what its block means."""
+        return {}
 
     def run(self, graph: Graph) -> Graph:
         """The graph in primitives."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +40,18 @@ class FoldConstants:
     """Whether to fold stretched numbers into arrays, too. Until the end of the pipeline
     they stay numbers, because an operand that is a number needs no stretching."""
 
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Each rule, and when it is sound."""
+        return {rule.name: rule.sound_when for rule in self._rules}
+
+    @property
+    def _rules(self) -> tuple[Rule, ...]:
+        return FOLDING_ALL if self.stretched else FOLDING
+
     def run(self, graph: Graph) -> Graph:
         """The graph with constants folded."""
-        return apply_rules(graph, FOLDING_ALL if self.stretched else FOLDING)
+        return apply_rules(graph, self._rules)
 
 
 def _value(node: Node, arrays: Sequence[Array]) -> Array | None:

@@ -18,7 +18,7 @@ from .fold import FoldConstants
 from .simplify import Simplify
 from .stability import Stability
 
-__all__ = ["optimize", "pipeline", "rewrites"]
+__all__ = ["optimize", "pipeline", "reasons", "rewrites"]
 
 
 def pipeline(simplify: bool) -> tuple[Pass, ...]:
@@ -70,6 +70,14 @@ def optimize(
             if verify_each:
                 verify(graph)
     return graph
+
+
+def reasons() -> dict[str, str]:
+    """Every rule that a pass applies, and when it is sound: the registry of rules."""
+    found: dict[str, str] = {}
+    for step in pipeline(simplify=True):
+        found |= step.reasons
+    return found
 
 
 def rewrites(graph: Graph, *, simplify: bool = True) -> tuple[Rewrite, ...]:

@@ -92,6 +92,11 @@ class Simplify:
 
     name: str = "simplify"
 
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Each rule, and when it is sound."""
+        return {_RULE: _SOUND}
+
     def run(self, graph: Graph) -> Graph:
         """The graph with cheaper formulas."""
         found: dict[Node, tuple[Region, Recipe]] = {}

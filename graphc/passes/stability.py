@@ -11,7 +11,7 @@ along.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -218,6 +218,14 @@ class Stability:
 
     name: str = "stability"
     rules: tuple[StabilityRule, ...] = STABILITY
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Each rule, and when it is sound."""
+        return {
+            **{rule.name: rule.sound_when for rule in self.rules},
+            _AGAIN: _AGAIN_SOUND,
+        }
 
     def run(self, graph: Graph) -> Graph:
         """The graph in stable formulas."""

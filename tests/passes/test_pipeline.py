@@ -31,6 +31,8 @@ from .helpers import evaluate, ops
 
 # Random graphs
 
+GRAPHS = 100
+
 
 def random_graph(seed: int, steps: int) -> tuple[Graph, list[Node]]:
     given = leaves()
@@ -40,7 +42,7 @@ def random_graph(seed: int, steps: int) -> tuple[Graph, list[Node]]:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(GRAPHS))
 def test_optimised_equals_unoptimised(seed: int) -> None:
     graph, given = random_graph(seed, steps=2 + seed % 7)
     result = optimize(graph, verify_each=True)

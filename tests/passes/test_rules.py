@@ -1,0 +1,181 @@
+"""Every rule of every pass: it has a case, and each rewrite is right on samples.
+
+A rewrite is recorded with the node that it replaced, so both are computed from the same
+numbers, special ones among them, and compared where the node has a value.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir import OPS, Graph, Node, Op
+from graphc.passes.algebra import Algebra
+from graphc.passes.base import Pass, Rewrite, recording
+from graphc.passes.pipeline import optimize, pipeline, reasons
+from tests.exact import exact_values
+from tests.op_cases import Array
+
+from .helpers import PAIRS, evaluate
+from .test_algebra import CASES as ALGEBRA
+from .test_stability import FORMULAS, POINTS, SOFTMAX
+
+Feeds = Mapping[str, Any]
+Case = tuple[Graph, Feeds, Sequence[Pass]]
+
+x, y = (gc.input(name, (len(PAIRS),)) for name in "xy")
+IN_PAIRS = {"x": PAIRS[:, 0], "y": PAIRS[:, 1]}
+z, rows = gc.input("z", (len(POINTS),)), gc.input("rows", (2, 3))
+AT_ENDS = {
+    "z": np.array(POINTS, "f4"),
+    "rows": np.array([[1e3, -1e3, 2.0], [0.5, 0.0, -0.0]], "f4"),
+}
+
+
+def cases() -> Iterator[Case]:
+    """Graphs in which each rule has something to do, and samples for their inputs."""
+    for builds in ALGEBRA.values():
+        for build, _ in builds:
+            yield Graph((build(x, y),)), IN_PAIRS, (Algebra(),)
+    for build, *_ in FORMULAS.values():
+        value = build(z)
+        yield Graph((value, gc.grad(gc.sum(value), z))), AT_ENDS, pipeline(True)
+    for build in SOFTMAX.values():
+        yield Graph((build(rows), gc.log(build(rows)))), AT_ENDS, pipeline(True)
+    picked = gc.nn.log_softmax(rows, 1)[np.arange(2), np.array([0, 2])]
+    yield Graph((picked, gc.grad(gc.sum(picked), rows))), AT_ENDS, pipeline(True)
+    ones = gc.ones((2, 3))
+    yield (
+        Graph((gc.exp(ones) * rows, gc.constant([1.0, 2.0]) * 3.0, ones)),
+        AT_ENDS,
+        pipeline(True),
+    )
+    yield Graph((2 * x + 3 * x, gc.exp(x) + gc.exp(x) * y)), IN_PAIRS, pipeline(True)
+
+
+def found_in(cases: Sequence[Case]) -> Iterator[tuple[Rewrite, Feeds]]:
+    """All rewrites that the passes make."""
+    for graph, feeds, passes in cases:
+        with recording() as rewrites:
+            for step in passes:
+                graph = step.run(graph)
+        for rewrite in rewrites:
+            yield rewrite, feeds
+
+
+@pytest.fixture(scope="module")
+def made() -> list[tuple[Rewrite, Feeds]]:
+    return list(found_in(list(cases())))
+
+
+def test_every_rule_has_a_case(made: Sequence[tuple[Rewrite, Feeds]]) -> None:
+    assert {rewrite.rule for rewrite, _ in made} == set(reasons())
+
+
+def test_every_pass_says_what_its_rules_are() -> None:
+    """One that says nothing only spells out what blocks mean."""
+    silent = [step for step in pipeline(True) if not step.reasons]
+    assert [step.name for step in silent] == ["expand blocks"]
+    assert all(reasons().values())
+
+
+def check(rewrite: Rewrite, feeds: Feeds) -> None:
+    """Hold both sides of a rewrite against each other."""
+    before, after = evaluate(Graph((rewrite.before, rewrite.after)), feeds)
+    hold(before, after, rewrite.before, feeds, rewrite.rule)
+
+
+def hold(before: Array, after: Array, node: Node, feeds: Feeds, note: str) -> None:
+    """Hold a value of `node` against what it was, where that was a number.
+
+    Where they differ it has to be no farther from the value without rounding.
+    """
+    assert (before.dtype, before.shape) == (after.dtype, after.shape), note
+    if before.dtype.kind != "f":
+        np.testing.assert_array_equal(after, before, note)
+        return
+    wide = before.astype("float64"), after.astype("float64")
+    unit = 16 * np.maximum(np.spacing(np.abs(before)), np.finfo(before.dtype).tiny)
+    with np.errstate(invalid="ignore"):
+        apart = (wide[0] != wide[1]) & ~(np.abs(wide[0] - wide[1]) <= unit)
+    apart &= ~np.isnan(before)
+    if not apart.any():
+        return
+    inputs = {node: feeds[str(node.name)] for node in Graph((node,)).inputs}
+    (truth,) = exact_values([node], inputs)
+    # What is computed as 1 - p is right absolutely where p is almost 1.
+    rounding = 4 * float(np.finfo(before.dtype).eps)
+    for place in np.argwhere(apart):
+        at = tuple(place)
+        exact = truth[at]
+        error = max(abs(before[at].item() - exact), rounding)
+        better = after[at] == exact or abs(after[at].item() - exact) <= error
+        assert better, f"{note}: {before[at]} became {after[at]}, exactly {exact}"
+
+
+def test_every_rewrite_is_right_on_samples(
+    made: Sequence[tuple[Rewrite, Feeds]],
+) -> None:
+    assert len(made) > 200
+    for rewrite, feeds in made:
+        check(rewrite, feeds)
+
+
+# Every op of every op -----------------------------------------------------------------
+
+
+def applied(op: Op) -> list[tuple[tuple[Node, ...], Node]]:
+    """An op applied to x and y in any order, with its operands."""
+    given = {"": [x, y], "bool": [x > y]}
+    case = op.cases[0]
+    dtypes = case.dtypes or ("",) * len(case.shapes)
+    return [
+        (operands, op(*operands, **case.attributes))
+        for operands in itertools.product(*(given[dtype] for dtype in dtypes))
+    ]
+
+
+def nested(outer: Op) -> list[Node]:
+    """An op applied to the results of others, beside operands that those have.
+
+    Much that a rule may look for is of this kind, and so is what a wrong rule confuses.
+    """
+    found: list[Node] = []
+    for operands, _ in applied(outer):
+        for place, operand in enumerate(operands):
+            if place and operands[0] is operand:
+                continue
+            for inner in PLAIN:
+                for _, result in applied(inner)[:3]:
+                    if operand.type == result.type:
+                        changed = list(operands)
+                        changed[place] = result
+                        found.append(outer(*changed, **outer.cases[0].attributes))
+    return found
+
+
+def has_plain_operands(op: Op) -> bool:
+    return op.kind == "elementwise" and set(op.cases[0].dtypes) <= {"", "bool"}
+
+
+PLAIN = [op for op in OPS.values() if has_plain_operands(op)]
+
+
+@pytest.mark.parametrize("outer", PLAIN, ids=lambda op: op.name)
+def test_every_op_of_every_op(outer: Op) -> None:
+    check_nested(outer)
+
+
+def check_nested(outer: Op) -> None:
+    """Hold an op of each other one against the same as it is optimised."""
+    outputs = nested(outer)
+    graph = Graph(tuple(outputs))
+    before, after = evaluate(graph, IN_PAIRS), evaluate(optimize(graph), IN_PAIRS)
+    for node, a, b in zip(outputs, before, after, strict=True):
+        names = [parent.op.name for parent in node.inputs]
+        hold(a, b, node, IN_PAIRS, f"{outer.name} of {', '.join(names)}")
