@@ -154,6 +154,7 @@ class Trainer(Trained):
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 1.0,
         resume: bool = False,
+        drop_last: bool = False,
         callbacks: Sequence[Callback | RecordFunction] = (),
         verbose: bool | None = None,
         report: RecordFunction | None = None,
@@ -182,12 +183,14 @@ class Trainer(Trained):
             patience: stop after that many evaluations without a better dev score; a
                 NaN is never better.
             evaluations_per_epoch: how often dev is evaluated in an epoch.
-            steps_per_epoch: batches of a stream that are an epoch; all by default.
+            steps_per_epoch: batches of a stream that are an epoch, which goes on where
+                the last one ended and, after its end, begins again; all by default.
             checkpoint: a file to write after evaluations and at the end; an older one
                 that is not resumed is kept under the same name with ".1".
             checkpoint_every: seconds between two such evaluations; 0 for all.
             resume: go on from `checkpoint`, if it exists, bit for bit as if the run had
                 not been broken.
+            drop_last: leave out the last batch of an epoch where it would be smaller.
             callbacks: of `gc.Callback`, or functions called with the record of every
                 evaluation; one that returns True or raises `gc.StopTraining` ends the
                 run after it.
@@ -239,6 +242,7 @@ class Trainer(Trained):
                         checkpoint=checkpoint and self._sources.output(checkpoint),
                         checkpoint_every=checkpoint_every,
                         resume=resume,
+                        drop_last=drop_last,
                         report=run.after_evaluation,
                         progress=reporter.batch,
                     )

@@ -39,7 +39,7 @@ from .metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from .nn.regularization import evaluation_mode
 from .ops.pairing import pairing_of
 from .ops.source import dimension
-from .optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer
+from .optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer, options_of
 from .optim.plateau import ReduceLROnPlateau, update_plateau
 from .passes.one_row import for_one_row
 from .passes.pipeline import optimize
@@ -188,6 +188,7 @@ def training_plan(
         update=_update(optimizer, trained, state, simplify),
         step_sizes=final(Graph(tuple(optimizer.all_step_sizes(Clock(**_clock()))))),
         micro_batches=optimizer.micro_batches,
+        options=options_of(optimizer),
         results=tuple(measured.outputs),
         totals=measured.totals,
         finish=finish and final(finish),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import struct
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,13 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import DataError, FeedError, MissingExtraError, OptionError
+from graphc.errors import (
+    CheckpointError,
+    DataError,
+    FeedError,
+    MissingExtraError,
+    OptionError,
+)
 from tests.codegen.support import load, run
 
 HERE = Path(__file__).name
@@ -420,7 +427,7 @@ def test_streams_that_do_not_fit_are_errors() -> None:
         ([1, 2], "train must map input names to arrays, got list"),
         (np.ones(3), "train must map input names to arrays, got ndarray"),
         (5, "train must map input names to arrays, got int"),
-        (lambda: [1], "train: batch 1 must map input names to arrays, got int"),
+        (lambda: [1], "train: the function must give batches, that is dicts of arrays"),
     ]
     for data, message in cases:
         with pytest.raises(DataError) as raised:
@@ -589,3 +596,48 @@ def test_drawing_without_matplotlib_says_what_to_install(
 def test_steps_per_epoch_is_for_streams_only(steps: int) -> None:
     with pytest.raises(OptionError, match="steps_per_epoch is for streams"):
         make().fit(rows(), steps_per_epoch=steps, **OPTIONS)
+
+
+# Streams that go on from epoch to epoch -----------------------------------------------
+
+
+def numbered(first: int = 1) -> Iterator[dict[str, np.ndarray]]:
+    """Batches without an end, each another."""
+    for number in itertools.count(first):
+        yield rows(4, number)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_a_resumed_stream_goes_on_where_it_stopped(tmp_path: Path, stop: int) -> None:
+    options: dict[str, Any] = {"steps_per_epoch": 5, "verbose": False}
+    whole = make()
+    expected = whole.fit(lambda: numbered(), epochs=4, **options)
+    path = tmp_path / "run.npz"
+    make().fit(lambda: numbered(), epochs=stop, checkpoint=path, **options)
+    resumed = make()
+    run = {"epochs": 4, "checkpoint": path, "resume": True, **options}
+    history = resumed.fit(lambda: numbered(), **run)
+    assert history["loss"] == expected["loss"]
+    assert same(whole.parameters, resumed.parameters)
+    run["steps_per_epoch"] = 4
+    with pytest.raises(CheckpointError, match=r"steps_per_epoch 4: .* started with 5"):
+        make().fit(lambda: numbered(), **run)
+
+
+def test_a_second_run_takes_a_stream_from_its_start() -> None:
+    taken: list[int] = []
+
+    def stream(number: int) -> Iterator[dict[str, np.ndarray]]:
+        taken.append(number)
+        return batches(rows())
+
+    trainer = make()
+    # Six batches of at most four rows, in epochs of four: 4, 2 + 2, 4.
+    trainer.fit(stream, epochs=3, steps_per_epoch=4, verbose=False)
+    assert trainer.steps == 12
+    assert taken == [1, 2]
+    trainer.fit(stream, epochs=1, steps_per_epoch=4, verbose=False)
+    assert taken == [1, 2, 4]
+    once = batches(rows())
+    with pytest.raises(DataError, match="is an iterator that ended before epoch 2"):
+        make().fit(once, epochs=3, steps_per_epoch=6, verbose=False)

@@ -445,3 +445,84 @@ def test_the_step_sizes_of_a_range_test_are_those_taken() -> None:
     moved = 1.0 - np.cumsum(found["step_size"])
     assert found["loss"][1:] == pytest.approx(moved[:-1])
     assert float(trainer.parameters["w"]) == 1.0
+
+
+# Options that a resumed run shares ----------------------------------------------------
+
+
+def wide(lr: Any = 0.01, **options: Any) -> gc.Trainer:
+    inner = gc.optim.Adam(lr, **options)
+    return make(plateau=None, optimizer=lambda _: gc.optim.EMA(inner, decay=0.9))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"lr": 0.02}, "inner.lr '0.02': the run was started with '0.01'"),
+        ({"eps": 1e-7}, "inner.eps '1e-07': the run was started with '1e-08'"),
+        ({"lr": gc.optim.StepLR(0.01, 30)}, r"optimizer inner.lr .StepLR\("),
+        ({"lr": lambda clock: 0.01 / clock.step}, "inner.lr '<function <lambda>>'"),
+    ],
+)
+def test_a_resume_names_the_option_that_differs(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "run.npz"
+    wide().fit(TRAIN, epochs=1, checkpoint=path, **OPTIONS)
+    with pytest.raises(CheckpointError, match=message):
+        wide(**changed).fit(TRAIN, epochs=2, checkpoint=path, resume=True, **OPTIONS)
+    again = wide()
+    again.fit(TRAIN, epochs=2, checkpoint=path, resume=True, **OPTIONS)
+    assert again.steps == 24
+    with pytest.raises(CheckpointError, match="with drop_last True: the run was"):
+        again.fit(
+            TRAIN, epochs=3, checkpoint=path, resume=True, drop_last=True, **OPTIONS
+        )
+
+
+def test_the_last_batch_may_be_dropped(tmp_path: Path) -> None:
+    # 90 rows are 11 batches of 8 and two rows.
+    trainer = make(plateau=None)
+    assert trainer.fit(TRAIN, DEV, epochs=2, drop_last=True, **OPTIONS)["step"] == [
+        11,
+        22,
+    ]
+    parts = make(plateau=None)
+    options = {**OPTIONS, "evaluations_per_epoch": 11}
+    history = parts.fit(
+        TRAIN, DEV, epochs=2, drop_last=True, keep_best=False, **options
+    )
+    assert history["step"] == list(range(1, 23))
+    shapes: list[int] = []
+    seen = make(plateau=None)
+    honest = seen.module.train_step
+
+    def train_step(parameters: Any, state: Any, x: Any, y: Any) -> float:
+        shapes.append(len(x))
+        return honest(parameters, state, x, y)
+
+    seen.module.train_step = train_step
+    seen.fit(TRAIN, epochs=1, drop_last=True, **OPTIONS)
+    assert shapes == [8] * 11
+    with pytest.raises(OptionError, match="in an epoch, 11; got 12"):
+        seen.fit(TRAIN, drop_last=True, **{**options, "evaluations_per_epoch": 12})
+    with pytest.raises(OptionError, match="90 rows are fewer than batch_size 91"):
+        seen.fit(TRAIN, drop_last=True, batch_size=91)
+    with pytest.raises(OptionError, match="drop_last needs arrays to train on"):
+        seen.fit([TRAIN], drop_last=True)
+    trainer.emit(tmp_path / "train.py")
+    np.savez(tmp_path / "train.npz", **TRAIN)
+    command = (
+        "--data",
+        "train.npz",
+        "--batch-size",
+        8,
+        "--epochs",
+        1,
+        "--out",
+        "p.npz",
+    )
+    run(tmp_path / "train.py", *command, "--drop-last")
+    with np.load(tmp_path / "p.npz") as found:
+        for name, array in seen.parameters.items():
+            assert np.allclose(found[name], array, rtol=1e-4, atol=1e-6)

@@ -159,6 +159,7 @@ _DATA = click.Path(exists=True)
     metavar="SECONDS",
     help="Between two checkpoints; 0 for all evaluations.",
 )
+@click.option("--drop-last", is_flag=True, help="Leave out a smaller last batch.")
 @click.option("--resume", is_flag=True, help="Go on where the checkpoint stopped.")
 @click.option("--style", type=_STYLE, help="Of the program that runs.")
 def train(
@@ -177,6 +178,7 @@ def train(
     out: str | None,
     checkpoint: str | None,
     checkpoint_every: float,
+    drop_last: bool,
     resume: bool,
     style: str | None,
 ) -> int:
@@ -223,6 +225,7 @@ def train(
                 checkpoint=checkpoint,
                 checkpoint_every=checkpoint_every,
                 resume=resume,
+                drop_last=drop_last,
             )
         except NonFiniteError:
             if trainer.steps:

@@ -55,6 +55,8 @@ class TrainingPlan:
     step_sizes: Graph
     """The step sizes of an update, from placeholders of the clock; logs show the first
     one."""
+    options: Mapping[str, str]
+    """The optimizer's options by name, as text."""
     results: tuple[str, ...]
     """What `forward` computes besides the loss: metrics, or what they are made of."""
     totals: tuple[str, ...] = ()

@@ -214,7 +214,10 @@ def _write_facts(writer: Writer, plan: TrainingPlan) -> None:
         "MODEL": plan.title,
         "GRAPHC_VERSION": plan.version,
         "GRAPH_HASH": plan.hash,
-        "OPTIMIZER": f"{plan.update.title} {plan.update.hash}",
+        "OPTIMIZER": {
+            **plan.options,
+            "rule": f"{plan.update.title} {plan.update.hash}",
+        },
     }
     for key, value in facts.items():
         writer.statement(assign(key, parse(repr(value))))

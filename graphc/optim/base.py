@@ -17,9 +17,10 @@ and the squares of usual gradients are 0 in float16.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
@@ -44,6 +45,7 @@ __all__ = [
     "descent_gradient",
     "in_dtype_of",
     "norm",
+    "options_of",
     "wide",
 ]
 
@@ -153,6 +155,25 @@ class Optimizer(ABC):
         The parameters themselves, unless an `EMA` is in the chain.
         """
         return list(parameters)
+
+
+def options_of(optimizer: Optimizer) -> dict[str, str]:
+    """The options of an optimizer by name, and of those in it: `{"inner.lr": "0.1"}`.
+
+    >>> from graphc.optim import SGD
+    >>> options_of(SGD(0.1))["momentum"]
+    '0.0'
+    """
+    options: dict[str, str] = {}
+    for field in fields(optimizer) if is_dataclass(optimizer) else ():
+        value = getattr(optimizer, field.name)
+        if isinstance(value, Optimizer):
+            inner = {"": type(value).__name__, **options_of(value)}
+            options |= {f"{field.name}.{k}".strip("."): v for k, v in inner.items()}
+        else:
+            # The address of a function differs from run to run.
+            options[field.name] = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    return options
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from ..ir.node import Node
 
 __all__ = [
     "CSV",
+    "BatchStream",
     "Data",
-    "batch_stream",
     "load_npz",
     "named_arrays",
     "read_data",
@@ -75,65 +75,83 @@ def _name(key: object, label: str) -> str:
     return name
 
 
-def batch_stream(
-    data: Any, label: str, steps: int | None = None
-) -> Callable[[int], Iterator[dict[str, Any]]]:
+class BatchStream:
     """A stream as a function from the number of an epoch to its batches.
 
     Args:
         data: an iterable of batches, or a function that gives one.
         label: what the data is, for errors: `"train"`.
-        steps: the number of batches of an epoch; None for all that there are.
+        steps: the number of batches of an epoch, which goes on where the last one
+            ended; None for all that there are.
 
     Raises:
         DataError: it is no stream, or a batch maps no names to arrays.
         OptionError: `steps` is no number of batches.
     """
-    if not callable(data) and not _is_stream(data):
-        raise DataError(
-            f"{label} must map input names to arrays, got {type(data).__name__}",
-            hint='{"x": images, "y": labels}, or the path of an .npz file',
-        )
-    if steps is not None and (isinstance(steps, bool) or steps < 1):
-        raise OptionError(f"steps_per_epoch must be at least 1, got {steps!r}")
-    left: Iterator[Any] | None = None
 
-    def begin(epoch: int) -> Iterator[Any]:
+    def __init__(self, data: Any, label: str, steps: int | None = None) -> None:
+        if not callable(data) and not _is_stream(data):
+            raise DataError(
+                f"{label} must map input names to arrays, got {type(data).__name__}",
+                hint='{"x": images, "y": labels}, or the path of an .npz file',
+            )
+        if steps is not None and (isinstance(steps, bool) or steps < 1):
+            raise OptionError(f"steps_per_epoch must be at least 1, got {steps!r}")
+        self._data, self._label = data, label
+        self.steps_per_epoch = steps
+        self.first_epoch = 0
+        """How many epochs were completed before the run."""
+        self._endless: Iterator[Any] = iter(())
+        self._taken: int | None = None
+        """How many batches the run has taken so far; None before the first."""
+
+    def __call__(self, epoch: int) -> Iterator[dict[str, Any]]:
+        """The batches of an epoch, which counts from 1."""
+        number = 0
+        for number, batch in enumerate(self._batches(epoch), 1):
+            yield named_arrays(batch, f"{self._label}: batch {number}")
+        data = self._data
+        if not number and epoch > 1 and not callable(data) and iter(data) is data:
+            raise DataError(
+                f"{self._label} is an iterator that ended before epoch {epoch}",
+                hint="a function that gives an iterator for every epoch",
+            )
+
+    def _batches(self, epoch: int) -> Iterator[Any]:
+        steps = self.steps_per_epoch
+        if steps is None:
+            return self._begin(epoch)
+        before = (epoch - 1 - self.first_epoch) * steps
+        if self._taken != before:
+            # A run that is resumed: what it had taken is taken again, and left alone.
+            self._endless = self._again_and_again()
+            self._taken = sum(1 for _ in itertools.islice(self._endless, before))
+        self._taken = before + steps
+        return itertools.islice(self._endless, steps)
+
+    def _again_and_again(self) -> Iterator[Any]:
+        """All batches, from the start again when they end, if they can be."""
+        for number in itertools.count(self.first_epoch + 1):
+            batches = self._begin(number)
+            empty = True
+            for batch in batches:
+                empty = False
+                yield batch
+            if empty:
+                return
+
+    def _begin(self, number: int) -> Iterator[Any]:
+        data = self._data
         if callable(data):
             function: Any = data
-            given = function(epoch) if _takes_epoch(data) else function()
+            given = function(number) if _takes_epoch(data) else function()
             if not _is_stream(given):
                 raise DataError(
-                    f"{label}: the function must give batches, that is dicts of "
+                    f"{self._label}: the function must give batches, that is dicts of "
                     f"arrays by input name, got {type(given).__name__}"
                 )
             return iter(given)
         return iter(data)
-
-    def batches(epoch: int) -> Iterator[dict[str, Any]]:
-        nonlocal left
-        if steps is None:
-            chosen = begin(epoch)
-        else:
-            # An epoch goes on where the last one ended; the data may be endless.
-            left = begin(epoch) if left is None else left
-            chosen = itertools.islice(left, steps)
-        number = 0
-        for number, batch in enumerate(chosen, 1):
-            yield named_arrays(batch, f"{label}: batch {number}")
-        if steps is not None and number < steps:
-            left = None
-        if (
-            not number
-            and epoch > 1
-            and iter(data if not callable(data) else ()) is data
-        ):
-            raise DataError(
-                f"{label} is an iterator that ended before epoch {epoch}",
-                hint="a function that gives an iterator for every epoch",
-            )
-
-    return batches
 
 
 def _is_stream(data: Any) -> bool:
@@ -180,7 +198,7 @@ def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> 
         return module.read_csv(os.fspath(data.path), data.named_columns())
     if isinstance(data, Mapping):
         return named_arrays(data, label)
-    return batch_stream(data, label, steps)
+    return BatchStream(data, label, steps)
 
 
 def named_arrays(data: Any, label: str) -> dict[str, Any]:

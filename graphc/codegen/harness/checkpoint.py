@@ -257,13 +257,18 @@ def check_same_run(path: str, saved: dict[str, Any], run: dict[str, Any]) -> Non
     if before is None:
         raise CheckpointError(f"{path} was saved outside a run and can't be resumed")
     for key, value in run.items():
-        if key == "first_epoch" or before.get(key) == value:
+        other = before.get(key)
+        if key == "first_epoch" or other == value:
             continue
+        if key in ("optimizer", "plateau") and hasattr(other, "items"):
+            now, then = dict[str, Any](value), dict[str, Any](other)
+            part = next(k for k in now | then if now.get(k) != then.get(k))
+            key, value, other = f"{key} {part}", now.get(part), then.get(part)
         if key.endswith("data"):
             raise CheckpointError(
                 f"{path} can't be resumed: the {key} changed since the run started"
             )
         raise CheckpointError(
             f"{path} can't be resumed with {key} {value!r}: "
-            f"the run was started with {before.get(key)!r}"
+            f"the run was started with {other!r}"
         )

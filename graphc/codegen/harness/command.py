@@ -89,6 +89,7 @@ def build_argument_parser() -> Any:
         metavar="SECONDS",
         help="between two checkpoints, 0 for all evaluations; default: %(default)s",
     )
+    add("--drop-last", action="store_true", help="leave out a smaller last batch")
     add("--resume", action="store_true", help="go on where the checkpoint stopped")
     add("--check", action="store_true", help="check gradients, and do not train")
     add("--threads", type=int, metavar="N", help="how many compute a matrix product")
@@ -228,6 +229,7 @@ def run_training(options: Any) -> int:
             checkpoint=checkpoint,
             checkpoint_every=options.checkpoint_every,
             resume=options.resume,
+            drop_last=options.drop_last,
             report=lambda record: say(describe_record(record)),
         )
     except FloatingPointError:

@@ -78,6 +78,7 @@ def fit(
     checkpoint: str | None = None,
     checkpoint_every: float = 1.0,
     resume: bool = False,
+    drop_last: bool = False,
     report: Callable[[dict[str, Any]], Any] | None = None,
     progress: Callable[[int, int, float], None] | None = None,
 ) -> list[dict[str, Any]]:
@@ -105,6 +106,7 @@ def fit(
         checkpoint_every: seconds between two evaluations after which it is written; 0
             for all evaluations.
         resume: go on from `checkpoint`, if it exists, as if there was no break.
+        drop_last: leave out the last batch of an epoch where it would be smaller.
         report: called after every evaluation with its record; ends the run with True.
         progress: called after every batch with the rows done, all rows (0 if not
             known), and the loss.
@@ -133,13 +135,15 @@ def fit(
     watched = watched_score(mode, score)
     # end
     check_options(epochs, batch_size, seed, patience, parts, checkpoint_every)
-    check_parts(train, batch_size, parts)
+    check_batches(train, batch_size, parts, drop_last)
     # if accumulation
-    check_micro_batches(train, batch_size)
+    check_micro_batches(train, batch_size, drop_last)
     # end
     run: dict[str, Any] = {
         "seed": int(seed),
         "batch_size": int(batch_size),
+        "drop_last": bool(drop_last),
+        "steps_per_epoch": getattr(train, "steps_per_epoch", None),
         "evaluations_per_epoch": int(parts),
         "best": f"{mode} {score}",
         # if plateau
@@ -163,6 +167,9 @@ def fit(
         check_same_run(checkpoint, good, run)
         restore(good, parameters, state)
     saved, saved_at = good if resumed else None, 0.0
+    if run["steps_per_epoch"] is not None:
+        # Such a stream goes on from epoch to epoch, and has to know where a run began.
+        vars(train)["first_epoch"] = good["run"]["first_epoch"]
     last_epoch = good["run"]["first_epoch"] + epochs
     stopped = False
 
@@ -180,7 +187,8 @@ def fit(
             started = time.perf_counter()
             epoch, part = state["epoch"] + 1, good["part"] + 1
             loss = train_part(
-                parameters, state, train, batch_size, seed, part, parts, progress
+                *(parameters, state, train, batch_size),
+                *(seed, part, parts, progress, drop_last),
             )
             record = {
                 "epoch": epoch,
@@ -238,6 +246,7 @@ def train_part(
     part: int = 1,
     parts: int = 1,
     progress: Callable[[int, int, float], None] | None = None,
+    drop_last: bool = False,
 ) -> float:
     """Go through one part of an epoch; returns the mean loss of its rows."""
     epoch = state["epoch"] + 1
@@ -250,7 +259,8 @@ def train_part(
         # By the epoch, so that a resumed run draws what an unbroken one does; the 2
         # keeps this stream apart from those of parameters and dropout.
         order = np.random.default_rng([seed, 2, epoch]).permutation(rows)
-        count = -(-rows // batch_size)
+        count = count_batches(rows, batch_size, drop_last)
+        rows = min(rows, count * batch_size)
         done = first = count * (part - 1) // parts * batch_size
         order = order[first : count * part // parts * batch_size]
         batches = draw_rows(data, order, batch_size)
@@ -354,24 +364,38 @@ def check_stream(data: Any, name: str = "data") -> Any:
     return data if callable(data) else check_data(data, name)
 
 
-def check_parts(train: Any, batch_size: int, parts: int) -> None:
-    """Raise `OptionError` where an epoch can't be cut into that many parts."""
-    if parts > 1 and callable(train):
-        raise OptionError("evaluations_per_epoch needs arrays to train on, no stream")
-    if parts > 1 and parts > -(-count_rows(train) // batch_size):
+def count_batches(rows: int, batch_size: int, drop_last: bool) -> int:
+    """The number of batches in an epoch."""
+    return rows // batch_size if drop_last else -(-rows // batch_size)
+
+
+def check_batches(train: Any, batch_size: int, parts: int, drop_last: bool) -> None:
+    """Raise `OptionError` where an epoch has no batch, or fewer than parts."""
+    if callable(train):
+        if parts > 1 or drop_last:
+            name = "evaluations_per_epoch" if parts > 1 else "drop_last"
+            raise OptionError(f"{name} needs arrays to train on, no stream")
+        return
+    batches = count_batches(count_rows(train), batch_size, drop_last)
+    if batches == 0:
+        raise OptionError(
+            f"drop_last leaves no batch: {count_rows(train)} rows are fewer than "
+            f"batch_size {batch_size}"
+        )
+    if parts > batches:
         raise OptionError(
             f"evaluations_per_epoch must be at most the number of batches in an epoch, "
-            f"{-(-count_rows(train) // batch_size)}; got {parts}"
+            f"{batches}; got {parts}"
         )
 
 
 # if accumulation
-def check_micro_batches(train: Any, batch_size: int) -> None:
+def check_micro_batches(train: Any, batch_size: int, drop_last: bool) -> None:
     """Raise `OptionError` where an epoch would end within an update."""
     if callable(train):
         return
     rows = count_rows(train)
-    batches = -(-rows // batch_size)
+    batches = count_batches(rows, batch_size, drop_last)
     if batches % MICRO_BATCHES:
         raise OptionError(
             f"an update takes {MICRO_BATCHES} batches, which must divide the number of "

@@ -13,8 +13,9 @@ MODEL: str = ""
 """The name of the model."""
 GRAPH_HASH: str = ""
 """Identifies the graph: model, loss and metrics."""
-OPTIMIZER: str = ""
-"""The optimizer's name and what identifies it with all its settings."""
+OPTIMIZER: dict[str, str] = {}
+"""The optimizer's options by name and, as `rule`, what identifies it with all of them.
+"""
 GRAPHC_VERSION: str = ""
 INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[Any, ...] | None]] = {}
 """Dtype, shape and what is allowed: for labels the smallest and largest value, and a
