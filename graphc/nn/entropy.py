@@ -99,8 +99,9 @@ def _cross_entropy_vjp(
     if kept is None:
         share = reductions.over_count(g, target.size) if reduction == "mean" else g
     else:
-        count = reductions.sum(shares_of(labels, kept, (), input)).named("total_share")
-        share = (g / count).named("share") if reduction == "mean" else g
+        count = reductions.total(shares_of(labels, kept, (), input))
+        mean_share = reductions.over_count(g, count.named("total_share"))
+        share = mean_share.named("share") if reduction == "mean" else g
         share = where(kept, share, 0.0).named("kept_share")
     return (error * _for_all_classes(share, axis), None)
 
@@ -161,9 +162,8 @@ def _weighted_expand(
     even = negative(reductions.sum(weighted, axis).named("sums_of_logs"))
     if kept is not None:
         even = where(kept, even.named("all_even_losses"), 0.0)
-    total = reductions.sum(shares_of(labels, kept, (weight,), input))
-    total = total.named("total_share")
-    even = reduce_losses(even.named("even_losses"), reduction, total)
+    shares = shares_of(labels, kept, (weight,), input)
+    even = reduce_losses(even.named("even_losses"), reduction, shares)
     count = dimension(input.shape[axis], input.dtype)
     even_part = even.named("even_loss") * (label_smoothing / count)
     hard_part = (1.0 - label_smoothing) * hard.named("hard_loss")

@@ -22,7 +22,15 @@ from ..ops.arithmetic import negative, where
 from ..ops.indexing import SCATTER_ADD, getitem, take
 from ..ops.shape import expand_dims
 from ..ops.slices import ARRAY
-from ..ops.source import ArrayLike, arange, as_node, constant, dimension, ones
+from ..ops.source import (
+    ArrayLike,
+    arange,
+    as_node,
+    astype,
+    constant,
+    dimension,
+    ones,
+)
 from .checks import check_reduction, floating, warn_of_probabilities
 from .probabilities import SOFTMAX
 
@@ -118,15 +126,17 @@ def label_loss_infer(
     return reduced_type(input, target.shape, reduction, *weight)
 
 
-def reduce_losses(losses: Node, reduction: str, total: Node | None = None) -> Node:
-    """The losses as asked for; a mean is over `total` where it is given."""
+def reduce_losses(losses: Node, reduction: str, shares: Node | None = None) -> Node:
+    """The losses as asked for; a mean is over the sum of `shares`, where given."""
     if reduction == "none":
         return losses
     if reduction == "sum":
         return reductions.sum(losses)
-    if total is None:
+    if shares is None:
         return reductions.mean(losses)
-    return reductions.sum(losses).named("total_loss") / total
+    total = reductions.total(shares).named("total_share")
+    mean = reductions.total(losses).named("total_loss") / total
+    return astype(mean, np.result_type(losses.dtype, shares.dtype))
 
 
 def share_of(g: Node, out: Node, input: Node) -> Node:
@@ -157,10 +167,7 @@ def reduce_kept(
     if kept is not None:
         # Chosen and not multiplied, because what is ignored may be infinite.
         losses = where(kept, losses, 0.0)
-    total = None
-    if shares is not None:
-        total = reductions.sum(shares).named("total_share")
-    return reduce_losses(losses.named("losses"), reduction, total)
+    return reduce_losses(losses.named("losses"), reduction, shares)
 
 
 def pick(input: Node, labels: Node) -> Node:

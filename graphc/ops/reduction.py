@@ -166,6 +166,11 @@ def _for_counts(dtype: DType) -> DType:
     return np.dtype("float32") if dtype == np.float16 else dtype
 
 
+def total(x: Node) -> Node:
+    """The sum of all elements, in a dtype that has room for their number."""
+    return sum(astype(x, _for_counts(x.dtype)))
+
+
 def _mean_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     share = over_count(g, _count(x, out.attributes["axis"]))
     return (broadcast_to(restore_axes(share, out, x), x.shape),)
