@@ -452,11 +452,11 @@ class Node:
         """See `gc.min`."""
         return _call("min", self, axis=axis, keepdims=keepdims)
 
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Node:
+    def var(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Node:
         """See `gc.var`."""
         return _call("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
 
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Node:
+    def std(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Node:
         """See `gc.std`."""
         return _call("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
 

@@ -63,10 +63,6 @@ def method_call(ufunc: str, node: Node, out: str = "") -> str:
     return f"np.{ufunc}.reduce(x{along}{keepdims}{out})"
 
 
-def _fast(ufunc: str) -> Template:
-    return lambda node: method_call(ufunc, node)
-
-
 def _into(ufunc: str) -> Template:
     return lambda node: method_call(ufunc, node, ", out=out")
 
@@ -119,14 +115,36 @@ _CASES = (
 REDUCTION_CASES = (*_CASES, Case(((0, 3),), {"axis": (0,), "keepdims": False}))
 
 
+def _sum_numpy(node: Node) -> str:
+    if node.dtype == np.float16:
+        return f"{_wide_sum(node)}.astype(np.float16)"
+    return f"np.sum(x{_axis_argument(node)})"
+
+
+def _wide_sum(node: Node) -> str:
+    """The sum in float32: along an axis NumPy adds up float16 one by one, and what is
+    added to 2048 ones is lost."""
+    return f"np.sum(x{_axis_argument(node)}, dtype=np.float32)"
+
+
+def _sum_fast(node: Node) -> str:
+    return _sum_numpy(node) if node.dtype == np.float16 else method_call("add", node)
+
+
+def _sum_into(node: Node) -> str:
+    if node.dtype == np.float16:
+        return f"out[...] = {_wide_sum(node)}"
+    return method_call("add", node, ", out=out")
+
+
 SUM = Op(
     name="sum",
     inputs=("x",),
     infer=sum_type,
     kind="reduction",
-    numpy=numpy_call("np.sum"),
-    into=_into("add"),
-    fast=_fast("add"),
+    numpy=_sum_numpy,
+    into=_sum_into,
+    fast=_sum_fast,
     vjp=lambda g, out, x: (broadcast_to(restore_axes(g, out, x), x.shape),),
     jvp="linear",
     cases=REDUCTION_CASES,
@@ -135,7 +153,7 @@ SUM = Op(
 
 @array_function
 def sum(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
-    """Sum over `axis` (all axes where None).
+    """Sum over `axis` (all axes where None); float16 is added up in float32.
 
     >>> import graphc as gc
     >>> gc.sum(gc.input("x", ("batch", 3)), axis=0)
