@@ -24,7 +24,7 @@ from ..trained import in_evaluation_mode, with_values
 from ..trainer import Trainer
 from ..viz.drawing import render as draw
 from ..viz.report import report
-from .modelfile import ModelError, ModelFile, load_model
+from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
 
 __all__ = ["cli", "main"]
 
@@ -253,7 +253,11 @@ def _start_from(trainer: Trainer, path: str) -> None:
 
 def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
     """Raise where a file to be written is one that is read, or that Python has read."""
-    modules = [getattr(module, "__file__", None) for module in [*sys.modules.values()]]
+    modules = [
+        getattr(module, "__file__", None)
+        for name, module in [*sys.modules.items()]
+        if not name.startswith(MODEL_MODULE)  # One of them is among the inputs.
+    ]
     check_outputs(outputs, [path for path in (*inputs, *modules) if path])
 
 

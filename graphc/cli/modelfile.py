@@ -17,8 +17,10 @@ from ..ir.node import Node
 from ..ir.types import is_floating
 from ..trainer import Trainer
 
-__all__ = ["ModelError", "ModelFile", "load_model"]
+__all__ = ["MODEL_MODULE", "ModelError", "ModelFile", "load_model"]
 
+MODEL_MODULE = "graphc_model_"
+"""What the names of modules of model files start with."""
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 
@@ -181,7 +183,7 @@ def load_model(path: str) -> ModelFile:
     source = Path(path).read_bytes()
     folder = str(Path(path).resolve().parent)
     digest = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:12]
-    module = ModuleType(f"graphc_model_{digest}")
+    module = ModuleType(f"{MODEL_MODULE}{digest}")
     module.__file__ = path
     if folder not in sys.path:
         sys.path.insert(0, folder)
