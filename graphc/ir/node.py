@@ -6,6 +6,7 @@ Operators and methods are looked up by NumPy's name among the array functions th
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping
@@ -46,6 +47,18 @@ def array_function(function: _F) -> _F:
 
 
 def _call(name: str, *arguments: Any, **keywords: Any) -> Any:
+    return _functions[name](*arguments, **keywords)
+
+
+def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> Any:
+    """What a function of NumPy's calls where it is given a node."""
+    try:
+        inspect.signature(_functions[name]).bind(*arguments, **keywords)
+    except (KeyError, TypeError) as error:
+        problem = "graphc has no such function" if name not in _functions else error
+        raise DTypeError(
+            f"np.{name} can't take a node so: {problem}", location=str(here().location)
+        ) from None
     return _functions[name](*arguments, **keywords)
 
 
@@ -287,18 +300,13 @@ class Node:
     def __array_ufunc__(
         self, ufunc: Any, method: str, *arguments: Any, **keywords: Any
     ) -> Any:
-        name = str(ufunc.__name__)
-        if method != "__call__" or keywords or name not in _functions:
-            return NotImplemented
-        return _call(name, *arguments)
+        name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
+        return _call_by_numpy(name, arguments, keywords)
 
     def __array_function__(
         self, function: Any, types: Any, arguments: Any, keywords: Any
     ) -> Any:
-        name = str(function.__name__)
-        if name not in _functions:
-            return NotImplemented
-        return _call(name, *arguments, **keywords)
+        return _call_by_numpy(function.__name__, arguments, keywords)
 
     def __hash__(self) -> int:
         return self.index

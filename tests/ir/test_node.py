@@ -279,3 +279,20 @@ def test_a_copy_of_a_node_is_the_node() -> None:
     y = x + 1
     assert copy.copy(y) is y
     assert copy.deepcopy([y])[0] is y
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda x: np.heaviside(x, 0.5), "np.heaviside can't .* no such function"),
+        (lambda x: np.einsum("ij->i", x), "np.einsum can't take a node"),
+        (lambda x: np.add.reduce(x), "np.add.reduce can't take a node"),
+        (lambda x: np.add(x, 1, out=np.ones(3)), "unexpected keyword argument 'out'"),
+        (lambda x: np.sum(x, dtype="f4"), "unexpected keyword argument 'dtype'"),
+        (lambda x: np.ones(3) << x, "np.left_shift can't take a node"),
+    ],
+)
+def test_what_numpy_can_not_do_with_a_node(call: Any, says: str) -> None:
+    with pytest.raises(DTypeError, match=says) as caught:
+        call(gc.input("x", ("n", 3)))
+    assert __file__ in str(caught.value.location)
