@@ -214,6 +214,14 @@ def test_an_encrypted_archive_is_refused(module: Any, checkpoint: Path) -> None:
     assert_refused(module, checkpoint, "encrypted")
 
 
+def test_what_is_wrong_is_said_in_a_line(module: Any, checkpoint: Path) -> None:
+    content = bytearray(checkpoint.read_bytes())
+    # The length of the first name: what follows it is taken for a part of it.
+    content[27] = 0x40
+    checkpoint.write_bytes(content)
+    assert_refused(module, checkpoint, "File name in directory")
+
+
 def test_an_archive_with_one_name_twice_is_refused(
     module: Any, checkpoint: Path
 ) -> None:

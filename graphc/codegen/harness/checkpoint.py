@@ -159,14 +159,8 @@ def load_checkpoint(path: str) -> dict[str, Any]:
         version, graph, model = saved["format"], saved["graph"], saved["model"]
         if version == CHECKPOINT_FORMAT:
             check_header(saved)
-    except (
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise CheckpointError(f"{path} has a damaged header: {error!r}") from None
+    except Exception as error:  # Any part of it can be anything.
+        raise CheckpointError(f"{path} has a damaged header: {error!r:.200}") from error
     if version != CHECKPOINT_FORMAT:
         raise CheckpointError(
             f"{path} has checkpoint format {version}; "

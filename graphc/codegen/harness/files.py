@@ -213,8 +213,8 @@ def read_arrays(
         except MemoryError:
             raise damage(f"{path} does not fit into memory") from None
         except Exception as error:  # Damage can be to any part of it.
-            problem = f"{path} is damaged or of another kind: {error}"
-            raise damage(problem) from error
+            problem = str(error)[:200]
+            raise damage(f"{path} is damaged or of another kind: {problem}") from error
 
 
 def announced_array(archive: Any, entry: Any) -> Array:
