@@ -62,6 +62,7 @@ HEAVY = (
     "matplotlib",
     "networkx",
     "numpy.random",
+    "pandas",
     "pooch",
     "rich",
     "scipy",

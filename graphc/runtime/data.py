@@ -10,7 +10,6 @@ import inspect
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..arguments import public
 from ..codegen.harness.files import read_arrays
 from ..errors import DataError, OptionError
 from ..ir.node import Node
+from .tables import CSV, is_frame, plain_array, read_table
 
 __all__ = [
     "CSV",
@@ -28,30 +28,6 @@ __all__ = [
     "named_arrays",
     "read_data",
 ]
-
-
-@dataclass(frozen=True)
-class CSV:
-    """A CSV file whose first line names its columns.
-
-    Args:
-        path: the file.
-        columns: the column, or columns, of each input; by default the column of the
-            input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
-
-    >>> iris = CSV("iris.csv", {"x": ["sepal_length", "sepal_width"], "y": "species"})
-    """
-
-    path: str | os.PathLike[str]
-    columns: Mapping[Any, str | Sequence[str]] | None = None
-
-    def named_columns(self) -> dict[str, str | Sequence[str]] | None:
-        """`columns` by names of inputs."""
-        if self.columns is None:
-            return None
-        return {
-            str(_name(key, "columns")): value for key, value in self.columns.items()
-        }
 
 
 Batches: TypeAlias = Iterable[Mapping[Any, Any]]
@@ -65,7 +41,8 @@ Data: TypeAlias = (
     | Callable[[int], Batches]
 )
 """Arrays, or paths of files with one, by input or by its name; the path of an `.npz`
-or `.csv` file or a folder; or a stream of batches, or a function that gives one."""
+or `.csv` file or a folder; a pandas DataFrame; or a stream of batches, or a function
+that gives one."""
 
 
 def _name(key: object, label: str) -> str:
@@ -79,6 +56,7 @@ class BatchStream:
     """A stream as a function from the number of an epoch to its batches.
 
     Args:
+        module: the program, for whose inputs columns of frames are found.
         data: an iterable of batches, or a function that gives one.
         label: what the data is, for errors: `"train"`.
         steps: the number of batches of an epoch, which goes on where the last one
@@ -89,7 +67,9 @@ class BatchStream:
         OptionError: `steps` is no number of batches.
     """
 
-    def __init__(self, data: Any, label: str, steps: int | None = None) -> None:
+    def __init__(
+        self, module: Any, data: Any, label: str, steps: int | None = None
+    ) -> None:
         if not callable(data) and not _is_stream(data):
             raise DataError(
                 f"{label} must map input names to arrays, got {type(data).__name__}",
@@ -97,7 +77,7 @@ class BatchStream:
             )
         if steps is not None and (isinstance(steps, bool) or steps < 1):
             raise OptionError(f"steps_per_epoch must be at least 1, got {steps!r}")
-        self._data, self._label = data, label
+        self._module, self._data, self._label = module, data, label
         self.steps_per_epoch = steps
         self.first_epoch = 0
         """How many epochs were completed before the run."""
@@ -109,7 +89,11 @@ class BatchStream:
         """The batches of an epoch, which counts from 1."""
         number = 0
         for number, batch in enumerate(self._batches(epoch), 1):
-            yield named_arrays(batch, f"{self._label}: batch {number}")
+            name = f"{self._label}: batch {number}"
+            if is_frame(batch):
+                yield read_table(self._module, CSV(batch), name)
+            else:
+                yield named_arrays(batch, name)
         data = self._data
         if not number and epoch > 1 and not callable(data) and iter(data) is data:
             raise DataError(
@@ -186,6 +170,8 @@ def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> 
     Raises:
         OptionError: `steps` for data that is no stream.
     """
+    if is_frame(data):
+        data = CSV(data)
     if steps is not None and isinstance(data, str | os.PathLike | CSV | Mapping):
         raise OptionError(
             "steps_per_epoch is for streams; an epoch of arrays goes once through all "
@@ -195,10 +181,10 @@ def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> 
     if isinstance(data, str | os.PathLike):
         return module.read_data(os.fspath(data))
     if isinstance(data, CSV):
-        return module.read_csv(os.fspath(data.path), data.named_columns())
+        return read_table(module, data, label)
     if isinstance(data, Mapping):
         return named_arrays(data, label)
-    return BatchStream(data, label, steps)
+    return BatchStream(module, data, label, steps)
 
 
 def named_arrays(data: Any, label: str) -> dict[str, Any]:
@@ -225,7 +211,7 @@ def named_arrays(data: Any, label: str) -> dict[str, Any]:
         if name in named:
             raise DataError(f"{label} has two arrays for {name!r}")
         is_path = isinstance(value, os.PathLike)
-        named[name] = os.fspath(cast("Any", value)) if is_path else value
+        named[name] = os.fspath(cast("Any", value)) if is_path else plain_array(value)
     return named
 
 

@@ -20,6 +20,7 @@ from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ir.sizes import SizeBound
+from .tables import plain_array
 
 __all__ = [
     "Binder",
@@ -40,7 +41,7 @@ def check_array(node: Node, value: Any, *, strict: bool = False) -> Array:
         raise _error(node, f"must be fed an array, got the node {value!r}")
     try:
         # In C order, because sums round differently in others.
-        array: Array = np.asarray(value, order="C")
+        array: Array = np.asarray(plain_array(value), order="C")
     except ValueError as error:
         raise _error(node, f"was fed what is no array: {error}") from None
     if array.dtype != node.dtype:

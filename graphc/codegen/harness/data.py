@@ -87,7 +87,9 @@ def take_chunks(array: Array) -> Iterator[Array]:
 
 def files_of(data: Any) -> list[str]:
     """The paths of arrays that are in files, or mapped into memory from them."""
-    arrays: list[Any] = list(data.values()) if hasattr(data, "values") else []
+    arrays: list[Any] = []
+    if callable(getattr(data, "values", None)):
+        arrays += data.values()
     paths = [getattr(array, "filename", array) for array in arrays]
     return [os.fspath(path) for path in paths if isinstance(path, str | os.PathLike)]
 
