@@ -6,12 +6,9 @@ and how numbers are written is declared, and an error names the line and the col
 
 from __future__ import annotations
 
-import csv
-import gzip
 import importlib
 import math
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -123,6 +120,10 @@ class _Reader:
 
     def _read(self) -> Any:
         """All cells as text; the first line that is not empty names the columns."""
+        import gzip
+        import zlib
+
+        damage = (EOFError, LookupError, ValueError, gzip.BadGzipFile, zlib.error)
         table = self.table
         encoding = "utf-8-sig" if table.encoding.lower() == "utf-8" else table.encoding
         try:
@@ -139,7 +140,7 @@ class _Reader:
             )
         except self.pandas.errors.EmptyDataError:
             return self.pandas.DataFrame()
-        except (ValueError, EOFError, LookupError, zlib.error, gzip.BadGzipFile) as e:
+        except damage as e:
             raise DataError(f"{self.what} is no CSV file: {e}") from None
         body = raw.iloc[1:].reset_index(drop=True)
         body.columns = raw.iloc[0]
@@ -307,6 +308,9 @@ class _Reader:
 
     def _line(self, row: int) -> int | None:
         """The line of a file at which a row ends; None where that is not known."""
+        import csv
+        import gzip
+
         table = self.table
         opener: Any = gzip.open if self.what.endswith(".gz") else open
         try:
