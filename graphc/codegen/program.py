@@ -474,6 +474,8 @@ def _write_train_step(
             "Nothing is updated if that is not finite, or if a gradient is not, which\n"
             "is a FloatingPointError."
         )
+        if plan.averages:
+            writer.statement(ast.Expr(parse("take_up(parameters, state)")))
         if plan.is_scheduled:
             writer.statement(ast.Expr(parse("check_step_size(state)")))
         writer.statement(assign("rng", subscript(name("state"), "rng")))

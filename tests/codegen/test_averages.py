@@ -58,3 +58,51 @@ def test_fit_evaluates_and_ends_with_the_averages(style, dev):
 def test_programs_without_averages_have_no_word_of_them():
     trainer, _, _ = run(optim.SGD(0.05), "fast", True)
     assert "averaged_parameters" not in trainer.source
+
+
+def made(style="fast", dev=False):
+    trainer, _, data = run(optim.EMA(optim.Adam(0.05), decay=0.9), style, dev)
+    return trainer.restarted(), data
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+@pytest.mark.parametrize("dev", [True, False])
+def test_two_runs_end_as_one_that_is_as_long(style, dev, tmp_path):
+    options = {"batch_size": 10, "verbose": False}
+    whole, data = made(style)
+    others = (data,) if dev else ()
+    whole.fit(data, *others, epochs=4, **options)
+    parts = whole.restarted()
+    parts.fit(data, *others, epochs=2, **options)
+    parts.save(tmp_path / "half.npz")
+    parts.fit(data, *others, epochs=2, **options)
+    assert np.array_equal(parts.parameters["w"], whole.parameters["w"])
+    # Saved and loaded in between; a range test in between changes nothing.
+    loaded = whole.restarted()
+    loaded.load(tmp_path / "half.npz")
+    halfway = loaded.parameters["w"].copy()
+    loaded.lr_range_test(data, steps=3)
+    assert np.array_equal(loaded.parameters["w"], halfway)
+    loaded.fit(data, *others, epochs=2, **options)
+    assert np.array_equal(loaded.parameters["w"], whole.parameters["w"])
+
+
+@pytest.mark.parametrize("style", ["fast", "readable"])
+def test_a_step_after_a_run_goes_on_from_its_last_step(style):
+    options = {"batch_size": 10, "verbose": False}
+    run, data = made(style)
+    alone = run.restarted()
+    batches = run.restarted()
+    run.fit([data], epochs=3, **options)
+    averages = run.parameters["w"].copy()
+    for _ in range(3):
+        alone.step(**data)
+    assert not np.array_equal(averages, alone.parameters["w"])
+    run.step(**data)
+    alone.step(**data)
+    assert np.array_equal(run.parameters["w"], alone.parameters["w"])
+    # What is put into the parameters is what training goes on from.
+    batches.fit([data], epochs=3, **options)
+    batches.parameters["w"] = np.full_like(averages, 5.0)
+    batches.step(**data)
+    assert np.all(np.abs(batches.parameters["w"] - 5.0) < 0.5)

@@ -59,6 +59,10 @@ def snapshot(
         # if plateau
         "plateau": list(state["plateau"]),
         # end
+        # if averages
+        "last": state.get("last"),
+        "kept": state.get("kept"),
+        # end
         "rng": None if rng is None else rng.bit_generator.state,
         "history": list(history),
         "best": best,
@@ -98,6 +102,9 @@ def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) ->
     # if plateau
     state["plateau"] = plateau
     # end
+    # if averages
+    state["last"], state["kept"] = saved.get("last"), saved.get("kept")
+    # end
     if rng is not None:
         rng.bit_generator.state = saved["rng"]
 
@@ -112,7 +119,7 @@ def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
         "model": MODEL,
         "graph": GRAPH_HASH,
         "graphc": GRAPHC_VERSION,
-        **{k: v for k, v in saved.items() if k not in ("parameters", "slots")},
+        **{k: v for k, v in saved.items() if k not in ("parameters", "slots", "last")},
         "best": best and {k: v for k, v in best.items() if k != "parameters"},
     }
     arrays: Arrays = {
@@ -120,6 +127,10 @@ def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
         **saved["parameters"],
     }
     arrays |= {f"slots/{name}": array for name, array in saved["slots"].items()}
+    # if averages
+    last: Arrays = saved["last"] or {}
+    arrays |= {f"last/{name}": array for name, array in last.items()}
+    # end
     if best:
         arrays |= {f"best/{name}": a for name, a in best["parameters"].items()}
     write_arrays(path, arrays)
@@ -145,8 +156,14 @@ def load_checkpoint(path: str) -> dict[str, Any]:
             raise CheckpointError(f"{path} holds parameters only and is no checkpoint")
         if best := strip_prefix(found, "best/"):
             check_parameters(best, path)
+        parts = ("best/", "slots/")
+        # if averages
+        parts = ("best/", "last/", "slots/")
+        if last := strip_prefix(found, "last/"):
+            check_parameters(last, path)
+        # end
         for name in found.keys() - named.keys():
-            if name != HEADER and not name.startswith(("best/", "slots/")):
+            if name != HEADER and not name.startswith(parts):
                 raise CheckpointError(f"{path} has an array {name!r} too many")
         # No array is compressed, so that one larger than the file comes from elsewhere.
         if sum(array.nbytes for array in found.values()) > os.path.getsize(path):
@@ -174,6 +191,9 @@ def load_checkpoint(path: str) -> dict[str, Any]:
         )
     saved["parameters"] = {n: a for n, a in arrays.items() if "/" not in n}
     saved["slots"] = strip_prefix(arrays, "slots/")
+    # if averages
+    saved["last"] = strip_prefix(arrays, "last/") or None
+    # end
     if saved["best"]:
         saved["best"]["parameters"] = strip_prefix(arrays, "best/")
         check_parameters(saved["best"]["parameters"], path)

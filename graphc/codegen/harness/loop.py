@@ -159,9 +159,13 @@ def fit(
     elif resume:
         raise OptionError("resume needs the path of a checkpoint")
     state["part"] = 0
+    resumed = resume and os.path.exists(checkpoint or "")
+    # if averages
+    if not resumed:
+        take_up(parameters, state)
+    # end
     # The state after the last evaluation, which no later step changes.
     good = snapshot(parameters, state, run=run)
-    resumed = resume and os.path.exists(checkpoint or "")
     if checkpoint is not None and resumed:
         good = load_checkpoint(checkpoint)
         check_same_run(checkpoint, good, run)
@@ -225,10 +229,16 @@ def fit(
         final = good["best"] and good["best"]["parameters"]
         # if averages
         final = final or averaged_parameters(parameters, state)
+        if keep_best:
+            state["last"] = {name: array.copy() for name, array in parameters.items()}
         # end
         if keep_best and final:
             for name, array in final.items():
                 parameters[name][...] = array
+        # if averages
+        if keep_best:
+            state["kept"] = digest(parameters)
+        # end
         save()
 
     save()
@@ -237,6 +247,29 @@ def fit(
     return [*good["history"], {"epoch": good["epoch"] + 1, "interrupted": True}]
 
 
+# if averages
+def take_up(parameters: Arrays, state: dict[str, Any]) -> None:
+    """Put the parameters of the last step back, to train on.
+
+    A run ends with averages in their place. Other values that were put there stay.
+    """
+    last, kept = state.pop("last", None), state.pop("kept", None)
+    if last and kept == digest(parameters):
+        for name, array in last.items():
+            parameters[name][...] = array
+
+
+def digest(parameters: Arrays) -> str:
+    """A short text that changes when a parameter does."""
+    import hashlib
+
+    found = hashlib.blake2b(digest_size=16)
+    for array in parameters.values():
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
+# end
 def train_part(
     parameters: Arrays,
     state: dict[str, Any],
