@@ -84,9 +84,9 @@ WRAPPING: dict[str, Callable[[Any], Any]] = {
     "abs(square(n))": lambda n: abs(gc.square(n)),
     "abs(square + square)": lambda n: abs(gc.square(n) + gc.square(n)),
     "abs(abs(n))": lambda n: abs(abs(n)),
-    "abs of a sum": lambda n: abs(gc.sum(gc.square(n.astype("int64")) * 2**60)),
-    "abs of a narrow copy": lambda n: abs(gc.square(n.astype("int32")).astype("int8")),
-    "abs of a product": lambda n: abs(gc.prod(gc.square(n.astype("int64")) + 3)),
+    "abs(sum)": lambda n: abs(gc.sum(gc.square(n.astype("int64")) * 2**60)),
+    "abs(narrow copy)": lambda n: abs(gc.square(n.astype("int32")).astype("int8")),
+    "abs(product)": lambda n: abs(gc.prod(gc.square(n.astype("int64")) + 3)),
 }
 
 
@@ -101,9 +101,8 @@ def test_integers_wrap_as_they_are_written(name: str, dtype: str, style: str) ->
     with np.errstate(all="ignore"):
         expected = gc.evaluate(build(n), {"n": values})
     found = run(build(n), style, n=values)
-    # The unsimplified reference computes node by node, in NumPy; here stable forms may
-    # only be right where that overflowed.
-    kept = np.isfinite(expected)
+    # An exponential that overflows may do so no more.
+    kept = np.isfinite(expected) | ("of" not in name)
     assert found.dtype == expected.dtype
     np.testing.assert_allclose(found[kept], expected[kept], rtol=2e-3, atol=1e-40)
 

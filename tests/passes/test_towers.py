@@ -66,9 +66,11 @@ def test_towers_stay_as_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     x, a = tower(step, height)
     graph = Graph((a, gc.grad(gc.sum(a), x)))
     result = optimize(graph, verify_each=True)
+    # Where no derivative needs what is inside, more of it is one formula.
+    alone = optimize(Graph((a,)), verify_each=True)
     # What computer algebra is given is short, and not given often.
-    assert longest <= 4 * simplify._LONGEST
-    assert count <= simplify._MOST_ANALYSES
+    assert longest <= 2 * simplify._LONGEST
+    assert count <= 2 * simplify._MOST_ANALYSES
     assert len(result) <= 1.2 * len(optimize(graph, simplify=False)) + 10
     with np.errstate(all="ignore"):
         expected = VALUES
@@ -76,8 +78,8 @@ def test_towers_stay_as_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> 
             expected = step(expected, VALUES)
     # An orbit of the logistic map forgets where it came from.
     tolerance = 1e9 if name == "logistic map" else 1e-9
-    found, _ = evaluate(result, {"x": VALUES})
-    np.testing.assert_allclose(found, expected, rtol=tolerance)
+    for found in (evaluate(result, {"x": VALUES})[0], *evaluate(alone, {"x": VALUES})):
+        np.testing.assert_allclose(found, expected, rtol=tolerance)
 
 
 def test_towers_need_no_deep_recursion() -> None:
