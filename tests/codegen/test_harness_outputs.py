@@ -126,6 +126,18 @@ def test_a_run_that_starts_anew_keeps_the_older_files(script: Path) -> None:
         assert (folder / f"{name}.1").read_bytes() == older[name]
 
 
+def test_what_a_killed_run_left_is_gone_when_the_next_one_starts(script: Path) -> None:
+    folder = script.parent
+    left = [folder / ".best.npz.tmp", folder / ".best.checkpoint.npz.tmp"]
+    for path in left:
+        path.write_bytes(b"half of")
+    # It ends before it would write these files: there is no such test data.
+    run(script, *DATA, "--out", "best.npz", "--test", "none.npz", status=2)
+    assert not left[0].exists()
+    run(script, *DATA, "--out", "best.npz")
+    assert not [path for path in folder.iterdir() if path.suffix == ".tmp"]
+
+
 def test_a_new_run_starts_from_the_parameters_of_another(script: Path) -> None:
     folder = script.parent
     run(script, *DATA, "--out", "first.npz")
