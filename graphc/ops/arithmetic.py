@@ -139,9 +139,10 @@ def _root_expand(x: Node) -> Node:
 
 
 def _root_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
-    is_flat = out == 0.0
-    slope = 0.5 / where(is_flat, constant(1.0, out.dtype), out)
-    return (g * where(is_flat, constant(0.0, out.dtype), slope),)
+    is_flat = (out == 0.0).named("is_flat")
+    divisor = where(is_flat, constant(1.0, out.dtype), out).named("divisor")
+    slope = where(is_flat, constant(0.0, out.dtype), 0.5 / divisor)
+    return (g * slope.named("slope"),)
 
 
 ROOT = Op(

@@ -84,8 +84,9 @@ def log1p(x: ArrayLike) -> Node:
 
 def _logistic_expand(x: Node) -> Node:
     # The quotient rounds to 1 at the bound, and its exponential does not overflow yet.
-    growth = exp(minimum(x, 11.0 if x.dtype == np.float16 else 50.0))
-    return growth / (growth + 1.0)
+    bounded = minimum(x, 11.0 if x.dtype == np.float16 else 50.0).named("bounded")
+    growth = exp(bounded).named("growth")
+    return growth / (growth + 1.0).named("denominator")
 
 
 LOGISTIC = Op(
@@ -104,9 +105,11 @@ LOGISTIC = Op(
 
 def _logaddexp_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
     # Of two equal infinities, which have no difference, each has half of the sum.
-    halves = (x1 == x2) & isinf(out)
-    difference = where(halves, constant(0.0, out.dtype), x1 - x2)
-    return (g * LOGISTIC(difference), g * LOGISTIC(negative(difference)))
+    has_halves = ((x1 == x2) & isinf(out)).named("has_halves")
+    difference = where(has_halves, constant(0.0, out.dtype), x1 - x2)
+    difference = difference.named("difference")
+    shares = LOGISTIC(difference), LOGISTIC(negative(difference).named("opposite"))
+    return (g * shares[0].named("share"), g * shares[1].named("share"))
 
 
 @ufunc(
@@ -220,11 +223,11 @@ def arctan(x: ArrayLike) -> Node:
 
 def _unit_vector(x1: Node, x2: Node) -> tuple[Node, Node, Node]:
     """`(x1, x2)` over its length, and the length; 0 and 1 at the origin."""
-    length = hypot(x1, x2)
-    is_origin = length == 0.0
-    length = where(is_origin, constant(1.0, length.dtype), length)
+    length = hypot(x1, x2).named("length")
+    is_origin = (length == 0.0).named("is_origin")
+    length = where(is_origin, constant(1.0, length.dtype), length).named("divisor")
     zero = constant(0.0, length.dtype)
-    unit1, unit2 = (where(is_origin, zero, x / length) for x in (x1, x2))
+    unit1, unit2 = (where(is_origin, zero, x / length).named("unit") for x in (x1, x2))
     return unit1, unit2, length
 
 

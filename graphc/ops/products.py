@@ -29,13 +29,15 @@ __all__ = ["OTHERS_PRODUCT", "PROD", "VECDOT", "prod"]
 
 
 def _others_expand(x: Node, *, axis: tuple[int, ...]) -> Node:
-    zero = x == 0.0
-    one = constant(1.0, x.dtype)
-    zeros = SUM(zero.astype(x.dtype), axis=axis, keepdims=True)
-    rest = PROD(where(zero, one, x), axis=axis, keepdims=True)
-    without = where(zero, rest, rest / where(zero, one, x))
-    others = zeros - zero.astype(x.dtype)
-    return where(others == 0.0, without, constant(0.0, x.dtype))
+    is_zero = (x == 0.0).named("is_zero")
+    zero = is_zero.astype(x.dtype).named("zero")
+    zeros = SUM(zero, axis=axis, keepdims=True).named("zeros")
+    factors = where(is_zero, constant(1.0, x.dtype), x).named("factors")
+    product = PROD(factors, axis=axis, keepdims=True).named("product")
+    quotients = (product / factors).named("quotients")
+    without = where(is_zero, product, quotients).named("without_it")
+    has_none = ((zeros - zero).named("other_zeros") == 0.0).named("has_no_other_zero")
+    return where(has_none, without, constant(0.0, x.dtype))
 
 
 def _others_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
