@@ -59,6 +59,7 @@ class Grower:
         keep: which ops may be drawn.
         bounded: how often a value is kept from growing, by `tanh` or a factor.
         numbers: how often an operand is a number.
+        domain: whether operands are brought into the domain of an op.
     """
 
     def __init__(
@@ -69,11 +70,12 @@ class Grower:
         keep: Keep = is_pure,
         bounded: float = 1.0,
         numbers: float = 0.3,
+        domain: bool = True,
     ) -> None:
         self.chance = chance
         self.values = [leaf for leaf in leaves if leaf.dtype.kind == "f"]
         self.indices = [leaf for leaf in leaves if leaf.dtype.kind in "iu"]
-        self._bounded, self._numbers = bounded, numbers
+        self._bounded, self._numbers, self._domain = bounded, numbers, domain
         self._families: dict[str, list[Op]] = {}
         for op in filter(keep, OPS.values()):
             # The more operands, the more there is for a rule to confuse.
@@ -152,7 +154,7 @@ class Grower:
             elif self.chance.random() < numbers:
                 operands.append(gc.constant(self.chance.choice(NUMBERS), value.dtype))
             else:
-                operands.append(_within(value, case))
+                operands.append(_within(value, case) if self._domain else value)
         return tuple(operands)
 
     def _condition(self) -> Node:

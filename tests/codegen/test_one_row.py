@@ -16,8 +16,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import graphc as gc
 from graphc import compiler, optim
@@ -28,7 +26,8 @@ from graphc.passes.one_row import one_row
 from graphc.training import TrainingProgram, training_program
 from tests.optim.test_trained import OPTIMIZERS
 from tests.passes.rows import draws
-from tests.passes.test_one_row_graphs import graphs
+from tests.passes.test_one_row_graphs import random_graph
+from tests.random_graphs import MOVED, assert_near, moved
 from tests.styles import assert_styles_agree
 
 from .one_row_models import MODELS, labels, squares, weights
@@ -446,23 +445,21 @@ def always(graph: Graph, inputs: Any) -> OneRow | None:
     return None if found is None else OneRow("batch", found)
 
 
-@given(graphs(), st.booleans(), st.integers(0, 100))
-@settings(max_examples=40)
-def test_random_functions(graph: Graph, simplify: bool, seed: int) -> None:
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("seed", range(30))
+def test_random_functions(seed: int) -> None:
     """Compiled for one row, whatever they compute; results are arrays of their own."""
-    feeds = draws(graph.inputs, seed)
-    outputs = list(graph.outputs)
+    graph = random_graph(1000 + seed)
+    feeds, outputs = draws(graph.inputs, seed), list(graph.outputs)
     try:
         expected = gc.evaluate(outputs, feeds)
-    except (GraphcError, IndexError):
+    except GraphcError:
         return
+    beside = gc.evaluate(outputs, moved(feeds, MOVED))
     with mock.patch.object(compiler, "for_one_row", always):
-        function = gc.compile(outputs, simplify=simplify)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first, second = function(**feeds), function(**feeds)
-        for value, other, array in zip(first, second, expected, strict=True):
-            assert (value.dtype, value.shape) == (array.dtype, array.shape)
-            np.testing.assert_allclose(value, array, rtol=1e-9, atol=1e-10)
-            np.testing.assert_array_equal(value, other)
-            assert not np.shares_memory(value, other)
+        function = gc.compile(outputs, simplify=seed % 2 == 0)
+    first, second = function(**feeds), function(**feeds)
+    assert_near(first, expected, beside, note=f"seed {seed}")
+    for value, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(value, other)
+        assert not np.shares_memory(value, other)

@@ -9,25 +9,24 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import graphc as gc
 from graphc.errors import GraphcError
 from graphc.ir import OPS, Dim, Graph, Node
 from graphc.ir.graph import expand
 from graphc.ops.slices import Slice
-from graphc.ops.source import arange
 from graphc.passes.one_row import one_row
 from graphc.passes.pipeline import optimize
 from tests.op_cases import SOURCES_WITHOUT_CASES, Application, applications
+from tests.random_graphs import Grower, is_smooth
 
 from .helpers import PAIRS
-from .rows import BATCH, REDUCTIONS, Build, Feeds, derivative, draws, same
+from .rows import BATCH, Feeds, derivative, draws, same
 
 # Every op -----------------------------------------------------------------------------
 
@@ -164,38 +163,6 @@ def test_special_numbers_in_pairs(op: Any) -> None:
 
 # Graphs of several ops ----------------------------------------------------------------
 
-UNARY: tuple[Build, ...] = (
-    gc.tanh,
-    gc.exp,
-    gc.square,
-    gc.absolute,
-    gc.nn.relu,
-    gc.nn.gelu,
-    gc.squeeze,
-    gc.stop_gradient,
-    lambda x: gc.clip(x, -0.5, 0.5),
-    lambda x: gc.power(gc.absolute(x) + 0.1, 1.7),
-    lambda x: x * x.shape[0] / 3,
-    lambda x: x / x.shape[0],
-    lambda x: gc.reshape(x, -1),
-    lambda x: gc.nn.softmax(x, dim=0),
-    lambda x: gc.nn.log_softmax(x, dim=-1),
-    lambda x: gc.take_along_axis(x, gc.argmax(x, -1, keepdims=True), -1),
-    lambda x: gc.where(x > 0, x, 0.5).astype("float64"),
-)
-BINARY: tuple[Build, ...] = (
-    gc.add,
-    gc.subtract,
-    gc.multiply,
-    gc.maximum,
-    gc.matmul,
-    gc.matmul,
-    lambda x, y: x / (1 + y * y),
-    lambda x, y: gc.broadcast_to(x, y.shape),
-    lambda x, y: gc.concatenate([x, y], 0),
-    lambda x, y: gc.stack([x, y], -1),
-)
-
 
 def leaves() -> tuple[list[Node], list[Node]]:
     """Numbers and indices, with rows on any axis, or none."""
@@ -212,58 +179,23 @@ def leaves() -> tuple[list[Node], list[Node]]:
     return numbers, [gc.input(f"i{n}", s, "int64") for n, s in enumerate(indices)]
 
 
-@st.composite
-def graphs(draw: st.DrawFn) -> Graph:
+def random_graph(seed: int) -> Graph:
     """Two values of several ops each, and derivatives by all that they depend on."""
     numbers, indices = leaves()
-    inputs = (*numbers, *indices)
-    some = st.sampled_from
-
-    def item(x: Node, axis: int) -> Any:
-        slices = [slice(None), slice(None, None, 2), slice(None, None, -1), slice(1, 3)]
-        arrays = [*indices, np.arange(1), arange(x.shape[axis])]
-        return draw(some([*slices, *slices, 0, -1, *arrays]))
-
-    def made() -> Node:
-        x = draw(some(numbers))
-        kind = draw(st.integers(0, 5))
-        if kind == 0:
-            return draw(some(UNARY))(x)
-        if kind == 1:
-            items = [item(x, axis) for axis in range(x.ndim)]
-            if draw(st.booleans()):
-                items.insert(draw(st.integers(0, x.ndim)), None)
-            return x[tuple(items)]
-        if kind == 2:
-            return gc.transpose(x, draw(st.permutations(range(x.ndim))))
-        if kind == 3:
-            axes = draw(st.permutations(range(x.ndim)))[: draw(st.integers(0, x.ndim))]
-            return draw(some(REDUCTIONS))(x, tuple(axes), draw(st.booleans()))
-        return draw(some(BINARY))(x, draw(some(numbers)))
-
-    for _ in range(draw(st.integers(2, 9))):
-        try:
-            new = made()
-        except (GraphcError, IndexError):
-            continue
-        if new.ndim < 5:
-            numbers.append(gc.tanh(new) if draw(st.booleans()) else new)
-    outputs = numbers[-2:]
+    chance = Random(seed)
+    grower = Grower(chance, [*numbers, *indices], keep=is_smooth, bounded=0.7)
+    grower.grow(chance.randint(2, 9))
+    outputs = grower.values[-2:]
     total = gc.sum(gc.sin(outputs[0])) + gc.mean(outputs[1])
-    wrt = [node for node in inputs if node.dtype.kind == "f"]
-    slopes = gc.grad(total, wrt, unused="zeros")
+    slopes = gc.grad(total, numbers, unused="zeros")
     known = gc.sum(numbers[4]) + gc.sum(numbers[7])
     return Graph((*outputs, known, *slopes))
 
 
-@given(graphs(), st.booleans(), st.integers(0, 1000))
-@settings(max_examples=150)
-def test_composed_graphs(graph: Graph, simplify: bool, seed: int) -> None:
-    try:
-        graph = optimize(graph, simplify=simplify)
-    except GraphcError:
-        return
-    feeds = draws(graph.inputs, seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        same(graph, feeds, signs=False, ulps=2**20)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("seed", range(80))
+def test_composed_graphs(seed: int) -> None:
+    graph = optimize(random_graph(seed), simplify=seed % 2 == 0)
+    # None where a value has no meaning at one row, as the largest of `x[1:]`.
+    if one_row(graph, "batch") is not None:
+        same(graph, draws(graph.inputs, seed), signs=False, ulps=2**24)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 import pytest
 
 import graphc as gc
-from graphc.ir import Graph, Node
+from graphc.ir import Graph, Node, Op
+from graphc.ir.graph import ancestors
 from graphc.passes import simplify
 from graphc.passes.pipeline import pipeline
 from graphc.passes.prospects import may_merge
 from graphc.passes.regions import Region, find_regions
 from graphc.passes.simplify import Simplify
+from tests.random_graphs import Grower
 
 
 def regions(root: Node) -> list[Region]:
@@ -78,34 +80,22 @@ def test_formulas_in_which_things_meet_are_looked_at(name: str) -> None:
     assert any(map(may_merge, regions(PROMISING[name](*arrays(3)))))
 
 
-UNARY = [gc.sin, gc.exp, gc.log, gc.sqrt, gc.square, gc.negative, gc.absolute]
-UNARY += [gc.tanh, gc.arctan, gc.reciprocal, gc.cosh, gc.exp2]
-BINARY = [gc.add, gc.subtract, gc.multiply, gc.divide]
-RARE = [gc.maximum, gc.power, gc.hypot]
-NUMBERS = [2.0, 0.5, 3.0, -1.5, 0.1, 0.9, 1.0, 4.0, -2.0]
+def is_formula(op: Op) -> bool:
+    return op.name in simplify._OPS
 
 
 def formula(chance: random.Random) -> Node:
     """A random formula that reads some of its operands twice."""
-    pool = arrays(chance.randint(1, 4))
-    for _ in range(chance.randint(2, 7)):
-        value = pool.pop(chance.randrange(len(pool)))
-        kind = chance.random()
-        if kind < 0.5:
-            operands = [value, chance.choice(NUMBERS)]
-            chance.shuffle(operands)
-            value = chance.choice(BINARY * 3 + RARE)(*operands)
-        elif kind < 0.75 and pool:
-            other = pool.pop(chance.randrange(len(pool)))
-            value = chance.choice(BINARY * 3 + RARE)(value, other)
-        else:
-            value = chance.choice(UNARY)(value)
-        pool.append(value)
-        if chance.random() < 0.1:
-            pool.append(chance.choice(pool))
-    while len(pool) > 1:
-        pool.append(chance.choice(BINARY)(pool.pop(0), pool.pop(0)))
-    return pool[0]
+    given = arrays(chance.randint(1, 4))
+    grower = Grower(
+        chance, given, keep=is_formula, bounded=0.0, numbers=0.5, domain=False
+    )
+    grower.grow(chance.randint(2, 7))
+    last, *others = reversed(grower.values)
+    for value in others:
+        if value not in set(ancestors([last])):
+            last = chance.choice([gc.add, gc.subtract, gc.multiply])(last, value)
+    return last
 
 
 def test_what_is_given_up_has_no_cheaper_form(monkeypatch: pytest.MonkeyPatch) -> None:
