@@ -80,6 +80,8 @@ class Point:
     gradients: tuple[Any, ...] | None = None
     """The convention, where the slope has none by itself: what the gradient of the sum
     of all outputs is declared to be, by each floating input."""
+    order: int = 2
+    """Up to which derivatives are tried: 1 where a second one is beyond floats."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DTypeError, GraphcError
 from ..ir.dims import broadcast_shapes
 from ..ir.node import Node, array_function
-from ..ir.op import Case, Op, Origin, Span, Spans, Template, Vjp
+from ..ir.op import Case, Op, Origin, Point, Span, Spans, Template, Vjp
 from ..ir.origin import here
 from ..ir.types import DType, TensorType
 from .pairing import warn_of_pairing
@@ -87,7 +87,9 @@ def _compared(value: int) -> int | float:
     return math.inf if value > 0 else -math.inf
 
 
-def _cases(arity: int, low: float, high: float, dtype: str) -> tuple[Case, ...]:
+def _cases(
+    arity: int, low: float, high: float, dtype: str, points: tuple[Point, ...]
+) -> tuple[Case, ...]:
     shapes: list[tuple[tuple[int, ...], ...]]
     if arity == 1:
         shapes = [((3, 4),), ((),), ((0, 3),)]
@@ -100,7 +102,10 @@ def _cases(arity: int, low: float, high: float, dtype: str) -> tuple[Case, ...]:
             ((0, 3), (3,)),
         ]
     dtypes = (dtype,) * arity if dtype else ()
-    return tuple(Case(shape, {}, low, high, dtypes) for shape in shapes)
+    cases = tuple(Case(shape, {}, low, high, dtypes) for shape in shapes)
+    if not points:
+        return cases
+    return (*cases, Case(((),) * arity, {}, low, high, dtypes, points=points))
 
 
 def ufunc(
@@ -112,6 +117,7 @@ def ufunc(
     low: float = -2.0,
     high: float = 2.0,
     dtype: str = "",
+    points: tuple[Point, ...] = (),
     span: Callable[[Node, Spans], Span | None] | None = None,
     bounded: Callable[[Node, int, int], Origin | None] | None = None,
     admits: tuple[str, ...] = (),
@@ -125,6 +131,7 @@ def ufunc(
         sympy: the meaning as SymPy source.
         low, high: the open domain that generated tests draw from.
         dtype: the dtype that generated tests draw; floating where empty.
+        points: where derivatives are special, besides 0 and what is around it.
         span, bounded, admits: see `Op`.
     """
 
@@ -146,7 +153,7 @@ def ufunc(
             span=span,
             bounded=bounded,
             admits=admits,
-            cases=_cases(len(inputs), low, high, dtype),
+            cases=_cases(len(inputs), low, high, dtype, points),
         )
 
         @functools.wraps(function)

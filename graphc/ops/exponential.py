@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Case, Op, Point
 from .arithmetic import minimum, negative, sqrt, square, where
 from .comparison import isinf
 from .elementwise import same_type, ufunc
@@ -113,6 +113,11 @@ def _logaddexp_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
 
 
 @ufunc(
+    points=(
+        Point((1e16, 1e16)),
+        Point((1000.0, -1000.0)),
+        Point((-1e300, -1e300), order=1),
+    ),
     vjp=_logaddexp_vjp,
     sympy="log(exp(x1) + exp(x2))",
 )
@@ -242,7 +247,16 @@ def _hypot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
     return (g * unit1, g * unit2)
 
 
-@ufunc(vjp=_arctan2_vjp, sympy="atan2(x1, x2)", low=0.2)
+@ufunc(
+    vjp=_arctan2_vjp,
+    sympy="atan2(x1, x2)",
+    low=0.2,
+    points=(
+        Point((0.0, 0.0), gradients=(0.0, 0.0)),
+        Point((1e-200, 1e-200), order=1),
+        Point((-3e200, 4e200), order=1),
+    ),
+)
 def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Angle of the point `(x2, x1)` in radians, in (-pi, pi], elementwise.
 
@@ -252,6 +266,11 @@ def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
 
 
 @ufunc(
+    points=(
+        Point((0.0, 0.0), gradients=(0.0, 0.0)),
+        Point((3e-200, -4e-200), order=1),
+        Point((3e200, 4e200), order=1),
+    ),
     vjp=_hypot_vjp,
     sympy="sqrt(x1**2 + x2**2)",
     low=0.2,

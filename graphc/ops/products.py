@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import broadcast_shapes, format_shape, product
 from ..ir.node import Node, array_function
-from ..ir.op import Case, Op
+from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
 from .arithmetic import where
 from .axes import normalize_axes
@@ -94,7 +94,17 @@ PROD = Op(
     jvp=lambda tangents, out, x: SUM(
         tangents[0] * OTHERS_PRODUCT(x, axis=out.attributes["axis"]), **out.attributes
     ),
-    cases=REDUCTION_CASES,
+    cases=(
+        *REDUCTION_CASES,
+        Case(
+            ((2, 3),),
+            {"axis": (1,), "keepdims": False},
+            points=(
+                Point(([[0.0, 2.0, 3.0], [0.0, 0.0, 3.0]],)),
+                Point(([[0.0, 0.0, 0.0], [1e-200, 1e200, 5.0]],)),
+            ),
+        ),
+    ),
 )
 
 
