@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import IndexRangeError
+from graphc.errors import FeedError, IndexRangeError
 from graphc.ir import Dim, Graph, Node, verify
 from graphc.passes.one_row import one_row
 from tests.styles import ULPS, assert_styles_agree
@@ -46,8 +46,8 @@ def same(
     for feeds in fed:
         try:
             expected = evaluate(graph, feeds)
-        except IndexRangeError:
-            with pytest.raises(IndexRangeError):
+        except (FeedError, IndexRangeError) as error:
+            with pytest.raises(type(error)):
                 evaluate(short, feeds)
             continue
         found = evaluate(short, feeds)

@@ -19,6 +19,9 @@ from graphc.passes.pipeline import optimize
 from .helpers import ops
 from .rows import BATCH, REDUCTIONS, Build, derivative, draws, fed, same
 
+# At one row, arrays that pair every row with every other one are one row, too.
+pytestmark = pytest.mark.filterwarnings("ignore::graphc.errors.BroadcastWarning")
+
 SHAPES: list[Any] = [
     *(("batch",), ("batch", 3), (3, "batch"), ("batch", 1, 3), (3, "batch", 4)),
     *(("batch", 3, 4), (1, "batch"), ("batch", 0, 3), ("batch", "batch"), ("batch", 0)),
