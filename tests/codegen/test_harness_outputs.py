@@ -116,14 +116,49 @@ def test_a_run_that_starts_anew_keeps_the_older_files(script: Path) -> None:
     run(script, *DATA, "--out", "best.npz", "--seed", 1)
     names = ("best.npz", "best.checkpoint.npz")
     older = {name: (folder / name).read_bytes() for name in names}
+    for name in names:
+        (folder / name).chmod(0o600)
     again = run(script, *DATA, "--out", "best.npz", "--seed", 2)
     for name in names:
         assert (folder / f"{name}.1").read_bytes() == older[name]
         assert (folder / name).read_bytes() != older[name]
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
         assert f"the older {name} is now {name}.1\n" in again.stderr
     run(script, *DATA[:-1], 5, "--out", "best.npz", "--seed", 2, "--resume")
     for name in names:
         assert (folder / f"{name}.1").read_bytes() == older[name]
+
+
+def test_an_older_checkpoint_stays_until_there_is_another(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "run.npz"
+    options: dict[str, Any] = {"epochs": 1, "batch_size": 10, "checkpoint": str(path)}
+    module.fit(*start(module), rows(30), **options)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        module.fit(*start(module), rows(30), **options)
+    assert path.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["run.npz", "run.npz.1"]
+
+
+def test_older_files_are_kept_where_there_are_no_links(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", fail)
+    path = tmp_path / "run.npz"
+    path.write_text("older")
+    module.keep_older(str(path))
+    assert os.listdir(tmp_path) == ["run.npz.1"]
+    module.keep_older(str(path))
+    assert (tmp_path / "run.npz.1").read_text() == "older"
 
 
 def test_what_a_killed_run_left_is_gone_when_the_next_one_starts(script: Path) -> None:

@@ -91,9 +91,17 @@ def temporary_file(target: str) -> Generator[str]:
 
 def keep_older(path: str) -> None:
     """Keep a file that is to be written anew under the same name with ".1"."""
-    if os.path.isfile(path):
-        os.replace(path, f"{path}.1")
-        say(f"the older {path} is now {path}.1", error=True)
+    if not os.path.isfile(path):
+        return
+    older = f"{path}.1"
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(older)
+    try:
+        # So it stays until the new one, with the same permissions, is in its place.
+        os.link(os.path.realpath(path), older)
+    except OSError:
+        os.replace(path, older)
+    say(f"the older {path} is now {older}", error=True)
 
 
 def say(line: str, error: bool = False) -> None:
