@@ -51,6 +51,8 @@ _MODULE_NAMES = (
     "step",
     "epoch",
     "scale",
+    "OLDEST_PYTHON",
+    "OLDEST_NUMPY",
     "MODEL",
     "GRAPH_HASH",
     "OPTIMIZER",
@@ -143,6 +145,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     writer.docstring(docstring)
     writer.from_import("__future__", "annotations")
     write_imports(writer, harness)
+    _write_requirements(writer)
     _write_facts(writer, plan)
     write_tiling(writer, plan.tiling, features)
     if layout is not None:
@@ -200,6 +203,17 @@ def _write_rules(writer: Writer, rules: Sequence[TiledRule]) -> None:
     writer.comment("of each, and the dtypes of arrays to work in.")
     table = [(rule.names, rule.slots, rule.scratch) for rule in rules]
     writer.statement(assign("RULES", parse(repr(tuple(table)))))
+
+
+def _write_requirements(writer: Writer) -> None:
+    """Say at once what is too old, and not by an error somewhere in the text."""
+    writer.statement(assign("OLDEST_PYTHON", parse("(3, 10)")))
+    writer.statement(assign("OLDEST_NUMPY", ast.Constant("1.26.0")))
+    numpy = "np.lib.NumpyVersion(np.__version__) < OLDEST_NUMPY"
+    with writer.block(f"if sys.version_info < OLDEST_PYTHON or {numpy}:"):
+        message = "this program needs Python 3.10 and NumPy 1.26, or later"
+        error = call("ImportError", ast.Constant(message))
+        writer.statement(ast.Raise(error))
 
 
 def _write_facts(writer: Writer, plan: TrainingPlan) -> None:

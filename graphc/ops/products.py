@@ -143,8 +143,9 @@ VECDOT = Op(
     inputs=("x1", "x2"),
     infer=_vecdot_infer,
     kind="reduction",
-    numpy="np.vecdot(x1, x2)",
-    into="np.vecdot(x1, x2, out=out)",
+    # `np.vecdot` is new in NumPy 2; products of one row and one column are the same.
+    numpy="np.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]",
+    into="np.matmul(x1[..., None, :], x2[..., None], out[..., None, None])",
     vjp=_vecdot_vjp,
     jvp="multilinear",
     cases=(

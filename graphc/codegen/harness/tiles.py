@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from threading import get_ident
+from threading import Thread, get_ident
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ def run_in_tiles(
             kernel(*tiles, *others, *room)
 
     threads = min(THREADS or count_cores(), len(starts) // 2)
-    if threads < 2:
+    if threads < 2 or not has_threads():
         work(0, 1)
         return
     # A thread has settings of its own for floating-point errors, unless they are given.
@@ -86,6 +86,16 @@ def thread_pool(threads: int, process: int) -> Any:
     from concurrent.futures import ThreadPoolExecutor
 
     return ThreadPoolExecutor(threads - 1)
+
+
+@cache
+def has_threads() -> bool:
+    """Whether a thread can be started: in a browser, none can."""
+    try:
+        Thread(target=bool).start()
+    except RuntimeError:
+        return False
+    return True
 
 
 @cache
