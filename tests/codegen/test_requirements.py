@@ -61,7 +61,7 @@ def test_a_program_says_what_is_too_old(style: str, monkeypatch: Any) -> None:
     ):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, value)
-            with pytest.raises(ImportError, match="needs Python 3.10"):
+            with pytest.raises(ImportError, match=r"needs Python 3\.10"):
                 load(source)
 
 
