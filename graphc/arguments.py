@@ -19,7 +19,7 @@ import functools
 import inspect
 import reprlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .annotations import PLACES, AtLeast, Check, Count, Seed, check_of, or_none
@@ -221,6 +221,18 @@ def _replacement(
     # A file that can't be opened is told by the system, best in its own words.
     if isinstance(error, OSError | Warning) or _is_of_user(error):
         return None
+    everything = (*arguments, *keywords.values())
+    if isinstance(error, RecursionError) and any(map(_is_nested_deeply, everything)):
+        return ArgumentError(
+            f"{label} takes lists and dicts of up to {_DEEPEST} levels, got one that "
+            "has more or holds itself",
+            node=label,
+            location=_place(),
+        )
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return ArgumentError(
+            f"{label} takes paths without null bytes", node=label, location=_place()
+        )
     replacement = InternalError(
         f"{label} failed on these arguments: {type(error).__name__}: {error}",
         node=label,
@@ -229,6 +241,24 @@ def _replacement(
     )
     replacement.__cause__ = error
     return replacement
+
+
+_DEEPEST = 100
+
+
+def _is_nested_deeply(value: Any) -> bool:
+    """Whether a value has more levels than `_DEEPEST`, or no end of them."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        # A thousand of a level are enough to find one that goes deeper.
+        level = [inside for each in level for inside in _inside(each)][:1000]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return cast("Mapping[Any, Any]", value).values()
+    return cast("Iterable[Any]", value) if isinstance(value, list | tuple) else ()
 
 
 _LIBRARIES = ("graphc", "numpy", "sympy", "mpmath", "networkx", "graphviz", "scipy")

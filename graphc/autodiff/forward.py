@@ -94,7 +94,12 @@ def _seeds(targets: tuple[Node, ...], wrt: Any, tangents: Any) -> dict[Node, Nod
             raise _failure(f"a tangent is missing for {missing[0]!r}")
         values = [by_name[name] for name in cast("Mapping[Any, Any]", wrt)]
     else:
-        values = list(cast("Sequence[ArrayLike]", tangents))
+        try:
+            values = list(cast("Sequence[ArrayLike]", tangents))
+        except TypeError:
+            raise _failure(
+                f"tangents must be arrays or nodes, got {tangents!r}"
+            ) from None
     if len(values) != len(targets):
         raise _failure(f"requires {len(targets)} tangents, got {len(values)}")
     seeds: dict[Node, Node] = {}

@@ -9,14 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from ..ir.dims import Dimension, Shape, evaluate_shape, product
+from ..arguments import entry
+from ..errors import OptionError
+from ..ir.dims import Dim, Dimension, Shape, evaluate_shape, product
 from ..ir.types import TensorType
 
 __all__ = [
     "CACHE_LINE",
+    "KEPT",
     "Footprint",
     "OneRowFootprint",
     "TileScratch",
@@ -25,6 +29,8 @@ __all__ = [
 
 CACHE_LINE = 64
 """Bytes that an aligned array takes beyond its own."""
+KEPT = 2**26
+"""Bytes up to which workspaces of several sizes are kept."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,14 @@ class OneRowFootprint:
     tiles: tuple[TileScratch, ...]
 
 
+@partial(entry, label="gc.Footprint")
 @dataclass(frozen=True)
 class Footprint:
-    """The bytes of all arrays that stay allocated while a program runs."""
+    """The bytes of all arrays that stay allocated while a program runs.
+
+    That is for batches of one size. Workspaces of sizes that came before are kept until
+    all are more than 64 MiB, and more than twice that of the newest size.
+    """
 
     workspace: Dimension = 0
     """For given sizes of the named dimensions."""
@@ -97,6 +108,13 @@ class Footprint:
             threads: how many share the tiles of large arrays.
             sizes: of all named dimensions.
         """
+        for size in self.sizes:
+            if not isinstance(sizes.get(size), int) or sizes[size] < 0:
+                given = ", ".join(f"{key}={value!r}" for key, value in sizes.items())
+                raise OptionError(
+                    f"requires an integer of at least 0 for each of the sizes "
+                    f"{', '.join(self.sizes)}, got {given or 'none'}"
+                )
         used: Footprint | OneRowFootprint = self
         if self.one_row is not None and sizes[self.one_row.dimension] == 1:
             used = self.one_row
@@ -134,6 +152,8 @@ class Footprint:
             for scratch in self.tiles:
                 most = most + scratch.most
             rows.append(("each thread's tiles", f"at most {bytes_text(most)}"))
+        if isinstance(self.workspace, Dim):
+            rows.append(("kept for other sizes", f"at most {KEPT:,}, or as much again"))
         if self.one_row is not None:
             rows.append(("workspace of one row", bytes_text(self.one_row.workspace)))
         return rows

@@ -197,6 +197,10 @@ class Workspace:
                 f"({bytes_text(self.bytes)} bytes)\n"
                 f"that `{self._function}` works with."
             )
+            if self.symbols:
+                size = literal(self.bytes, self._inside.dimension)
+                room = call("make_room", name(self._allocation), size)
+                writer.statement(ast.Expr(room))
             for variable, array in self._entries:
                 writer.statement(assign(variable, array))
             variables = [name(variable) for variable, _ in self._entries]

@@ -268,12 +268,14 @@ class Node:
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a 0-dimensional node")
+            raise DTypeError("len() of a scalar node", location=str(here().location))
         return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Node]:
         if not self.shape:
-            raise TypeError("iteration over a 0-dimensional node")
+            raise DTypeError(
+                "a scalar node has no items", location=str(here().location)
+            )
         if isinstance(self.shape[0], Dim):
             raise UnsupportedError(
                 f"iteration over axis 0 of {self.describe()}, whose size is known "

@@ -44,7 +44,7 @@ def as_dtype(value: object) -> DType:
     """A user's dtype as a NumPy dtype of numbers or booleans."""
     try:
         dtype = np.dtype(value)  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError):
         raise DTypeError(
             f"dtype must name a NumPy dtype, got {value!r}", hint='"float32"'
         ) from None

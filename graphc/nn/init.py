@@ -329,7 +329,7 @@ def glorot_uniform(gain: float = 1.0, layout: str = "in_out") -> ScaledUniform:
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep
     feedforward neural networks", equation 16.
     """
-    scale = _number(gain, "gain", low=0.0) ** 2
+    scale = math.prod([_number(gain, "gain", low=0.0)] * 2)
     return ScaledUniform(scale, "fan_avg", _layout(layout))
 
 
@@ -340,7 +340,7 @@ def glorot_normal(gain: float = 1.0, layout: str = "in_out") -> ScaledNormal:
 
     Source: Glorot and Bengio 2010, as `glorot_uniform`, equation 12.
     """
-    scale = _number(gain, "gain", low=0.0) ** 2
+    scale = math.prod([_number(gain, "gain", low=0.0)] * 2)
     return ScaledNormal(scale, "fan_avg", _layout(layout))
 
 
@@ -457,7 +457,7 @@ _SQUARE_GAINS = {
 def _square_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else _number(param, "the slope of a leaky ReLU")
-        return 2.0 / (1.0 + slope**2)
+        return 2.0 / (1.0 + slope * slope)
     if nonlinearity not in _SQUARE_GAINS:
         known = ", ".join(("leaky_relu", *_SQUARE_GAINS))
         raise _fail(f"nonlinearity must be one of {known}, got {nonlinearity!r}")

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, cast, overload
 
 import numpy as np
 
-from ..errors import GraphcError, OptionError
+from ..errors import GraphcError, IndexRangeError, OptionError
 from ..ir.dims import check_identifier, format_shape, product
 from ..ir.naming import Naming
 from ..ir.node import Node
@@ -476,7 +476,14 @@ class Sequential(Layer):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return Sequential(*self._layers[index], name=self._name)
-        return self._layers[index]
+        try:
+            return self._layers[index]
+        except (IndexError, TypeError):
+            raise IndexRangeError(
+                f"requires a position in {len(self)} layers, got {index!r}",
+                node=type(self).__name__,
+                location=str(here().location),
+            ) from None
 
     def _describe(self) -> str:
         return ", ".join(repr(layer) for layer in self._layers)

@@ -257,9 +257,19 @@ def as_node(value: ArrayLike, dtype: DType | None = None) -> Node:
 
 
 def _holds_node(value: ArrayLike) -> bool:
-    if isinstance(value, list | tuple):
-        return any(_holds_node(item) for item in cast("Sequence[Any]", value))
-    return isinstance(value, Node)
+    level: list[Any] = [value]
+    for _ in range(_MOST_AXES):
+        if not level or any(isinstance(item, Node) for item in level):
+            break
+        # Each list once, because one that holds itself has no last level.
+        lists = [cast("Any", item) for item in level if isinstance(item, list | tuple)]
+        unique = {id(item): item for item in lists}
+        level = [inner for item in unique.values() for inner in item]
+    return any(isinstance(item, Node) for item in level)
+
+
+_MOST_AXES = 64
+"""More levels than that make no array of NumPy."""
 
 
 def weak_type(value: ArrayLike) -> Any:
@@ -269,7 +279,8 @@ def weak_type(value: ArrayLike) -> Any:
     if isinstance(value, Dim):
         return int
     if isinstance(value, np.generic | np.ndarray):
-        return cast("np.ndarray[Any, Any]", value).dtype
+        dtype = cast("np.ndarray[Any, Any]", value).dtype
+        return dtype if dtype.kind in "biuf" else as_node(value).dtype
     if isinstance(value, bool):
         return np.dtype(bool)
     if isinstance(value, int | float):

@@ -111,6 +111,8 @@ def _penalty(
     if not nodes:
         raise OptionError(f"{name} requires at least one parameter", **where)
     for node in nodes:
+        if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise DTypeError(f"{name} requires nodes, got {node!r}", **where)
         if not is_floating(node.dtype):
             raise DTypeError(
                 f"{name} requires floating parameters, got {node.describe()}", **where

@@ -30,6 +30,9 @@ class Callback:
     ...         return record["dev_accuracy"] > 0.99
     """
 
+    def __init__(self) -> None:
+        """Nothing has to be set up."""
+
     def start(self, trainer: Any) -> None:
         """Called before the first step."""
 

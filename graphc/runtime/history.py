@@ -14,8 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from ..arguments import public
-from ..errors import MissingExtraError, OptionError, UnknownNameError
+from ..errors import (
+    IndexRangeError,
+    MissingExtraError,
+    OptionError,
+    UnknownNameError,
+)
 from ..files import check_outputs, write_atomically
+from ..ir.origin import here
 
 __all__ = ["History", "Record"]
 
@@ -74,11 +80,21 @@ class History(Sequence[Record]):
         if isinstance(key, str):
             if key not in self.columns:
                 columns = ", ".join(self.columns)
-                raise UnknownNameError(f"no column {key!r}; the columns are {columns}")
+                raise UnknownNameError(
+                    f"no column {key!r}; the columns are {columns}",
+                    location=str(here().location),
+                )
             return [record.get(key) for record in self._records]
         if isinstance(key, slice):
             return History(self._records[key])
-        return self._records[key]
+        try:
+            return self._records[key]
+        except (IndexError, TypeError):
+            raise IndexRangeError(
+                f"requires the name of a column or a position in {len(self)} records, "
+                f"got {key!r}",
+                location=str(here().location),
+            ) from None
 
     def __len__(self) -> int:
         return len(self._records)
@@ -141,6 +157,8 @@ class History(Sequence[Record]):
                 "plots need matplotlib, which is not installed",
                 hint="pip install matplotlib",
             ) from error
+        for name in columns:
+            self[name]  # Raises where there is no such column.
         shown = columns or tuple(
             name for name in self.columns if name.startswith(("loss", "train_", "dev_"))
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..arguments import shown
 from ..errors import UnknownNameError
 from ..ir.node import Node
 from ..ir.origin import here
@@ -31,10 +32,10 @@ class LiveParameters(Mapping[str, Array]):
         self._arrays = arrays
 
     def __getitem__(self, name: str) -> Array:
-        if name not in self._arrays:
+        if not isinstance(name, str) or name not in self._arrays:  # pyright: ignore[reportUnnecessaryIsInstance]
             known = ", ".join(self._arrays)
             raise UnknownNameError(
-                f"no parameter {name!r}; the parameters are {known}",
+                f"no parameter {shown(name)}; the parameters are {known}",
                 location=str(here().location),
             )
         return self._arrays[name]

@@ -9,6 +9,7 @@ import pytest
 
 import graphc as gc
 from graphc import optim, training
+from graphc.codegen.footprint import KEPT
 from graphc.codegen.tiling import TILE, Tiling
 from graphc.ir.graph import Graph
 
@@ -130,6 +131,7 @@ def test_the_head_of_a_program_tells_it():
         "room to update in",
         "workspace",
         "in all",
+        "kept for other sizes",
         "workspace of one row",
     ]
     numbers = 5 * 8 + 8 + 8 * 3 + 3
@@ -328,3 +330,26 @@ def test_a_step_makes_no_array(kind, tiling):
     text = program.source.splitlines()
     assert [text[line - 1].strip() for line in sorted(lines)] == []
     assert peak - before < LARGE
+
+
+def test_workspaces_of_many_sizes_are_bounded():
+    """Sixteen sizes of 13 MB each; the text says what is kept at most."""
+    x = gc.input("x", ("batch", 64))
+    w = gc.parameter("w", (64, 64), gc.init.zeros())
+    y = x
+    for _ in range(6):
+        y = gc.tanh(y @ w)
+    function = gc.compile(gc.grad(gc.sum(y), w))
+    assert f"at most {KEPT:,}, or as much again" in str(function.footprint)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        sizes = [7000 + 10 * number for number in range(16)]
+        for size in sizes:
+            function(x=np.zeros((size, 64), np.float32))
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    newest = function.footprint.at(batch=sizes[-1])
+    assert newest < KEPT / 4
+    assert newest < kept < 1.1 * KEPT
