@@ -88,6 +88,12 @@ def _number(value: Any, name: str, *, low: float = -math.inf) -> float:
     return float(value)
 
 
+def _squared(gain: Any) -> float:
+    """The square of a gain, which must be a number, too."""
+    value = _number(gain, "gain", low=0.0)
+    return _number(value * value, "the square of gain")
+
+
 def _layout(layout: str) -> str:
     try:
         return check_layout(layout)
@@ -329,7 +335,7 @@ def glorot_uniform(gain: float = 1.0, layout: str = "in_out") -> ScaledUniform:
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep
     feedforward neural networks", equation 16.
     """
-    scale = math.prod([_number(gain, "gain", low=0.0)] * 2)
+    scale = _squared(gain)
     return ScaledUniform(scale, "fan_avg", _layout(layout))
 
 
@@ -340,7 +346,7 @@ def glorot_normal(gain: float = 1.0, layout: str = "in_out") -> ScaledNormal:
 
     Source: Glorot and Bengio 2010, as `glorot_uniform`, equation 12.
     """
-    scale = math.prod([_number(gain, "gain", low=0.0)] * 2)
+    scale = _squared(gain)
     return ScaledNormal(scale, "fan_avg", _layout(layout))
 
 
