@@ -105,9 +105,9 @@ def test_a_helper_is_emitted_once() -> None:
 def test_a_name_that_a_helper_has_is_still_free_for_users() -> None:
     x = gc.input("orthogonal", ("n", 2), "float64")
     w = gc.parameter("dirac", (2, 2), gc.init.orthogonal(), "float64")
+    expected = gc.evaluate(w, {})
     trainer = gc.Trainer(gc.sum(x @ w), gc.optim.SGD(0.0))
     assert math.isfinite(trainer.step(orthogonal=np.ones((3, 2))))
-    expected = gc.evaluate(w, {})
     np.testing.assert_array_equal(trainer.parameters["dirac"], expected)
 
 
