@@ -192,13 +192,44 @@ def test_binary_scores_are_those_of_scikit_learn(dtype: str) -> None:
     ):
         assert found[name] == pytest.approx(function(labels, predicted))
     expected = reference.roc_auc_score(labels, data["scores"])
-    assert found["auc"] == pytest.approx(expected, abs=1e-3)
-    assert found["logit_auc"] == pytest.approx(expected, abs=2e-3)
+    assert found["auc"] == pytest.approx(expected, abs=1e-4)
+    assert found["logit_auc"] == pytest.approx(expected, abs=1e-4)
     # On the grid of bins it is exact, ties included.
     data["scores"] = (np.floor(data["scores"] * 20) / 20 + 0.01).astype("f")
     found = model.evaluate({**data, "labels": labels.astype(dtype)}, batch_size=8)
     expected = reference.roc_auc_score(labels, data["scores"])
     assert found["auc"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("center", "spread", "ones"),
+    [
+        (-7.0, 1.0, 30),
+        (-4.0, 2.0, 40),
+        (8.0, 1.0, 300),
+        (0.0, 0.001, 500),
+        (0.0, 5.0, 99),
+    ],
+    ids=["rare", "uncommon", "common", "untrained", "sure"],
+)
+def test_the_area_is_that_of_scikit_learn(
+    center: float, spread: float, ones: int
+) -> None:
+    rng = np.random.default_rng(ones)
+    labels = np.zeros(3000, "i8")
+    labels[rng.permutation(3000)[:ones]] = 1
+    logits = center + spread * (rng.normal(size=3000) + 1.5 * labels)
+    z, y = gc.input("z", ("batch",), "float64"), gc.input("y", ("batch",), "int64")
+    metrics = {
+        "probability": gc.metrics.auc(gc.nn.sigmoid(z), y),
+        "logit": gc.metrics.auc(z, y, from_logits=True),
+    }
+    model = trainer(metrics, z=z, y=y)
+    expected = reference.roc_auc_score(labels, np.clip(logits, -41, 41))
+    for batch_size in (100, 3000):
+        found = model.evaluate({"z": logits, "y": labels}, batch_size)
+        assert found["probability"] == pytest.approx(expected, abs=1e-4)
+        assert found["logit"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_what_never_occurs_scores_zero_and_an_area_of_one_class_is_nan() -> None:
