@@ -286,7 +286,7 @@ class Operands:
             each = nodes.pop()
             nodes += [p for p in each.inputs if p in self._depth and each is not p]
             for index, low, high in position_checks(each):
-                positions = each.inputs[index]
+                positions = _as_fed(each.inputs[index])
                 value = self.value(positions)
                 text = ast.unparse(value)
                 bounds = [literal(size, self.dimension) for size in (low, high)]
@@ -435,3 +435,14 @@ def _weak_inputs(node: Node) -> set[int]:
             else 0
         )
     return literals if np.result_type(*bare) == full else set()
+
+
+def _as_fed(positions: Node) -> Node:
+    """The input that positions are the only row of, whose name a user knows."""
+    fed = positions.inputs[0] if positions.op.name == "getitem" else positions
+    is_row = fed.op.name == "input" and positions.origin.rules[-1:] == ("one row",)
+    whole = is_row and all(
+        (item == 0 and not isinstance(size, int)) or getattr(item, "is_full", False)
+        for item, size in zip(positions.attributes["index"], fed.shape, strict=False)
+    )
+    return fed if whole else positions
