@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
@@ -24,6 +25,7 @@ from ..trained import in_evaluation_mode, with_values
 from ..trainer import Trainer
 from ..viz.drawing import render as draw
 from ..viz.report import report
+from .data import limited_threads, read_arrays, read_columns
 from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
 
 __all__ = ["cli", "main"]
@@ -48,6 +50,17 @@ class Failure(click.ClickException):
 
 class _Command(click.Command):
     """A command whose expected errors are shown without a traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let `--columns` take several values, as an emitted program does."""
+        spread: list[str] = []
+        takes = False
+        for argument in args:
+            if takes and "=" in argument and spread[-2:-1] == ["--columns"]:
+                spread.append("--columns")
+            takes = argument == "--columns" or (takes and "=" in argument)
+            spread.append(argument)
+        return super().parse_args(ctx, spread)
 
     def invoke(self, ctx: click.Context) -> Any:
         show_traceback = ctx.params.pop("traceback", False)
@@ -142,6 +155,13 @@ _DATA = click.Path(exists=True)
 )
 @click.option("--dev", type=_DATA, help="Rows that decide which epoch is the best.")
 @click.option("--test", type=_DATA, help="Rows to evaluate on when training is over.")
+@click.option(
+    "--columns",
+    multiple=True,
+    metavar="INPUT=A,B",
+    help="The columns of a .csv file that an input is made of.",
+)
+@click.option("--threads", type=int, help="How many compute a matrix product.")
 @click.option("--epochs", default=20, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
 @click.option("--init", type=_NPZ, help="Start from parameters that --out wrote.")
@@ -168,6 +188,8 @@ def train(
     data: str,
     dev: str | None,
     test: str | None,
+    columns: Sequence[str],
+    threads: int | None,
     epochs: int,
     batch_size: int,
     init: str | None,
@@ -207,16 +229,21 @@ def train(
                 trainer.module.keep_older(out)
             trainer.module.save_parameters(out, dict(trainer.parameters))
 
-    with trainer.module.catch_signals() as interrupts, interrupts.allowed():
+    read = functools.partial(read_columns, trainer, columns=columns)
+    with (
+        trainer.module.catch_signals() as interrupts,
+        interrupts.allowed(),
+        limited_threads(trainer, threads),
+    ):
         if init is not None:
             _start_from(trainer, init)
         if test is not None:
             # Now, too, so that data that does not fit is found before training.
-            trainer.evaluate(test)
+            trainer.evaluate(read(test))
         try:
             history = trainer.fit(
-                data,
-                dev,
+                read(data),
+                None if dev is None else read(dev),
                 epochs=epochs,
                 batch_size=batch_size,
                 best=best,
@@ -238,7 +265,7 @@ def train(
             say("graphc: interrupted", error=True)
             return INTERRUPTED
         if test is not None:
-            scores = trainer.evaluate(test)
+            scores = trainer.evaluate(read(test))
             say("test " + "  ".join(f"{n} {v:#.4g}" for n, v in scores.items()))
     return 0
 
@@ -394,7 +421,8 @@ def show(
 
 @cli.command(cls=_Command)
 @_on_model
-@click.option("--data", type=_NPZ, help="Check at these rows (.npz), not random ones.")
+@click.option("--data", type=_DATA, help="Check at these rows, not at random ones.")
+@click.option("--columns", multiple=True, metavar="INPUT=A,B", help="See train.")
 @click.option("--rows", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--directions", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -402,6 +430,7 @@ def check(
     model: str,
     name: str | None,
     data: str | None,
+    columns: Sequence[str],
     rows: int,
     directions: int,
     seed: int,
@@ -413,7 +442,7 @@ def check(
     """
     file = _load(model)
     loss = file.loss(name)
-    feeds = {} if data is None else _feeds(file, name, data, rows)
+    feeds = {} if data is None else _feeds(file, name, data, columns, rows)
     with _working("checking gradients"):
         result = check_gradients(
             loss, feeds=feeds, rows=rows, directions=directions, seed=seed
@@ -422,10 +451,12 @@ def check(
     return 0 if result.passed else FAILED
 
 
-def _feeds(file: ModelFile, name: str | None, data: str, rows: int) -> dict[str, Any]:
+def _feeds(
+    file: ModelFile, name: str | None, data: str, columns: Sequence[str], rows: int
+) -> dict[str, Any]:
     """Rows of a file for the inputs of the loss."""
-    arrays = load_npz(data)
     trainer = file.find_trainer(name)
+    arrays = load_npz(data) if trainer is None else read_arrays(trainer, data, columns)
     metrics = () if trainer is None else trainer.metric_nodes.values()
     graph = Graph((file.loss(name),))
     # What only metrics use is no mistake.

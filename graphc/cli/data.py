@@ -1,0 +1,52 @@
+"""Data on the command line: what emitted programs take, for commands of graphc."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import DataError, OptionError
+from ..trainer import Trainer
+
+__all__ = ["limited_threads", "read_arrays", "read_columns"]
+
+
+def read_columns(trainer: Trainer, path: str, columns: Sequence[str]) -> Any:
+    """The data at a path, from the columns that were chosen."""
+    if not columns:
+        return path
+    inputs: list[str] = list(trainer.module.INPUTS)
+    chosen: dict[str, list[str]] = {}
+    for text in columns:
+        name, _, names = text.partition("=")
+        if name not in inputs or not names:
+            raise OptionError(f"--columns must be INPUT=A,B with {', '.join(inputs)}")
+        chosen[name] = names.split(",")
+    try:
+        return trainer.module.read_data(path, chosen)
+    except trainer.module.DataError as error:
+        raise DataError(str(error)) from None
+
+
+def limited_threads(trainer: Trainer, threads: int | None) -> Any:
+    """Let matrix products use that many threads, as a context."""
+    try:
+        return trainer.module.limited_threads(threads)
+    except trainer.module.OptionError as error:
+        raise OptionError(str(error)) from None
+
+
+def read_arrays(trainer: Trainer, path: str, columns: Sequence[str]) -> dict[str, Any]:
+    """The arrays at a path, whatever kinds of files are there."""
+    module = trainer.module
+    try:
+        found: Any = read_columns(trainer, path, columns)
+        found = module.read_data(path) if found is path else found
+        return {
+            name: module.fit_rows(module.read_array(value), module.INPUTS[name][1])
+            if isinstance(value, str)
+            else value
+            for name, value in found.items()
+        }
+    except module.DataError as error:
+        raise DataError(str(error)) from None
