@@ -185,3 +185,10 @@ def test_every_public_function_is_checked(name: str, value: Any) -> None:
 def test_options_of_optimizers_say_it_themselves() -> None:
     with pytest.raises(OptionError, match="SGD requires lr >= 0"):
         gc.optim.SGD(lr="x")  # type: ignore[arg-type]
+
+
+def test_a_schedule_depends_on_its_clock_alone() -> None:
+    y = gc.input("y", (), "float64")
+    for schedule in (lambda clock: y, lambda clock: clock.step * gc.sum(W)):
+        with pytest.raises(OptionError, match="depend on its clock alone"):
+            gc.Trainer(gc.sum(W), gc.optim.SGD(schedule))

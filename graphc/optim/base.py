@@ -24,7 +24,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
-from ..errors import DTypeError, GraphcError, NamingError, ShapeError
+from ..errors import DTypeError, GraphcError, NamingError, OptionError, ShapeError
+from ..ir.graph import ancestors
 from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
@@ -258,6 +259,16 @@ def _scheduled(rule: Rule, clock: Clock) -> Node:
     schedule = cast("Callable[[Clock], Any]", rule.lr)
     value = schedule(clock)
     size = constant(value, "float64")
+    told = (clock.step, clock.epoch, clock.scale)
+    others = [n for n in ancestors([size]) if n.op.name in ("input", "parameter")]
+    for node in others:
+        if not any(node is other for other in told):
+            raise OptionError(
+                f"a schedule may depend on its clock alone, not on {node.describe()}",
+                node=type(rule).__name__,
+                location=str(here().location),
+                hint="arithmetic with clock.step and clock.epoch",
+            )
     if size.shape:
         raise ShapeError(
             f"a schedule must give a scalar, got {size.type}",
