@@ -311,14 +311,14 @@ _BINS = (8, 32, 32, 32)
 def auc(scores: ArrayLike, labels: ArrayLike, *, from_logits: bool = False) -> Metric:
     """The area under the ROC curve: how likely a 1 has a larger score than a 0.
 
-    Scores are counted in 262,144 bins of their logit, about 0.01 % of it wide, and
+    Scores are counted in 262,144 bins of their logit, about 0.015 % of it wide, and
     narrowest near 1/2; pairs in one bin count half. So ties are exact, and the area is
     within 1e-4 of the exact one unless most scores are crowded into a few bins.
 
     Args:
-        scores: floating, from 0 to 1; what lies outside counts as 0 or 1.
+        scores: floating, probabilities of a 1; others are told apart less finely.
         labels: zeros and ones, of the same shape.
-        from_logits: whether scores are logits; beyond 41 all are alike.
+        from_logits: whether scores are logits; beyond a million all are alike.
 
     Returns:
         A `Metric`; NaN where all labels are alike.
@@ -347,10 +347,11 @@ def auc(scores: ArrayLike, labels: ArrayLike, *, from_logits: bool = False) -> M
     if not from_logits:
         inside = clip(values, 0.0, 1.0)
         # No smaller, so that no logarithm is infinite.
-        yes, no = clip(inside, 1e-18, 1.0), clip(1.0 - inside, 1e-18, 1.0)
-        values = log(yes) - log(no)
+        yes, no = clip(inside, 1e-300, 1.0), clip(1.0 - inside, 1e-300, 1.0)
+        # What is no probability keeps its order beyond all that are.
+        values = log(yes) - log(no) + (values - inside) * 1000.0
     # Even scores of a model that is hardly trained, all near 1/2, are told apart.
-    spread = arcsinh(ravel(values) * 100.0) * (bins / 2.0 / math.asinh(4150.0))
+    spread = arcsinh(ravel(values) * 100.0) * (bins / 2.0 / math.asinh(1e8))
     # Half a bin further, so that 1/2 is not at the edge of two.
     place = clip(floor(spread + (bins / 2.0 + 0.5)), 0.0, bins - 1.0).astype("int64")
     is_one = ravel(target > 0.5 if is_floating(target.dtype) else target > 0)

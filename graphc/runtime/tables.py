@@ -29,7 +29,7 @@ MISSING = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "
 
 @dataclass(frozen=True)
 class CSV:
-    """A CSV file whose first line names its columns, or a pandas DataFrame.
+    """A CSV file or a pandas DataFrame.
 
     Columns that no input is made of may hold anything. Reading needs pandas, of the
     extra `data`.
@@ -38,6 +38,7 @@ class CSV:
         path: the file, which may be compressed (`.csv.gz`), or a DataFrame.
         columns: the column, or columns, of each input; by default the column of the
             input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
+        names: of all columns of a file whose first line does not name them.
         sep: what stands between values.
         decimal: the decimal point, `"."` or `","`.
         quotechar: what stands around values that hold a separator.
@@ -61,6 +62,7 @@ class CSV:
     path: Any
     columns: Columns | None = None
     _: KW_ONLY
+    names: Sequence[str] | None = None
     sep: str = ","
     decimal: str = "."
     quotechar: str = '"'
@@ -115,11 +117,12 @@ class _Reader:
         self.frame: Any = self._read() if self.is_file else table.path
         self.header = [str(name).strip() for name in self.frame.columns]
         if len(set(self.header)) < len(self.header):
-            raise DataError(f"{self.what} has two columns of the same name")
+            message = f"{self.what} has two columns of the same name"
+            raise DataError(message, hint=self._naming())
         self.kept: Array = np.arange(len(self.frame))
 
     def _read(self) -> Any:
-        """All cells as text; the first line that is not empty names the columns."""
+        """All cells as text; without `names` the first line names the columns."""
         import gzip
         import zlib
 
@@ -142,9 +145,16 @@ class _Reader:
             return self.pandas.DataFrame()
         except damage as e:
             raise DataError(f"{self.what} is no CSV file: {e}") from None
-        body = raw.iloc[1:].reset_index(drop=True)
-        body.columns = raw.iloc[0]
-        return body
+        if table.names is None:
+            body = raw.iloc[1:].reset_index(drop=True)
+            body.columns = raw.iloc[0]
+            return body
+        if len(table.names) != raw.shape[1]:
+            raise DataError(
+                f"{self.what} has {raw.shape[1]} columns, names has {len(table.names)}"
+            )
+        raw.columns = list(table.names)
+        return raw
 
     def arrays(self) -> dict[str, Array]:
         """The array of each input."""
@@ -178,12 +188,13 @@ class _Reader:
             unknown = [each for each in names if each not in self.header]
             if unknown or not names:
                 what = repr(unknown[0]) if unknown else f"for {name!r}"
+                hint = 'columns={"x": ["first", "second"], "y": "third"}'
+                if len(self.header) == 1:
+                    hint = 'sep=";", say, if that is one name for all columns'
                 has = ", ".join(self.header)
                 raise DataError(
                     f"{self.what} has no column {what}; it has {has}",
-                    hint='sep=";", say, if that is one name for all columns'
-                    if len(self.header) == 1
-                    else 'columns={"x": ["first", "second"], "y": "third"}',
+                    hint=self._naming() or hint,
                 )
         used = {column for names in chosen.values() for column in names}
         for option in ("classes", "missing"):
@@ -194,6 +205,12 @@ class _Reader:
                         f"columns in use: {', '.join(sorted(used))}"
                     )
         return {str(name): names for name, names in chosen.items()}
+
+    def _naming(self) -> str | None:
+        """What to try where the first line looks like data and not like names."""
+        if self.is_file and any(each[:1].isdigit() for each in self.header):
+            return 'names=["first", "second", ...], if the first line is data'
+        return None
 
     def _cells(self, column: str, about: Any) -> tuple[Array, Array]:
         """The cells of a column, and which are missing; rows to drop are noted."""
@@ -312,6 +329,7 @@ class _Reader:
         import gzip
 
         table = self.table
+        wanted = row + (table.names is None)
         opener: Any = gzip.open if self.what.endswith(".gz") else open
         try:
             with opener(self.what, "rt", encoding=table.encoding, newline="") as file:
@@ -323,7 +341,7 @@ class _Reader:
                 )
                 records = (reader.line_num for record in reader if record)
                 return next(
-                    (line for number, line in enumerate(records) if number == row + 1),
+                    (line for number, line in enumerate(records) if number == wanted),
                     None,
                 )
         except (OSError, TypeError, UnicodeError, csv.Error):
@@ -348,6 +366,8 @@ def _check_options(table: CSV) -> None:
         raise OptionError(f"quotechar must be one letter, got {table.quotechar!r}")
     if table.decimal not in (".", ","):
         raise OptionError(f'decimal must be "." or ",", got {table.decimal!r}')
+    if isinstance(table.names, str):
+        raise OptionError(f"names must be a list of texts, got {table.names!r}")
     if isinstance(table.na_values, str):
         raise OptionError(f"na_values must be a list of texts, got {table.na_values!r}")
     for column, classes in table.classes.items():

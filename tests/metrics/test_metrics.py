@@ -209,8 +209,9 @@ def test_binary_scores_are_those_of_scikit_learn(dtype: str) -> None:
         (8.0, 1.0, 300),
         (0.0, 0.001, 500),
         (0.0, 5.0, 99),
+        (-150.0, 25.0, 700),
     ],
-    ids=["rare", "uncommon", "common", "untrained", "sure"],
+    ids=["rare", "uncommon", "common", "untrained", "sure", "saturated"],
 )
 def test_the_area_is_that_of_scikit_learn(
     center: float, spread: float, ones: int
@@ -223,13 +224,19 @@ def test_the_area_is_that_of_scikit_learn(
     metrics = {
         "probability": gc.metrics.auc(gc.nn.sigmoid(z), y),
         "logit": gc.metrics.auc(z, y, from_logits=True),
+        "score": gc.metrics.auc(z, y),
     }
     model = trainer(metrics, z=z, y=y)
-    expected = reference.roc_auc_score(labels, np.clip(logits, -41, 41))
+    probabilities = 1 / (1 + np.exp(-logits))
+    expected = {
+        "probability": reference.roc_auc_score(labels, probabilities),
+        "logit": reference.roc_auc_score(labels, logits),
+        "score": reference.roc_auc_score(labels, logits),
+    }
     for batch_size in (100, 3000):
         found = model.evaluate({"z": logits, "y": labels}, batch_size)
-        assert found["probability"] == pytest.approx(expected, abs=1e-4)
-        assert found["logit"] == pytest.approx(expected, abs=1e-4)
+        for name, area in expected.items():
+            assert found[name] == pytest.approx(area, abs=1e-4), name
 
 
 def test_what_never_occurs_scores_zero_and_an_area_of_one_class_is_nan() -> None:

@@ -145,6 +145,16 @@ READ: dict[str, tuple[str, dict[str, Any], list[list[float]], list[float]]] = {
         [[12.5], [-3.0], [12.5]],
         [0, 1, 0],
     ),
+    "iris, without a line of names": (
+        "\n".join(IRIS.splitlines()[1:]) + "\n\n",
+        {
+            "names": ["length", "width", "kind"],
+            "columns": {"x": ["length", "width"], "y": "kind"},
+            "classes": {"kind": ["setosa", "versicolor", "virginica"]},
+        },
+        [[5.1, 3.5], [7.0, 3.2], [6.3, 3.3]],
+        [0, 1, 2],
+    ),
     "other quotes and names of missing": (
         "x0\tx1\ty\n'1'\t-99\t0\n2.5\t3\t2\n",
         {"sep": "\t", "quotechar": "'", "na_values": ["-99"], "missing": 7},
@@ -242,6 +252,15 @@ WRONG: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "has no column 'petal'; it has sepal_length, sepal_width, species",
         "",
     ),
+    "without a line of names": ("1,2,3\n3,4,2\n", {}, "it has 1, 2, 3", "names="),
+    "a first line of equal numbers": ("1,1,0\n", {}, "of the same name", "names="),
+    "names, and a place": (
+        "1,2,1\n3,a,2\n",
+        {"names": ["x0", "x1", "y"]},
+        "line 2, column 'x1': 'a' is no float32",
+        "",
+    ),
+    "too few names": ("1,2,1\n", {"names": ["x0"]}, "has 3 columns, names has 1", ""),
     "twice": ("y,y,x0\n1,2,3\n", {}, "two columns of the same name", ""),
     "too many values": ("x0,x1,y\n1,2,1\n1,2,1,4\n", {}, "line 3, saw 4", ""),
     "no rows": ("x0,x1,y\n", {}, "has no rows", ""),
@@ -271,6 +290,7 @@ def test_what_is_wrong_is_said_by_line_and_name(case: str, tmp_path: Path) -> No
 
 OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"sep": ""}, "sep must be a text"),
+    ({"names": "xyz"}, "names must be a list"),
     ({"decimal": "·"}, "decimal must be"),
     ({"quotechar": ""}, "quotechar must be a text"),
     ({"na_values": "NA"}, "na_values must be a list"),
