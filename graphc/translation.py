@@ -70,6 +70,12 @@ def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generato
             node, problem = source[0], f"{problem}: {source[1]}"
         found = NonFiniteError(problem, hint=hint or None)
         raise _located(found, node, location) from None
+    except ValueError as error:
+        # NumPy's own, of values that it can't compute with; others are a callback's.
+        node = compiled.program.node_of(error)
+        if node is None:
+            raise
+        raise _located(FeedError(str(error)), node, location) from error
 
 
 def _located(error: GraphcError, node: Node | None, location: str) -> GraphcError:

@@ -411,3 +411,15 @@ def test_a_loss_that_is_no_node_is_refused() -> None:
     loss: Any = 1.0
     with pytest.raises(DTypeError, match=r"loss must be a node, got 1\.0"):
         gc.Trainer(loss, gc.optim.SGD(lr=0.1))
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_values_that_numpy_refuses_are_said_with_their_node(style: Any) -> None:
+    x = gc.input("x", ("n",), "int64")
+    w = gc.parameter("w", (), init=1.0)
+    powers = 2**x
+    trainer = gc.Trainer(gc.mean(w * powers), gc.optim.SGD(0.1), style=style)
+    assert trainer.step(x=[0, 1]) == 1.5
+    with pytest.raises(FeedError, match="negative integer powers") as caught:
+        trainer.step(x=[1, -1])
+    assert caught.value.location == str(powers.origin.location)

@@ -80,6 +80,10 @@ def evaluate_node(
         raise error.locate(
             node=node.describe(), location=str(node.origin.location)
         ) from None
+    except ValueError as error:
+        raise FeedError(
+            str(error), node=node.describe(), location=str(node.origin.location)
+        ) from None
     except Exception as error:
         error.add_note(f"in {node.describe()}, declared at {node.origin.location}")
         raise

@@ -84,6 +84,9 @@ class Program:
         except Exception as error:
             if isinstance(error, getattr(self.module, "DataError", ())):
                 raise self._located(error) from None
+            if isinstance(error, ValueError):
+                # NumPy's own, of values that it can't compute with.
+                raise self._located(error) from error
             self._explain(error)
             raise
 

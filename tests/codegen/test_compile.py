@@ -333,11 +333,11 @@ def test_tracebacks_show_the_emitted_and_the_declared_line(style):
     picked = table[rows].named("picked")
     line = picked.origin.location.line
     f = gc.compile(gc.exp(picked), style=style)
-    with pytest.raises(IndexError) as caught:
+    with pytest.raises((IndexError, TypeError)) as caught:
         # Past the checks of feeds, as a mistake in them would be.
         f._program.call("compute", {}, np.zeros((3, 2)), np.array([1.0]))
     text = "".join(traceback.format_exception(caught.value))
-    assert ("table[rows]" if style == "readable" else ".take(rows, axis=0)") in text
+    assert ("table[rows]" if style == "readable" else "table.take(rows") in text
     assert f"test_compile.py:{line}" in text
     assert "'picked'" in text or "picked:" in text
 

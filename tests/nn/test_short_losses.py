@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.errors import FeedError
 from graphc.ir import Graph
 from graphc.passes.pipeline import optimize
 
@@ -112,7 +113,7 @@ def test_a_computed_label_beyond_the_classes_is_an_error(
     compiled = gc.compile([loss, gc.grad(loss, logits)], style=style)
     values = np.zeros((2, classes), "f4")
     compiled(logits=values, labels=[0, classes - 2])
-    with pytest.raises(IndexError):
+    with pytest.raises(FeedError, match=f"got {classes - 1}"):
         compiled(logits=values, labels=[0, classes - 1])
 
 
