@@ -17,7 +17,7 @@ from .. import __version__
 from ..checking import check_gradients, first_rows
 from ..codegen.harness.files import say
 from ..compiler import compile_nodes
-from ..errors import CheckpointError, GraphcError, NonFiniteError, OptionError
+from ..errors import GraphcError, NonFiniteError, OptionError
 from ..files import check_outputs, write_atomically
 from ..ir.graph import Graph
 from ..runtime.data import load_npz
@@ -25,7 +25,13 @@ from ..trained import in_evaluation_mode, with_values
 from ..trainer import Trainer
 from ..viz.drawing import render as draw
 from ..viz.report import report
-from .data import limited_threads, read_arrays, read_columns
+from .data import (
+    limited_threads,
+    read_arrays,
+    read_columns,
+    start_from,
+    write_predictions,
+)
 from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
 
 __all__ = ["cli", "main"]
@@ -150,7 +156,6 @@ _DATA = click.Path(exists=True)
 @click.option(
     "--data",
     type=_DATA,
-    required=True,
     help="Rows to train on: .npz, .csv, or a folder of .npy or IDX files.",
 )
 @click.option("--dev", type=_DATA, help="Rows that decide which epoch is the best.")
@@ -181,11 +186,16 @@ _DATA = click.Path(exists=True)
 )
 @click.option("--drop-last", is_flag=True, help="Leave out a smaller last batch.")
 @click.option("--resume", is_flag=True, help="Go on where the checkpoint stopped.")
+@click.option(
+    "--predict",
+    type=_DATA,
+    help="Write the outputs for these rows to --out, and do not train.",
+)
 @click.option("--style", type=_STYLE, help="Of the program that runs.")
 def train(
     model: str,
     name: str | None,
-    data: str,
+    data: str | None,
     dev: str | None,
     test: str | None,
     columns: Sequence[str],
@@ -202,9 +212,10 @@ def train(
     checkpoint_every: float,
     drop_last: bool,
     resume: bool,
+    predict: str | None,
     style: str | None,
 ) -> int:
-    """Train a model on arrays in files.
+    """Train a model on arrays in files, or predict with it.
 
     The options are those of the emitted program, and so are the parameters that --out
     writes, bit for bit in the same style.
@@ -212,6 +223,15 @@ def train(
     trainer = _load(model).trainer(name)
     if seed is not None or style is not None:
         trainer = trainer.restarted(seed=seed, style=style)
+    if predict is not None:
+        if data is not None or init is None or out is None:
+            raise OptionError("--predict needs --init and --out, and no --data")
+        _check_outputs([out], [model, predict, init])
+        with limited_threads(trainer, threads):
+            write_predictions(trainer, predict, columns, init, out)
+        return 0
+    if data is None:
+        raise click.UsageError("--data is required to train")
     if out is not None and checkpoint is None:
         checkpoint = os.path.splitext(out)[0] + ".checkpoint.npz"
     _check_outputs([out, checkpoint], [model, data, dev, test, init])
@@ -236,7 +256,7 @@ def train(
         limited_threads(trainer, threads),
     ):
         if init is not None:
-            _start_from(trainer, init)
+            start_from(trainer, init)
         if test is not None:
             # Now, too, so that data that does not fit is found before training.
             trainer.evaluate(read(test))
@@ -268,14 +288,6 @@ def train(
             scores = trainer.evaluate(read(test))
             say("test " + "  ".join(f"{n} {v:#.4g}" for n, v in scores.items()))
     return 0
-
-
-def _start_from(trainer: Trainer, path: str) -> None:
-    """Put the parameters of a file, without what else it holds, into a trainer."""
-    try:
-        trainer.parameters = trainer.module.load_parameters(path)
-    except trainer.module.CheckpointError as error:
-        raise CheckpointError(str(error)) from None
 
 
 def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import DataError, OptionError
+from ..codegen.harness.files import say
+from ..errors import CheckpointError, DataError, OptionError
 from ..trainer import Trainer
 
-__all__ = ["limited_threads", "read_arrays", "read_columns"]
+__all__ = [
+    "limited_threads",
+    "read_arrays",
+    "read_columns",
+    "start_from",
+    "write_predictions",
+]
 
 
 def read_columns(trainer: Trainer, path: str, columns: Sequence[str]) -> Any:
     """The data at a path, from the columns that were chosen."""
     if not columns:
         return path
+    chosen = _chosen(trainer, columns)
+    try:
+        return trainer.module.read_data(path, chosen)
+    except trainer.module.DataError as error:
+        raise DataError(str(error)) from None
+
+
+def _chosen(trainer: Trainer, columns: Sequence[str]) -> dict[str, list[str]]:
     inputs: list[str] = list(trainer.module.INPUTS)
     chosen: dict[str, list[str]] = {}
     for text in columns:
@@ -22,10 +37,38 @@ def read_columns(trainer: Trainer, path: str, columns: Sequence[str]) -> Any:
         if name not in inputs or not names:
             raise OptionError(f"--columns must be INPUT=A,B with {', '.join(inputs)}")
         chosen[name] = names.split(",")
+    return chosen
+
+
+def write_predictions(
+    trainer: Trainer, path: str, columns: Sequence[str], init: str, out: str
+) -> None:
+    """Write what the parameters in a file give for rows, which need no labels."""
+    module = trainer.module
+    if not hasattr(module, "predict_rows"):
+        raise OptionError(
+            "the trainer has no outputs to predict",
+            hint='gc.Trainer(..., outputs={"probabilities": ...})',
+        )
+    module.check_writable(out)
+    start_from(trainer, init)
+    chosen = _chosen(trainer, columns) if columns else None
     try:
-        return trainer.module.read_data(path, chosen)
-    except trainer.module.DataError as error:
+        data = module.load_data(path, chosen, module.PREDICT_INPUTS)
+        found = module.predict_rows(dict(trainer.parameters), data)
+    except module.DataError as error:
         raise DataError(str(error)) from None
+    module.keep_older(out)
+    module.write_arrays(out, found)
+    say(f"wrote {out}")
+
+
+def start_from(trainer: Trainer, path: str) -> None:
+    """Put the parameters of a file, without what else it holds, into a trainer."""
+    try:
+        trainer.parameters = trainer.module.load_parameters(path)
+    except trainer.module.CheckpointError as error:
+        raise CheckpointError(str(error)) from None
 
 
 def limited_threads(trainer: Trainer, threads: int | None) -> Any:

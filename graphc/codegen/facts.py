@@ -55,6 +55,11 @@ def write_facts(writer: Writer, plan: TrainingPlan) -> None:
     writer.statement(assign("PARAMETERS", parse(repr(parameters))))
     writer.comment('Of each metric "max" or "min", whichever is best, if it says so.')
     writer.statement(assign("METRICS", parse(repr(dict(plan.metrics)))))
+    if plan.predict is not None:
+        writer.comment("What `predict` takes, and the names of what it returns.")
+        taken = tuple(node.name for node in plan.predict_inputs)
+        writer.statement(assign("PREDICT_INPUTS", parse(repr(taken))))
+        writer.statement(assign("OUTPUTS", parse(repr(plan.outputs))))
     if plan.finish is not None:
         writer.comment("What `forward` returns that is summed over batches.")
         writer.statement(assign("TOTALS", parse(repr(plan.totals))))

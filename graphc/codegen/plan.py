@@ -118,6 +118,7 @@ class TrainingPlan:
             "denormals": bool(self.update.decaying),
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
+            "predict": self.predict is not None,
             "schedule": self.is_scheduled,
             "totals": self.finish is not None,
             "weights": self.loss_weight is not None,

@@ -59,6 +59,8 @@ _MODULE_NAMES = (
     "INPUTS",
     "PARAMETERS",
     "METRICS",
+    "PREDICT_INPUTS",
+    "OUTPUTS",
     "MICRO_BATCHES",
     "TOTALS",
     "PLATEAU",

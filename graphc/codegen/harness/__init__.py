@@ -38,6 +38,7 @@ SECTIONS = (
     "means",
     "totals",
     "plateau",
+    "predict",
     "check",
     "command",
 )
@@ -52,6 +53,7 @@ FEATURES = frozenset(
         "groups",
         "indexing",
         "plateau",
+        "predict",
         "schedule",
         "tiles",
         "totals",
@@ -60,9 +62,9 @@ FEATURES = frozenset(
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; positions that data can be checked for; state that decays; arrays side by
-side; several step sizes; positions that depend on data; decay on a plateau; a step size
-that changes; chains in tiles; metrics made of totals; a loss whose mean is not over
-rows."""
+side; several step sizes; positions that depend on data; decay on a plateau; outputs
+that are predicted; a step size that changes; chains in tiles; metrics made of totals; a
+loss whose mean is not over rows."""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .best import describe_kept, parse_criterion
 from .check import check_gradients
-from .data import load_data
+from .data import BATCH_DIMENSION, load_data
 from .files import (
     Arrays,
     CheckpointError,
@@ -23,11 +23,20 @@ from .files import (
     load_parameters,
     save_parameters,
     say,
+    write_arrays,
 )
 from .loop import check_options, describe_record, fit
 from .means import mean_scores
-from .model import GRAPHC_VERSION, INPUTS, MODEL, init_parameters, init_state
+from .model import (
+    GRAPHC_VERSION,
+    INPUTS,
+    MODEL,
+    PREDICT_INPUTS,
+    init_parameters,
+    init_state,
+)
 from .positions import DataError
+from .predict import predict_rows
 from .signals import catch_signals
 
 # --- imports above, copied into emitted programs below ---
@@ -57,7 +66,8 @@ def build_argument_parser() -> Any:
         help="the columns of a .csv file that an input is made of",
     )
     add("--epochs", type=int, default=20, help="default: %(default)s")
-    add("--batch-size", type=int, default=32, help="default: %(default)s")
+    size = BATCH_DIMENSION if isinstance(BATCH_DIMENSION, int) else 32
+    add("--batch-size", type=int, default=size, help="default: %(default)s")
     add("--init", metavar="NPZ", help="start from parameters that --out wrote")
     add("--seed", type=int, default=0, help="default: %(default)s")
     add(
@@ -91,6 +101,13 @@ def build_argument_parser() -> Any:
     )
     add("--drop-last", action="store_true", help="leave out a smaller last batch")
     add("--resume", action="store_true", help="go on where the checkpoint stopped")
+    # if predict
+    add(
+        "--predict",
+        metavar="PATH",
+        help="write the outputs for these rows to --out, and do not train",
+    )
+    # end
     add("--check", action="store_true", help="check gradients, and do not train")
     add("--threads", type=int, metavar="N", help="how many compute a matrix product")
     return parser
@@ -117,14 +134,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.checkpoint_every,
         )
         parse_criterion(options.best)
-        if options.data is None and not options.check:
-            parser.error("--data is required, unless --check is given")
+        action = run_check if options.check else run_training
+        # if predict
+        action = action if options.predict is None else run_prediction
+        # end
+        if options.data is None and action is run_training:
+            parser.error("--data is required to train")
         with (
             catch_signals() as interrupts,
             interrupts.allowed(),
             limited_threads(options.threads),
         ):
-            return run_check(options) if options.check else run_training(options)
+            return action(options)
     except (DataError, CheckpointError, OptionError, OSError) as error:
         say_error(parser.prog, str(error))
         return 2
@@ -173,14 +194,38 @@ def run_check(options: Any) -> int:
     return 0 if passed else 1
 
 
-def load(path: str, options: Any) -> Arrays:
+def load(path: str, options: Any, needed: Iterable[str] = INPUTS) -> Arrays:
     """The data at a path, from the columns that were chosen."""
     if options.columns is None:
-        return load_data(path)
+        return load_data(path, None, needed)
     for name, *chosen in options.columns:
         if name not in INPUTS or not chosen:
             raise OptionError(f"--columns must be INPUT=A,B with {', '.join(INPUTS)}")
-    return load_data(path, {name: text.split(",") for name, text in options.columns})
+    columns = {name: text.split(",") for name, text in options.columns}
+    return load_data(path, columns, needed)
+
+
+# if predict
+def run_prediction(options: Any) -> int:
+    """Write what the parameters of --init give for rows, which need no labels."""
+    if options.data is not None or None in (options.init, options.out):
+        raise OptionError("--predict needs --init and --out, and no --data")
+    check_output([options.out], [options.predict, options.init])
+    data = load(options.predict, options, PREDICT_INPUTS)
+    found = predict_rows(load_parameters(options.init), data)
+    keep_older(options.out)
+    write_arrays(options.out, found)
+    say(f"wrote {options.out}")
+    return 0
+
+
+# end
+def check_output(outputs: list[str | None], inputs: list[str | None]) -> None:
+    """Raise unless the outputs, of which the first is --out, can be written."""
+    program = globals().get("__file__")  # A module may have been made without a file.
+    check_overwriting(outputs, [*inputs, program])
+    if outputs[0] is not None:
+        check_writable(outputs[0])
 
 
 def run_training(options: Any) -> int:
@@ -188,13 +233,8 @@ def run_training(options: Any) -> int:
     checkpoint: str | None = options.checkpoint
     if options.out is not None and checkpoint is None:
         checkpoint = os.path.splitext(options.out)[0] + ".checkpoint.npz"
-    program = globals().get("__file__")  # A module may have been made without a file.
-    check_overwriting(
-        [options.out, checkpoint],
-        [options.data, options.dev, options.test, options.init, program],
-    )
-    if options.out is not None:
-        check_writable(options.out)
+    read = [options.data, options.dev, options.test, options.init]
+    check_output([options.out, checkpoint], read)
     resumed = options.resume and os.path.exists(checkpoint or "")
     if options.resume and not resumed:
         if checkpoint is None:

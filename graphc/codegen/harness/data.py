@@ -6,7 +6,7 @@ import math
 import os
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ ROW_INPUTS = [
 
 def count_rows(data: Arrays) -> int:
     """The rows of checked data; 1 for a model none of whose inputs has rows."""
-    return len(data[ROW_INPUTS[0]]) if ROW_INPUTS else 1
+    return next((len(data[name]) for name in ROW_INPUTS if name in data), 1)
 
 
 def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
@@ -49,6 +49,7 @@ def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
         # Memory-mapped arrays keep their dtype until here.
         np.asarray(data[name][rows] if name in ROW_INPUTS else data[name], dtype, "C")
         for name, (dtype, _, _) in INPUTS.items()
+        if name in data
     ]
 
 
@@ -94,10 +95,12 @@ def files_of(data: Any) -> list[str]:
     return [os.fspath(path) for path in paths if isinstance(path, str | os.PathLike)]
 
 
-def check_names(data: Mapping[str, Any], name: str) -> None:
-    """Raise unless data has an array for each input, and no other."""
+def check_names(
+    data: Mapping[str, Any], name: str, needed: Iterable[str] = INPUTS
+) -> None:
+    """Raise unless data has an array for each input that is needed, or more inputs."""
     takes = "the model takes " + (", ".join(INPUTS) or "no inputs")
-    for key in INPUTS:
+    for key in needed:
         if key not in data:
             has = ", ".join(str(other) for other in data) or "nothing"
             raise DataError(f"{name} lacks the array {key!r}; it has {has}", key)
@@ -106,16 +109,18 @@ def check_names(data: Mapping[str, Any], name: str) -> None:
             raise DataError(f"{name} has an array {key!r} too many; {takes}")
 
 
-def check_announced(found: Arrays, name: str) -> Arrays:
+def check_announced(found: Arrays, name: str, needed: Iterable[str]) -> Iterable[str]:
     """Raise where a file says that its data does not fit, before that is read."""
-    check_names(found, name)
+    check_names(found, name, needed)
     sizes: dict[str, tuple[int, str]] = {}
-    for key, (_, shape, _) in INPUTS.items():
-        check_shape(found[key], shape, sizes, key, f"{name}: {key!r}")
-    return found
+    for key in needed:
+        check_shape(found[key], INPUTS[key][1], sizes, key, f"{name}: {key!r}")
+    return needed
 
 
-def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
+def check_data(
+    data: Mapping[str, Any], name: str = "data", needed: Iterable[str] = INPUTS
+) -> Arrays:
     """The data as arrays of exactly the dtypes of the inputs, or a `DataError`.
 
     Args:
@@ -123,11 +128,13 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
             rounded to the dtype of the input (float64 to float32); what would overflow,
             wrap or be cut off is an error. A memory-mapped array stays one.
         name: what to call the data in an error, such as its file.
+        needed: the inputs to take; others may be missing.
     """
-    check_names(data, name)
+    check_names(data, name, needed)
     arrays: Arrays = {}
     sizes: dict[str, tuple[int, str]] = {}
-    for key, (dtype, shape, bounds) in INPUTS.items():
+    for key in needed:
+        dtype, shape, bounds = INPUTS[key]
         label = f"{name}: {key!r}"
         value = data[key]
         if isinstance(value, str):
@@ -142,7 +149,8 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
         arrays[key] = array
     # if computed_positions
     row = 0
-    for count, batch in split_rows(arrays, 1024):
+    all_given = len(arrays) == len(INPUTS)
+    for count, batch in split_rows(arrays, 1024) if all_given else ():
         for key, positions, low, high in index_arrays(*batch):
             check_positions(positions, low, high, key, name, row)
         row += count
@@ -241,22 +249,32 @@ def check_values(
         )
 
 
-def load_data(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
+def load_data(
+    path: str,
+    columns: Mapping[str, Any] | None = None,
+    needed: Iterable[str] = INPUTS,
+) -> Arrays:
     """The data in a file or folder, checked and converted."""
-    return check_data(read_data(path, columns), path)
+    return check_data(read_data(path, columns, needed), path, needed)
 
 
-def read_data(path: str, columns: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+def read_data(
+    path: str,
+    columns: Mapping[str, Any] | None = None,
+    needed: Iterable[str] = INPUTS,
+) -> Mapping[str, Any]:
     """The arrays in an `.npz` file, a CSV file or a folder, by input name.
 
     A folder has a file for each input, called by its name: `x.npy`, which is not loaded
     but mapped into memory, or an IDX file such as `x.idx.gz`.
     """
     if os.path.isdir(path):
-        return {n: found for n in INPUTS if (found := find_file(path, n)) is not None}
+        return {n: found for n in needed if (found := find_file(path, n)) is not None}
     if columns is not None or path.lower().endswith((".csv", ".csv.gz")):
-        return read_csv(path, columns)
-    return read_arrays(path, DataError, lambda found: check_announced(found, path))
+        return read_csv(path, columns, needed)
+    return read_arrays(
+        path, DataError, lambda found: check_announced(found, path, needed)
+    )
 
 
 def find_file(folder: str, name: str) -> str | None:
@@ -271,7 +289,11 @@ def find_file(folder: str, name: str) -> str | None:
     return os.path.join(folder, files[0]) if files else None
 
 
-def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
+def read_csv(
+    path: str,
+    columns: Mapping[str, Any] | None = None,
+    needed: Iterable[str] = INPUTS,
+) -> Arrays:
     """The columns of a CSV file, which its first line names, as arrays.
 
     Strictly numbers with a decimal point, between commas: no value may be missing.
@@ -299,16 +321,15 @@ def read_csv(path: str, columns: Mapping[str, Any] | None = None) -> Arrays:
             raise DataError(
                 f"{path}, line {line}: {len(row)} values for {len(header)} columns"
             )
-    if columns is None:
-        columns = {name: find_columns(name, header) for name in INPUTS}
     arrays: Arrays = {}
-    for name, chosen in columns.items():
+    for name in needed:
+        chosen = (columns or {}).get(name) or find_columns(name, header)
         names: Sequence[str] = [chosen] if isinstance(chosen, str) else chosen
         unknown = [each for each in names if each not in header]
         if unknown or not names:
             what = repr(unknown[0]) if unknown else f"for {name!r}"
             raise DataError(f"{path} has no column {what}; it has {', '.join(header)}")
-        dtype, shape, _ = INPUTS.get(name, ("float64", (), None))
+        dtype, shape, _ = INPUTS[name]
         places = [header.index(each) for each in names]
         table: list[list[Any]] = []
         for line, row in lines:

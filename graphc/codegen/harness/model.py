@@ -26,6 +26,10 @@ PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 """Dtype and shape."""
 METRICS: dict[str, str | None] = {}
 """Of each metric "max" or "min", whichever is best; None where it does not say."""
+PREDICT_INPUTS: tuple[str, ...] = ()
+"""With predict: the inputs that it takes."""
+OUTPUTS: tuple[str, ...] = ()
+"""With predict: the names of what it returns; of several, in a dict."""
 TOTALS: tuple[str, ...] = ()
 """With totals: what `forward` returns that is summed over batches, not averaged."""
 TILE: int = 0
@@ -58,6 +62,11 @@ def forward(
     parameters: dict[str, np.ndarray[Any, Any]], *inputs: Any
 ) -> dict[str, Any]:
     """Loss and metrics by name, in evaluation mode."""
+    raise NotImplementedError
+
+
+def predict(parameters: dict[str, np.ndarray[Any, Any]], *inputs: Any) -> Any:
+    """With predict: the outputs in evaluation mode."""
     raise NotImplementedError
 
 
