@@ -410,7 +410,7 @@ class _Bar:
 @contextmanager
 def _progress(title: str) -> Generator[_Bar | None]:
     """A progress bar on a terminal, None elsewhere."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console

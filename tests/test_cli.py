@@ -532,3 +532,20 @@ def test_help_names_all_commands(capsys):
     text = capsys.readouterr().out
     for command in ("train", "emit", "render", "show", "check"):
         assert command in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "model.py"),
+        ("check", "model.py"),
+        ("emit", "model.py", "-o", "train.py"),
+        ("render", "model.py", "-o", "graph.dot"),
+        ("train", "model.py", "--data", "train.npz", "--epochs", "1"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_need_no_console(command: tuple[str, ...], monkeypatch) -> None:
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert run(*command) == 0

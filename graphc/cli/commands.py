@@ -348,7 +348,7 @@ def emit(
         return
     _check_outputs([output], [model, parameters])
     write_atomically(output, source)
-    click.echo(f"wrote {output}")
+    say(f"wrote {output}")
 
 
 @cli.command(cls=_Command)
@@ -379,7 +379,7 @@ def render(
     _check_outputs([path], [model])
     with _working("drawing"):
         draw(target, backward=backward or False, level=level).save(path)
-    click.echo(f"wrote {path}")
+    say(f"wrote {path}")
 
 
 def _parse_sizes(
@@ -428,7 +428,7 @@ def show(
     is_trainer = isinstance(target, Trainer)
     footprint = target.footprint if is_trainer else compile_nodes(target).footprint
     what = "a training step" if is_trainer else "the compiled function"
-    click.echo(f"bytes that {what} allocates, once: {footprint.total(sizes)}")
+    say(f"bytes that {what} allocates, once: {footprint.total(sizes)}")
 
 
 @cli.command(cls=_Command)
@@ -459,7 +459,7 @@ def check(
         result = check_gradients(
             loss, feeds=feeds, rows=rows, directions=directions, seed=seed
         )
-    click.echo(str(result))
+    say(str(result))
     return 0 if result.passed else FAILED
 
 
@@ -486,7 +486,7 @@ def _load(model: str) -> ModelFile:
 @contextmanager
 def _working(what: str) -> Generator[None]:
     """Say on a terminal what takes its time."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console

@@ -156,6 +156,8 @@ class Report:
         bytes of all values: 16
         """
         stream = sys.stdout if file is None else file
+        if stream is None:  # The console is closed.
+            return
         if not stream.isatty():
             stream.write(f"{self}\n")
             return
