@@ -19,7 +19,9 @@ import functools
 import inspect
 import reprlib
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 from .annotations import PLACES, AtLeast, Check, Count, Seed, check_of, or_none
@@ -69,7 +71,11 @@ _UNCHECKED = frozenset({(Node, "__init__")})
 
 
 def _check_methods(owner: type, place: str) -> None:
-    for name, member in list(vars(owner).items()):
+    if inspect.isabstract(owner) or getattr(owner, "_is_protocol", False):
+        cast("Any", owner).__new__ = staticmethod(partial(_new, place))
+    ours = [base for base in owner.__mro__ if base.__module__.startswith("graphc.")]
+    members = ChainMap(*(dict(vars(each)) for each in ours))
+    for name, member in members.items():
         public_name = not name.startswith("_") or name in _CALLED
         if not public_name or _is_checked(member) or (owner, name) in _UNCHECKED:
             continue
@@ -79,6 +85,19 @@ def _check_methods(owner: type, place: str) -> None:
         elif isinstance(member, classmethod | staticmethod):
             bound: Any = cast("Any", member)
             setattr(owner, name, type(bound)(_checked(bound.__func__, label, owner)))
+
+
+def _new(place: str, owner: type, /, *_: Any, **__: Any) -> Any:
+    """An instance of a class that is abstract, or of one that inherits from it."""
+    if inspect.isabstract(owner) or vars(owner).get("_is_protocol"):
+        missing = ", ".join(sorted(getattr(owner, "__abstractmethods__", ())))
+        raise ArgumentError(
+            f"{owner.__name__} is abstract: classes that inherit from {place} define "
+            f"{missing or 'what it describes'}",
+            node=place,
+            location=_place(),
+        )
+    return object.__new__(cast("Any", owner))
 
 
 def _takes_anything(function: _Function) -> bool:

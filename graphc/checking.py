@@ -16,12 +16,12 @@ from .autodiff.check import GradientReport, compare_gradients, widen
 from .autodiff.reverse import as_targets, grad
 from .errors import DifferentiationError, OptionError
 from .ir.dims import Dim, evaluate_shape, symbols_of
-from .ir.graph import Graph
+from .ir.graph import Graph, declared_inputs
 from .ir.labels import LabelBounds, label_bounds
 from .ir.naming import number_unnamed
 from .ir.node import Node
 from .ir.origin import here
-from .ir.sizes import size_bounds
+from .ir.sizes import inputs_for_sizes, size_bounds
 from .ir.types import is_floating
 from .runtime.feeds import bind_feeds, check_size_bounds
 from .runtime.interpreter import initial_parameters
@@ -50,9 +50,10 @@ def check_gradients(
         loss: a floating scalar.
         wrt: nodes to differentiate by; by default all parameters, or where there are
             none all floating inputs.
-        feeds: arrays by node or by name, for inputs and parameters. Inputs that are not
-            fed are random and fit their shape, dtype and labels; parameters that are
-            not fed are near where they start.
+        feeds: arrays by node or by name, for inputs and parameters, those included
+            that the loss was declared from and does not need. Inputs that are not fed
+            are random and fit their shape, dtype and labels; parameters that are not
+            fed are near where they start.
         rows: the number that every named size of a random input stands for.
         directions: how many random directions to try for each node of `wrt`.
         seed: of all that is random, dropout included.
@@ -89,7 +90,7 @@ def check_gradients(
     return compare_gradients(
         wide[loss],
         [wide[node] for node in variables],
-        {wide[node]: _widened(array) for node, array in arrays.items()},
+        {wide[node]: _widened(array) for node, array in arrays.items() if node in wide},
         sizes,
         directions=directions,
         seed=seed,
@@ -115,15 +116,17 @@ def _point(
     graph: Graph, feeds: Mapping[Any, Any], rows: int, seed: int
 ) -> dict[Node, Array]:
     """An array for each input and parameter, those of `feeds` where it has them."""
-    by_name = {node.name: node for node in (*graph.inputs, *graph.parameters)}
+    declared = declared_inputs(graph.outputs)
+    by_name = {node.name: node for node in (*declared, *graph.parameters)}
     given = {key if isinstance(key, Node) else by_name.get(key) for key in feeds}
     known = tuple(node for node in by_name.values() if node in given)
     bounds = label_bounds(graph)
-    arrays, sizes = bind_feeds(known, feeds, bounds)
-    for name in symbols_of(size for node in graph.inputs for size in node.shape):
+    arrays, sizes = bind_feeds(known, feeds, bounds, declared)
+    inputs = (*graph.inputs, *inputs_for_sizes(declared, graph.inputs, graph.symbols))
+    for name in symbols_of(size for node in inputs for size in node.shape):
         sizes.setdefault(name, rows)
     rng = np.random.default_rng(seed)
-    for node in graph.inputs:
+    for node in inputs:
         if node not in arrays:
             shape = evaluate_shape(node.shape, sizes)
             arrays[node] = _random(node, shape, bounds.get(node), rng)

@@ -24,6 +24,7 @@ from .codegen.operands import is_free
 from .codegen.tiling import TILE, Tiling
 from .collector import paused
 from .errors import DTypeError, GraphError, OptionError, ShapeError
+from .ir.dims import symbols_of
 from .ir.graph import Graph, check_names, declared_inputs
 from .ir.labels import label_bounds
 from .ir.naming import number_unnamed
@@ -64,7 +65,9 @@ class CompiledFunction(StartsLate):
         updates: Sequence[Node],
         seed: int,
     ) -> None:
-        self._footprint = emitted.footprint
+        told = (size for node in binder.order for size in node.shape)
+        names = {*symbols_of(told), *(name for g in graphs for name in g.symbols)}
+        self._footprint = emitted.footprint.of_program(names)
         self._program = Program(emitted.source, emitted.variables)
         self._binder = binder
         self._updates = tuple(str(node.name) for node in updates)
@@ -103,8 +106,7 @@ class CompiledFunction(StartsLate):
     @parameters.setter
     def parameters(self, values: Mapping[str, Any]) -> None:
         """Copy values into the parameters, by name."""
-        for name, value in values.items():
-            self.parameters[name] = value
+        self.parameters.assign(values)
 
     @property
     def footprint(self) -> Footprint:

@@ -25,6 +25,7 @@ __all__ = [
     "LogitsWarning",
     "MissingExtraError",
     "NamingError",
+    "NoAttributeError",
     "NonFiniteError",
     "OptionError",
     "RenderError",
@@ -119,6 +120,10 @@ class DataError(GraphcError, ValueError):
 
 class UnknownNameError(GraphcError, KeyError):
     """A name under which there is nothing."""
+
+
+class NoAttributeError(GraphcError, AttributeError):
+    """An attribute that a node does not have."""
 
 
 class NonFiniteError(GraphcError, ArithmeticError):

@@ -118,8 +118,7 @@ class LoadedProgram(StartsLate):
     @parameters.setter
     def parameters(self, values: Mapping[str, Any]) -> None:
         """Copy values into the parameters, by name."""
-        for name, value in values.items():
-            self.parameters[name] = value
+        self.parameters.assign(values)
         if not self.steps:  # Averages of parameters start from these.
             self._state |= self._module.init_state(self._arrays, self._first_seed)
 

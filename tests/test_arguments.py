@@ -192,3 +192,50 @@ def test_a_schedule_depends_on_its_clock_alone() -> None:
     for schedule in (lambda clock: y, lambda clock: clock.step * gc.sum(W)):
         with pytest.raises(OptionError, match="depend on its clock alone"):
             gc.Trainer(gc.sum(W), gc.optim.SGD(schedule))
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        *(gc.nn.Layer, gc.init.Initializer, gc.optim.Optimizer, gc.optim.Rule),
+        gc.optim.Schedule,
+    ],
+    ids=lambda owner: owner.__name__,
+)
+def test_abstract_classes_are_for_inheriting(owner: Any) -> None:
+    for arguments in ((), (1,), (X, X)):
+        with pytest.raises(ArgumentError, match=f"{owner.__name__} is abstract"):
+            owner(*arguments)
+
+    class Mine(owner):
+        def __init__(self, factor: float) -> None:
+            self.factor = factor
+
+    Mine.__abstractmethods__ = frozenset()
+    assert Mine(2.0).factor == 2.0
+    assert Mine(factor=3.0).factor == 3.0
+
+
+def test_methods_of_private_bases_are_checked() -> None:
+    with pytest.raises(ArgumentError, match="shape must be a list of integers"):
+        gc.init.he_normal().std(object())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("values", [3, None, [1], {"w": 1.0, "v": [0.0]}, {"v": [0.0]}])
+def test_all_parameters_are_assigned_or_none(values: Any) -> None:
+    v = gc.parameter("v", (2,), [1.0, 2.0])
+    loss = gc.sum(W * W) + gc.sum(v * v)
+    for program in (gc.compile(loss), gc.Trainer(loss, gc.optim.SGD(lr=0.1))):
+        with pytest.raises(GraphcError) as caught:
+            program.parameters = values
+        assert not isinstance(caught.value, InternalError)
+        for name in "wv":
+            np.testing.assert_array_equal(program.parameters[name], [1.0, 2.0])
+
+
+def test_a_node_is_no_data() -> None:
+    trainer = gc.Trainer(gc.sum(W) * gc.mean(X), gc.optim.SGD(lr=0.1))
+    for call in (trainer.fit, trainer.evaluate):
+        with pytest.raises(GraphcError, match="must map input names") as caught:
+            call(X)
+        assert str(caught.value.location).startswith(__file__)

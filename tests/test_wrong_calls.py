@@ -47,9 +47,9 @@ VALUES: list[Any] = [
 
 ROOMS = (gc, gc.nn, gc.optim, gc.init, gc.metrics, gc.datasets)
 UNTRIED = {
-    # Made by graphc alone, abstract, a protocol, or a type alias.
-    *("Node", "Layer", "Optimizer", "Rule", "Schedule", "Transformation", "FanMode"),
-    *("Initializer", "Average", "PlateauState", "StopTraining", "Split"),
+    # Made by graphc alone, or a type alias.
+    *("Node", "FanMode"),
+    *("Average", "PlateauState", "StopTraining", "Split"),
     # Read files that may be on this machine, or ask for them.
     *("digits", "mnist", "fashion_mnist"),
 }
@@ -76,7 +76,7 @@ def _entries() -> Iterator[tuple[str, Callable[..., Any]]]:
         for name in dir(value):
             method = getattr(type(value), name, None)
             public = not name.startswith("_") and inspect.isfunction(method)
-            if public and name not in ("copy", "remember", "index", "count"):
+            if public and name not in ("copy", "remember"):
                 yield f"{owner}.{name}", getattr(value, name)
     for name in BINARY:
         yield f"node.__{name}__", getattr(X, f"__{name}__")

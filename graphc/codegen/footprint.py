@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ..arguments import entry
+from ..arguments import Count, entry
 from ..errors import OptionError
 from ..ir.dims import Dim, Dimension, Shape, evaluate_shape, product
 from ..ir.types import TensorType
@@ -95,26 +96,45 @@ class Footprint:
     """The named dimensions that it depends on."""
     one_row: OneRowFootprint | None = None
     """What another function works in where a batch has one row."""
+    others: tuple[str, ...] = ()
+    """Named dimensions of the program that it does not depend on."""
+
+    def of_program(self, names: Iterable[str]) -> Footprint:
+        """This footprint, of a program that has dimensions of these names."""
+        return replace(self, others=tuple(sorted(set(names) - set(self.sizes))))
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All named dimensions of the program."""
+        return tuple(sorted((*self.sizes, *self.others)))
 
     @property
     def fixed(self) -> int:
         """What no size of an input changes."""
         return self.parameters + self.gradients + self.state + self.update
 
-    def at(self, threads: int = 1, **sizes: int) -> int:
+    def at(self, threads: Count = 1, **sizes: int) -> int:
         """The bytes for given sizes of the named dimensions.
 
         Args:
             threads: how many share the tiles of large arrays.
-            sizes: of all named dimensions.
+            sizes: of all named dimensions that it depends on, and others if you like.
+
+        Raises:
+            OptionError: a size is missing, or the program does not have it.
+
+        >>> import graphc as gc
+        >>> gc.compile(gc.sum(gc.input("x", ("n",)) ** 3)).footprint.at(n=1000)
+        8128
         """
-        for size in self.sizes:
-            if not isinstance(sizes.get(size), int) or sizes[size] < 0:
-                given = ", ".join(f"{key}={value!r}" for key, value in sizes.items())
-                raise OptionError(
-                    f"requires an integer of at least 0 for each of the sizes "
-                    f"{', '.join(self.sizes)}, got {given or 'none'}"
-                )
+        wrong = [k for k, v in sizes.items() if not _is_size(v) or k not in self.known]
+        if wrong or not set(self.sizes) <= set(sizes):
+            given = ", ".join(f"{key}={value!r}" for key, value in sizes.items())
+            raise OptionError(
+                "requires an integer of at least 0 for each size of the program "
+                f"({', '.join(self.known) or 'it has none'}), got {given or 'none'}",
+                node="gc.Footprint.at",
+            )
         used: Footprint | OneRowFootprint = self
         if self.one_row is not None and sizes[self.one_row.dimension] == 1:
             used = self.one_row
@@ -170,6 +190,11 @@ class Footprint:
         rows = self.rows()
         width = max((len(what) for what, _ in rows), default=0)
         return "\n".join(f"    {what:{width}}  {size}" for what, size in rows)
+
+
+def _is_size(value: Any) -> bool:
+    integers: Any = int | np.integer
+    return isinstance(value, integers) and not isinstance(value, bool) and value >= 0
 
 
 def flat_bytes(types: Iterable[TensorType]) -> int:

@@ -127,7 +127,9 @@ class Written:
         dimension, written = self.one_row
         row = written.workspace.footprint(tile)
         return replace(
-            own, one_row=OneRowFootprint(dimension, row.workspace, row.tiles)
+            own,
+            sizes=tuple(sorted({*own.sizes, dimension})),
+            one_row=OneRowFootprint(dimension, row.workspace, row.tiles),
         )
 
 

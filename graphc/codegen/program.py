@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..ir.dims import symbols_of
 from ..ir.graph import Graph
 from ..ir.node import Node
 from .expressions import assign, call, literal, name, parse, subscript
@@ -171,8 +172,9 @@ def _footprint(
         for dtype in rule.scratch
     ]
     scratch += [(int(kind.size), kind.dtype) for _, kind in update.scratch]
+    names = symbols_of(size for node in plan.inputs for size in node.shape)
     return replace(
-        training.footprint(tile),
+        training.footprint(tile).of_program(names),
         parameters=flat_bytes(node.type for node in plan.parameters),
         state=flat_bytes(node.type for node in plan.state.values()),
         update=sum(count * dtype.itemsize + CACHE_LINE for count, dtype in scratch),

@@ -12,7 +12,7 @@ import numpy as np
 from ..autodiff import grad, hvp
 from ..compiler import CompiledFunction, compile_nodes
 from ..errors import DifferentiationError, FeedError, OptionError
-from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.graph import Graph, ancestors, declared_inputs, meaning_of, topological_order
 from ..ir.labels import label_bounds
 from ..ir.node import Node
 from ..ir.origin import here
@@ -74,8 +74,10 @@ class FlatLoss:
             )
         outputs = {"loss": loss, "gradients": grad(loss, list(self.parameters))}
         self._function = compile_nodes(outputs, style=style, seed=seed)
-        inputs = Graph((loss,)).inputs
-        bound, _ = bind_feeds(inputs, feeds or {}, label_bounds(Graph((loss,))))
+        graph = Graph((loss,))
+        bound, _ = bind_feeds(
+            graph.inputs, feeds or {}, label_bounds(graph), declared_inputs((loss,))
+        )
         self._feeds = {str(node.name): array for node, array in bound.items()}
         self._products: CompiledFunction | None = None
         self._directions: list[str] = []
@@ -155,7 +157,7 @@ class FlatLoss:
             zip(self._directions, self.arrays(direction).values(), strict=True)
         )
         known = self._feeds | parts
-        feeds = {name: known[name] for name in self._product_inputs}
+        feeds = {name: known[name] for name in self._product_inputs if name in known}
         return self._flat(function(**feeds))
 
     def _compile_products(self) -> CompiledFunction:
@@ -169,7 +171,7 @@ class FlatLoss:
             directions.append(INPUT.build((), fields, name=name))
         products = hvp(self._loss, list(self.parameters), directions)
         self._directions = [str(node.name) for node in directions]
-        used = Graph(tuple(products)).inputs
-        self._product_inputs = [str(node.name) for node in used]
+        taken = declared_inputs(products)
+        self._product_inputs = [str(node.name) for node in taken]
         self._products = compile_nodes(products, style=self._style)
         return self._products

@@ -325,13 +325,17 @@ Shape: TypeAlias = tuple[Dimension, ...]
 
 def _operand(size: Dim, value: object) -> int | None:
     """An int of Python or NumPy; None for an array or node, which knows what to do."""
-    if value is None or isinstance(value, bool | float | complex | str):
+    integer = _integer(value)
+    # What has no such method is no number, an array or anything else of arithmetic.
+    if integer is None and (
+        isinstance(value, bool | float | complex) or not hasattr(value, "__radd__")
+    ):
         raise ShapeError(
             f"dimension {size} is combined with {value!r}, which is not an integer",
             location=str(here().location),
             hint=f"gc.constant({size}), a node, in arithmetic that is not of sizes",
         )
-    return _integer(value)
+    return integer
 
 
 def _not_a_size(size: Dim, operation: str) -> ShapeError:

@@ -205,12 +205,18 @@ def check_names(nodes: Iterable[Node]) -> None:
             continue
         other = seen.setdefault(node.name, node)
         if other is not node:
+            hint = "a different name for one of them, or one node used twice"
+            if node.naming is not None and other.naming is not None:
+                hint = (
+                    'name="..." for the layers or models: those without a name keep '
+                    "the one they have in a trainer, as its checkpoints do"
+                )
             raise NamingError(
                 f"two nodes have the name {node.name!r}: {other.describe()} "
                 f"declared at {other.origin.location}, and {node.describe()}",
                 node=node.describe(),
                 location=str(node.origin.location),
-                hint="a different name for one of them, or one node used twice",
+                hint=hint,
             )
 
 

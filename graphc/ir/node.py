@@ -1,20 +1,26 @@
 """A node: one value of a graph, which behaves as the NumPy array it stands for.
 
-Operators and methods are looked up by NumPy's name among the array functions that
-`graphc.ops` declares, because what a graph is must not depend on which ops exist.
+Its operators and methods stand in `array_methods`.
 """
 
 from __future__ import annotations
 
-import inspect
+import difflib
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import DTypeError, GraphcError, ShapeError, UnsupportedError
+from ..errors import (
+    DTypeError,
+    GraphcError,
+    NoAttributeError,
+    ShapeError,
+    UnsupportedError,
+)
+from .array_methods import ArrayMethods, array_function, is_array_function
 from .derivation import Derivation
 from .dims import Dim, Dimension, Shape, check_dotted_name
 from .origin import Origin, derived, here, place, within
@@ -34,35 +40,10 @@ __all__ = [
 Attributes = Mapping[str, Any]
 """Hashable compile-time arguments of an op by name."""
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-_functions: dict[str, Callable[..., Any]] = {}
 _counter = itertools.count()
 
 
-def array_function(function: _F) -> _F:
-    """Register the function that NumPy, and a node's operators, call by this name."""
-    _functions[function.__name__] = function
-    return function
-
-
-def _call(name: str, *arguments: Any, **keywords: Any) -> Any:
-    return _functions[name](*arguments, **keywords)
-
-
-def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> Any:
-    """What a function of NumPy's calls where it is given a node."""
-    try:
-        inspect.signature(_functions[name]).bind(*arguments, **keywords)
-    except (KeyError, TypeError) as error:
-        problem = "graphc has no such function" if name not in _functions else error
-        raise DTypeError(
-            f"np.{name} can't take a node so: {problem}", location=str(here().location)
-        ) from None
-    return _functions[name](*arguments, **keywords)
-
-
-class Node:
+class Node(ArrayMethods):
     """An immutable symbolic array: an op applied to inputs.
 
     Equality and hashing as a dictionary key go by identity; `==` is NumPy's, and
@@ -259,12 +240,12 @@ class Node:
     @property
     def T(self) -> Node:
         """The transpose: axes in reverse."""
-        return _call("transpose", self)
+        return self.transpose()
 
     @property
     def mT(self) -> Node:
         """The transpose of each matrix of a stack: the last two axes swapped."""
-        return _call("swapaxes", self, -1, -2)
+        return self.swapaxes(-1, -2)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -293,194 +274,49 @@ class Node:
         )
 
     def __array__(self, dtype: object = None, copy: object = None) -> Any:
-        raise DTypeError(
-            f"{self.describe()} is symbolic and can't become an array by itself",
+        raise self._has_no_value("an array")
+
+    def __float__(self) -> float:
+        raise self._has_no_value("a number")
+
+    def __index__(self) -> int:
+        raise self._has_no_value("an integer")
+
+    def __complex__(self) -> complex:
+        raise self._has_no_value("a number")
+
+    def __round__(self, ndigits: object = None) -> float:
+        raise self._has_no_value("a number")
+
+    def _has_no_value(self, wanted: str) -> DTypeError:
+        return DTypeError(
+            f"{self.describe()} is symbolic and can't become {wanted} by itself",
             location=str(here().location),
             hint="gc.evaluate(node, feeds), or a function of graphc",
         )
 
-    def __array_ufunc__(
-        self, ufunc: Any, method: str, *arguments: Any, **keywords: Any
-    ) -> Any:
-        name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-        return _call_by_numpy(name, arguments, keywords)
-
-    def __array_function__(
-        self, function: Any, types: Any, arguments: Any, keywords: Any
-    ) -> Any:
-        return _call_by_numpy(function.__name__, arguments, keywords)
+    def __getattr__(self, name: str) -> Any:
+        error = NoAttributeError(f"a node has no attribute {name!r}")
+        # Others, such as NumPy, ask for these, and for nearly every object.
+        if not name.startswith("_"):
+            error.locate(location=str(here().location))
+            error.hint = _in_place_of(name)
+        raise error
 
     def __hash__(self) -> int:
         return self.index
 
-    # Operators
 
-    def __add__(self, other: Any) -> Node:
-        return _call("add", self, other)
-
-    def __radd__(self, other: Any) -> Node:
-        return _call("add", other, self)
-
-    def __sub__(self, other: Any) -> Node:
-        return _call("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Node:
-        return _call("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Node:
-        return _call("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Node:
-        return _call("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Node:
-        return _call("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return _call("divide", other, self)
-
-    def __floordiv__(self, other: Any) -> Node:
-        return _call("floor_divide", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Node:
-        return _call("floor_divide", other, self)
-
-    def __mod__(self, other: Any) -> Node:
-        return _call("remainder", self, other)
-
-    def __rmod__(self, other: Any) -> Node:
-        return _call("remainder", other, self)
-
-    def __pow__(self, other: Any) -> Node:
-        return _call("power", self, other)
-
-    def __rpow__(self, other: Any) -> Node:
-        return _call("power", other, self)
-
-    def __matmul__(self, other: Any) -> Node:
-        return _call("matmul", self, other)
-
-    def __rmatmul__(self, other: Any) -> Node:
-        return _call("matmul", other, self)
-
-    def __neg__(self) -> Node:
-        return _call("negative", self)
-
-    def __pos__(self) -> Node:
-        return self
-
-    def __abs__(self) -> Node:
-        return _call("absolute", self)
-
-    def __invert__(self) -> Node:
-        return _call("invert", self)
-
-    def __and__(self, other: Any) -> Node:
-        return _call("bitwise_and", self, other)
-
-    def __rand__(self, other: Any) -> Node:
-        return _call("bitwise_and", other, self)
-
-    def __or__(self, other: Any) -> Node:
-        return _call("bitwise_or", self, other)
-
-    def __ror__(self, other: Any) -> Node:
-        return _call("bitwise_or", other, self)
-
-    def __xor__(self, other: Any) -> Node:
-        return _call("bitwise_xor", self, other)
-
-    def __rxor__(self, other: Any) -> Node:
-        return _call("bitwise_xor", other, self)
-
-    def __eq__(self, other: Any) -> Node:  # type: ignore[override]
-        return _call("equal", self, other)
-
-    def __ne__(self, other: Any) -> Node:  # type: ignore[override]
-        return _call("not_equal", self, other)
-
-    def __lt__(self, other: Any) -> Node:
-        return _call("less", self, other)
-
-    def __le__(self, other: Any) -> Node:
-        return _call("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Node:
-        return _call("greater", self, other)
-
-    def __ge__(self, other: Any) -> Node:
-        return _call("greater_equal", self, other)
-
-    def __getitem__(self, index: Any) -> Node:
-        return _call("getitem", self, index)
-
-    # Methods
-
-    def reshape(self, *shape: Any) -> Node:
-        """See `gc.reshape`; `x.reshape(2, 3)` and `x.reshape((2, 3))` both work."""
-        return _call("reshape", self, shape[0] if len(shape) == 1 else shape)
-
-    def ravel(self) -> Node:
-        """The elements in one axis, in C order."""
-        return _call("reshape", self, -1)
-
-    def flatten(self) -> Node:
-        """The elements in one axis, in C order."""
-        return _call("reshape", self, -1)
-
-    def transpose(self, *axes: Any) -> Node:
-        """See `gc.transpose`; `x.transpose(1, 0)` and `x.transpose((1, 0))` work."""
-        if not axes:
-            return _call("transpose", self)
-        return _call("transpose", self, axes[0] if len(axes) == 1 else axes)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Node:
-        """See `gc.swapaxes`."""
-        return _call("swapaxes", self, axis1, axis2)
-
-    def squeeze(self, axis: Any = None) -> Node:
-        """See `gc.squeeze`."""
-        return _call("squeeze", self, axis)
-
-    def astype(self, dtype: Any) -> Node:
-        """See `gc.astype`."""
-        return _call("astype", self, dtype)
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """See `gc.sum`."""
-        return _call("sum", self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """See `gc.mean`."""
-        return _call("mean", self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """See `gc.max`."""
-        return _call("max", self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """See `gc.min`."""
-        return _call("min", self, axis=axis, keepdims=keepdims)
-
-    def var(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Node:
-        """See `gc.var`."""
-        return _call("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def std(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Node:
-        """See `gc.std`."""
-        return _call("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Node:
-        """See `gc.argmax`."""
-        return _call("argmax", self, axis=axis, keepdims=keepdims)
-
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Node:
-        """See `gc.argmin`."""
-        return _call("argmin", self, axis=axis, keepdims=keepdims)
-
-    def clip(self, min: Any = None, max: Any = None) -> Node:
-        """See `gc.clip`."""
-        return _call("clip", self, min, max)
+def _in_place_of(attribute: str) -> str | None:
+    """What to try in place of an attribute that arrays or tensors have elsewhere."""
+    if is_array_function(attribute):
+        return f"gc.{attribute}(node)"
+    if attribute in ("grad", "backward"):
+        return "gc.grad(loss, node)"
+    if attribute in ("numpy", "item", "tolist", "detach", "value", "data", "eval"):
+        return "gc.evaluate(node, feeds)"
+    close = difflib.get_close_matches(attribute, dir(Node), 1, 0.8)
+    return f"node.{close[0]}" if close else None
 
 
 def attributes_key(attributes: Attributes) -> tuple[Any, ...]:

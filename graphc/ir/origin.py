@@ -105,10 +105,12 @@ def warn_at_user(message: str, category: type[Warning]) -> None:
 
 
 def _is_generated(frame: FrameType) -> bool:
-    """Whether it is a method that a dataclass of this package generated."""
+    """Whether it is a dataclass's method, of a program that runs, or Python's own."""
     # Such a method has no file, but a module.
     module = str(frame.f_globals.get("__name__"))
-    return frame.f_code.co_filename == "<string>" and module.split(".")[0] == _NAME
+    file = frame.f_code.co_filename
+    of_package = file == "<string>" and module.split(".")[0] == _NAME
+    return of_package or file.startswith(("<graphc ", "<frozen "))
 
 
 def place() -> tuple[int, ...]:

@@ -86,7 +86,8 @@ def check_known(nodes: Iterable[Node], names: Collection[str]) -> None:
                 f"no input tells the size {unknown[0]!r}",
                 node=node.describe(),
                 location=str(node.origin.location),
-                hint=f"an input with {unknown[0]!r} as one of its dimensions",
+                hint=f"an input with {unknown[0]!r} as one of its dimensions, which "
+                "gc.compile takes as inputs=[...]",
             )
 
 

@@ -143,7 +143,7 @@ def _is_stream(data: Any) -> bool:
     if isinstance(data, list | tuple):
         items = cast("Sequence[Any]", data)
         return all(isinstance(batch, Mapping) for batch in items)
-    return hasattr(data, "__iter__") and not isinstance(data, np.ndarray)
+    return hasattr(data, "__iter__") and not isinstance(data, np.ndarray | Node)
 
 
 def _takes_epoch(function: Any) -> bool:

@@ -39,6 +39,8 @@ def check_array(node: Node, value: Any, *, strict: bool = False) -> Array:
     """`value` as an array that fits the dtype and rank of an input, or `FeedError`."""
     if isinstance(value, Node):
         raise _error(node, f"must be fed an array, got the node {value!r}")
+    if isinstance(value, Mapping):
+        raise _error(node, "must be fed an array, got a dict", "f(**feeds) for a dict")
     try:
         # In C order, because sums round differently in others.
         array: Array = np.asarray(plain_array(value), order="C")
@@ -202,7 +204,7 @@ class Binder:
     ) -> None:
         self._inputs = tuple(inputs)
         self._needs = needs
-        self._order = tuple(order or inputs)
+        self.order = tuple(order or inputs)
         self._sized = frozenset(sized)
         self._bounds = bounds
         self._strict = strict
@@ -245,7 +247,7 @@ class Binder:
         self, positional: Sequence[Any], feeds: Mapping[Any, Any]
     ) -> dict[Any, Any]:
         """All feeds by name."""
-        names = [str(node.name) for node in self._order]
+        names = [str(node.name) for node in self.order]
         takes = ", ".join(names) or "no inputs"
         if len(positional) > len(names):
             raise FeedError(
@@ -266,7 +268,7 @@ class Binder:
         """Take a closer look, and remember the shapes if they are accepted."""
         needed = [node for node in self._inputs if node not in self._sized]
         bound, sizes = bind_feeds(
-            needed, feeds, self._bounds, self._order, strict=self._strict
+            needed, feeds, self._bounds, self.order, strict=self._strict
         )
         check_size_bounds(self._needs, sizes)
         arrays = [
@@ -362,6 +364,9 @@ def _check_bounds(node: Node, array: Array, bounds: LabelBounds) -> None:
         raise _error(
             node,
             f"requires labels from {low} to {high}, got {array[where]} at {where}",
+            # Whatever is selected afterwards, this one would be read.
+            'gc.take(..., mode="wrap") or "clip", or ignore_index of a loss, says what '
+            "others mean",
         )
 
 

@@ -102,6 +102,24 @@ class History(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return iter(self._records)
 
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The position of the first record that equals `value`.
+
+        Args:
+            value: a record.
+            start, stop: between which positions to look; None for the end.
+
+        Raises:
+            OptionError: there is no such record.
+        """
+        try:
+            end = len(self) if stop is None else stop
+            return self._records.index(value, start, end)
+        except ValueError:
+            raise OptionError(
+                f"the history has no record {value!r}", location=str(here().location)
+            ) from None
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, History):
             return NotImplemented

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arguments import shown
-from ..errors import UnknownNameError
+from ..errors import ArgumentError, UnknownNameError
 from ..ir.node import Node
 from ..ir.origin import here
 from .feeds import check_array
@@ -43,6 +43,26 @@ class LiveParameters(Mapping[str, Array]):
     def __setitem__(self, name: str, value: Any) -> None:
         array = self[name]
         array[...] = check_array(self._nodes[name], value)
+
+    def assign(self, values: Mapping[str, Any]) -> None:
+        """Copy values into parameters, by name: all, or where one is wrong none.
+
+        Raises:
+            ArgumentError: `values` is not a mapping.
+            FeedError: a value does not fit its parameter.
+            UnknownNameError: there is no parameter of a name.
+        """
+        if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ArgumentError(
+                f"parameters must be a dict of arrays by name, got {shown(values)}",
+                location=str(here().location),
+            )
+        checked = [
+            (self[name], check_array(self._nodes[name], value))
+            for name, value in values.items()
+        ]
+        for array, value in checked:
+            array[...] = value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

@@ -224,3 +224,14 @@ def test_widening_keeps_names_lines_and_values():
     wide_value = gc.evaluate(wide, feeds, seed=1)
     assert wide_value.dtype == np.float64
     np.testing.assert_allclose(wide_value, narrow_value, rtol=1e-5)
+
+
+def test_data_that_the_loss_was_declared_from_may_be_fed() -> None:
+    x, y = gc.input("x", ("n", 2)), gc.input("y", ("n",))
+    w = gc.parameter("w", (2,), 1.0)
+    loss = gc.sum(w * gc.sum(gc.grad(gc.sum(3 * x) + gc.sum(y), x), axis=0) * w)
+    data = {"x": np.ones((4, 2)), "y": np.ones(4)}
+    for feeds in (data, {x: data["x"]}, {"y": data["y"]}, {}):
+        assert gc.check_gradients(loss, None, feeds).passed
+    with pytest.raises(gc.errors.FeedError, match="has n = 5"):
+        gc.check_gradients(loss, None, data | {"y": np.ones(5)})

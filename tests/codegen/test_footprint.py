@@ -11,6 +11,7 @@ import graphc as gc
 from graphc import optim, training
 from graphc.codegen.footprint import KEPT
 from graphc.codegen.tiling import TILE, Tiling
+from graphc.errors import OptionError
 from graphc.ir.graph import Graph
 
 from .support import loader, metered
@@ -353,3 +354,21 @@ def test_workspaces_of_many_sizes_are_bounded():
     newest = function.footprint.at(batch=sizes[-1])
     assert newest < KEPT / 4
     assert newest < kept < 1.1 * KEPT
+
+
+def test_sizes_that_a_program_does_not_have():
+    x, w = gc.input("x", ("n", 3)), gc.parameter("w", (3,), 1.0)
+    trainer = gc.Trainer(gc.mean((x @ w) ** 2), optim.SGD(lr=0.1))
+    for program in (gc.compile(x @ w), gc.compile(gc.tanh(x @ w) * 2), trainer):
+        footprint = program.footprint
+        assert footprint.at(n=np.int64(6)) == footprint.at(n=6)
+        for sizes in ({"m": 1}, {"n": 2, "m": 1}, {}, {"n": -1}, {"n": True}):
+            with pytest.raises(OptionError, match=r"each size of the program \(n\)"):
+                footprint.at(**sizes)
+        with pytest.raises(OptionError, match="threads must be"):
+            footprint.at(0, n=2)
+    # A size that no array of the program has, which may be given or not.
+    footprint = gc.compile(gc.grad(gc.sum(3 * w) + gc.sum(x), w)).footprint
+    assert footprint.at(n=5) == footprint.at()
+    with pytest.raises(OptionError, match="it has none"):
+        gc.compile(2 * w).footprint.at(n=5)

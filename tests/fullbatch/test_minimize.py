@@ -493,3 +493,19 @@ def test_without_scipy_gradient_descent_works_and_the_rest_says_what_to_do(
     assert "pip install scipy" in str(caught.value)
     result = minimize(beale(), method="gradient-descent", max_iterations=2)
     assert result.iterations == 2
+
+
+@pytest.mark.parametrize("method", ["gradient-descent", "L-BFGS-B", "trust-ncg"])
+def test_data_that_the_loss_was_declared_from_may_be_fed(method: str) -> None:
+    x = gc.input("x", ("n", 2), "float64")
+    w = gc.parameter("w", (2,), [1.0, -2.0], "float64")
+    b = gc.parameter("b", (), 0.5, "float64")
+    # The slope of a line needs no data, and the sum of slopes only their number.
+    slopes = gc.grad(gc.sum(3 * (x @ w) + b), x)
+    loss = gc.sum(slopes**2) / 72 + gc.sum((w - 1) ** 2) + (b - 1) ** 2
+    found = minimize(loss, {"x": np.ones((4, 2))}, method)
+    # 4 * 9 * |w|^2 / 72 = |w|^2 / 2, so that w = 2/3.
+    np.testing.assert_allclose(found.parameters["w"], [2 / 3, 2 / 3], atol=1e-5)
+    np.testing.assert_allclose(found.parameters["b"], 1.0, atol=1e-5)
+    with pytest.raises(FeedError, match="'z' is no input of this program"):
+        minimize(loss, {"x": np.ones((4, 2)), "z": 1.0}, method)

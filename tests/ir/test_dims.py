@@ -217,3 +217,16 @@ def test_helpers() -> None:
     assert format_shape((2 * n, 3)) == "(2*n, 3)"
     assert symbols_of((n * Dim("m"), 3, Dim("a"))) == ("a", "m", "n")
     assert evaluate_shape((n, 2 * n + 1, 3), {"n": 4}) == (4, 9, 3)
+
+
+@pytest.mark.parametrize("other", [object(), [1], {}, (2,), b"a", None, "a", 1.5])
+@pytest.mark.parametrize(
+    "operation",
+    [operator.add, operator.sub, operator.floordiv, operator.mod, operator.pow],
+)
+def test_what_is_no_size_is_refused(operation: Any, other: Any) -> None:
+    with pytest.raises(ShapeError, match="not an integer"):
+        operation(Dim("n"), other)
+    if not (operation is operator.mod and isinstance(other, str | bytes)):
+        with pytest.raises(ShapeError, match="not an integer"):
+            operation(other, Dim("n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
 import pickle
 from typing import Any
@@ -296,3 +297,69 @@ def test_what_numpy_can_not_do_with_a_node(call: Any, says: str) -> None:
     with pytest.raises(DTypeError, match=says) as caught:
         call(gc.input("x", ("n", 3)))
     assert __file__ in str(caught.value.location)
+
+
+@pytest.mark.parametrize(
+    ("take", "wanted"),
+    [
+        (float, "a number"),
+        (int, "an integer"),
+        (complex, "a number"),
+        (round, "a number"),
+        (math.floor, "a number"),
+        (math.sin, "a number"),
+        (range, "an integer"),
+        (np.asarray, "an array"),
+        (np.float64, "a"),
+    ],
+)
+def test_a_node_has_no_value_by_itself(take: Any, wanted: str) -> None:
+    with pytest.raises(DTypeError, match=f"symbolic and can't become {wanted}") as said:
+        take(gc.input("x", (), "float64"))
+    assert str(said.value.location).startswith(__file__)
+    assert "gc.evaluate" in str(said.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("tanh", "gc.tanh(node)"),
+        ("backward", "gc.grad(loss, node)"),
+        ("item", "gc.evaluate(node, feeds)"),
+        ("reshap", "node.reshape"),
+        ("nothing_like_it", None),
+    ],
+)
+def test_an_attribute_that_a_node_does_not_have(name: str, hint: str | None) -> None:
+    node = _x()
+    assert not hasattr(node, name)
+    assert getattr(node, name, 3) == 3
+    with pytest.raises(GraphcError, match=f"no attribute '{name}'") as said:
+        getattr(node, name)
+    assert isinstance(said.value, AttributeError)
+    assert said.value.hint == hint
+    assert str(said.value.location).startswith(__file__)
+
+
+def test_more_methods_of_arrays() -> None:
+    x, positions = _x(), np.array([2, 0])
+    nodes = [
+        *divmod(x, OTHER),
+        *divmod(7.0, x),
+        x.prod(axis=1),
+        x.prod(keepdims=True),
+        x.dot(OTHER),
+        x.take(positions, axis=1),
+        x.take(positions),
+    ]
+    expected = [
+        *divmod(ARRAY, OTHER),
+        *divmod(7.0, ARRAY),
+        ARRAY.prod(axis=1),
+        ARRAY.prod(keepdims=True),
+        ARRAY.dot(OTHER),
+        ARRAY.take(positions, axis=1),
+        ARRAY.take(positions),
+    ]
+    for value, wanted in zip(gc.evaluate(nodes, {x: ARRAY}), expected, strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-12)

@@ -110,3 +110,13 @@ def test_given_names_that_clash_are_refused() -> None:
     named = [gc.nn.Sequential(gc.nn.Linear(4, 4), name="part") for _ in range(2)]
     with pytest.raises(NamingError, match="two nodes have the name 'part"):
         gc.compile(named[0](x) + named[1](x))
+
+
+def test_unnamed_models_of_two_trainers_are_told_to_be_named() -> None:
+    x = gc.input("x", ("n", 4))
+    models = gc.nn.Linear(4, 1), gc.nn.Linear(4, 1)
+    for model in models:
+        gc.Trainer(gc.mean(model(x) ** 2), gc.optim.SGD(lr=0.1))
+    with pytest.raises(NamingError, match="two nodes have the name 'linear") as caught:
+        gc.compile(models[0](x) + models[1](x))
+    assert 'name="..."' in str(caught.value.hint)

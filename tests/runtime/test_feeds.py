@@ -347,3 +347,23 @@ def test_checks_allocate_no_arrays() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 5000
+
+
+def test_positions_say_how_others_are_admitted() -> None:
+    table = gc.parameter("table", (4, 2), np.arange(8.0).reshape(4, 2))
+    i = gc.input("i", ("n",), "int64")
+    masked = gc.where((i >= 0)[:, None], gc.take(table, i, axis=0), 0)
+    with pytest.raises(FeedError, match="got -1 at") as caught:
+        gc.evaluate(masked, {"i": [2, -1]})
+    assert 'mode="wrap"' in str(caught.value.hint)
+    for mode in ("wrap", "clip"):
+        masked = gc.where((i >= 0)[:, None], gc.take(table, i, axis=0, mode=mode), 0)
+        result = gc.evaluate(masked, {"i": [2, -1]})
+        np.testing.assert_array_equal(result, [[4, 5], [0, 0]])
+
+
+def test_a_dict_in_the_place_of_an_array() -> None:
+    x = gc.input("x", ("n",))
+    with pytest.raises(FeedError, match="got a dict") as caught:
+        gc.compile(2 * x)({"x": [1.0]})
+    assert "**feeds" in str(caught.value.hint)

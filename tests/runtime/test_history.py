@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from graphc.errors import OptionError
 from graphc.runtime.history import History
 
 RECORDS = [
@@ -92,3 +93,14 @@ def test_a_long_table_is_shortened() -> None:
     assert lines[1].split() == ["1"]
     assert lines[-1].split() == ["100"]
     assert "80 more epochs" in text
+
+
+def test_positions_of_records() -> None:
+    records = [{"epoch": 1}, {"epoch": 2}, {"epoch": 1}]
+    history = History(records)
+    assert history.index({"epoch": 1}, 1) == records.index({"epoch": 1}, 1) == 2
+    assert history.index({"epoch": 1}, -1) == records.index({"epoch": 1}, -1) == 2
+    assert history.count({"epoch": 1}) == 2
+    for value, *bounds in (({"epoch": 2}, 2), ({"epoch": 1}, 1, 2), (7,)):
+        with pytest.raises(OptionError, match="has no record"):
+            history.index(value, *bounds)
