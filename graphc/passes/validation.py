@@ -28,6 +28,7 @@ Formula = Callable[[Sequence[Node], DType], Node]
 
 _POINTS = 2**15
 _RANDOM = 512
+_MAGNITUDES = 2**12
 _ULPS = 4
 
 
@@ -60,8 +61,22 @@ def sample(count: int, dtype: DType) -> list[Array]:
         rng.random((_RANDOM, count)) < 0.5, ordinary, rng.choice(special, (1, count))
     )
     rows = [grid, ordinary, np.abs(ordinary), ordinary * scale, mixed]
+    rows.append(_magnitudes(count, dtype, rng))
     points = np.concatenate([part.astype(dtype) for part in rows])
     return [np.ascontiguousarray(points[:, column]) for column in range(count)]
+
+
+def _magnitudes(count: int, dtype: DType, rng: np.random.Generator) -> Array:
+    """Values of every magnitude, and some that an exponential takes to every magnitude.
+
+    An intermediate value may overflow in one of two formulas for few magnitudes only.
+    """
+    about = np.finfo(dtype)
+    shape = (_MAGNITUDES, count)
+    exponents = rng.uniform(about.minexp - about.nmant, about.maxexp, shape)
+    logarithms = rng.uniform(0, math.log(float(about.max)), shape)
+    values = np.where(rng.random(shape) < 0.5, np.exp2(exponents), logarithms)
+    return values * rng.choice([-1.0, 1.0], shape)
 
 
 def _evaluate(formula: Formula, arrays: Sequence[Array], dtype: DType) -> Array:
