@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -203,3 +204,17 @@ def test_equal_formulas_are_analysed_once(monkeypatch) -> None:
     assert len(analysed) < 8
     assert ops(result)["multiply"] >= 20
     assert ops(result)["add"] <= 1
+
+
+def test_an_overflow_at_few_magnitudes_is_no_simplification() -> None:
+    """16*x and sqrt(s) * a**2 overflow where what was written does not."""
+    x, y = gc.input("x", (), "float32"), gc.input("y", (), "float32")
+    angle = gc.grad(gc.grad(x + gc.arctan(x * -2.0), x), x)
+    inverse = gc.reciprocal(gc.cosh(gc.sqrt(y)) + gc.sqrt(gc.sinh(x)))
+    quarter = float(np.finfo("float32").max) / 4
+    assert gc.compile(angle)(x=quarter) == 0.0
+    right = mpmath.diff(
+        lambda x: 1 / (mpmath.cosh(mpmath.sqrt(0.5)) + mpmath.sqrt(mpmath.sinh(x))), 60
+    )
+    found = gc.compile(gc.grad(inverse, x))(x=60.0, y=0.5)
+    np.testing.assert_allclose(found, float(right), rtol=1e-5)
