@@ -7,23 +7,23 @@ which some are ignored) is computed from totals, which do add up: see `Metric`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 
 from ..errors import GraphcError, NamingError, OptionError, ShapeError
 from ..ir.dims import Dim, check_identifier, format_shape
+from ..ir.fingerprint import graph_hash
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import TensorType
-from ..nn.entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
-from ..nn.losses import NLL_LOSS, kept_labels, shares_of
-from ..ops.reduction import sum
-from ..ops.source import INPUT, as_node
+from ..ops.arithmetic import where
+from ..ops.source import INPUT, as_node, dimension
 from .metric import Metric
+from .parts import Parts
 
 __all__ = [
     "Evaluation",
@@ -36,9 +36,6 @@ __all__ = [
 ]
 
 Metrics: TypeAlias = Mapping[str, "Node | Metric"]
-
-_MEANS = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
-"""Losses by labels, some of which may be ignored or count more than others."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +99,17 @@ def evaluation_of(loss: Node, metrics: Metrics) -> Evaluation:
     """
     for name, metric in metrics.items():
         _check_metric(name, metric)
-    outputs = metric_nodes(metrics)
+    of_loss, finished, weight = _loss_totals(loss)
+    outputs = metric_nodes(metrics) | of_loss
     totals = tuple(key for key in outputs if "." in key)
-    weight = _loss_weight(loss)
     if not totals:
         return Evaluation(outputs, (), None, weight)
     float64 = np.dtype("float64")
     scalar = TensorType(float64, ())
     results = [placeholder("loss", scalar)]
+    if finished is not None:
+        sums = {key: placeholder(key, scalar) for key in of_loss}
+        results = [finished(sums).named("loss")]
     for name, metric in metrics.items():
         if isinstance(metric, Metric):
             given = {
@@ -155,25 +155,48 @@ def _check_scalar(name: str, node: Node, location: str) -> None:
         )
 
 
-def _loss_weight(loss: Node) -> Node | None:
-    """How much a batch counts in the mean of the loss, where that is not its rows.
+def _loss_totals(
+    loss: Node,
+) -> tuple[dict[str, Node], Callable[[Mapping[str, Node]], Node] | None, Node | None]:
+    """What has to be added up for the loss over a data set, as of one batch.
 
-    The number of labels that are not ignored, or the sum of their weights. Where the
-    loss has several such means, there is no one weight, and rows have to do.
+    Returns:
+        Totals of a batch by their keys, and the loss from placeholders of their sums:
+        nothing and None where the mean of the losses of batches will do. And how much a
+        batch counts in that mean, or in training; None for its rows.
     """
-    found: dict[object, Node] = {}
-    for node in Graph((loss,)).meanings:
-        if node.op not in _MEANS or node.attributes["reduction"] != "mean":
-            continue
-        input, target, *weight = node.inputs
-        ignored = cast("int | None", node.attributes["ignore_index"])
-        if ignored is None and not weight:
-            continue
-        key = (target, *weight, ignored)
-        if key not in found:
-            # Derived, so that its names are hints, which users' names go before.
-            with derived(loss, "weight of the loss"):
-                labels, kept = kept_labels(target, ignored)
-                shares = shares_of(labels, kept, tuple(weight), input)
-                found[key] = sum(shares.astype("float64"))
-    return next(iter(found.values())) if len(found) == 1 else None
+    parts = Parts(loss)
+    hashes = {w: graph_hash((w,)) for w in parts.weights.values() if w is not None}
+    # Of equal ones the same, and of rows None.
+    first = {hashed: w for w, hashed in reversed(hashes.items())}
+    weights = {
+        p: None if w is None else first[hashes[w]] for p, w in parts.weights.items()
+    }
+    distinct = tuple(dict.fromkeys(weights.values()))
+    if parts.is_linear and len(distinct) < 2:
+        return {}, None, distinct[0] if distinct else None
+    weights |= dict.fromkeys(parts.penalties)
+    sizes = [node.shape[0] for node in Graph((loss,)).inputs if node.shape]
+    named = [size for size in sizes if isinstance(size, Dim)]
+    totals: dict[str, Node] = {}
+    with derived(loss, "totals of the loss"):
+        rows = dimension((*named, *sizes, 1)[0], np.dtype("float64"))
+        counts = {w: rows if w is None else w for w in dict.fromkeys(weights.values())}
+        keys = {w: f"loss.weight_{i}" for i, w in enumerate(counts)}
+        for i, (part, own) in enumerate(weights.items()):
+            # A mean of nothing, which is no number, counts nothing.
+            share = where(counts[own] == 0.0, 0.0, part * counts[own])
+            totals[f"loss.part_{i}"] = part * rows if own is None else share
+        totals |= {keys[w]: count for w, count in counts.items()}
+        weight = None
+        for each in first.values():
+            weight = where(each == 0.0, 0.0, rows if weight is None else weight)
+
+    def finished(sums: Mapping[str, Node]) -> Node:
+        means = {
+            part: sums[f"loss.part_{i}"] / sums[keys[own]]
+            for i, (part, own) in enumerate(weights.items())
+        }
+        return parts.with_means(means)
+
+    return totals, finished, weight

@@ -157,6 +157,55 @@ def test_the_loss_over_ignored_labels_is_the_mean_over_the_others(
         assert model.evaluate(data, batch_size)["loss"] == pytest.approx(whole, 1e-6)
 
 
+@pytest.mark.parametrize("style", ["fast", "readable"])
+@pytest.mark.parametrize("case", ["masked", "guarded", "boolean", "means", "heads"])
+def test_the_loss_over_a_data_set_is_that_of_one_batch(case: str, style: str) -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(40, 3)).astype("f"), rng.integers(0, 3, 40)
+    mask = (rng.random(40) < 0.4).astype("f")
+    mask[:8] = 0.0  # Of batches of 4, the first two count nothing.
+    y[np.r_[:4, 20:30]] = -100
+    input, label = gc.input("x", ("batch", 3)), gc.input("y", ("batch",), "int64")
+    counts = gc.input("mask", ("batch",))
+    scale = gc.parameter("scale", (), 1.5)
+    squares, kept = gc.sum((scale * input) ** 2, axis=1), counts > 0.0
+    entropy = gc.nn.cross_entropy(scale * input, label, ignore_index=-100)
+    penalty = 0.1 * scale * scale
+    losses = {
+        "masked": gc.sum(squares * counts) / gc.sum(counts) + penalty,
+        "guarded": gc.sum(squares * counts) / gc.maximum(gc.sum(counts), 1.0),
+        "boolean": -2.0 * (gc.mean(gc.where(kept, squares, 0.0)) / gc.mean(kept)),
+        "means": gc.sqrt(gc.mean(squares)) * gc.mean(squares) + penalty,
+        "heads": entropy + gc.mean(squares) / 2.0 + penalty,
+    }
+    error = (2.25 * x.astype("f8") ** 2).sum(1)
+    masked = error[mask > 0].mean()
+    logits, labels = 1.5 * x.astype("f8")[y >= 0], y[y >= 0]
+    chosen = logits[np.arange(len(labels)), labels]
+    expected = {
+        "masked": masked + 0.225,
+        "guarded": masked,
+        "boolean": -2.0 * masked,
+        "means": error.mean() ** 1.5 + 0.225,
+        "heads": (np.log(np.exp(logits).sum(1)) - chosen).mean()
+        + error.mean() / 2.0
+        + 0.225,
+    }[case]
+    model = gc.Trainer(losses[case], gc.optim.SGD(0.0), style=style)
+    data: dict[str, Any] = {"x": x, "mask": mask}
+    if case == "heads":
+        data = {"x": x, "y": y}
+    elif case == "means":
+        data = {"x": x}
+    for batch_size in (1, 4, 7, 40):
+        found = model.evaluate(data, batch_size)["loss"]
+        assert found == pytest.approx(expected, rel=1e-6)
+        history = model.fit(data, data, epochs=1, batch_size=batch_size, verbose=False)
+        assert history[-1]["dev_loss"] == pytest.approx(expected, rel=1e-6)
+        if case in ("masked", "guarded", "boolean"):
+            assert history[-1]["loss"] == pytest.approx(expected, rel=1e-6)
+
+
 def binary(rows: int = 61) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(rows)
     labels = rng.integers(0, 2, rows)

@@ -1,0 +1,151 @@
+"""The means that a loss is made of, and how much each batch counts in them.
+
+A mean over rows counts by its rows. A mean over labels of which some are ignored, or
+count more than others, counts by their number or weight; and so does a mean that is
+written as a quotient, `sum(losses * mask) / sum(mask)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import cast
+
+from ..ir.graph import Graph, ancestors, symbols_in, topological_order
+from ..ir.node import Node
+from ..ir.origin import derived
+from ..nn.entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
+from ..nn.losses import NLL_LOSS, kept_labels, shares_of
+from ..ops.reduction import sum
+
+__all__ = ["Parts"]
+
+_LABELLED = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
+"""Losses by labels, some of which may be ignored or count more than others."""
+
+_LINEAR = frozenset({"add", "astype", "divide", "multiply", "negative", "subtract"})
+_GUARDS = _LINEAR | {"clip", "maximum", "where"}
+"""What keeps a sum of weights from being zero, besides factors and small terms."""
+
+
+class Parts:
+    """A loss as a formula of means."""
+
+    def __init__(self, loss: Node) -> None:
+        self.loss = loss
+        self._weights: dict[Node, Node | None] = {}
+
+    @cached_property
+    def _varying(self) -> frozenset[Node]:
+        """The nodes that depend on a batch, be it on the number of its rows alone."""
+        found: set[Node] = set()
+        for node in Graph((self.loss,)).meanings:
+            depends = (node.expansion,) if node.op.is_block else node.inputs
+            is_read = node.op.name == "input" or symbols_in(node)
+            if is_read or not found.isdisjoint(depends):
+                found.add(node)
+        return frozenset(found)
+
+    @cached_property
+    def weights(self) -> dict[Node, Node | None]:
+        """By the means that depend on a batch how much it counts; None for its rows."""
+        ends = (node for node in self._formula if not self._terms(node))
+        return {node: self._weight(node) for node in ends if node in self._varying}
+
+    @cached_property
+    def penalties(self) -> list[Node]:
+        """What stands in the formula besides, and depends on parameters alone."""
+        ends = (node for node in self._formula if not self._terms(node))
+        others = (node for node in ends if node not in self._varying)
+        return [node for node in others if Graph((node,)).parameters]
+
+    def with_means(self, means: Mapping[Node, Node]) -> Node:
+        """The loss with other nodes in the places of means and penalties."""
+        new: dict[Node, Node] = {}
+        for node in self._formula:
+            terms = self._terms(node)
+            if not terms:
+                new[node] = means.get(node, node)
+            elif node.op.is_block or node.op.name == "astype":
+                new[node] = new[terms[0]]
+            else:
+                new[node] = node.op(*(new[term] for term in terms), **node.attributes)
+        return new[self.loss]
+
+    @cached_property
+    def _formula(self) -> tuple[Node, ...]:
+        return topological_order(ancestors((self.loss,), self._terms), self._terms)
+
+    def _terms(self, node: Node) -> tuple[Node, ...]:
+        """What a scalar is computed from; nothing where it is a mean itself."""
+        if node.shape or node not in self._varying or self._weight(node) is not None:
+            return ()
+        if node.op.is_block:
+            return (node.expansion,)
+        return node.inputs if node.op.kind == "elementwise" else ()
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether the mean of the losses of batches is the loss of the mean."""
+        return all(self._is_linear(node) for node in self._formula if self._terms(node))
+
+    def _is_linear(self, node: Node) -> bool:
+        varying = [each in self._varying for each in node.inputs]
+        return node.op.is_block or (
+            node.op.name in _LINEAR
+            and not (node.op.name == "multiply" and all(varying))
+            and not (node.op.name == "divide" and varying[-1])
+        )
+
+    def _weight(self, node: Node) -> Node | None:
+        """How much a batch counts in a mean, where that is not its rows."""
+        if node not in self._weights:
+            # Derived, so that its names are hints, which users' names go before.
+            with derived(self.loss, "weight of the loss"):
+                self._weights[node] = self._found_weight(node)
+        return self._weights[node]
+
+    def _found_weight(self, node: Node) -> Node | None:
+        if node.op in _LABELLED and node.attributes["reduction"] == "mean":
+            input, target, *weight = node.inputs
+            ignored = cast("int | None", node.attributes["ignore_index"])
+            if ignored is None and not weight:
+                return None
+            labels, kept = kept_labels(target, ignored)
+            shares = shares_of(labels, kept, tuple(weight), input)
+            return sum(shares.astype("float64"))
+        if node.op.name != "divide" or node.shape:
+            return None
+        above, below = (self._reductions(part) for part in node.inputs)
+        if len(below) != 1 or {each.op for each in above} != {below[0].op}:
+            return None
+        counted = below[0].inputs[0]
+        if any(
+            n.op.name == "parameter" or not n.op.pure for n in ancestors((counted,))
+        ):
+            return None
+        return sum(counted.astype("float64"))
+
+    def _reductions(self, node: Node) -> list[Node]:
+        """The sums or means that a scalar is made of; nothing if of others, too."""
+        found: dict[Node, None] = {}
+        stack = [node]
+        while stack:
+            node = stack.pop()
+            inputs = node.inputs
+            if node.op.name in ("sum", "mean"):
+                found[node] = None
+                continue
+            if node.op.is_block:
+                inputs = (node.expansion,)
+            elif node.op.name not in _GUARDS:
+                return []
+            elif node.op.name == "where":
+                inputs = inputs[1:]
+            varying = [each for each in inputs if each in self._varying]
+            if node.op.name == "multiply" and len(varying) > 1:
+                return []
+            if node.op.name == "divide" and inputs[-1] in self._varying:
+                return []
+            stack += varying
+        return list(found)
