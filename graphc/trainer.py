@@ -50,7 +50,7 @@ class Trainer(Trained):
     Args:
         loss: a scalar node. Parameters that it depends on are trained.
         optimizer: of `gc.optim`.
-        metrics: scalar nodes, which are averaged over rows, or `gc.metrics`, by name.
+        metrics: scalar nodes, means and what is made of them, or `gc.metrics`, by name.
             They decide nothing unless `fit` is told so.
         outputs: what the emitted program's `predict` returns, if anything.
         seed: of the start of the parameters, of dropout, and of the order of rows.
@@ -178,7 +178,7 @@ class Trainer(Trained):
             seed: of the order of rows; by default the trainer's.
             best: which dev score decides, and whether more or less of it is better:
                 `"max accuracy"`; by default `"min loss"`. The name alone is enough of
-                a `Metric` that has a `mode`, as those of `gc.metrics`: `"f1"`.
+                a `Metric` that has a `mode`, as `gc.metrics.f1_score`: `"f1"`.
             keep_best: False keeps the last parameters.
             patience: stop after that many evaluations without a better dev score; a
                 NaN is never better.

@@ -2,12 +2,13 @@
 
 A mean over a batch is a number of its rows; a mean over a data set is the mean of
 those, weighted by rows. What is no mean of rows (an F1 score, a loss over labels of
-which some are ignored) is computed from totals, which do add up: see `Metric`.
+which some are ignored, a function of means) is computed from totals, which do add up:
+see `Metric`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -99,18 +100,20 @@ def evaluation_of(loss: Node, metrics: Metrics) -> Evaluation:
     """
     for name, metric in metrics.items():
         _check_metric(name, metric)
-    of_loss, finished, weight = _loss_totals(loss)
-    outputs = metric_nodes(metrics) | of_loss
+    of_loss, weight = _summed(loss, weighted=True)
+    measured: dict[str, Node | Metric] = {"loss": of_loss or loss}
+    for name, metric in metrics.items():
+        summed = None if isinstance(metric, Metric) else _summed(metric)[0]
+        measured[name] = summed or metric
+    outputs = metric_nodes(measured)
+    outputs.pop("loss", None)
     totals = tuple(key for key in outputs if "." in key)
     if not totals:
         return Evaluation(outputs, (), None, weight)
     float64 = np.dtype("float64")
     scalar = TensorType(float64, ())
-    results = [placeholder("loss", scalar)]
-    if finished is not None:
-        sums = {key: placeholder(key, scalar) for key in of_loss}
-        results = [finished(sums).named("loss")]
-    for name, metric in metrics.items():
+    results: list[Node] = []
+    for name, metric in measured.items():
         if isinstance(metric, Metric):
             given = {
                 total: placeholder(f"{name}.{total}", TensorType(float64, node.shape))
@@ -155,17 +158,19 @@ def _check_scalar(name: str, node: Node, location: str) -> None:
         )
 
 
-def _loss_totals(
-    loss: Node,
-) -> tuple[dict[str, Node], Callable[[Mapping[str, Node]], Node] | None, Node | None]:
-    """What has to be added up for the loss over a data set, as of one batch.
+def _summed(node: Node, *, weighted: bool = False) -> tuple[Metric | None, Node | None]:
+    """What adds up to the value of a node over a data set, as of one batch.
+
+    Args:
+        node: a scalar.
+        weighted: whether batches may count by another weight than their rows.
 
     Returns:
-        Totals of a batch by their keys, and the loss from placeholders of their sums:
-        nothing and None where the mean of the losses of batches will do. And how much a
-        batch counts in that mean, or in training; None for its rows.
+        Totals, and the value from their sums; None where a mean of the values of
+        batches will do. And how much a batch counts in that mean, None for its rows;
+        with totals it counts its rows, or nothing where it has no value.
     """
-    parts = Parts(loss)
+    parts = Parts(node)
     hashes = {w: graph_hash((w,)) for w in parts.weights.values() if w is not None}
     # Of equal ones the same, and of rows None.
     first = {hashed: w for w, hashed in reversed(hashes.items())}
@@ -173,30 +178,32 @@ def _loss_totals(
         p: None if w is None else first[hashes[w]] for p, w in parts.weights.items()
     }
     distinct = tuple(dict.fromkeys(weights.values()))
-    if parts.is_linear and len(distinct) < 2:
-        return {}, None, distinct[0] if distinct else None
+    is_mean = parts.is_linear and len(distinct) < 2
+    only = distinct[0] if distinct else None
+    if is_mean and (weighted or only is None):
+        return None, only
     weights |= dict.fromkeys(parts.penalties)
-    sizes = [node.shape[0] for node in Graph((loss,)).inputs if node.shape]
+    sizes = [node.shape[0] for node in Graph((node,)).inputs if node.shape]
     named = [size for size in sizes if isinstance(size, Dim)]
     totals: dict[str, Node] = {}
-    with derived(loss, "totals of the loss"):
+    with derived(node, "totals"):
         rows = dimension((*named, *sizes, 1)[0], np.dtype("float64"))
         counts = {w: rows if w is None else w for w in dict.fromkeys(weights.values())}
-        keys = {w: f"loss.weight_{i}" for i, w in enumerate(counts)}
+        keys = {w: f"weight_{i}" for i, w in enumerate(counts)}
         for i, (part, own) in enumerate(weights.items()):
             # A mean of nothing, which is no number, counts nothing.
             share = where(counts[own] == 0.0, 0.0, part * counts[own])
-            totals[f"loss.part_{i}"] = part * rows if own is None else share
+            totals[f"part_{i}"] = part * rows if own is None else share
         totals |= {keys[w]: count for w, count in counts.items()}
         weight = None
         for each in first.values():
             weight = where(each == 0.0, 0.0, rows if weight is None else weight)
 
-    def finished(sums: Mapping[str, Node]) -> Node:
+    def result(**sums: Node) -> Node:
         means = {
-            part: sums[f"loss.part_{i}"] / sums[keys[own]]
+            part: sums[f"part_{i}"] / sums[keys[own]]
             for i, (part, own) in enumerate(weights.items())
         }
         return parts.with_means(means)
 
-    return totals, finished, weight
+    return Metric(totals, result), weight

@@ -191,15 +191,19 @@ def test_the_loss_over_a_data_set_is_that_of_one_batch(case: str, style: str) ->
         + error.mean() / 2.0
         + 0.225,
     }[case]
-    model = gc.Trainer(losses[case], gc.optim.SGD(0.0), style=style)
+    # A metric that is the same has the same value, whatever else the loss is.
+    metrics = {"same": losses[case]}
+    model = gc.Trainer(losses[case], gc.optim.SGD(0.0), metrics, style=style)
+    other = gc.Trainer(gc.mean(squares), gc.optim.SGD(0.0), metrics, style=style)
     data: dict[str, Any] = {"x": x, "mask": mask}
     if case == "heads":
         data = {"x": x, "y": y}
     elif case == "means":
         data = {"x": x}
     for batch_size in (1, 4, 7, 40):
-        found = model.evaluate(data, batch_size)["loss"]
-        assert found == pytest.approx(expected, rel=1e-6)
+        for each, score in ((model, "loss"), (model, "same"), (other, "same")):
+            found = each.evaluate(data, batch_size)[score]
+            assert found == pytest.approx(expected, rel=1e-6)
         history = model.fit(data, data, epochs=1, batch_size=batch_size, verbose=False)
         assert history[-1]["dev_loss"] == pytest.approx(expected, rel=1e-6)
         if case in ("masked", "guarded", "boolean"):
