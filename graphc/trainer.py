@@ -383,7 +383,10 @@ class Trainer(Trained):
         """
         module, name = self._module, os.fspath(path)
         with self._translated():
-            if not module.is_checkpoint(name):
+            header: Any = {module.HEADER}
+            if not module.read_arrays(
+                name, module.CheckpointError, header.intersection
+            ):
                 self.parameters = module.load_parameters(name)
                 self._is_loaded = True
                 return

@@ -45,11 +45,7 @@ def is_stale(
 def describe_kept(
     history: list[dict[str, Any]], best: str | None = None, keep_best: bool = True
 ) -> str:
-    """Say in one line what a run ended with, and why; empty if it changed nothing.
-
-    Args:
-        history, best, keep_best: what `fit` returned and was given.
-    """
+    """Say in a line what `fit` ended with, and why; empty if it changed nothing."""
     mode, score = parse_criterion(best)
     records = [record for record in history if not record.get("interrupted")]
     judged = [record for record in records if "best" in record]

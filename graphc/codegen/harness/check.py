@@ -30,14 +30,10 @@ def check_gradients(
 ) -> dict[str, tuple[float, bool]]:
     """Compare each gradient with differences of the loss.
 
-    Between the two ends of a short path, p - h v and p + h v, the loss must differ by
-    the integral of the gradient along it. That is the central difference, but for the
-    integral: it allows paths so long that rounding to float32 does not matter, and
-    paths across the corners of relu. Directions v are random, and along single
-    elements, the one of the largest gradient among them.
-
-    Parameters and data are made float64. A program that computes in what it is given
-    is then held to five digits; one that rounds to float32 to less.
+    Between the ends of a short path, p - h v and p + h v, the loss must differ by the
+    integral of the gradient along it, in float64: rounding and corners of relu do not
+    matter. Directions v are random, and along single elements, the one of the largest
+    gradient among them.
 
     Args:
         parameters: where to differentiate; by default near where training starts.

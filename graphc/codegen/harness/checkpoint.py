@@ -136,12 +136,6 @@ def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
     write_arrays(path, arrays)
 
 
-def is_checkpoint(path: str) -> bool:
-    """Tell whether a file holds more than parameters."""
-    read = read_arrays(path, CheckpointError, lambda found: {HEADER} & found.keys())
-    return bool(read)
-
-
 def load_checkpoint(path: str) -> dict[str, Any]:
     """Read a snapshot of this model.
 

@@ -70,17 +70,9 @@ def build_argument_parser() -> Any:
     add("--batch-size", type=int, default=size, help="default: %(default)s")
     add("--init", metavar="NPZ", help="start from parameters that --out wrote")
     add("--seed", type=int, default=0, help="default: %(default)s")
-    add(
-        "--best",
-        metavar="SCORE",
-        help="what decides which epoch is kept, as in 'max accuracy'; "
-        "default: min loss, on dev",
-    )
-    add(
-        "--patience",
-        type=int,
-        help="evaluations without a better dev score before the end",
-    )
+    kept = "which dev score decides, as in 'max accuracy'; default: min loss"
+    add("--best", metavar="SCORE", help=kept)
+    add("--patience", type=int, help="evaluations without a better dev score")
     add(
         "--evaluations-per-epoch",
         type=int,
@@ -88,9 +80,7 @@ def build_argument_parser() -> Any:
         metavar="N",
         help="how often dev is evaluated; default: %(default)s",
     )
-    add(
-        "--out", metavar="NPZ", help="write the best parameters here (last without dev)"
-    )
+    add("--out", metavar="NPZ", help="write the best (without dev the last) parameters")
     add("--checkpoint", metavar="NPZ", help="default: beside --out")
     add(
         "--checkpoint-every",
@@ -102,11 +92,7 @@ def build_argument_parser() -> Any:
     add("--drop-last", action="store_true", help="leave out a smaller last batch")
     add("--resume", action="store_true", help="go on where the checkpoint stopped")
     # if predict
-    add(
-        "--predict",
-        metavar="PATH",
-        help="write the outputs for these rows to --out, and do not train",
-    )
+    add("--predict", metavar="PATH", help="write outputs for these rows, do not train")
     # end
     add("--check", action="store_true", help="check gradients, and do not train")
     add("--threads", type=int, metavar="N", help="how many compute a matrix product")
@@ -147,13 +133,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         ):
             return action(options)
     except (DataError, CheckpointError, OptionError, OSError) as error:
-        say_error(parser.prog, str(error))
+        say(f"{parser.prog}: error: {error}", error=True)
         return 2
     except FloatingPointError as error:
-        say_error(parser.prog, str(error))
+        say(f"{parser.prog}: error: {error}", error=True)
         return 1
     except KeyboardInterrupt:
-        say_error(parser.prog, "interrupted")
+        say(f"{parser.prog}: error: interrupted", error=True)
         return 130
 
 
@@ -171,11 +157,6 @@ def limited_threads(threads: int | None) -> Any:
             f"OPENBLAS_NUM_THREADS={threads} in the environment"
         ) from None
     return pools.threadpool_limits(threads, user_api="blas")
-
-
-def say_error(program: str, message: str) -> None:
-    """One line on the error stream."""
-    say(f"{program}: error: {message}", error=True)
 
 
 def run_check(options: Any) -> int:

@@ -98,7 +98,7 @@ def files_of(data: Any) -> list[str]:
 def check_names(
     data: Mapping[str, Any], name: str, needed: Iterable[str] = INPUTS
 ) -> None:
-    """Raise unless data has an array for each input that is needed, or more inputs."""
+    """Raise where data lacks an input that is needed, or an array is of no input."""
     takes = "the model takes " + (", ".join(INPUTS) or "no inputs")
     for key in needed:
         if key not in data:

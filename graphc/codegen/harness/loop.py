@@ -95,18 +95,16 @@ def fit(
         batch_size: rows of a batch.
         seed: of the order of rows.
         best: which dev score decides, as in "max accuracy"; by default "min loss".
-            The name of a metric is enough where `METRICS` says which is better.
         keep_best: end with the best parameters on dev, not with the last; without dev
             data, with the averages of an optimizer that keeps them.
         patience: stop when that many evaluations have brought no better dev score; a
             NaN is never better.
         evaluations_per_epoch: how often `dev` is evaluated, the last time at its end.
-        checkpoint: a file to write after evaluations and at the end. An older one that
-            is not resumed is kept under the same name with ".1".
-        checkpoint_every: seconds between two evaluations after which it is written; 0
-            for all evaluations.
+        checkpoint: a file to write after evaluations and at the end; an older one gets
+            the ending ".1" unless it is resumed.
+        checkpoint_every: seconds between two times that it is written; 0 for always.
         resume: go on from `checkpoint`, if it exists, as if there was no break.
-        drop_last: leave out the last batch of an epoch where it would be smaller.
+        drop_last: leave out a smaller last batch.
         report: called after every evaluation with its record; ends the run with True.
         progress: called after every batch with the rows done, all rows (0 if not
             known), and the loss.
