@@ -299,8 +299,3 @@ if not TYPE_CHECKING:
         value = getattr(import_module(f"{__name__}.{module}"), name)
         globals()[name] = value
         return value
-
-
-def __dir__() -> list[str]:
-    """Every name, imported yet or not."""
-    return sorted({*globals(), *__all__})

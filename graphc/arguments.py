@@ -39,6 +39,8 @@ _Class = TypeVar("_Class", bound=type)
 def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
     """Check the arguments of these functions and classes of a module from now on.
 
+    Where they are all that is public of it, `dir` lists no others.
+
     Args:
         namespace: the module's variables, in which functions are replaced; classes
             stay and get other methods.
@@ -46,6 +48,9 @@ def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
     """
     module = str(namespace["__name__"])
     place = PLACES.get(module, "gc")
+    if names is namespace.get("__all__"):
+        hidden = [name for name in namespace if name.startswith("__")]
+        namespace["__dir__"] = lambda: sorted({*names, *hidden})
     for name in names:
         value = namespace.get(name)
         if inspect.isclass(value):
@@ -308,12 +313,13 @@ def _problem_of_call(
         signature.bind(*arguments, **keywords)
     except TypeError as error:
         parameters = list(signature.parameters.values())
+        given = {p.name for p in parameters[: len(arguments)]}.union(keywords)
         if parameters and parameters[0].name in ("self", "cls"):
             parameters = parameters[1:]
         names = [p.name for p in parameters if p.kind not in _STARRED]
         takes = f"it takes {', '.join(names)}" if names else "it takes no arguments"
         unknown = [name for name in keywords if name not in names]
-        free = [name for name in names if name not in keywords]
+        free = [name for name in names if name not in given]
         meant = name_here(unknown[0], free) if unknown else None
         what = f" has no argument {unknown[0]!r}" if unknown else f": {error}"
         return ArgumentError(

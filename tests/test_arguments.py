@@ -239,3 +239,16 @@ def test_a_node_is_no_data() -> None:
         with pytest.raises(GraphcError, match="must map input names") as caught:
             call(X)
         assert str(caught.value.location).startswith(__file__)
+
+
+@pytest.mark.parametrize("room", [gc, gc.nn, gc.optim, gc.init, gc.metrics])
+def test_dir_lists_what_is_public(room: Any) -> None:
+    listed = {name for name in dir(room) if not name.startswith("__")}
+    assert listed == {name for name in room.__all__ if not name.startswith("__")}
+    assert {"__doc__", "__name__"} <= set(dir(room))
+
+
+def test_no_argument_is_told_that_was_given_already() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        gc.sum(X, 0, axi=0)  # type: ignore[call-arg]
+    assert caught.value.hint is None
