@@ -125,7 +125,7 @@ class Footprint:
 
         >>> import graphc as gc
         >>> gc.compile(gc.sum(gc.input("x", ("n",)) ** 3)).footprint.at(n=1000)
-        8128
+        4064
         """
         wrong = [k for k, v in sizes.items() if not _is_size(v) or k not in self.known]
         if wrong or not set(self.sizes) <= set(sizes):
