@@ -17,6 +17,7 @@ from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import (
     absolute,
+    clip,
     maximum,
     minimum,
     negative,
@@ -342,8 +343,18 @@ def _gelu_gate(input: Node, approximate: str) -> Node:
     if approximate == "none":
         return 0.5 * erfc((input * -math.sqrt(0.5)).named("scaled"))
     # (1 + tanh(x)) / 2 is sigmoid(2*x), which keeps the digits of its left tail.
-    cubic = (_CUBIC * square(input).named("squared")).named("cubic_part")
+    cubic = (_CUBIC * _squared(input)).named("cubic_part")
     return SIGMOID((input * (cubic + _LINEAR).named("steepness")).named("exponent"))
+
+
+def _squared(input: Node) -> Node:
+    """The square; in float16, where 256 overflows, of a number whose gate is the same.
+
+    The gate is 0 or 1 from 6 on, and 0 times infinity would be the NaN of a gradient.
+    """
+    if input.dtype == np.float16:
+        input = clip(input, -8.0, 8.0).named("bounded")
+    return square(input).named("squared")
 
 
 def _gelu_expand(input: Node, *, approximate: str) -> Node:
@@ -359,8 +370,7 @@ def _gelu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
         density = (bell / math.sqrt(2.0 * math.pi)).named("density")
         growth = (input * density).named("gate_growth")
         return (g * (gate + growth).named("slope"),)
-    squared = square(input).named("squared")
-    cubic = (3.0 * _CUBIC * squared).named("cubic_slope")
+    cubic = (3.0 * _CUBIC * _squared(input)).named("cubic_slope")
     exponent_slope = (cubic + _LINEAR).named("exponent_slope")
     spread = (out * (1.0 - gate).named("complement")).named("gate_spread")
     growth = (spread * exponent_slope).named("gate_growth")

@@ -213,6 +213,21 @@ def test_softmax_of_no_rows() -> None:
     )
 
 
+def test_tanh_form_of_gelu_where_float16_squares_overflow() -> None:
+    """Far out it is x or 0, so its slope is 1 or 0 and does not change."""
+    fed = np.array([-3000.0, -256.0, -20.0, 20.0, 256.0, 3000.0])
+    x = gc.input("x", ("n",), "float16")
+    y = gc.nn.gelu(x, approximate="tanh")
+    slope = gc.grad(gc.sum(y * 0.5), x) * 2.0
+    outputs = [y, slope, gc.grad(gc.sum(slope), x)]
+    feeds = {"x": fed.astype("float16")}
+    for found in (gc.evaluate(outputs, feeds), gc.compile(outputs)(**feeds)):
+        for value, expected in zip(
+            found, (fed * (fed > 0), fed > 0, 0 * fed), strict=True
+        ):
+            np.testing.assert_array_equal(value, expected)
+
+
 # Errors
 
 
