@@ -228,6 +228,15 @@ def test_tanh_form_of_gelu_where_float16_squares_overflow() -> None:
             np.testing.assert_array_equal(value, expected)
 
 
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_slope_of_leaky_relu_at_0_is_that_of_the_left(zero: float) -> None:
+    """As torch's: the slope is 1 above 0 only."""
+    x = gc.input("x", (), "float64")
+    slope = gc.grad(gc.nn.leaky_relu(x, 0.25), x)
+    assert gc.evaluate(slope, {"x": zero}) == 0.25
+    assert gc.compile(slope)(x=zero) == 0.25
+
+
 # Errors
 
 
