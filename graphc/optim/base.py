@@ -259,10 +259,10 @@ def _scheduled(rule: Rule, clock: Clock) -> Node:
     schedule = cast("Callable[[Clock], Any]", rule.lr)
     value = schedule(clock)
     size = constant(value, "float64")
-    told = (clock.step, clock.epoch, clock.scale)
-    others = [n for n in ancestors([size]) if n.op.name in ("input", "parameter")]
-    for node in others:
-        if not any(node is other for other in told):
+    # A clock may itself be computed: one that counts the updates of an accumulation.
+    told = set(ancestors([clock.step, clock.epoch, clock.scale]))
+    for node in ancestors([size]):
+        if node.op.name in ("input", "parameter") and node not in told:
             raise OptionError(
                 f"a schedule may depend on its clock alone, not on {node.describe()}",
                 node=type(rule).__name__,

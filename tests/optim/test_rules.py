@@ -280,8 +280,12 @@ def test_bad_parameters():
 
 def test_bad_schedule():
     w = gc.parameter("w", (2,))
-    with pytest.raises(ShapeError, match="a schedule must give a scalar"):
-        optim.SGD(lambda clock: w).apply([w], [w], {}, Clock.constant(step=1))
+    for schedule, error, text in (
+        (lambda clock: clock.step * gc.ones((2,)), ShapeError, "must give a scalar"),
+        (lambda clock: clock.step * w[0], OptionError, "on its clock alone, not on w"),
+    ):
+        with pytest.raises(error, match=text):
+            optim.SGD(schedule).apply([w], [w], {}, Clock.constant(step=1))
 
 
 fractions = st.floats(0.0, 0.99)
