@@ -9,8 +9,10 @@ PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 .DEFAULT_GOAL := test
 .PHONY: test test-slow test-peer test-kernels lint demo experiments bench clean
 
+# A worker for each core, with one BLAS thread: more would only wait for each other.
 test: $(VENV)/.test
-	@$(RUN) -m pytest -m "not slow and not peer" $(PYTEST_ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist worksteal \
+	    -m "not slow and not peer" $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.test
 	@$(RUN) -m pytest -m "slow and not peer" $(PYTEST_ARGS)
