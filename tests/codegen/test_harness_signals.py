@@ -126,11 +126,16 @@ for _ in range(25):
             thread.join()
     except KeyboardInterrupt:
         pass  # It came when `fit` was over, or had not begun.
-    while thread.is_alive():
+    over = False
+    while not over:
         try:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # One may be on its way.
+            over = True
         except KeyboardInterrupt:
             pass
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     assert everything() == moments.get(state["step"], start), state["step"]
 print("whole")
 """
