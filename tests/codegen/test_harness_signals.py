@@ -115,27 +115,25 @@ def press():
     for _ in range(random.randint(2, 4)):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(random.uniform(0, 0.002))
+    pressed.set()
 
 for _ in range(25):
-    thread = threading.Thread(target=press)
+    # An interrupted join takes a thread for ended that is not.
+    pressed = threading.Event()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    over = False
     try:
-        thread.start()
-        try:
-            fit()
-        finally:
-            thread.join()
+        threading.Thread(target=press).start()
+        fit()
     except KeyboardInterrupt:
         pass  # It came when `fit` was over, or had not begun.
-    over = False
     while not over:
         try:
-            if thread.is_alive():
-                thread.join()
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # One may be on its way.
+            pressed.wait()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             over = True
         except KeyboardInterrupt:
             pass
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     assert everything() == moments.get(state["step"], start), state["step"]
 print("whole")
 """
