@@ -4,18 +4,16 @@ What declares, differentiates and compiles a graph is imported with the package;
 trains, measures and draws it, when it is first named.
 """
 
-__version__ = "0.1.0"
-
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import errors, nn
 from .arguments import public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .compiler import compile
 from .ir import Dim, Node
 from .nn import init
 from .nn.parameter import parameter
+from .ops.along_axis import take_along_axis
 from .ops.arithmetic import (
     abs,
     absolute,
@@ -85,7 +83,7 @@ from .ops.exponential import (
     tan,
     tanh,
 )
-from .ops.indexing import take, take_along_axis
+from .ops.indexing import take
 from .ops.linalg import dot, matmul, outer
 from .ops.products import prod
 from .ops.random import bernoulli
@@ -122,16 +120,18 @@ from .ops.source import (
     zeros,
     zeros_like,
 )
+from .runtime.compiler import compile
 from .runtime.interpreter import evaluate, interpret
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import datasets, metrics, optim
-    from .checking import check_gradients
     from .fullbatch.minimize import minimize
-    from .runtime.callbacks import Callback, StopTraining, TensorBoard
-    from .runtime.data import CSV
-    from .runtime.history import History
-    from .trainer import Trainer
+    from .runtime.check_gradients import check_gradients
+    from .training.callbacks import Callback, StopTraining, TensorBoard
+    from .training.history import History
+    from .training.tables import CSV
+    from .training.trainer import Trainer
     from .viz.drawing import Drawing, render
     from .viz.report import report
 
@@ -268,14 +268,14 @@ __all__ = [
 public(globals(), __all__)
 
 _LATER = {
-    "CSV": "runtime.data",
-    "Callback": "runtime.callbacks",
+    "CSV": "training.tables",
+    "Callback": "training.callbacks",
     "Drawing": "viz.drawing",
-    "History": "runtime.history",
-    "StopTraining": "runtime.callbacks",
-    "TensorBoard": "runtime.callbacks",
-    "Trainer": "trainer",
-    "check_gradients": "checking",
+    "History": "training.history",
+    "StopTraining": "training.callbacks",
+    "TensorBoard": "training.callbacks",
+    "Trainer": "training.trainer",
+    "check_gradients": "runtime.check_gradients",
     "datasets": "",
     "metrics": "",
     "minimize": "fullbatch.minimize",

@@ -15,8 +15,6 @@ from ..ops.shape import broadcast_to
 from ..ops.source import ArrayLike, as_node, astype, input, zeros_like
 from .reverse import as_targets, backward, flow_to
 
-__all__ = ["jvp"]
-
 
 def _dependencies(node: Node) -> tuple[Node, ...]:
     if node.op.is_block and node.op.jvp is None and node.op.vjp is None:

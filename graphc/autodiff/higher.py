@@ -16,8 +16,6 @@ from ..ops.source import zeros
 from .forward import jvp
 from .reverse import as_targets, grad, restructure, vjp
 
-__all__ = ["hessian", "hvp", "jacobian"]
-
 
 def jacobian(y: Node, wrt: Any) -> Any:
     """All partial derivatives of `y`: an array of shape `y.shape + wrt.shape`.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast, overload
 
-from ..collector import paused
 from ..errors import DifferentiationError
+from ..ir.collector import paused
 from ..ir.derivation import Derivation, DerivativeRequest
 from ..ir.dims import broadcast_shapes
 from ..ir.graph import Dependencies, ancestors, meaning_of, topological_order
@@ -24,8 +24,6 @@ from ..ir.origin import Origin, derived, here
 from ..ir.types import is_floating
 from ..ops.shape import broadcast_to, sum_to
 from ..ops.source import ArrayLike, as_node, astype, constant, zeros_like
-
-__all__ = ["Adjoints", "backward", "grad", "value_and_grad", "vjp"]
 
 Unused = Literal["error", "zeros"]
 

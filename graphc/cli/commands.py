@@ -13,16 +13,16 @@ from typing import Any, TypeVar
 
 import click
 
-from .. import __version__
-from ..checking import check_gradients, first_rows
-from ..codegen.harness.files import say
-from ..compiler import compile_nodes
 from ..errors import GraphcError, NonFiniteError, OptionError
-from ..files import check_outputs, write_atomically
+from ..harness.files import say
 from ..ir.graph import Graph
-from ..runtime.data import load_npz
-from ..trained import in_evaluation_mode, with_values
-from ..trainer import Trainer
+from ..runtime.check_gradients import check_gradients, first_rows
+from ..runtime.compiler import compile_nodes
+from ..runtime.files import check_outputs, write_atomically
+from ..training.data import load_npz
+from ..training.trained import in_evaluation_mode, with_values
+from ..training.trainer import Trainer
+from ..version import __version__
 from ..viz.drawing import render as draw
 from ..viz.report import report
 from .data import (
@@ -33,8 +33,6 @@ from .data import (
     write_predictions,
 )
 from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
-
-__all__ = ["cli", "main"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..codegen.harness.files import say
 from ..errors import CheckpointError, DataError, OptionError
-from ..trainer import Trainer
-
-__all__ = [
-    "limited_threads",
-    "read_arrays",
-    "read_columns",
-    "start_from",
-    "write_predictions",
-]
+from ..harness.files import say
+from ..training.trainer import Trainer
 
 
 def read_columns(trainer: Trainer, path: str, columns: Sequence[str]) -> Any:

@@ -15,9 +15,7 @@ from ..errors import GraphcError, OptionError
 from ..ir.graph import Graph, ancestors
 from ..ir.node import Node
 from ..ir.types import is_floating
-from ..trainer import Trainer
-
-__all__ = ["MODEL_MODULE", "ModelError", "ModelFile", "load_model"]
+from ..training.trainer import Trainer
 
 MODEL_MODULE = "graphc_model_"
 """What the names of modules of model files start with."""

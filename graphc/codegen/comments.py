@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 from ..ir.dims import format_shape
 from ..ir.node import Node
-from .writer import Writer
-
-__all__ = ["phase_of", "shape_comment", "write_commented"]
+from ..pysource.writer import Writer
 
 
 def phase_of(node: Node) -> str:

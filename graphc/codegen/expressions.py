@@ -16,20 +16,6 @@ import numpy as np
 from ..ir.dims import Dim
 from ..ir.types import DType
 
-__all__ = [
-    "assign",
-    "call",
-    "dtype_expression",
-    "instantiate",
-    "instantiate_statements",
-    "literal",
-    "name",
-    "names_read",
-    "number",
-    "parse",
-    "subscript",
-]
-
 
 def name(identifier: str) -> ast.expr:
     """A variable."""

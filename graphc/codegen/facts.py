@@ -7,11 +7,9 @@ from typing import Any
 
 from ..ir.dims import Dim
 from ..ir.node import Node
+from ..pysource.writer import Writer
 from .expressions import assign, call, parse
 from .plan import TrainingPlan
-from .writer import Writer
-
-__all__ = ["write_facts", "write_requirements"]
 
 
 def write_requirements(writer: Writer) -> None:

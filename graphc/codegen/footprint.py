@@ -19,15 +19,6 @@ from ..errors import OptionError
 from ..ir.dims import Dim, Dimension, Shape, evaluate_shape, product
 from ..ir.types import TensorType
 
-__all__ = [
-    "CACHE_LINE",
-    "KEPT",
-    "Footprint",
-    "OneRowFootprint",
-    "TileScratch",
-    "flat_bytes",
-]
-
 CACHE_LINE = 64
 """Bytes that an aligned array takes beyond its own."""
 KEPT = 2**26

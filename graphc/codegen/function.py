@@ -16,6 +16,7 @@ from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
 from ..ir.sizes import SizeBound
 from ..ir.types import is_floating
+from ..pysource.writer import Writer
 from .comments import phase_of, write_commented
 from .expressions import (
     assign,
@@ -34,9 +35,6 @@ from .operands import Constants, Operands, Preparation
 from .sizes import size_of_axis, size_sources, sizes_prologue, write_size_check
 from .tiling import Chain, batches_of, schedule
 from .workspace import Held, Workspace, side_by_side
-from .writer import Writer
-
-__all__ = ["Function", "Style", "Written", "write_function"]
 
 Style = Literal["readable", "fast"]
 

@@ -18,8 +18,6 @@ from ..ir.types import TensorType
 if TYPE_CHECKING:
     from .tiling import Chain
 
-__all__ = ["MemoryPlan", "is_written", "plan_memory", "storage_of"]
-
 
 @dataclass
 class MemoryPlan:

@@ -7,33 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..harness import HarnessSource, harness_source
 from ..ir.dims import symbols_of
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
 from ..ir.pickling import Together
 from ..ir.sizes import SizeBound, check_known, sizes_told_by
+from ..pysource.writer import Writer
 from .expressions import assign
 from .footprint import Footprint
 from .function import Function, Style, Written, write_function
-from .harness import HarnessSource, harness_source
 from .names import Names
 from .operands import Constants
 from .starts import top_level_names
 from .tiling import TILE, Tiling
-from .writer import Writer
-
-__all__ = [
-    "Emitted",
-    "called_features",
-    "check_sizes",
-    "defined_names",
-    "emit_function",
-    "is_random",
-    "module_names",
-    "write_body",
-    "write_imports",
-    "write_tiling",
-]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ..ir.node import Node
 
-__all__ = ["Names"]
-
 _RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 
 

@@ -34,8 +34,6 @@ from .expressions import (
 )
 from .names import Names
 
-__all__ = ["Constants", "Operands", "Preparation", "is_free"]
-
 _INLINE_DEPTH = 3
 _INLINE_ELEMENTS = 16
 

@@ -13,8 +13,6 @@ from ..ir.sizes import SizeBound, inputs_for_sizes
 from .rules import Update
 from .tiling import Tiling
 
-__all__ = ["Plateau", "TrainingPlan"]
-
 
 @dataclass(frozen=True)
 class Plateau:

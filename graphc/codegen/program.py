@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..harness import harness_source
 from ..ir.dims import symbols_of
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..pysource.writer import Writer
 from .expressions import assign, call, literal, name, parse, subscript
 from .facts import write_facts, write_requirements
 from .footprint import CACHE_LINE, Footprint, flat_bytes
 from .function import Function, Style, Written, write_function
-from .harness import harness_source
 from .module import (
     Emitted,
     called_features,
@@ -34,10 +35,6 @@ from .starts import start_helpers, top_level_names, write_helper, write_init
 from .tiling import TILE
 from .update import TiledRule, WrittenUpdate, update_order, write_update
 from .workspace import Held
-from .writer import Writer
-
-__all__ = ["emit_training"]
-
 
 # What is fixed in the code that is generated here: no value and no size goes by these.
 # A test reads emitted programs for more.

@@ -15,17 +15,6 @@ from ..ir.graph import Graph, ancestors
 from ..ir.node import Node, attributes_key
 from .memory import storage_of
 
-__all__ = [
-    "ParameterUpdate",
-    "Update",
-    "groups_of",
-    "is_elementwise",
-    "overwritten_nodes",
-    "parts_of_formulas",
-    "rule_nodes",
-    "shared_nodes",
-]
-
 
 @dataclass(frozen=True)
 class ParameterUpdate:

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 from ..ir.dims import Dim
 from ..ir.node import Node
 from ..ir.sizes import SizeBound
+from ..pysource.writer import Writer
 from .expressions import assign, call, literal, name, subscript
 from .names import Names
-from .writer import Writer
-
-__all__ = ["size_of_axis", "size_sources", "sizes_prologue", "write_size_check"]
 
 
 def sizes_prologue(

@@ -11,12 +11,10 @@ import functools
 from collections.abc import Sequence
 
 from ..ir.node import Node
+from ..pysource.writer import Writer
 from .expressions import assign, parse
 from .operands import Constants
 from .workspace import side_by_side
-from .writer import Writer
-
-__all__ = ["start_helpers", "top_level_names", "write_helper", "write_init"]
 
 
 @functools.cache

@@ -17,16 +17,6 @@ from ..ir.dims import Dimension, Shape
 from ..ir.node import Node
 from .memory import is_written, readers, storage_of
 
-__all__ = [
-    "BATCH",
-    "SHORTEST_CHAIN",
-    "TILE",
-    "Chain",
-    "Tiling",
-    "batches_of",
-    "schedule",
-]
-
 TILE = 131_072
 """How many numbers a tile has. A NumPy call costs about a microsecond before it touches
 a number; at this size that is a few per cent, and the tiles of a chain still share the

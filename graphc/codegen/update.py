@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ..ir.graph import Graph, ancestors
 from ..ir.node import Node
 from ..ir.types import TensorType
-from .expression_text import format_expression
+from ..pysource.expression_text import format_expression
+from ..pysource.writer import Writer
 from .expressions import assign, call, dtype_expression, name, parse, subscript
 from .function import Style
 from .memory import MemoryPlan, is_written, plan_memory, storage_of
@@ -31,9 +32,6 @@ from .rules import (
     shared_nodes,
 )
 from .workspace import one_or_tuple
-from .writer import Writer
-
-__all__ = ["TiledRule", "WrittenUpdate", "update_order", "write_update"]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from ..ir.dims import Dimension, symbols_of
 from ..ir.node import Node
 from ..ir.types import DType, TensorType, is_floating
+from ..pysource.writer import Writer
 from .expressions import (
     assign,
     call,
@@ -25,9 +26,6 @@ from .footprint import CACHE_LINE, Footprint, TileScratch, bytes_text, flat_byte
 from .memory import MemoryPlan, is_written
 from .names import Names
 from .operands import Operands
-from .writer import Writer
-
-__all__ = ["Held", "Workspace", "one_or_tuple"]
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..autodiff import grad, hvp
-from ..compiler import CompiledFunction, compile_nodes
 from ..errors import DifferentiationError, FeedError, OptionError
 from ..ir.graph import Graph, ancestors, declared_inputs, meaning_of, topological_order
 from ..ir.labels import label_bounds
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ops.source import INPUT
+from ..runtime.compiler import CompiledFunction, compile_nodes
 from ..runtime.feeds import bind_feeds, check_array
 from .line_search import Point
-
-__all__ = ["FlatLoss"]
 
 Array = np.ndarray[Any, Any]
 

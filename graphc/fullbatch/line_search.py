@@ -13,8 +13,6 @@ import numpy as np
 
 from ..errors import NonFiniteError
 
-__all__ = ["Backtracking", "Exact", "LineSearch", "Objective", "Point", "Smooth"]
-
 Array = np.ndarray[Any, Any]
 
 

@@ -23,8 +23,6 @@ from ..ir.origin import here
 from .flat import FlatLoss
 from .line_search import Backtracking, Exact, LineSearch, Point
 
-__all__ = ["Iteration", "Minimum", "minimize"]
-
 Array = np.ndarray[Any, Any]
 
 GRADIENT_DESCENT = "gradient-descent"

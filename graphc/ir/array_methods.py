@@ -16,8 +16,6 @@ from .origin import here
 if TYPE_CHECKING:
     from .node import Node
 
-__all__ = ["ArrayMethods", "array_function", "is_array_function"]
-
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _functions: dict[str, Callable[..., Any]] = {}

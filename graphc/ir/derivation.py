@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .node import Node
 
-__all__ = ["Derivation", "DerivativeRequest"]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DerivativeRequest:

@@ -18,21 +18,6 @@ from .origin import here
 from .polynomial import Polynomial
 from .symbolic import computed, expression_of, python_of
 
-__all__ = [
-    "Dim",
-    "Dimension",
-    "Shape",
-    "as_dimension",
-    "as_shape",
-    "broadcast_shapes",
-    "check_dotted_name",
-    "check_identifier",
-    "evaluate_shape",
-    "format_shape",
-    "product",
-    "symbols_of",
-]
-
 
 def check_identifier(name: object, what: str) -> str:
     """Return `name` if it may stand in emitted source as it is, else raise.

@@ -18,8 +18,6 @@ from .dims import Dim, evaluate_shape
 from .labels import position_checks
 from .node import Node
 
-__all__ = ["Array", "compiled", "evaluate_node"]
-
 Array = np.ndarray[Any, Any]
 
 

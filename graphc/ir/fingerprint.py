@@ -10,8 +10,6 @@ from .graph import Graph
 from .literal import Literal
 from .node import Node, attributes_key
 
-__all__ = ["graph_hash"]
-
 
 def graph_hash(outputs: Sequence[Node]) -> str:
     """A fingerprint of what a graph computes, whatever its nodes are called inside."""

@@ -12,21 +12,6 @@ from .dims import Dim, symbols_of
 from .node import Node
 from .pickling import Together
 
-__all__ = [
-    "Graph",
-    "OneRow",
-    "ancestors",
-    "check_names",
-    "declared_inputs",
-    "expand",
-    "inputs_of",
-    "meaning_of",
-    "rebuild",
-    "symbols_in",
-    "topological_order",
-]
-
-
 Dependencies = Callable[[Node], tuple[Node, ...]]
 
 

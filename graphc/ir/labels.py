@@ -16,15 +16,6 @@ from .graph import Graph, ancestors
 from .node import Node
 from .op import Span
 
-__all__ = [
-    "LabelBounds",
-    "PositionCheck",
-    "admitted",
-    "computed_positions",
-    "label_bounds",
-    "position_checks",
-]
-
 
 class LabelBounds(NamedTuple):
     """Which labels may be fed."""

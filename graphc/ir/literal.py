@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Literal"]
-
 
 class Literal:
     """An immutable array as an attribute: hashable, equal when equal bit for bit."""

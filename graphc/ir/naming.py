@@ -17,8 +17,6 @@ from weakref import ref
 if TYPE_CHECKING:
     from .node import Node
 
-__all__ = ["Naming", "number_unnamed"]
-
 
 class Naming:
     """The name of an unnamed layer, and the nodes that have theirs from it.

@@ -20,7 +20,7 @@ from ..errors import (
     ShapeError,
     UnsupportedError,
 )
-from .array_methods import ArrayMethods, array_function, is_array_function
+from .array_methods import ArrayMethods, is_array_function
 from .derivation import Derivation
 from .dims import Dim, Dimension, Shape, check_dotted_name
 from .origin import Origin, derived, here, place, within
@@ -29,13 +29,6 @@ from .types import DType, TensorType
 if TYPE_CHECKING:
     from .naming import Naming
     from .op import Op
-
-__all__ = [
-    "Attributes",
-    "Node",
-    "array_function",
-    "attributes_key",
-]
 
 Attributes = Mapping[str, Any]
 """Hashable compile-time arguments of an op by name."""

@@ -25,8 +25,6 @@ from .types import TensorType
 if TYPE_CHECKING:
     from .node import Attributes
 
-__all__ = ["OPS", "Case", "Kind", "Op", "Point", "Span", "Steady", "Template"]
-
 Kind = Literal[
     "source", "elementwise", "reduction", "view", "contraction", "movement", "block"
 ]

@@ -22,19 +22,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .node import Node
 
-__all__ = [
-    "Location",
-    "Origin",
-    "derived",
-    "here",
-    "is_declared_by_user",
-    "place",
-    "replacing",
-    "user_location",
-    "warn_at_user",
-    "within",
-]
-
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 _NAME = __name__.split(".")[0]
 

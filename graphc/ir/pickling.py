@@ -21,8 +21,6 @@ from .op import OPS, Op
 from .origin import Location, Origin
 from .types import TensorType
 
-__all__ = ["Together", "op_named"]
-
 
 @dataclass(eq=False)
 class Row:

@@ -11,8 +11,6 @@ import itertools
 import math
 from collections.abc import Mapping
 
-__all__ = ["Monomial", "Polynomial"]
-
 Monomial = tuple[tuple[str, int], ...]
 """Names with their powers, sorted by name; empty for a plain number."""
 

@@ -15,14 +15,6 @@ from .dims import Dim, Dimension, evaluate_shape, symbols_of
 from .graph import Graph, symbols_in
 from .node import Node
 
-__all__ = [
-    "SizeBound",
-    "check_known",
-    "inputs_for_sizes",
-    "size_bounds",
-    "sizes_told_by",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class SizeBound:

@@ -7,8 +7,6 @@ from typing import Any
 from ..errors import ShapeError
 from .polynomial import Polynomial
 
-__all__ = ["computed", "expression_of", "python_of"]
-
 
 def computed(name: str, left: Any, right: Any) -> Any:
     """An operation on sizes of which one is no polynomial."""

@@ -10,8 +10,6 @@ import numpy as np
 from ..errors import DTypeError
 from .dims import Dimension, Shape, format_shape, product
 
-__all__ = ["DType", "TensorType", "as_dtype", "is_floating", "is_integer"]
-
 DType = np.dtype[Any]
 
 

@@ -7,8 +7,6 @@ from .graph import Graph
 from .node import Node, attributes_key
 from .op import OPS
 
-__all__ = ["verify"]
-
 
 def verify(graph: Graph) -> None:
     """Raise `GraphError` at the first node that breaks an invariant.

@@ -14,26 +14,14 @@ from ..ir.node import Node
 from ..ir.types import is_floating
 from ..nn.entropy import cross_entropy
 from ..nn.losses import class_axis, labels_shape
-from ..ops.along_axis import SCATTER_ALONG_AXIS
+from ..ops.along_axis import SCATTER_ALONG_AXIS, take_along_axis
 from ..ops.arithmetic import clip, floor, where
 from ..ops.exponential import arcsinh, exp, log
-from ..ops.indexing import take_along_axis
 from ..ops.linalg import matmul
 from ..ops.reduction import argmax, mean, sum
 from ..ops.shape import expand_dims, ravel, reshape
 from ..ops.source import ArrayLike, as_node, constant, dimension
 from .metric import Metric, failure
-
-__all__ = [
-    "Average",
-    "accuracy",
-    "auc",
-    "f1_score",
-    "perplexity",
-    "precision",
-    "recall",
-    "top_k_accuracy",
-]
 
 Average = Literal["binary", "macro", "micro", "weighted"]
 

@@ -26,16 +26,6 @@ from ..ops.source import INPUT, as_node, dimension
 from .metric import Metric
 from .parts import Parts
 
-__all__ = [
-    "Evaluation",
-    "Metrics",
-    "check_metric_name",
-    "evaluation_of",
-    "metric_nodes",
-    "modes_of",
-    "placeholder",
-]
-
 Metrics: TypeAlias = Mapping[str, "Node | Metric"]
 
 

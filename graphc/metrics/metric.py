@@ -11,8 +11,6 @@ from ..ir.dims import check_identifier
 from ..ir.node import Node
 from ..ir.origin import here
 
-__all__ = ["Metric", "failure"]
-
 
 @dataclass(frozen=True)
 class Metric:

@@ -18,8 +18,6 @@ from ..nn.entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
 from ..nn.losses import NLL_LOSS, kept_labels, shares_of
 from ..ops.reduction import sum
 
-__all__ = ["Parts"]
-
 _LABELLED = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
 """Losses by labels, some of which may be ignored or count more than others."""
 

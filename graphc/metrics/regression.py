@@ -12,13 +12,6 @@ from ..ops.reduction import mean, sum
 from ..ops.source import ArrayLike, as_node, dimension
 from .metric import Metric, failure
 
-__all__ = [
-    "mean_absolute_error",
-    "mean_squared_error",
-    "r2_score",
-    "root_mean_squared_error",
-]
-
 
 def _difference(predictions: ArrayLike, targets: ArrayLike, function: str) -> Node:
     given, wanted = as_node(predictions), as_node(targets)

@@ -15,19 +15,6 @@ from .layers import Layer
 from .probabilities import log_softmax, softmax
 from .rectifiers import elu, leaky_relu
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "LeakyReLU",
-    "LogSoftmax",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-]
-
 
 class ReLU(Layer):
     """`gc.nn.relu` as a layer.

@@ -29,8 +29,6 @@ from ..ops.source import ArrayLike, as_node
 from ..ops.special import erfc
 from .checks import ELEMENTWISE_CASES, floating, same_type
 
-__all__ = ["gelu", "logsigmoid", "relu", "sigmoid", "silu", "softplus", "tanh"]
-
 
 def _relu_infer(input: TensorType) -> TensorType:
     if input.dtype.kind == "b":

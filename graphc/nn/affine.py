@@ -13,8 +13,6 @@ from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node
 from .checks import floating
 
-__all__ = ["linear"]
-
 
 def _linear_infer(
     input: TensorType, weight: TensorType, *bias: TensorType

@@ -22,8 +22,6 @@ from .losses import reduce_losses, share_of
 from .probabilities import SOFTMAX
 from .regression import check_fits, numeric_pair, pair_infer
 
-__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
-
 
 def _infer(
     input: TensorType,

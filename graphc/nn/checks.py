@@ -11,14 +11,6 @@ from ..ir.op import Case, Op
 from ..ir.origin import warn_at_user
 from ..ir.types import TensorType, is_floating
 
-__all__ = [
-    "ELEMENTWISE_CASES",
-    "check_reduction",
-    "floating",
-    "same_type",
-    "warn_of_probabilities",
-]
-
 ELEMENTWISE_CASES = (Case(((3, 4),)), Case(((),)), Case(((0, 3),)))
 """What generated tests apply a block of one array to."""
 

@@ -14,8 +14,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["dirac", "orthogonal", "source_of", "truncated_normal"]
-
 
 def truncated_normal(
     rng: np.random.Generator,

@@ -42,8 +42,6 @@ from .losses import (
 )
 from .probabilities import LOG_SOFTMAX, SOFTMAX, shifted_exponentials
 
-__all__ = ["cross_entropy"]
-
 
 def _label_infer(
     input: TensorType,

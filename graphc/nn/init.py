@@ -20,12 +20,12 @@ from typing import Any, get_args
 from ..arguments import public
 from ..errors import GraphcError, OptionError
 from ..ir.origin import here
+from ..ops.source import Initializer
 from .initializers import (
     Constant,
     Dirac,
     FanMode,
     Identity,
-    Initializer,
     Normal,
     Orthogonal,
     ScaledNormal,

@@ -17,24 +17,7 @@ from typing import Literal
 
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.types import DType
-from ..ops.source import Initializer
 from .draws import dirac, orthogonal, source_of, truncated_normal
-
-__all__ = [
-    "Constant",
-    "Dirac",
-    "FanMode",
-    "Identity",
-    "Initializer",
-    "Normal",
-    "Orthogonal",
-    "ScaledNormal",
-    "ScaledUniform",
-    "Sparse",
-    "TruncatedNormal",
-    "Uniform",
-    "fans",
-]
 
 FanMode = Literal["fan_in", "fan_out", "fan_avg"]
 

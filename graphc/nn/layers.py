@@ -36,16 +36,6 @@ from .normalization import layer_norm
 from .parameter import parameter
 from .regularization import dropout
 
-__all__ = [
-    "Dropout",
-    "Flatten",
-    "Identity",
-    "Layer",
-    "LayerNorm",
-    "Linear",
-    "Sequential",
-]
-
 
 class Layer(ABC):
     """What all layers have: a name, parameters, and being called on nodes."""

@@ -34,8 +34,6 @@ from ..ops.source import (
 from .checks import check_reduction, floating, warn_of_probabilities
 from .probabilities import SOFTMAX
 
-__all__ = ["nll_loss"]
-
 
 class _NothingIgnored(int):
     """torch's default ignore_index, told apart from a -100 that the user passes."""

@@ -17,8 +17,6 @@ from ..ops.arithmetic import sqrt, square
 from ..ops.source import ArrayLike, as_node
 from .checks import floating
 
-__all__ = ["layer_norm"]
-
 
 def _layer_norm_infer(
     input: TensorType, *affine: TensorType, axes: int, parts: str, eps: float

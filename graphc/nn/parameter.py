@@ -8,8 +8,6 @@ from ..ir.node import Node
 from ..ops.source import parameter_node
 from .init import constant, glorot_uniform, zeros
 
-__all__ = ["parameter"]
-
 
 def parameter(name: str, shape: Any, init: Any = None, dtype: Any = "float32") -> Node:
     """A persistent, trainable tensor.

@@ -21,8 +21,6 @@ from ..ops.comparison import isfinite
 from ..ops.source import ArrayLike, as_node, stop_gradient
 from .checks import floating
 
-__all__ = ["log_softmax", "softmax"]
-
 
 def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:
     if not 0 <= axis < input.ndim:

@@ -14,8 +14,6 @@ from ..ops.arithmetic import clip, maximum, minimum, sign, where
 from ..ops.source import ArrayLike, as_node
 from .checks import ELEMENTWISE_CASES, floating, same_type
 
-__all__ = ["elu", "hardtanh", "leaky_relu", "relu6"]
-
 
 def _is_larger_above_zero(negative_slope: float) -> bool:
     """Whether `max(input, negative_slope * input)` is the leaky rectifier."""

@@ -14,8 +14,6 @@ from ..ops.source import ArrayLike, as_node, astype
 from .checks import check_reduction, floating
 from .losses import reduce_losses, share_of
 
-__all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
-
 
 def pair_infer(
     input: TensorType, target: TensorType, *, reduction: str, **_: float

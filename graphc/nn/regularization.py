@@ -22,8 +22,6 @@ from ..ops.random import bernoulli, standard_normal
 from ..ops.source import ArrayLike, as_node
 from .checks import floating
 
-__all__ = ["dropout", "evaluation_mode", "gaussian_noise"]
-
 
 def _dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorType:
     if mask.dtype != np.dtype(bool):

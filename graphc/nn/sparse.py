@@ -12,8 +12,6 @@ from ..ir.types import TensorType, is_integer
 from ..ops.shape import expand_dims
 from ..ops.source import ArrayLike, as_node, constant
 
-__all__ = ["one_hot"]
-
 
 def _one_hot_infer(tensor: TensorType, *, num_classes: int) -> TensorType:
     if not is_integer(tensor.dtype):

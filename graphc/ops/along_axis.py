@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DTypeError, ShapeError
+from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
 from .axes import normalize_axis
 from .shape import broadcast_to, reshape
 from .source import ArrayLike, as_node
 from .spans import span_of_first
-
-__all__ = ["SCATTER_ALONG_AXIS", "TAKE_ALONG_AXIS", "take_along_axis"]
 
 
 def _along_infer(x: TensorType, indices: TensorType, *, axis: int) -> TensorType:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.array_methods import array_function
 from ..ir.dims import Shape, broadcast_shapes
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import same_type, ufunc
@@ -25,31 +26,6 @@ from .spans import (
     span_of_remainder,
     span_of_sum,
 )
-
-__all__ = [
-    "abs",
-    "absolute",
-    "add",
-    "cbrt",
-    "ceil",
-    "clip",
-    "divide",
-    "floor",
-    "floor_divide",
-    "maximum",
-    "minimum",
-    "multiply",
-    "negative",
-    "power",
-    "reciprocal",
-    "remainder",
-    "rint",
-    "sign",
-    "sqrt",
-    "square",
-    "subtract",
-    "where",
-]
 
 
 @ufunc(

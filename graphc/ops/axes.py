@@ -11,8 +11,6 @@ from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.origin import here
 
-__all__ = ["normalize_axes", "normalize_axis", "ordered_axes"]
-
 
 def normalize_axis(axis: Any, ndim: int, node: Node, what: str = "axis") -> int:
     """One axis as a number from 0 to `ndim - 1`."""

@@ -6,28 +6,6 @@ from ..ir.node import Node
 from .elementwise import ufunc
 from .source import ArrayLike
 
-__all__ = [
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_xor",
-    "equal",
-    "greater",
-    "greater_equal",
-    "invert",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "not_equal",
-]
-
 
 @ufunc(symbol="x1 == x2", sympy="Eq(x1, x2)")
 def equal(x1: ArrayLike, x2: ArrayLike) -> Node:

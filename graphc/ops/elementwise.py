@@ -15,15 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..errors import DTypeError, GraphcError
+from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op, Origin, Point, Span, Spans, Template, Vjp
 from ..ir.origin import here
 from ..ir.types import DType, TensorType
 from .pairing import warn_of_pairing
 from .source import ArrayLike, as_node, weak_type
-
-__all__ = ["same_type", "ufunc"]
 
 _F = TypeVar("_F", bound=Callable[..., Node])
 

@@ -13,31 +13,6 @@ from .comparison import isinf
 from .elementwise import same_type, ufunc
 from .source import ArrayLike, constant
 
-__all__ = [
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctan2",
-    "arctanh",
-    "cos",
-    "cosh",
-    "exp",
-    "exp2",
-    "expm1",
-    "hypot",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "logaddexp",
-    "sin",
-    "sinh",
-    "tan",
-    "tanh",
-]
-
 
 @ufunc(vjp=lambda g, out, x: (g * out,), sympy="exp(x)")
 def exp(x: ArrayLike) -> Node:

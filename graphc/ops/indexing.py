@@ -12,12 +12,12 @@ from ..errors import (
     OptionError,
     ShapeError,
 )
+from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op, Steady
 from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
-from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS, take_along_axis
 from .arithmetic import clip
 from .axes import normalize_axis
 from .places import at_one_of_each_row, names_one_of_each_row, take_whole
@@ -33,17 +33,6 @@ from .slices import (
 )
 from .source import ArrayLike, as_node
 from .spans import span_of_first
-
-__all__ = [
-    "ADD_AT",
-    "SCATTER_ADD",
-    "SCATTER_ALONG_AXIS",
-    "TAKE_ALONG_AXIS",
-    "getitem",
-    "slice_axis",
-    "take",
-    "take_along_axis",
-]
 
 
 def _getitem_infer(x: TensorType, *arrays: TensorType, index: Index) -> TensorType:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes, format_shape, product
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import coerce_for
@@ -16,8 +17,6 @@ from .pairing import warn_of_pairing
 from .shape import expand_dims, reshape, swapaxes
 from .slices import is_block
 from .source import ArrayLike
-
-__all__ = ["dot", "matmul", "outer"]
 
 
 def _matmul_infer(x1: TensorType, x2: TensorType) -> TensorType:

@@ -9,8 +9,6 @@ import numpy as np
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.types import DType, as_dtype
 
-__all__ = ["numbers", "shortened"]
-
 Array = np.ndarray[Any, Any]
 
 

@@ -16,8 +16,6 @@ from ..ir.dims import Dim, Dimension, format_shape
 from ..ir.node import Node
 from ..ir.origin import is_declared_by_user, warn_at_user
 
-__all__ = ["pairing_of", "warn_of_pairing"]
-
 
 def warn_of_pairing(arrays: Sequence[Node], core: int = 0) -> None:
     """Warn at the user's line where arrays that are about to be broadcast pair rows.

@@ -15,8 +15,6 @@ from ..ir.op import Case, Op, Steady
 from ..ir.types import TensorType
 from .source import arange
 
-__all__ = ["at_one_of_each_row", "names_one_of_each_row", "take_whole"]
-
 _POSITION = np.dtype(np.intp)
 """The dtype of positions that NumPy uses as they are."""
 

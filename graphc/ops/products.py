@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
+from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes, format_shape, product
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
 from .arithmetic import where
@@ -24,8 +25,6 @@ from .reduction import (
 )
 from .shape import expand_dims, reshape, transpose
 from .source import ArrayLike, arange, as_node, constant
-
-__all__ = ["OTHERS_PRODUCT", "PROD", "VECDOT", "prod"]
 
 
 def _others_expand(x: Node, *, axis: tuple[int, ...]) -> Node:

@@ -17,8 +17,6 @@ from ..ir.op import Case, Op, Steady
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
 
-__all__ = ["bernoulli", "standard_normal"]
-
 
 def _bernoulli_infer(*, p: float, shape: Shape) -> TensorType:
     return TensorType(np.dtype(bool), shape)

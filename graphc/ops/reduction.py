@@ -7,8 +7,9 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape, product
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op, Span, Spans, Template
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, is_floating
@@ -16,8 +17,6 @@ from .arithmetic import ROOT, maximum, square
 from .axes import normalize_axes, normalize_axis
 from .shape import broadcast_to, expand_dims
 from .source import ArrayLike, as_node, astype, constant, dimension
-
-__all__ = ["argmax", "argmin", "max", "mean", "min", "std", "sum", "var"]
 
 
 def _reduced(

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError
+from ..ir.array_methods import array_function
 from ..ir.dims import (
     Dim,
     Dimension,
@@ -18,25 +19,12 @@ from ..ir.dims import (
     format_shape,
     product,
 )
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import TensorType
 from .axes import normalize_axes, normalize_axis, ordered_axes
 from .source import ArrayLike, as_node, coerce, zeros_like
-
-__all__ = [
-    "broadcast_to",
-    "concatenate",
-    "expand_dims",
-    "moveaxis",
-    "ravel",
-    "reshape",
-    "squeeze",
-    "stack",
-    "swapaxes",
-    "transpose",
-]
 
 
 def _reshape_infer(x: TensorType, *, shape: Shape) -> TensorType:

@@ -24,18 +24,6 @@ from ..ir.node import Node
 from ..ir.types import is_integer
 from .source import as_node
 
-__all__ = [
-    "ARRAY",
-    "Index",
-    "Slice",
-    "index_bounds",
-    "index_source",
-    "indexed_shape",
-    "is_block",
-    "is_whole",
-    "parse_index",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Slice:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias, cast
 import numpy as np
 
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError, UnsupportedError
+from ..ir.array_methods import array_function
 from ..ir.dims import (
     Dim,
     Dimension,
@@ -21,32 +22,12 @@ from ..ir.dims import (
     check_identifier,
 )
 from ..ir.literal import Literal
-from ..ir.node import Node, array_function
+from ..ir.node import Node
 from ..ir.op import Case, Op, Span
 from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
 from .numbers import numbers, shortened
 from .spans import bounded_cast, span_of_cast, span_of_constant
-
-__all__ = [
-    "ArrayLike",
-    "Initializer",
-    "arange",
-    "as_node",
-    "astype",
-    "check_name",
-    "coerce",
-    "constant",
-    "dimension",
-    "full",
-    "input",
-    "ones",
-    "ones_like",
-    "parameter_node",
-    "stop_gradient",
-    "zeros",
-    "zeros_like",
-]
 
 ArrayLike: TypeAlias = Any
 """A node, a NumPy array, a nested sequence of numbers, a Python number, or a size."""

@@ -14,21 +14,6 @@ from ..ir.node import Node
 from ..ir.op import Origin, Span, Spans
 from ..ir.types import DType, is_integer
 
-__all__ = [
-    "bounded_cast",
-    "bounded_choice",
-    "bounded_difference",
-    "bounded_sum",
-    "span_of_cast",
-    "span_of_choice",
-    "span_of_clip",
-    "span_of_constant",
-    "span_of_difference",
-    "span_of_first",
-    "span_of_remainder",
-    "span_of_sum",
-]
-
 
 def _fits(span: Span, dtype: DType) -> bool:
     """Whether integers are values of a dtype, so that none wraps."""

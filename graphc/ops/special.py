@@ -21,8 +21,6 @@ from .arithmetic import absolute, negative, square, where
 from .exponential import exp
 from .source import ArrayLike, as_node, constant
 
-__all__ = ["erf", "erfc", "polynomial"]
-
 
 def _floating(x: TensorType, **_: Any) -> TensorType:
     if not is_floating(x.dtype):

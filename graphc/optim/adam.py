@@ -21,8 +21,6 @@ from .base import (
 )
 from .options import Options
 
-__all__ = ["Adam", "AdamW"]
-
 Dialect = Literal["torch", "keras", "optax", "paper"]
 
 

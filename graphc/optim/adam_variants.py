@@ -21,8 +21,6 @@ from .base import (
 )
 from .options import Options
 
-__all__ = ["Adamax", "NAdam", "RAdam"]
-
 
 @dataclass(frozen=True)
 class Adamax(Rule):

@@ -21,8 +21,6 @@ from .base import (
 )
 from .options import Options
 
-__all__ = ["Adadelta", "Adagrad", "RMSprop", "Rprop"]
-
 
 @dataclass(frozen=True)
 class Adagrad(Rule):

@@ -14,8 +14,6 @@ from ..ops.source import astype, zeros_like
 from .base import Clock, State, check_gradients, complement, in_dtype_of, wide
 from .transformation import Transformation
 
-__all__ = ["EMA", "GradientAccumulation", "Lookahead", "MaxNorm"]
-
 
 @dataclass(frozen=True)
 class GradientAccumulation(Transformation):

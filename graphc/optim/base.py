@@ -33,24 +33,6 @@ from ..ops.arithmetic import sqrt, square
 from ..ops.reduction import sum
 from ..ops.source import astype, constant
 
-__all__ = [
-    "AVERAGES_OF_GRADIENTS",
-    "Clock",
-    "Optimizer",
-    "Rule",
-    "State",
-    "StepSize",
-    "complement",
-    "constant_value",
-    "decayed",
-    "descent_gradient",
-    "in_dtype_of",
-    "norm",
-    "options_of",
-    "wide",
-]
-
-
 AVERAGES_OF_GRADIENTS = frozenset(("exp_avg", "momentum_buffer", "velocity"))
 """What rules call state that decays to nothing where gradients stay zero.
 

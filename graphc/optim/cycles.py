@@ -14,8 +14,6 @@ from ..ops.source import constant
 from .options import Options
 from .schedules import By, Schedule
 
-__all__ = ["ChainedScheduler", "CyclicLR", "OneCycleLR", "RangeTest", "SequentialLR"]
-
 
 @dataclass(frozen=True)
 class OneCycleLR(Schedule):

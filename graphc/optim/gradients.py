@@ -16,8 +16,6 @@ from ..ops.source import astype
 from .base import Clock, State, check_gradients, in_dtype_of, norm, wide
 from .transformation import Transformation
 
-__all__ = ["ClipByGlobalNorm", "ClipByNorm", "ClipByValue", "GradientNoise"]
-
 
 @dataclass(frozen=True)
 class ClipByValue(Transformation):

@@ -15,8 +15,6 @@ from ..ir.origin import here
 from .base import Clock, Optimizer, State, check_gradients, parameter_name
 from .options import Options
 
-__all__ = ["ParameterGroups", "Selector"]
-
 Selector: TypeAlias = str | Callable[[Node], bool]
 """A pattern for names, as for files (`"*.bias"`), or a predicate of the parameter."""
 

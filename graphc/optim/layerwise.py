@@ -29,8 +29,6 @@ from .base import (
 )
 from .options import Options
 
-__all__ = ["LAMB", "LARS", "Adafactor", "Muon"]
-
 
 @dataclass(frozen=True)
 class LARS(Rule):

@@ -16,8 +16,6 @@ import numpy as np
 from ..errors import ArgumentError, OptionError
 from ..ir.origin import here
 
-__all__ = ["REQUIRED", "Options"]
-
 
 class _Required:
     """What stands for an argument without a default behind one that has one."""

@@ -14,8 +14,6 @@ from typing import Any, Literal, NamedTuple
 
 from .options import Options
 
-__all__ = ["PlateauState", "ReduceLROnPlateau", "update_plateau"]
-
 
 class PlateauState(NamedTuple):
     """What `ReduceLROnPlateau` remembers; plain numbers, so that it can be saved."""

@@ -20,8 +20,6 @@ from ..ir.types import is_floating
 from ..ops.arithmetic import absolute, square
 from ..ops.reduction import sum
 
-__all__ = ["elastic_net", "l1", "l2"]
-
 
 def l2(parameters: Node | Iterable[Node], strength: float) -> Node:
     """`strength / 2 * sum of w**2` over all elements of all parameters.

@@ -28,22 +28,6 @@ from ..ops.source import ArrayLike, constant
 from .base import Clock
 from .options import REQUIRED, Options
 
-__all__ = [
-    "By",
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "ExponentialLR",
-    "InverseTimeLR",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "PolynomialLR",
-    "Schedule",
-    "StepLR",
-    "WarmUp",
-]
-
 By: TypeAlias = Literal["epoch", "step"]
 """What a schedule counts."""
 

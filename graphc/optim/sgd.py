@@ -21,8 +21,6 @@ from .base import (
 )
 from .options import Options
 
-__all__ = ["ASGD", "SGD"]
-
 
 @dataclass(frozen=True)
 class SGD(Rule):

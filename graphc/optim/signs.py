@@ -20,8 +20,6 @@ from .base import (
 )
 from .options import Options
 
-__all__ = ["Lion", "SignSGD"]
-
 
 @dataclass(frozen=True)
 class SignSGD(Rule):

@@ -20,8 +20,6 @@ from ..ir.origin import derived, here
 from .base import Clock, Optimizer, State, check_gradients, parameter_name
 from .options import Options
 
-__all__ = ["Transformation"]
-
 
 @dataclass(frozen=True)
 class Transformation(Optimizer):

@@ -18,8 +18,6 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import Location
 
-__all__ = ["Pass", "Rewrite", "adopt", "note", "recording", "records"]
-
 
 class Pass(Protocol):
     """A transformation of graphs. Implemented by frozen dataclasses."""

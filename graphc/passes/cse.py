@@ -10,8 +10,6 @@ from ..ir.graph import Graph
 from ..ir.node import Node, attributes_key
 from .base import note
 
-__all__ = ["MergeEqual", "value_numbers"]
-
 _COMMUTATIVE = frozenset(
     {"add", "multiply", "equal", "not_equal", "logical_and", "logical_or"}
     | {"logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor"}

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from ..ir.graph import Graph, expand
 
-__all__ = ["ExpandBlocks"]
-
 
 @dataclass(frozen=True)
 class ExpandBlocks:

@@ -13,10 +13,8 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ops.shape import broadcast_to
 from ..ops.source import constant
+from .algebra.values import constant_of, is_constant, uniform_value
 from .rewriting import Rule, Uses, apply_rules
-from .values import constant_of, is_constant, uniform_value
-
-__all__ = ["FOLDING", "FoldConstants"]
 
 _LARGEST = 1024
 

@@ -22,11 +22,9 @@ from ..ops.linalg import MATMUL
 from ..ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
 from ..ops.slices import ARRAY, Slice
 from ..ops.source import CONSTANT, constant
+from .algebra.masks import is_derivative
+from .algebra.values import constant_of, is_uniform, never_negative_zero
 from .cse import MergeEqual
-from .masks import is_derivative
-from .values import constant_of, is_uniform, never_negative_zero
-
-__all__ = ["for_one_row", "one_row"]
 
 _MOST_NUMBERS_IN_CALLS = 2**20
 """Up to how many parameters a program on one row takes as long as its calls do. With

@@ -10,15 +10,13 @@ import numpy as np
 
 from ..ir.graph import Graph
 from ..ir.verify import verify
-from .algebra import Algebra
+from .algebra.rules import Algebra
 from .base import Pass, Rewrite, recording
 from .cse import MergeEqual
 from .expand import ExpandBlocks
 from .fold import FoldConstants
-from .simplify import Simplify
-from .stability import Stability
-
-__all__ = ["optimize", "pipeline", "reasons", "rewrites"]
+from .stable.rules import Stability
+from .sympy.simplify import Simplify
 
 
 def pipeline(simplify: bool) -> tuple[Pass, ...]:

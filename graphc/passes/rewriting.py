@@ -10,10 +10,8 @@ from typing import Literal
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import replacing
+from .algebra.signs import zeros_with_visible_signs
 from .base import adopt, note
-from .signs import zeros_with_visible_signs
-
-__all__ = ["Rule", "Uses", "apply_rules"]
 
 _MAXIMUM_REWRITES = 32
 

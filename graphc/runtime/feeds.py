@@ -20,15 +20,7 @@ from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ir.sizes import SizeBound
-from .tables import plain_array
-
-__all__ = [
-    "Binder",
-    "bind_feeds",
-    "check_array",
-    "check_batch",
-    "check_size_bounds",
-]
+from .frames import plain_array
 
 Array = np.ndarray[Any, Any]
 

@@ -19,8 +19,6 @@ from functools import cache
 
 import numpy as np
 
-__all__ = ["keep_freed_memory"]
-
 _LARGEST = 2**25 - 2**16
 """In bytes. glibc does not adapt to blocks above 32 MiB, its own header included."""
 

@@ -25,9 +25,7 @@ from ..ir.origin import here
 from ..ir.sizes import check_known, size_bounds
 from ..ir.types import is_floating
 from .feeds import Array, bind_feeds, check_size_bounds
-from .trained import warn_of_fresh
-
-__all__ = ["Interpretation", "evaluate", "initial_parameters", "interpret"]
+from .untrained import warn_of_fresh
 
 
 def initial_parameters(parameters: Iterable[Node], seed: int) -> dict[str, Array]:

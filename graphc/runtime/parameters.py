@@ -15,8 +15,6 @@ from ..ir.node import Node
 from ..ir.origin import here
 from .feeds import check_array
 
-__all__ = ["LiveParameters", "StartsLate"]
-
 Array = np.ndarray[Any, Any]
 
 

@@ -13,8 +13,6 @@ import threading
 
 from graphc.errors import OptionError, RenderError
 
-__all__ = ["FORMATS", "render_dot"]
-
 FORMATS = ("svg", "png", "pdf", "dot")
 """The formats that a drawing can be saved in."""
 

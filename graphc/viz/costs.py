@@ -16,8 +16,6 @@ from ..ir.graph import meaning_of
 from ..ir.node import Node
 from .scene import reading_order
 
-__all__ = ["evaluated", "multiply_adds", "size_of", "total"]
-
 # Movements that do arithmetic on what they move.
 _COMPUTING = frozenset(["argmax", "argmin", "scatter_add", "scatter_along_axis"])
 

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from .scene import Cluster, Edge, Role, Scene, Vertex
 from .text import quoted
 
-__all__ = ["to_dot"]
-
 _INK = "#1f2933"
 _GREY = "#5b6770"
 _GRADIENT = "#b03a14"

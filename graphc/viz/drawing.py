@@ -15,16 +15,14 @@ from typing import Any, Literal, cast
 
 from ..arguments import public
 from ..errors import OptionError
-from ..files import write_atomically
 from ..ir.graph import Graph, ancestors, expand
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
+from ..runtime.files import write_atomically
 from .backend import FORMATS, render_dot
 from .dot import to_dot
 from .gradient import backward_scene, overlay_scene
 from .scene import Scene, build_scene
-
-__all__ = ["Drawing", "named_outputs", "render"]
 
 Backward = Literal[False, "graph", "overlay"]
 Level = Literal["block", "primitive"]

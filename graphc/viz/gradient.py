@@ -32,8 +32,6 @@ from .scene import (
     value_names,
 )
 
-__all__ = ["backward_scene", "overlay_scene"]
-
 _FORMULA_WIDTH = 34
 _FORMULA_STEPS = 6
 

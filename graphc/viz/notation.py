@@ -17,15 +17,6 @@ from ..errors import GraphcError
 from ..ir.dims import Dim
 from ..ir.node import Node
 
-__all__ = [
-    "expression",
-    "label",
-    "literal",
-    "operand_words",
-    "scalar_text",
-    "type_text",
-]
-
 PLACEHOLDER = "…"
 
 # A call in NumPy that everyone reads as an operator.

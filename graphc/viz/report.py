@@ -24,8 +24,6 @@ from .text import place, printable, shortened
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["Report", "Row", "report"]
-
 _HEADINGS = (
     "name",
     "op",

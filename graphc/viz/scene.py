@@ -16,18 +16,6 @@ from ..ir.node import Node
 from .notation import label, operand_words, scalar_text, type_text
 from .text import is_derivative, place
 
-__all__ = [
-    "Cluster",
-    "Edge",
-    "Role",
-    "Scene",
-    "Vertex",
-    "build_scene",
-    "drawn_order",
-    "reading_order",
-    "value_names",
-]
-
 Role = Literal[
     "input",
     "parameter",

@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from ..ir.node import Node
 from ..ir.origin import Location
 
-__all__ = ["LABEL_WIDTH", "is_derivative", "place", "printable", "quoted", "shortened"]
-
 LABEL_WIDTH = 48
 """The most characters that a line of a label has."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.harness import harness_source
+from graphc.harness import harness_source
 
 MODEL_PART = Path(__file__).with_name("mlp_model.py").read_text("utf-8")
 

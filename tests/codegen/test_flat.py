@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import optim, training
-from graphc.codegen.harness import flat
+from graphc import optim
+from graphc.harness import flat
+from graphc.training import assemble
 from tests.styles import assert_styles_agree
 
 SHAPES = {
@@ -67,7 +68,7 @@ def modules(optimizer):
     for name, parameter in parameters.items():
         if name != "untrained":
             loss = loss + gc.sum(gc.square(parameter.astype("float64")))
-    program = training.training_program(
+    program = assemble.training_program(
         loss,
         OPTIMIZERS[optimizer](),
         metrics={"untrained": gc.sum(parameters["untrained"])},
@@ -286,7 +287,7 @@ def network(depth, optimizer):
     loss = gc.nn.cross_entropy(gc.nn.Linear(6, 3, name="out")(hidden), y)
     rng = np.random.default_rng(0)
     batch = rng.normal(size=(8, 6)).astype("float32"), rng.integers(0, 3, 8)
-    return training.training_program(loss, optimizer), batch
+    return assemble.training_program(loss, optimizer), batch
 
 
 class Counting:
@@ -348,7 +349,7 @@ def test_numbers_of_another_dtype_are_a_tile_of_their_own():
     two = gc.parameter("two", (2, 2), gc.init.ones())
     x = gc.input("x", ("batch", 3))
     loss = gc.mean(x * one) + gc.sum(double * double) + gc.sum(two * two)
-    module = training.training_program(loss, optim.Adam(0.1)).module
+    module = assemble.training_program(loss, optim.Adam(0.1)).module
     batch = (np.ones((5, 3), "float32"),)
     assert tiles_of(module, batch)[0] == [1, 1]
 
@@ -359,7 +360,7 @@ def test_what_is_not_trained_stands_behind_what_is():
     one, between, two = (
         gc.parameter(name, (3,), gc.init.ones()) for name in ("one", "between", "two")
     )
-    module = training.training_program(
+    module = assemble.training_program(
         gc.mean(x * one * two),
         optim.SGD(0.1, momentum=0.9),
         metrics={"between": gc.mean(x * between)},

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import optim, training
+from graphc import optim
 from graphc.codegen.footprint import KEPT
 from graphc.codegen.tiling import TILE, Tiling
 from graphc.errors import OptionError
 from graphc.ir.graph import Graph
+from graphc.training import assemble
 
 from .support import loader, metered
 
@@ -100,7 +101,7 @@ def trained_bytes(program, module, size, generator_bytes):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_takes_what_was_told(optimizer, generator_bytes):
-    program = training.training_program(regression(), OPTIMIZERS[optimizer]())
+    program = assemble.training_program(regression(), OPTIMIZERS[optimizer]())
     load = loader(program.source)
     for size in (1, 17):
         live = trained_bytes(program, load(), size, generator_bytes)
@@ -111,7 +112,7 @@ def test_training_takes_what_was_told(optimizer, generator_bytes):
 @pytest.mark.parametrize("tiling", [Tiling(16, 1), Tiling(16, 3)])
 def test_so_does_training_in_tiles(model, tiling, generator_bytes):
     optimizer = optim.Adam(0.01)
-    program = training.training_program(MODELS[model](), optimizer, tiling=tiling)
+    program = assemble.training_program(MODELS[model](), optimizer, tiling=tiling)
     load = loader(program.source)
     for size in (1, 8, 33):
         live = trained_bytes(program, load(), size, generator_bytes)
@@ -308,7 +309,7 @@ def allocating_lines(call, file):
 @pytest.mark.parametrize("kind", STEADY)
 def test_a_step_makes_no_array(kind, tiling):
     optimizer = optim.Adam(0.01)
-    program = training.training_program(STEADY[kind](), optimizer, tiling=tiling)
+    program = assemble.training_program(STEADY[kind](), optimizer, tiling=tiling)
     module, batch = loader(program.source)(), batch_of(program, BATCH)
     parameters = module.init_parameters(0)
     state = module.init_state(parameters)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import optim, training
-from graphc.codegen.harness import FEATURES, harness_source
+from graphc import optim
 from graphc.codegen.module import defined_names
 from graphc.codegen.starts import top_level_names
+from graphc.harness import FEATURES, harness_source
+from graphc.training import assemble
 from tests.styles import assert_styles_agree
 
 from .support import assert_formatted
@@ -55,7 +56,7 @@ def build(names, style, shift=0):
             part = gc.input(chosen["input"], ("batch", chosen["size"]))
         weight = gc.parameter(chosen["parameter"], (1,), [0.1 * position])
         loss = loss + gc.mean(gc.tanh(part * weight))
-    return training.training_program(
+    return assemble.training_program(
         loss,
         everything(),
         metrics={"f1": gc.metrics.f1_score(logits, labels, average="macro")},
@@ -188,7 +189,7 @@ def test_any_identifier_may_name_an_input_or_a_parameter(style, tmp_path):
         total = total + gc.mean(gc.tanh(x * w) * v) / x.shape[0] + gc.mean(large * v)
         feeds[name] = rng.normal(size=(position % 3 + 1, 2)).astype("float32")
     adam = optim.Adam(0.1)
-    program = training.training_program(total, adam, style=style)
+    program = assemble.training_program(total, adam, style=style)
     module = program.module
     parameters = module.init_parameters(0)
     values = [feeds[node.name] for node in program.inputs]
@@ -210,7 +211,7 @@ def test_parameters_may_have_names_of_the_module(name):
     x = gc.input("x", ("batch", 2))
     w = gc.parameter(name, (2,), gc.init.normal(0, 1))
     loss = gc.mean(gc.tanh(x * w))
-    module = training.training_program(loss, optim.Adam(0.1), style=style).module
+    module = assemble.training_program(loss, optim.Adam(0.1), style=style).module
     parameters = module.init_parameters(0)
     before = {key: value.copy() for key, value in parameters.items()}
     feed = np.ones((3, 2), "float32")

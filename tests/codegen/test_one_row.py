@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import compiler, optim
+from graphc import optim
 from graphc.errors import FeedError, GraphcError
 from graphc.ir import Dim, Graph, Node
 from graphc.ir.graph import OneRow
 from graphc.passes.one_row import one_row
-from graphc.training import TrainingProgram, training_program
+from graphc.runtime import compiler
+from graphc.training.assemble import TrainingProgram, training_program
 from tests.optim.test_trained import OPTIMIZERS
 from tests.passes.rows import draws
 from tests.passes.test_one_row_graphs import random_graph

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import optim, training
-from graphc.codegen.harness import tiles
+from graphc import optim
 from graphc.codegen.tiling import TILE, Tiling
+from graphc.harness import tiles
 from graphc.ir.graph import Graph
+from graphc.training import assemble
 from tests.random_graphs import Grower, assert_near, is_elementwise, moved
 from tests.styles import assert_styles_agree
 
@@ -349,7 +350,7 @@ def noisy():
 
 
 def trained(loss, **options):
-    program = training.training_program(loss, optim.Adam(0.01), **options)
+    program = assemble.training_program(loss, optim.Adam(0.01), **options)
     module = program.module
     rng = np.random.default_rng(0)
     parameters = module.init_parameters(0)
@@ -374,6 +375,6 @@ def test_random_numbers_are_drawn_in_the_same_order(noisy):
 
 
 def test_text_is_formatted_and_lint_clean(noisy, tmp_path):
-    program = training.training_program(noisy, optim.Adam(0.01), tiling=Tiling(16, 2))
+    program = assemble.training_program(noisy, optim.Adam(0.01), tiling=Tiling(16, 2))
     assert program.source.count("run_in_tiles(") > 3
     assert_formatted(program.source, tmp_path)

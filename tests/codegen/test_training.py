@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import optim, training
+from graphc import optim
 from graphc.errors import OptionError
 from graphc.ir.graph import Graph
 from graphc.nn.regularization import evaluation_mode
 from graphc.runtime.interpreter import initial_parameters
+from graphc.training import assemble
 
 from .support import assert_clean, assert_formatted, run
 
@@ -105,7 +106,7 @@ def made(model):
 
 @functools.cache
 def emitted(model, style, optimizer=None, **options):
-    return training.training_program(
+    return assemble.training_program(
         model.loss,
         optimizer or optim.SGD(0.1, momentum=0.9),
         metrics=model.metrics,
@@ -304,7 +305,7 @@ def test_model_files_of_any_name(tmp_path):
     for position, file in enumerate(FILES):
         scope = {}
         exec(compile(text, str(folder / file), "exec"), scope)
-        program = training.training_program(scope["loss"], optim.SGD(0.1))
+        program = assemble.training_program(scope["loss"], optim.SGD(0.1))
         source = program.source
         assert str(tmp_path) not in source
         assert "own place" not in source
@@ -415,7 +416,7 @@ def test_draws_of_the_loss_itself_are_the_same_in_every_evaluation(style):
 def test_inputs_that_disagree_about_the_rows_are_refused(style):
     x, y = gc.input("x", ("batch", 3)), gc.input("y", ("batch",), "int64")
     w = gc.parameter("w", (3, 4), gc.init.ones())
-    program = training.training_program(
+    program = assemble.training_program(
         gc.nn.cross_entropy(x @ w, y), optim.SGD(0.1), style=style
     )
     parameters = program.module.init_parameters(0)

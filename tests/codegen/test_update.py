@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import optim, training
+from graphc import optim
 from graphc.optim import Optimizer, Rule
+from graphc.training import assemble
 
 from ..optim.cases import CASES, identify
 from ..optim.stepping import Stepper
@@ -90,7 +91,7 @@ def modules(optimizer, start, simplify=True, styles=("readable", "fast")):
     loss = gc.mean(x)
     for parameter in parameters:
         loss = loss + gc.sum(parameter * parameter)
-    program = training.training_program(
+    program = assemble.training_program(
         loss, optimizer, style=styles[0], simplify=simplify
     )
     return [program.module, *(program.reloaded(s).module for s in styles[1:])]
@@ -199,7 +200,7 @@ def source(optimizer, style, shapes=SHAPES):
         for name, value in start.items()
     ]
     loss = sum((gc.sum(p * p) for p in parameters[1:]), gc.sum(parameters[0]))
-    return training.training_program(loss, optimizer, style=style).source
+    return assemble.training_program(loss, optimizer, style=style).source
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import compiler
 from graphc.ir import Dim, Graph, Node
 from graphc.ir.graph import OneRow
 from graphc.ops.source import arange
 from graphc.passes.one_row import one_row
+from graphc.runtime import compiler
 from tests.op_cases import Application, Array, accepts_named_size, applications, feeds
 from tests.op_references import numpy_value
 from tests.styles import STYLES, assert_styles_agree

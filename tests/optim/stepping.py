@@ -7,9 +7,9 @@ from types import CodeType
 import numpy as np
 
 import graphc as gc
-from graphc import training
 from graphc.ir.graph import Graph
 from graphc.optim import Clock, Optimizer
+from graphc.training import assemble
 
 SHAPES = {"weight": (3, 4), "bias": (4,)}
 
@@ -28,7 +28,7 @@ def is_joined(optimizer: Optimizer) -> bool:
     shapes = {"weight": (3, 4), "bias": (2, 3)}
     parameters = [gc.parameter(name, shape) for name, shape in shapes.items()]
     loss = sum(gc.sum(parameter * parameter) for parameter in parameters)
-    rules = training.training_program(loss, optimizer).module.RULES
+    rules = assemble.training_program(loss, optimizer).module.RULES
     return sum(len(names) for names, _, _ in rules) == len(parameters)
 
 

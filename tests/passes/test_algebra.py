@@ -10,9 +10,9 @@ import graphc as gc
 from graphc.ir import Graph, Node
 from graphc.ops.source import constant
 from graphc.ops.source import stop_gradient as stop
-from graphc.passes.algebra import RULES, Algebra
+from graphc.passes.algebra.rules import RULES, Algebra
+from graphc.passes.algebra.values import never_negative_zero
 from graphc.passes.base import recording
-from graphc.passes.values import never_negative_zero
 
 from .helpers import PAIRS, assert_identical, assert_ulps, checked, evaluate, ops
 

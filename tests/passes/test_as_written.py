@@ -13,8 +13,8 @@ from scipy import special
 
 import graphc as gc
 from graphc.ir import Graph, Node
+from graphc.passes.algebra.values import is_nonnegative
 from graphc.passes.pipeline import optimize
-from graphc.passes.values import is_nonnegative
 
 STYLES = pytest.mark.parametrize("style", ["readable", "fast"])
 

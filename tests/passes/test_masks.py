@@ -7,7 +7,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir import Graph, Node
-from graphc.passes.masks import is_finite, is_number
+from graphc.passes.algebra.masks import is_finite, is_number
 from graphc.passes.pipeline import optimize
 
 from .helpers import evaluate, ops

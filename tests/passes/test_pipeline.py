@@ -14,8 +14,8 @@ import graphc as gc
 from graphc.ir import Graph, Node
 from graphc.ir import graph as graph_module
 from graphc.passes import rewriting
-from graphc.passes.matching import View
 from graphc.passes.pipeline import optimize, pipeline, rewrites
+from graphc.passes.stable.matching import View
 from tests.random_graphs import (
     MOVED,
     Grower,

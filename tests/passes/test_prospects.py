@@ -8,11 +8,11 @@ import pytest
 import graphc as gc
 from graphc.ir import Graph, Node, Op
 from graphc.ir.graph import ancestors
-from graphc.passes import simplify
 from graphc.passes.pipeline import pipeline
-from graphc.passes.prospects import may_merge
-from graphc.passes.regions import Region, find_regions
-from graphc.passes.simplify import Simplify
+from graphc.passes.sympy import simplify
+from graphc.passes.sympy.prospects import may_merge
+from graphc.passes.sympy.regions import Region, find_regions
+from graphc.passes.sympy.simplify import Simplify
 from tests.random_graphs import Grower
 
 

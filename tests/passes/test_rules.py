@@ -15,7 +15,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir import OPS, Graph, Node, Op
-from graphc.passes.algebra import Algebra
+from graphc.passes.algebra.rules import Algebra
 from graphc.passes.base import Pass, Rewrite, recording
 from graphc.passes.pipeline import optimize, pipeline, reasons
 from tests.exact import exact_values

@@ -8,12 +8,12 @@ import pytest
 
 import graphc as gc
 from graphc.ir import Graph, Node
-from graphc.passes import simplify as module
-from graphc.passes.cost import cost
 from graphc.passes.pipeline import optimize
-from graphc.passes.regions import LARGEST, find_regions
-from graphc.passes.simplify import Simplify
-from graphc.passes.validation import agree, sample, special_values
+from graphc.passes.sympy import simplify as module
+from graphc.passes.sympy.cost import cost
+from graphc.passes.sympy.regions import LARGEST, find_regions
+from graphc.passes.sympy.simplify import Simplify
+from graphc.passes.sympy.validation import agree, sample, special_values
 
 from .helpers import PAIRS, assert_ulps, checked, evaluate, ops
 

@@ -10,7 +10,7 @@ import graphc as gc
 from graphc.ir import Graph, Node
 from graphc.passes.base import recording
 from graphc.passes.pipeline import optimize, rewrites
-from graphc.passes.stability import STABILITY, Stability
+from graphc.passes.stable.rules import STABILITY, Stability
 
 from .helpers import assert_ulps, checked, evaluate, ops
 

@@ -8,9 +8,9 @@ import pytest
 
 import graphc as gc
 from graphc.ir import Graph, Node
-from graphc.passes import simplify
 from graphc.passes.pipeline import optimize
-from graphc.passes.regions import Region
+from graphc.passes.sympy import simplify
+from graphc.passes.sympy.regions import Region
 
 from .helpers import evaluate
 

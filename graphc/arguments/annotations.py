@@ -1,0 +1,255 @@
+"""What annotations of parameters allow, as tests and in words.
+
+They say already what a function takes, so nothing is said twice: `check_of` turns one
+into a test of a value and the words for an error.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, cast
+
+import numpy as np
+
+from ..errors import ArgumentError, DTypeError, GraphcError
+from ..ir.dims import Dim
+from ..ir.node import Node
+
+PLACES = {
+    "graphc.nn": "gc.nn",
+    "graphc.nn.init": "gc.init",
+    "graphc.optim": "gc.optim",
+    "graphc.metrics": "gc.metrics",
+    "graphc.datasets": "gc.datasets",
+}
+"""How users call modules; what others declare is public under `gc` itself."""
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """A bound of a number, as metadata of its annotation."""
+
+    low: int
+
+
+Seed: TypeAlias = Annotated[int, AtLeast(0)]
+"""What starts a generator of random numbers."""
+
+Count: TypeAlias = Annotated[int, AtLeast(1)]
+"""How many there are of something of which there is at least one."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What an annotation allows, as a test and in words."""
+
+    allows: Callable[[Any], bool]
+    required: str
+    error: type[GraphcError] = ArgumentError
+
+
+def check_of(annotation: Any) -> Check | None:
+    """What an annotation allows; None where that is everything."""
+    if annotation in _SIMPLE:
+        return _SIMPLE[annotation]
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _bounded(parts[0], parts[1:])
+    if origin is Literal:
+        return _one_of(parts)
+    if origin in (types.UnionType, typing.Union):
+        checks = [check_of(part) for part in parts]
+        known = [check for check in checks if check is not None]
+        # Of what may be many things, a function itself can say more.
+        if len(known) < len(checks) or len(checks) > _MOST:
+            return None
+        return functools.reduce(_either, known)
+    if origin is tuple:
+        return _tuple_of(parts)
+    if origin is not None:
+        return _generic(origin, parts)
+    if isinstance(annotation, type) and annotation not in _ANYTHING:
+        return _instance_of(annotation)
+    return None
+
+
+_MOST = 3
+"""How many kinds of values an annotation may name to be checked."""
+
+_ANYTHING: tuple[Any, ...] = (Any, object, inspect.Parameter.empty)
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, bool | Node | Dim):
+        return False
+    return isinstance(value, int | np.integer) or _is_scalar_array(value, "iu")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool | np.bool_ | Node | Dim):
+        return False
+    if isinstance(value, int):
+        return abs(value) <= sys.float_info.max
+    numbers = float | np.integer | np.floating
+    return isinstance(value, numbers) or _is_scalar_array(value, "iuf")
+
+
+def _is_scalar_array(value: Any, kinds: str) -> bool:
+    if not isinstance(value, np.ndarray):
+        return False
+    array = cast("np.ndarray[Any, Any]", value)
+    return array.dtype.kind in kinds and not array.shape
+
+
+def _is_path(value: Any) -> bool:
+    if not isinstance(value, str | os.PathLike):
+        return False
+    return "\0" not in os.fsdecode(os.fspath(cast("str", value)))
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+_NONE = Check(_is_none, "None")
+_PATH = Check(_is_path, "a path without null bytes")
+
+_SIMPLE: dict[Any, Check] = {
+    bool: Check(lambda value: isinstance(value, bool | np.bool_), "True or False"),
+    int: Check(_is_whole, "an integer"),
+    float: Check(_is_number, "a number"),
+    str: Check(lambda value: isinstance(value, str), "a string"),
+    Node: Check(lambda value: isinstance(value, Node), "a node", DTypeError),
+    None: _NONE,
+    type(None): _NONE,
+    str | os.PathLike[str]: _PATH,
+    str | os.PathLike[str] | None: Check(
+        lambda value: value is None or _is_path(value), f"{_PATH.required}, or None"
+    ),
+}
+
+
+def _bounded(annotation: Any, bounds: Sequence[Any]) -> Check | None:
+    inner = check_of(annotation)
+    bound = next((each for each in bounds if isinstance(each, AtLeast)), None)
+    if inner is None or bound is None:
+        return inner
+    return Check(
+        lambda value: inner.allows(value) and value >= bound.low,
+        f"{inner.required} of at least {bound.low}",
+    )
+
+
+def _one_of(choices: Sequence[Any]) -> Check:
+    listed = ", ".join(f'"{c}"' if isinstance(c, str) else repr(c) for c in choices)
+    # By type as well, because False == 0, and an array compares elementwise.
+    return Check(
+        lambda value: any(type(value) is type(c) and value == c for c in choices),
+        f"one of {listed}" if len(choices) > 1 else listed,
+    )
+
+
+def _either(one: Check, other: Check) -> Check:
+    return Check(
+        lambda value: one.allows(value) or other.allows(value),
+        f"{one.required} or {other.required}",
+        one.error,
+    )
+
+
+def _tuple_of(parts: Sequence[Any]) -> Check:
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        return _sequence_of(parts[0], list | tuple)
+    checks = [check_of(part) for part in parts]
+
+    def allows(value: Any) -> bool:
+        if not isinstance(value, tuple | list):
+            return False
+        items = cast("Sequence[Any]", value)
+        return len(items) == len(checks) and all(
+            check is None or check.allows(item)
+            for check, item in zip(checks, items, strict=True)
+        )
+
+    kinds = {"one thing" if c is None else c.required for c in checks}
+    inside = " and ".join(
+        "anything" if check is None else check.required for check in checks
+    )
+    if len(kinds) == 1:
+        inside = f"{len(checks)} {_plural(kinds.pop())}"
+    return Check(allows, f"a tuple of {inside}")
+
+
+def _sequence_of(part: Any, container: Any, what: str = "a list") -> Check:
+    inner = check_of(part)
+
+    def allows(value: Any) -> bool:
+        if isinstance(value, str | bytes | Node | Mapping):
+            return False
+        if not isinstance(value, container):
+            return False
+        if inner is None or not isinstance(value, list | tuple):
+            return True  # To look into an iterator would use it up.
+        return all(inner.allows(item) for item in cast("Sequence[Any]", value))
+
+    error = ArgumentError if inner is None else inner.error
+    of = "" if inner is None else f" of {_plural(inner.required)}"
+    return Check(allows, what + of, error)
+
+
+def _mapping_of(parts: Sequence[Any]) -> Check:
+    key, value = (check_of(part) for part in parts)
+
+    def allows(given: Any) -> bool:
+        if not isinstance(given, Mapping):
+            return False
+        items = cast("Mapping[Any, Any]", given).items()
+        return all(
+            (key is None or key.allows(name)) and (value is None or value.allows(item))
+            for name, item in items
+        )
+
+    inside = "" if key is None else f" from {_plural(key.required)}"
+    inside += "" if value is None else f" to {_plural(value.required)}"
+    return Check(allows, "a dict" + inside)
+
+
+def _generic(origin: Any, parts: Sequence[Any]) -> Check | None:
+    if origin is Callable:
+        return Check(callable, "a function")
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _mapping_of(parts)
+    if origin in (list, Sequence):
+        return _sequence_of(parts[0], Sequence)
+    if origin is Iterable:
+        return _sequence_of(parts[0], Iterable)
+    return _instance_of(origin) if isinstance(origin, type) else None
+
+
+def _instance_of(kind: type) -> Check | None:
+    if getattr(kind, "_is_protocol", False):
+        return None
+    room = ".".join(kind.__module__.split(".")[:2])
+    place = PLACES.get(room, "gc") if room.startswith("graphc") else ""
+    name = f"{place}.{kind.__name__}".lstrip(".")
+    return Check(lambda value: isinstance(value, kind), f"a {name}")
+
+
+def _plural(what: str) -> str:
+    """`a node` as `nodes`."""
+    if " or " in what:
+        return " or ".join(_plural(part) for part in what.split(" or "))
+    article, _, noun = what.partition(" ")
+    return f"{noun}s" if article in ("a", "an") and " " not in noun else what
+
+
+def or_none(check: Check) -> Check:
+    """A check that allows None too."""
+    return check if check.allows(None) else _either(check, _NONE)

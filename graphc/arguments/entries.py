@@ -1,0 +1,329 @@
+"""Checks of what users pass to public functions and classes, all in one place.
+
+Every public name of a package is wrapped where it is exported, by `public`, so that
+calls between graphc's own modules, of which a graph of some thousand nodes makes very
+many, cost nothing. A wrapped call
+
+* holds arguments against the annotations of their parameters, and says which one does
+  not fit, before anything is done;
+* says what is missing or unknown where a call does not fit the signature;
+* adds the user's line to an error that does not know it yet;
+* and turns an exception that nobody foresaw into an `InternalError`.
+
+What users' own functions raise is theirs and passes through.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import reprlib
+import sys
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
+
+from ..errors import ArgumentError, GraphcError, InternalError
+from ..ir.node import Node
+from ..ir.origin import user_location
+from .annotations import PLACES, Check, check_of, or_none
+from .synonyms import name_here
+
+_Function: TypeAlias = Callable[..., Any]
+_Class = TypeVar("_Class", bound=type)
+
+
+def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
+    """Check the arguments of these functions and classes of a module from now on.
+
+    Where they are all that is public of it, `dir` lists no others.
+
+    Args:
+        namespace: the module's variables, in which functions are replaced; classes
+            stay and get other methods.
+        names: what is public of it.
+    """
+    module = str(namespace["__name__"])
+    place = PLACES.get(module, "gc")
+    if names is namespace.get("__all__"):
+        hidden = [name for name in namespace if name.startswith("__")]
+        namespace["__dir__"] = lambda: sorted({*names, *hidden})
+    for name in names:
+        value = namespace.get(name)
+        if inspect.isclass(value):
+            _check_methods(value, f"{place}.{name}")
+        elif inspect.isfunction(value) and not _is_checked(value):
+            wrapped = _checked(value, f"{place}.{name}")
+            # So that it can be pickled, by the name under which it is found.
+            wrapped.__module__, wrapped.__qualname__ = module, name
+            namespace[name] = wrapped
+
+
+def entry(owner: _Class, label: str = "") -> _Class:
+    """Decorate a class that is public under `gc` itself: see `public`."""
+    _check_methods(owner, label or f"gc.{owner.__name__}")
+    return owner
+
+
+_CALLED = ("__init__", "__call__", "__setitem__")
+"""What of a class is called by users besides methods without an underscore."""
+
+_UNCHECKED = frozenset({(Node, "__init__")})
+"""Not called by users, and very often by graphc."""
+
+
+def _check_methods(owner: type, place: str) -> None:
+    if inspect.isabstract(owner) or getattr(owner, "_is_protocol", False):
+        cast("Any", owner).__new__ = staticmethod(partial(_new, place))
+    ours = [base for base in owner.__mro__ if base.__module__.startswith("graphc.")]
+    members = ChainMap(*(dict(vars(each)) for each in ours))
+    for name, member in members.items():
+        public_name = not name.startswith("_") or name in _CALLED
+        if not public_name or _is_checked(member) or (owner, name) in _UNCHECKED:
+            continue
+        label = place if name == "__init__" else f"{place}.{name}"
+        if inspect.isfunction(member) and not _takes_anything(member):
+            setattr(owner, name, _checked(member, label, owner))
+        elif isinstance(member, classmethod | staticmethod):
+            bound: Any = cast("Any", member)
+            setattr(owner, name, type(bound)(_checked(bound.__func__, label, owner)))
+
+
+def _new(place: str, owner: type, /, *_: Any, **__: Any) -> Any:
+    """An instance of a class that is abstract, or of one that inherits from it."""
+    if inspect.isabstract(owner) or vars(owner).get("_is_protocol"):
+        missing = ", ".join(sorted(getattr(owner, "__abstractmethods__", ())))
+        raise ArgumentError(
+            f"{owner.__name__} is abstract: classes that inherit from {place} define "
+            f"{missing or 'what it describes'}",
+            node=place,
+            location=_place(),
+        )
+    return object.__new__(cast("Any", owner))
+
+
+def _takes_anything(function: _Function) -> bool:
+    """Whether a method is called with feeds alone, which it checks itself."""
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()][1:]
+    return _STARRED[1] in kinds and all(kind in _STARRED for kind in kinds)
+
+
+def _is_checked(function: object) -> bool:
+    return hasattr(function, "__graphc_checked__")
+
+
+def _checked(function: _Function, label: str, owner: type | None = None) -> _Function:
+    """A function that checks its arguments and then does what `function` does."""
+    positions: _Positions | None = None
+    names: dict[str, Check] = {}
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal positions, names
+        if positions is None:
+            positions, names = _checks_of(function, owner)
+        try:
+            for position, name, check in positions:
+                if position >= len(arguments):
+                    break
+                if not check.allows(arguments[position]):
+                    _refuse(name, check, arguments[position], label)
+            for name in keywords:
+                if name in names and not names[name].allows(keywords[name]):
+                    _refuse(name, names[name], keywords[name], label)
+            return function(*arguments, **keywords)
+        except GraphcError as error:
+            if error.location is None:
+                location = user_location()
+                error.locate(location=None if location is None else str(location))
+            raise
+        except Exception as error:
+            replacement = _replacement(error, function, label, arguments, keywords)
+            if replacement is None:
+                raise
+            raise replacement from replacement.__cause__
+
+    vars(call)["__graphc_checked__"] = True
+    return call
+
+
+_Positions: TypeAlias = tuple[tuple[int, str, Check], ...]
+"""Checks of arguments by position, with the names of their parameters."""
+
+
+def _checks_of(
+    function: _Function, owner: type | None
+) -> tuple[_Positions, dict[str, Check]]:
+    """The checks of arguments by position and by name."""
+    if function.__name__ == "__init__" and hasattr(owner, "__post_init__"):
+        return (), {}  # It knows its fields better than annotations do.
+    namespace = _namespace(function, owner)
+    positions: list[tuple[int, str, Check]] = []
+    names: dict[str, Check] = {}
+    parameters = inspect.signature(function).parameters.values()
+    for position, parameter in enumerate(parameters):
+        check = check_of(_resolved(parameter.annotation, namespace))
+        # A name has to be more than a string, and `check_name` says all of it.
+        if check is None or parameter.kind in _STARRED or parameter.name == "name":
+            continue
+        if parameter.default is None:
+            check = or_none(check)
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            positions.append((position, parameter.name, check))
+        if parameter.kind is not parameter.POSITIONAL_ONLY:
+            names[parameter.name] = check
+    return tuple(positions), names
+
+
+_STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _namespace(function: _Function, owner: type | None) -> dict[str, Any]:
+    """Where the names in annotations are found; a generated method has no module."""
+    found: dict[str, Any] = {}
+    for base in reversed(owner.__mro__ if owner is not None else ()):
+        found |= vars(sys.modules[base.__module__])
+    return found | getattr(inspect.unwrap(function), "__globals__", {})
+
+
+def _resolved(annotation: Any, namespace: dict[str, Any]) -> Any:
+    """An annotation as a type; Any where only type checkers know it."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, namespace)
+    except NameError:
+        return Any
+
+
+# Errors
+
+
+def shown(value: object) -> str:
+    """A value for an error message: its `repr`, cut where that is long."""
+    try:
+        return _SHORT.repr(value)
+    except Exception:
+        # The `repr` of a list that is nested deeply fails, or of a very large integer.
+        return f"something of type {type(value).__name__}"
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxother = _SHORT.maxstring = 100
+_SHORT.maxlong = 40
+
+
+def _place() -> str | None:
+    location = user_location()
+    return None if location is None else str(location)
+
+
+def _refuse(name: str, check: Check, value: object, label: str) -> NoReturn:
+    raise check.error(
+        f"{name} must be {check.required}, got {shown(value)}",
+        node=label,
+        location=_place(),
+        hint=f"{value.__name__}(...)" if isinstance(value, type) else None,
+    )
+
+
+def _replacement(
+    error: Exception,
+    function: _Function,
+    label: str,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+) -> Exception | None:
+    """What to raise in place of an exception of a call; None for itself."""
+    if isinstance(error, TypeError):
+        problem = _problem_of_call(function, label, arguments, keywords)
+        if problem is not None:
+            return problem
+    # A file that can't be opened is told by the system, best in its own words.
+    if isinstance(error, OSError | Warning) or _is_of_user(error):
+        return None
+    everything = (*arguments, *keywords.values())
+    if isinstance(error, RecursionError) and any(map(_is_nested_deeply, everything)):
+        return ArgumentError(
+            f"{label} takes lists and dicts of up to {_DEEPEST} levels, got one that "
+            "has more or holds itself",
+            node=label,
+            location=_place(),
+        )
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return ArgumentError(
+            f"{label} takes paths without null bytes", node=label, location=_place()
+        )
+    replacement = InternalError(
+        f"{label} failed on these arguments: {type(error).__name__}: {error}",
+        node=label,
+        location=_place(),
+        hint="other arguments; if these are right, the fault is graphc's",
+    )
+    replacement.__cause__ = error
+    return replacement
+
+
+_DEEPEST = 100
+
+
+def _is_nested_deeply(value: Any) -> bool:
+    """Whether a value has more levels than `_DEEPEST`, or no end of them."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        # A thousand of a level are enough to find one that goes deeper.
+        level = [inside for each in level for inside in _inside(each)][:1000]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return cast("Mapping[Any, Any]", value).values()
+    return cast("Iterable[Any]", value) if isinstance(value, list | tuple) else ()
+
+
+_LIBRARIES = ("graphc", "numpy", "sympy", "mpmath", "networkx", "graphviz", "scipy")
+
+
+def _is_of_user(error: Exception) -> bool:
+    """Whether an exception arose in a function that is the user's."""
+    # The first frames are the wrapper's and those of who called it.
+    trace = error.__traceback__
+    while trace is not None:
+        # What the interpreter evaluates has no name.
+        root = str(trace.tb_frame.f_globals.get("__name__", "graphc")).split(".")[0]
+        if not root.startswith(_LIBRARIES) and root not in sys.stdlib_module_names:
+            return True
+        trace = trace.tb_next
+    return False
+
+
+def _problem_of_call(
+    function: _Function,
+    label: str,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+) -> ArgumentError | None:
+    """The error of a call that does not fit the signature, if it does not."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError as error:
+        parameters = list(signature.parameters.values())
+        given = {p.name for p in parameters[: len(arguments)]}.union(keywords)
+        if parameters and parameters[0].name in ("self", "cls"):
+            parameters = parameters[1:]
+        names = [p.name for p in parameters if p.kind not in _STARRED]
+        takes = f"it takes {', '.join(names)}" if names else "it takes no arguments"
+        unknown = [name for name in keywords if name not in names]
+        free = [name for name in names if name not in given]
+        meant = name_here(unknown[0], free) if unknown else None
+        what = f" has no argument {unknown[0]!r}" if unknown else f": {error}"
+        return ArgumentError(
+            f"{label}{what}; {takes}",
+            node=label,
+            location=_place(),
+            hint=f"{meant}=" if meant else None,
+        )
+    return None

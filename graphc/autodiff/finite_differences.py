@@ -1,0 +1,405 @@
+"""Gradients held against finite differences, and the node found where they part.
+
+A derived gradient is checked from both ends. Along random directions in each variable,
+the change of the loss must be what the gradient says. And at every node on the way, the
+change of its own output must be what its derivative rule passes back, so that a wrong
+gradient leads to the op whose rule is wrong and not to everything before it. Both need
+only values, which the ops' NumPy forms give, node by node and in float64.
+
+Source: Griewank and Walther, *Evaluating Derivatives* (2008), section 3.4 for the dot
+product that both sides of a rule must share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from ..errors import NonFiniteError
+from ..ir.evaluate import Array, evaluate_node
+from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.literal import Literal
+from ..ir.node import Node
+from ..ir.types import is_floating
+from ..ops.source import constant
+from .reverse import Adjoints, backward, differentiable_inputs
+
+TOLERANCE = 1e-5
+"""The largest relative error of a gradient that counts as right."""
+
+# The first is best for smooth functions; smaller ones step over fewer kinks and stay
+# inside narrower domains, the larger one feels less of rounding.
+_STEPS = (1e-5, 1e-6, 1e-4, 1e-7, 1e-8)
+
+_ROUNDING = 20 * float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class VariableCheck:
+    """How the gradient by one variable compares with finite differences of the loss."""
+
+    variable: Node
+    error: float
+    """The largest relative error along the directions tried."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is small enough."""
+        return self.error <= TOLERANCE
+
+    @property
+    def name(self) -> str:
+        """What the variable is called."""
+        return self.variable.name or self.variable.op.name
+
+
+@dataclass(frozen=True)
+class NodeCheck:
+    """How what a node passes back compares with finite differences of its value."""
+
+    node: Node
+    """The node whose derivative rule was tried."""
+    input: Node | None
+    """The input for which the rule does worst; None where instead the sum of what
+    flows to `node` from all that use it is wrong."""
+    error: float
+    """The largest relative error."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is small enough."""
+        return self.error <= TOLERANCE
+
+    def __str__(self) -> str:
+        label = f"{self.node.op.name} {self.node.name!r}" if self.node.name else ""
+        where = f"{label or self.node.op.name}, declared at {self.node.origin.location}"
+        if self.passed:
+            return where
+        if self.input is None:
+            return f"{where}: what flows back to it does not add up"
+        given = self.input.name or self.input.op.name
+        return f"{where}: its derivative by {given!r} is wrong"
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What `gc.check_gradients` found. Printed, it is a table."""
+
+    variables: tuple[VariableCheck, ...]
+    """One for each variable, in the order asked for."""
+    nodes: tuple[NodeCheck, ...]
+    """One for each node that gradients flow through, from the inputs to the loss."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all gradients agree with finite differences."""
+        return all(check.passed for check in (*self.variables, *self.nodes))
+
+    @property
+    def worst(self) -> VariableCheck | None:
+        """The variable with the largest error."""
+        return max(self.variables, key=lambda check: check.error, default=None)
+
+    @property
+    def worst_node(self) -> NodeCheck | None:
+        """The node with the largest error: where one is wrong, the one to look at."""
+        return max(self.nodes, key=lambda check: check.error, default=None)
+
+    def __str__(self) -> str:
+        width = max((len(check.name) for check in self.variables), default=0)
+        lines = [
+            f"{check.name:{width}}  relative error {check.error:.1e}  "
+            f"{'ok' if check.passed else 'WRONG'}"
+            for check in self.variables
+        ]
+        agree = "agree with" if self.passed else "differ from"
+        which = "all" if self.passed else "some"
+        lines.append(f"{which} gradients {agree} finite differences in float64")
+        worst = self.worst_node
+        if worst is not None:
+            lines.append(f"worst node: {worst} (relative error {worst.error:.1e})")
+        return "\n".join(lines)
+
+
+def compare_gradients(
+    loss: Node,
+    variables: Sequence[Node],
+    arrays: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    *,
+    directions: int = 3,
+    seed: int = 0,
+) -> GradientReport:
+    """Hold the gradients of a loss against finite differences at one point.
+
+    Args:
+        loss: a scalar of float64; see `widen`.
+        variables: what to differentiate by; the loss depends on each.
+        arrays: the value of every input and parameter, floating ones in float64.
+        sizes: what the named sizes stand for.
+        directions: how many random directions to try in each variable, besides the
+            single element of the largest gradient.
+        seed: of directions and of random ops, which draw once and keep their draw.
+
+    Raises:
+        NonFiniteError: the loss is not finite at this point.
+    """
+    rng = np.random.default_rng(seed)
+    found = backward([loss], [constant(1.0, "float64")], variables)
+    run = _Run(loss, found, arrays, sizes, seed)
+    return GradientReport(
+        tuple(
+            VariableCheck(node, _check_variable(run, node, directions, rng))
+            for node in variables
+        ),
+        tuple(_check_nodes(run, rng)),
+    )
+
+
+def widen(outputs: Iterable[Node]) -> dict[Node, Node]:
+    """The same graph in float64, as a map from each node to its counterpart.
+
+    Finite differences in float32 are mostly rounding, and a rule is right or wrong in
+    any precision. Names, lines and order stay.
+
+    >>> import graphc as gc
+    >>> y = gc.exp(gc.input("x", ("n",), "float32"))
+    >>> widen([y])[y]
+    <exp float64 (n,)>
+    """
+    replaced: dict[Node, Node] = {}
+    for node in Graph(tuple(outputs)).nodes:
+        inputs = tuple(replaced[parent] for parent in node.inputs)
+        attributes = {name: _wide(value) for name, value in node.attributes.items()}
+        replaced[node] = Node(
+            node.op,
+            inputs,
+            attributes,
+            node.op.infer(*(parent.type for parent in inputs), **attributes),
+            name=node.name,
+            origin=node.origin,
+            order=node.order,
+        )
+    return replaced
+
+
+def _wide(attribute: Any) -> Any:
+    if isinstance(attribute, np.dtype):
+        dtype = cast("np.dtype[Any]", attribute)
+        return np.dtype("float64") if is_floating(dtype) else dtype
+    if isinstance(attribute, Literal) and is_floating(attribute.array.dtype):
+        return Literal(attribute.array.astype(np.float64))
+    return attribute
+
+
+class _Run:
+    """The values of a graph and of its gradients, and what a change of some makes."""
+
+    def __init__(
+        self,
+        loss: Node,
+        adjoints: Adjoints,
+        arrays: Mapping[Node, Array],
+        sizes: Mapping[str, int],
+        seed: int,
+    ) -> None:
+        self.loss = loss
+        self.adjoints = adjoints
+        self._sizes = sizes
+        self._rng = np.random.default_rng(seed)
+        self._order = topological_order(ancestors([loss], meaning_of), meaning_of)
+        wanted = [loss, *adjoints.of.values(), *adjoints.flows.values()]
+        order = topological_order(ancestors(wanted, meaning_of), meaning_of)
+        self.values: dict[Node, Array] = {}
+        for node in order:
+            self.values[node] = (
+                arrays[node] if node in arrays else self._value(node, self.values)
+            )
+        if not np.isfinite(self.values[loss]):
+            raise _not_finite(loss, self.values, self._order)
+
+    def _value(self, node: Node, values: Mapping[Node, Array]) -> Array:
+        if node.op.is_block:
+            return values[node.expansion]
+        given = [values[parent] for parent in node.inputs]
+        return evaluate_node(node, given, self._sizes, self._rng)
+
+    def loss_at(self, variable: Node, value: Array) -> float:
+        """The loss where one node has another value."""
+        changed = self._changed(self._order, {variable: value})
+        return float(changed.get(self.loss, self.values[self.loss]))
+
+    def output_at(self, node: Node, input: Node, value: Array) -> Array:
+        """The value of a node where one of its inputs has another one."""
+        if not node.op.is_block:
+            order: Sequence[Node] = (node,)
+        else:
+            stop = set(node.inputs)
+
+            def inside(inner: Node) -> tuple[Node, ...]:
+                return () if inner in stop else meaning_of(inner)
+
+            found = topological_order(ancestors([node], inside), inside)
+            order = [inner for inner in found if inner not in stop]
+        return self._changed(order, {input: value}).get(node, self.values[node])
+
+    def _changed(
+        self, order: Iterable[Node], changes: dict[Node, Array]
+    ) -> dict[Node, Array]:
+        """The new values, in order, of the nodes that a change reaches."""
+        new = dict(changes)
+        for node in order:
+            # What a random op drew, and what derivatives don't flow through, stays.
+            if node in new or not node.op.pure or node.op.name == "stop_gradient":
+                continue
+            if any(parent in new for parent in meaning_of(node)):
+                values = {n: new.get(n, self.values[n]) for n in meaning_of(node)}
+                new[node] = self._value(node, values)
+        return new
+
+
+def _check_variable(
+    run: _Run, variable: Node, directions: int, rng: np.random.Generator
+) -> float:
+    """The largest error of the gradient by a variable along some directions."""
+    value = run.values[variable]
+    gradient = run.values[run.adjoints.of[variable]]
+    if not value.size:
+        return 0.0
+    scale = max(1.0, float(np.linalg.norm(value)))
+    tried: list[Array] = []
+    for _ in range(directions):
+        draw: Array = np.asarray(rng.standard_normal(value.shape), float)
+        tried.append(draw * (scale / float(np.linalg.norm(draw))))
+    single = np.zeros(value.shape)
+    single.flat[int(np.argmax(np.abs(gradient)))] = scale
+    tried.append(single)
+
+    def measure(direction: Array, step: float) -> tuple[float, float]:
+        ahead = run.loss_at(variable, value + step * direction)
+        behind = run.loss_at(variable, value - step * direction)
+        return (ahead - behind) / (2 * step), max(1.0, abs(ahead))
+
+    return max(
+        _relative_error(float(np.sum(gradient * d)), lambda h, d=d: measure(d, h))
+        for d in tried
+    )
+
+
+def _check_nodes(run: _Run, rng: np.random.Generator) -> Iterator[NodeCheck]:
+    """Try the rule of every node that gradients flow through, at its own output."""
+    arrived: dict[Node, Array] = {}
+    checks: dict[Node, NodeCheck] = {}
+    for node in run.adjoints.of:
+        flows = _flows_of(run, node)
+        for parent, flow in flows.items():
+            arrived[parent] = arrived.get(parent, 0.0) + flow
+        worst = NodeCheck(node, None, 0.0)
+        for parent, flow in flows.items():
+            error = _rule_error(run, node, parent, flow, rng)
+            if error >= worst.error:
+                worst = NodeCheck(node, parent, error)
+        if flows:
+            checks[node] = worst
+    for node, adjoint in run.adjoints.of.items():
+        if node is run.loss or node not in arrived:
+            continue
+        if not np.isfinite(arrived[node]).all():
+            continue
+        error = _distance(run.values[adjoint], arrived[node])
+        if not error <= TOLERANCE:
+            checks[node] = NodeCheck(node, None, error)
+    return reversed(checks.values())
+
+
+def _flows_of(run: _Run, node: Node) -> dict[Node, Array]:
+    """What a node passes back to each of its inputs, over all places it stands in."""
+    flows: dict[Node, Array] = {}
+    for position, parent in enumerate(differentiable_inputs(node)):
+        flow = run.adjoints.flows.get((node, position))
+        if flow is not None:
+            value = run.values[flow]
+            flows[parent] = flows[parent] + value if parent in flows else value
+    return flows
+
+
+def _rule_error(
+    run: _Run, node: Node, parent: Node, flow: Array, rng: np.random.Generator
+) -> float:
+    """How far `flow · d` is from `adjoint · (change of the node along d)`."""
+    if node.op.is_block and node.op.vjp is None:
+        return 0.0
+    value = run.values[parent]
+    adjoint = run.values[run.adjoints.of[node]]
+    # Where something that is not finite arrives, the fault is where it comes from.
+    if not value.size or not adjoint.size or not np.isfinite(adjoint).all():
+        return 0.0
+    # In proportion to each element, so that none leaves the domain of a logarithm and
+    # no zero that a relu made is moved off its kink.
+    scale = np.abs(value) if np.any(value) else np.ones(value.shape)
+    direction: Array = scale * np.asarray(rng.standard_normal(value.shape), float)
+
+    def measure(step: float) -> tuple[float, float]:
+        ahead = run.output_at(node, parent, value + step * direction)
+        behind = run.output_at(node, parent, value - step * direction)
+        with np.errstate(all="ignore"):
+            counted = adjoint != 0
+            weights = adjoint[counted]
+            change = (ahead[counted] - behind[counted]) / (2 * step)
+            size = float(np.sum(np.abs(weights * ahead[counted])))
+            return float(np.sum(weights * change)), size
+
+    return _relative_error(float(np.sum(flow * direction)), measure)
+
+
+def _relative_error(
+    expected: float, measure: Callable[[float], tuple[float, float]]
+) -> float:
+    """The relative error at the first step that is good enough, or at the best.
+
+    `measure(step)` gives the slope and the size of the numbers whose difference it is.
+    """
+    best = float("inf")
+    weak, weakest_floor = float("inf"), float("inf")
+    for step in _STEPS:
+        measured, size = measure(step)
+        # A slope below this is nothing but rounding, and says little.
+        floor = _ROUNDING * size / step / TOLERANCE
+        difference = abs(expected - measured)
+        largest = max(abs(expected), abs(measured))
+        # A NaN compares as false everywhere, so it must not pass for small.
+        if not math.isfinite(difference) or not math.isfinite(floor):
+            continue
+        if largest >= floor:
+            best = min(best, difference / largest if largest else 0.0)
+            if best <= TOLERANCE:
+                return best
+        elif floor < weakest_floor:
+            weak, weakest_floor = difference / floor, floor
+    return best if best < float("inf") else weak
+
+
+def _distance(one: Array, other: Array) -> float:
+    size = max(float(np.linalg.norm(one)), float(np.linalg.norm(other)))
+    return float(np.linalg.norm(one - other)) / size if size else 0.0
+
+
+def _not_finite(
+    loss: Node, values: Mapping[Node, Array], order: Iterable[Node]
+) -> NonFiniteError:
+    first = next(
+        node
+        for node in order
+        if is_floating(node.dtype) and not np.isfinite(values[node]).all()
+    )
+    return NonFiniteError(
+        f"gradients can't be checked where the loss is {float(values[loss])}: the "
+        f"first value that is not finite is that of {first.op.name}",
+        node=first.describe(),
+        location=str(first.origin.location),
+        hint="data for which the model is defined",
+    )

@@ -1,0 +1,1 @@
+"""Rules of arithmetic and of the moves of elements."""

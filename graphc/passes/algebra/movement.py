@@ -1,0 +1,356 @@
+"""Rules that spare views, broadcasts and reductions. All but one are exact.
+
+`np.broadcast_to` alone takes longer than an elementwise operation on a small array,
+and NumPy broadcasts operands for nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import GraphcError
+from ...ir.dims import product
+from ...ir.node import Node
+from ...ops.arithmetic import divide, negative
+from ...ops.indexing import ADD_AT
+from ...ops.products import VECDOT
+from ...ops.shape import broadcast_to, expand_dims, reshape, transpose
+from ...ops.source import constant
+from ..rewriting import Rule, Uses
+from .masks import is_derivative
+from .values import never_negative_zero, without_views
+
+_RESHAPING = frozenset({"expand_dims", "reshape", "squeeze"})
+_KEEPING = frozenset({"max", "mean", "min", "prod", "sum"})
+_LONGEST = 4096
+"""Up to what length a sum of float32 products may be added up in one go."""
+
+
+def _same_type(node: Node, uses: Uses) -> Node | None:
+    x = node.inputs[0]
+    return x if x.type == node.type else None
+
+
+def _transposes(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    if inner.op.name != "transpose":
+        return None
+    first = inner.attributes["axes"]
+    return transpose(inner.inputs[0], tuple(first[a] for a in node.attributes["axes"]))
+
+
+def _transpose_identity(node: Node, uses: Uses) -> Node | None:
+    identity = node.attributes["axes"] == tuple(range(node.ndim))
+    return node.inputs[0] if identity else None
+
+
+def _flipped(x: Node) -> Node:
+    return x.inputs[0] if x.op.name == "transpose" else transpose(x, (1, 0))
+
+
+def _transposed_product(node: Node, uses: Uses) -> Node | None:
+    product = node.inputs[0]
+    if product.op.name != "matmul" or not uses.once(product):
+        return None
+    left, right = product.inputs
+    if left.ndim != 2 or right.ndim != 2 or node.attributes["axes"] != (1, 0):
+        return None
+    return product.op(_flipped(right), _flipped(left))
+
+
+def _reshapes(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    if inner.op.name not in _RESHAPING:
+        return None
+    return reshape(inner.inputs[0], node.shape)
+
+
+def _there_and_back(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    opposite = "squeeze" if node.op.name == "expand_dims" else "expand_dims"
+    if inner.op.name not in (opposite, "reshape"):
+        return None
+    source = inner.inputs[0]
+    return source if source.type == node.type else None
+
+
+def _trivial_index(node: Node, uses: Uses) -> Node | None:
+    if len(node.inputs) != 1:
+        return None
+    index = node.attributes["index"]
+    if any(item is not None and not getattr(item, "is_full", False) for item in index):
+        return None
+    axes = tuple(position for position, item in enumerate(index) if item is None)
+    return expand_dims(node.inputs[0], axes)
+
+
+def _broadcasts(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    number = without_views(inner)
+    if inner.shape and not number.shape:
+        return broadcast_to(number, node.shape)
+    if node.op.name != "broadcast_to" or inner.op.name != "broadcast_to":
+        return None
+    return broadcast_to(inner.inputs[0], node.shape)
+
+
+def _without_leading_axes(reduced: Node) -> Node:
+    """A reduction over the first axes without these, which broadcasting adds again."""
+    axis: tuple[int, ...] = reduced.attributes.get("axis", ())
+    if reduced.op.name not in _KEEPING or not reduced.attributes["keepdims"]:
+        return reduced
+    if not axis or axis != tuple(range(len(axis))):
+        return reduced
+    return reduced.op(*reduced.inputs, axis=axis, keepdims=False)
+
+
+def _build(node: Node, inputs: list[Node]) -> Node | None:
+    try:
+        return node.op.build(tuple(inputs), node.attributes)
+    except GraphcError:
+        return None
+
+
+def _is_stretched(node: Node) -> bool:
+    """Whether broadcasting an elementwise op's operands would do the same to its input.
+
+    New axes in front are what broadcasting adds; others say which axis is meant.
+    """
+    if node.op.name == "expand_dims":
+        axes: tuple[int, ...] = node.attributes["axis"]
+        return axes == tuple(range(len(axes)))
+    return node.op.name == "broadcast_to"
+
+
+def _unstretched(node: Node) -> Node:
+    """What an elementwise op may take for `node`, which broadcasting makes of it."""
+    number = without_views(node)
+    if not number.shape:
+        return number
+    if _is_stretched(node):
+        return node.inputs[0]
+    return _without_leading_axes(node)
+
+
+def _drop_broadcast(node: Node, uses: Uses) -> Node | None:
+    if node.op.kind != "elementwise":
+        return None
+    inputs = list(node.inputs)
+    for position, parent in enumerate(inputs):
+        inputs[position] = _unstretched(parent)
+        if inputs[position] is parent:
+            continue
+        found = _build(node, inputs)
+        if found is not None and found.type == node.type:
+            return found
+        inputs[position] = parent
+    return None
+
+
+def _broadcast_result(node: Node, uses: Uses) -> Node | None:
+    if node.op.kind != "elementwise" or not node.op.pure:
+        return None
+    if not any(parent.op.name == "broadcast_to" for parent in node.inputs):
+        return None
+    inputs = [p.inputs[0] if p.op.name == "broadcast_to" else p for p in node.inputs]
+    found = _build(node, inputs)
+    if found is None or found.dtype != node.dtype or found.shape == node.shape:
+        return None
+    return broadcast_to(found, node.shape)
+
+
+def _add_at(node: Node, uses: Uses) -> Node | None:
+    for place in (0, 1) if node.op.name == "add" else (1,):
+        scattered, x = node.inputs[place], node.inputs[1 - place]
+        if scattered.op.name != "scatter_add" or len(scattered.inputs) == 1:
+            continue
+        if not uses.once(scattered) or not x.type == node.type == scattered.type:
+            continue
+        # The zeros that a sum adds elsewhere make +0.0 of -0.0.
+        signs = not is_derivative(node) or uses.shows_signs
+        if node.op.name == "add" and signs and not never_negative_zero(x):
+            continue
+        values, *arrays = scattered.inputs
+        if values.op.name == "broadcast_to" and not values.inputs[0].shape:
+            values = values.inputs[0]
+        if node.op.name == "subtract":
+            values = negative(values)
+        return ADD_AT(x, values, *arrays, index=scattered.attributes["index"])
+    return None
+
+
+def _keep_axes(node: Node, uses: Uses) -> Node | None:
+    reduced = node.inputs[0]
+    if reduced.op.name not in _KEEPING or reduced.attributes["keepdims"]:
+        return None
+    axis: tuple[int, ...] = reduced.attributes["axis"]
+    kept = node.attributes["axis"] if node.op.name == "expand_dims" else axis
+    if not axis or kept != axis or not uses.once(reduced):
+        return None
+    found = reduced.op(*reduced.inputs, axis=axis, keepdims=True)
+    return found if found.type == node.type else None
+
+
+def _drop_axes(node: Node, uses: Uses) -> Node | None:
+    reduced = node.inputs[0]
+    if reduced.op.name not in _KEEPING or not reduced.attributes["keepdims"]:
+        return None
+    axis: tuple[int, ...] = reduced.attributes["axis"]
+    dropped = node.attributes["axis"] if node.op.name == "squeeze" else axis
+    if not axis or dropped != axis or not uses.once(reduced):
+        return None
+    found = reduced.op(*reduced.inputs, axis=axis, keepdims=False)
+    return found if found.type == node.type else None
+
+
+def _sum_of_negative(node: Node, uses: Uses) -> Node | None:
+    x = node.inputs[0]
+    if x.op.name != "negative" or not uses.once(x):
+        return None
+    if not is_derivative(node) or uses.shows_signs:
+        return None
+    return negative(node.op.build(x.inputs, node.attributes))
+
+
+def _sum_of_reshaped(node: Node, uses: Uses) -> Node | None:
+    x = node.inputs[0]
+    everything = tuple(range(x.ndim))
+    if (
+        x.op.name not in _RESHAPING
+        or node.attributes["axis"] != everything
+        or node.shape
+    ):
+        return None
+    source = x.inputs[0]
+    return node.op(source, axis=tuple(range(source.ndim)), keepdims=False)
+
+
+def _sum_of_products(node: Node, uses: Uses) -> Node | None:
+    products = node.inputs[0]
+    if products.op.name not in ("multiply", "square") or not uses.once(products):
+        return None
+    length = products.shape[-1] if products.shape else 0
+    short = isinstance(length, int) and length <= _LONGEST
+    if not short or node.attributes["axis"] != (products.ndim - 1,):
+        return None
+    x, y = products.inputs if len(products.inputs) == 2 else products.inputs * 2
+    if not x.type == y.type == products.type or node.dtype.itemsize < 4:
+        return None
+    if node.dtype != products.dtype or products.ndim < 2 or node.dtype.kind != "f":
+        return None
+    sums = VECDOT(x, y)
+    if node.op.name == "mean":
+        sums = divide(sums, constant(float(length), node.dtype))
+    return expand_dims(sums, -1) if node.attributes["keepdims"] else sums
+
+
+def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
+    stretched = node.inputs[0]
+    if stretched.op.name != "broadcast_to" or node.dtype != stretched.dtype:
+        return None
+    value = stretched.inputs[0]
+    if value.shape or node.dtype.kind != "f":
+        return None
+    axes: tuple[int, ...] = node.attributes["axis"]
+    count = product(stretched.shape[axis] for axis in axes)
+    if not isinstance(count, int) or not 1 <= count <= 2 ** np.finfo(node.dtype).nmant:
+        return None
+    return broadcast_to(value * constant(float(count), node.dtype), node.shape)
+
+
+_ALWAYS = "for every operand: no element changes"
+
+MOVEMENT = (
+    Rule(
+        "reshape(x, its own shape) -> x",
+        ("broadcast_to", "reshape"),
+        _same_type,
+        _ALWAYS,
+    ),
+    Rule("x.T.T -> x.T", ("transpose",), _transposes, _ALWAYS),
+    Rule("transpose(x, in order) -> x", ("transpose",), _transpose_identity, _ALWAYS),
+    Rule(
+        "(a @ b).T -> b.T @ a.T",
+        ("transpose",),
+        _transposed_product,
+        "a and b are matrices; done where the product has no other use",
+        "rounding",
+    ),
+    Rule(
+        "squeeze(expand_dims(x)) -> x",
+        ("expand_dims", "squeeze"),
+        _there_and_back,
+        _ALWAYS,
+    ),
+    Rule("x[:, None] -> expand_dims(x)", ("getitem",), _trivial_index, _ALWAYS),
+    Rule(
+        "broadcast_to(broadcast_to(x)) -> broadcast_to(x)",
+        ("broadcast_to", "expand_dims", "reshape", "squeeze", "transpose"),
+        _broadcasts,
+        _ALWAYS,
+    ),
+    Rule(
+        "expand_dims(sum(x)) -> sum(x, keepdims=True)",
+        ("expand_dims", "reshape"),
+        _keep_axes,
+        "the axes are those that the reduction removed; done where it has no other use",
+    ),
+    Rule(
+        "squeeze(sum(x, keepdims=True)) -> sum(x)",
+        ("squeeze", "reshape"),
+        _drop_axes,
+        "the axes are those that were reduced; done where the sum has no other use",
+    ),
+    Rule("reshape(reshape(x)) -> reshape(x)", ("reshape",), _reshapes, _ALWAYS),
+    Rule(
+        "x + scatter_add(v) -> add_at(x, v)",
+        ("add", "subtract"),
+        _add_at,
+        "x is known never to be -0.0, or in a derivative by which nothing divides, so "
+        "that signs of zeros do not count; done where what is scattered has no other "
+        "use",
+        "rounding",
+    ),
+    Rule(
+        "sum(-x) -> -sum(x), in a derivative",
+        ("mean", "sum"),
+        _sum_of_negative,
+        "for every operand, but for the sign of a zero, by which nothing divides; done "
+        "where -x has no other use",
+        "rounding",
+    ),
+    Rule(
+        "sum(reshape(x)) -> sum(x)",
+        ("mean", "sum"),
+        _sum_of_reshaped,
+        "all elements are added up, whatever the shape",
+        "rounding",
+    ),
+    Rule(
+        "sum(x * y, axis=-1) -> vecdot(x, y)",
+        ("mean", "sum"),
+        _sum_of_products,
+        "for every operand; the sums are at most 4096 long, because they are added up "
+        "in one go and not pairwise; done where x * y has no other use",
+        "rounding",
+    ),
+    Rule(
+        "sum(broadcast_to(scalar)) -> scalar * count",
+        ("sum",),
+        _sum_of_broadcast,
+        "the count is a known, positive number that the dtype can represent",
+        "rounding",
+    ),
+    Rule(
+        "op(broadcast_to(x), y) -> op(x, y)",
+        (),
+        _drop_broadcast,
+        "the op is elementwise and its result has the same type without",
+    ),
+    Rule(
+        "op(broadcast_to(x), broadcast_to(y)) -> broadcast_to(op(x, y))",
+        (),
+        _broadcast_result,
+        "the op is elementwise and pure, so equal elements give equal elements",
+    ),
+)

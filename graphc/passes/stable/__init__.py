@@ -1,0 +1,1 @@
+"""Formulas that lose digits or overflow, in forms that do not."""

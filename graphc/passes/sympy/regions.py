@@ -1,0 +1,116 @@
+"""Elementwise regions: the largest pieces of a graph that are one formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...ir.graph import Graph
+from ...ir.node import Node, attributes_key
+from ...ir.types import DType
+from ...ops.source import constant
+from ..algebra.values import constant_of, is_constant
+
+LARGEST = 16
+"""Nodes in a region. Larger formulas are cut, so that simplifying stays cheap."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A formula: nodes of one type that are used nowhere else, but for the root."""
+
+    nodes: tuple[Node, ...]
+    """Inputs first; the last is the root."""
+
+    @property
+    def root(self) -> Node:
+        """The node whose value the rest of the graph uses."""
+        return self.nodes[-1]
+
+    @property
+    def dtype(self) -> DType:
+        """The dtype of every node in it."""
+        return self.root.dtype
+
+    def inputs(self) -> tuple[Node, ...]:
+        """What it is computed from, in the order of first use, but for numbers."""
+        inside = set(self.nodes)
+        found: dict[Node, None] = {}
+        for node in self.nodes:
+            for parent in node.inputs:
+                if parent not in inside and not _is_number(parent):
+                    found[parent] = None
+        return tuple(found)
+
+    def key(self) -> Any:
+        """Equal for regions that are the same formula of their inputs."""
+        positions: dict[Node, Any] = {
+            node: ("input", place, node.shape == self.root.shape)
+            for place, node in enumerate(self.inputs())
+        }
+        lines: list[Any] = []
+        for node in self.nodes:
+            operands = tuple(
+                ("number", constant_of(p).tobytes())
+                if _is_number(p) and p not in positions
+                else positions[p]
+                for p in node.inputs
+            )
+            positions[node] = len(lines)
+            lines.append((node.op.name, operands, attributes_key(node.attributes)))
+        return (self.dtype.str, tuple(lines))
+
+    def replay(self, inputs: Sequence[Node], dtype: DType) -> Node:
+        """The formula, as it is written, of other inputs of another dtype."""
+        values = dict(zip(self.inputs(), inputs, strict=True))
+        for node in self.nodes:
+            operands = tuple(
+                values[p] if p in values else constant(constant_of(p).astype(dtype))
+                for p in node.inputs
+            )
+            values[node] = node.op.build(operands, node.attributes)
+        return values[self.root]
+
+
+def _is_number(node: Node) -> bool:
+    """Whether a node is a finite literal of one element and no axes."""
+    if not is_constant(node) or node.shape:
+        return False
+    return node.dtype.kind == "f" and bool(np.isfinite(constant_of(node)))
+
+
+def find_regions(graph: Graph, ops: frozenset[str]) -> Iterator[Region]:
+    """The regions of at least two nodes, in linear time.
+
+    A node joins the region of its users where that is one and the same, and they are
+    of one type; so what a region computes inside, nothing else needs.
+    """
+    outputs = set(graph.outputs)
+    root_of: dict[Node, Node] = {}
+    members: dict[Node, list[Node]] = {}
+    for node in reversed(graph.nodes):
+        if node.op.name not in ops or node.dtype.kind != "f":
+            continue
+        roots = {root_of.get(user, user) for user in graph.users[node]}
+        root = next(iter(roots)) if len(roots) == 1 and node not in outputs else node
+        fits = (
+            root in members
+            and root.type == node.type
+            and len(members[root]) < LARGEST
+            and all(_is_float(parent, node) for parent in node.inputs)
+        )
+        root = root if fits else node
+        root_of[node] = root
+        members.setdefault(root, []).append(node)
+    for root in graph.nodes:
+        found = members.get(root, [])
+        if len(found) > 1 and all(_is_float(parent, root) for parent in root.inputs):
+            yield Region(tuple(reversed(found)))
+
+
+def _is_float(parent: Node, node: Node) -> bool:
+    """Whether an operand takes part without a change of dtype."""
+    return parent.dtype == node.dtype

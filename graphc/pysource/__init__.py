@@ -1,0 +1,1 @@
+"""Text of Python programs from `ast` trees, formatted as ruff formats it."""

@@ -1,0 +1,405 @@
+"""Nodes in, a NumPy function out.
+
+Here, and in `training` for whole programs, the packages meet: differentiation, passes,
+printer and runtime know nothing of one another.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, cast
+
+import numpy as np
+
+from ..arguments import Seed
+from ..codegen.footprint import Footprint
+from ..codegen.function import Style
+from ..codegen.memory import storage_of
+from ..codegen.module import Emitted, emit_function
+from ..codegen.operands import is_free
+from ..codegen.tiling import TILE, Tiling
+from ..errors import DTypeError, GraphError, OptionError, ShapeError
+from ..ir.collector import paused
+from ..ir.dims import symbols_of
+from ..ir.graph import Graph, check_names, declared_inputs
+from ..ir.labels import label_bounds
+from ..ir.naming import number_unnamed
+from ..ir.node import Node
+from ..ir.origin import here
+from ..ir.sizes import inputs_for_sizes, size_bounds
+from ..passes.one_row import for_one_row
+from ..passes.pipeline import optimize
+from ..version import __version__
+from .feeds import Binder
+from .interpreter import initial_parameters
+from .load import Program
+from .parameters import Array, LiveParameters, StartsLate
+from .untrained import warn_of_fresh
+
+
+class CompiledFunction(StartsLate):
+    """A graph as a callable: `f(x=array)`, `f(array)`. Made by `gc.compile`.
+
+    A copy, and what a pickle gives, has parameters of its own.
+    """
+
+    def __init__(
+        self,
+        structure: Any,
+        graphs: Sequence[Graph],
+        emitted: Emitted,
+        binder: Binder,
+        updates: Sequence[Node],
+        seed: int,
+    ) -> None:
+        told = (size for node in binder.order for size in node.shape)
+        names = {*symbols_of(told), *(name for g in graphs for name in g.symbols)}
+        self._footprint = emitted.footprint.of_program(names)
+        self._program = Program(emitted.source, emitted.variables)
+        self._binder = binder
+        self._updates = tuple(str(node.name) for node in updates)
+        graph = graphs[0]
+        self._count = len(graph.outputs) - len(updates)
+        self._changed = _not_as_they_are([g.outputs[: self._count] for g in graphs])
+        self._fill = _filler(structure)
+        random = any(not node.op.pure for node in graph.nodes)
+        declared = [*graph.parameters, *updates]
+        unique = sorted(dict.fromkeys(declared), key=lambda node: node.order)
+        self._nodes = tuple(unique)
+        self._seed, self._is_random = seed, random
+        self._made_of = (structure, graphs, emitted, binder, updates, seed)
+
+    def _begin(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        state = {"rng": np.random.default_rng(self._seed)} if self._is_random else {}
+        return initial_parameters(self._nodes, self._seed), state
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        begun = (self._arrays, self._state) if self._is_begun else None
+        return _made_again, (self._made_of, begun)
+
+    @property
+    def parameters(self) -> LiveParameters:
+        """The live arrays by name; assign, or write into them, to change them."""
+        return LiveParameters(self._nodes, self._arrays)
+
+    def share(self, arrays: Mapping[str, Array]) -> None:
+        """Compute with these very arrays, where they are parameters of this function.
+
+        Args:
+            arrays: by name, of the shapes and dtypes of the parameters.
+        """
+        self._arrays.update((k, arrays[k]) for k in self._arrays if k in arrays)
+
+    @parameters.setter
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        """Copy values into the parameters, by name."""
+        self.parameters.assign(values)
+
+    @property
+    def footprint(self) -> Footprint:
+        """The bytes of the arrays that stay allocated between calls.
+
+        `footprint.at(n=1000)` is their number for given sizes.
+        """
+        return self._footprint
+
+    @property
+    def source(self) -> str:
+        """The text that runs."""
+        return self._program.source
+
+    def __call__(self, /, *arrays: Any, **feeds: Any) -> Any:
+        """Run, and return arrays in the structure asked for.
+
+        Args:
+            arrays: the first inputs, in order.
+            feeds: other inputs by name.
+
+        Raises:
+            FeedError: an array is missing, unknown, or does not fit its input.
+        """
+        bound = self._binder.bind(feeds, arrays)
+        results = self._program.call("compute", self._arrays, *bound, **self._state)
+        outputs = list(results[: self._count])
+        for position, shared in self._changed:
+            array = np.asarray(outputs[position])
+            copy = shared or not array.flags.writeable
+            outputs[position] = array.copy() if copy else array
+        if self._updates:
+            # Copies, since a new value may look into a parameter that is written first.
+            new = [np.array(value) for value in results[self._count :]]
+            for name, value in zip(self._updates, new, strict=True):
+                self._arrays[name][...] = value
+        return self._fill(outputs)
+
+
+def _made_again(parts: tuple[Any, ...], begun: Any) -> CompiledFunction:
+    """A compiled function from its pickle."""
+    function = CompiledFunction(*parts)
+    if begun is not None:
+        arrays, function._state = copy.deepcopy(begun)  # pyright: ignore[reportPrivateUsage]
+        function._arrays = arrays  # pyright: ignore[reportPrivateUsage]
+    return function
+
+
+def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool]]:
+    """Positions of results that are no arrays of their own, and whether they share one.
+
+    Scalars become arrays, and what is shared or read-only is copied, so that the caller
+    may write to all. There may be several versions of the outputs: for one row, too.
+    """
+    shared = {p for outputs in versions for p in _shared_outputs(outputs)}
+    changed = {
+        position
+        for outputs in versions
+        for position, node in enumerate(outputs)
+        if position in shared or not node.shape or node.op.is_view(node)
+    }
+    return [(position, position in shared) for position in sorted(changed)]
+
+
+def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
+    """Positions of outputs that look into an input, a parameter or another output."""
+    shared: set[int] = set()
+    seen: set[Node] = set()
+    for position, node in enumerate(outputs):
+        array = storage_of(node)
+        if is_free(array) or array in seen:
+            shared.add(position)
+        seen.add(array)
+    return shared
+
+
+def flatten(nodes: Any, found: list[Node]) -> None:
+    """Collect the nodes of a structure, in order."""
+    if isinstance(nodes, Node):
+        found.append(nodes)
+    elif isinstance(nodes, Mapping):
+        for value in cast("Mapping[Any, Any]", nodes).values():
+            flatten(value, found)
+    elif isinstance(nodes, list | tuple):
+        for value in cast("Sequence[Any]", nodes):
+            flatten(value, found)
+    else:
+        raise DTypeError(
+            f"outputs must be nodes, got {type(nodes).__name__}",
+            location=str(here().location),
+        )
+
+
+def refilled(structure: Any, values: Sequence[Any]) -> Any:
+    """Values in a structure that holds as many nodes."""
+    return _filler(structure)(values)
+
+
+def _filler(structure: Any) -> Callable[[Sequence[Any]], Any]:
+    """How values get the structure of the outputs; at once where it is flat."""
+    if isinstance(structure, Node):
+        return itemgetter(0)
+    if isinstance(structure, list | tuple):
+        items = cast("Sequence[Any]", structure)
+        if all(isinstance(item, Node) for item in items):
+            return tuple if isinstance(structure, tuple) else list
+    return lambda values: _fill(structure, iter(values))
+
+
+def _fill(structure: Any, values: Any) -> Any:
+    if isinstance(structure, Node):
+        return next(values)
+    if isinstance(structure, list | tuple):
+        filled = [_fill(value, values) for value in cast("Sequence[Any]", structure)]
+        return tuple(filled) if isinstance(structure, tuple) else filled
+    return {key: _fill(value, values) for key, value in structure.items()}
+
+
+def check_style(style: str) -> Style:
+    """`style` if it is one, else raise."""
+    if style not in ("fast", "readable"):
+        raise OptionError(
+            f'style must be "fast" or "readable", got {style!r}',
+            location=str(here().location),
+        )
+    return style
+
+
+def check_tiling(tile_size: Any, threads: Any) -> Tiling:
+    """How large arrays are cut and shared, else raise."""
+    size = None if tile_size is None else _count(tile_size)
+    if size is not None and size < 1:
+        raise OptionError(
+            f"tile_size must be a positive int or None, got {tile_size!r}",
+            location=str(here().location),
+        )
+    if _count(threads) < 0:
+        raise OptionError(
+            f"threads must be an int from 0, for all cores, got {threads!r}",
+            location=str(here().location),
+        )
+    return Tiling(size, _count(threads))
+
+
+def _count(value: Any) -> int:
+    """An int of Python or NumPy as it is, and -1 for anything else."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return -1
+    number = operator.index(value)
+    return number if number < 2**63 else -1
+
+
+def compile(
+    outputs: Any,
+    *,
+    inputs: Node | str | Sequence[Node | str] | None = None,
+    style: str = "fast",
+    simplify: bool = True,
+    updates: Mapping[Node, Node] | None = None,
+    seed: Seed = 0,
+    tile_size: int | None = TILE,
+    threads: int = 0,
+    strict: bool = False,
+) -> CompiledFunction:
+    """Compile nodes to a NumPy function.
+
+    Args:
+        outputs: a node, or a list, tuple or dict of nodes, nested as you like.
+        inputs: placeholders, or their names, in the order of arrays that are given
+            without names; by default all that `outputs` were declared from, in the
+            order of declaration. Those that the outputs do not need, such as the data
+            that a derivative no longer depends on, may be fed or not.
+        style: `"fast"` allocates a workspace once and writes with `out=`;
+            `"readable"` is textbook NumPy. Both compute the same but for rounding: sums
+            and matrix products may be added up in another order.
+        simplify: apply the algebra and stability rules; False leaves the graph as
+            written.
+        updates: new values for parameters, assigned after each call.
+        seed: for parameters that start at random, and for random draws.
+        tile_size: in fast style, how many numbers chains of elementwise ops on large
+            arrays take at a time, so that they stay in cache; None for all at once.
+        threads: how many threads share the tiles of large arrays; 0 for as many as
+            there are cores. The results are the same, bit for bit.
+        strict: refuse arrays of a wider dtype than an input's. By default numbers are
+            rounded to the input's dtype (float64 to float32), integers become others
+            of the same value, and only what would overflow or wrap is refused.
+
+    Returns:
+        `f(*arrays, **feeds)`: arrays by position or input name in, arrays in the
+        structure of `outputs` back. `f.source` is its text, `f.parameters[name]` its
+        live parameters.
+
+    Raises:
+        NamingError: two inputs or parameters share a name.
+        GraphError: `inputs` lacks one that is needed, or a size that no input tells.
+        OptionError: an unknown style, or a tile size or number of threads that is none.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> f = gc.compile({"mean": x.mean(), "double": 2 * x})
+    >>> f(x=[1.0, 3.0])
+    {'mean': array(2., dtype=float32), 'double': array([2., 6.], dtype=float32)}
+    """
+    nodes: list[Node] = []
+    flatten(outputs, nodes)
+    graph = Graph((*nodes, *(updates or {}).values()))
+    warn_of_fresh(graph.parameters, "gc.compile")
+    return compile_nodes(
+        outputs,
+        inputs=inputs,
+        style=style,
+        simplify=simplify,
+        updates=updates,
+        seed=seed,
+        tile_size=tile_size,
+        threads=threads,
+        strict=strict,
+    )
+
+
+def compile_nodes(
+    outputs: Any,
+    *,
+    inputs: Node | str | Sequence[Node | str] | None = None,
+    style: str = "fast",
+    simplify: bool = True,
+    updates: Mapping[Node, Node] | None = None,
+    seed: int = 0,
+    tile_size: int | None = TILE,
+    threads: int = 0,
+    strict: bool = False,
+) -> CompiledFunction:
+    """See `compile`, which also warns where trained parameters would start anew."""
+    with paused():
+        nodes: list[Node] = []
+        flatten(outputs, nodes)
+        targets = _check_updates(updates or {})
+        everything = Graph((*nodes, *(updates or {}).values()))
+        number_unnamed(everything.nodes)
+        everything.check_names()
+        order = _order(inputs, everything)
+        graph = optimize(everything, simplify=simplify)
+        symbols = {*everything.symbols, *graph.symbols}
+        sized = inputs_for_sizes(order, everything.inputs, symbols)
+        taken = [node for node in order if node in {*everything.inputs, *sized}]
+        needs = size_bounds(everything)
+        one_row = for_one_row(graph, taken) if style == "fast" else None
+        emitted = emit_function(
+            graph,
+            taken,
+            docstring=f"Compiled by graphc {__version__}; needs only NumPy.",
+            style=check_style(style),
+            tiling=check_tiling(tile_size, threads),
+            size_bounds=needs,
+            one_row=one_row,
+        )
+        graphs = [graph] if one_row is None else [graph, one_row.graph]
+        bounds = label_bounds(everything)
+        binder = Binder(taken, bounds, order, sized, strict=strict, needs=needs)
+        return CompiledFunction(outputs, graphs, emitted, binder, targets, seed)
+
+
+def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
+    """All placeholders that may be fed, in the order of arrays without names."""
+    known = declared_inputs(graph.outputs)
+    if inputs is None:
+        return known
+    by_name = {node.name: node for node in known}
+    one = isinstance(inputs, Node | str) or not isinstance(inputs, Iterable)
+    order: list[Any] = [inputs] if one else list(cast("Iterable[Any]", inputs))
+    order = [by_name.get(i, i) if isinstance(i, str) else i for i in order]
+    for given in order:
+        if not isinstance(given, Node) or given.op.name != "input":
+            names = ", ".join(str(node.name) for node in known) or "none"
+            raise OptionError(
+                f"inputs must be placeholders or their names, got {given!r}",
+                location=str(here().location),
+                hint=f"those that the outputs were declared from are {names}",
+            )
+    nodes = dict.fromkeys(node for node in order if isinstance(node, Node))
+    missing = [node for node in graph.inputs if node not in nodes]
+    if missing:
+        raise GraphError(
+            f"the outputs depend on the input {missing[0].name!r}, which inputs lacks",
+            node=missing[0].describe(),
+            location=str(here().location),
+            hint=f"inputs=[{', '.join(str(n.name) for n in (*nodes, *missing))}]",
+        )
+    check_names(nodes)
+    return tuple(nodes)
+
+
+def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:
+    for parameter, value in updates.items():
+        where = {"node": parameter.describe(), "location": str(here().location)}
+        if parameter.op.name != "parameter":
+            raise OptionError(
+                f"only parameters can be updated, got {parameter!r}", **where
+            )
+        if value.type != parameter.type:
+            raise ShapeError(
+                f"an update must have the parameter's type {parameter.type}, "
+                f"got {value.type}",
+                **where,
+            )
+    return list(updates)

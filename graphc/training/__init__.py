@@ -1,0 +1,1 @@
+"""Training: the Trainer, its program, data, callbacks, history and progress."""

@@ -1,0 +1,377 @@
+"""Training programs: a loss and an optimizer in, all graphs of a program out.
+
+Here the packages meet: differentiation, optimizer, passes, printer and runtime know
+nothing of one another.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from ..autodiff.reverse import grad
+from ..codegen.footprint import Footprint
+from ..codegen.function import Style
+from ..codegen.plan import Plateau, TrainingPlan
+from ..codegen.program import emit_training
+from ..codegen.rules import ParameterUpdate, Update
+from ..codegen.tiling import Tiling
+from ..errors import DifferentiationError, DTypeError, GraphError, ShapeError
+from ..ir.collector import paused
+from ..ir.dims import Dim, format_shape
+from ..ir.fingerprint import graph_hash
+from ..ir.graph import Graph
+from ..ir.labels import admitted, computed_positions, label_bounds
+from ..ir.naming import number_unnamed
+from ..ir.node import Node
+from ..ir.origin import here
+from ..ir.sizes import size_bounds
+from ..ir.types import TensorType
+from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
+from ..nn.regularization import evaluation_mode
+from ..ops.pairing import pairing_of
+from ..ops.source import dimension
+from ..optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer, options_of
+from ..optim.plateau import ReduceLROnPlateau, update_plateau
+from ..passes.one_row import for_one_row
+from ..passes.pipeline import optimize
+from ..runtime.compiler import check_style
+from ..runtime.load import Program
+from ..version import __version__
+
+
+@dataclass(frozen=True)
+class TrainingProgram:
+    """A model's training program: its plan, its text and the module that runs it."""
+
+    plan: TrainingPlan
+    program: Program
+    style: Style
+
+    @property
+    def source(self) -> str:
+        """The emitted text."""
+        return self.program.source
+
+    @property
+    def module(self) -> ModuleType:
+        """The module that the text defines."""
+        return self.program.module
+
+    @property
+    def hash(self) -> str:
+        """The fingerprint of the model."""
+        return self.plan.hash
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The placeholders, in order."""
+        return self.plan.inputs
+
+    @property
+    def parameters(self) -> tuple[Node, ...]:
+        """The parameters, in order."""
+        return self.plan.parameters
+
+    @cached_property
+    def footprint(self) -> Footprint:
+        """What a training step in fast style keeps allocated."""
+        return emit_training(self.plan, "fast").footprint
+
+    def emit(self, style: str) -> str:
+        """The text in another style."""
+        return emit_training(self.plan, check_style(style)).source
+
+    def reloaded(self, style: str | None = None) -> TrainingProgram:
+        """The same program loaded once more, in this or another style."""
+        return TrainingProgram.of(self.plan, style or self.style)
+
+    @staticmethod
+    def of(plan: TrainingPlan, style: str) -> TrainingProgram:
+        """The program of a plan, emitted and loaded."""
+        emitted = emit_training(plan, check_style(style))
+        program = Program(emitted.source, emitted.variables)
+        return TrainingProgram(plan, program, check_style(style))
+
+
+def training_program(
+    loss: Node,
+    optimizer: Optimizer,
+    *,
+    metrics: Metrics | None = None,
+    outputs: Node | Mapping[str, Node] | None = None,
+    style: str = "fast",
+    simplify: bool = True,
+    plateau: ReduceLROnPlateau | None = None,
+    tiling: Tiling | None = None,
+    strict: bool = False,
+) -> TrainingProgram:
+    """Differentiate a loss, attach an optimizer, optimise, emit and load.
+
+    Raises:
+        DifferentiationError: the loss is no floating scalar or has no parameters.
+        DTypeError: the loss is no node, or the optimizer is none.
+        NamingError: two inputs or parameters share a name.
+    """
+    with paused():
+        plan = training_plan(
+            *(loss, optimizer, dict(metrics or {}), outputs),
+            *(simplify, plateau, tiling, bool(strict)),
+        )
+        return TrainingProgram.of(plan, style)
+
+
+def training_plan(
+    loss: Node,
+    optimizer: Optimizer,
+    metrics: Metrics,
+    outputs: Node | Mapping[str, Node] | None,
+    simplify: bool,
+    plateau: ReduceLROnPlateau | None = None,
+    tiling: Tiling | None = None,
+    strict: bool = False,
+) -> TrainingPlan:
+    """All graphs of a training program, optimised."""
+    _check_arguments(loss, optimizer)
+    predicted = _outputs(loss, outputs)
+    measured = evaluation_of(loss, metrics)
+    declared = Graph((loss, *measured.outputs.values(), *predicted.values()))
+    number_unnamed(declared.nodes, finally_=True)
+    declared.check_names()
+    trained = Graph((loss,)).parameters
+    _check_loss(loss, trained)
+    gradients = grad(loss, list(trained))
+    named = loss if loss.name else loss.named("loss")
+    results = [
+        node if node.name else node.named(key.replace(".", "_"))
+        for key, node in measured.outputs.items()
+    ]
+
+    def final(graph: Graph) -> Graph:
+        return optimize(graph, simplify=simplify)
+
+    evaluated = evaluation_mode(Graph((named, *results)))
+    shown = evaluation_mode(Graph(tuple(predicted.values())))
+    trained_on = Graph((named, *gradients))
+    needs = {"forward": evaluated, "predict": shown, "loss_and_gradients": trained_on}
+    state = optimizer.init_state(trained)
+    title = _title(loss)
+    training = final(trained_on)
+    finish, weight = measured.finish, measured.weight
+    positions = _positions(declared)
+    fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
+    return TrainingPlan(
+        title=title,
+        docstring=_docstring(title, loss, declared, fingerprint, optimizer),
+        version=__version__,
+        hash=fingerprint,
+        inputs=declared.inputs,
+        bounds=label_bounds(declared),
+        parameters=declared.parameters,
+        forward=final(evaluated),
+        metrics=modes_of(metrics),
+        outputs=tuple(predicted),
+        predict=final(shown) if predicted else None,
+        size_bounds={key: size_bounds(graph) for key, graph in needs.items()},
+        training=training,
+        one_row=for_one_row(training, declared.inputs),
+        trained=trained,
+        state=state,
+        update=_update(optimizer, trained, state, simplify),
+        step_sizes=final(Graph(tuple(optimizer.all_step_sizes(Clock(**_clock()))))),
+        micro_batches=optimizer.micro_batches,
+        options=options_of(optimizer),
+        results=tuple(measured.outputs),
+        totals=measured.totals,
+        finish=finish and final(finish),
+        loss_weight=None if weight is None else final(Graph((weight,))),
+        tiling=tiling or Tiling(),
+        plateau=None if plateau is None else _plateau(plateau),
+        averages=_averages(optimizer, trained, state),
+        strict=strict,
+        admitted=admitted(declared.meanings),
+        positions=positions and final(positions),
+    )
+
+
+def _positions(declared: Graph) -> Graph | None:
+    """What indexes and is computed from data, with the bounds that it is held against.
+
+    Rows are counted by the first named size that an input has at its first axis.
+    """
+    firsts = [node.shape[0] for node in declared.inputs if node.shape]
+    rows = next((size for size in firsts if isinstance(size, Dim)), None)
+    found = computed_positions(declared, rows)
+    bounds = np.dtype("int64")
+    nodes = [
+        node
+        for positions, low, high in found
+        for node in (positions, dimension(low, bounds), dimension(high, bounds))
+    ]
+    return Graph(tuple(nodes)) if nodes else None
+
+
+def _clock() -> dict[str, Node]:
+    scalar = TensorType(np.dtype("float64"), ())
+    return {key: placeholder(key, scalar) for key in ("step", "epoch", "scale")}
+
+
+def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
+    if not isinstance(plateau, ReduceLROnPlateau):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise DTypeError(
+            f"plateau must be a gc.optim.ReduceLROnPlateau, got {plateau!r}",
+            location=str(here().location),
+        )
+    state = tuple(plateau.initial())
+    return Plateau(asdict(plateau), state, inspect.getsource(update_plateau))
+
+
+def _check_arguments(loss: object, optimizer: object) -> None:
+    """Raise unless what is to be trained is a node, and what trains it an optimizer."""
+    if not isinstance(loss, Node):
+        raise DTypeError(
+            f"a loss must be a node, got {type(loss).__name__} {loss!r}",
+            location=str(here().location),
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise DTypeError(
+            f"requires an optimizer, got {optimizer!r}",
+            location=str(here().location),
+            hint="gc.optim.SGD(lr=0.1)",
+        )
+
+
+def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
+    where = {"node": loss.describe(), "location": str(here().location)}
+    if loss.shape:
+        raise DifferentiationError(
+            f"a loss must be a scalar, got {loss.type}",
+            hint="gc.mean(loss) or gc.sum(loss)",
+            **where,
+        )
+    if not trained:
+        raise DifferentiationError(
+            "the loss depends on no parameter, so there is nothing to train",
+            hint="gc.parameter(...) or a layer of gc.nn",
+            **where,
+        )
+    for node in Graph((loss,)).nodes:
+        is_declared = not node.origin.rules and node.origin.block is None
+        if is_declared and node.op.kind == "elementwise":
+            found = pairing_of(node.inputs)
+            if found is not None:
+                message, hint = found
+                raise ShapeError(
+                    f"a loss must not compare rows with one another by accident: "
+                    f"{message}",
+                    node=node.describe(),
+                    location=str(node.origin.location),
+                    hint=hint,
+                )
+
+
+def _outputs(loss: Node, outputs: Node | Mapping[str, Node] | None) -> dict[str, Node]:
+    """What `predict` returns: as asked, or what enters a loss block as its input."""
+    if isinstance(outputs, Node):
+        return {outputs.name or "output": outputs}
+    if outputs is not None:
+        return dict(outputs)
+    if loss.op.is_block and loss.op.inputs[0] == "input":
+        return {"output": loss.inputs[0]}
+    return {}
+
+
+def _title(loss: Node) -> str:
+    location = loss.origin.location
+    return Path(location.file).stem if location else "model"
+
+
+def _docstring(
+    title: str, loss: Node, declared: Graph, fingerprint: str, optimizer: Optimizer
+) -> str:
+    location = loss.origin.location
+    file = Path(location.file).name if location else "an unnamed file"
+    rows = [
+        f"    {node.name}  {node.dtype} {format_shape(node.shape)}"
+        for node in (*declared.inputs, *declared.parameters)
+    ]
+    count = sum(int(node.size) for node in declared.parameters)
+    return "\n".join(
+        [
+            f"Train {title} with nothing but NumPy.",
+            "",
+            f"Written by graphc {__version__} from {file}; graph {fingerprint}.",
+            f"Optimizer: {type(optimizer).__name__}. "
+            f"{count:,} trainable numbers in {len(declared.parameters)} parameters.",
+            "",
+            *rows,
+        ]
+    )
+
+
+def _averages(
+    optimizer: Optimizer, trained: Sequence[Node], state: Mapping[str, Node]
+) -> dict[str, str]:
+    """The slots that hold what to evaluate with, by the names of their parameters."""
+    slots = {placeholder(key, node.type): key for key, node in state.items()}
+    by_key = {key: node for node, key in slots.items()}
+    averaged = optimizer.averaged(trained, by_key)
+    pairs = zip(trained, averaged, strict=True)
+    return {str(node.name): slots[mean] for node, mean in pairs if mean is not node}
+
+
+def _update(
+    optimizer: Optimizer,
+    trained: Sequence[Node],
+    state: Mapping[str, Node],
+    simplify: bool,
+) -> Update:
+    """The optimizer's rules over placeholders, optimised together."""
+    clock = _clock()
+    old = [placeholder(str(node.name), node.type) for node in trained]
+    gradients = [placeholder(f"d_{node.name}", node.type) for node in trained]
+    slots = {key: placeholder(key, node.type) for key, node in state.items()}
+    new, new_state = optimizer.apply(old, gradients, slots, Clock(**clock))
+    if set(new_state) != set(slots):
+        raise GraphError(
+            f"{type(optimizer).__name__} must give new values for "
+            f"{sorted(slots)}, gave {sorted(new_state)}"
+        )
+    graph = optimize(Graph((*new, *new_state.values())), simplify=simplify)
+    values = graph.outputs
+    states = dict(zip(new_state, values[len(new) :], strict=True))
+    rules: list[ParameterUpdate] = []
+    owned: set[str] = set()
+    for position, node in enumerate(trained):
+        prefix = f"{node.name}."
+        keys = [
+            key
+            for key in slots
+            if key.startswith(prefix) and "." not in key.removeprefix(prefix)
+        ]
+        owned |= set(keys)
+        rules.append(
+            ParameterUpdate(
+                parameter=old[position],
+                gradient=gradients[position],
+                slots={key.removeprefix(prefix): slots[key] for key in keys},
+                new_parameter=values[position],
+                new_slots={key.removeprefix(prefix): states[key] for key in keys},
+            )
+        )
+    shared = {key: (slots[key], states[key]) for key in slots if key not in owned}
+    kept = {slot for rule in rules for slot in rule.slots}
+    return Update(
+        rules=tuple(rules),
+        clock=clock,
+        shared=shared,
+        title=type(optimizer).__name__,
+        decaying=tuple(sorted(kept & AVERAGES_OF_GRADIENTS)),
+        hash=graph_hash((*new, *new_state.values())),
+    )

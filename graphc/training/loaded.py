@@ -1,0 +1,168 @@
+"""A training program that is loaded, with the parameters and the state that it trains.
+
+Copies and pickles are made of the plan of the program and of a snapshot of what
+changes, so that they share nothing that changes with what they were made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Self
+
+from ..arguments import Seed, entry
+from ..codegen.footprint import Footprint
+from ..errors import OptionError
+from ..ir.node import Node
+from ..metrics.evaluation import Metrics, metric_nodes
+from ..runtime.feeds import Binder
+from ..runtime.parameters import Array, LiveParameters, StartsLate
+from ..runtime.untrained import TRAINERS
+from .assemble import TrainingProgram
+from .history import History
+from .sources import Sources
+
+
+@partial(entry, label="gc.Trainer")
+class LoadedProgram(StartsLate):
+    """What a trainer has before it trains."""
+
+    loss: Node
+    """The node that is minimised."""
+    metrics: Metrics
+    """What is measured, by name."""
+    seed: int
+    history: History
+    """That of the last `fit`, or of a checkpoint that was loaded."""
+
+    _is_loaded = False
+    """Whether parameters were read from a file."""
+
+    def _start(self, compiled: TrainingProgram) -> None:
+        """Take a program; parameters and state start when they are first needed."""
+        self._compiled = compiled
+        self._module: Any = compiled.module
+        self._inputs = tuple(compiled.inputs)
+        plan = compiled.plan
+        self._binder = Binder(self._inputs, plan.bounds, strict=plan.strict)
+        nodes = (self.loss, *self.metric_nodes.values())
+        self._sources = Sources(self._module, nodes)
+        self._is_busy = False
+        self._first_seed = self.seed
+        for name in _CHANGING & vars(self).keys():
+            delattr(self, name)
+        TRAINERS.add(self)
+
+    def _begin(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        arrays = self._module.init_parameters(self._first_seed)
+        return arrays, self._module.init_state(arrays, self._first_seed)
+
+    def restarted(self, *, seed: Seed | None = None, style: str | None = None) -> Self:
+        """Another trainer of the same model, at the start of its training.
+
+        Args:
+            seed: of the new trainer; by default that of this one.
+            style: of the program that it runs; by default that of this one.
+
+        Returns:
+            A trainer that shares nothing that changes with this one.
+        """
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        other.seed = self.seed if seed is None else int(seed)
+        other.history, other._is_loaded = History(), False
+        other._start(self._compiled.reloaded(style))
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {k: v for k, v in vars(self).items() if k not in _LOADED | _CHANGING}
+        saved = None
+        if self._is_begun:
+            saved = self._module.snapshot(self._arrays, self._state)
+        plan, style = self._compiled.plan, self._compiled.style
+        return {**kept, "plan": plan, "style": style, "saved": saved}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        plan, saved, style = (state.pop(key) for key in ("plan", "saved", "style"))
+        vars(self).update(state)
+        seed, self.seed = self.seed, state["_first_seed"]
+        self._start(TrainingProgram.of(plan, style))
+        self.seed = seed
+        if saved is not None:
+            self._module.restore(saved, self._arrays, self._state)
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """Refuse to begin a run while another one goes on, as in its callbacks."""
+        if self._is_busy:
+            raise OptionError(
+                "a run of this trainer is going on, and a second one would change the "
+                "parameters under it",
+                node="gc.Trainer.fit",
+                hint="copy.deepcopy(trainer) or trainer.restarted() for another one",
+            )
+        self._is_busy = True
+        try:
+            yield
+        finally:
+            self._is_busy = False
+
+    @property
+    def parameters(self) -> LiveParameters:
+        """The parameters by name, as live arrays."""
+        return LiveParameters(self._compiled.plan.parameters, self._arrays)
+
+    @parameters.setter
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        """Copy values into the parameters, by name."""
+        self.parameters.assign(values)
+        if not self.steps:  # Averages of parameters start from these.
+            self._state |= self._module.init_state(self._arrays, self._first_seed)
+
+    @property
+    def metric_nodes(self) -> dict[str, Node]:
+        """The nodes that metrics are made of, by name."""
+        return metric_nodes(self.metrics)
+
+    @property
+    def footprint(self) -> Footprint:
+        """The bytes of the arrays that a training step in fast style keeps allocated.
+
+        `footprint.at(batch=32)` is their number for given sizes.
+        """
+        return self._compiled.footprint
+
+    @property
+    def source(self) -> str:
+        """The text of the program that runs."""
+        return self._compiled.source
+
+    @property
+    def module(self) -> Any:
+        """The program that runs: `forward`, `predict`, `train_step`, ..."""
+        return self._module
+
+    @property
+    def steps(self) -> int:
+        """How many steps have been taken."""
+        return int(self._state["step"]) if self._is_begun else 0
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether parameters are no longer those of the start."""
+        return self._is_loaded or bool(self.steps)
+
+    @property
+    def parameter_nodes(self) -> tuple[Node, ...]:
+        """The parameters as nodes, in the order of declaration."""
+        return tuple(self._compiled.plan.parameters)
+
+    def __repr__(self) -> str:
+        size = sum(int(node.size) for node in self._compiled.plan.parameters)
+        return f"<Trainer of {self.loss!r}, {size:,} parameters, step {self.steps}>"
+
+
+_CHANGING = {"_arrays", "_state"}
+_LOADED = {"_compiled", "_module", "_binder", "_inputs", "_sources", "_is_busy"}
+"""What follows from the plan."""

@@ -1,0 +1,376 @@
+"""Tables as they are published: CSV files and data frames, as arrays by input name.
+
+pandas reads them, as text, so that nothing is guessed: what is missing, what is a label
+and how numbers are written is declared, and an error names the line and the column.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, MissingExtraError, OptionError
+from ..ir.node import Node
+from ..runtime.frames import is_frame, plain_array
+
+Array = np.ndarray[Any, Any]
+Columns = Mapping[Any, str | Sequence[str]]
+
+MISSING = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none")
+"""What stands for a missing value in published files."""
+
+
+@dataclass(frozen=True)
+class CSV:
+    """A CSV file or a pandas DataFrame.
+
+    Columns that no input is made of may hold anything. Reading needs pandas, of the
+    extra `data`.
+
+    Args:
+        path: the file, which may be compressed (`.csv.gz`), or a DataFrame.
+        columns: the column, or columns, of each input; by default the column of the
+            input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
+        names: of all columns of a file whose first line does not name them.
+        sep: what stands between values.
+        decimal: the decimal point, `"."` or `","`.
+        quotechar: what stands around values that hold a separator.
+        encoding: how the file encodes text.
+        na_values: texts that stand for a missing value.
+        missing: what becomes of missing values in columns that are used: `"refuse"`
+            (an error, unless the model asks `gc.isnan` of that input), `"drop"` (the
+            row is left out), or a value to take for them. A mapping says it by column.
+        classes: by column, texts that become 0, 1, 2, ... in this order.
+
+    Raises:
+        OptionError: an option that is none, when it is read.
+        DataError: the file does not hold what is asked for, when it is read.
+        MissingExtraError: pandas is not installed, when it is read.
+
+    >>> kinds = ["setosa", "versicolor", "virginica"]
+    >>> columns = {"x": ["sepal_length", "sepal_width"], "y": "species"}
+    >>> iris = CSV("iris.csv", columns, classes={"species": kinds})
+    """
+
+    path: Any
+    columns: Columns | None = None
+    _: KW_ONLY
+    names: Sequence[str] | None = None
+    sep: str = ","
+    decimal: str = "."
+    quotechar: str = '"'
+    encoding: str = "utf-8"
+    na_values: Sequence[str] = MISSING
+    missing: Any = "refuse"
+    classes: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, list[Any]])
+
+
+def read_table(module: Any, table: CSV, label: str) -> dict[str, Array]:
+    """The arrays of a table by input name, as the inputs of a program want them.
+
+    Args:
+        module: the program.
+        table: what to read, and how.
+        label: what the data is, for errors: `"train"`.
+    """
+    return _Reader(module, table, label).arrays()
+
+
+class _Reader:
+    """One table, and what has to be known to say where something is wrong in it."""
+
+    def __init__(self, module: Any, table: CSV, label: str) -> None:
+        self.pandas = _pandas()
+        self.module = module
+        self.table = table
+        self.is_file = not is_frame(table.path)
+        self.what = _path(table.path) if self.is_file else label
+        _check_options(table)
+        self.frame: Any = self._read() if self.is_file else table.path
+        self.header = [str(name).strip() for name in self.frame.columns]
+        if len(set(self.header)) < len(self.header):
+            message = f"{self.what} has two columns of the same name"
+            raise DataError(message, hint=self._naming())
+        self.kept: Array = np.arange(len(self.frame))
+
+    def _read(self) -> Any:
+        """All cells as text; without `names` the first line names the columns."""
+        import gzip
+        import zlib
+
+        damage = (EOFError, LookupError, ValueError, gzip.BadGzipFile, zlib.error)
+        table = self.table
+        encoding = "utf-8-sig" if table.encoding.lower() == "utf-8" else table.encoding
+        try:
+            raw: Any = self.pandas.read_csv(
+                self.what,
+                header=None,
+                index_col=False,
+                dtype=str,
+                na_filter=False,
+                skipinitialspace=True,
+                sep=table.sep,
+                quotechar=table.quotechar,
+                encoding=encoding,
+            )
+        except self.pandas.errors.EmptyDataError:
+            return self.pandas.DataFrame()
+        except damage as e:
+            raise DataError(f"{self.what} is no CSV file: {e}") from None
+        if table.names is None:
+            body = raw.iloc[1:].reset_index(drop=True)
+            body.columns = raw.iloc[0]
+            return body
+        if len(table.names) != raw.shape[1]:
+            raise DataError(
+                f"{self.what} has {raw.shape[1]} columns, names has {len(table.names)}"
+            )
+        raw.columns = list(table.names)
+        return raw
+
+    def arrays(self) -> dict[str, Array]:
+        """The array of each input."""
+        inputs: dict[str, Any] = self.module.INPUTS
+        chosen = self._chosen(inputs)
+        cells: dict[str, tuple[Array, Array]] = {}
+        for name, names in chosen.items():
+            for column in names:
+                cells[column] = self._cells(column, inputs.get(name))
+        found: dict[str, Array] = {}
+        for name, names in chosen.items():
+            dtype, shape, _ = inputs.get(name, ("float64", (), None))
+            parts = [self._numbers(c, *cells[c], np.dtype(dtype)) for c in names]
+            array = np.stack(parts, axis=1)
+            found[name] = self.module.fit_rows(array, shape)
+        return found
+
+    def _chosen(self, inputs: Mapping[str, Any]) -> dict[str, list[str]]:
+        """The columns of each input."""
+        if self.table.columns is None:
+            find = self.module.find_columns
+            chosen = {name: find(name, self.header) for name in inputs}
+        else:
+            chosen = {
+                key.name if isinstance(key, Node) else str(key): [names]
+                if isinstance(names, str)
+                else list(names)
+                for key, names in self.table.columns.items()
+            }
+        for name, names in chosen.items():
+            unknown = [each for each in names if each not in self.header]
+            if unknown or not names:
+                what = repr(unknown[0]) if unknown else f"for {name!r}"
+                hint = 'columns={"x": ["first", "second"], "y": "third"}'
+                if len(self.header) == 1:
+                    hint = 'sep=";", say, if that is one name for all columns'
+                has = ", ".join(self.header)
+                raise DataError(
+                    f"{self.what} has no column {what}; it has {has}",
+                    hint=self._naming() or hint,
+                )
+        used = {column for names in chosen.values() for column in names}
+        for option in ("classes", "missing"):
+            for column in _by_column(getattr(self.table, option)):
+                if column not in used:
+                    raise OptionError(
+                        f"{option} is about {column!r}, which no input is made of; "
+                        f"columns in use: {', '.join(sorted(used))}"
+                    )
+        return {str(name): names for name, names in chosen.items()}
+
+    def _naming(self) -> str | None:
+        """What to try where the first line looks like data and not like names."""
+        if self.is_file and any(each[:1].isdigit() for each in self.header):
+            return 'names=["first", "second", ...], if the first line is data'
+        return None
+
+    def _cells(self, column: str, about: Any) -> tuple[Array, Array]:
+        """The cells of a column, and which are missing; rows to drop are noted."""
+        series: Any = self.frame.iloc[:, self.header.index(column)]
+        # Copies, since pandas gives arrays that can't be written.
+        missing: Array = np.array(series.isna(), bool)
+        values: Array = np.asarray(plain_array(series))
+        if values.dtype.kind not in "biuf":
+            values = np.array([str(value).strip() for value in series], object)
+            missing |= np.isin(values, list(self.table.na_values))
+        rule: Any = self.table.missing
+        if hasattr(rule, "keys"):
+            rule = _by_column(rule).get(column, "refuse")
+        if not missing.any():
+            return values, missing
+        if isinstance(rule, str) and rule == "drop":
+            self.kept = self.kept[~missing[self.kept]]
+            return values, np.zeros_like(missing)
+        if isinstance(rule, str) and rule == "refuse":
+            if about is None or "nan" not in (about[2] or ()):
+                where = self._where(int(np.flatnonzero(missing)[0]), column)
+                raise DataError(
+                    f"{where}: the value is missing ({missing.sum()} such)",
+                    hint='missing="drop", a number such as missing=0, or by column: '
+                    f'missing={{"{column}": 0}}',
+                )
+            rule = math.nan
+        if values.dtype.kind in "biuf" and not isinstance(rule, str):
+            values = np.asarray(np.where(missing, rule, values))
+        else:
+            values = values.astype(object)
+            values[missing] = str(rule)
+        # A NaN that was asked for is no mistake.
+        is_nan = isinstance(rule, float) and math.isnan(rule)
+        return values, missing & is_nan
+
+    def _numbers(
+        self, column: str, values: Array, nan: Array, dtype: np.dtype[Any]
+    ) -> Array:
+        """The numbers of a column, without the rows that are dropped."""
+        values, nan = values[self.kept], nan[self.kept]
+        classes = self.table.classes.get(column)
+        if classes is not None:
+            return self._positions(column, values, [str(each) for each in classes])
+        array = values
+        is_text = values.dtype.kind not in "biuf"
+        if is_text:
+            array = self._parsed([str(value) for value in values], dtype)
+        wrong = np.isnan(array) & ~nan & is_text
+        if dtype.kind in "iu" and array.dtype.kind == "f":
+            # Beyond 2**53 rounding may have made it another integer.
+            wrong |= (array != np.rint(array)) | ~(np.abs(array) < 2**53)
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"{self._where(int(self.kept[row]), column)}: {values[row]!r} is no "
+                f"{dtype} ({wrong.sum()} such)",
+                hint=self._hint(column, str(values[row]), values),
+            )
+        if not is_text and dtype.kind not in "iu":
+            return array
+        # Text has no dtype of its own. What does not fit is found with all other data.
+        with np.errstate(all="ignore"):
+            converted = array.astype(dtype)
+        same = dtype.kind == "f" or np.array_equal(converted, array)
+        return converted if same else array
+
+    def _parsed(self, texts: list[str], dtype: np.dtype[Any]) -> Array:
+        """Numbers from texts, NaN for what is none."""
+        if dtype.kind == "b":
+            truth = {"0": 0.0, "false": 0.0, "1": 1.0, "true": 1.0}
+            return np.array([truth.get(text.lower(), math.nan) for text in texts])
+        if self.table.decimal == "," and dtype.kind == "f":
+            # A point that groups digits is no part of a number.
+            texts = ["" if "." in text else text.replace(",", ".") for text in texts]
+        if not texts:
+            return np.zeros(0)
+        series: Any = self.pandas.Series(texts, dtype=object)
+        return np.asarray(self.pandas.to_numeric(series, errors="coerce"))
+
+    def _positions(self, column: str, values: Array, classes: list[str]) -> Array:
+        """The place of each text among the classes."""
+        place = {each: position for position, each in enumerate(classes)}
+        texts = [str(value).strip() for value in values]
+        for row, text in enumerate(texts):
+            if text not in place:
+                raise DataError(
+                    f"{self._where(int(self.kept[row]), column)}: {text!r} is not one "
+                    f"of the classes {', '.join(map(repr, classes))}"
+                )
+        return np.array([place[text] for text in texts], np.int64)
+
+    def _hint(self, column: str, text: str, values: Array) -> str:
+        """What to try with a text that is no number."""
+        try:
+            float(text.replace(",", "."))
+        except ValueError:
+            kinds = sorted({str(value) for value in values})
+            shown = ", ".join(f'"{kind}"' for kind in kinds[:4])
+            more = ", ..." if len(kinds) > 4 else ""
+            return (
+                f'classes={{"{column}": [{shown}{more}]}} for labels, '
+                f'or na_values=["{text}"] if it stands for a missing value'
+            )
+        return 'decimal=","' if "," in text else "a floating input, or whole numbers"
+
+    def _where(self, row: int, column: str) -> str:
+        """The place of a cell, for a person who opens the file."""
+        line = self._line(row) if self.is_file else None
+        place = f"row {row}" if line is None else f"line {line}"
+        return f"{self.what}, {place}, column {column!r}"
+
+    def _line(self, row: int) -> int | None:
+        """The line of a file at which a row ends; None where that is not known."""
+        import csv
+        import gzip
+
+        table = self.table
+        wanted = row + (table.names is None)
+        opener: Any = gzip.open if self.what.endswith(".gz") else open
+        try:
+            with opener(self.what, "rt", encoding=table.encoding, newline="") as file:
+                reader = csv.reader(
+                    file,
+                    delimiter=table.sep,
+                    quotechar=table.quotechar,
+                    skipinitialspace=True,
+                )
+                records = (reader.line_num for record in reader if record)
+                return next(
+                    (line for number, line in enumerate(records) if number == wanted),
+                    None,
+                )
+        except (OSError, TypeError, UnicodeError, csv.Error):
+            return None
+
+
+def _path(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path)
+
+
+def _by_column(option: Any) -> dict[str, Any]:
+    """An option that is given by column; nothing where it is one for all."""
+    return {str(key): option[key] for key in option} if hasattr(option, "keys") else {}
+
+
+def _check_options(table: CSV) -> None:
+    for name in ("sep", "quotechar", "decimal", "encoding"):
+        value: Any = getattr(table, name)
+        if not isinstance(value, str) or not value:
+            raise OptionError(f"{name} must be a text, got {value!r}")
+    if len(table.quotechar) > 1:
+        raise OptionError(f"quotechar must be one letter, got {table.quotechar!r}")
+    if table.decimal not in (".", ","):
+        raise OptionError(f'decimal must be "." or ",", got {table.decimal!r}')
+    if isinstance(table.names, str):
+        raise OptionError(f"names must be a list of texts, got {table.names!r}")
+    if isinstance(table.na_values, str):
+        raise OptionError(f"na_values must be a list of texts, got {table.na_values!r}")
+    for column, classes in table.classes.items():
+        texts = [str(each) for each in classes]
+        if isinstance(classes, str) or len(set(texts)) < len(texts):
+            raise OptionError(
+                f"classes of {column!r} must be a list of different texts, "
+                f"got {classes!r}"
+            )
+    rules = _by_column(table.missing)
+    is_one = not hasattr(table.missing, "keys")
+    for rule in [table.missing] if is_one else rules.values():
+        known = isinstance(rule, str | int | float | np.generic)
+        if not known or isinstance(rule, bool):
+            raise OptionError(
+                f'missing must be "refuse", "drop" or a value, got {rule!r}'
+            )
+
+
+def _pandas() -> Any:
+    try:
+        return importlib.import_module("pandas")
+    except ImportError as error:
+        raise MissingExtraError(
+            "gc.CSV reads tables with pandas, which is not installed",
+            hint="`pip install pandas`, or `pip install -e '.[data]'` in a copy of "
+            "graphc's source; the path of a CSV file of plain numbers needs neither",
+        ) from error

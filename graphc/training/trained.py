@@ -1,0 +1,157 @@
+"""A trained model in use: any of its nodes, with the parameters it has by now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ..arguments import Seed, entry
+from ..errors import OptionError, UntrainedWarning
+from ..ir.graph import Graph
+from ..ir.node import Node
+from ..ir.origin import here, warn_at_user
+from ..nn.regularization import evaluation_mode
+from ..ops.source import constant
+from ..runtime.compiler import CompiledFunction, compile_nodes, flatten, refilled
+from .loaded import LoadedProgram
+
+
+def in_evaluation_mode(outputs: Any) -> Any:
+    """Nodes in the structure of `outputs`, with all dropout and noise passed by."""
+    nodes: list[Node] = []
+    flatten(outputs, nodes)
+    return refilled(outputs, evaluation_mode(Graph(tuple(nodes))).outputs)
+
+
+def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
+    """Nodes in the structure of `outputs`, with constants in place of parameters.
+
+    Args:
+        outputs: a node, or a list, tuple or dict of nodes, nested as you like.
+        values: arrays by the names of the parameters.
+        source: where they are from, for errors.
+
+    Raises:
+        OptionError: an array is missing, or has another shape or dtype.
+    """
+    nodes: list[Node] = []
+    flatten(outputs, nodes)
+    replaced: dict[Node, Node] = {}
+    for node in Graph(tuple(nodes)).nodes:
+        if node.op.name == "parameter":
+            value = values.get(str(node.name))
+            found = "nothing" if value is None else f"{value.dtype} {value.shape}"
+            wanted = f"{node.dtype} {node.shape}"
+            if value is None or found != wanted:
+                raise OptionError(
+                    f"{source} must have {wanted} for the parameter {node.name!r}, "
+                    f"has {found}"
+                )
+            name = str(node.name).replace(".", "_")
+            replaced[node] = constant(value).named(name)
+        else:
+            replaced[node] = node.with_inputs(tuple(replaced[i] for i in node.inputs))
+    return refilled(outputs, [replaced[node] for node in nodes])
+
+
+@partial(entry, label="gc.Trainer")
+class Trained(LoadedProgram):
+    """What a trainer's parameters are used for besides training them."""
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are completed, as schedules count them."""
+        return int(self._state["epoch"])
+
+    def end_epoch(self, score: float | None = None) -> None:
+        """Count an epoch, in a loop of your own: `fit` does so by itself.
+
+        Schedules of the epoch go by this count, and decay on a plateau by `score`.
+
+        Args:
+            score: what decay on a plateau watches, such as the loss on dev.
+
+        Raises:
+            OptionError: a score for a trainer without `plateau`.
+
+        >>> import graphc as gc
+        >>> x, w = gc.input("x", ("n",)), gc.parameter("w", (), 1.0)
+        >>> optimizer = gc.optim.SGD(lr=gc.optim.ExponentialLR(0.5, gamma=0.1))
+        >>> trainer = gc.Trainer(gc.mean((w * x) ** 2), optimizer)
+        >>> for _ in range(3):
+        ...     _ = trainer.step(x=[1.0])
+        ...     trainer.end_epoch()
+        >>> trainer.epoch
+        3
+        """
+        if score is not None:
+            if self._compiled.plan.plateau is None:
+                raise OptionError(
+                    "a score is for decay on a plateau, which this trainer has not",
+                    location=str(here().location),
+                    hint="gc.Trainer(..., plateau=gc.optim.ReduceLROnPlateau())",
+                )
+            module: Any = self._compiled.module
+            module.decay_on_plateau(self._state, {"loss": float(score)}, "loss")
+        self._state["epoch"] += 1
+
+    def compile(
+        self,
+        outputs: Any,
+        *,
+        inputs: Node | str | Sequence[Node | str] | None = None,
+        style: str | None = None,
+        simplify: bool = True,
+        seed: Seed = 0,
+    ) -> CompiledFunction:
+        """Compile nodes to a function that computes with the trained parameters.
+
+        In evaluation mode: without dropout and noise. The parameters are those of the
+        trainer itself, so that further training shows in the next call.
+
+        Args:
+            outputs: a node, or a list, tuple or dict of nodes, nested as you like: of
+                the model, or computed from it, gradients included.
+            inputs, simplify: see `gc.compile`.
+            style: by default that of the trainer.
+            seed: for draws that are left, such as those of `gc.random`.
+
+        Returns:
+            What `gc.compile` returns.
+
+        Raises:
+            OptionError: a parameter has the name of one of the trainer, and another
+                shape or dtype.
+
+        >>> import graphc as gc
+        >>> x, w = gc.input("x", ("n",)), gc.parameter("w", (), 1.0)
+        >>> trainer = gc.Trainer(gc.mean((w * x) ** 2), gc.optim.SGD(lr=0.5))
+        >>> double = trainer.compile(2 * w * x)
+        >>> _ = trainer.step(x=[1.0])
+        >>> double(x=[1.0])
+        array([0.], dtype=float32)
+        """
+        function = compile_nodes(
+            in_evaluation_mode(outputs),
+            inputs=inputs,
+            style=self._compiled.style if style is None else style,
+            simplify=simplify,
+            seed=seed,
+        )
+        fresh = [name for name in function.parameters if name not in self.parameters]
+        for name, start in function.parameters.items():
+            array = self._arrays.get(name, start)
+            if (array.shape, array.dtype) != (start.shape, start.dtype):
+                raise OptionError(
+                    f"parameter {name!r} is {array.dtype} {array.shape} in the trainer "
+                    f"and {start.dtype} {start.shape} in the nodes to compile",
+                    location=str(here().location),
+                )
+        function.share(self._arrays)
+        if fresh:
+            warn_at_user(
+                f"this trainer has no parameter {fresh[0]!r}, which starts fresh",
+                UntrainedWarning,
+            )
+        return function

@@ -1,0 +1,426 @@
+"""The trainer: a model, its optimizer and the emitted program that trains it.
+
+All numbers are computed by the functions of that program; what is added here is only
+what a session at a prompt needs: names of nodes in errors, progress, a history.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arguments import Seed, entry
+from ..codegen.tiling import TILE
+from ..errors import OptionError
+from ..ir.node import Node
+from ..ir.origin import here
+from ..metrics.evaluation import Metrics, check_metric_name
+from ..optim.base import Optimizer
+from ..optim.plateau import ReduceLROnPlateau
+from ..runtime.compiler import check_tiling
+from ..runtime.diagnosis import refuse_step
+from ..runtime.feeds import Binder, check_batch
+from ..runtime.files import write_atomically
+from ..runtime.load import silently
+from . import assemble
+from .callbacks import Callback, RecordFunction, running
+from .data import Data
+from .history import History
+from .progress import reporting, say_result
+from .step_size_range import range_of_step_sizes, range_test
+from .trained import Trained
+from .translation import translated
+
+Array = np.ndarray[Any, Any]
+
+
+@entry
+class Trainer(Trained):
+    """A model that can be trained: a loss, an optimizer, and metrics.
+
+    Args:
+        loss: a scalar node. Parameters that it depends on are trained.
+        optimizer: of `gc.optim`.
+        metrics: scalar nodes, means and what is made of them, or `gc.metrics`, by name.
+            They decide nothing unless `fit` is told so.
+        outputs: what the emitted program's `predict` returns, if anything.
+        seed: of the start of the parameters, of dropout, and of the order of rows.
+        plateau: when to lower the step size because dev no longer improves: by the
+            score that decides what is best (`fit(best=...)`), if `mode` fits it, and
+            else by the loss. Without dev data by the same in training.
+        style: of the program that runs, `"fast"` or `"readable"`; both compute the
+            same but for rounding.
+        simplify: False leaves the graph as written.
+        tile_size, threads, strict: see `gc.compile`.
+
+    Raises:
+        DifferentiationError: the loss is no floating scalar or has no parameters.
+        NamingError: a metric is called `loss` or by no identifier.
+    """
+
+    def __init__(
+        self,
+        loss: Node,
+        optimizer: Optimizer,
+        metrics: Metrics | None = None,
+        *,
+        outputs: Node | Mapping[str, Node] | None = None,
+        seed: Seed = 0,
+        plateau: ReduceLROnPlateau | None = None,
+        style: str = "fast",
+        simplify: bool = True,
+        tile_size: int | None = TILE,
+        threads: int = 0,
+        strict: bool = False,
+    ) -> None:
+        self.loss = loss
+        self.optimizer = optimizer
+        self.metrics = dict(metrics or {})
+        self.seed = int(seed)
+        self.history = History()
+        for name in self.metrics:
+            check_metric_name(name)
+        self._start(
+            assemble.training_program(
+                loss,
+                optimizer,
+                metrics=self.metrics,
+                outputs=outputs,
+                style=style,
+                simplify=simplify,
+                plateau=plateau,
+                tiling=check_tiling(tile_size, threads),
+                strict=strict,
+            )
+        )
+
+    # Training
+
+    def step(self, /, *arrays: Any, **batch: Any) -> float:
+        """Take one optimizer step on a batch; see `end_epoch` for schedules.
+
+        Args:
+            arrays: the first inputs, in the order of declaration.
+            batch: the other inputs, by name.
+
+        Returns:
+            The loss of the batch before the step; NaN, and no step, where all labels of
+            the batch are ignored.
+
+        Raises:
+            FeedError: an array is missing, extra, or does not fit its input.
+            NonFiniteError: the loss or a gradient is not finite.
+            OptionError: the schedule gives a step size that is no number of at least 0.
+                Parameters are as they were after each of these.
+        """
+        bound = self._bind(batch, arrays)
+        try:
+            loss = float(
+                silently(self._module.train_step, self._arrays, self._state, *bound)
+            )
+        except Exception as error:
+            # Entered only now, because a small step takes little longer than it does.
+            with self._translated():
+                if isinstance(error, FloatingPointError):
+                    self._refuse(str(error), bound)
+                raise
+        if not math.isfinite(loss):
+            self._refuse(f"the loss became {loss}", bound)
+        return loss
+
+    def fit(
+        self,
+        train: Data,
+        dev: Data | None = None,
+        *,
+        test: Data | None = None,
+        epochs: int = 20,
+        batch_size: int = 32,
+        seed: Seed | None = None,
+        best: str | None = None,
+        keep_best: bool = True,
+        patience: int | None = None,
+        evaluations_per_epoch: int = 1,
+        steps_per_epoch: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 1.0,
+        resume: bool = False,
+        drop_last: bool = False,
+        callbacks: Sequence[Callback | RecordFunction] = (),
+        verbose: bool | None = None,
+        report: RecordFunction | None = None,
+    ) -> History:
+        """Train, and end with the parameters that were best on dev.
+
+        Every epoch goes once through the rows of `train`, in random order without
+        replacement, in batches of which the last may be smaller. A second `fit` goes
+        on where the first ended.
+
+        Args:
+            train: arrays, or paths of `.npy` or IDX files, by input name; the path of
+                an `.npz` or `.csv` file or of a folder of arrays; a `gc.CSV`; or a
+                stream of batches: an iterable of such mappings, or a function that
+                gives one for each epoch (of its number, if it takes an argument).
+            dev: evaluated after every epoch; decides which is best. Without it the
+                last is kept.
+            test: evaluated once at the end, as `history.test`.
+            epochs: how many; for a resumed run, counted from its start.
+            batch_size: rows of a batch; a stream has batches of its own.
+            seed: of the order of rows; by default the trainer's.
+            best: which dev score decides, and whether more or less of it is better:
+                `"max accuracy"`; by default `"min loss"`. The name alone is enough of
+                a `Metric` that has a `mode`, as `gc.metrics.f1_score`: `"f1"`.
+            keep_best: False keeps the last parameters.
+            patience: stop after that many evaluations without a better dev score; a
+                NaN is never better.
+            evaluations_per_epoch: how often dev is evaluated in an epoch.
+            steps_per_epoch: batches of a stream that are an epoch, which goes on where
+                the last one ended and, after its end, begins again; all by default.
+            checkpoint: a file to write after evaluations and at the end; an older one
+                that is not resumed is kept under the same name with ".1".
+            checkpoint_every: seconds between two such evaluations; 0 for all.
+            resume: go on from `checkpoint`, if it exists, bit for bit as if the run had
+                not been broken.
+            drop_last: leave out the last batch of an epoch where it would be smaller.
+            callbacks: of `gc.Callback`, or functions called with the record of every
+                evaluation; one that returns True or raises `gc.StopTraining` ends the
+                run after it.
+            verbose: None for a table and a progress bar on a terminal and a line an
+                epoch elsewhere; True for lines; False for silence.
+            report: one more function to call with every record.
+
+        Returns:
+            A record an evaluation; `history.kept` says what was kept, and why. After an
+            interrupt (Ctrl-C) `history.interrupted` is true; what it cut short is
+            undone, as before SIGTERM or SIGHUP ends the process.
+
+        Raises:
+            DataError: data that does not fit the inputs; nothing is changed.
+            OptionError: a number that means nothing, or a run of this trainer that goes
+                on meanwhile, as in its callbacks; a schedule that gives a step size
+                that is no number of at least 0.
+            CheckpointError: the checkpoint is damaged or of another model or run.
+            NonFiniteError: a loss that is not finite. After it, and after whatever a
+                callback raises, parameters are the best so far, or those of the last
+                evaluation.
+        """
+        describe = self._module.describe_record
+        with (
+            self._alone(),
+            self._translated(),
+            reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
+        ):
+            arrays = self._sources.read(train, "train", steps_per_epoch)
+            others = None if dev is None else self._sources.read(dev, "dev")
+            final = None if test is None else self._sources.read(test, "test")
+            if final is not None:
+                final = self._module.check_stream(final, "test")
+            functions = [reporter.epoch, report]
+            with running(self, callbacks, functions) as run:
+                try:
+                    run.records = self._module.fit(
+                        self._arrays,
+                        self._state,
+                        arrays,
+                        others,
+                        epochs=epochs,
+                        batch_size=batch_size,
+                        seed=self.seed if seed is None else seed,
+                        best=best,
+                        keep_best=keep_best,
+                        patience=patience,
+                        evaluations_per_epoch=evaluations_per_epoch,
+                        checkpoint=checkpoint and self._sources.output(checkpoint),
+                        checkpoint_every=checkpoint_every,
+                        resume=resume,
+                        drop_last=drop_last,
+                        report=run.after_evaluation,
+                        progress=reporter.batch,
+                    )
+                finally:
+                    self.history = History(run.records, self._sources.data)
+                self.history.kept = self._module.describe_kept(
+                    run.records, best, keep_best
+                )
+                if final is not None and not self.history.interrupted:
+                    self.history.test = self._module.mean_scores(self._arrays, final)
+        if verbose is not False:
+            say_result(self.history)
+        return self.history
+
+    def evaluate(self, data: Data, batch_size: int = 1024) -> dict[str, float]:
+        """The loss and the metrics over a data set.
+
+        Args:
+            data: as for `fit`.
+            batch_size: rows that are computed at once.
+
+        Raises:
+            DataError: data that does not fit the inputs.
+        """
+        with self._translated():
+            arrays = self._sources.read(data, "data")
+            return self._module.evaluate(self._arrays, arrays, batch_size)
+
+    def predict(self, /, *arrays: Any, **inputs: Any) -> Any:
+        """What the model gives for a batch, in evaluation mode.
+
+        Args:
+            arrays: the first inputs that the outputs depend on, as declared.
+            inputs: the others by name; those of the loss alone are ignored.
+
+        Returns:
+            An array, or a dict of arrays where the trainer has several `outputs`.
+
+        Raises:
+            FeedError: an array is missing, extra, or does not fit its input.
+            OptionError: the trainer has no outputs.
+        """
+        plan = self._compiled.plan
+        if plan.predict is None:
+            raise OptionError(
+                "this trainer has no outputs to predict",
+                node=self.loss.describe(),
+                location=str(here().location),
+                hint='gc.Trainer(..., outputs={"probabilities": ...})',
+            )
+        needed = plan.predict_inputs
+        order = tuple(dict.fromkeys((*needed, *self._inputs)))
+        binder = Binder(needed, plan.bounds, order, strict=plan.strict)
+        bound = binder.bind(inputs, arrays)
+        check_batch(needed, bound, plan.admitted)
+        with np.errstate(all="ignore"), self._translated():
+            return self._module.predict(self._arrays, *bound)
+
+    def lr_range_test(
+        self,
+        train: Data,
+        low: float = 1e-6,
+        high: float = 1.0,
+        steps: int = 100,
+        batch_size: int = 32,
+        *,
+        mode: str = "exponential",
+        seed: Seed | None = None,
+    ) -> History:
+        """Train with growing step sizes, to see which ones are good; then undo it.
+
+        A good step size is somewhat below the one from which the loss rises. The test
+        ends early where the loss is four times its least value, or not finite.
+
+        Args:
+            train: as for `fit`.
+            low, high: the first and the last step size, in place of what the
+                optimizer's schedule gives.
+            steps: how many.
+            batch_size: rows of a batch.
+            mode: `"exponential"`, where each step multiplies by the same factor, or
+                `"linear"`.
+            seed: of the order of rows; by default the trainer's.
+
+        Returns:
+            A record a step, of `step`, `step_size` and `loss` (before the step). Its
+            `plot` draws the loss over the step size. The trainer is as it was.
+
+        Raises:
+            OptionError: step sizes that are not positive or do not grow.
+
+        Source: Smith 2017, "Cyclical learning rates for training neural networks",
+        section 3.3.
+        """
+        with self._translated():
+            sizes = range_of_step_sizes(low, high, steps, mode)
+            records = range_test(
+                *(self._module, self._arrays, self._state),
+                *(self._sources.read(train, "train"), sizes, batch_size),
+                self.seed if seed is None else seed,
+            )
+        return History(records, self._sources.data)
+
+    def gradients(self, /, *arrays: Any, **batch: Any) -> dict[str, Array]:
+        """The gradient of the loss of a batch by each parameter, in training mode.
+
+        Takes no step; random draws are those that the next `step` will make.
+        """
+        bound = self._bind(batch, arrays)
+        rng = copy.deepcopy(self._state.get("rng"))
+        with np.errstate(all="ignore"), self._translated():
+            _, gradients = self._module.loss_and_gradients(
+                self._arrays, *bound, rng=rng
+            )
+        # Copies, because the program uses the same memory for its next gradients.
+        return {name: np.array(array) for name, array in gradients.items()}
+
+    # Files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a checkpoint: parameters, optimizer state, random streams, history.
+
+        Emitted programs of the same model read it too.
+        """
+        module = self._module
+        saved = module.snapshot(self._arrays, self._state, history=list(self.history))
+        module.save_checkpoint(self._sources.output(path), saved)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read a checkpoint, or the parameters that an emitted program wrote (`--out`).
+
+        From a checkpoint the state is restored too, so that training goes on as it
+        would have. Parameters alone leave the optimizer's state as it is.
+
+        Raises:
+            CheckpointError: the file is damaged or of another model; nothing is
+                changed.
+        """
+        module, name = self._module, os.fspath(path)
+        with self._translated():
+            header: Any = {module.HEADER}
+            if not module.read_arrays(
+                name, module.CheckpointError, header.intersection
+            ):
+                self.parameters = module.load_parameters(name)
+                self._is_loaded = True
+                return
+            saved = module.load_checkpoint(name)
+            module.restore(saved, self._arrays, self._state)
+        self.history = History(saved["history"])
+
+    def emit(self, path: str | os.PathLike[str], style: str = "readable") -> Path:
+        """Write the standalone training program, which needs only NumPy.
+
+        Args:
+            path: the file to write.
+            style: `"readable"` or `"fast"`.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: the file can't be written; it is then as it was.
+        """
+        write_atomically(self._sources.output(path), self._compiled.emit(style))
+        return Path(path)
+
+    # What goes in and what comes out wrong
+
+    def _bind(
+        self, batch: Mapping[str, Any], arrays: Sequence[Any] = ()
+    ) -> list[Array]:
+        bound = self._binder.bind(batch, arrays)
+        check_batch(self._inputs, bound, self._compiled.plan.admitted)
+        return bound
+
+    def _refuse(self, problem: str, batch: list[Array]) -> None:
+        with self._translated():
+            refuse_step(self._module, problem, self._arrays, self._state, batch)
+
+    def _translated(self) -> AbstractContextManager[None]:
+        """Raise the emitted program's errors as graphc's, with the user's line."""
+        return translated(self._compiled, self.loss, str(here().location))
