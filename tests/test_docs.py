@@ -55,7 +55,11 @@ def test_the_public_functions_have_examples() -> None:
     for name in modules:
         module = importlib.import_module(name)
         documented = {test.name.rpartition(".")[2] for test in _examples(module)}
-        functions = {public for public in module.__all__ if public.islower()}
+        functions = {
+            public
+            for public, value in vars(module).items()
+            if public in graphc.__all__ and value.__module__ == name
+        }
         assert len(functions & documented) >= 0.7 * len(functions), name
 
 
