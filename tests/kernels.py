@@ -29,8 +29,9 @@ NAMES = (
 )
 THREADS = (1, 2)
 NUMERIC = (
-    *("autodiff", "codegen", "fullbatch", "metrics", "nn", "ops", "optim", "passes"),
-    *("test_trainer.py", "test_training_data.py", "test_training_loop.py"),
+    *("autodiff", "fullbatch", "metrics", "nn", "ops", "optim", "passes", "program"),
+    *("targets", "test_trainer.py", "test_training_data.py"),
+    *("test_training_loop.py",),
 )
 
 PROBE = """

@@ -30,9 +30,10 @@ ALLOWED: dict[str, set[str]] = {
     "autodiff": {"ir", "ops"},
     "passes": {"ir", "ops", "sympy"},
     "pysource": set(),
-    "harness": {"ir", "codegen", "pysource"},
-    "codegen": {"ir", "pysource", "harness"},
-    "runtime": {"ir", "autodiff", "passes", "codegen", "harness"},
+    "harness": set(),
+    "program": {"ir"},
+    "targets": {"ir", "program", "pysource", "harness"},
+    "runtime": {"ir", "autodiff", "passes", "program", "targets", "harness"},
     "viz": {
         "ir",
         "autodiff",
@@ -44,8 +45,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "metrics": {"ir", "ops", "nn"},
     "training": {
-        *("ir", "ops", "nn", "optim", "autodiff", "passes", "codegen", "runtime"),
-        *("harness", "metrics", "matplotlib", "rich", "tensorboardX"),
+        *("ir", "ops", "nn", "optim", "autodiff", "passes", "program", "targets"),
+        *("runtime", "harness", "metrics", "matplotlib", "rich", "tensorboardX"),
     },
     "fullbatch": {"ir", "ops", "autodiff", "runtime", "training"},
 }

@@ -15,7 +15,7 @@ from graphc.cli import main
 from graphc.ir import OPS
 from tests.styles import assert_styles_agree
 
-from .codegen.support import loader, metered
+from .targets.support import loader, metered
 
 MODEL = """\
 import graphc as gc

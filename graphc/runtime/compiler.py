@@ -15,12 +15,6 @@ from typing import Any, cast
 import numpy as np
 
 from ..arguments import Seed
-from ..codegen.footprint import Footprint
-from ..codegen.function import Style
-from ..codegen.memory import storage_of
-from ..codegen.module import Emitted, emit_function
-from ..codegen.operands import is_free
-from ..codegen.tiling import TILE, Tiling
 from ..errors import DTypeError, GraphError, OptionError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
@@ -32,6 +26,11 @@ from ..ir.origin import here
 from ..ir.sizes import inputs_for_sizes, size_bounds
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
+from ..program.footprint import Footprint
+from ..program.plan import Style
+from ..program.schedule import TILE, Tiling
+from ..program.storage import is_free, storage_of
+from ..targets.numpy.module import Emitted, emit_function
 from ..version import __version__
 from .feeds import Binder
 from .interpreter import initial_parameters

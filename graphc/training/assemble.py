@@ -16,12 +16,6 @@ from types import ModuleType
 import numpy as np
 
 from ..autodiff.reverse import grad
-from ..codegen.footprint import Footprint
-from ..codegen.function import Style
-from ..codegen.plan import Plateau, TrainingPlan
-from ..codegen.program import emit_training
-from ..codegen.rules import ParameterUpdate, Update
-from ..codegen.tiling import Tiling
 from ..errors import DifferentiationError, DTypeError, GraphError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import Dim, format_shape
@@ -41,8 +35,13 @@ from ..optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer, options_of
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
+from ..program.footprint import Footprint
+from ..program.plan import Plateau, Style, TrainingPlan
+from ..program.schedule import Tiling
+from ..program.update import ParameterUpdate, Update
 from ..runtime.compiler import check_style
 from ..runtime.load import Program
+from ..targets.numpy.training import emit_training
 from ..version import __version__
 
 

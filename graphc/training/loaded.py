@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any, Self
 
 from ..arguments import Seed, entry
-from ..codegen.footprint import Footprint
 from ..errors import OptionError
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, metric_nodes
+from ..program.footprint import Footprint
 from ..runtime.feeds import Binder
 from ..runtime.parameters import Array, LiveParameters, StartsLate
 from ..runtime.untrained import TRAINERS

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from ..arguments import Seed, entry
-from ..codegen.tiling import TILE
 from ..errors import OptionError
 from ..ir.node import Node
 from ..ir.origin import here
 from ..metrics.evaluation import Metrics, check_metric_name
 from ..optim.base import Optimizer
 from ..optim.plateau import ReduceLROnPlateau
+from ..program.schedule import TILE
 from ..runtime.compiler import check_tiling
 from ..runtime.diagnosis import refuse_step
 from ..runtime.feeds import Binder, check_batch

@@ -13,7 +13,7 @@ from sklearn import metrics as reference
 
 import graphc as gc
 from graphc.errors import DTypeError, OptionError, ShapeError
-from tests.codegen.support import load
+from tests.targets.support import load
 
 HERE = Path(__file__).name
 CLASSES = 4

@@ -22,7 +22,7 @@ from graphc.errors import (
     MissingExtraError,
     OptionError,
 )
-from tests.codegen.support import load, run
+from tests.targets.support import load, run
 
 HERE = Path(__file__).name
 OPTIONS: dict[str, Any] = {"epochs": 2, "verbose": False}

@@ -13,7 +13,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import DataError, FeedError, GraphcError
-from tests.codegen.support import run
+from tests.targets.support import run
 
 HERE = Path(__file__).name
 ROWS = 2400

@@ -14,7 +14,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import CheckpointError, NonFiniteError, OptionError
-from tests.codegen.support import command, load, run
+from tests.targets.support import command, load, run
 
 HERE = Path(__file__).name
 

@@ -11,7 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import NonFiniteError
-from tests.codegen.support import load, run
+from tests.targets.support import load, run
 
 STYLES = ("fast", "readable")
 CLASSES = 4

@@ -13,7 +13,7 @@ import graphc as gc
 from graphc.errors import OptionError, UntrainedWarning
 from graphc.ir import Graph
 from graphc.ops.random import standard_normal
-from tests.codegen.support import load
+from tests.targets.support import load
 
 HERE = Path(__file__).name
 STYLES = ("fast", "readable")

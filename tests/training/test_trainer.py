@@ -26,7 +26,7 @@ from graphc.errors import (
 from graphc.runtime.load import Program
 from graphc.training import assemble
 from graphc.training.trainer import Trainer
-from tests.codegen.support import load, program, rows, run
+from tests.targets.support import load, program, rows, run
 
 X = gc.input("x", ("batch", 8))
 Y = gc.input("y", ("batch",), "int64")

@@ -10,8 +10,8 @@ import ast
 import functools
 from collections.abc import Sequence
 
-from ..ir.node import Node
-from ..pysource.writer import Writer
+from ...ir.node import Node
+from ...pysource.writer import Writer
 from .expressions import assign, parse
 from .operands import Constants
 from .workspace import side_by_side

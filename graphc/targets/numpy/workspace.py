@@ -8,10 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir.dims import Dimension, symbols_of
-from ..ir.node import Node
-from ..ir.types import DType, TensorType, is_floating
-from ..pysource.writer import Writer
+from ...ir.dims import Dimension, symbols_of
+from ...ir.node import Node
+from ...ir.types import DType, TensorType, is_floating
+from ...program.footprint import (
+    CACHE_LINE,
+    Footprint,
+    TileScratch,
+    bytes_text,
+    flat_bytes,
+)
+from ...program.memory import MemoryPlan
+from ...program.storage import is_written
+from ...pysource.writer import Writer
 from .expressions import (
     assign,
     call,
@@ -22,8 +31,6 @@ from .expressions import (
     parse,
     subscript,
 )
-from .footprint import CACHE_LINE, Footprint, TileScratch, bytes_text, flat_bytes
-from .memory import MemoryPlan, is_written
 from .names import Names
 from .operands import Operands
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..ir.dims import Dim
-from ..ir.types import DType
+from ...ir.dims import Dim
+from ...ir.types import DType
 
 
 def name(identifier: str) -> ast.expr:

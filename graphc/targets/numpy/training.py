@@ -8,15 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..harness import harness_source
-from ..ir.dims import symbols_of
-from ..ir.graph import Graph
-from ..ir.node import Node
-from ..pysource.writer import Writer
+from ...harness import harness_source
+from ...ir.dims import symbols_of
+from ...ir.graph import Graph
+from ...ir.node import Node
+from ...program.footprint import CACHE_LINE, Footprint, flat_bytes
+from ...program.plan import Style, TrainingPlan
+from ...program.schedule import TILE
+from ...pysource.writer import Writer
 from .expressions import assign, call, literal, name, parse, subscript
-from .facts import write_facts, write_requirements
-from .footprint import CACHE_LINE, Footprint, flat_bytes
-from .function import Function, Style, Written, write_function
+from .function import Function, Written, write_function
+from .header import write_facts, write_requirements
+from .initializers import start_helpers, top_level_names, write_helper, write_init
 from .module import (
     Emitted,
     called_features,
@@ -30,9 +33,6 @@ from .module import (
 )
 from .names import Names
 from .operands import Constants, Operands
-from .plan import TrainingPlan
-from .starts import start_helpers, top_level_names, write_helper, write_init
-from .tiling import TILE
 from .update import TiledRule, WrittenUpdate, update_order, write_update
 from .workspace import Held
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.codegen.memory import plan_memory, storage_of
-from graphc.codegen.tiling import Chain, schedule
 from graphc.ir.graph import Graph, expand
+from graphc.program.memory import plan_memory
+from graphc.program.schedule import Chain, schedule
+from graphc.program.storage import storage_of
 
 FREE = ("input", "parameter", "constant", "dimension")
 

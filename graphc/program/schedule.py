@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..ir.dims import Dimension, Shape
 from ..ir.node import Node
-from .memory import is_written, readers, storage_of
+from .storage import is_written, readers, storage_of
 
 TILE = 131_072
 """How many numbers a tile has. A NumPy call costs about a microsecond before it touches

@@ -10,9 +10,9 @@ import pytest
 
 import graphc as gc
 from graphc import optim
-from graphc.codegen.module import defined_names
-from graphc.codegen.starts import top_level_names
 from graphc.harness import FEATURES, harness_source
+from graphc.targets.numpy.initializers import top_level_names
+from graphc.targets.numpy.module import defined_names
 from graphc.training import assemble
 from tests.styles import assert_styles_agree
 

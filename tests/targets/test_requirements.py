@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from tests.codegen.support import load
 from tests.op_cases import applications
+from tests.targets.support import load
 
 NEW_IN_NUMPY_2 = {
     *("acos", "acosh", "asin", "asinh", "astype", "atan", "atan2", "atanh"),

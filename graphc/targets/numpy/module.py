@@ -7,20 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..harness import HarnessSource, harness_source
-from ..ir.dims import symbols_of
-from ..ir.graph import Graph, OneRow
-from ..ir.node import Node
-from ..ir.pickling import Together
-from ..ir.sizes import SizeBound, check_known, sizes_told_by
-from ..pysource.writer import Writer
+from ...harness import HarnessSource, harness_source
+from ...ir.dims import symbols_of
+from ...ir.graph import Graph, OneRow
+from ...ir.node import Node
+from ...ir.pickling import Together
+from ...ir.sizes import SizeBound, check_known, sizes_told_by
+from ...program.footprint import Footprint
+from ...program.plan import Style
+from ...program.schedule import TILE, Tiling
+from ...pysource.writer import Writer
 from .expressions import assign
-from .footprint import Footprint
-from .function import Function, Style, Written, write_function
+from .function import Function, Written, write_function
+from .initializers import top_level_names
 from .names import Names
 from .operands import Constants
-from .starts import top_level_names
-from .tiling import TILE, Tiling
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ import pytest
 
 import graphc as gc
 from graphc import optim
-from graphc.codegen.footprint import KEPT
-from graphc.codegen.tiling import TILE, Tiling
 from graphc.errors import OptionError
 from graphc.ir.graph import Graph
+from graphc.program.footprint import KEPT
+from graphc.program.schedule import TILE, Tiling
 from graphc.training import assemble
-
-from .support import loader, metered
+from tests.targets.support import loader, metered
 
 
 @pytest.fixture(scope="module")

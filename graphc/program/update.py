@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from ..ir.dims import Shape
 from ..ir.graph import Graph, ancestors
 from ..ir.node import Node, attributes_key
-from .memory import storage_of
+from .storage import storage_of
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..ir.dims import Dimension
 from ..ir.node import Node
 from ..ir.types import TensorType
-
-if TYPE_CHECKING:
-    from .tiling import Chain
+from .schedule import Chain
+from .storage import is_written, readers, storage_of, writes_in_place
 
 
 @dataclass
@@ -28,7 +26,7 @@ class MemoryPlan:
     arrays: dict[Node, Node] = field(default_factory=dict[Node, Node])
     """The array that a value is written to, known by the value it was allocated for.
     Values without one are computed as expressions."""
-    scratch: dict[Chain, list[Node]] = field(default_factory=dict["Chain", list[Node]])
+    scratch: dict[Chain, list[Node]] = field(default_factory=dict[Chain, list[Node]])
     """Values that get an array of one tile, by the chain that works in it."""
     fresh: set[Node] = field(default_factory=set[Node])
     """Values of chains that get a new array at each run."""
@@ -40,13 +38,6 @@ class MemoryPlan:
         for node in self.allocated:
             total = total + node.type.size * node.dtype.itemsize
         return total
-
-
-def storage_of(node: Node) -> Node:
-    """The node whose array a view looks into."""
-    while node.op.is_view(node):
-        node = node.inputs[0]
-    return node
 
 
 def plan_memory(
@@ -143,7 +134,7 @@ class _Planner:
     def may_replace(self, node: Node, target: Node, position: int) -> bool:
         """Whether a value may be written over a stored array."""
         read = [parent for parent in node.inputs if storage_of(parent) is target]
-        in_place = _writes_in_place(node) and all(parent is target for parent in read)
+        in_place = writes_in_place(node) and all(parent is target for parent in read)
         return self.is_read_no_more(target, position) and (in_place or not read)
 
     def lent_placeholder(
@@ -161,7 +152,7 @@ class _Planner:
             and target.type == node.type
             and any(parent is target for parent in node.inputs)
             and self.may_replace(node, target, position)
-            and _writes_in_place(users[0])
+            and writes_in_place(users[0])
         ):
             return target
         return None
@@ -202,7 +193,7 @@ class _Planner:
 
     def _dying_input(self, node: Node, position: int, local: bool) -> Node | None:
         """An input that lends its array to the result, as no one reads it any more."""
-        if not _writes_in_place(node):
+        if not writes_in_place(node):
             return None
         viewed = self._viewed | {storage_of(p) for p in node.inputs if p.op.is_view(p)}
         for parent in node.inputs:
@@ -215,36 +206,6 @@ class _Planner:
             ):
                 return parent
         return None
-
-
-def _writes_in_place(node: Node) -> bool:
-    """Whether an op may write to an array that it reads."""
-    template = node.op.template_into(node)
-    return (
-        node.op.kind == "elementwise" and template is not None and "\n" not in template
-    )
-
-
-def is_written(node: Node) -> bool:
-    """Whether a value can be written into an array that is there already."""
-    return (
-        node.ndim > 0
-        and not node.op.is_view(node)
-        and node.op.template_into(node) is not None
-    )
-
-
-def readers(node: Node, inline: Collection[Node]) -> list[Node]:
-    """The arrays that a statement reads, through the views written inside it."""
-    found: list[Node] = []
-    stack = list(node.inputs)
-    while stack:
-        parent = stack.pop()
-        if parent in inline:
-            stack.extend(parent.inputs)
-        else:
-            found.append(parent)
-    return found
 
 
 def _last_uses(

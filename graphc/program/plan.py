@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.sizes import SizeBound, inputs_for_sizes
-from .rules import Update
-from .tiling import Tiling
+from .schedule import Tiling
+from .update import Update
+
+Style = Literal["readable", "fast"]
+"""How a program is written: to be read, or to run fast."""
 
 
 @dataclass(frozen=True)

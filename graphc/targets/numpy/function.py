@@ -10,13 +10,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from ..ir.graph import Graph, OneRow
-from ..ir.node import Node
-from ..ir.sizes import SizeBound
-from ..ir.types import is_floating
-from ..pysource.writer import Writer
+from ...ir.graph import Graph, OneRow
+from ...ir.node import Node
+from ...ir.sizes import SizeBound
+from ...ir.types import is_floating
+from ...program.footprint import Footprint, OneRowFootprint
+from ...program.memory import MemoryPlan, plan_memory
+from ...program.plan import Style
+from ...program.schedule import Chain, batches_of, schedule
+from ...program.storage import storage_of
+from ...pysource.writer import Writer
 from .comments import phase_of, write_commented
 from .expressions import (
     assign,
@@ -27,16 +31,11 @@ from .expressions import (
     parse,
     subscript,
 )
-from .footprint import Footprint, OneRowFootprint
 from .kernels import Kernel
-from .memory import MemoryPlan, plan_memory, storage_of
 from .names import Names
 from .operands import Constants, Operands, Preparation
 from .sizes import size_of_axis, size_sources, sizes_prologue, write_size_check
-from .tiling import Chain, batches_of, schedule
 from .workspace import Held, Workspace, side_by_side
-
-Style = Literal["readable", "fast"]
 
 Ending = Callable[[Sequence[ast.expr]], list[ast.stmt]]
 """The last statements of a function, from the values of its outputs."""

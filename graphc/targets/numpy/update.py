@@ -11,17 +11,13 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..ir.graph import Graph, ancestors
-from ..ir.node import Node
-from ..ir.types import TensorType
-from ..pysource.expression_text import format_expression
-from ..pysource.writer import Writer
-from .expressions import assign, call, dtype_expression, name, parse, subscript
-from .function import Style
-from .memory import MemoryPlan, is_written, plan_memory, storage_of
-from .names import Names
-from .operands import Constants, Operands
-from .rules import (
+from ...ir.graph import Graph, ancestors
+from ...ir.node import Node
+from ...ir.types import TensorType
+from ...program.memory import MemoryPlan, plan_memory
+from ...program.plan import Style
+from ...program.storage import is_written, storage_of
+from ...program.update import (
     ParameterUpdate,
     Update,
     groups_of,
@@ -31,6 +27,11 @@ from .rules import (
     rule_nodes,
     shared_nodes,
 )
+from ...pysource.expression_text import format_expression
+from ...pysource.writer import Writer
+from .expressions import assign, call, dtype_expression, name, parse, subscript
+from .names import Names
+from .operands import Constants, Operands
 from .workspace import one_or_tuple
 
 

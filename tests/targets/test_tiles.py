@@ -12,9 +12,9 @@ import pytest
 
 import graphc as gc
 from graphc import optim
-from graphc.codegen.tiling import TILE, Tiling
 from graphc.harness import tiles
 from graphc.ir.graph import Graph
+from graphc.program.schedule import TILE, Tiling
 from graphc.training import assemble
 from tests.random_graphs import Grower, assert_near, is_elementwise, moved
 from tests.styles import assert_styles_agree

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ..ir.dims import Dim
-from ..ir.node import Node
-from ..pysource.writer import Writer
+from ...ir.dims import Dim
+from ...ir.node import Node
+from ...program.plan import TrainingPlan
+from ...pysource.writer import Writer
 from .expressions import assign, call, parse
-from .plan import TrainingPlan
 
 
 def write_requirements(writer: Writer) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from ..ir.dims import format_shape
-from ..ir.node import Node
-from ..pysource.writer import Writer
+from ...ir.dims import format_shape
+from ...ir.node import Node
+from ...program.memory import MemoryPlan
+from ...program.schedule import Chain
+from ...pysource.writer import Writer
 from .comments import phase_of, write_commented
 from .expressions import assign, call, literal, name, names_read
-from .memory import MemoryPlan
 from .names import Names
 from .operands import Operands
-from .tiling import Chain
 
 
 class Kernel:

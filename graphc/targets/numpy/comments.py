@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from ..ir.dims import format_shape
-from ..ir.node import Node
-from ..pysource.writer import Writer
+from ...ir.dims import format_shape
+from ...ir.node import Node
+from ...pysource.writer import Writer
 
 
 def phase_of(node: Node) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from ..ir.dims import Dim
-from ..ir.node import Node
-from ..ir.sizes import SizeBound
-from ..pysource.writer import Writer
+from ...ir.dims import Dim
+from ...ir.node import Node
+from ...ir.sizes import SizeBound
+from ...pysource.writer import Writer
 from .expressions import assign, call, literal, name, subscript
 from .names import Names
 

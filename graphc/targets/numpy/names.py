@@ -11,7 +11,7 @@ import keyword
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from ..ir.node import Node
+from ...ir.node import Node
 
 _RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from ..ir.dims import Dim
-from ..ir.graph import Graph
-from ..ir.labels import position_checks
-from ..ir.literal import Literal
-from ..ir.node import Node, attributes_key
-from ..ir.op import Steady
-from ..ir.types import DType, TensorType, is_floating
+from ...ir.dims import Dim
+from ...ir.graph import Graph
+from ...ir.labels import position_checks
+from ...ir.literal import Literal
+from ...ir.node import Node, attributes_key
+from ...ir.op import Steady
+from ...ir.types import DType, TensorType, is_floating
+from ...program.storage import is_free
 from .expressions import (
     assign,
     call,
@@ -36,11 +37,6 @@ from .names import Names
 
 _INLINE_DEPTH = 3
 _INLINE_ELEMENTS = 16
-
-
-def is_free(node: Node) -> bool:
-    """Whether a value is there without computing: fed, stored or written in place."""
-    return node.op.numpy is None
 
 
 class Constants:

@@ -1,1 +1,0 @@
-"""Turn an optimised graph into the text of a NumPy program."""

@@ -1,0 +1,1 @@
+"""Decide how a graph is computed, in data that knows no language."""

@@ -1,0 +1,1 @@
+"""Print decided programs in the languages that they run in."""
