@@ -19,7 +19,7 @@ import numpy as np
 import graphc as gc
 from graphc.errors import GraphcError
 from graphc.ir import OPS, Case, Dim, Node, Op
-from graphc.ir.graph import ancestors
+from graphc.ir.walk import ancestors
 from graphc.ops.source import arange
 from tests.op_cases import SOURCES_WITHOUT_CASES
 

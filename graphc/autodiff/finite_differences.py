@@ -21,10 +21,11 @@ import numpy as np
 
 from ..errors import NonFiniteError
 from ..ir.evaluate import Array, evaluate_node
-from ..ir.graph import Graph, ancestors, meaning_of, topological_order
+from ..ir.graph import Graph
 from ..ir.literal import Literal
 from ..ir.node import Node
 from ..ir.types import is_floating
+from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.source import constant
 from .reverse import Adjoints, backward, differentiable_inputs
 

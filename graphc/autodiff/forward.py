@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..errors import DifferentiationError
-from ..ir.derivation import Derivation, DerivativeRequest
-from ..ir.graph import ancestors, meaning_of, topological_order
-from ..ir.node import Node
+from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
+from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to
 from ..ops.source import ArrayLike, as_node, astype, input, zeros_like
 from .reverse import as_targets, backward, flow_to

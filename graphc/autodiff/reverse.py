@@ -16,12 +16,11 @@ from typing import Any, Literal, cast, overload
 
 from ..errors import DifferentiationError
 from ..ir.collector import paused
-from ..ir.derivation import Derivation, DerivativeRequest
 from ..ir.dims import broadcast_shapes
-from ..ir.graph import Dependencies, ancestors, meaning_of, topological_order
-from ..ir.node import Node
+from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import Origin, derived, here
 from ..ir.types import is_floating
+from ..ir.walk import Dependencies, ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to, sum_to
 from ..ops.source import ArrayLike, as_node, astype, constant, zeros_like
 

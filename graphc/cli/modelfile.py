@@ -12,9 +12,10 @@ from types import ModuleType, TracebackType
 from typing import Any, cast
 
 from ..errors import GraphcError, OptionError
-from ..ir.graph import Graph, ancestors
+from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.types import is_floating
+from ..ir.walk import ancestors
 from ..training.trainer import Trainer
 
 MODEL_MODULE = "graphc_model_"

@@ -11,10 +11,11 @@ import numpy as np
 
 from ..autodiff import grad, hvp
 from ..errors import DifferentiationError, FeedError, OptionError
-from ..ir.graph import Graph, ancestors, declared_inputs, meaning_of, topological_order
+from ..ir.graph import Graph, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.node import Node
 from ..ir.origin import here
+from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.source import INPUT
 from ..runtime.compiler import CompiledFunction, compile_nodes
 from ..runtime.feeds import bind_feeds, check_array

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from .graph import Graph
 from .literal import Literal
-from .node import Node, attributes_key
+from .node import Node
+from .walk import attributes_key
 
 
 def graph_hash(outputs: Sequence[Node]) -> str:

@@ -11,34 +11,7 @@ from ..errors import NamingError
 from .dims import Dim, symbols_of
 from .node import Node
 from .pickling import Together
-
-Dependencies = Callable[[Node], tuple[Node, ...]]
-
-
-def inputs_of(node: Node) -> tuple[Node, ...]:
-    """What a node depends on as it stands."""
-    return node.inputs
-
-
-def meaning_of(node: Node) -> tuple[Node, ...]:
-    """What a node depends on when blocks are seen through to their expansions."""
-    return (node.expansion,) if node.op.is_block else node.inputs
-
-
-def ancestors(
-    outputs: Iterable[Node], dependencies: Dependencies = inputs_of
-) -> list[Node]:
-    """The outputs and every node they depend on, without recursion, each once."""
-    seen: set[int] = set()
-    found: list[Node] = []
-    stack = list(outputs)
-    while stack:
-        node = stack.pop()
-        if node.index not in seen:
-            seen.add(node.index)
-            found.append(node)
-            stack.extend(dependencies(node))
-    return found
+from .walk import ancestors, meaning_of, topological_order
 
 
 def declaring_files(outputs: Iterable[Node]) -> set[str]:
@@ -60,34 +33,6 @@ def declared_inputs(outputs: Iterable[Node]) -> tuple[Node, ...]:
     taken = {node.name for node in inputs if node in needed}
     kept = (node for node in inputs if node in needed or node.name not in taken)
     return tuple(sorted(kept, key=lambda node: node.order))
-
-
-def topological_order(
-    nodes: Iterable[Node], dependencies: Dependencies = inputs_of
-) -> tuple[Node, ...]:
-    """Nodes, inputs first; where there is a choice, the order of declaration decides.
-
-    This is networkx's lexicographical topological sort, so the same declaration gives
-    the same program whatever the hash seed.
-    """
-    # Imported here because `import graphc` must stay fast.
-    import networkx as nx
-
-    by_index = {node.index: node for node in nodes}
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(by_index)
-    graph.add_edges_from(
-        (parent.index, index)
-        for index, node in by_index.items()
-        for parent in dependencies(node)
-        if parent.index in by_index
-    )
-
-    def key(index: int) -> tuple[tuple[int, ...], int]:
-        return by_index[index].order, index
-
-    order = cast("Iterator[int]", nx.lexicographical_topological_sort(graph, key=key))
-    return tuple(by_index[index] for index in order)
 
 
 def _dimensions(value: Any) -> Iterator[Dim]:

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .dims import Dim, Dimension
-from .graph import Graph, ancestors
+from .graph import Graph
 from .node import Node
 from .op import Span
+from .walk import ancestors
 
 
 class LabelBounds(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import itertools
 import operator
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     DTypeError,
@@ -21,7 +21,6 @@ from ..errors import (
     UnsupportedError,
 )
 from .array_methods import ArrayMethods, is_array_function
-from .derivation import Derivation
 from .dims import Dim, Dimension, Shape, check_dotted_name
 from .origin import Origin, derived, here, place, within
 from .types import DType, TensorType
@@ -312,17 +311,27 @@ def _in_place_of(attribute: str) -> str | None:
     return f"node.{close[0]}" if close else None
 
 
-def attributes_key(attributes: Attributes) -> tuple[Any, ...]:
-    """A hashable key under which equal attributes, and only those, agree.
+@dataclass(frozen=True, eq=False, slots=True)
+class DerivativeRequest:
+    """A differentiation, kept so that a pass that rewrites a function can ask again.
 
-    Floats go by their text because 0.0 == -0.0 and nan != nan.
+    A pass that replaces a function by an equal one that is computed better wants the
+    derivative of that one, too, and can't get it by rewriting the old derivative
+    piece by piece.
     """
 
-    def key(value: Any) -> Any:
-        if isinstance(value, float):
-            return ("float", repr(value))
-        if isinstance(value, tuple):
-            return tuple(key(item) for item in cast("tuple[Any, ...]", value))
-        return (type(value).__name__, value)
+    sources: tuple[Node, ...]
+    """All nodes the request names: functions, cotangents or tangents, variables."""
+    variables: tuple[Node, ...]
+    """Those of `sources` that are differentiated by."""
+    derive: Callable[[tuple[Node, ...]], tuple[Node | None, ...]]
+    """The derivatives for other nodes in the place of `sources`."""
 
-    return tuple((name, key(attributes[name])) for name in sorted(attributes))
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Derivation:
+    """One result of a `DerivativeRequest`."""
+
+    request: DerivativeRequest
+    position: int
+    """Which of the results of `request.derive` it is."""

@@ -15,8 +15,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from ..errors import GraphError
-from .derivation import Derivation, DerivativeRequest
-from .node import Node
+from .node import Derivation, DerivativeRequest, Node
 from .op import OPS, Op
 from .origin import Location, Origin
 from .types import TensorType

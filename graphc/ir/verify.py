@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ..errors import GraphcError, GraphError, NamingError
 from .graph import Graph
-from .node import Node, attributes_key
+from .node import Node
 from .op import OPS
+from .walk import attributes_key
 
 
 def verify(graph: Graph) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import cast
 
-from ..ir.graph import Graph, ancestors, symbols_in, topological_order
+from ..ir.graph import Graph, symbols_in
 from ..ir.node import Node
 from ..ir.origin import derived
+from ..ir.walk import ancestors, topological_order
 from ..nn.entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
 from ..nn.losses import NLL_LOSS, kept_labels, shares_of
 from ..ops.reduction import sum

@@ -13,11 +13,12 @@ import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import format_shape
-from ..ir.graph import Graph, ancestors, topological_order
+from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
 from ..ir.types import TensorType
+from ..ir.walk import ancestors, topological_order
 from ..ops.random import bernoulli, standard_normal
 from ..ops.source import ArrayLike, as_node
 from .checks import floating

@@ -25,10 +25,10 @@ from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
 from ..errors import DTypeError, GraphcError, NamingError, OptionError, ShapeError
-from ..ir.graph import ancestors
 from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
+from ..ir.walk import ancestors
 from ..ops.arithmetic import sqrt, square
 from ..ops.reduction import sum
 from ..ops.source import astype, constant

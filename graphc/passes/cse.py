@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..ir.graph import Graph
-from ..ir.node import Node, attributes_key
+from ..ir.node import Node
+from ..ir.walk import Numbering, structural_key
 from .base import note
 
 _COMMUTATIVE = frozenset(
@@ -29,20 +29,14 @@ def value_numbers(nodes: tuple[Node, ...]) -> dict[Node, int]:
     `nodes` come inputs first. Inputs, parameters and random draws equal only
     themselves, whatever their attributes.
     """
-    numbers: dict[Node, int] = {}
-    table: dict[Any, int] = {}
-    for node in nodes:
-        numbers[node] = table.setdefault(_key(node, numbers), len(table))
-    return numbers
+    number = Numbering(key=_key)
+    return {node: number(node) for node in nodes}
 
 
-def _key(node: Node, numbers: dict[Node, int]) -> Any:
-    if not node.op.pure or node.op.name in ("input", "parameter"):
-        return node.index
-    inputs = [numbers[parent] for parent in node.inputs]
+def _key(node: Node, inputs: tuple[int, ...]) -> Hashable:
     if node.op.name in _COMMUTATIVE:
-        inputs.sort()
-    return (node.op.name, tuple(inputs), attributes_key(node.attributes), node.type)
+        inputs = tuple(sorted(inputs))
+    return structural_key(node, inputs)
 
 
 def _rank(node: Node) -> int:

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..ir.dims import Shape
-from ..ir.graph import Graph, ancestors
-from ..ir.node import Node, attributes_key
+from ..ir.graph import Graph
+from ..ir.node import Node
+from ..ir.walk import ancestors, attributes_key
 from .storage import storage_of
 
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from ..ir.dims import Dim, Dimension, Shape, product
-from ..ir.graph import meaning_of
 from ..ir.node import Node
-from .scene import reading_order
+from ..ir.walk import meaning_of, reading_order
 
 # Movements that do arithmetic on what they move.
 _COMPUTING = frozenset(["argmax", "argmin", "scatter_add", "scatter_along_axis"])

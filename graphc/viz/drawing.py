@@ -15,9 +15,10 @@ from typing import Any, Literal, cast
 
 from ..arguments import public
 from ..errors import OptionError
-from ..ir.graph import Graph, ancestors, expand
+from ..ir.graph import Graph, expand
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
+from ..ir.walk import ancestors
 from ..runtime.files import write_atomically
 from .backend import FORMATS, render_dot
 from .dot import to_dot

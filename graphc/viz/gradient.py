@@ -18,9 +18,10 @@ from ..autodiff.reverse import (
 )
 from ..errors import DifferentiationError
 from ..ir.dims import format_shape
-from ..ir.graph import Graph, ancestors, expand
+from ..ir.graph import Graph, expand
 from ..ir.node import Node
 from ..ir.types import is_floating
+from ..ir.walk import ancestors, reading_order
 from .notation import expression, label, literal, scalar_text
 from .scene import (
     Edge,
@@ -28,7 +29,6 @@ from .scene import (
     build_scene,
     describe,
     drawn_order,
-    reading_order,
     value_names,
 )
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..ir.dims import format_shape
-from ..ir.graph import Dependencies
 from ..ir.node import Node
+from ..ir.walk import reading_order
 from .notation import label, operand_words, scalar_text, type_text
 from .text import is_derivative, place
 
@@ -86,30 +86,6 @@ def drawn_order(
     """
     stops = leaves or {}
     return reading_order(outputs, lambda node: () if node in stops else node.inputs)
-
-
-def reading_order(
-    outputs: Iterable[Node], dependencies: Dependencies
-) -> tuple[Node, ...]:
-    """Each node after what it depends on, in the order in which it is first needed."""
-    order: list[Node] = []
-    done: set[Node] = set()
-    stack = [(node, False) for node in reversed(tuple(outputs))]
-    while stack:
-        node, is_ready = stack.pop()
-        if node in done:
-            continue
-        if is_ready:
-            done.add(node)
-            order.append(node)
-        else:
-            stack.append((node, True))
-            stack.extend(
-                (parent, False)
-                for parent in reversed(dependencies(node))
-                if parent not in done
-            )
-    return tuple(order)
 
 
 def value_names(order: Iterable[Node]) -> dict[Node, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 import textwrap
@@ -15,7 +14,8 @@ import pytest
 import graphc as gc
 from graphc.errors import GraphError
 from graphc.ir import OPS, Graph, Node, TensorType, rebuild, verify
-from graphc.ir.graph import ancestors, expand, meaning_of, topological_order
+from graphc.ir.graph import expand
+from graphc.ir.walk import ancestors, meaning_of
 
 
 def _network() -> tuple[Node, list[Node]]:
@@ -40,44 +40,6 @@ def test_inputs_come_first_and_declaration_decides() -> None:
     # Nothing here was replaced, so the order of creation is a valid order and stands.
     orders = [node.order for node in graph.nodes]
     assert orders == sorted(orders)
-
-
-def test_order_does_not_depend_on_the_order_asked_for() -> None:
-    loss, weights = _network()
-    gradients = gc.grad(loss, weights)
-    nodes = ancestors([loss, *gradients])
-    expected = topological_order(nodes)
-    for seed in range(3):
-        shuffled = list(nodes)
-        random.Random(seed).shuffle(shuffled)
-        assert topological_order(shuffled) == expected
-
-
-def _tangled(chance: random.Random) -> list[Node]:
-    """Nodes of which some were put, later, in the places of earlier ones."""
-    nodes = [gc.input(f"x{number}", (3,)) for number in range(3)]
-    for _ in range(40):
-        left, right = chance.choice(nodes), chance.choice(nodes)
-        node = gc.maximum(left, right)
-        if chance.random() < 0.4:
-            old = chance.choice([n for n in nodes if len(n.inputs) == 2] or [node])
-            node = old.copy(inputs=(left, right))
-        nodes.append(node)
-    return nodes
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_the_first_declared_goes_first_of_all_that_are_ready(seed: int) -> None:
-    chance = random.Random(seed)
-    waiting = set(chance.sample(_tangled(chance), 35))
-    expected: list[Node] = []
-    order = topological_order(waiting)
-    while waiting:
-        # Parents that are left out hold nobody back.
-        ready = [n for n in waiting if not waiting & set(n.inputs)]
-        expected.append(min(ready, key=lambda node: (node.order, node.index)))
-        waiting.remove(expected[-1])
-    assert list(order) == expected
 
 
 _PRINT_ORDER = textwrap.dedent("""

@@ -14,7 +14,6 @@ import pytest
 import graphc as gc
 from graphc.errors import DTypeError, GraphcError
 from graphc.ir import Node
-from graphc.ir.node import attributes_key
 
 ARRAY = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 OTHER = np.array([2.0, 0.5, 3.0])
@@ -236,27 +235,6 @@ def test_naming_makes_another_node() -> None:
     assert named.op is y.op
     assert named.inputs == y.inputs
     assert named.origin is y.origin
-
-
-def test_keys_of_attributes_tell_values_apart() -> None:
-    different: list[Any] = [
-        {"v": 0.0},
-        {"v": -0.0},
-        {"v": 0},
-        {"v": False},
-        {"v": float("nan")},
-        {"v": (0.0,)},
-        {"v": (-0.0,)},
-        {"v": (0,)},
-        {"v": ((0,),)},
-        {"v": "0"},
-        {"w": 0.0},
-        {},
-    ]
-    assert len({attributes_key(a) for a in different}) == len(different)
-    nan = {"v": float("nan")}
-    assert attributes_key(nan) == attributes_key({"v": float("inf") - float("inf")})
-    assert attributes_key({"a": 1, "b": 2}) == attributes_key({"b": 2, "a": 1})
 
 
 def test_an_unknown_argument_is_an_error() -> None:

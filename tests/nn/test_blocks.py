@@ -9,7 +9,8 @@ import pytest
 
 import graphc as gc
 from graphc.ir import OPS, Graph, verify
-from graphc.ir.graph import ancestors, expand
+from graphc.ir.graph import expand
+from graphc.ir.walk import ancestors
 from tests.op_cases import (
     Application,
     applications,

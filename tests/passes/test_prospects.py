@@ -7,7 +7,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir import Graph, Node, Op
-from graphc.ir.graph import ancestors
+from graphc.ir.walk import ancestors
 from graphc.passes.pipeline import pipeline
 from graphc.passes.sympy import simplify
 from graphc.passes.sympy.prospects import may_merge

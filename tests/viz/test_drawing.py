@@ -10,7 +10,8 @@ import graphc as gc
 from graphc.errors import DifferentiationError, OptionError
 from graphc.ir import OPS, Graph, Op
 from graphc.ir.dims import format_shape
-from graphc.ir.graph import ancestors, expand
+from graphc.ir.graph import expand
+from graphc.ir.walk import ancestors
 from graphc.viz.drawing import render
 from graphc.viz.notation import scalar_text
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...ir.graph import meaning_of
 from ...ir.node import Node
+from ...ir.walk import meaning_of
 
 _BLIND = frozenset(
     {"exp", "exp2", "cosh", "cos", "square", "absolute", "log", "log2", "log10"}

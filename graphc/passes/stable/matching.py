@@ -7,14 +7,14 @@ logarithm computed without leaving the range of floats?
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
-from typing import Any
+from collections.abc import Callable, Hashable, Set
 
 import numpy as np
 
 from ...ir.dims import Dimension, Shape
-from ...ir.node import Node, attributes_key
+from ...ir.node import Node
 from ...ir.op import OPS
+from ...ir.walk import Numbering, identity_key
 from ...ops.arithmetic import multiply, negative, where
 from ...ops.comparison import isfinite
 from ...ops.exponential import exp, log, logaddexp
@@ -56,8 +56,7 @@ class View:
         """
         self._opaque = opaque
         self._shows_signs = shows_signs
-        self._numbers: dict[Node, int] = {}
-        self._table: dict[Any, int] = {}
+        self._number = Numbering(leaf=self._leaf_key)
         self._logs: dict[tuple[Node, int], Node | None] = {}
 
     def match(self, node: Node, *names: str) -> bool:
@@ -68,29 +67,8 @@ class View:
         """Whether two nodes are written alike down to nodes that they share."""
         return a is b or self._number(a) == self._number(b)
 
-    def _number(self, root: Node) -> int:
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if node in self._numbers:
-                stack.pop()
-                continue
-            waiting = [p for p in node.inputs if p not in self._numbers]
-            if waiting:
-                stack.extend(waiting)
-                continue
-            self._numbers[node] = self._table.setdefault(
-                self._key(node), len(self._table)
-            )
-            stack.pop()
-        return self._numbers[root]
-
-    def _key(self, node: Node) -> Any:
-        unique = not node.op.pure or node.op.name in ("input", "parameter")
-        if unique or node in self._opaque:
-            return node.index
-        inputs = tuple(self._numbers[parent] for parent in node.inputs)
-        return (node.op.name, inputs, attributes_key(node.attributes), node.type)
+    def _leaf_key(self, node: Node) -> Hashable | None:
+        return node.index if node in self._opaque else identity_key(node)
 
     def positive_zeros(self, node: Node, argument: Node) -> Node:
         """`node`, zero where `argument` is, without -0.0 where that could be told."""

@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...ir.derivation import DerivativeRequest
-from ...ir.graph import Graph, ancestors, meaning_of, topological_order
-from ...ir.node import Node
+from ...ir.graph import Graph
+from ...ir.node import DerivativeRequest, Node
 from ...ir.op import OPS
 from ...ir.origin import replacing, within
+from ...ir.walk import ancestors, meaning_of, topological_order
 from ...ops.arithmetic import absolute, negative
 from ...ops.exponential import expm1, log1p, tanh
 from ...ops.source import zeros_like

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...ir.graph import Graph
-from ...ir.node import Node, attributes_key
+from ...ir.node import Node
 from ...ir.types import DType
+from ...ir.walk import Numbering, attributes_key
 from ...ops.source import constant
 from ..algebra.values import constant_of, is_constant
 
@@ -45,23 +45,21 @@ class Region:
                     found[parent] = None
         return tuple(found)
 
-    def key(self) -> Any:
+    def key(self) -> Hashable:
         """Equal for regions that are the same formula of their inputs."""
-        positions: dict[Node, Any] = {
-            node: ("input", place, node.shape == self.root.shape)
-            for place, node in enumerate(self.inputs())
-        }
-        lines: list[Any] = []
-        for node in self.nodes:
-            operands = tuple(
-                ("number", constant_of(p).tobytes())
-                if _is_number(p) and p not in positions
-                else positions[p]
-                for p in node.inputs
-            )
-            positions[node] = len(lines)
-            lines.append((node.op.name, operands, attributes_key(node.attributes)))
-        return (self.dtype.str, tuple(lines))
+        places = {node: place for place, node in enumerate(self.inputs())}
+
+        def leaf(node: Node) -> Hashable | None:
+            if node in places:
+                return ("input", places[node], node.shape == self.root.shape)
+            return constant_of(node).tobytes() if _is_number(node) else None
+
+        def key(node: Node, inputs: tuple[int, ...]) -> Hashable:
+            return (node.op.name, inputs, attributes_key(node.attributes))
+
+        number = Numbering(leaf, key)
+        number(self.root)
+        return (self.dtype.str, number.keys)
 
     def replay(self, inputs: Sequence[Node], dtype: DType) -> Node:
         """The formula, as it is written, of other inputs of another dtype."""

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...ir.graph import Graph, ancestors, rebuild
+from ...ir.graph import Graph, rebuild
 from ...ir.node import Node
 from ...ir.op import OPS
 from ...ir.origin import replacing
 from ...ir.types import DType
+from ...ir.walk import ancestors
 from ...ops.arithmetic import divide, multiply, negative, power, sqrt
 from ...ops.source import constant
 from ..algebra.powers import integer_power

@@ -16,9 +16,9 @@ import numpy as np
 
 from ...errors import GraphcError
 from ...ir.evaluate import Array, evaluate_node
-from ...ir.graph import ancestors, topological_order
 from ...ir.node import Node
 from ...ir.types import DType
+from ...ir.walk import ancestors, topological_order
 from ...ops.source import INPUT
 
 Formula = Callable[[Sequence[Node], DType], Node]

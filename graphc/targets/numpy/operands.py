@@ -19,9 +19,10 @@ from ...ir.dims import Dim
 from ...ir.graph import Graph
 from ...ir.labels import position_checks
 from ...ir.literal import Literal
-from ...ir.node import Node, attributes_key
+from ...ir.node import Node
 from ...ir.op import Steady
 from ...ir.types import DType, TensorType, is_floating
+from ...ir.walk import attributes_key
 from ...program.storage import is_free
 from .expressions import (
     assign,

@@ -11,9 +11,10 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...ir.graph import Graph, ancestors
+from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.types import TensorType
+from ...ir.walk import ancestors
 from ...program.memory import MemoryPlan, plan_memory
 from ...program.plan import Style
 from ...program.storage import is_written, storage_of
