@@ -64,6 +64,9 @@ class Writer:
     def __init__(self, *, width: int = WIDTH) -> None:
         self._width = width
         self._lines: list[str] = []
+        # For each line the thing that it was written for, if that was said.
+        self._subjects: list[object] = []
+        self._subject: object = None
         self._depth = 0
         self._docstring: list[str] = []
         self._imports: set[tuple[str, str | None]] = set()
@@ -79,7 +82,12 @@ class Writer:
         self._comment_run: tuple[int, int] | None = None
 
     def statement(self, node: ast.stmt, comment: str | None = None) -> None:
-        """Write a simple statement, with ``comment`` after it or, if long, above it."""
+        """Write a statement, with ``comment`` after it or, if long, above it."""
+        if isinstance(node, Header):
+            if comment is not None:
+                self.comment(comment)
+            self._compound(node)
+            return
         lines = format_statement(node, self._indent, width=self._width)
         if comment is not None:
             line = f"{lines[0]}  # {comment_text(comment)}"
@@ -88,6 +96,40 @@ class Writer:
             else:
                 self.comment(comment)
         self._emit(lines, "code")
+
+    def _compound(self, node: Header, word: str = "") -> None:
+        """Write a statement that holds others."""
+        header = node
+        if word and isinstance(node, ast.If):
+            header = f"{word} {format_expression(node.test)}:"
+        body = node.body
+        with self.block(header):
+            if isinstance(node, _DEFINITIONS) and ast.get_docstring(node) is not None:
+                self.docstring(ast.get_docstring(node) or "")
+                body = body[1:]
+            for statement in body:
+                self.statement(statement)
+        match node:
+            case ast.If(orelse=[ast.If() as other]):
+                self._compound(other, "elif")
+            case ast.If(orelse=[_, *_] as others) | ast.For(orelse=[_, *_] as others):
+                with self.block("else:"):
+                    for statement in others:
+                        self.statement(statement)
+            case _:
+                pass
+
+    @contextmanager
+    def about(self, subject: object) -> Generator[None]:
+        """Record that the lines written meanwhile belong to a thing, see ``subjects``.
+
+        Within, another thing may take over for some lines, or None.
+        """
+        before, self._subject = self._subject, subject
+        try:
+            yield
+        finally:
+            self._subject = before
 
     def comment(self, text: str) -> None:
         """Write lines of comment, wrapped; a line break in ``text`` is kept."""
@@ -196,9 +238,12 @@ class Writer:
         if self._depth:
             raise ValueError("whole modules belong to the top level")
         self.blank()
+        start = len(self._lines)
         self._emit(
             other._lines, "definition" if other._opens_with_definition else "code"
         )
+        self._subjects[start:] = [None] * (len(self._lines) - start)
+        self._subjects[-len(other._lines) :] = other._subjects
         self._after_definition = other._after_definition
         self.blank()
 
@@ -216,13 +261,23 @@ class Writer:
 
     def source(self) -> str:
         """Return the text of the module: empty, or with one line break at its end."""
+        return "".join(f"{line}\n" for line in [*self._head(), *self._lines])
+
+    def subjects(self) -> dict[int, object]:
+        """Return the things that lines of ``source`` belong to, by number from 1."""
+        first = len(self._head()) + 1
+        numbered = enumerate(self._subjects, first)
+        return {line: thing for line, thing in numbered if thing is not None}
+
+    def _head(self) -> list[str]:
+        """The docstring and the imports, which are known last."""
         lines = list(self._docstring)
         imports = self._import_lines()
         if imports:
             lines += [*([""] if lines else []), *imports]
         if lines and self._lines:
             lines += [""] * (2 if self._opens_with_definition else 1)
-        return "".join(f"{line}\n" for line in [*lines, *self._lines])
+        return lines
 
     @property
     def _indent(self) -> int:
@@ -235,6 +290,7 @@ class Writer:
             if run is not None and not self._blanks:
                 # A comment right above a definition belongs to it.
                 self._lines[run[0] : run[0]] = [""] * run[1]
+                self._subjects[run[0] : run[0]] = [None] * run[1]
                 wanted = 0
             at_top = not self._lines if run is None or wanted else run[0] == 0
             self._opens_with_definition |= at_top
@@ -247,6 +303,8 @@ class Writer:
             missing = 0 if inner else self._blanks_before("definition") - wanted
             self._comment_run = (len(self._lines) + wanted, missing)
         self._lines += [""] * wanted + lines
+        self._subjects += [None] * wanted
+        self._subjects += [None if kind == "comment" else self._subject] * len(lines)
         self._start = None
         self._blanks = 0
         self._after_definition = False

@@ -57,7 +57,7 @@ class CompiledFunction(StartsLate):
         told = (size for node in binder.order for size in node.shape)
         names = {*symbols_of(told), *(name for g in graphs for name in g.symbols)}
         self._footprint = emitted.footprint.of_program(names)
-        self._program = Program(emitted.source, emitted.variables)
+        self._program = Program(emitted.source, emitted.lines)
         self._binder = binder
         self._updates = tuple(str(node.name) for node in updates)
         graph = graphs[0]

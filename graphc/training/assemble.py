@@ -95,7 +95,7 @@ class TrainingProgram:
     def of(plan: TrainingPlan, style: str) -> TrainingProgram:
         """The program of a plan, emitted and loaded."""
         emitted = emit_training(plan, check_style(style))
-        program = Program(emitted.source, emitted.variables)
+        program = Program(emitted.source, emitted.lines, emitted.positions)
         return TrainingProgram(plan, program, check_style(style))
 
 

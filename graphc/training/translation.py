@@ -50,7 +50,7 @@ def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generato
         if node is None:
             node = compiled.program.node_of(error)
         if node is None:
-            node = compiled.program.variable("index_arrays", str(error.input))
+            node = compiled.program.positions.get(str(error.input))
         raise _located(DataError(str(error)), node, location) from None
     except module.OptionError as error:
         raise OptionError(str(error), location=location) from None

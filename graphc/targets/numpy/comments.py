@@ -26,5 +26,6 @@ def shape_comment(node: Node) -> str:
 
 def write_commented(writer: Writer, node: Node, statements: Sequence[ast.stmt]) -> None:
     """Write the statements of a value, the first with its shape."""
-    for position, statement in enumerate(statements):
-        writer.statement(statement, None if position else shape_comment(node))
+    with writer.about(node):
+        for position, statement in enumerate(statements):
+            writer.statement(statement, None if position else shape_comment(node))

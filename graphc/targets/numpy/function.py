@@ -8,7 +8,7 @@ kept by `functools.lru_cache`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ...ir.graph import Graph, OneRow
@@ -34,7 +34,7 @@ from .expressions import (
 from .kernels import Kernel
 from .names import Names
 from .operands import Constants, Operands, Preparation
-from .sizes import size_of_axis, size_sources, sizes_prologue, write_size_check
+from .sizes import size_of_axis, size_sources, write_size_check, write_sizes
 from .workspace import Held, Workspace, side_by_side
 
 Ending = Callable[[Sequence[ast.expr]], list[ast.stmt]]
@@ -107,8 +107,6 @@ class Written:
     quick_call: ast.expr
     """A call on the function's own arguments; in fast style its result may be arrays
     of the workspace, which the next call overwrites."""
-    variables: Mapping[str, Mapping[str, Node]]
-    """What variables stand for, by function: this one and those that it calls."""
     workspace: Workspace
     has_tiles: bool
     has_checks: bool = False
@@ -238,20 +236,12 @@ class _Body:
         array = self.names[array]
         return self.operands.statements_into(node, target if named else array, array)
 
-    def variables(self) -> dict[str, Node]:
-        """What each variable stands for, or who is the first to need what it holds."""
-        variables = {self.names[node]: node for node in self.nodes}
-        for prepared in self.prepared.values():
-            for each in prepared:
-                if each.checked is not None:
-                    variables.setdefault(each.reads, each.checked)
-        return variables
-
     def write_stored(self, writer: Writer) -> None:
         """Fetch the parameters."""
         for node in self.stored:
             stored = subscript(name(self.function.source), node.name)
-            writer.statement(assign(self.names[node], stored))
+            with writer.about(node):
+                writer.statement(assign(self.names[node], stored))
 
     def write(self, writer: Writer, workspace: Workspace) -> None:
         """Write the statements of the values, and the ending."""
@@ -263,7 +253,8 @@ class _Body:
                 writer.heading(phase)
                 current = phase
             for each in self.prepared[step]:
-                writer.statement(each.statement)
+                with writer.about(step if each.checked is None else each.checked):
+                    writer.statement(each.statement)
             if isinstance(step, Chain):
                 self.kernels[step].write_call(writer, workspace.dtype)
             else:
@@ -279,7 +270,8 @@ class _Body:
         array = self.memory.arrays.get(node)
         if array is not None:
             while self.names[array] not in names_read(statements[:1]):
-                writer.statement(statements.pop(0))
+                with writer.about(node):
+                    writer.statement(statements.pop(0))
         write_commented(writer, node, statements)
 
 
@@ -369,7 +361,8 @@ def _write_conversions(writer: Writer, body: _Body, workspace: Workspace) -> Non
             in_order = ast.Constant("C")
             dtype = workspace.dtype(node)
             array = call("np.asarray", name(variable), dtype, order=in_order)
-            writer.statement(assign(variable, array))
+            with writer.about(node):
+                writer.statement(assign(variable, array))
 
 
 def _write_shortcut(
@@ -440,8 +433,7 @@ def write_function(
             _write_conversions(writer, body, workspace)
         symbols = body.operands.dimensions | set(workspace.symbols)
         symbols |= {name for bound in function.size_bounds for name in bound.symbols}
-        for statement in sizes_prologue(symbols, function.inputs, names):
-            writer.statement(statement)
+        write_sizes(writer, symbols, function.inputs, names)
         for bound in function.size_bounds:
             write_size_check(writer, bound, function.size_error, names)
         if one_row is not None:
@@ -452,10 +444,4 @@ def write_function(
     quick_call = call(quick, *passed)
     if body.held is not None and copies:
         _write_copying(writer, function, body.held, arguments, quick_call, workspace)
-    owners = [function.name, *(kernel.name for kernel in body.kernels.values())]
-    variables: dict[str, Mapping[str, Node]] = dict.fromkeys(owners, body.variables())
-    if one_row is not None:
-        variables |= one_row[1].variables
-    return Written(
-        quick_call, variables, workspace, bool(body.kernels), body.has_checks, one_row
-    )
+    return Written(quick_call, workspace, bool(body.kernels), body.has_checks, one_row)

@@ -90,6 +90,10 @@ class Kernel:
 
     def write_call(self, writer: Writer, dtype: Callable[[Node], ast.expr]) -> None:
         """Write the statements that compute the chain's outputs."""
+        with writer.about(self._chain.nodes[0]):
+            self._write_call(writer, dtype)
+
+    def _write_call(self, writer: Writer, dtype: Callable[[Node], ast.expr]) -> None:
         for node in self._chain.outputs:
             if node in self._memory.fresh:
                 shape = literal(node.shape, self._caller.dimension)

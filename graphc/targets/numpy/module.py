@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...harness import HarnessSource, harness_source
@@ -26,30 +26,35 @@ from .operands import Constants
 
 @dataclass(frozen=True)
 class Emitted:
-    """The text of a module, and what the variables of its functions stand for."""
+    """The text of a module, and the nodes that its lines compute."""
 
     source: str
-    variables: Mapping[str, Mapping[str, Node]]
+    lines: Mapping[int, Node]
+    """By number from 1: fetches, checks, updates and tiles have a node, too."""
     footprint: Footprint
     """The memory that a call, or a training step, keeps allocated."""
+    positions: Mapping[str, Node] = field(default_factory=dict[str, Node])
+    """Computed positions by the text that checks of data call them."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        places = [(f, name) for f, nodes in self.variables.items() for name in nodes]
-        nodes = Together(self.variables[f][name] for f, name in places)
-        return _emitted, (self.source, places, nodes, self.footprint)
+        nodes = Together([*self.lines.values(), *self.positions.values()])
+        keys = (*self.lines, *self.positions)
+        return _emitted, (self.source, keys, nodes, self.footprint)
 
 
 def _emitted(
-    source: str,
-    places: Sequence[tuple[str, str]],
-    nodes: Sequence[Node],
-    footprint: Footprint,
+    source: str, keys: Sequence[int | str], nodes: Sequence[Node], footprint: Footprint
 ) -> Emitted:
-    """What was pickled: variables by the function that they belong to."""
-    variables: dict[str, dict[str, Node]] = {}
-    for (function, name), node in zip(places, nodes, strict=True):
-        variables.setdefault(function, {})[name] = node
-    return Emitted(source, variables, footprint)
+    """Emitted text as it was before pickling."""
+    pairs = list(zip(keys, nodes, strict=True))
+    lines = {key: node for key, node in pairs if isinstance(key, int)}
+    positions = {key: node for key, node in pairs if isinstance(key, str)}
+    return Emitted(source, lines, footprint, positions)
+
+
+def nodes_of_lines(writer: Writer) -> dict[int, Node]:
+    """The nodes that the writer was told of."""
+    return {n: node for n, node in writer.subjects().items() if isinstance(node, Node)}
 
 
 def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
@@ -151,7 +156,7 @@ def emit_function(
     write_body(writer, constants, functions)
     if helpers.text.strip():
         writer.raw(helpers.text)
-    return Emitted(writer.source(), written.variables, footprint)
+    return Emitted(writer.source(), nodes_of_lines(writer), footprint)
 
 
 _HELPERS = frozenset(("arrays", "flat", "indexing", "tiles"))

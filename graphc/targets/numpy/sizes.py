@@ -13,16 +13,15 @@ from .expressions import assign, call, literal, name, subscript
 from .names import Names
 
 
-def sizes_prologue(
-    symbols: set[str], inputs: Sequence[Node], names: Names
-) -> list[ast.stmt]:
-    """`batch = x.shape[0]` for each named size in use."""
-    lines: list[ast.stmt] = []
+def write_sizes(
+    writer: Writer, symbols: set[str], inputs: Sequence[Node], names: Names
+) -> None:
+    """Write `batch = x.shape[0]` for each named size in use."""
     for symbol in sorted(symbols):
         node, axis = next(size_sources(symbol, inputs))
         value = size_of_axis(names[node], axis)
-        lines.append(assign(names.symbol(symbol), value))
-    return lines
+        with writer.about(node):
+            writer.statement(assign(names.symbol(symbol), value))
 
 
 def write_size_check(
@@ -44,7 +43,10 @@ def write_size_check(
             ast.Constant(f"{start}{symbol} = "),
             ast.FormattedValue(size(symbol), -1),
         ]
-    with writer.block(ast.If(ast.Compare(high, [order], [low]), [], [])):
+    with (
+        writer.about(bound.node),
+        writer.block(ast.If(ast.Compare(high, [order], [low]), [], [])),
+    ):
         writer.statement(ast.Raise(call(error, ast.JoinedStr(given))))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +27,7 @@ from .module import (
     defined_names,
     is_random,
     module_names,
+    nodes_of_lines,
     write_body,
     write_imports,
     write_tiling,
@@ -114,8 +115,9 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         function.name: write_function(functions, function, names, constants, style)
         for function in _functions(plan, layout)
     }
+    positions: dict[str, Node] = {}
     if plan.positions is not None:
-        checked = _index_arrays(plan, plan.positions)
+        checked = _index_arrays(plan, plan.positions, positions)
         written[checked.name] = write_function(
             functions, checked, names, constants, "readable"
         )
@@ -151,10 +153,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         _write_rules(writer, update.tiled)
     write_body(writer, constants, functions)
     writer.raw(harness.text)
-    variables: dict[str, Mapping[str, Node]] = {}
-    for function in written.values():
-        variables |= function.variables
-    return Emitted(writer.source(), variables, footprint)
+    return Emitted(writer.source(), nodes_of_lines(writer), footprint, positions)
 
 
 def _footprint(
@@ -325,12 +324,14 @@ def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
     ]
 
 
-def _index_arrays(plan: TrainingPlan, graph: Graph) -> Function:
+def _index_arrays(plan: TrainingPlan, graph: Graph, texts: dict[str, Node]) -> Function:
     def ending(values: Sequence[ast.expr]) -> list[ast.stmt]:
         parts = [values[start : start + 3] for start in range(0, len(values), 3)]
+        labels = [ast.unparse(part[0]) for part in parts]
+        texts.update(zip(labels, graph.outputs[::3], strict=True))
         named = [
-            ast.Tuple([ast.Constant(ast.unparse(part[0])), *part], ast.Load())
-            for part in parts
+            ast.Tuple([ast.Constant(label), *part], ast.Load())
+            for label, part in zip(labels, parts, strict=True)
         ]
         return [ast.Return(ast.List(list(named), ast.Load()))]
 

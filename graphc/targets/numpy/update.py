@@ -100,13 +100,15 @@ def write_update(
         for key, node in update.clock.items():
             if node in used:
                 names.alias(node, key)
-                writer.statement(assign(key, subscript(name("state"), key)))
+                with writer.about(node):
+                    writer.statement(assign(key, subscript(name("state"), key)))
         if _reads_slots(update, known, groups, tiled):
             writer.statement(assign("slots", subscript(name("state"), "slots")))
         for key, (placeholder, _) in update.shared.items():
             names.assign([placeholder])
             stored = subscript(name("slots"), key)
-            writer.statement(assign(names[placeholder], stored))
+            with writer.about(placeholder):
+                writer.statement(assign(names[placeholder], stored))
         _write_shared(writer, update, shared, names, constants)
         if any(tiled):
             tiles = call("update_tiles", *map(name, _ARGUMENTS))
@@ -180,11 +182,13 @@ def _write_shared(
                 stored = _stored(rule, node)
                 if node in overwritten:
                     stored = call("np.copy", stored)
-                writer.statement(assign(names[node], stored))
+                with writer.about(node):
+                    writer.statement(assign(names[node], stored))
     for node in shared:
         if node not in clock and not operands.is_inline(node):
-            for statement in operands.statements(node, names[node]):
-                writer.statement(statement)
+            with writer.about(node):
+                for statement in operands.statements(node, names[node]):
+                    writer.statement(statement)
 
 
 def _stored(rule: ParameterUpdate, node: Node) -> ast.expr:
@@ -286,7 +290,8 @@ class _Loop:
         )
         every = subscript(name("tiles"), position)
         loop = ast.For(ast.Name("tile", ast.Store()), every, [], [])
-        self._write(writer, loop, [ast.Assign([target], name("tile"))])
+        unpacked = ast.Assign([target], name("tile"))
+        self._write(writer, loop, [(self.rule.parameter, unpacked)])
         return TiledRule(
             tuple(str(rule.parameter.name) for rule in self.group),
             tuple(self.rule.slots),
@@ -299,7 +304,7 @@ class _Loop:
         every = ast.Tuple(list(parameters), ast.Load())
         loop = ast.For(ast.Name("name", ast.Store()), every, [], [])
         beginning = [
-            assign(self.scope[node], _slot_expression(label))
+            (node, assign(self.scope[node], _slot_expression(label)))
             for label, node in self.rule.placeholders()
         ]
         shape = ast.Attribute(
@@ -312,7 +317,7 @@ class _Loop:
                 dtype = ast.Attribute(shape.value, "dtype", ast.Load())
             thread = call("get_ident")
             array = call("update_scratch", position, shape, dtype, thread)
-            beginning.append(assign(variable, array))
+            beginning.append((node, assign(variable, array)))
         self._write(writer, loop, beginning)
         shapes = {rule.parameter.shape for rule in self.group}
         return {
@@ -322,12 +327,16 @@ class _Loop:
         }
 
     def _write(
-        self, writer: Writer, loop: ast.For, beginning: Sequence[ast.stmt] = ()
+        self,
+        writer: Writer,
+        loop: ast.For,
+        beginning: Sequence[tuple[Node, ast.stmt]] = (),
     ) -> None:
         writer.blank()
         with writer.block(loop):
-            for statement in beginning:
-                writer.statement(statement)
+            for node, statement in beginning:
+                with writer.about(node):
+                    writer.statement(statement)
             self._write_rule(writer)
 
     def _write_rule(self, writer: Writer) -> None:
@@ -340,14 +349,15 @@ class _Loop:
         read = self.read | {value for value, _ in copied}
         for formula in self.computed:
             statements = [
-                statement
+                (node, statement)
                 for node in formula
                 for statement in self._statements(node, is_read=node in read)
             ]
             if len(statements) > 1:
                 self._write_formula(writer, formula[-1])
-            for statement in statements:
-                writer.statement(statement)
+            for node, statement in statements:
+                with writer.about(node):
+                    writer.statement(statement)
         _write_copies(
             writer,
             copied,
@@ -419,7 +429,8 @@ def _write_copies(
         values = [expression(value) for value, _ in copies]
         if len(copies) > 1:
             values = [call("np.copy", value) for value in values]
-        writer.statement(ast.Assign([one_or_tuple(targets)], one_or_tuple(values)))
+        with writer.about(copies[0][0]):
+            writer.statement(ast.Assign([one_or_tuple(targets)], one_or_tuple(values)))
 
 
 def _in_order(

@@ -177,7 +177,8 @@ class Workspace:
             writer.statement(assign(held.variable, arrays))
             for node, key in held.written().items():
                 array = subscript(name(held.variable), key)
-                writer.statement(assign(self._names[node], array))
+                with writer.about(node):
+                    writer.statement(assign(self._names[node], array))
         if self._entries:
             targets = [ast.Name(variable, ast.Store()) for variable, _ in self._entries]
             sizes = [self._operands.dimension(symbol) for symbol in self.symbols]
