@@ -78,7 +78,7 @@ def test_a_wrong_rule_is_found_and_named(declare, factor):
     text = str(report)
     assert "WRONG" in text
     assert "wrong_square" in text
-    assert f"test_check.py:{line}" in text
+    assert f"test_finite_differences.py:{line}" in text
 
 
 def test_the_wrong_input_of_two_is_named(declare):
@@ -198,7 +198,7 @@ def test_a_loss_that_is_not_finite_names_the_node():
     loss = gc.sum(gc.log(x) * gc.parameter("w", (2,), gc.init.ones()))
     with pytest.raises(gc.errors.NonFiniteError, match="that of log") as caught:
         gc.check_gradients(loss, feeds={"x": [1.0, -1.0]})
-    assert "test_check.py" in str(caught.value)
+    assert "test_finite_differences.py" in str(caught.value)
 
 
 @pytest.mark.parametrize("option", ["rows", "directions"])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .support import load, program, rows, run
+from tests.targets.support import load, program, rows, run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .support import load, program, rows
+from tests.targets.support import load, program, rows
 
 LARGE = 200_000_000
 """Bytes that a file announces, of which none may be read."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .support import load, program, rows
+from tests.targets.support import load, program, rows
 
 Data = dict[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .support import command, load, program, rows, run
+from tests.targets.support import command, load, program, rows, run
 
 DATA = ("--data", "train.npz", "--dev", "dev.npz", "--epochs", 3)
 

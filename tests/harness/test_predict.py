@@ -10,8 +10,7 @@ import pytest
 
 import graphc as gc
 from graphc.cli import main
-
-from .support import run
+from tests.targets.support import run
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((7, 4)).astype(np.float32)

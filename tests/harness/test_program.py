@@ -14,8 +14,7 @@ import pytest
 
 import graphc as gc
 from graphc.harness import FEATURES, harness_source
-
-from .support import load, program, rows
+from tests.targets.support import load, program, rows
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .support import command, load, program, rows, run
+from tests.targets.support import command, load, program, rows, run
 
 STATUS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 

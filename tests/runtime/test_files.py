@@ -203,7 +203,7 @@ def test_permissions_are_never_wider_than_those_of_the_old_file(
 
 KILLED = """
 import os, signal, sys
-from graphc.files import write_atomically
+from graphc.runtime.files import write_atomically
 os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
 write_atomically("out", "never there")
 """
