@@ -9,12 +9,13 @@ import numpy as np
 
 from ..errors import DifferentiationError
 from ..ir.dims import Dim
+from ..ir.nest import refill
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ops.shape import reshape, stack
 from ..ops.source import zeros
 from .forward import jvp
-from .reverse import as_targets, grad, restructure, vjp
+from .reverse import as_targets, grad, vjp
 
 
 def jacobian(y: Node, wrt: Any) -> Any:
@@ -47,7 +48,7 @@ def jacobian(y: Node, wrt: Any) -> Any:
     count = math.prod(sizes)
     if not count:
         empty = [zeros((*sizes, *target.shape), target.dtype) for target in targets]
-        return restructure([node.made_of((y, *targets)) for node in empty], wrt)
+        return refill(wrt, [node.made_of((y, *targets)) for node in empty])
     rows: list[list[Node]] = []
     for position in range(count):
         cotangent = np.zeros(sizes, y.dtype)
@@ -57,7 +58,7 @@ def jacobian(y: Node, wrt: Any) -> Any:
         reshape(stack([row[i] for row in rows]), (*sizes, *target.shape))
         for i, target in enumerate(targets)
     ]
-    return restructure(results, wrt)
+    return refill(wrt, results)
 
 
 def hvp(y: Node, wrt: Any, tangents: Any) -> Any:
@@ -81,7 +82,7 @@ def hvp(y: Node, wrt: Any, tangents: Any) -> Any:
     """
     targets = as_targets(wrt)
     gradients = grad(y, list(targets), unused="zeros")
-    return restructure([jvp(g, wrt, tangents) for g in gradients], wrt)
+    return refill(wrt, [jvp(g, wrt, tangents) for g in gradients])
 
 
 def hessian(y: Node, wrt: Any) -> Any:
@@ -107,4 +108,4 @@ def hessian(y: Node, wrt: Any) -> Any:
            [8., 6.]])
     """
     gradients = grad(y, list(as_targets(wrt)))
-    return restructure([jacobian(gradient, wrt) for gradient in gradients], wrt)
+    return refill(wrt, [jacobian(gradient, wrt) for gradient in gradients])

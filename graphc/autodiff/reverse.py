@@ -17,6 +17,7 @@ from typing import Any, Literal, cast, overload
 from ..errors import DifferentiationError
 from ..ir.collector import paused
 from ..ir.dims import broadcast_shapes
+from ..ir.nest import flatten, refill
 from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import Origin, derived, here
 from ..ir.types import is_floating
@@ -158,38 +159,18 @@ def _failure(message: str, node: Node | None = None, hint: str | None = None) ->
 
 
 def as_targets(wrt: Any) -> tuple[Node, ...]:
-    """What to differentiate by, checked: floating nodes."""
-    items: Iterable[Any]
-    if isinstance(wrt, Node):
-        items = (wrt,)
-    elif isinstance(wrt, Mapping):
-        items = cast("Mapping[Any, Any]", wrt).values()
-    elif isinstance(wrt, Iterable):
-        items = cast("Iterable[Any]", wrt)
-    else:
-        raise _failure(
-            f"wrt must be a node, or a list, tuple or dict of nodes, got {wrt!r}"
-        )
-    targets = tuple(items)
+    """The nodes to differentiate by, checked: floating ones, in any structure."""
+    if isinstance(wrt, Iterable) and not isinstance(wrt, Node | Mapping):
+        wrt = list(cast("Iterable[Any]", wrt))
+    targets = flatten(wrt, "wrt", DifferentiationError)
     for target in targets:
-        if not isinstance(target, Node):
-            raise _failure(f"wrt must be nodes, got {type(target).__name__}")
         if not is_floating(target.dtype):
             raise _failure(
                 f"derivatives by integers don't exist, got dtype {target.dtype}",
                 target,
                 "a floating dtype, or another node",
             )
-    return targets
-
-
-def restructure(values: Sequence[Node], like: Any) -> Any:
-    """Values in the structure of `like`: one node, a list, a tuple or a dict."""
-    if isinstance(like, Node):
-        return values[0]
-    if isinstance(like, Mapping):
-        return dict(zip(cast("Mapping[Any, Any]", like), values, strict=True))
-    return tuple(values) if isinstance(like, tuple) else list(values)
+    return tuple(targets)
 
 
 def _collect(
@@ -294,4 +275,4 @@ def vjp(y: Node, wrt: Any, cotangent: ArrayLike, *, unused: Unused = "error") ->
     seed = astype(seed, y.dtype)
     with paused():
         adjoints = backward([y], [seed], targets)
-    return restructure(_collect(adjoints, targets, y, unused), wrt)
+    return refill(wrt, _collect(adjoints, targets, y, unused))

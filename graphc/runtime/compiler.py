@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from ..arguments import Seed
-from ..errors import DTypeError, GraphError, OptionError, ShapeError
+from ..errors import GraphError, OptionError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.naming import number_unnamed
+from ..ir.nest import filler, flatten
 from ..ir.node import Node
 from ..ir.origin import here
 from ..ir.sizes import inputs_for_sizes, size_bounds
@@ -63,7 +63,7 @@ class CompiledFunction(StartsLate):
         graph = graphs[0]
         self._count = len(graph.outputs) - len(updates)
         self._changed = _not_as_they_are([g.outputs[: self._count] for g in graphs])
-        self._fill = _filler(structure)
+        self._fill = filler(structure)
         random = any(not node.op.pure for node in graph.nodes)
         declared = [*graph.parameters, *updates]
         unique = sorted(dict.fromkeys(declared), key=lambda node: node.order)
@@ -172,48 +172,6 @@ def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
     return shared
 
 
-def flatten(nodes: Any, found: list[Node]) -> None:
-    """Collect the nodes of a structure, in order."""
-    if isinstance(nodes, Node):
-        found.append(nodes)
-    elif isinstance(nodes, Mapping):
-        for value in cast("Mapping[Any, Any]", nodes).values():
-            flatten(value, found)
-    elif isinstance(nodes, list | tuple):
-        for value in cast("Sequence[Any]", nodes):
-            flatten(value, found)
-    else:
-        raise DTypeError(
-            f"outputs must be nodes, got {type(nodes).__name__}",
-            location=str(here().location),
-        )
-
-
-def refilled(structure: Any, values: Sequence[Any]) -> Any:
-    """Values in a structure that holds as many nodes."""
-    return _filler(structure)(values)
-
-
-def _filler(structure: Any) -> Callable[[Sequence[Any]], Any]:
-    """How values get the structure of the outputs; at once where it is flat."""
-    if isinstance(structure, Node):
-        return itemgetter(0)
-    if isinstance(structure, list | tuple):
-        items = cast("Sequence[Any]", structure)
-        if all(isinstance(item, Node) for item in items):
-            return tuple if isinstance(structure, tuple) else list
-    return lambda values: _fill(structure, iter(values))
-
-
-def _fill(structure: Any, values: Any) -> Any:
-    if isinstance(structure, Node):
-        return next(values)
-    if isinstance(structure, list | tuple):
-        filled = [_fill(value, values) for value in cast("Sequence[Any]", structure)]
-        return tuple(filled) if isinstance(structure, tuple) else filled
-    return {key: _fill(value, values) for key, value in structure.items()}
-
-
 def check_style(style: str) -> Style:
     """`style` if it is one, else raise."""
     if style not in ("fast", "readable"):
@@ -299,9 +257,7 @@ def compile(
     >>> f(x=[1.0, 3.0])
     {'mean': array(2., dtype=float32), 'double': array([2., 6.], dtype=float32)}
     """
-    nodes: list[Node] = []
-    flatten(outputs, nodes)
-    graph = Graph((*nodes, *(updates or {}).values()))
+    graph = Graph((*flatten(outputs), *(updates or {}).values()))
     warn_of_fresh(graph.parameters, "gc.compile")
     return compile_nodes(
         outputs,
@@ -330,8 +286,7 @@ def compile_nodes(
 ) -> CompiledFunction:
     """See `compile`, which also warns where trained parameters would start anew."""
     with paused():
-        nodes: list[Node] = []
-        flatten(outputs, nodes)
+        nodes = flatten(outputs)
         targets = _check_updates(updates or {})
         everything = Graph((*nodes, *(updates or {}).values()))
         number_unnamed(everything.nodes)

@@ -8,20 +8,20 @@ optimised programs are held.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..arguments import Seed
-from ..errors import DTypeError, NonFiniteError
+from ..errors import NonFiniteError
 from ..ir.dims import symbols_of
 from ..ir.evaluate import compiled, evaluate_node
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.literal import Literal as ArrayLiteral
 from ..ir.naming import number_unnamed
+from ..ir.nest import flatten, refill
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ir.sizes import check_known, size_bounds
 from ..ir.types import is_floating
 from .feeds import Array, bind_feeds, check_size_bounds
@@ -92,9 +92,7 @@ def interpret(
     >>> run[y]
     array(1.)
     """
-    leaves: list[Node] = []
-    _leaves(list(outputs), leaves)
-    graph = Graph(tuple(leaves))
+    graph = Graph(tuple(flatten(list(outputs))))
     number_unnamed(graph.nodes)
     order = graph.meanings
     check_names(order)
@@ -197,41 +195,14 @@ def evaluate(
     >>> gc.evaluate({"double": 2 * x, "sum": x.sum()}, {"x": [1.0, 2.0]})
     {'double': array([2., 4.], dtype=float32), 'sum': array(3., dtype=float32)}
     """
-    leaves: list[Node] = []
-    _leaves(nodes, leaves)
+    leaves = flatten(nodes)
     run = interpret(
         leaves,
-        feeds or {},
+        {} if feeds is None else feeds,
         parameters=parameters,
         seed=seed,
         check_finite=check_finite,
         strict=strict,
     )
-    return _fill(nodes, run)
-
-
-def _leaves(nodes: Any, found: list[Node]) -> None:
-    if isinstance(nodes, Node):
-        found.append(nodes)
-    elif isinstance(nodes, Mapping):
-        for value in cast("Mapping[Any, Any]", nodes).values():
-            _leaves(value, found)
-    elif isinstance(nodes, list | tuple):
-        for value in cast("list[Any]", nodes):
-            _leaves(value, found)
-    else:
-        raise DTypeError(
-            f"nodes must be nodes, got {type(nodes).__name__} {nodes!r}",
-            location=str(here().location),
-        )
-
-
-def _fill(nodes: Any, run: Interpretation) -> Any:
-    if isinstance(nodes, Node):
-        # A copy, so that nobody writes into a constant or another value of the run.
-        return np.array(run[nodes])
-    if isinstance(nodes, Mapping):
-        items = cast("Mapping[Any, Any]", nodes).items()
-        return {key: _fill(value, run) for key, value in items}
-    values = [_fill(value, run) for value in cast("list[Any]", nodes)]
-    return tuple(values) if isinstance(nodes, tuple) else values
+    # Copies, so that nobody writes into a constant or another value of the run.
+    return refill(nodes, [np.array(run[leaf]) for leaf in leaves])

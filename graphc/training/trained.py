@@ -9,19 +9,19 @@ from typing import Any
 from ..arguments import Seed, entry
 from ..errors import OptionError, UntrainedWarning
 from ..ir.graph import Graph
+from ..ir.nest import flatten, refill
 from ..ir.node import Node
 from ..ir.origin import here, warn_at_user
 from ..nn.regularization import evaluation_mode
 from ..ops.source import constant
-from ..runtime.compiler import CompiledFunction, compile_nodes, flatten, refilled
+from ..runtime.compiler import CompiledFunction, compile_nodes
 from .loaded import LoadedProgram
 
 
 def in_evaluation_mode(outputs: Any) -> Any:
     """Nodes in the structure of `outputs`, with all dropout and noise passed by."""
-    nodes: list[Node] = []
-    flatten(outputs, nodes)
-    return refilled(outputs, evaluation_mode(Graph(tuple(nodes))).outputs)
+    graph = Graph(tuple(flatten(outputs)))
+    return refill(outputs, evaluation_mode(graph).outputs)
 
 
 def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
@@ -35,8 +35,7 @@ def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
     Raises:
         OptionError: an array is missing, or has another shape or dtype.
     """
-    nodes: list[Node] = []
-    flatten(outputs, nodes)
+    nodes = flatten(outputs)
     replaced: dict[Node, Node] = {}
     for node in Graph(tuple(nodes)).nodes:
         if node.op.name == "parameter":
@@ -52,7 +51,7 @@ def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
             replaced[node] = constant(value).named(name)
         else:
             replaced[node] = node.with_inputs(tuple(replaced[i] for i in node.inputs))
-    return refilled(outputs, [replaced[node] for node in nodes])
+    return refill(outputs, [replaced[node] for node in nodes])
 
 
 @partial(entry, label="gc.Trainer")

@@ -1,0 +1,66 @@
+"""Structures of nodes: a node, or lists, tuples and dicts of structures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, cast
+
+from ..errors import DTypeError, GraphcError
+from .node import Node
+from .origin import here
+
+
+def flatten(
+    structure: Any, what: str = "outputs", error: type[GraphcError] = DTypeError
+) -> list[Node]:
+    """The nodes of a structure, in order.
+
+    Args:
+        structure: as a user gave it.
+        what: the name of the argument, for the error.
+        error: raised, at the user's line, where something in it is not a node.
+    """
+    if isinstance(structure, Node):
+        return [structure]
+    if isinstance(structure, Mapping):
+        structure = tuple(cast("Mapping[Any, Any]", structure).values())
+    if isinstance(structure, list | tuple):
+        items = cast("Sequence[Any]", structure)
+        return [node for item in items for node in flatten(item, what, error)]
+    raise error(
+        f"{what} must be nodes, got {type(structure).__name__} {structure!r}",
+        location=str(here().location),
+        hint="a node, or a list, tuple or dict of nodes",
+    )
+
+
+def filler(structure: Any) -> Callable[[Sequence[Any]], Any]:
+    """A function that puts values, one for each node, in the structure's form.
+
+    An iterable of nodes that is none of a structure's own containers becomes a list.
+    """
+    if isinstance(structure, Node):
+        return itemgetter(0)
+    if isinstance(structure, Mapping):
+        return lambda values: _filled(structure, iter(values))
+    if isinstance(structure, list | tuple):
+        items = cast("Sequence[Any]", structure)
+        if not all(isinstance(item, Node) for item in items):
+            return lambda values: _filled(items, iter(values))
+    return tuple if isinstance(structure, tuple) else list
+
+
+def refill(structure: Any, values: Sequence[Any]) -> Any:
+    """Values, one for each node of a structure, in its form."""
+    return filler(structure)(values)
+
+
+def _filled(structure: Any, values: Iterator[Any]) -> Any:
+    if isinstance(structure, Node):
+        return next(values)
+    if isinstance(structure, Mapping):
+        items = cast("Mapping[Any, Any]", structure).items()
+        return {key: _filled(value, values) for key, value in items}
+    filled = [_filled(value, values) for value in cast("Sequence[Any]", structure)]
+    return tuple(filled) if isinstance(structure, tuple) else filled
