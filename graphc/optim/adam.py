@@ -8,18 +8,8 @@ from typing import Literal
 
 from ..ir.node import Node
 from ..ops.arithmetic import maximum, sqrt, square
-from ..ops.source import zeros_like
-from .base import (
-    Clock,
-    Rule,
-    State,
-    StepSize,
-    complement,
-    decayed,
-    descent_gradient,
-    in_dtype_of,
-)
-from .options import Options
+from .base import Clock, Rule, State, StepSize, in_dtype_of, moments, zero_slots
+from .options import Decay, NonNegative, Options
 
 Dialect = Literal["torch", "keras", "optax", "paper"]
 
@@ -66,42 +56,28 @@ class Adam(Rule):
     """
 
     lr: StepSize = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
     amsgrad: bool = False
     _: KW_ONLY
     maximize: bool = False
     decoupled_weight_decay: bool = False
     dialect: Dialect = "torch"
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.reals("betas", low=0.0, below=1.0)
-        options.real("eps", "weight_decay", low=0.0)
-        options.flag("amsgrad", "maximize", "decoupled_weight_decay")
-        options.choice("dialect", "torch", "keras", "optax", "paper")
+    decaying = ("exp_avg",)
 
     def slots(self, parameter: Node) -> State:
         """Both moments, and with amsgrad the largest second one."""
-        names = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * self.amsgrad
-        return {name: zeros_like(parameter) for name in names}
+        largest = ["max_exp_avg_sq"] * self.amsgrad
+        return zero_slots(parameter, "exp_avg", "exp_avg_sq", *largest)
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        coupled = 0.0 if self.decoupled_weight_decay else self.weight_decay
-        gradient = descent_gradient(
-            parameter, gradient, maximize=self.maximize, weight_decay=coupled
-        )
-        if self.decoupled_weight_decay:
-            parameter = self._decayed(parameter, clock)
         beta1, beta2 = self.betas
-        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
-        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
-        first, second = first.named("first_moment"), second.named("second_moment")
+        first, second = moments(state, gradient, self.betas)
         new_state = {"exp_avg": first, "exp_avg_sq": second}
         correction1 = (1.0 - beta1**clock.step).named("bias_correction1")
         correction2 = sqrt(1.0 - beta2**clock.step).named("root_bias_correction2")
@@ -131,9 +107,6 @@ class Adam(Rule):
         step_size = step_size.named("corrected_step_size")
         direction = first / denominator.named("denominator")
         return parameter - in_dtype_of(parameter, step_size) * direction, new_state
-
-    def _decayed(self, parameter: Node, clock: Clock) -> Node:
-        return decayed(parameter, self.step_size(clock), self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -170,7 +143,7 @@ class AdamW(Adam):
     algorithm 2.
     """
 
-    weight_decay: float = 0.01
+    weight_decay: NonNegative = 0.01
     decoupled_weight_decay: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
@@ -185,10 +158,10 @@ class AdamW(Adam):
     def _initial_step_size(self) -> object:
         return getattr(self.lr, "lr", self.lr)
 
-    def _decayed(self, parameter: Node, clock: Clock) -> Node:
-        step_size = self.step_size(clock)
-        if self.dialect == "paper":
-            initial = self._initial_step_size
-            assert isinstance(initial, float)
-            step_size = clock.scale if initial == self.lr else step_size / initial
-        return decayed(parameter, step_size, self.weight_decay)
+    def decay_size(self, clock: Clock) -> Node:
+        """See `Rule.decay_size`."""
+        initial = self._initial_step_size
+        if self.dialect != "paper":
+            return self.step_size(clock)
+        assert isinstance(initial, float)
+        return clock.scale if initial == self.lr else self.step_size(clock) / initial

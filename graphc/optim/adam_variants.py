@@ -1,4 +1,4 @@
-"""What followed Adam: Adamax, NAdam and RAdam."""
+"""Successors of Adam: Adamax, NAdam and RAdam."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from ..ir.node import Node
-from ..ops.arithmetic import absolute, maximum, sqrt, square, where
-from ..ops.source import constant, ones, zeros_like
+from ..ops.arithmetic import absolute, maximum, sqrt, where
+from ..ops.source import constant, ones
 from .base import (
     Clock,
     Rule,
     State,
     StepSize,
     complement,
-    decayed,
-    descent_gradient,
     in_dtype_of,
+    moments,
+    running_mean,
+    zero_slots,
 )
-from .options import Options
+from .options import Decay, NonNegative
 
 
 @dataclass(frozen=True)
@@ -54,37 +55,25 @@ class Adamax(Rule):
     """
 
     lr: StepSize = 2e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
     _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.reals("betas", low=0.0, below=1.0)
-        options.real("eps", "weight_decay", low=0.0)
-        options.flag("maximize")
-        options.choice("dialect", "torch", "keras", "optax", "paper")
+    decaying = ("exp_avg",)
 
     def slots(self, parameter: Node) -> State:
         """The running mean and the running maximum."""
-        return {name: zeros_like(parameter) for name in ("exp_avg", "exp_inf")}
+        return zero_slots(parameter, "exp_avg", "exp_inf")
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
         beta1, beta2 = self.betas
-        gradient = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
-        )
-        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
+        first = running_mean(state["exp_avg"], gradient, beta1)
         size = absolute(gradient)
         if self.dialect in ("torch", "optax"):
             size = size + self.eps
@@ -133,50 +122,35 @@ class NAdam(Rule):
     """
 
     lr: StepSize = 2e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    momentum_decay: float = 4e-3
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: bool = False
     _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax"] = "torch"
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.reals("betas", low=0.0, below=1.0)
-        options.real("eps", "weight_decay", "momentum_decay", low=0.0)
-        options.flag("decoupled_weight_decay", "maximize")
-        options.choice("dialect", "torch", "keras", "optax")
+    decaying = ("exp_avg",)
 
     def slots(self, parameter: Node) -> State:
         """Both moments, and the product of all momenta, a float64 scalar."""
         return {
             "mu_product": ones((), "float64"),
-            "exp_avg": zeros_like(parameter),
-            "exp_avg_sq": zeros_like(parameter),
+            **zero_slots(parameter, "exp_avg", "exp_avg_sq"),
         }
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        beta1, beta2 = self.betas
         step_size = self.step_size(clock)
-        coupled = 0.0 if self.decoupled_weight_decay else self.weight_decay
-        gradient = descent_gradient(
-            parameter, gradient, maximize=self.maximize, weight_decay=coupled
-        )
-        if self.decoupled_weight_decay:
-            parameter = decayed(parameter, step_size, self.weight_decay)
         momentum = self._momentum(clock.step, "momentum")
         next_momentum = self._momentum(clock.step + 1.0, "next_momentum")
         product = (state["mu_product"] * momentum).named("momentum_product")
-        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
-        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
-        first, second = first.named("first_moment"), second.named("second_moment")
-        correction2 = (1.0 - beta2**clock.step).named("bias_correction2")
+        first, second = moments(state, gradient, self.betas)
+        correction2 = 1.0 - self.betas[1] ** clock.step
+        correction2 = correction2.named("bias_correction2")
         variance = second / in_dtype_of(parameter, correction2)
         denominator = (sqrt(variance) + self.eps).named("denominator")
         of_gradient = (step_size * (1.0 - momentum)).named("gradient_weight")
@@ -241,25 +215,19 @@ class RAdam(Rule):
     """
 
     lr: StepSize = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
     decoupled_weight_decay: bool = False
     _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "optax"] = "torch"
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.reals("betas", low=0.0, below=1.0)
-        options.real("eps", "weight_decay", low=0.0)
-        options.flag("decoupled_weight_decay", "maximize")
-        options.choice("dialect", "torch", "optax")
+    decaying = ("exp_avg",)
 
     def slots(self, parameter: Node) -> State:
         """Both moments."""
-        return {name: zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        return zero_slots(parameter, "exp_avg", "exp_avg_sq")
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
@@ -267,15 +235,7 @@ class RAdam(Rule):
         """See the class."""
         beta1, beta2 = self.betas
         step_size = self.step_size(clock)
-        coupled = 0.0 if self.decoupled_weight_decay else self.weight_decay
-        gradient = descent_gradient(
-            parameter, gradient, maximize=self.maximize, weight_decay=coupled
-        )
-        if self.decoupled_weight_decay:
-            parameter = decayed(parameter, step_size, self.weight_decay)
-        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
-        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
-        first, second = first.named("first_moment"), second.named("second_moment")
+        first, second = moments(state, gradient, self.betas)
         new_state = {"exp_avg": first, "exp_avg_sq": second}
         step_size = step_size / (1.0 - beta1**clock.step)
         step_size = step_size.named("corrected_step_size")

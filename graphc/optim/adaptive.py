@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from ..ir.node import Node
 from ..ops.arithmetic import clip, maximum, sign, sqrt, square, where
-from ..ops.source import constant, full, zeros_like
+from ..ops.source import constant, full
 from .base import (
     Clock,
     Rule,
     State,
     StepSize,
-    complement,
     constant_value,
-    descent_gradient,
     in_dtype_of,
+    running_mean,
+    zero_slots,
 )
-from .options import Options
+from .options import NonNegative, Options, Positive, Share, Within
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Adagrad(Rule):
         lr: the step size, or a schedule.
         lr_decay: how fast the step size decays with the number of the step.
         weight_decay: strength of the L2 penalty `weight_decay / 2 * sum(w**2)`.
-        initial_accumulator_value: what `s` starts from.
+        initial_accumulator_value: the number that `s` starts from.
         eps: keeps the quotient finite.
         maximize: ascend instead.
         dialect: `"keras"` divides by `sqrt(s + eps)`; so does `"optax"`, except that
@@ -54,21 +54,13 @@ class Adagrad(Rule):
     """
 
     lr: StepSize = 1e-2
-    lr_decay: float = 0.0
-    weight_decay: float = 0.0
-    initial_accumulator_value: float = 0.0
-    eps: float = 1e-10
+    lr_decay: NonNegative = 0.0
+    weight_decay: NonNegative = 0.0
+    initial_accumulator_value: NonNegative = 0.0
+    eps: NonNegative = 1e-10
     _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
-
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("lr_decay", "weight_decay", "eps", low=0.0)
-        options.real("initial_accumulator_value", low=0.0)
-        options.flag("maximize")
-        options.choice("dialect", "torch", "keras", "optax", "paper")
 
     def slots(self, parameter: Node) -> State:
         """The sum of squared gradients."""
@@ -79,12 +71,6 @@ class Adagrad(Rule):
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
-        )
         step_size = self.step_size(clock)
         if self.lr_decay:
             step_size = step_size / (1.0 + (clock.step - 1.0) * self.lr_decay)
@@ -134,39 +120,25 @@ class Adadelta(Rule):
     """
 
     lr: StepSize = 1.0
-    rho: float = 0.9
-    eps: float = 1e-6
-    weight_decay: float = 0.0
+    rho: Share = 0.9
+    eps: NonNegative = 1e-6
+    weight_decay: NonNegative = 0.0
     _: KW_ONLY
     maximize: bool = False
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("rho", low=0.0, high=1.0)
-        options.real("eps", "weight_decay", low=0.0)
-        options.flag("maximize")
-
     def slots(self, parameter: Node) -> State:
         """Running means of squared gradients and of squared steps."""
-        return {name: zeros_like(parameter) for name in ("square_avg", "acc_delta")}
+        return zero_slots(parameter, "square_avg", "acc_delta")
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
-        )
-        rest = complement(self.rho)
-        squares = self.rho * state["square_avg"] + rest * square(gradient)
+        squares = running_mean(state["square_avg"], gradient, self.rho, square)
         squares = squares.named("mean_square")
         scale = sqrt(state["acc_delta"] + self.eps) / sqrt(squares + self.eps)
         delta = (scale.named("step_sizes") * gradient).named("delta")
-        deltas = self.rho * state["acc_delta"] + rest * square(delta)
+        deltas = running_mean(state["acc_delta"], delta, self.rho, square)
         new_state = {"square_avg": squares, "acc_delta": deltas.named("mean_delta")}
         step_size = in_dtype_of(parameter, self.step_size(clock))
         return parameter - step_size * delta, new_state
@@ -209,46 +181,33 @@ class RMSprop(Rule):
     """
 
     lr: StepSize = 1e-2
-    alpha: float = 0.99
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    momentum: float = 0.0
+    alpha: Share = 0.99
+    eps: NonNegative = 1e-8
+    weight_decay: NonNegative = 0.0
+    momentum: NonNegative = 0.0
     centered: bool = False
     _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("alpha", low=0.0, high=1.0)
-        options.real("eps", "weight_decay", "momentum", low=0.0)
-        options.flag("centered", "maximize")
-        options.choice("dialect", "torch", "keras", "optax", "paper")
+    decaying = ("momentum_buffer",)
 
     def slots(self, parameter: Node) -> State:
         """The running means and the momentum's buffer that the options need."""
         names = ["square_avg"]
         names += ["momentum_buffer"] * bool(self.momentum)
         names += ["grad_avg"] * self.centered
-        return {name: zeros_like(parameter) for name in names}
+        return zero_slots(parameter, *names)
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
-        )
-        rest = complement(self.alpha)
-        squares = self.alpha * state["square_avg"] + rest * square(gradient)
+        squares = running_mean(state["square_avg"], gradient, self.alpha, square)
         variance = squares = squares.named("mean_square")
         new_state = {"square_avg": squares}
         if self.centered:
-            mean = self.alpha * state["grad_avg"] + rest * gradient
+            mean = running_mean(state["grad_avg"], gradient, self.alpha)
             new_state["grad_avg"] = mean = mean.named("mean_gradient")
             # Rounding may take the difference below zero, where the root is NaN.
             variance = maximum(squares - square(mean), 0.0).named("variance")
@@ -302,18 +261,17 @@ class Rprop(Rule):
     backpropagation learning: the RPROP algorithm", without weight backtracking.
     """
 
-    lr: StepSize = 1e-2
-    etas: tuple[float, float] = (0.5, 1.2)
-    step_sizes: tuple[float, float] = (1e-6, 50.0)
+    lr: Annotated[
+        float, Within(low=0.0, hint="a number: Rprop adapts its steps itself")
+    ] = 1e-2
+    etas: tuple[Positive, Positive] = (0.5, 1.2)
+    step_sizes: tuple[NonNegative, NonNegative] = (1e-6, 50.0)
     _: KW_ONLY
     maximize: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         options = Options(self)
-        options.real("lr", low=0.0, hint="a number: Rprop adapts its steps itself")
-        options.reals("etas", above=0.0)
-        options.reals("step_sizes", low=0.0)
-        options.flag("maximize")
         if not self.etas[0] < 1.0 < self.etas[1]:
             raise options.fail(f"0 < etas[0] < 1 < etas[1], got etas={self.etas}")
         if self.step_sizes[0] > self.step_sizes[1]:
@@ -323,18 +281,14 @@ class Rprop(Rule):
 
     def slots(self, parameter: Node) -> State:
         """The last gradient and every element's step."""
-        assert isinstance(self.lr, float)
-        return {
-            "prev": zeros_like(parameter),
-            "step_size": full(parameter.shape, self.lr, parameter.dtype),
-        }
+        sizes = full(parameter.shape, self.lr, parameter.dtype)
+        return {**zero_slots(parameter, "prev"), "step_size": sizes}
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
         shrink, grow = self.etas
-        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         agreement = (gradient * state["prev"]).named("agreement")
         has_turned = (agreement < 0.0).named("has_turned")
         one = constant(1.0, parameter.dtype)

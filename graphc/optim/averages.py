@@ -1,4 +1,4 @@
-"""What happens around updates: accumulation, averages of parameters, constraints."""
+"""Transformations around updates: accumulation, averages of parameters, constraints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ from ..ir.origin import derived
 from ..ops.arithmetic import floor, remainder, sqrt, square, where
 from ..ops.reduction import sum
 from ..ops.source import astype, zeros_like
-from .base import Clock, State, check_gradients, complement, in_dtype_of, wide
+from .base import (
+    Clock,
+    State,
+    check_gradients,
+    complement,
+    in_dtype_of,
+    running_mean,
+    wide,
+)
+from .options import Count, Options, Positive, Share
 from .transformation import Transformation
 
 
@@ -42,25 +51,18 @@ class GradientAccumulation(Transformation):
     [array(0., dtype=float32), array(1., dtype=float32)]
     """
 
-    steps: int
+    steps: Count
     reduction: Literal["mean", "sum"] = "mean"
 
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integer("steps", low=1)
-        options.choice("reduction", "mean", "sum")
+    slot = "accumulated"
 
-    def _slot(self) -> str:
-        return "accumulated"
+    def start(self, parameter: Node) -> Node:
+        """See `Transformation.start`."""
+        return zeros_like(parameter)
 
     def _inner_clock(self, clock: Clock) -> Clock:
         updates = floor((clock.step - 1.0) / self.steps) + 1.0
         return replace(clock, step=updates.named("update_number"))
-
-    def init_state(self, parameters: Sequence[Node]) -> State:
-        """See `Optimizer.init_state`."""
-        zeros = [zeros_like(parameter) for parameter in parameters]
-        return self._with_own(self.inner.init_state(parameters), parameters, zeros)
 
     def apply(
         self,
@@ -78,8 +80,8 @@ class GradientAccumulation(Transformation):
             inner_clock = self._inner_clock(clock)
             is_due = (remainder(clock.step, float(self.steps)) == 0.0).named("is_due")
             totals = [
-                (state[key] + gradient).named("total_gradient")
-                for key, gradient in zip(self._keys(parameters), gradients, strict=True)
+                (state[self._key(parameter)] + gradient).named("total_gradient")
+                for parameter, gradient in zip(parameters, gradients, strict=True)
             ]
             divided = totals
             if self.reduction == "mean" and self.steps > 1:
@@ -134,44 +136,20 @@ class EMA(Transformation):
     averaging", with weights that fall exponentially.
     """
 
-    decay: float = 0.999
+    decay: Share = 0.999
     dialect: Literal["torch", "keras"] = "torch"
 
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("decay", low=0.0, high=1.0)
-        options.choice("dialect", "torch", "keras")
+    slot = "ema"
 
-    def _slot(self) -> str:
-        return "ema"
-
-    def init_state(self, parameters: Sequence[Node]) -> State:
-        """See `Optimizer.init_state`."""
-        inner = self.inner.init_state(parameters)
-        return self._with_own(inner, parameters, list(parameters))
-
-    def apply(
-        self,
-        parameters: Sequence[Node],
-        gradients: Sequence[Node],
-        state: Mapping[str, Node],
-        clock: Clock,
-    ) -> tuple[list[Node], State]:
-        """See `Optimizer.apply`."""
-        inner = self._inner_state(parameters, state)
-        new, new_state = self.inner.apply(parameters, gradients, inner, clock)
-        averages: list[Node] = []
-        for key, parameter, value in zip(
-            self._keys(parameters), parameters, new, strict=True
-        ):
-            with derived(parameter, type(self).__name__):
-                averages.append(self._average(state[key], value, clock))
-        return new, self._with_own(new_state, parameters, averages)
+    def after(
+        self, parameter: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See `Transformation.after`."""
+        return parameter, {"ema": self._average(state["ema"], parameter, clock)}
 
     def _average(self, average: Node, value: Node, clock: Clock) -> Node:
         if self.dialect == "keras":
-            kept = self.decay * average + complement(self.decay) * value
-            return kept.named("average")
+            return running_mean(average, value, self.decay).named("average")
         is_first = (clock.step == 1.0).named("is_first")
         kept = where(is_first, 0.0, self.decay).named("kept_share")
         share = where(is_first, 1.0, complement(self.decay)).named("new_share")
@@ -182,7 +160,7 @@ class EMA(Transformation):
         self, parameters: Sequence[Node], state: Mapping[str, Node]
     ) -> list[Node]:
         """The averages."""
-        return [state[key] for key in self._keys(parameters)]
+        return [state[self._key(parameter)] for parameter in parameters]
 
 
 @dataclass(frozen=True)
@@ -209,44 +187,20 @@ class Lookahead(Transformation):
     algorithm 1.
     """
 
-    k: int = 5
-    alpha: float = 0.5
+    k: Count = 5
+    alpha: Share = 0.5
 
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integer("k", low=1)
-        options.real("alpha", low=0.0, high=1.0)
+    slot = "slow"
 
-    def _slot(self) -> str:
-        return "slow"
-
-    def init_state(self, parameters: Sequence[Node]) -> State:
-        """See `Optimizer.init_state`."""
-        inner = self.inner.init_state(parameters)
-        return self._with_own(inner, parameters, list(parameters))
-
-    def apply(
-        self,
-        parameters: Sequence[Node],
-        gradients: Sequence[Node],
-        state: Mapping[str, Node],
-        clock: Clock,
-    ) -> tuple[list[Node], State]:
-        """See `Optimizer.apply`."""
-        inner = self._inner_state(parameters, state)
-        fast, new_state = self.inner.apply(parameters, gradients, inner, clock)
-        new: list[Node] = []
-        slows: list[Node] = []
-        for key, parameter, value in zip(
-            self._keys(parameters), parameters, fast, strict=True
-        ):
-            with derived(parameter, type(self).__name__):
-                is_due = (remainder(clock.step, float(self.k)) == 0.0).named("is_due")
-                moved = state[key] + self.alpha * (value - state[key])
-                slow = where(is_due, moved, state[key]).named("slow")
-                new.append(where(is_due, slow, value))
-                slows.append(slow)
-        return new, self._with_own(new_state, parameters, slows)
+    def after(
+        self, parameter: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See `Transformation.after`."""
+        old = state["slow"]
+        is_due = (remainder(clock.step, float(self.k)) == 0.0).named("is_due")
+        moved = old + self.alpha * (parameter - old)
+        slow = where(is_due, moved, old).named("slow")
+        return where(is_due, slow, parameter), {"slow": slow}
 
 
 @dataclass(frozen=True)
@@ -274,36 +228,25 @@ class MaxNorm(Transformation):
     from overfitting", section 5.1.
     """
 
-    max_norm: float
+    max_norm: Positive
     axis: int | tuple[int, ...] = 1
 
     def __post_init__(self) -> None:
-        options = self._check()
-        options.real("max_norm", above=0.0)
+        super().__post_init__()
         axis = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         if not all(isinstance(a, int) for a in axis):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise options.fail(f"axis to be an integer or several, got {self.axis!r}")
+            required = f"axis to be an integer or several, got {self.axis!r}"
+            raise Options(self).fail(required)
 
-    def apply(
-        self,
-        parameters: Sequence[Node],
-        gradients: Sequence[Node],
-        state: Mapping[str, Node],
-        clock: Clock,
-    ) -> tuple[list[Node], State]:
-        """See `Optimizer.apply`."""
-        new, new_state = self.inner.apply(parameters, gradients, state, clock)
-        projected: list[Node] = []
-        for parameter, value in zip(parameters, new, strict=True):
-            with derived(parameter, type(self).__name__):
-                projected.append(self._project(value))
-        return projected, new_state
-
-    def _project(self, weight: Node) -> Node:
-        if weight.ndim < 2:
-            return weight
-        length = sqrt(sum(square(wide(weight)), self.axis, keepdims=True))
+    def after(
+        self, parameter: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """See `Transformation.after`."""
+        if parameter.ndim < 2:
+            return parameter, {}
+        length = sqrt(sum(square(wide(parameter)), self.axis, keepdims=True))
         length = length.named("weight_norm")
         is_long = (length > self.max_norm).named("is_long")
         factor = where(is_long, self.max_norm / where(is_long, length, 1.0), 1.0)
-        return weight * astype(factor, weight.dtype).named("max_norm_factor")
+        factor = astype(factor, parameter.dtype).named("max_norm_factor")
+        return parameter * factor, {}

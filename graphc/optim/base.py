@@ -1,4 +1,4 @@
-"""What an optimizer is: a pure rule in nodes, from old parameters and state to new.
+"""Optimizers: pure rules in nodes, from old parameters and state to new ones.
 
     (parameter, gradient, state, clock) -> (new parameter, new state)
 
@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
-from typing import Any, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 from ..errors import DTypeError, GraphcError, NamingError, OptionError, ShapeError
 from ..ir.node import Node
@@ -31,18 +31,13 @@ from ..ir.types import is_floating
 from ..ir.walk import ancestors
 from ..ops.arithmetic import sqrt, square
 from ..ops.reduction import sum
-from ..ops.source import astype, constant
-
-AVERAGES_OF_GRADIENTS = frozenset(("exp_avg", "momentum_buffer", "velocity"))
-"""What rules call state that decays to nothing where gradients stay zero.
-
-Averages of squares are not among them: some rules divide by their roots.
-"""
+from ..ops.source import astype, constant, zeros_like
+from .options import Options, Within
 
 
 @dataclass(frozen=True)
 class Clock:
-    """When an update happens, as float64 nodes of shape `()`.
+    """The time of an update, as float64 nodes of shape `()`.
 
     Args:
         step: the number of this update, counting from 1.
@@ -66,9 +61,18 @@ class Clock:
 
 
 State: TypeAlias = dict[str, Node]
-"""What an optimizer remembers between updates, by name."""
+"""Arrays that an optimizer remembers between updates, by name."""
 
-StepSize: TypeAlias = float | Callable[[Clock], Any]
+StepSize: TypeAlias = (
+    Annotated[
+        float,
+        Within(
+            low=0.0,
+            hint="a number such as 0.01, or a schedule: StepLR(0.1, step_size=30)",
+        ),
+    ]
+    | Callable[[Clock], Any]
+)
 """A constant, or a schedule: any function of the clock that gives a scalar node."""
 
 
@@ -105,7 +109,7 @@ class Optimizer(ABC):
             parameters: floating nodes with names.
             gradients: one for each parameter, of its type.
             state: a node under each name that `init_state` gave.
-            clock: when the update happens.
+            clock: the time of the update.
 
         Returns:
             The new parameters, in order, and the new state, under the same names.
@@ -127,8 +131,17 @@ class Optimizer(ABC):
 
     @property
     def micro_batches(self) -> int:
-        """How many batches an update takes; more than 1 where gradients add up."""
+        """The number of batches to an update; more than 1 where gradients add up."""
         return 1
+
+    @property
+    def decaying_slots(self) -> frozenset[str]:
+        """Names of slots that fade to nothing where gradients stay zero.
+
+        The training loop sets what is left of them to zero now and then, because
+        processors are slow with numbers that are nearly 0.
+        """
+        return frozenset()
 
     def averaged(
         self, parameters: Sequence[Node], state: Mapping[str, Node]
@@ -163,11 +176,57 @@ def options_of(optimizer: Optimizer) -> dict[str, str]:
 class Rule(Optimizer):
     """An optimizer that treats every parameter by itself and alike.
 
-    A subclass is a frozen dataclass of its options with two methods: `slots` gives the
-    state of one parameter, `update` the textbook's formula.
+    A subclass is a frozen dataclass of its options, `update` with the textbook's
+    formula, and `slots` with the state of one parameter, if there is any:
+
+        @dataclass(frozen=True)
+        class Momentum(Rule):
+            beta: Decay = 0.9
+            weight_decay: NonNegative = 0.0
+            maximize: bool = False
+            decaying = ("velocity",)
+
+            def slots(self, parameter):
+                return {"velocity": zeros_like(parameter)}
+
+            def update(self, parameter, gradient, state, clock):
+                velocity = self.beta * state["velocity"] + gradient
+                velocity = velocity.named("velocity")
+                step_size = in_dtype_of(parameter, self.step_size(clock))
+                return parameter - step_size * velocity, {"velocity": velocity}
+
+    - Annotations are the checks of options, see `options`.
+    - A rule that declares `maximize` or `weight_decay` gets the gradient to descend:
+      negated, and with that of the L2 penalty added, or else its parameter decayed,
+      where `decoupled_weight_decay`. One that `decays_itself` does so in its formula.
+    - Programs write an update as statements, one for each value that is used twice or
+      lies more than three operations deep: these need a name, by `.named()`, that is
+      not the name of an op.
+    - A formula can't branch on values; `where` chooses between them. Scalars are
+      float64, and go through `in_dtype_of` before they meet a parameter.
     """
 
     lr: StepSize = 1e-3
+
+    # Options that a rule need not have; one that has them declares them as fields.
+    maximize = False
+    weight_decay = 0.0
+    decoupled_weight_decay = False
+
+    decays_itself: ClassVar[bool] = False
+    """True where weight decay is a part of `update`."""
+    decaying: ClassVar[tuple[str, ...]] = ()
+    """Slots that fade to nothing where gradients stay zero, as running means of
+    gradients do. Means of squares are not among them: some rules divide by their
+    roots."""
+
+    def __post_init__(self) -> None:
+        Options(self).check()
+
+    @property
+    def decaying_slots(self) -> frozenset[str]:
+        """See `Optimizer.decaying_slots`."""
+        return frozenset(self.decaying)
 
     def slots(self, parameter: Node) -> State:
         """The initial state of one parameter, under torch's names."""
@@ -178,6 +237,28 @@ class Rule(Optimizer):
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """The new value of one parameter, and its new state."""
+
+    def decay_size(self, clock: Clock) -> Node:
+        """The factor on decoupled weight decay."""
+        return self.step_size(clock)
+
+    def _descent(
+        self, parameter: Node, gradient: Node, clock: Clock
+    ) -> tuple[Node, Node]:
+        """The parameter to start from and the gradient to descend.
+
+        `g + weight_decay * w` is the gradient of `loss + weight_decay / 2 *
+        sum(w**2)`: coupled weight decay.
+        """
+        if self.maximize:
+            gradient = (-gradient).named("negated_gradient")
+        if not self.weight_decay or self.decays_itself:
+            return parameter, gradient
+        if self.decoupled_weight_decay:
+            size = self.decay_size(clock)
+            return decayed(parameter, size, self.weight_decay), gradient
+        gradient = gradient + self.weight_decay * parameter
+        return parameter, gradient.named("decayed_gradient")
 
     def init_state(self, parameters: Sequence[Node]) -> State:
         """See `Optimizer.init_state`."""
@@ -204,9 +285,8 @@ class Rule(Optimizer):
             prefix = f"{parameter_name(parameter, self)}."
             own = _slots_under(prefix, state)
             with derived(parameter, f"{type(self).__name__} update"):
-                new_parameter, slots = self.update(
-                    wide(parameter), wide(gradient), own, clock
-                )
+                old = self._descent(wide(parameter), wide(gradient), clock)
+                new_parameter, slots = self.update(*old, own, clock)
                 new_parameter = astype(new_parameter, parameter.dtype)
                 new_parameter = new_parameter.named("new_parameter")
             new_parameters.append(new_parameter)
@@ -313,21 +393,6 @@ def _failure(
     return kind(message, node=type(optimizer).__name__, location=str(here().location))
 
 
-def descent_gradient(
-    parameter: Node, gradient: Node, *, maximize: bool, weight_decay: float = 0.0
-) -> Node:
-    """The gradient to descend: negated to maximise, with the L2 penalty's added.
-
-    `g + weight_decay * w` is the gradient of `loss + weight_decay / 2 * sum(w**2)`:
-    coupled weight decay.
-    """
-    if maximize:
-        gradient = (-gradient).named("negated_gradient")
-    if weight_decay:
-        gradient = (gradient + weight_decay * parameter).named("decayed_gradient")
-    return gradient
-
-
 def decayed(parameter: Node, step_size: Node, weight_decay: float) -> Node:
     """`(1 - step_size * weight_decay) * w`: decoupled weight decay."""
     if not weight_decay:
@@ -362,3 +427,24 @@ def constant_value(node: Node) -> float | None:
 def complement(beta: float) -> float:
     """`1 - beta` as one would write it: 0.1 for 0.9, and not 0.09999999999999998."""
     return float(1 - Decimal(repr(beta)))
+
+
+def running_mean(
+    mean: Node, value: Node, beta: float, of: Callable[[Node], Node] = lambda x: x
+) -> Node:
+    """`beta * mean + (1 - beta) * of(value)`."""
+    return beta * mean + complement(beta) * of(value)
+
+
+def moments(
+    state: Mapping[str, Node], gradient: Node, betas: tuple[float, float]
+) -> tuple[Node, Node]:
+    """Running means of the gradient and of its square."""
+    first = running_mean(state["exp_avg"], gradient, betas[0])
+    second = running_mean(state["exp_avg_sq"], gradient, betas[1], square)
+    return first.named("first_moment"), second.named("second_moment")
+
+
+def zero_slots(parameter: Node, *names: str) -> State:
+    """State that starts at zero, of the type of the parameter."""
+    return {name: zeros_like(parameter) for name in names}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from ..ir.node import Node
 from ..ops.arithmetic import absolute, floor, maximum, minimum, where
 from ..ops.exponential import cos
 from ..ops.source import constant
-from .options import Options
+from .options import Count, NonNegative, Options, Positive, Share, Whole, Within
 from .schedules import By, Schedule
 
 
@@ -44,31 +44,22 @@ class OneCycleLR(Schedule):
     networks using large learning rates".
     """
 
-    max_lr: float = 1.0
-    total_steps: int | None = None
-    epochs: int | None = None
-    steps_per_epoch: int | None = None
-    pct_start: float = 0.3
+    max_lr: NonNegative = 1.0
+    total_steps: Count | None = None
+    epochs: Count | None = None
+    steps_per_epoch: Count | None = None
+    pct_start: Share = 0.3
     anneal_strategy: Literal["cos", "linear"] = "cos"
     _: KW_ONLY
-    div_factor: float = 25.0
-    final_div_factor: float = 1e4
+    div_factor: Positive = 25.0
+    final_div_factor: Positive = 1e4
     three_phase: bool = False
     by: By = field(default="step", kw_only=True)
 
     def __post_init__(self) -> None:
-        options = self._check()
-        options.real("max_lr", low=0.0)
-        options.real("pct_start", low=0.0, high=1.0)
-        options.real("div_factor", "final_div_factor", above=0.0)
-        options.choice("anneal_strategy", "cos", "linear")
-        options.flag("three_phase")
-        if self.total_steps is not None:
-            options.integer("total_steps", low=1)
-        elif self.epochs is not None and self.steps_per_epoch is not None:
-            options.integer("epochs", "steps_per_epoch", low=1)
-        else:
-            raise options.fail("total_steps, or epochs and steps_per_epoch")
+        super().__post_init__()
+        if self.total_steps is None and None in (self.epochs, self.steps_per_epoch):
+            raise Options(self).fail("total_steps, or epochs and steps_per_epoch")
 
     def _phases(self) -> list[tuple[float, float, float]]:
         """The last count, first and last step size of each phase."""
@@ -132,26 +123,15 @@ class CyclicLR(Schedule):
     Source: Smith 2017, "Cyclical learning rates for training neural networks".
     """
 
-    base_lr: float = 1e-3
-    max_lr: float = 1e-1
-    step_size_up: int = 2000
-    step_size_down: int | None = None
+    base_lr: NonNegative = 1e-3
+    max_lr: NonNegative = 1e-1
+    step_size_up: Count = 2000
+    step_size_down: Count | None = None
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
-    gamma: float = 1.0
+    gamma: NonNegative = 1.0
     scale_fn: Callable[[Node], Any] | None = None
     scale_mode: Literal["cycle", "iterations"] = "cycle"
     by: By = field(default="step", kw_only=True)
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("base_lr", "max_lr", "gamma", low=0.0)
-        options.integer("step_size_up", low=1)
-        if self.step_size_down is not None:
-            options.integer("step_size_down", low=1)
-        options.choice("mode", "triangular", "triangular2", "exp_range")
-        options.choice("scale_mode", "cycle", "iterations")
-        if self.scale_fn is not None:
-            options.function("scale_fn")
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -200,17 +180,11 @@ class RangeTest(Schedule):
     section 3.3.
     """
 
-    start: float = 1e-6
-    end: float = 1.0
-    steps: int = 100
+    start: Positive = 1e-6
+    end: Positive = 1.0
+    steps: Annotated[int, Within(low=2)] = 100
     mode: Literal["exponential", "linear"] = "exponential"
     by: By = field(default="step", kw_only=True)
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("start", "end", above=0.0)
-        options.integer("steps", low=2)
-        options.choice("mode", "exponential", "linear")
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -239,11 +213,11 @@ class SequentialLR(Schedule):
 
     schedulers: Sequence[Schedule]
     by: By = field(default="epoch", init=False)
-    milestones: Sequence[int]
+    milestones: Sequence[Whole]
 
     def __post_init__(self) -> None:
         options = _check_parts(self, self.schedulers)
-        options.integers("milestones", low=0)
+        super().__post_init__()
         if len(self.milestones) != len(self.schedulers) - 1:
             raise options.fail(
                 "one milestone fewer than schedulers, got "

@@ -1,11 +1,11 @@
-"""What happens to gradients before an optimizer uses them: clipping and noise."""
+"""Transformations of gradients before an optimizer uses them: clipping and noise."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from ..ir.node import Node
 from ..ir.origin import derived
@@ -13,7 +13,8 @@ from ..ops.arithmetic import absolute, clip, maximum, minimum, sqrt, square, whe
 from ..ops.random import standard_normal
 from ..ops.reduction import max, sum
 from ..ops.source import astype
-from .base import Clock, State, check_gradients, in_dtype_of, norm, wide
+from .base import Clock, in_dtype_of, norm, wide
+from .options import NonNegative, Positive, Within
 from .transformation import Transformation
 
 
@@ -34,10 +35,7 @@ class ClipByValue(Transformation):
     array([-0.5,  1. ], dtype=float32)
     """
 
-    clip_value: float
-
-    def __post_init__(self) -> None:
-        self._check().real("clip_value", above=0.0)
+    clip_value: Positive
 
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
         """See `Transformation.gradient`."""
@@ -82,13 +80,8 @@ class ClipByNorm(Transformation):
     neural networks", algorithm 1.
     """
 
-    max_norm: float
+    max_norm: Positive
     dialect: Dialect = "torch"
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("max_norm", above=0.0)
-        options.choice("dialect", "torch", "optax")
 
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
         """See `Transformation.gradient`."""
@@ -122,36 +115,22 @@ class ClipByGlobalNorm(Transformation):
     neural networks", algorithm 1.
     """
 
-    max_norm: float
-    norm_type: float = 2.0
+    max_norm: Positive
+    norm_type: Annotated[float, Within(above=0.0, finite=False)] = 2.0
     dialect: Dialect = "torch"
 
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("max_norm", above=0.0)
-        is_number = isinstance(self.norm_type, float)  # No array, which has many.
-        if not is_number or self.norm_type != math.inf:
-            options.real("norm_type", above=0.0)
-        options.choice("dialect", "torch", "optax")
-
-    def apply(
-        self,
-        parameters: Sequence[Node],
-        gradients: Sequence[Node],
-        state: Mapping[str, Node],
-        clock: Clock,
-    ) -> tuple[list[Node], State]:
-        """See `Optimizer.apply`."""
-        check_gradients(parameters, gradients, self)
+    def gradients(
+        self, parameters: Sequence[Node], gradients: Sequence[Node], clock: Clock
+    ) -> list[Node]:
+        """See `Transformation.gradients`."""
         if not parameters:
-            return self.inner.apply(parameters, gradients, state, clock)
+            return []
         with derived(parameters[0], type(self).__name__):
             length = self._norm(gradients).named("gradient_norm")
-            clipped = [
+            return [
                 _shrunk(gradient, length, self.max_norm, self.dialect)
                 for gradient in gradients
             ]
-        return self.inner.apply(parameters, clipped, state, clock)
 
     def _norm(self, gradients: Sequence[Node]) -> Node:
         """The norm of all gradients, summed in float64 over the parameters."""
@@ -197,11 +176,8 @@ class GradientNoise(Transformation):
     deep networks", equation 1.
     """
 
-    eta: float = 0.01
-    gamma: float = 0.55
-
-    def __post_init__(self) -> None:
-        self._check().real("eta", "gamma", low=0.0)
+    eta: NonNegative = 0.01
+    gamma: NonNegative = 0.55
 
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
         """See `Transformation.gradient`."""

@@ -142,6 +142,10 @@ class ParameterGroups(Optimizer):
             new_state |= own
         return [new[parameter] for parameter in parameters], new_state
 
+    @property
+    def _members(self) -> list[Optimizer]:
+        return [*self.groups.values(), *([self.default] if self.default else [])]
+
     def step_size(self, clock: Clock) -> Node:
         """The default's step size, or the first group's where there is no default."""
         optimizer = self.default or next(iter(self.groups.values()))
@@ -157,9 +161,13 @@ class ParameterGroups(Optimizer):
 
     @property
     def micro_batches(self) -> int:
-        """The least number after which every group has had a whole update."""
-        members = [*self.groups.values(), *([self.default] if self.default else [])]
-        return math.lcm(*(optimizer.micro_batches for optimizer in members))
+        """The least number of batches after which every group has had a whole update."""
+        return math.lcm(*(member.micro_batches for member in self._members))
+
+    @property
+    def decaying_slots(self) -> frozenset[str]:
+        """See `Optimizer.decaying_slots`."""
+        return frozenset[str]().union(*(m.decaying_slots for m in self._members))
 
     def averaged(
         self, parameters: Sequence[Node], state: Mapping[str, Node]

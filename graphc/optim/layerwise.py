@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..ir.node import Node
 from ..ops.arithmetic import maximum, minimum, sqrt, square, where
 from ..ops.linalg import matmul
 from ..ops.reduction import mean
-from ..ops.source import constant, zeros, zeros_like
+from ..ops.source import constant, zeros
 from .base import (
     Clock,
     Rule,
@@ -23,11 +23,12 @@ from .base import (
     StepSize,
     complement,
     decayed,
-    descent_gradient,
     in_dtype_of,
+    moments,
     norm,
+    zero_slots,
 )
-from .options import Options
+from .options import Decay, NonNegative, Share, Whole, Within
 
 
 @dataclass(frozen=True)
@@ -66,30 +67,25 @@ class LARS(Rule):
     """
 
     lr: StepSize = 1.0
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    trust_coefficient: float = 1e-3
-    eps: float = 0.0
+    momentum: NonNegative = 0.9
+    weight_decay: NonNegative = 0.0
+    trust_coefficient: NonNegative = 1e-3
+    eps: NonNegative = 0.0
     nesterov: bool = False
     maximize: bool = False
     dialect: Literal["paper", "optax"] = "paper"
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("momentum", "weight_decay", "trust_coefficient", "eps", low=0.0)
-        options.flag("nesterov", "maximize")
-        options.choice("dialect", "paper", "optax")
+    decays_itself = True
+    decaying = ("momentum_buffer",)
 
     def slots(self, parameter: Node) -> State:
         """The velocity, where there is momentum."""
-        return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
+        return zero_slots(parameter, *["momentum_buffer"] * bool(self.momentum))
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         direction = gradient
         if self.weight_decay:
             direction = gradient + self.weight_decay * parameter
@@ -144,31 +140,24 @@ class LAMB(Rule):
     """
 
     lr: StepSize = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-6
-    weight_decay: float = 0.0
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    eps: NonNegative = 1e-6
+    weight_decay: NonNegative = 0.0
     maximize: bool = False
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.reals("betas", low=0.0, below=1.0)
-        options.real("eps", "weight_decay", low=0.0)
-        options.flag("maximize")
+    decays_itself = True
+    decaying = ("exp_avg",)
 
     def slots(self, parameter: Node) -> State:
         """Both moments."""
-        return {name: zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+        return zero_slots(parameter, "exp_avg", "exp_avg_sq")
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
         beta1, beta2 = self.betas
-        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
-        first = beta1 * state["exp_avg"] + complement(beta1) * gradient
-        second = beta2 * state["exp_avg_sq"] + complement(beta2) * square(gradient)
-        first, second = first.named("first_moment"), second.named("second_moment")
+        first, second = moments(state, gradient, self.betas)
         correction1 = (1.0 - beta1**clock.step).named("bias_correction1")
         correction2 = (1.0 - beta2**clock.step).named("bias_correction2")
         corrected = first / in_dtype_of(parameter, correction1)
@@ -232,27 +221,20 @@ class Adafactor(Rule):
     """
 
     lr: StepSize = 1e-2
-    beta2_decay: float = -0.8
-    eps: tuple[float | None, float] = (None, 1e-3)
-    d: float = 1.0
-    weight_decay: float = 0.0
+    beta2_decay: Annotated[float, Within(high=0.0)] = -0.8
+    eps: tuple[NonNegative | None, NonNegative] = (None, 1e-3)
+    d: Annotated[float, Within(low=1.0)] = 1.0
+    weight_decay: NonNegative = 0.0
     _: KW_ONLY
     maximize: bool = False
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("beta2_decay", high=0.0)
-        options.reals("eps", low=0.0, optional=1)
-        options.real("d", low=1.0)
-        options.real("weight_decay", low=0.0)
-        options.flag("maximize")
+    decays_itself = True
 
     def slots(self, parameter: Node) -> State:
         """Means of squares over rows and over columns, or all of them for a vector."""
         shape, dtype = parameter.shape, parameter.dtype
         if len(shape) < 2:
-            return {"variance": zeros_like(parameter)}
+            return zero_slots(parameter, "variance")
         return {
             "row_var": zeros((*shape[:-1], 1), dtype),
             "col_var": zeros((*shape[:-2], 1, shape[-1]), dtype),
@@ -262,7 +244,6 @@ class Adafactor(Rule):
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         step_size = self.step_size(clock)
         least = self.eps[1]
         rate = minimum(step_size, 1.0 / sqrt(clock.step)).named("relative_step")
@@ -354,25 +335,18 @@ class Muon(Rule):
     """
 
     lr: StepSize = 1e-3
-    weight_decay: float = 0.1
-    momentum: float = 0.95
+    weight_decay: NonNegative = 0.1
+    momentum: Share = 0.95
     nesterov: bool = True
     ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315)
-    eps: float = 1e-7
-    ns_steps: int = 5
-    adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None
+    eps: NonNegative = 1e-7
+    ns_steps: Whole = 5
+    adjust_lr_fn: Literal[None, "original", "match_rms_adamw"] = None
     _: KW_ONLY
     maximize: bool = False
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("weight_decay", "eps", low=0.0)
-        options.real("momentum", low=0.0, high=1.0)
-        options.reals("ns_coefficients", length=3)
-        options.integer("ns_steps", low=0)
-        options.flag("nesterov", "maximize")
-        options.choice("adjust_lr_fn", None, "original", "match_rms_adamw")
+    decays_itself = True
+    decaying = ("momentum_buffer",)
 
     def slots(self, parameter: Node) -> State:
         """The running mean of gradients."""
@@ -384,13 +358,12 @@ class Muon(Rule):
                 location=str(parameter.origin.location),
                 hint='ParameterGroups({"*.bias": AdamW()}, default=Muon())',
             )
-        return {"momentum_buffer": zeros_like(parameter)}
+        return zero_slots(parameter, "momentum_buffer")
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         rest = complement(self.momentum)
         scaled = (rest * gradient).named("scaled_gradient")
         buffer = self.momentum * state["momentum_buffer"] + scaled

@@ -1,15 +1,22 @@
-"""Checks of hyper-parameters: what was required, what was given, at the user's line.
+"""Hyper-parameters as dataclass fields whose annotations say which values they take.
 
-They also turn integers and NumPy scalars into Python floats, which are weak in NumPy's
-promotion and so leave a parameter's dtype alone.
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    dialect: Literal["torch", "keras"] = "torch"
+
+Fields are checked when a rule is made, and integers and NumPy scalars become Python
+floats, which are weak in NumPy's promotion and so leave a parameter's dtype alone.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-from collections.abc import Callable
-from dataclasses import fields
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin
 
 import numpy as np
 
@@ -18,7 +25,7 @@ from ..ir.origin import here
 
 
 class _Required:
-    """What stands for an argument without a default behind one that has one."""
+    """Stand-in for an argument without a default behind one that has one."""
 
     def __repr__(self) -> str:
         return "required"
@@ -27,6 +34,46 @@ class _Required:
 REQUIRED: Any = _Required()
 """The default of an option that has to be given, so that it may stand in torch's order
 though the step size before it may be left out."""
+
+
+@dataclass(frozen=True)
+class Within:
+    """Bounds of a number: `low <= value <= high` and `above < value < below`."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+    finite: bool = True
+    hint: str | None = None
+    """An example for the error."""
+
+    def admits(self, value: float) -> bool:
+        """True for a number between the bounds."""
+        if math.isinf(value):
+            return value > 0.0 and not self.finite
+        return self.low <= value <= self.high and self.above < value < self.below
+
+    def condition(self, name: str) -> str:
+        """The bounds as text: `"0 <= rho <= 1"`."""
+        lower, sign = (self.low, "=") if self.low > -math.inf else (self.above, "")
+        upper, end = (self.high, "=") if self.high < math.inf else (self.below, "")
+        if lower > -math.inf and upper < math.inf:
+            return f"{lower:g} <{sign} {name} <{end} {upper:g}"
+        if lower > -math.inf:
+            return f"{name} >{sign} {lower:g}"
+        if upper < math.inf:
+            return f"{name} <{end} {upper:g}"
+        return f"{name} to be a finite number"
+
+
+NonNegative: TypeAlias = Annotated[float, Within(low=0.0)]
+Positive: TypeAlias = Annotated[float, Within(above=0.0)]
+Share: TypeAlias = Annotated[float, Within(low=0.0, high=1.0)]
+Decay: TypeAlias = Annotated[float, Within(low=0.0, below=1.0)]
+"""The part of a running mean that stays, less than all of it."""
+Whole: TypeAlias = Annotated[int, Within(low=0)]
+Count: TypeAlias = Annotated[int, Within(low=1)]
 
 
 class Options:
@@ -45,136 +92,99 @@ class Options:
             hint=hint,
         )
 
-    def required(self) -> None:
-        """Raise unless all that has no default is given."""
-        for name, value in vars(self._owner).items():
-            if value is REQUIRED:
-                names = ", ".join(f.name for f in fields(cast(Any, self._owner)))
+    def check(self) -> None:
+        """Raise unless every field is given and is what its annotation says."""
+        hints = _annotations(type(self._owner))
+        names = [field.name for field in fields(cast(Any, self._owner))]
+        for name in names:
+            if getattr(self._owner, name) is REQUIRED:
                 raise ArgumentError(
                     f"{self._name} requires the argument {name}",
                     node=self._name,
                     location=str(here().location),
-                    hint=f"{self._name} takes {names}",
+                    hint=f"{self._name} takes {', '.join(names)}",
                 )
-
-    def step_size(self, name: str = "lr") -> None:
-        """A number of at least 0, or a schedule."""
-        if not callable(self._get(name)):
-            hint = "a number such as 0.01, or a schedule: StepLR(0.1, step_size=30)"
-            self.real(name, low=0.0, hint=hint)
-
-    def real(
-        self,
-        *names: str,
-        low: float = -math.inf,
-        high: float = math.inf,
-        above: float = -math.inf,
-        below: float = math.inf,
-        hint: str | None = None,
-    ) -> None:
-        """Finite numbers with `low <= value <= high` and `above < value < below`."""
         for name in names:
-            value = self._real(name, self._get(name), low, high, above, below, hint)
-            self._set(name, value)
+            value = self._checked(name, hints.get(name), getattr(self._owner, name))
+            object.__setattr__(self._owner, name, value)
 
-    def reals(
-        self,
-        name: str,
-        *,
-        low: float = -math.inf,
-        above: float = -math.inf,
-        below: float = math.inf,
-        length: int = 2,
-        optional: int = 0,
-    ) -> None:
-        """A tuple of numbers within the same bounds; the first ones may be None."""
-        values: Any = self._get(name)
-        if not isinstance(values, tuple | list) or len(cast(Any, values)) != length:
-            raise self.fail(f"{name} to be {length} numbers, got {values!r}")
-        checked = tuple(
-            None
-            if item is None and i < optional
-            else self._real(f"{name}[{i}]", item, low, math.inf, above, below, None)
-            for i, item in enumerate(cast("tuple[Any, ...]", values))
-        )
-        self._set(name, checked)
+    def _checked(self, name: str, hint: Any, value: Any) -> Any:
+        origin, arguments = get_origin(hint), get_args(hint)
+        if origin in (Union, UnionType):
+            if any(_is_a(value, arm) for arm in arguments):
+                return value
+            return self._checked(name, arguments[0], value)
+        if origin is Annotated:
+            check = self._integer if arguments[0] is int else self._real
+            return check(name, arguments[1], value)
+        if origin is Literal:
+            self._choice(name, arguments, value)
+        elif origin is tuple and arguments[-1] is not Ellipsis:
+            return self._reals(name, arguments, value)
+        elif origin in (tuple, Sequence) and get_origin(arguments[0]) is Annotated:
+            return self._integers(name, get_args(arguments[0])[1], value)
+        elif hint is float:
+            return self._real(name, Within(), value)
+        elif hint is bool and not isinstance(value, bool):
+            raise self.fail(f"{name} to be True or False, got {value!r}")
+        elif origin is Callable and not callable(value):
+            raise self.fail(f"{name} to be a function, got {value!r}")
+        return value
 
-    def integer(self, *names: str, low: int) -> None:
-        """Whole numbers of at least `low`."""
-        for name in names:
-            value: Any = self._get(name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if not whole or not low <= value < 2**63:
-                raise self.fail(f"{name} to be an integer >= {low}, got {value!r}")
-            self._set(name, int(cast(int, value)))
+    def _real(self, name: str, within: Within, value: Any) -> float:
+        try:
+            number = math.nan if isinstance(value, bool | str) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not within.admits(number):
+            required = within.condition(name)
+            raise self.fail(f"{required}, got {name}={value!r}", within.hint)
+        return number
 
-    def integers(self, name: str, *, low: int) -> None:
-        """A tuple of whole numbers of at least `low`."""
-        values: Any = self._get(name)
-        if not isinstance(values, tuple | list):
-            raise self.fail(f"{name} to be a list of integers, got {values!r}")
-        items = cast("tuple[Any, ...]", tuple(values))  # pyright: ignore[reportUnknownArgumentType]
+    def _reals(self, name: str, hints: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, tuple | list) or len(cast(Any, value)) != len(hints):
+            raise self.fail(f"{name} to be {len(hints)} numbers, got {value!r}")
+        items = enumerate(zip(hints, cast("list[Any]", value), strict=True))
+        return tuple(self._checked(f"{name}[{i}]", *pair) for i, pair in items)
+
+    def _integer(self, name: str, within: Within, value: Any) -> int:
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or not within.low <= value < 2**63:
+            raise self.fail(f"{name} to be an integer >= {within.low}, got {value!r}")
+        return int(cast(int, value))
+
+    def _integers(self, name: str, within: Within, value: Any) -> tuple[int, ...]:
+        if not isinstance(value, tuple | list):
+            raise self.fail(f"{name} to be a list of integers, got {value!r}")
+        items = cast("tuple[Any, ...]", tuple(value))  # pyright: ignore[reportUnknownArgumentType]
         for item in items:
-            if isinstance(item, bool) or not isinstance(item, int) or item < low:
-                raise self.fail(f"{name} to be integers >= {low}, got {values!r}")
-        self._set(name, items)
+            if isinstance(item, bool) or not isinstance(item, int) or item < within.low:
+                wanted = f"{name} to be integers >= {within.low}"
+                raise self.fail(f"{wanted}, got {value!r}")
+        return items
 
-    def flag(self, *names: str) -> None:
-        """True or False, and nothing that merely counts as such."""
-        for name in names:
-            if not isinstance(self._get(name), bool):
-                raise self.fail(f"{name} to be True or False, got {self._get(name)!r}")
-
-    def choice(self, name: str, *choices: object) -> None:
-        """One of a few values."""
-        value = self._get(name)
+    def _choice(self, name: str, choices: Sequence[object], value: object) -> None:
         # By type, because an array compares with each of its elements.
         alike = [c for c in choices if value is c or type(value) is type(c)]
         if value not in alike:
             listed = ", ".join(map(repr, choices))
             raise self.fail(f"{name} to be one of {listed}; got {value!r}")
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """A callable."""
-        value = self._get(name)
-        if not callable(value):
-            raise self.fail(f"{name} to be a function, got {value!r}")
-        return value
 
-    def _real(
-        self,
-        name: str,
-        value: Any,
-        low: float,
-        high: float,
-        above: float,
-        below: float,
-        hint: str | None,
-    ) -> float:
-        required = _condition(name, low, high, above, below)
-        try:
-            number = math.nan if isinstance(value, bool | str) else float(value)
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        inside = low <= number <= high and above < number < below
-        if not math.isfinite(number) or not inside:
-            raise self.fail(f"{required}, got {name}={value!r}", hint)
-        return number
-
-    def _get(self, name: str) -> object:
-        return getattr(self._owner, name)
-
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self._owner, name, value)
+def _is_a(value: object, hint: Any) -> bool:
+    """True where a value needs no other check to be what one arm of a union says."""
+    if get_origin(hint) is Callable:
+        return callable(value)
+    is_class = isinstance(hint, type) and get_origin(hint) is None
+    return is_class and hint is not float and isinstance(value, hint)
 
 
-def _condition(name: str, low: float, high: float, above: float, below: float) -> str:
-    lower = f"{low:g} <= " if low > -math.inf else f"{above:g} < "
-    upper = f" <= {high:g}" if high < math.inf else f" < {below:g}"
-    bounded_below = low > -math.inf or above > -math.inf
-    bounded_above = high < math.inf or below < math.inf
-    if bounded_below and bounded_above:
-        return f"{lower}{name}{upper}"
-    if bounded_below:
-        return f"{name} >= {low:g}" if low > -math.inf else f"{name} > {above:g}"
-    return f"{name}{upper}" if bounded_above else f"{name} to be a finite number"
+@functools.cache
+def _annotations(kind: type) -> dict[str, Any]:
+    """The annotations of a class and its bases, as types."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        # Names that only a function knows, in which a user's class was defined.
+        with suppress(NameError):
+            found |= inspect.get_annotations(base, eval_str=True)
+    return found

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from .options import Options
+from .options import Decay, NonNegative, Options, Whole
 
 
 class PlateauState(NamedTuple):
-    """What `ReduceLROnPlateau` remembers; plain numbers, so that it can be saved."""
+    """Memory of `ReduceLROnPlateau`: plain numbers, so that it can be saved."""
 
     best: float
     """The best metric so far."""
@@ -36,7 +36,7 @@ class ReduceLROnPlateau:
         mode: `"min"` where a smaller metric is better, `"max"` where a larger one is.
         factor: less than 1.
         patience: how many epochs without improvement are tolerated.
-        threshold: what counts as an improvement.
+        threshold: the least that counts as an improvement.
         threshold_mode: `"rel"`: better by `threshold * |best|`, also of negative
             metrics, for which torch's `best * (1 - threshold)` is worse than `best`;
             `"abs"`: better by `threshold`.
@@ -56,21 +56,16 @@ class ReduceLROnPlateau:
     """
 
     mode: Literal["min", "max"] = "min"
-    factor: float = 0.1
-    patience: int = 10
-    threshold: float = 1e-4
+    factor: Decay = 0.1
+    patience: Whole = 10
+    threshold: NonNegative = 1e-4
     threshold_mode: Literal["rel", "abs"] = "rel"
-    cooldown: int = 0
-    min_lr: float = 0.0
-    eps: float = 1e-8
+    cooldown: Whole = 0
+    min_lr: NonNegative = 0.0
+    eps: NonNegative = 1e-8
 
     def __post_init__(self) -> None:
-        options = Options(self)
-        options.choice("mode", "min", "max")
-        options.real("factor", low=0.0, below=1.0)
-        options.integer("patience", "cooldown", low=0)
-        options.real("threshold", "min_lr", "eps", low=0.0)
-        options.choice("threshold_mode", "rel", "abs")
+        Options(self).check()
 
     def initial(self) -> PlateauState:
         """The state before the first epoch."""

@@ -19,17 +19,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from ..ir.node import Node
 from ..ops.arithmetic import floor, minimum, remainder, where
 from ..ops.exponential import cos, log
 from ..ops.source import ArrayLike, constant
 from .base import Clock
-from .options import REQUIRED, Options
+from .options import REQUIRED, Count, NonNegative, Options, Share, Whole, Within
 
 By: TypeAlias = Literal["epoch", "step"]
-"""What a schedule counts."""
+"""The unit that a schedule counts."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,8 @@ class Schedule(ABC):
     def _count(self, clock: Clock) -> Node:
         return clock.epoch if self.by == "epoch" else clock.step - 1.0
 
-    def _check(self) -> Options:
-        options = Options(self)
-        options.required()
-        if hasattr(self, "lr"):
-            options.real("lr", low=0.0)
-        options.choice("by", "epoch", "step")
-        return options
+    def __post_init__(self) -> None:
+        Options(self).check()
 
 
 @dataclass(frozen=True)
@@ -74,14 +69,9 @@ class StepLR(Schedule):
     np.float64(0.01)
     """
 
-    lr: float = 1.0
-    step_size: int = REQUIRED
-    gamma: float = 0.1
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integer("step_size", low=1)
-        options.real("gamma", low=0.0)
+    lr: NonNegative = 1.0
+    step_size: Count = REQUIRED
+    gamma: NonNegative = 0.1
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -104,14 +94,9 @@ class MultiStepLR(Schedule):
     array(0.25)
     """
 
-    lr: float = 1.0
-    milestones: tuple[int, ...] = REQUIRED
-    gamma: float = 0.1
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integers("milestones", low=0)
-        options.real("gamma", low=0.0)
+    lr: NonNegative = 1.0
+    milestones: tuple[Whole, ...] = REQUIRED
+    gamma: NonNegative = 0.1
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -135,11 +120,8 @@ class ExponentialLR(Schedule):
     array(0.125)
     """
 
-    lr: float = 1.0
-    gamma: float = REQUIRED
-
-    def __post_init__(self) -> None:
-        self._check().real("gamma", low=0.0)
+    lr: NonNegative = 1.0
+    gamma: NonNegative = REQUIRED
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -164,14 +146,9 @@ class InverseTimeLR(Schedule):
     the steps diverges, that of their squares does not.
     """
 
-    lr: float = 1.0
-    decay: float = REQUIRED
+    lr: NonNegative = 1.0
+    decay: NonNegative = REQUIRED
     staircase: bool = False
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("decay", low=0.0)
-        options.flag("staircase")
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -194,14 +171,9 @@ class ConstantLR(Schedule):
     array(0.5)
     """
 
-    lr: float = 1.0
-    factor: float = 1.0 / 3.0
-    total_iters: int = 5
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("factor", low=0.0, high=1.0)
-        options.integer("total_iters", low=0)
+    lr: NonNegative = 1.0
+    factor: Share = 1.0 / 3.0
+    total_iters: Whole = 5
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -225,16 +197,10 @@ class LinearLR(Schedule):
     array(0.75)
     """
 
-    lr: float = 1.0
-    start_factor: float = 1.0 / 3.0
-    end_factor: float = 1.0
-    total_iters: int = 5
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.real("start_factor", above=0.0, high=1.0)
-        options.real("end_factor", low=0.0, high=1.0)
-        options.integer("total_iters", low=1)
+    lr: NonNegative = 1.0
+    start_factor: Annotated[float, Within(above=0.0, high=1.0)] = 1.0 / 3.0
+    end_factor: Share = 1.0
+    total_iters: Count = 5
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -261,14 +227,9 @@ class PolynomialLR(Schedule):
     array(0.25)
     """
 
-    lr: float = 1.0
-    total_iters: int = 5
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integer("total_iters", low=1)
-        options.real("power", low=0.0)
+    lr: NonNegative = 1.0
+    total_iters: Count = 5
+    power: NonNegative = 1.0
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -296,14 +257,9 @@ class CosineAnnealingLR(Schedule):
     restarts", equation 5, without restarts.
     """
 
-    lr: float = 1.0
-    T_max: int = REQUIRED
-    eta_min: float = 0.0
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integer("T_max", low=1)
-        options.real("eta_min", low=0.0)
+    lr: NonNegative = 1.0
+    T_max: Count = REQUIRED
+    eta_min: NonNegative = 0.0
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -335,15 +291,10 @@ class CosineAnnealingWarmRestarts(Schedule):
     restarts", equation 5.
     """
 
-    lr: float = 1.0
-    T_0: int = REQUIRED
-    T_mult: int = 1
-    eta_min: float = 0.0
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integer("T_0", "T_mult", low=1)
-        options.real("eta_min", low=0.0)
+    lr: NonNegative = 1.0
+    T_0: Count = REQUIRED
+    T_mult: Count = 1
+    eta_min: NonNegative = 0.0
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -374,11 +325,8 @@ class LambdaLR(Schedule):
     array(0.5)
     """
 
-    lr: float = 1.0
+    lr: NonNegative = 1.0
     lr_lambda: Callable[[Node], Any] = REQUIRED
-
-    def __post_init__(self) -> None:
-        self._check().function("lr_lambda")
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -405,15 +353,9 @@ class WarmUp(Schedule):
     hour", section 2.2.
     """
 
-    after: float | Schedule = 1.0
-    steps: int = REQUIRED
+    after: NonNegative | Schedule = 1.0
+    steps: Count = REQUIRED
     by: By = field(default="step", kw_only=True)
-
-    def __post_init__(self) -> None:
-        options = self._check()
-        options.integer("steps", low=1)
-        if not isinstance(self.after, Schedule):
-            options.real("after", low=0.0)
 
     def at(self, count: Node) -> Node:
         """See the class."""

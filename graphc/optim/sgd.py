@@ -8,7 +8,6 @@ from typing import Literal
 
 from ..ir.node import Node
 from ..ops.arithmetic import maximum, where
-from ..ops.source import zeros_like
 from .base import (
     Clock,
     Rule,
@@ -16,10 +15,10 @@ from .base import (
     StepSize,
     complement,
     decayed,
-    descent_gradient,
     in_dtype_of,
+    zero_slots,
 )
-from .options import Options
+from .options import NonNegative, Options
 
 
 @dataclass(frozen=True)
@@ -60,21 +59,19 @@ class SGD(Rule):
     """
 
     lr: StepSize = 1e-3
-    momentum: float = 0.0
+    momentum: NonNegative = 0.0
     dampening: float = 0.0
-    weight_decay: float = 0.0
+    weight_decay: NonNegative = 0.0
     nesterov: bool = False
     _: KW_ONLY
     maximize: bool = False
     dialect: Literal["torch", "keras", "optax", "paper"] = "torch"
 
+    decaying = ("momentum_buffer",)
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         options = Options(self)
-        options.step_size()
-        options.real("momentum", "weight_decay", low=0.0)
-        options.real("dampening")
-        options.flag("nesterov", "maximize")
-        options.choice("dialect", "torch", "keras", "optax", "paper")
         if self.nesterov and (not self.momentum or self.dampening):
             raise options.fail(
                 f"momentum > 0 and dampening = 0 for nesterov=True, got momentum="
@@ -86,18 +83,12 @@ class SGD(Rule):
 
     def slots(self, parameter: Node) -> State:
         """The velocity, where there is momentum."""
-        return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
+        return zero_slots(parameter, *["momentum_buffer"] * bool(self.momentum))
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
-        )
         step_size = in_dtype_of(parameter, self.step_size(clock))
         if not self.momentum:
             return parameter - step_size * gradient, {}
@@ -110,7 +101,7 @@ class SGD(Rule):
         return parameter - step_size * direction, {"momentum_buffer": velocity}
 
     def _share(self, gradient: Node, clock: Clock) -> Node:
-        """What enters the velocity: all of the first gradient, then a part."""
+        """The gradient that enters the velocity: all of the first, then a part."""
         if not self.dampening:
             return gradient
         share = where(clock.step == 1.0, 1.0, complement(self.dampening))
@@ -158,33 +149,21 @@ class ASGD(Rule):
     """
 
     lr: StepSize = 1e-2
-    lambd: float = 1e-4
-    alpha: float = 0.75
-    t0: float = 1e6
-    weight_decay: float = 0.0
+    lambd: NonNegative = 1e-4
+    alpha: NonNegative = 0.75
+    t0: NonNegative = 1e6
+    weight_decay: NonNegative = 0.0
     _: KW_ONLY
     maximize: bool = False
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("lambd", "alpha", "t0", "weight_decay", low=0.0)
-        options.flag("maximize")
-
     def slots(self, parameter: Node) -> State:
         """The average."""
-        return {"ax": zeros_like(parameter)}
+        return zero_slots(parameter, "ax")
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        gradient = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
-        )
         past = (clock.step - 1.0).named("past_steps")
         step_size = self.step_size(clock)
         slowdown = (1.0 + self.lambd * step_size * past) ** self.alpha

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 from ..ir.node import Node
 from ..ops.arithmetic import sign
-from ..ops.source import zeros_like
 from .base import (
     Clock,
     Rule,
     State,
     StepSize,
-    complement,
     decayed,
-    descent_gradient,
     in_dtype_of,
+    running_mean,
+    zero_slots,
 )
-from .options import Options
+from .options import Decay, NonNegative
 
 
 @dataclass(frozen=True)
@@ -52,37 +51,24 @@ class SignSGD(Rule):
     """
 
     lr: StepSize = 1e-3
-    momentum: float = 0.0
-    weight_decay: float = 0.0
+    momentum: Decay = 0.0
+    weight_decay: NonNegative = 0.0
     maximize: bool = False
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.real("momentum", low=0.0, below=1.0)
-        options.real("weight_decay", low=0.0)
-        options.flag("maximize")
+    decaying = ("momentum_buffer",)
 
     def slots(self, parameter: Node) -> State:
         """The running mean, where there is momentum."""
-        return {"momentum_buffer": zeros_like(parameter)} if self.momentum else {}
+        return zero_slots(parameter, *["momentum_buffer"] * bool(self.momentum))
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
-        mean = descent_gradient(
-            parameter,
-            gradient,
-            maximize=self.maximize,
-            weight_decay=self.weight_decay,
-        )
+        mean = gradient
         new_state: State = {}
         if self.momentum:
-            mean = (
-                self.momentum * state["momentum_buffer"]
-                + complement(self.momentum) * mean
-            )
+            mean = running_mean(state["momentum_buffer"], gradient, self.momentum)
             new_state["momentum_buffer"] = mean = mean.named("mean_gradient")
         step_size = in_dtype_of(parameter, self.step_size(clock))
         return parameter - step_size * sign(mean), new_state
@@ -117,31 +103,25 @@ class Lion(Rule):
     """
 
     lr: StepSize = 1e-4
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.0
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
+    weight_decay: NonNegative = 0.0
     maximize: bool = False
 
-    def __post_init__(self) -> None:
-        options = Options(self)
-        options.step_size()
-        options.reals("betas", low=0.0, below=1.0)
-        options.real("weight_decay", low=0.0)
-        options.flag("maximize")
+    decays_itself = True
+    decaying = ("exp_avg",)
 
     def slots(self, parameter: Node) -> State:
         """The running mean of gradients."""
-        return {"exp_avg": zeros_like(parameter)}
+        return zero_slots(parameter, "exp_avg")
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See the class."""
         beta1, beta2 = self.betas
-        gradient = descent_gradient(parameter, gradient, maximize=self.maximize)
         mean = state["exp_avg"]
-        direction = sign(beta1 * mean + complement(beta1) * gradient)
-        direction = direction.named("direction")
-        mean = (beta2 * mean + complement(beta2) * gradient).named("mean_gradient")
+        direction = sign(running_mean(mean, gradient, beta1)).named("direction")
+        mean = running_mean(mean, gradient, beta2).named("mean_gradient")
         step_size = self.step_size(clock)
         kept = decayed(parameter, step_size, self.weight_decay)
         return kept - in_dtype_of(parameter, step_size) * direction, {"exp_avg": mean}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..errors import NamingError
 from ..ir.node import Node
@@ -31,7 +32,10 @@ class Transformation(Optimizer):
 
     inner: Optimizer
 
-    def _check(self) -> Options:
+    slot: ClassVar[str | None] = None
+    """Name of the transformation's own array for each parameter, if it keeps one."""
+
+    def __post_init__(self) -> None:
         options = Options(self)
         if not isinstance(self.inner, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
             name = type(self).__name__
@@ -39,15 +43,46 @@ class Transformation(Optimizer):
                 f"an optimizer as its first argument, got {self.inner!r}",
                 hint=f"{name}(SGD(0.1), ...)",
             )
-        return options
+        options.check()
+
+    def start(self, parameter: Node) -> Node:
+        """The initial value of the slot."""
+        return parameter
 
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
-        """What the inner optimizer gets in place of a gradient."""
+        """The gradient that the inner optimizer gets in place of this one."""
         return gradient
+
+    def gradients(
+        self, parameters: Sequence[Node], gradients: Sequence[Node], clock: Clock
+    ) -> list[Node]:
+        """The gradients that the inner optimizer gets, where one depends on all."""
+        changed: list[Node] = []
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            with derived(parameter, type(self).__name__):
+                changed.append(self.gradient(parameter, gradient, clock))
+        return changed
+
+    def after(
+        self, parameter: Node, state: Mapping[str, Node], clock: Clock
+    ) -> tuple[Node, State]:
+        """The parameter in place of the one that the inner optimizer gave.
+
+        Args:
+            parameter: what the inner optimizer gave.
+            state: the slot, by its name.
+            clock: the time of the update.
+
+        Returns:
+            The new parameter, and the new slot by its name.
+        """
+        return parameter, dict(state)
 
     def init_state(self, parameters: Sequence[Node]) -> State:
         """See `Optimizer.init_state`."""
-        return self.inner.init_state(parameters)
+        inner = self.inner.init_state(parameters)
+        starts = [self.start(p) for p in parameters if self.slot]
+        return self._with_own(inner, parameters, starts)
 
     def apply(
         self,
@@ -58,11 +93,18 @@ class Transformation(Optimizer):
     ) -> tuple[list[Node], State]:
         """See `Optimizer.apply`."""
         check_gradients(parameters, gradients, self)
-        changed: list[Node] = []
-        for parameter, gradient in zip(parameters, gradients, strict=True):
+        changed = self.gradients(parameters, gradients, clock)
+        inner = self._inner_state(parameters, state)
+        values, new_state = self.inner.apply(parameters, changed, inner, clock)
+        new: list[Node] = []
+        slots: list[Node] = []
+        for parameter, value in zip(parameters, values, strict=True):
+            own = {self.slot: state[self._key(parameter)]} if self.slot else {}
             with derived(parameter, type(self).__name__):
-                changed.append(self.gradient(parameter, gradient, clock))
-        return self.inner.apply(parameters, changed, state, clock)
+                value, own = self.after(value, own, clock)
+            new.append(value)
+            slots += own.values()
+        return new, self._with_own(new_state, parameters, slots)
 
     def step_size(self, clock: Clock) -> Node:
         """See `Optimizer.step_size`."""
@@ -77,31 +119,31 @@ class Transformation(Optimizer):
         """See `Optimizer.micro_batches`."""
         return self.inner.micro_batches
 
+    @property
+    def decaying_slots(self) -> frozenset[str]:
+        """See `Optimizer.decaying_slots`."""
+        return self.inner.decaying_slots
+
     def averaged(
         self, parameters: Sequence[Node], state: Mapping[str, Node]
     ) -> list[Node]:
         """See `Optimizer.averaged`."""
         return self.inner.averaged(parameters, self._inner_state(parameters, state))
 
-    # State of its own: one array for each parameter, in a slot of a fixed name.
-
-    def _slot(self) -> str | None:
-        return None
-
-    def _keys(self, parameters: Sequence[Node]) -> list[str]:
-        slot = self._slot()
-        return [f"{parameter_name(p, self)}.{slot}" for p in parameters if slot]
+    def _key(self, parameter: Node) -> str:
+        return f"{parameter_name(parameter, self)}.{self.slot}"
 
     def _inner_state(
         self, parameters: Sequence[Node], state: Mapping[str, Node]
     ) -> State:
-        own = set(self._keys(parameters))
+        own = {self._key(parameter) for parameter in parameters if self.slot}
         return {key: value for key, value in state.items() if key not in own}
 
     def _with_own(
         self, inner: State, parameters: Sequence[Node], values: Sequence[Node]
     ) -> State:
-        own = dict(zip(self._keys(parameters), values, strict=True))
+        keys = [self._key(parameter) for parameter in parameters if self.slot]
+        own = dict(zip(keys, values, strict=True))
         twice = sorted(own.keys() & inner.keys())
         if twice:
             raise NamingError(

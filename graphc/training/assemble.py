@@ -31,7 +31,7 @@ from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.regularization import evaluation_mode
 from ..ops.pairing import pairing_of
 from ..ops.source import dimension
-from ..optim.base import AVERAGES_OF_GRADIENTS, Clock, Optimizer, options_of
+from ..optim.base import Clock, Optimizer, options_of
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
@@ -371,6 +371,6 @@ def _update(
         clock=clock,
         shared=shared,
         title=type(optimizer).__name__,
-        decaying=tuple(sorted(kept & AVERAGES_OF_GRADIENTS)),
+        decaying=tuple(sorted(kept & optimizer.decaying_slots)),
         hash=graph_hash((*new, *new_state.values())),
     )

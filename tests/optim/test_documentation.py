@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+from dataclasses import fields, is_dataclass
 
 import pytest
 
@@ -34,7 +35,8 @@ def test_options_are_documented():
         value = getattr(optim, name)
         if name in ("PlateauState", "Rule", "Transformation", "Schedule"):
             continue
-        for field in getattr(value, "__dataclass_fields__", {}):
-            if value.__dataclass_fields__[field].init:
+        for field in fields(value) if is_dataclass(value) else ():
+            if field.init:
                 text = inspect.getdoc(value) or ""
-                assert field in text or "as for `Adam`" in text, f"{name}.{field}"
+                is_told = field.name in text or "as for `Adam`" in text
+                assert is_told, f"{name}.{field.name}"
