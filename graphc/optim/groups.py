@@ -161,7 +161,7 @@ class ParameterGroups(Optimizer):
 
     @property
     def micro_batches(self) -> int:
-        """The least number of batches after which every group has had a whole update."""
+        """The least number of batches that gives every group a whole update."""
         return math.lcm(*(member.micro_batches for member in self._members))
 
     @property
