@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .facts import Role
+
+if TYPE_CHECKING:
+    from .node import Node
 
 
 class Literal:
@@ -38,3 +43,10 @@ class Literal:
 
     def __repr__(self) -> str:
         return repr(self.array)
+
+
+def scalar_value(node: Node) -> float | None:
+    """The number of a literal without axes."""
+    if node.op.role is not Role.CONSTANT or node.shape:
+        return None
+    return float(node.attributes["value"].array)

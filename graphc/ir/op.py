@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 from ..errors import GraphcError
 from .dims import Dimension
+from .facts import NONE, Facts, Role
 from .node import Node
 from .origin import here
 from .types import TensorType
@@ -25,9 +26,7 @@ from .types import TensorType
 if TYPE_CHECKING:
     from .node import Attributes
 
-Kind = Literal[
-    "source", "elementwise", "reduction", "view", "contraction", "movement", "block"
-]
+Kind = Literal["source", "elementwise", "reduction", "view", "contraction", "movement"]
 """How an op may be scheduled, drawn and fused."""
 
 Template = str | Callable[[Node], str]
@@ -138,7 +137,10 @@ class Op:
     """Names of the inputs in the templates; a single `*name` takes any number."""
     infer: Callable[..., TensorType]
     """`infer(*input_types, **attributes)`: the type rule; raises `GraphcError`."""
-    kind: Kind
+    kind: Kind | None = None
+    """None of a block, whose expansion says it."""
+    role: Role | None = None
+    facts: Facts = NONE
     numpy: Template | None = None
     is_statements: bool = False
     """Whether `numpy` is statements that assign `out`, not an expression."""
@@ -175,6 +177,8 @@ class Op:
     def __post_init__(self) -> None:
         if self.name in OPS:
             raise ValueError(f"op {self.name!r} is declared twice")
+        if (self.kind is None) != self.is_block:
+            raise ValueError(f"op {self.name!r} is a block or has a kind, not both")
         OPS[self.name] = self
 
     def __call__(self, *inputs: Node, **attributes: Any) -> Node:
@@ -235,8 +239,13 @@ class Op:
         )
 
     @property
+    def rearranges(self) -> bool:
+        """True where each element of the result is an element of the first input."""
+        return self.kind == "view" or self.facts.rearranges
+
+    @property
     def is_block(self) -> bool:
-        """Whether the op expands into smaller ones."""
+        """True where the op expands into smaller ones."""
         return self.expand is not None
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, cast
 
+from .facts import Role
 from .node import Attributes, Node
 
 Dependencies = Callable[[Node], tuple[Node, ...]]
@@ -120,7 +121,7 @@ def structural_key(node: Node, inputs: tuple[int, ...]) -> Hashable:
 
 def identity_key(node: Node) -> Hashable | None:
     """The key of a node that equals itself alone: an input, a parameter, a draw."""
-    is_unique = not node.op.pure or node.op.name in ("input", "parameter")
+    is_unique = not node.op.pure or node.op.role in (Role.INPUT, Role.PARAMETER)
     return node.index if is_unique else None
 
 

@@ -61,7 +61,6 @@ LINEAR = Op(
     name="linear",
     inputs=("input", "weight", "*bias"),
     infer=_linear_infer,
-    kind="block",
     expand=_linear_expand,
     vjp=_linear_vjp,
     cases=tuple(

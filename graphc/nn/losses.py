@@ -238,7 +238,6 @@ NLL_LOSS = Op(
     name="nll_loss",
     inputs=("input", "target", "*weight"),
     infer=label_loss_infer,
-    kind="block",
     expand=_nll_expand,
     cases=tuple(
         Case(

@@ -90,7 +90,6 @@ LAYER_NORM = Op(
     name="layer_norm",
     inputs=("input", "*affine"),
     infer=_layer_norm_infer,
-    kind="block",
     expand=_layer_norm_expand,
     vjp=_layer_norm_vjp,
     cases=tuple(

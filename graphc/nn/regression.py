@@ -77,7 +77,6 @@ MSE_LOSS = Op(
     name="mse_loss",
     inputs=("input", "target"),
     infer=pair_infer,
-    kind="block",
     expand=_mse_expand,
     cases=tuple(Case(s, {"reduction": r}) for s, r in PAIR_SHAPES),
 )
@@ -118,7 +117,6 @@ L1_LOSS = Op(
     name="l1_loss",
     inputs=("input", "target"),
     infer=pair_infer,
-    kind="block",
     expand=_l1_expand,
     cases=tuple(Case(s, {"reduction": r}) for s, r in PAIR_SHAPES),
 )
@@ -185,7 +183,6 @@ HUBER_LOSS = Op(
     name="huber_loss",
     inputs=("input", "target"),
     infer=_huber_infer,
-    kind="block",
     expand=_huber_expand,
     vjp=_huber_vjp,
     cases=(

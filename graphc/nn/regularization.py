@@ -46,7 +46,6 @@ DROPOUT = Op(
     name="dropout",
     inputs=("input", "mask"),
     infer=_dropout_infer,
-    kind="block",
     expand=_dropout_expand,
     # An adjoint is dropped like the value, so evaluation_mode finds it there too.
     vjp=lambda g, out, input, mask: (DROPOUT(g, mask, **out.attributes), None),
@@ -124,7 +123,6 @@ GAUSSIAN_NOISE = Op(
     name="gaussian_noise",
     inputs=("input", "noise"),
     infer=_noise_infer,
-    kind="block",
     expand=_noise_expand,
     cases=(
         Case(((3, 4), (3, 4)), {"std": 0.5}),

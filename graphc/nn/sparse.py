@@ -34,7 +34,6 @@ ONE_HOT = Op(
     name="one_hot",
     inputs=("tensor",),
     infer=_one_hot_infer,
-    kind="block",
     expand=_one_hot_expand,
     cases=tuple(
         Case((shape,), {"num_classes": 4}, dtypes=("int64",), maximum=(4,))

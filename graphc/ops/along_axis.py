@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import DTypeError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
@@ -60,6 +61,7 @@ TAKE_ALONG_AXIS = Op(
     name="take_along_axis",
     inputs=("x", "indices"),
     infer=_along_infer,
+    facts=Facts(rearranges=True),
     kind="movement",
     numpy="np.take_along_axis(x, indices, axis=axis)",
     into=lambda node: f"out[...] = {_take_fast(node)}",
@@ -153,6 +155,9 @@ SCATTER_ALONG_AXIS = Op(
     name="scatter_along_axis",
     inputs=("x", "indices"),
     infer=_scatter_along_infer,
+    facts=Facts(
+        nonnegative=(0,), finite=(0,), multiply_adds=lambda node: node.inputs[0].shape
+    ),
     kind="movement",
     is_statements=True,
     numpy=lambda node: (

@@ -1,4 +1,4 @@
-"""Arithmetic, powers, and what rounds, bounds or chooses between numbers."""
+"""Arithmetic, and functions that round, bound or choose between numbers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import numpy as np
 
 from ..ir.array_methods import array_function
 from ..ir.dims import Shape, broadcast_shapes
+from ..ir.facts import Facts
+from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import same_type, ufunc
 from .pairing import warn_of_pairing
-from .source import ArrayLike, as_node, astype, coerce, constant, promote, zeros_like
+from .source import ArrayLike, as_node, astype, coerce, constant, promote
 from .spans import (
     bounded_choice,
     bounded_difference,
@@ -34,6 +36,14 @@ from .spans import (
     sympy="x1 + x2",
     span=span_of_sum,
     bounded=bounded_sum,
+    facts=Facts(
+        commutative="exact",
+        neutral=(-0.0, -0.0),
+        nonnegative="all",
+        finite="all",
+        zero_sign="kept",
+        cost=1.0,
+    ),
 )
 def add(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Sum, elementwise: `x1 + x2`."""
@@ -46,13 +56,26 @@ def add(x1: ArrayLike, x2: ArrayLike) -> Node:
     sympy="x1 - x2",
     span=span_of_difference,
     bounded=bounded_difference,
+    facts=Facts(neutral=(None, 0.0), finite="all", zero_sign="kept", cost=1.0),
 )
 def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Difference, elementwise: `x1 - x2`."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x1, x2: (g * x2, g * x1), symbol="x1 * x2", sympy="x1*x2")
+@ufunc(
+    vjp=lambda g, out, x1, x2: (g * x2, g * x1),
+    symbol="x1 * x2",
+    sympy="x1*x2",
+    facts=Facts(
+        commutative="exact",
+        neutral=(1.0, 1.0),
+        nonnegative="all",
+        finite="all",
+        zero_sign="kept",
+        cost=1.0,
+    ),
+)
 def multiply(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Product, elementwise: `x1 * x2`."""
     ...
@@ -63,13 +86,21 @@ def multiply(x1: ArrayLike, x2: ArrayLike) -> Node:
     symbol="x1 / x2",
     sympy="x1/x2",
     low=0.5,
+    facts=Facts(
+        neutral=(None, 1.0), nonnegative="all", zero_sign=("kept", "shown"), cost=1.0
+    ),
 )
 def divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Quotient, elementwise: `x1 / x2`; floating also for integers."""
     ...
 
 
-@ufunc(symbol="x1 // x2", sympy="floor(x1/x2)", low=0.5)
+@ufunc(
+    symbol="x1 // x2",
+    sympy="floor(x1/x2)",
+    low=0.5,
+    facts=Facts(cost=30.0),
+)
 def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Largest integer not above `x1 / x2`; its derivative is zero, so none flows."""
     ...
@@ -80,31 +111,51 @@ def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     symbol="x1 % x2",
     low=0.6,
     span=span_of_remainder,
+    facts=Facts(cost=30.0),
 )
 def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 - x2 * floor(x1 / x2)`, with the sign of `x2`, as Python's `%`."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (-g,), symbol="-x", sympy="-x")
+@ufunc(
+    vjp=lambda g, out, x: (-g,),
+    symbol="-x",
+    sympy="-x",
+    facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=0.5),
+)
 def negative(x: ArrayLike) -> Node:
     """`-x`, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * (2 * x),), sympy="x**2")
+@ufunc(
+    vjp=lambda g, out, x: (g * (2 * x),),
+    sympy="x**2",
+    facts=Facts(nonnegative=(), finite="all", zero_sign="ignored", cost=0.5),
+)
 def square(x: ArrayLike) -> Node:
     """`x**2`, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (negative(g * (out * out)),), sympy="1/x", low=0.5)
+@ufunc(
+    vjp=lambda g, out, x: (negative(g * (out * out)),),
+    sympy="1/x",
+    low=0.5,
+    facts=Facts(cost=1.0),
+)
 def reciprocal(x: ArrayLike) -> Node:
     """`1 / x`, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / (2 * out),), sympy="sqrt(x)", low=0.1)
+@ufunc(
+    vjp=lambda g, out, x: (g / (2 * out),),
+    sympy="sqrt(x)",
+    low=0.1,
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=(1.4, 2.5)),
+)
 def sqrt(x: ArrayLike) -> Node:
     """Square root, elementwise; NaN below zero."""
     ...
@@ -125,7 +176,6 @@ ROOT = Op(
     name="root",
     inputs=("x",),
     infer=same_type,
-    kind="block",
     expand=_root_expand,
     vjp=_root_vjp,
     jvp="diagonal",
@@ -135,13 +185,23 @@ ROOT = Op(
 has slopes in all directions, of which the gradient takes the mean, 0."""
 
 
-@ufunc(vjp=lambda g, out, x: (g / (3 * square(out)),), low=0.1)
+@ufunc(
+    vjp=lambda g, out, x: (g / (3 * square(out)),),
+    low=0.1,
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=(47.0, 29.0)),
+)
 def cbrt(x: ArrayLike) -> Node:
     """Cube root, elementwise, real for negative numbers too."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * sign(x),), sympy="Abs(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g * sign(x),),
+    sympy="Abs(x)",
+    facts=Facts(
+        nonnegative=(), finite="all", overflows=False, zero_sign="ignored", cost=0.5
+    ),
+)
 def absolute(x: ArrayLike) -> Node:
     """Absolute value, elementwise; the derivative at 0 is taken as 0."""
     ...
@@ -150,61 +210,38 @@ def absolute(x: ArrayLike) -> Node:
 abs = absolute
 
 
-@ufunc(sympy="sign(x)")
+@ufunc(
+    sympy="sign(x)",
+    facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=30.0),
+)
 def sign(x: ArrayLike) -> Node:
     """-1, 0 or 1, elementwise; its derivative is zero, so none flows."""
     ...
 
 
-@ufunc(sympy="floor(x)")
+@ufunc(
+    sympy="floor(x)",
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+)
 def floor(x: ArrayLike) -> Node:
     """Largest integer not above `x`, elementwise; no derivative flows."""
     ...
 
 
-@ufunc(sympy="ceiling(x)")
+@ufunc(
+    sympy="ceiling(x)",
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+)
 def ceil(x: ArrayLike) -> Node:
     """Smallest integer not below `x`, elementwise; no derivative flows."""
     ...
 
 
-@ufunc()
+@ufunc(
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+)
 def rint(x: ArrayLike) -> Node:
     """Nearest integer, ties to even, elementwise; no derivative flows."""
-    ...
-
-
-def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...]:
-    exponent = _scalar_value(x2)
-    if exponent is not None:
-        # x**0 has derivative 0 everywhere, x**1 has 1 and x**2 has 2*x at 0 too.
-        if exponent == 0.0:
-            return (zeros_like(x1), None)
-        if exponent == 1.0:
-            return (g, None)
-        if exponent == 2.0:
-            return (g * (2 * x1), None)
-        return (g * (exponent * power(x1, exponent - 1.0)), None)
-    from .exponential import log
-
-    # x**0 is constant at 0 too, so that its derivative there is 0 and not 0 * inf. So
-    # is 0**x for positive x.
-    flat = (x1 == 0.0) & (x2 == 0.0)
-    lowered = where(flat, constant(0.0, x2.dtype), x2 - 1.0)
-    still = (x1 == 0.0) & (x2 >= 0.0)
-    logarithm = log(where(still, constant(1.0, x1.dtype), x1))
-    return (g * (x2 * power(x1, lowered)), g * (out * logarithm))
-
-
-def _scalar_value(node: Node) -> float | None:
-    if node.op.name == "constant" and not node.shape:
-        return float(node.attributes["value"].array)
-    return None
-
-
-@ufunc(vjp=_power_vjp, sympy="x1**x2", low=0.3, high=2.0)
-def power(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`x1**x2`, elementwise; NaN for a negative base and a fractional exponent."""
     ...
 
 
@@ -228,7 +265,7 @@ def _extremum_into(name: str, bounds: str) -> Callable[[Node], str]:
         for x, bound in ((0, 1), (1, 0)):
             many = node.inputs[x].shape == node.shape and is_large(node.shape)
             many = many and node.dtype.kind == "f"
-            if many and _scalar_value(node.inputs[bound]):
+            if many and scalar_value(node.inputs[bound]):
                 return f"x{x + 1}.clip({bounds.format(f'x{bound + 1}')}, out=out)"
         return f"np.{name}(x1, x2, out=out)"
 
@@ -251,6 +288,14 @@ _FEW = 4096
     vjp=_extremum_vjp,
     into=_extremum_into("maximum", "{}, np.inf"),
     sympy="Max(x1, x2)",
+    facts=Facts(
+        commutative="real",
+        nonnegative="all",
+        finite="all",
+        overflows=False,
+        zero_sign="kept",
+        cost=1.0,
+    ),
 )
 def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The larger, elementwise; NaN if either is. Ties share the gradient equally.
@@ -264,6 +309,14 @@ def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     vjp=_extremum_vjp,
     into=_extremum_into("minimum", "-np.inf, {}"),
     sympy="Min(x1, x2)",
+    facts=Facts(
+        commutative="real",
+        nonnegative="all",
+        finite="all",
+        overflows=False,
+        zero_sign="kept",
+        cost=1.0,
+    ),
 )
 def minimum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The smaller, elementwise; NaN if either is. Ties share the gradient equally.
@@ -295,6 +348,9 @@ WHERE = Op(
     name="where",
     inputs=("condition", "x", "y"),
     infer=_where_infer,
+    facts=Facts(
+        nonnegative=(1, 2), finite=(1, 2), overflows=False, zero_sign="kept", cost=30.0
+    ),
     kind="elementwise",
     numpy="np.where(condition, x, y)",
     into=_where_into,
@@ -389,7 +445,7 @@ def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
 
 def _are_in_order(low: Node, high: Node) -> bool:
     """Whether both are numbers that do not cross."""
-    first, last = _scalar_value(low), _scalar_value(high)
+    first, last = scalar_value(low), scalar_value(high)
     return first is not None and last is not None and first <= last
 
 
@@ -412,6 +468,9 @@ CLIP = Op(
     name="clip",
     inputs=("x", "*bounds"),
     infer=_clip_infer,
+    facts=Facts(
+        nonnegative="all", finite="all", overflows=False, zero_sign="kept", cost=30.0
+    ),
     kind="elementwise",
     numpy=_clip_numpy,
     into=_clip_into,

@@ -10,13 +10,14 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, Protocol, cast
 
 import numpy as np
 
 from ..errors import DTypeError, GraphcError
 from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes
+from ..ir.facts import NONE, Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Origin, Point, Span, Spans, Template, Vjp
 from ..ir.origin import here
@@ -24,7 +25,17 @@ from ..ir.types import DType, TensorType
 from .pairing import warn_of_pairing
 from .source import ArrayLike, as_node, weak_type
 
-_F = TypeVar("_F", bound=Callable[..., Node])
+_P = ParamSpec("_P")
+
+
+class Elementwise(Protocol[_P]):
+    """The function of a ufunc, and the op that it applies."""
+
+    op: Op
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Node:
+        """Apply it."""
+        ...
 
 
 @functools.cache
@@ -120,7 +131,8 @@ def ufunc(
     span: Callable[[Node, Spans], Span | None] | None = None,
     bounded: Callable[[Node, int, int], Origin | None] | None = None,
     admits: tuple[str, ...] = (),
-) -> Callable[[_F], _F]:
+    facts: Facts = NONE,
+) -> Callable[[Callable[_P, Node]], Elementwise[_P]]:
     """Turn a documented, empty function into the op and function of a NumPy ufunc.
 
     Args:
@@ -131,13 +143,19 @@ def ufunc(
         low, high: the open domain that generated tests draw from.
         dtype: the dtype that generated tests draw; floating where empty.
         points: where derivatives are special, besides 0 and what is around it.
-        span, bounded, admits: see `Op`.
+        span, bounded, admits, facts: see `Op`.
+
+    Raises:
+        TypeError: NumPy has no ufunc of that name and as many inputs.
     """
 
-    def declare(function: _F) -> _F:
+    def declare(function: Callable[_P, Node]) -> Elementwise[_P]:
         name = function.__name__
         signature = inspect.signature(function)
         inputs = tuple(signature.parameters)
+        of_numpy = getattr(np, name, None)
+        if not isinstance(of_numpy, np.ufunc) or of_numpy.nin != len(inputs):
+            raise TypeError(f"NumPy has no ufunc {name}({', '.join(inputs)})")
         call = f"np.{name}({', '.join(inputs)})"
         op = Op(
             name=name,
@@ -152,6 +170,7 @@ def ufunc(
             span=span,
             bounded=bounded,
             admits=admits,
+            facts=facts,
             cases=_cases(len(inputs), low, high, dtype, points),
         )
 
@@ -163,6 +182,8 @@ def ufunc(
             warn_of_pairing(nodes)
             return op.build(nodes, {})
 
-        return array_function(apply)  # pyright: ignore[reportReturnType]
+        declared = cast("Elementwise[_P]", array_function(apply))
+        declared.op = op
+        return declared
 
     return declare

@@ -1,4 +1,4 @@
-"""Exponentials, logarithms, and hyperbolic and trigonometric functions."""
+"""Exponentials, logarithms, powers, and hyperbolic and trigonometric functions."""
 
 from __future__ import annotations
 
@@ -6,54 +6,120 @@ import math
 
 import numpy as np
 
+from ..ir.facts import Facts
+from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from .arithmetic import minimum, negative, sqrt, square, where
 from .comparison import isinf
 from .elementwise import same_type, ufunc
-from .source import ArrayLike, constant
+from .source import ArrayLike, constant, zeros_like
 
 
-@ufunc(vjp=lambda g, out, x: (g * out,), sympy="exp(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g * out,),
+    sympy="exp(x)",
+    facts=Facts(nonnegative=(), zero_sign="ignored", cost=(4.5, 9.2)),
+)
 def exp(x: ArrayLike) -> Node:
     """Exponential, elementwise: `e**x`."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * (out * math.log(2.0)),), sympy="2**x")
+@ufunc(
+    vjp=lambda g, out, x: (g * (out * math.log(2.0)),),
+    sympy="2**x",
+    facts=Facts(nonnegative=(), zero_sign="ignored", cost=8.6),
+)
 def exp2(x: ArrayLike) -> Node:
     """`2**x`, elementwise."""
     ...
 
 
 # Not `out + 1`, which has no digits left where exp(x) is small.
-@ufunc(vjp=lambda g, out, x: (g * exp(x),), sympy="exp(x) - 1")
+@ufunc(
+    vjp=lambda g, out, x: (g * exp(x),),
+    sympy="exp(x) - 1",
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=(40.0, 19.0)),
+)
 def expm1(x: ArrayLike) -> Node:
     """`exp(x) - 1`, elementwise, exact near 0."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / x,), sympy="log(x)", low=0.1)
+@ufunc(
+    vjp=lambda g, out, x: (g / x,),
+    sympy="log(x)",
+    low=0.1,
+    facts=Facts(zero_sign="ignored", cost=(6.0, 8.8)),
+)
 def log(x: ArrayLike) -> Node:
     """Natural logarithm, elementwise; -inf at 0, NaN below."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / (x * math.log(2.0)),), sympy="log(x, 2)", low=0.1)
+@ufunc(
+    vjp=lambda g, out, x: (g / (x * math.log(2.0)),),
+    sympy="log(x, 2)",
+    low=0.1,
+    facts=Facts(zero_sign="ignored", cost=30.0),
+)
 def log2(x: ArrayLike) -> Node:
     """Logarithm to base 2, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / (x * math.log(10.0)),), sympy="log(x, 10)", low=0.1)
+@ufunc(
+    vjp=lambda g, out, x: (g / (x * math.log(10.0)),),
+    sympy="log(x, 10)",
+    low=0.1,
+    facts=Facts(zero_sign="ignored", cost=30.0),
+)
 def log10(x: ArrayLike) -> Node:
     """Logarithm to base 10, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / (x + 1.0),), sympy="log(1 + x)", low=-0.8)
+@ufunc(
+    vjp=lambda g, out, x: (g / (x + 1.0),),
+    sympy="log(1 + x)",
+    low=-0.8,
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=(40.0, 21.0)),
+)
 def log1p(x: ArrayLike) -> Node:
     """`log(1 + x)`, elementwise, exact near 0."""
+    ...
+
+
+def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...]:
+    exponent = scalar_value(x2)
+    if exponent is not None:
+        # x**0 has derivative 0 everywhere, x**1 has 1 and x**2 has 2*x at 0 too.
+        if exponent == 0.0:
+            return (zeros_like(x1), None)
+        if exponent == 1.0:
+            return (g, None)
+        if exponent == 2.0:
+            return (g * (2 * x1), None)
+        return (g * (exponent * power(x1, exponent - 1.0)), None)
+    # x**0 is constant at 0 too, so that its derivative there is 0 and not 0 * inf. So
+    # is 0**x for positive x.
+    flat = (x1 == 0.0) & (x2 == 0.0)
+    lowered = where(flat, constant(0.0, x2.dtype), x2 - 1.0)
+    still = (x1 == 0.0) & (x2 >= 0.0)
+    logarithm = log(where(still, constant(1.0, x1.dtype), x1))
+    return (g * (x2 * power(x1, lowered)), g * (out * logarithm))
+
+
+@ufunc(
+    vjp=_power_vjp,
+    sympy="x1**x2",
+    low=0.3,
+    high=2.0,
+    facts=Facts(nonnegative=(0,), cost=(20.0, 25.0), notation="x1 ** x2"),
+)
+def power(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1**x2`, elementwise; NaN for a negative base and a fractional exponent."""
     ...
 
 
@@ -68,7 +134,6 @@ LOGISTIC = Op(
     name="logistic",
     inputs=("x",),
     infer=same_type,
-    kind="block",
     expand=_logistic_expand,
     # Not `1 - out`, which has no digits left where `out` is almost 1.
     vjp=lambda g, out, x: (g * (out * LOGISTIC(negative(x))),),
@@ -95,6 +160,7 @@ def _logaddexp_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
     ),
     vjp=_logaddexp_vjp,
     sympy="log(exp(x1) + exp(x2))",
+    facts=Facts(commutative="real", zero_sign="ignored", cost=(70.0, 40.0)),
 )
 def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
@@ -104,25 +170,44 @@ def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     vjp=lambda g, out, x: (g * (1.0 - square(out).named("squared")).named("slope"),),
     sympy="tanh(x)",
+    facts=Facts(
+        nonnegative="all",
+        finite="all",
+        overflows=False,
+        zero_sign="kept",
+        cost=(8.8, 24.0),
+    ),
 )
 def tanh(x: ArrayLike) -> Node:
     """Hyperbolic tangent, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * cosh(x),), sympy="sinh(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g * cosh(x),),
+    sympy="sinh(x)",
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=(63.0, 31.0)),
+)
 def sinh(x: ArrayLike) -> Node:
     """Hyperbolic sine, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * sinh(x),), sympy="cosh(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g * sinh(x),),
+    sympy="cosh(x)",
+    facts=Facts(nonnegative=(), zero_sign="ignored", cost=(40.0, 30.0)),
+)
 def cosh(x: ArrayLike) -> Node:
     """Hyperbolic cosine, elementwise."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / hypot(x, 1.0),), sympy="asinh(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g / hypot(x, 1.0),),
+    sympy="asinh(x)",
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+)
 def arcsinh(x: ArrayLike) -> Node:
     """Inverse hyperbolic sine, elementwise."""
     ...
@@ -133,6 +218,7 @@ def arcsinh(x: ArrayLike) -> Node:
     sympy="acosh(x)",
     low=1.1,
     high=3.0,
+    facts=Facts(cost=30.0),
 )
 def arccosh(x: ArrayLike) -> Node:
     """Inverse hyperbolic cosine, elementwise; NaN below 1."""
@@ -144,19 +230,28 @@ def arccosh(x: ArrayLike) -> Node:
     sympy="atanh(x)",
     low=-0.9,
     high=0.9,
+    facts=Facts(zero_sign="kept", cost=30.0),
 )
 def arctanh(x: ArrayLike) -> Node:
     """Inverse hyperbolic tangent, elementwise; NaN outside [-1, 1]."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g * cos(x),), sympy="sin(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g * cos(x),),
+    sympy="sin(x)",
+    facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=(5.5, 18.0)),
+)
 def sin(x: ArrayLike) -> Node:
     """Sine, elementwise; `x` in radians."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (negative(g * sin(x)),), sympy="cos(x)")
+@ufunc(
+    vjp=lambda g, out, x: (negative(g * sin(x)),),
+    sympy="cos(x)",
+    facts=Facts(finite="all", overflows=False, zero_sign="ignored", cost=(5.5, 18.0)),
+)
 def cos(x: ArrayLike) -> Node:
     """Cosine, elementwise; `x` in radians."""
     ...
@@ -167,6 +262,7 @@ def cos(x: ArrayLike) -> Node:
     sympy="tan(x)",
     low=-1.0,
     high=1.0,
+    facts=Facts(zero_sign="kept", cost=(50.0, 31.0)),
 )
 def tan(x: ArrayLike) -> Node:
     """Tangent, elementwise; `x` in radians."""
@@ -178,6 +274,7 @@ def tan(x: ArrayLike) -> Node:
     sympy="asin(x)",
     low=-0.9,
     high=0.9,
+    facts=Facts(zero_sign="kept", cost=(30.0, 20.0)),
 )
 def arcsin(x: ArrayLike) -> Node:
     """Inverse sine in radians, elementwise; NaN outside [-1, 1]."""
@@ -189,13 +286,24 @@ def arcsin(x: ArrayLike) -> Node:
     sympy="acos(x)",
     low=-0.9,
     high=0.9,
+    facts=Facts(zero_sign="ignored", cost=(30.0, 20.0)),
 )
 def arccos(x: ArrayLike) -> Node:
     """Inverse cosine in radians, elementwise; NaN outside [-1, 1]."""
     ...
 
 
-@ufunc(vjp=lambda g, out, x: (g / (1.0 + square(x)),), sympy="atan(x)")
+@ufunc(
+    vjp=lambda g, out, x: (g / (1.0 + square(x)),),
+    sympy="atan(x)",
+    facts=Facts(
+        nonnegative="all",
+        finite="all",
+        overflows=False,
+        zero_sign="kept",
+        cost=(35.0, 20.0),
+    ),
+)
 def arctan(x: ArrayLike) -> Node:
     """Inverse tangent in radians, elementwise."""
     ...
@@ -231,6 +339,7 @@ def _hypot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
         Point((1e-200, 1e-200), order=1),
         Point((-3e200, 4e200), order=1),
     ),
+    facts=Facts(cost=30.0),
 )
 def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Angle of the point `(x2, x1)` in radians, in (-pi, pi], elementwise.
@@ -249,6 +358,9 @@ def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
     vjp=_hypot_vjp,
     sympy="sqrt(x1**2 + x2**2)",
     low=0.2,
+    facts=Facts(
+        commutative="real", nonnegative=(), zero_sign="ignored", cost=(16.0, 35.0)
+    ),
 )
 def hypot(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`sqrt(x1**2 + x2**2)`, elementwise, without overflow.

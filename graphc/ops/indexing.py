@@ -14,6 +14,7 @@ from ..errors import (
 )
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Steady
 from ..ir.origin import here
@@ -128,6 +129,7 @@ GETITEM = Op(
     name="getitem",
     inputs=("x", "*arrays"),
     infer=_getitem_infer,
+    facts=Facts(rearranges=True),
     kind="movement",
     # NumPy takes an integer array without axes for an integer.
     view_when=lambda node: not any(array.ndim for array in node.inputs[1:]),
@@ -213,6 +215,9 @@ SCATTER_ADD = Op(
     name="scatter_add",
     inputs=("x", "*arrays"),
     infer=_scatter_infer,
+    facts=Facts(
+        nonnegative=(0,), finite=(0,), multiply_adds=lambda node: node.inputs[0].shape
+    ),
     kind="movement",
     is_statements=True,
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
@@ -270,6 +275,11 @@ ADD_AT = Op(
     name="add_at",
     inputs=("x", "values", "*arrays"),
     infer=_add_at_infer,
+    facts=Facts(
+        nonnegative=(0, 1),
+        finite=(0, 1),
+        multiply_adds=lambda node: node.inputs[1].shape,
+    ),
     kind="movement",
     is_statements=True,
     numpy=lambda node: f"out = x.copy()\n{_adding_at(node, 'values')}",

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes, format_shape, product
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -104,6 +105,10 @@ MATMUL = Op(
     name="matmul",
     inputs=("x1", "x2"),
     infer=_matmul_infer,
+    facts=Facts(
+        zero_sign="ignored",
+        multiply_adds=lambda node: (*node.shape, node.inputs[0].shape[-1]),
+    ),
     kind="contraction",
     numpy="x1 @ x2",
     into=lambda node: f"{_matmul_function(node)}(x1, x2, out=out)",

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes, format_shape, product
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
@@ -64,7 +65,6 @@ OTHERS_PRODUCT = Op(
     name="others_product",
     inputs=("x",),
     infer=same_type,
-    kind="block",
     expand=_others_expand,
     vjp=_others_vjp,
     cases=(
@@ -83,6 +83,7 @@ PROD = Op(
     name="prod",
     inputs=("x",),
     infer=sum_type,
+    facts=Facts(nonnegative="all", zero_sign="kept"),
     kind="reduction",
     numpy=numpy_call("np.prod"),
     into=lambda node: method_call("multiply", node, ", out=out"),
@@ -141,6 +142,7 @@ VECDOT = Op(
     name="vecdot",
     inputs=("x1", "x2"),
     infer=_vecdot_infer,
+    facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
     kind="reduction",
     # `np.vecdot` is new in NumPy 2; products of one row and one column are the same.
     numpy="np.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]",

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape, product
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Span, Spans, Template
 from ..ir.origin import here
@@ -140,6 +141,7 @@ SUM = Op(
     name="sum",
     inputs=("x",),
     infer=sum_type,
+    facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
     kind="reduction",
     numpy=_sum_numpy,
     into=_sum_into,
@@ -201,6 +203,7 @@ MEAN = Op(
     name="mean",
     inputs=("x",),
     infer=_mean_infer,
+    facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
     kind="reduction",
     numpy=numpy_call("np.mean"),
     into=_mean_into,
@@ -278,6 +281,7 @@ MAX, MIN = (
         name=name,
         inputs=("x",),
         infer=_extremum_infer,
+        facts=Facts(nonnegative="all", finite="all", overflows=False, zero_sign="kept"),
         kind="reduction",
         numpy=numpy_call(f"np.{name}"),
         into=_into(f"{name}imum"),
@@ -303,6 +307,7 @@ MAX_FROM = Op(
     name="max_from",
     inputs=("x",),
     infer=_max_from_infer,
+    facts=Facts(zero_sign="kept"),
     kind="reduction",
     numpy=lambda node: f"np.max(x{_axis_argument(node)}, initial=-np.inf)",
     into=lambda node: f"np.max(x{_axis_argument(node)}, initial=-np.inf, out=out)",
@@ -363,6 +368,7 @@ ARGMAX, ARGMIN = (
         name=name,
         inputs=("x",),
         infer=_arg_infer,
+        facts=Facts(zero_sign="ignored"),
         kind="reduction",
         numpy=lambda node, name=name: (
             f"np.{name}(x, axis=axis"

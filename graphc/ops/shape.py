@@ -19,6 +19,7 @@ from ..ir.dims import (
     format_shape,
     product,
 )
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.origin import here
@@ -415,6 +416,7 @@ CONCATENATE = Op(
     name="concatenate",
     inputs=("*arrays",),
     infer=_concatenate_infer,
+    facts=Facts(nonnegative="all", finite="all", overflows=False),
     kind="movement",
     numpy="np.concatenate(arrays, axis=axis)",
     into="np.concatenate(arrays, axis=axis, out=out)",

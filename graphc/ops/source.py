@@ -21,6 +21,7 @@ from ..ir.dims import (
     check_dotted_name,
     check_identifier,
 )
+from ..ir.facts import Facts, Role
 from ..ir.literal import Literal
 from ..ir.node import Node
 from ..ir.op import Case, Op, Span
@@ -50,9 +51,11 @@ def _typed(*, dtype: DType, shape: Shape, **_: Any) -> TensorType:
     return TensorType(dtype, shape)
 
 
-INPUT = Op(name="input", inputs=(), infer=_typed, kind="source")
+INPUT = Op(name="input", inputs=(), infer=_typed, kind="source", role=Role.INPUT)
 
-PARAMETER = Op(name="parameter", inputs=(), infer=_typed, kind="source")
+PARAMETER = Op(
+    name="parameter", inputs=(), infer=_typed, kind="source", role=Role.PARAMETER
+)
 
 
 def _literal_type(*, value: Literal) -> TensorType:
@@ -64,6 +67,7 @@ CONSTANT = Op(
     inputs=(),
     infer=_literal_type,
     kind="source",
+    role=Role.CONSTANT,
     span=span_of_constant,
 )
 
@@ -77,6 +81,7 @@ DIMENSION = Op(
     inputs=(),
     infer=_dimension_type,
     kind="source",
+    role=Role.SIZE,
     span=lambda node, _: Span(node.attributes["size"], node.attributes["size"], True),
 )
 
@@ -302,6 +307,7 @@ FULL = Op(
     inputs=(),
     infer=_full_infer,
     kind="source",
+    role=Role.FULL,
     numpy=_full_numpy,
     cases=(
         Case((), {"shape": (3, 4), "value": 0.0, "dtype": np.dtype("float64")}),
@@ -443,6 +449,7 @@ ASTYPE = Op(
     name="astype",
     inputs=("x",),
     infer=_astype_infer,
+    facts=Facts(nonnegative="all", finite="all", zero_sign="kept", cost=30.0),
     kind="elementwise",
     numpy=lambda node: "dtype(x)" if not node.shape else "x.astype(dtype)",
     into="np.copyto(out, x, casting='unsafe')",

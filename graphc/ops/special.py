@@ -14,6 +14,7 @@ import math
 from typing import Any
 
 from ..errors import DTypeError
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_floating
@@ -53,6 +54,7 @@ POLYVAL = Op(
     name="polyval",
     inputs=("x",),
     infer=_floating,
+    facts=Facts(zero_sign="kept", cost=30.0),
     kind="elementwise",
     numpy="np.polyval(np.array(coefficients, dtype), x)",
     into=_polyval_into,
@@ -110,7 +112,6 @@ ERFC = Op(
     name="erfc",
     inputs=("x",),
     infer=_floating,
-    kind="block",
     expand=_erfc_expand,
     vjp=lambda g, out, x: (g * (-2.0 / math.sqrt(math.pi) * exp(negative(square(x)))),),
     jvp="diagonal",

@@ -1,4 +1,4 @@
-"""What a pass is, and the record of what passes did.
+"""The interface of a pass, and the record of what passes did.
 
 A pass never touches the graph it is given. It builds another one of the same outputs,
 in the same order and of the same types, and every node that it creates stands at the
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..errors import GraphError
+from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import Location
@@ -91,7 +92,9 @@ def adopt(old: Node, new: Node) -> Node:
             node=old.describe(),
             location=str(old.origin.location),
         )
-    if (new.op.kind == "source" and new.op.name != "constant") or not new.op.pure:
+    if (
+        new.op.kind == "source" and new.op.role is not Role.CONSTANT
+    ) or not new.op.pure:
         return new
     name = new.name or old.name
     adjoint_of = new.origin.gradient_of

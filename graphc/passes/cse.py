@@ -10,15 +10,6 @@ from ..ir.node import Node
 from ..ir.walk import Numbering, structural_key
 from .base import note
 
-_COMMUTATIVE = frozenset(
-    {"add", "multiply", "equal", "not_equal", "logical_and", "logical_or"}
-    | {"logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor"}
-)
-"""Ops whose result is the same bit for bit with the operands exchanged.
-
-`maximum` and `minimum` are not among them: of +0.0 and -0.0 they may return either.
-"""
-
 _RULE = "equal values -> one node"
 _SOUND = "the op is pure, and op, inputs and attributes are the same"
 
@@ -34,13 +25,13 @@ def value_numbers(nodes: tuple[Node, ...]) -> dict[Node, int]:
 
 
 def _key(node: Node, inputs: tuple[int, ...]) -> Hashable:
-    if node.op.name in _COMMUTATIVE:
+    if node.op.facts.commutative == "exact":
         inputs = tuple(sorted(inputs))
     return structural_key(node, inputs)
 
 
 def _rank(node: Node) -> int:
-    """How much a node says to a reader: the most telling of equals is kept."""
+    """The rank of a node among equals, of which the most telling is kept."""
     if node.name is not None and not node.origin.rules:
         return 0
     if node.name is not None:

@@ -1,4 +1,4 @@
-"""What is known when the program is compiled is not computed when it runs."""
+"""Folding of constants: nothing known at compile time is computed at run time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import GraphcError
 from ..ir.evaluate import Array, evaluate_node
 from ..ir.graph import Graph
 from ..ir.node import Node
-from ..ops.shape import broadcast_to
+from ..ops.shape import BROADCAST_TO, broadcast_to
 from ..ops.source import constant
 from .algebra.values import constant_of, is_constant, uniform_value
 from .rewriting import Rule, Uses, apply_rules
@@ -35,8 +35,8 @@ class FoldConstants:
 
     name: str = "fold constants"
     stretched: bool = False
-    """Whether to fold stretched numbers into arrays, too. Until the end of the pipeline
-    they stay numbers, because an operand that is a number needs no stretching."""
+    """True to fold broadcast numbers into arrays, too. Until the end of the pipeline
+    they stay numbers, because an operand that is a number is broadcast for nothing."""
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -67,7 +67,7 @@ def _finite(array: Array) -> bool:
 
 
 def _fold(node: Node, uses: Uses) -> Node | None:
-    if node.op.name == "broadcast_to" and not node.inputs[0].shape:
+    if node.op is BROADCAST_TO and not node.inputs[0].shape:
         return None
     if not node.inputs or not node.op.pure or node.op.is_block:
         return None
@@ -128,5 +128,5 @@ FOLDING = (
 
 FOLDING_ALL = (
     *FOLDING,
-    Rule("broadcast_to(number) -> constant", ("broadcast_to",), _stretch, _SOUND),
+    Rule("broadcast_to(number) -> constant", (BROADCAST_TO,), _stretch, _SOUND),
 )

@@ -1,4 +1,4 @@
-"""How tables of rules are applied: from the inputs up, in linear time."""
+"""Application of tables of rules: from the inputs up, in linear time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Literal
 
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..ir.op import Op
 from ..ir.origin import replacing
+from ..ops.arithmetic import WHERE
 from .algebra.signs import zeros_with_visible_signs
 from .base import adopt, note
 
@@ -51,13 +53,11 @@ class Uses:
         return self._count.get(node, 2) <= 1
 
 
-_CHOOSING = frozenset({"isfinite", "isinf", "isnan", "where"})
-
-
 def _is_written_choice(node: Node) -> bool:
     """Whether a node chooses, or is the derivative of a choice, outside of a block."""
     written = not node.origin.rules or node.origin.rules[-1].endswith(" of where")
-    return node.op.name in _CHOOSING and written and node.origin.block is None
+    chooses = node.op is WHERE or bool(node.op.admits)
+    return chooses and written and node.origin.block is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Rule:
 
     name: str
     """The pattern and what becomes of it: `x * 1 -> x`."""
-    ops: tuple[str, ...]
+    ops: tuple[Op, ...]
     """The ops that the root of the pattern may be; any where empty."""
     rewrite: Callable[[Node, Uses], Node | None]
     """The replacement, or None where the pattern does not match."""
@@ -76,16 +76,16 @@ class Rule:
     """Whether both sides agree bit for bit, or within a few units in the last place."""
 
 
-class _Table(dict[str, tuple[Rule, ...]]):
+class _Table(dict[Op, tuple[Rule, ...]]):
     """The rules for each op, looked for when the first such node is met."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         super().__init__()
         self._rules = rules
 
-    def __missing__(self, name: str) -> tuple[Rule, ...]:
-        found = tuple(r for r in self._rules if not r.ops or name in r.ops)
-        self[name] = found
+    def __missing__(self, op: Op) -> tuple[Rule, ...]:
+        found = tuple(r for r in self._rules if not r.ops or op in r.ops)
+        self[op] = found
         return found
 
 
@@ -111,7 +111,7 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
 
 def _rewrite(node: Node, table: _Table, uses: Uses) -> Node:
     for _ in range(_MAXIMUM_REWRITES):
-        found = _first_match(node, table[node.op.name], uses)
+        found = _first_match(node, table[node.op], uses)
         if found is None:
             return node
         node = found

@@ -1,4 +1,4 @@
-"""What a node costs: multiply-adds, elements and bytes, with named sizes kept symbolic.
+"""Cost of a node: multiply-adds, elements and bytes, with named sizes kept symbolic.
 
 The counts are those by which models are compared: one for each pair of numbers that a
 product multiplies and adds, and one for each element that any other op computes. What
@@ -8,15 +8,12 @@ only moves or views elements counts nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from ..ir.dims import Dim, Dimension, Shape, product
 from ..ir.node import Node
 from ..ir.walk import meaning_of, reading_order
-
-# Movements that do arithmetic on what they move.
-_COMPUTING = frozenset(["argmax", "argmin", "scatter_add", "scatter_along_axis"])
 
 
 @lru_cache(maxsize=4096)
@@ -43,25 +40,11 @@ def multiply_adds(node: Node) -> Dimension:
     """
     if node.op.is_block:
         return _block(node)
-    kind = node.op.kind
-    if kind == "contraction":
-        return _CONTRACTIONS.get(node.op.name, _outputs)(node)
-    if kind == "elementwise":
-        return _outputs(node)
-    if kind == "reduction" or node.op.name in _COMPUTING:
-        return size_of(node.inputs[0].shape)
-    return 0
-
-
-def _outputs(node: Node) -> Dimension:
-    return size_of(node.shape)
-
-
-def _matmul(node: Node) -> Dimension:
-    return size_of((*node.shape, node.inputs[0].shape[-1]))
-
-
-_CONTRACTIONS: Mapping[str, Callable[[Node], Dimension]] = {"matmul": _matmul}
+    if node.op.facts.multiply_adds is not None:
+        return size_of(node.op.facts.multiply_adds(node))
+    if node.op.kind == "elementwise":
+        return size_of(node.shape)
+    return size_of(node.inputs[0].shape) if node.op.kind == "reduction" else 0
 
 
 def _block(block: Node) -> Dimension:

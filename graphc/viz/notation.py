@@ -19,27 +19,8 @@ from ..ir.node import Node
 
 PLACEHOLDER = "…"
 
-# A call in NumPy that everyone reads as an operator.
-_OPERATORS = {"power": "x1 ** x2"}
-
 # What nobody writes because torch does it anyway.
 _USUAL = frozenset([("reduction", "mean"), ("label_smoothing", 0.0)])
-
-_COMMUTATIVE = frozenset(
-    [
-        "add",
-        "equal",
-        "hypot",
-        "logaddexp",
-        "logical_and",
-        "logical_or",
-        "logical_xor",
-        "maximum",
-        "minimum",
-        "multiply",
-        "not_equal",
-    ]
-)
 
 
 def scalar_text(node: Node) -> str | None:
@@ -139,10 +120,8 @@ def expression(
         bare: leave out what the shape on an edge says already.
     """
     op = node.op
-    source = None
-    if op.name in _OPERATORS:
-        source = _OPERATORS[op.name]
-    elif op.numpy is not None and not op.is_statements:
+    source = op.facts.notation
+    if source is None and op.numpy is not None and not op.is_statements:
         source = op.template(node)
     if source is None:
         return ast.Call(ast.Name(op.name), list(operands), _keywords(node))
@@ -291,7 +270,7 @@ def operand_words(node: Node) -> tuple[str, ...]:
     inputs = node.inputs
     blank = ("",) * len(inputs)
     drawn = [i for i, parent in enumerate(inputs) if scalar_text(parent) is None]
-    if node.op.name in _COMMUTATIVE or len({inputs[i] for i in drawn}) < 2:
+    if node.op.facts.commutative or len({inputs[i] for i in drawn}) < 2:
         return blank
     if node.op.is_block:
         drawn = [i for i in drawn if inputs[i].op.name != "parameter"]

@@ -133,7 +133,6 @@ def _block(name: str, function: Any) -> Op:
         name=name,
         inputs=("x",),
         infer=lambda x: x,
-        kind="block",
         expand=function,
     )
 

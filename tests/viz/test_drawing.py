@@ -219,7 +219,6 @@ def transparent():
         name="twice_used",
         inputs=("x", "y"),
         infer=lambda x, y: x,
-        kind="block",
         expand=lambda x, y: gc.tanh(x) * x + y,
     )
     yield op

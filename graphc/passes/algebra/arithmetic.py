@@ -6,33 +6,46 @@ an infinity, nor `-(a - b)`, whose zero has the other sign than that of `b - a`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...ir.node import Node
-from ...ops.arithmetic import divide, multiply, negative, square, where
+from ...ops.arithmetic import (
+    WHERE,
+    absolute,
+    add,
+    divide,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    reciprocal,
+    square,
+    subtract,
+    where,
+)
+from ...ops.comparison import invert, logical_not
 from ...ops.shape import broadcast_to
-from ...ops.source import astype, constant
+from ...ops.source import ASTYPE, STOP_GRADIENT, astype, constant
 from ..rewriting import Rule, Uses
-from .values import is_nonnegative, is_uniform, never_negative_zero, uniform_value
+from .values import (
+    is_constant,
+    is_nonnegative,
+    is_uniform,
+    never_negative_zero,
+    uniform_value,
+)
 
 
 def fit(x: Node, node: Node) -> Node | None:
-    """`x` stretched to the type of `node`; None where only a cast could give it."""
+    """`x` broadcast to the type of `node`; None where only a cast could give it."""
     return broadcast_to(x, node.shape) if x.dtype == node.dtype else None
 
 
-def _neutral(value: float, position: int | None = None) -> Any:
-    """The other operand, where one is `value` everywhere."""
-
-    def rewrite(node: Node, uses: Uses) -> Node | None:
-        for place in (0, 1) if position is None else (position,):
-            if is_uniform(node.inputs[place], value):
-                return fit(node.inputs[1 - place], node)
-        return None
-
-    return rewrite
+def _neutral(node: Node, uses: Uses) -> Node | None:
+    for place, value in enumerate(node.op.facts.neutral):
+        if value is not None and is_uniform(node.inputs[place], value):
+            return fit(node.inputs[1 - place], node)
+    return None
 
 
 def _add_zero(node: Node, uses: Uses) -> Node | None:
@@ -43,13 +56,8 @@ def _add_zero(node: Node, uses: Uses) -> Node | None:
     return None
 
 
-def _subtract_zero(node: Node, uses: Uses) -> Node | None:
-    x, zero = node.inputs
-    return fit(x, node) if is_uniform(zero, 0.0) else None
-
-
 def _minus_one(node: Node, uses: Uses) -> Node | None:
-    for place in (1,) if node.op.name == "divide" else (0, 1):
+    for place in (1,) if node.op is divide.op else (0, 1):
         if is_uniform(node.inputs[place], -1.0) and node.dtype.kind in "fi":
             x = fit(node.inputs[1 - place], node)
             return None if x is None else negative(x)
@@ -61,13 +69,13 @@ def _negated(node: Node) -> Node | None:
 
     Not of integers: the smallest of a narrow dtype is its own negative.
     """
-    written = node.op.name == "negative" and node.dtype.kind == "f"
+    written = node.op is negative.op and node.dtype.kind == "f"
     return node.inputs[0] if written else None
 
 
 def _double_negative(node: Node, uses: Uses) -> Node | None:
     inner = node.inputs[0]
-    return inner.inputs[0] if inner.op.name == "negative" else None
+    return inner.inputs[0] if inner.op is negative.op else None
 
 
 def _add_negative(node: Node, uses: Uses) -> Node | None:
@@ -123,7 +131,7 @@ def _negative_constant(node: Node, uses: Uses) -> Node | None:
 
 def _negative_of_scaled(node: Node, uses: Uses) -> Node | None:
     scaled = node.inputs[0]
-    if scaled.op.name not in ("multiply", "divide") or not uses.once(scaled):
+    if scaled.op not in _SCALING or not uses.once(scaled):
         return None
     inputs = list(scaled.inputs)
     for place in (0, 1):
@@ -140,7 +148,7 @@ def _absolute_nonnegative(node: Node, uses: Uses) -> Node | None:
 
 def _even(node: Node, uses: Uses) -> Node | None:
     x = node.inputs[0]
-    if x.op.name in ("negative", "absolute") and x.dtype.kind == "f":
+    if x.op in (negative.op, absolute.op) and x.dtype.kind == "f":
         return node.op.build(x.inputs, {})
     return None
 
@@ -162,7 +170,7 @@ def _where_same(node: Node, uses: Uses) -> Node | None:
 
 def _where_not(node: Node, uses: Uses) -> Node | None:
     condition, x, y = node.inputs
-    if condition.op.name not in ("logical_not", "invert"):
+    if condition.op not in _NOT:
         return None
     opposite = condition.inputs[0]
     return where(opposite, y, x) if opposite.dtype.kind == "b" else None
@@ -179,7 +187,7 @@ def _astype(node: Node, uses: Uses) -> Node | None:
     x = node.inputs[0]
     if x.dtype == node.dtype:
         return x
-    if x.op.name == "astype":
+    if x.op is ASTYPE:
         source = x.inputs[0]
         if source.dtype.kind == "f" and node.dtype.kind in "iu":
             return None  # What is out of range, C leaves to the processor.
@@ -189,16 +197,16 @@ def _astype(node: Node, uses: Uses) -> Node | None:
 
 
 def _all_represented(source: Node, wider: Node) -> bool:
-    """Whether every value survives: NumPy calls int64 to float64 safe, but rounds."""
+    """True where every value survives: NumPy calls int64 to float64 safe and rounds."""
     if source.dtype.kind in "iu" and wider.dtype.kind == "f":
         return np.iinfo(source.dtype).bits <= np.finfo(wider.dtype).nmant
     return True
 
 
 def _reciprocal_of(node: Node) -> Node | None:
-    if node.op.name == "reciprocal":
+    if node.op is reciprocal.op:
         return node.inputs[0]
-    if node.op.name == "divide" and is_uniform(node.inputs[0], 1.0):
+    if node.op is divide.op and is_uniform(node.inputs[0], 1.0):
         return fit(node.inputs[1], node)
     return None
 
@@ -215,14 +223,14 @@ def _times_reciprocal(node: Node, uses: Uses) -> Node | None:
 
 
 def _scalar(node: Node) -> float | None:
-    if node.op.name != "constant" or node.shape or node.dtype.kind != "f":
+    if not is_constant(node) or node.shape or node.dtype.kind != "f":
         return None
     return float(node.attributes["value"].array)
 
 
 def _split(node: Node) -> tuple[float, Node] | None:
     """`c * x` as its constant and the rest."""
-    if node.op.name != "multiply":
+    if node.op is not multiply.op:
         return None
     for place in (0, 1):
         value = _scalar(node.inputs[place])
@@ -254,66 +262,70 @@ def _square_of_itself(node: Node, uses: Uses) -> Node | None:
     return square(x) if x is y and node.dtype.kind == "f" else None
 
 
+_SCALING = (multiply.op, divide.op)
+_NOT = (logical_not.op, invert.op)
 _ALWAYS = "for every operand: IEEE 754 defines both sides alike"
 
 ARITHMETIC = (
-    Rule("x * 1 -> x", ("multiply",), _neutral(1.0), _ALWAYS),
-    Rule("x / 1 -> x", ("divide",), _neutral(1.0, 1), _ALWAYS),
-    Rule("x + -0.0 -> x", ("add",), _neutral(-0.0), _ALWAYS),
+    Rule(
+        "x * 1 -> x, x / 1 -> x, x - 0 -> x, x + -0.0 -> x",
+        (),
+        _neutral,
+        "the op declares the number as neutral for every operand",
+    ),
     Rule(
         "x + 0 -> x",
-        ("add",),
+        (add.op,),
         _add_zero,
         "x is known never to be -0.0, which the addition would make +0.0",
     ),
-    Rule("x - 0 -> x", ("subtract",), _subtract_zero, _ALWAYS),
-    Rule("x * -1 -> -x", ("multiply", "divide"), _minus_one, _ALWAYS),
-    Rule("-(-x) -> x", ("negative",), _double_negative, _ALWAYS),
-    Rule("x + -y -> x - y", ("add",), _add_negative, _ALWAYS),
-    Rule("x - -y -> x + y", ("subtract",), _subtract_negative, _ALWAYS),
-    Rule("-x * -y -> x * y", ("multiply", "divide"), _negatives, _ALWAYS),
-    Rule("-x * c -> x * -c", ("multiply", "divide"), _negative_constant, _ALWAYS),
+    Rule("x * -1 -> -x", _SCALING, _minus_one, _ALWAYS),
+    Rule("-(-x) -> x", (negative.op,), _double_negative, _ALWAYS),
+    Rule("x + -y -> x - y", (add.op,), _add_negative, _ALWAYS),
+    Rule("x - -y -> x + y", (subtract.op,), _subtract_negative, _ALWAYS),
+    Rule("-x * -y -> x * y", _SCALING, _negatives, _ALWAYS),
+    Rule("-x * c -> x * -c", _SCALING, _negative_constant, _ALWAYS),
     Rule(
         "-x * y -> -(x * y)",
-        ("multiply", "divide"),
+        _SCALING,
         _negative_outside,
         "for every operand; done where -x has no other use, so that a sum that follows "
         "can subtract",
     ),
     Rule(
         "-(x * c) -> x * -c",
-        ("negative",),
+        (negative.op,),
         _negative_of_scaled,
         "for every operand; done where x * c has no other use",
     ),
     Rule(
         "abs(x) -> x",
-        ("absolute",),
+        (absolute.op,),
         _absolute_nonnegative,
         "x is known to be in [+0, inf] or NaN: a square, an exponential, an abs",
     ),
-    Rule("abs(-x) -> abs(x)", ("absolute", "square"), _even, _ALWAYS),
-    Rule("max(x, x) -> x", ("maximum", "minimum"), _same_operands, _ALWAYS),
-    Rule("where(constant, x, y) -> x or y", ("where",), _where_constant, _ALWAYS),
-    Rule("where(c, x, x) -> x", ("where",), _where_same, _ALWAYS),
-    Rule("where(not c, x, y) -> where(c, y, x)", ("where",), _where_not, _ALWAYS),
-    Rule("not not c -> c", ("logical_not", "invert"), _double_not, "c is boolean"),
+    Rule("abs(-x) -> abs(x)", (absolute.op, square.op), _even, _ALWAYS),
+    Rule("max(x, x) -> x", (maximum.op, minimum.op), _same_operands, _ALWAYS),
+    Rule("where(constant, x, y) -> x or y", (WHERE,), _where_constant, _ALWAYS),
+    Rule("where(c, x, x) -> x", (WHERE,), _where_same, _ALWAYS),
+    Rule("where(not c, x, y) -> where(c, y, x)", (WHERE,), _where_not, _ALWAYS),
+    Rule("not not c -> c", _NOT, _double_not, "c is boolean"),
     Rule(
         "x.astype(a).astype(b) -> x.astype(b)",
-        ("astype",),
+        (ASTYPE,),
         _astype,
         "every value of the dtype of x is a value of dtype a, and b is not an integer "
         "that x may be too large for",
     ),
     Rule(
         "stop_gradient(x) -> x",
-        ("stop_gradient",),
+        (STOP_GRADIENT,),
         _stop,
         "derivatives have been taken: they are nodes of the graph",
     ),
     Rule(
         "x * (1 / y) -> x / y",
-        ("multiply",),
+        (multiply.op,),
         _times_reciprocal,
         "everywhere but for y so small that 1 / y overflows, where x / y is right; "
         "done where 1 / y has no other use",
@@ -321,11 +333,11 @@ ARITHMETIC = (
     ),
     Rule(
         "c1 * (c2 * x) -> (c1 * c2) * x",
-        ("multiply",),
+        (multiply.op,),
         _collect,
         "both constants are at least 1, or both at most 1, in magnitude, so that "
         "nothing overflows or underflows on one side only, and c1 * c2 is normal",
         "rounding",
     ),
-    Rule("x * x -> square(x)", ("multiply",), _square_of_itself, _ALWAYS),
+    Rule("x * x -> square(x)", (multiply.op,), _square_of_itself, _ALWAYS),
 )

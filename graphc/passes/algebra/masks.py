@@ -19,12 +19,21 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ...ir.facts import Role, inputs_that
 from ...ir.node import Node
-from ...ops.arithmetic import add, multiply
+from ...ops.arithmetic import WHERE, add, divide, minimum, multiply, sqrt
 from ...ops.comparison import invert
+from ...ops.exponential import exp
+from ...ops.linalg import MATMUL
 from ...ops.source import constant
 from ..rewriting import Rule, Uses
-from .values import constant_of, is_nonnegative, uniform_value, without_views
+from .values import (
+    constant_of,
+    is_constant,
+    is_nonnegative,
+    uniform_value,
+    without_views,
+)
 
 _MOST = 64
 """How many values are looked at, so that it stays cheap."""
@@ -36,20 +45,6 @@ def is_derivative(node: Node) -> bool:
         rule.startswith(("vjp of", "jvp of")) or rule == "accumulation"
         for rule in node.origin.rules
     )
-
-
-_NUMBERS = frozenset(
-    {"where", "clip", "maximum", "minimum", "max", "min", "concatenate"}
-    | {"getitem", "take_along_axis", "negative", "absolute"}
-)
-"""Ops whose value is a number where their operands are, overflow or not."""
-
-_KEEPS_FINITE = _NUMBERS | frozenset(
-    {"add", "subtract", "multiply", "square", "sum", "mean", "astype"}
-    | {"scatter_add", "scatter_along_axis", "vecdot"}
-    | {"arctan", "cos", "sign", "sin", "tanh"}
-)
-"""Ops whose value is finite where their operands are, but for overflow."""
 
 
 def is_number(root: Node) -> bool:
@@ -84,43 +79,39 @@ def _all_values(root: Node, needs: Callable[[Node], tuple[Node, ...] | None]) ->
 
 def _number_if(node: Node) -> tuple[Node, ...] | None:
     """What must be a number for a node to be one; None where that is not enough."""
-    name = node.op.name
-    if name in _NUMBERS:
-        return node.inputs
-    if name == "constant" and np.isfinite(constant_of(node)).all():
+    if is_constant(node) and np.isfinite(constant_of(node)).all():
         return ()
-    if name == "full" and math.isfinite(node.attributes["value"]):
+    if node.op.role is Role.FULL and math.isfinite(node.attributes["value"]):
         return ()
-    return None
+    facts = node.op.facts
+    return None if facts.overflows else inputs_that(facts.finite, node)
 
 
 def _finite_if(node: Node) -> tuple[Node, ...] | None:
     """What must be finite for a node to be so; None where that is not enough."""
-    name = node.op.name
-    if name in _KEEPS_FINITE:
-        return node.inputs
-    if name in ("parameter", "dimension"):
+    if node.op.role in (Role.PARAMETER, Role.SIZE):
         return ()
-    if name == "matmul":
+    if node.op is MATMUL:
         # An infinity or NaN in the other operand is spread over whole rows, so no
         # choice between elements of these would be of use.
         return () if any(map(_is_parameter, node.inputs)) else node.inputs
-    if name == "exp" and _is_bounded_above(node.inputs[0]):
+    if node.op is exp.op and _is_bounded_above(node.inputs[0]):
         return node.inputs
-    if name == "sqrt" and _is_away_from_zero(node):
+    if node.op is sqrt.op and _is_away_from_zero(node):
         return node.inputs
-    if name == "divide" and _is_away_from_zero(node.inputs[1]):
+    if node.op is divide.op and _is_away_from_zero(node.inputs[1]):
         return node.inputs
-    return _number_if(node)
+    needed = inputs_that(node.op.facts.finite, node)
+    return _number_if(node) if needed is None else needed
 
 
 def _is_parameter(node: Node) -> bool:
-    return without_views(node).op.name == "parameter"
+    return without_views(node).op.role is Role.PARAMETER
 
 
 def _is_bounded_above(node: Node) -> bool:
     """Whether an exponential of a node is known not to overflow."""
-    if node.op.name != "minimum":
+    if node.op is not minimum.op:
         return False
     bounds = [uniform_value(value) for value in node.inputs]
     largest = math.log(float(np.finfo(node.dtype).max))
@@ -130,17 +121,17 @@ def _is_bounded_above(node: Node) -> bool:
 def _is_away_from_zero(node: Node) -> bool:
     """Whether every element is known to be at least some positive number."""
     node = without_views(node)
-    if node.op.name == "sqrt":
+    if node.op is sqrt.op:
         node = without_views(node.inputs[0])
     value = uniform_value(node)
     if value is not None:
         return abs(float(value)) > 0.0
-    if node.op.name == "add":
+    if node.op is add.op:
         x, y = node.inputs
         return (_is_positive(x) and is_nonnegative(y)) or (
             _is_positive(y) and is_nonnegative(x)
         )
-    return node.op.name == "dimension"
+    return node.op.role is Role.SIZE
 
 
 def _is_positive(node: Node) -> bool:
@@ -196,13 +187,13 @@ def _of_two_numbers(node: Node, uses: Uses) -> Node | None:
 MASKS = (
     Rule(
         "where(c, n, 0) -> n * c",
-        ("where",),
+        (WHERE,),
         _masked_integers,
         "for all integers",
     ),
     Rule(
         "where(c, x, 0) -> x * c, in a derivative",
-        ("where",),
+        (WHERE,),
         _masked_derivative,
         "x is a number whatever comes in; or it is finite but for overflow, as a "
         "product with a matrix of parameters or a sum of products of such is, the "
@@ -212,7 +203,7 @@ MASKS = (
     ),
     Rule(
         "where(c, a, b) -> c * (a - b) + b",
-        ("where",),
+        (WHERE,),
         _of_two_numbers,
         "a and b are numbers, and a - b + b is a without rounding",
     ),

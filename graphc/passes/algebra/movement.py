@@ -6,22 +6,35 @@ and NumPy broadcasts operands for nothing.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from ...errors import GraphcError
 from ...ir.dims import product
 from ...ir.node import Node
-from ...ops.arithmetic import divide, negative
-from ...ops.indexing import ADD_AT
+from ...ops.arithmetic import add, divide, multiply, negative, square, subtract
+from ...ops.indexing import ADD_AT, GETITEM, SCATTER_ADD
+from ...ops.linalg import MATMUL
 from ...ops.products import VECDOT
-from ...ops.shape import broadcast_to, expand_dims, reshape, transpose
+from ...ops.reduction import MEAN, SUM
+from ...ops.shape import (
+    BROADCAST_TO,
+    EXPAND_DIMS,
+    RESHAPE,
+    SQUEEZE,
+    TRANSPOSE,
+    broadcast_to,
+    expand_dims,
+    reshape,
+    transpose,
+)
 from ...ops.source import constant
 from ..rewriting import Rule, Uses
 from .masks import is_derivative
 from .values import never_negative_zero, without_views
 
-_RESHAPING = frozenset({"expand_dims", "reshape", "squeeze"})
-_KEEPING = frozenset({"max", "mean", "min", "prod", "sum"})
+_RESHAPING = (EXPAND_DIMS, RESHAPE, SQUEEZE)
 _LONGEST = 4096
 """Up to what length a sum of float32 products may be added up in one go."""
 
@@ -33,7 +46,7 @@ def _same_type(node: Node, uses: Uses) -> Node | None:
 
 def _transposes(node: Node, uses: Uses) -> Node | None:
     inner = node.inputs[0]
-    if inner.op.name != "transpose":
+    if inner.op is not TRANSPOSE:
         return None
     first = inner.attributes["axes"]
     return transpose(inner.inputs[0], tuple(first[a] for a in node.attributes["axes"]))
@@ -45,12 +58,12 @@ def _transpose_identity(node: Node, uses: Uses) -> Node | None:
 
 
 def _flipped(x: Node) -> Node:
-    return x.inputs[0] if x.op.name == "transpose" else transpose(x, (1, 0))
+    return x.inputs[0] if x.op is TRANSPOSE else transpose(x, (1, 0))
 
 
 def _transposed_product(node: Node, uses: Uses) -> Node | None:
     product = node.inputs[0]
-    if product.op.name != "matmul" or not uses.once(product):
+    if product.op is not MATMUL or not uses.once(product):
         return None
     left, right = product.inputs
     if left.ndim != 2 or right.ndim != 2 or node.attributes["axes"] != (1, 0):
@@ -60,15 +73,15 @@ def _transposed_product(node: Node, uses: Uses) -> Node | None:
 
 def _reshapes(node: Node, uses: Uses) -> Node | None:
     inner = node.inputs[0]
-    if inner.op.name not in _RESHAPING:
+    if inner.op not in _RESHAPING:
         return None
     return reshape(inner.inputs[0], node.shape)
 
 
 def _there_and_back(node: Node, uses: Uses) -> Node | None:
     inner = node.inputs[0]
-    opposite = "squeeze" if node.op.name == "expand_dims" else "expand_dims"
-    if inner.op.name not in (opposite, "reshape"):
+    opposite = SQUEEZE if node.op is EXPAND_DIMS else EXPAND_DIMS
+    if inner.op not in (opposite, RESHAPE):
         return None
     source = inner.inputs[0]
     return source if source.type == node.type else None
@@ -89,16 +102,23 @@ def _broadcasts(node: Node, uses: Uses) -> Node | None:
     number = without_views(inner)
     if inner.shape and not number.shape:
         return broadcast_to(number, node.shape)
-    if node.op.name != "broadcast_to" or inner.op.name != "broadcast_to":
+    if node.op is not BROADCAST_TO or inner.op is not BROADCAST_TO:
         return None
     return broadcast_to(inner.inputs[0], node.shape)
 
 
+def _reduced_axes(node: Node, *, keepdims: bool) -> tuple[int, ...]:
+    """The axes of a reduction that keeps them, or does not; none of other nodes."""
+    axis = node.attributes.get("axis")
+    if node.op.kind != "reduction" or not isinstance(axis, tuple):
+        return ()
+    kept = node.attributes["keepdims"] == keepdims
+    return cast("tuple[int, ...]", axis) if kept else ()
+
+
 def _without_leading_axes(reduced: Node) -> Node:
     """A reduction over the first axes without these, which broadcasting adds again."""
-    axis: tuple[int, ...] = reduced.attributes.get("axis", ())
-    if reduced.op.name not in _KEEPING or not reduced.attributes["keepdims"]:
-        return reduced
+    axis = _reduced_axes(reduced, keepdims=True)
     if not axis or axis != tuple(range(len(axis))):
         return reduced
     return reduced.op(*reduced.inputs, axis=axis, keepdims=False)
@@ -116,10 +136,10 @@ def _is_stretched(node: Node) -> bool:
 
     New axes in front are what broadcasting adds; others say which axis is meant.
     """
-    if node.op.name == "expand_dims":
+    if node.op is EXPAND_DIMS:
         axes: tuple[int, ...] = node.attributes["axis"]
         return axes == tuple(range(len(axes)))
-    return node.op.name == "broadcast_to"
+    return node.op is BROADCAST_TO
 
 
 def _unstretched(node: Node) -> Node:
@@ -150,9 +170,9 @@ def _drop_broadcast(node: Node, uses: Uses) -> Node | None:
 def _broadcast_result(node: Node, uses: Uses) -> Node | None:
     if node.op.kind != "elementwise" or not node.op.pure:
         return None
-    if not any(parent.op.name == "broadcast_to" for parent in node.inputs):
+    if not any(parent.op is BROADCAST_TO for parent in node.inputs):
         return None
-    inputs = [p.inputs[0] if p.op.name == "broadcast_to" else p for p in node.inputs]
+    inputs = [p.inputs[0] if p.op is BROADCAST_TO else p for p in node.inputs]
     found = _build(node, inputs)
     if found is None or found.dtype != node.dtype or found.shape == node.shape:
         return None
@@ -160,20 +180,20 @@ def _broadcast_result(node: Node, uses: Uses) -> Node | None:
 
 
 def _add_at(node: Node, uses: Uses) -> Node | None:
-    for place in (0, 1) if node.op.name == "add" else (1,):
+    for place in (0, 1) if node.op is add.op else (1,):
         scattered, x = node.inputs[place], node.inputs[1 - place]
-        if scattered.op.name != "scatter_add" or len(scattered.inputs) == 1:
+        if scattered.op is not SCATTER_ADD or len(scattered.inputs) == 1:
             continue
         if not uses.once(scattered) or not x.type == node.type == scattered.type:
             continue
         # The zeros that a sum adds elsewhere make +0.0 of -0.0.
         signs = not is_derivative(node) or uses.shows_signs
-        if node.op.name == "add" and signs and not never_negative_zero(x):
+        if node.op is add.op and signs and not never_negative_zero(x):
             continue
         values, *arrays = scattered.inputs
-        if values.op.name == "broadcast_to" and not values.inputs[0].shape:
+        if values.op is BROADCAST_TO and not values.inputs[0].shape:
             values = values.inputs[0]
-        if node.op.name == "subtract":
+        if node.op is subtract.op:
             values = negative(values)
         return ADD_AT(x, values, *arrays, index=scattered.attributes["index"])
     return None
@@ -181,10 +201,8 @@ def _add_at(node: Node, uses: Uses) -> Node | None:
 
 def _keep_axes(node: Node, uses: Uses) -> Node | None:
     reduced = node.inputs[0]
-    if reduced.op.name not in _KEEPING or reduced.attributes["keepdims"]:
-        return None
-    axis: tuple[int, ...] = reduced.attributes["axis"]
-    kept = node.attributes["axis"] if node.op.name == "expand_dims" else axis
+    axis = _reduced_axes(reduced, keepdims=False)
+    kept = node.attributes["axis"] if node.op is EXPAND_DIMS else axis
     if not axis or kept != axis or not uses.once(reduced):
         return None
     found = reduced.op(*reduced.inputs, axis=axis, keepdims=True)
@@ -193,10 +211,8 @@ def _keep_axes(node: Node, uses: Uses) -> Node | None:
 
 def _drop_axes(node: Node, uses: Uses) -> Node | None:
     reduced = node.inputs[0]
-    if reduced.op.name not in _KEEPING or not reduced.attributes["keepdims"]:
-        return None
-    axis: tuple[int, ...] = reduced.attributes["axis"]
-    dropped = node.attributes["axis"] if node.op.name == "squeeze" else axis
+    axis = _reduced_axes(reduced, keepdims=True)
+    dropped = node.attributes["axis"] if node.op is SQUEEZE else axis
     if not axis or dropped != axis or not uses.once(reduced):
         return None
     found = reduced.op(*reduced.inputs, axis=axis, keepdims=False)
@@ -205,7 +221,7 @@ def _drop_axes(node: Node, uses: Uses) -> Node | None:
 
 def _sum_of_negative(node: Node, uses: Uses) -> Node | None:
     x = node.inputs[0]
-    if x.op.name != "negative" or not uses.once(x):
+    if x.op is not negative.op or not uses.once(x):
         return None
     if not is_derivative(node) or uses.shows_signs:
         return None
@@ -215,11 +231,7 @@ def _sum_of_negative(node: Node, uses: Uses) -> Node | None:
 def _sum_of_reshaped(node: Node, uses: Uses) -> Node | None:
     x = node.inputs[0]
     everything = tuple(range(x.ndim))
-    if (
-        x.op.name not in _RESHAPING
-        or node.attributes["axis"] != everything
-        or node.shape
-    ):
+    if x.op not in _RESHAPING or node.attributes["axis"] != everything or node.shape:
         return None
     source = x.inputs[0]
     return node.op(source, axis=tuple(range(source.ndim)), keepdims=False)
@@ -227,7 +239,7 @@ def _sum_of_reshaped(node: Node, uses: Uses) -> Node | None:
 
 def _sum_of_products(node: Node, uses: Uses) -> Node | None:
     products = node.inputs[0]
-    if products.op.name not in ("multiply", "square") or not uses.once(products):
+    if products.op not in (multiply.op, square.op) or not uses.once(products):
         return None
     length = products.shape[-1] if products.shape else 0
     short = isinstance(length, int) and length <= _LONGEST
@@ -239,14 +251,14 @@ def _sum_of_products(node: Node, uses: Uses) -> Node | None:
     if node.dtype != products.dtype or products.ndim < 2 or node.dtype.kind != "f":
         return None
     sums = VECDOT(x, y)
-    if node.op.name == "mean":
+    if node.op is MEAN:
         sums = divide(sums, constant(float(length), node.dtype))
     return expand_dims(sums, -1) if node.attributes["keepdims"] else sums
 
 
 def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
     stretched = node.inputs[0]
-    if stretched.op.name != "broadcast_to" or node.dtype != stretched.dtype:
+    if stretched.op is not BROADCAST_TO or node.dtype != stretched.dtype:
         return None
     value = stretched.inputs[0]
     if value.shape or node.dtype.kind != "f":
@@ -263,48 +275,48 @@ _ALWAYS = "for every operand: no element changes"
 MOVEMENT = (
     Rule(
         "reshape(x, its own shape) -> x",
-        ("broadcast_to", "reshape"),
+        (BROADCAST_TO, RESHAPE),
         _same_type,
         _ALWAYS,
     ),
-    Rule("x.T.T -> x.T", ("transpose",), _transposes, _ALWAYS),
-    Rule("transpose(x, in order) -> x", ("transpose",), _transpose_identity, _ALWAYS),
+    Rule("x.T.T -> x.T", (TRANSPOSE,), _transposes, _ALWAYS),
+    Rule("transpose(x, in order) -> x", (TRANSPOSE,), _transpose_identity, _ALWAYS),
     Rule(
         "(a @ b).T -> b.T @ a.T",
-        ("transpose",),
+        (TRANSPOSE,),
         _transposed_product,
         "a and b are matrices; done where the product has no other use",
         "rounding",
     ),
     Rule(
         "squeeze(expand_dims(x)) -> x",
-        ("expand_dims", "squeeze"),
+        (EXPAND_DIMS, SQUEEZE),
         _there_and_back,
         _ALWAYS,
     ),
-    Rule("x[:, None] -> expand_dims(x)", ("getitem",), _trivial_index, _ALWAYS),
+    Rule("x[:, None] -> expand_dims(x)", (GETITEM,), _trivial_index, _ALWAYS),
     Rule(
         "broadcast_to(broadcast_to(x)) -> broadcast_to(x)",
-        ("broadcast_to", "expand_dims", "reshape", "squeeze", "transpose"),
+        (BROADCAST_TO, EXPAND_DIMS, RESHAPE, SQUEEZE, TRANSPOSE),
         _broadcasts,
         _ALWAYS,
     ),
     Rule(
         "expand_dims(sum(x)) -> sum(x, keepdims=True)",
-        ("expand_dims", "reshape"),
+        (EXPAND_DIMS, RESHAPE),
         _keep_axes,
         "the axes are those that the reduction removed; done where it has no other use",
     ),
     Rule(
         "squeeze(sum(x, keepdims=True)) -> sum(x)",
-        ("squeeze", "reshape"),
+        (SQUEEZE, RESHAPE),
         _drop_axes,
         "the axes are those that were reduced; done where the sum has no other use",
     ),
-    Rule("reshape(reshape(x)) -> reshape(x)", ("reshape",), _reshapes, _ALWAYS),
+    Rule("reshape(reshape(x)) -> reshape(x)", (RESHAPE,), _reshapes, _ALWAYS),
     Rule(
         "x + scatter_add(v) -> add_at(x, v)",
-        ("add", "subtract"),
+        (add.op, subtract.op),
         _add_at,
         "x is known never to be -0.0, or in a derivative by which nothing divides, so "
         "that signs of zeros do not count; done where what is scattered has no other "
@@ -313,7 +325,7 @@ MOVEMENT = (
     ),
     Rule(
         "sum(-x) -> -sum(x), in a derivative",
-        ("mean", "sum"),
+        (MEAN, SUM),
         _sum_of_negative,
         "for every operand, but for the sign of a zero, by which nothing divides; done "
         "where -x has no other use",
@@ -321,14 +333,14 @@ MOVEMENT = (
     ),
     Rule(
         "sum(reshape(x)) -> sum(x)",
-        ("mean", "sum"),
+        (MEAN, SUM),
         _sum_of_reshaped,
         "all elements are added up, whatever the shape",
         "rounding",
     ),
     Rule(
         "sum(x * y, axis=-1) -> vecdot(x, y)",
-        ("mean", "sum"),
+        (MEAN, SUM),
         _sum_of_products,
         "for every operand; the sums are at most 4096 long, because they are added up "
         "in one go and not pairwise; done where x * y has no other use",
@@ -336,7 +348,7 @@ MOVEMENT = (
     ),
     Rule(
         "sum(broadcast_to(scalar)) -> scalar * count",
-        ("sum",),
+        (SUM,),
         _sum_of_broadcast,
         "the count is a known, positive number that the dtype can represent",
         "rounding",

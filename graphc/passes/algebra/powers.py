@@ -18,6 +18,7 @@ import numpy as np
 from ...ir.node import Node
 from ...ir.types import DType
 from ...ops.arithmetic import divide, multiply, sqrt, square
+from ...ops.exponential import power
 from ...ops.source import constant, full
 from ..rewriting import Rule, Uses
 from .values import is_nonnegative, uniform_value
@@ -28,7 +29,7 @@ _LARGEST_NEGATIVE = 8
 
 @functools.cache
 def _sqrt_is_numpys_power(dtype: DType) -> bool:
-    """Whether NumPy takes a square root for a scalar exponent of 0.5 everywhere.
+    """True where NumPy takes a square root for a scalar exponent of 0.5 everywhere.
 
     Recent versions do in most dtypes, and then x**0.5 is NaN at -inf and -0.0 at -0.0.
     The power of C's library is inf and +0.0 there.
@@ -108,18 +109,18 @@ def _halves(node: Node, uses: Uses) -> Node | None:
 
 
 POWERS = (
-    Rule("x**0 -> 1", ("power",), _zero, "for every x: NumPy's NaN**0 is 1, too"),
-    Rule("x**1 -> x", ("power",), _one, "for every x"),
+    Rule("x**0 -> 1", (power.op,), _zero, "for every x: NumPy's NaN**0 is 1, too"),
+    Rule("x**1 -> x", (power.op,), _one, "for every x"),
     Rule(
         "x**n -> product",
-        ("power",),
+        (power.op,),
         _positive,
         "for every x; n is an integer from 2 to 16; n units in the last place",
         "rounding",
     ),
     Rule(
         "x**-n -> product of 1 / x",
-        ("power",),
+        (power.op,),
         _negative,
         "for every floating x, signed zeros and infinities included; n from 1 to 8; "
         "2*n units in the last place",
@@ -127,7 +128,7 @@ POWERS = (
     ),
     Rule(
         "x**0.5 -> sqrt(x)",
-        ("power",),
+        (power.op,),
         _half,
         "x is known to be in [+0, inf] or NaN, or this NumPy's own x**0.5 is the "
         "square root for x = -0.0 and -inf as well",
@@ -135,7 +136,7 @@ POWERS = (
     ),
     Rule(
         "x**1.5 -> x * sqrt(x), x**-0.5 -> 1 / sqrt(x)",
-        ("power",),
+        (power.op,),
         _halves,
         "x is known to be in [+0, inf] or NaN: at -0.0 and -inf the sides differ",
         "rounding",

@@ -18,7 +18,8 @@ from ...ir.op import OPS
 from ...ir.origin import replacing
 from ...ir.types import DType
 from ...ir.walk import ancestors
-from ...ops.arithmetic import divide, multiply, negative, power, sqrt
+from ...ops.arithmetic import divide, multiply, negative, sqrt
+from ...ops.exponential import power
 from ...ops.source import constant
 from ..algebra.powers import integer_power
 from ..algebra.values import constant_of, is_constant

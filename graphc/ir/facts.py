@@ -1,0 +1,83 @@
+"""Facts about an op that passes, drawings and cost models ask for.
+
+They stand in the op's declaration, so that nothing else keeps a table of op names; a
+generated test holds each of them against NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+from .dims import Shape
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+class Role(Enum):
+    """Kinds of sources that passes and printers treat in their own way."""
+
+    INPUT = "fed when the program runs"
+    PARAMETER = "persistent and trained"
+    CONSTANT = "an array that is known from the declaration"
+    FULL = "one number that is known from the declaration, in every element"
+    SIZE = "the size of an axis"
+
+
+Inputs = Literal["all"] | tuple[int, ...] | None
+"""Inputs that must have a property for the result to have it; None where even all of
+them are not enough, and an empty tuple where the result always has it."""
+
+ZeroSign = Literal["ignored", "kept", "shown"]
+"""Effect that the sign of a zero in an input has: none; at most the sign of a zero in
+the result; or more, as in a division by it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Properties of an op. Left out, nothing is claimed, which is always right."""
+
+    commutative: Literal["exact", "real"] | None = None
+    """The two operands may be exchanged: bit for bit, or in real arithmetic only."""
+    neutral: tuple[float | None, ...] = ()
+    """For each of two operands the number that makes the other one the result, bit for
+    bit; None where no number does."""
+    nonnegative: Inputs = None
+    """The result is NaN or in [+0, inf] where these inputs are."""
+    finite: Inputs = None
+    """The result is finite where these inputs are, short of overflow."""
+    overflows: bool = True
+    """Finite numbers may give an infinity, and integers a wrapped one."""
+    zero_sign: ZeroSign | tuple[ZeroSign, ...] = "shown"
+    """For all inputs, or for each."""
+    rearranges: bool = False
+    """Each element of the result is an element of the first input. Views always do."""
+    cost: float | tuple[float, float] | None = None
+    """Time for an element of an elementwise op, as a multiple of an addition of float32
+    numbers: in all dtypes, or in up to 32 bits and in 64."""
+    multiply_adds: Callable[[Node], Shape] | None = None
+    """Sizes whose product is the number of multiply-adds. Left out, it is that of the
+    op's kind: the elements of the result if elementwise, those of the input of a
+    reduction, and else none."""
+    notation: str | None = None
+    """The formula in drawings, where it is not the NumPy source."""
+
+    def zero_sign_of(self, position: int) -> ZeroSign:
+        """The effect of a zero's sign in one input."""
+        if isinstance(self.zero_sign, tuple):
+            return self.zero_sign[position]
+        return self.zero_sign
+
+
+NONE = Facts()
+"""What is known of an op that declares nothing."""
+
+
+def inputs_that(needed: Inputs, node: Any) -> tuple[Node, ...] | None:
+    """The nodes that `needed` names among the inputs of `node`, if it names any."""
+    if isinstance(needed, tuple):
+        return tuple(node.inputs[position] for position in needed)
+    return node.inputs if needed == "all" else None
