@@ -290,6 +290,7 @@ _FEW = 4096
     sympy="Max(x1, x2)",
     facts=Facts(
         commutative="real",
+        neutral=(-math.inf, -math.inf),
         nonnegative="all",
         finite="all",
         overflows=False,
@@ -311,6 +312,7 @@ def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     sympy="Min(x1, x2)",
     facts=Facts(
         commutative="real",
+        neutral=(math.inf, math.inf),
         nonnegative="all",
         finite="all",
         overflows=False,

@@ -116,7 +116,9 @@ def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...
     sympy="x1**x2",
     low=0.3,
     high=2.0,
-    facts=Facts(nonnegative=(0,), cost=(20.0, 25.0), notation="x1 ** x2"),
+    facts=Facts(
+        neutral=(None, 1.0), nonnegative=(0,), cost=(20.0, 25.0), notation="x1**x2"
+    ),
 )
 def power(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1**x2`, elementwise; NaN for a negative base and a fractional exponent."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Literal
 
+from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ops.arithmetic import clip, maximum, sign, sqrt, square, where
 from ..ops.source import constant, full
@@ -14,7 +15,6 @@ from .base import (
     Rule,
     State,
     StepSize,
-    constant_value,
     in_dtype_of,
     running_mean,
     zero_slots,
@@ -297,6 +297,6 @@ class Rprop(Rule):
         steps = steps.named("new_step_size")
         gradient = where(has_turned, 0.0, gradient).named("kept_gradient")
         change = sign(gradient) * steps
-        if constant_value(clock.scale) != 1.0:
+        if scalar_value(clock.scale) != 1.0:
             change = in_dtype_of(parameter, clock.scale) * change
         return parameter - change, {"prev": gradient, "step_size": steps}

@@ -25,6 +25,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 from ..errors import DTypeError, GraphcError, NamingError, OptionError, ShapeError
+from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.origin import derived, here
 from ..ir.types import is_floating
@@ -298,9 +299,9 @@ class Rule(Optimizer):
         size = (
             constant(self.lr) if isinstance(self.lr, float) else _scheduled(self, clock)
         )
-        if constant_value(clock.scale) != 1.0:
+        if scalar_value(clock.scale) != 1.0:
             size = size * clock.scale
-        return size if constant_value(size) is not None else size.named("step_size")
+        return size if scalar_value(size) is not None else size.named("step_size")
 
 
 def wide(array: Node) -> Node:
@@ -408,20 +409,13 @@ def norm(array: Node) -> Node:
 
 def in_dtype_of(parameter: Node, scalar: Node) -> Node:
     """A float64 scalar in the dtype of the array that it is about to multiply."""
-    value = constant_value(scalar)
+    value = scalar_value(scalar)
     if value is not None:
         return constant(value, parameter.dtype)
     value = astype(scalar, parameter.dtype)
     if scalar.name is None or value is scalar:
         return value
     return value.named(f"{scalar.name}_{parameter.dtype}")
-
-
-def constant_value(node: Node) -> float | None:
-    """The number that a scalar node is, if it is a literal."""
-    if node.op.name == "constant" and not node.shape:
-        return float(node.attributes["value"].array)
-    return None
 
 
 def complement(beta: float) -> float:

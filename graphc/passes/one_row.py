@@ -1,4 +1,4 @@
-"""The graph for data of one row: the same on vectors.
+"""The graph for data of one row, where rows are vectors.
 
 At one row a program takes as long as it has calls, and a call on `(1, n)` takes longer
 than one on `(n,)`: NumPy then broadcasts, and a product of a matrix and a row is one of
@@ -16,12 +16,36 @@ from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes
 from ..ir.graph import Graph, OneRow
 from ..ir.literal import Literal
 from ..ir.node import Node
+from ..ir.op import Kind, Op
 from ..ir.origin import replacing
+from ..ops.exponential import power
 from ..ops.indexing import GETITEM
 from ..ops.linalg import MATMUL
-from ..ops.shape import broadcast_to, expand_dims, reshape, squeeze, transpose
+from ..ops.products import VECDOT
+from ..ops.reduction import MEAN, SUM
+from ..ops.shape import (
+    BROADCAST_TO,
+    EXPAND_DIMS,
+    RESHAPE,
+    SQUEEZE,
+    TRANSPOSE,
+    broadcast_to,
+    expand_dims,
+    reshape,
+    squeeze,
+    transpose,
+)
 from ..ops.slices import ARRAY, Slice
-from ..ops.source import CONSTANT, constant
+from ..ops.source import (
+    ARANGE,
+    CONSTANT,
+    DIMENSION,
+    FULL,
+    INPUT,
+    PARAMETER,
+    STOP_GRADIENT,
+    constant,
+)
 from .algebra.masks import is_derivative
 from .algebra.values import constant_of, is_uniform, never_negative_zero
 from .cse import MergeEqual
@@ -93,8 +117,7 @@ class _OneRow:
     def add(self, node: Node) -> None:
         """Find the image of a node, whose inputs have theirs."""
         with replacing(node, "one row"):
-            rule = _RULES.get(node.op.name, _RULES.get(node.op.kind))
-            image = rule(self, node) if rule is not None else None
+            image = _rule_of(node)(self, node)
             if image is None:
                 image = self._as_it_is(node)
         if image not in self._known and image is not node:
@@ -115,10 +138,10 @@ class _OneRow:
     def full(self, node: Node) -> Node:
         """The image with all axes that the node has."""
         image = self.short(node)
-        whole = image.inputs[0] if image.op.name == "squeeze" else None
+        whole = image.inputs[0] if image.op is SQUEEZE else None
         if whole is not None and whole.shape == self.shape(node):
             return whole
-        return self._stretched(node, range(node.ndim))
+        return self._broadcasting(node, range(node.ndim))
 
     def aligned(self, node: Node, shape: Shape) -> Node:
         """The image as it broadcasts to a shape that has lost its axes of size 1."""
@@ -126,9 +149,11 @@ class _OneRow:
         positions = [missing + axis for axis in _long(self.shape(node))]
         kept = _long(shape)
         first = positions[0] if positions else len(shape)
-        return self._stretched(node, [axis - missing for axis in kept if axis >= first])
+        return self._broadcasting(
+            node, [axis - missing for axis in kept if axis >= first]
+        )
 
-    def _stretched(self, node: Node, axes: Sequence[int]) -> Node:
+    def _broadcasting(self, node: Node, axes: Sequence[int]) -> Node:
         """The image with those of its axes of size 1 that are among `axes`."""
         own = self.shape(node)
         ones = tuple(place for place, axis in enumerate(axes) if own[axis] == 1)
@@ -177,6 +202,8 @@ def _constant(rows: _OneRow, node: Node) -> Node:
 
 
 def _source(rows: _OneRow, node: Node) -> Node | None:
+    if "shape" not in node.attributes:
+        return None
     attributes = rows.attributes(node)
     short = _without_ones(attributes["shape"])
     return node.op.build((), attributes | {"shape": short}) if short else None
@@ -205,20 +232,17 @@ def _elementwise(rows: _OneRow, node: Node) -> Node | None:
     # where an exponent is 0.5 that is a scalar, and the like.
     warns = node.dtype.kind in "iu" and not _without_ones(shape)
     exponent = node.inputs[-1]
-    rounds = node.op.name == "power" and exponent.ndim and not rows.short(exponent).ndim
+    rounds = node.op is power.op and exponent.ndim and not rows.short(exponent).ndim
     if warns or rounds:
         return None
     inputs = tuple(rows.aligned(parent, shape) for parent in node.inputs)
     found = node.op.build(inputs, rows.attributes(node))
-    for place in _NEUTRAL_ONES.get(node.op.name, ()):
+    for place, number in enumerate(node.op.facts.neutral):
         other = inputs[1 - place]
-        if is_uniform(inputs[place], 1.0) and other.type == found.type:
+        is_neutral = number is not None and is_uniform(inputs[place], number)
+        if is_neutral and other.type == found.type:
             return other
     return found
-
-
-_NEUTRAL_ONES: Mapping[str, tuple[int, ...]] = {"divide": (1,), "multiply": (0, 1)}
-"""Which operands of an op, if they are 1, leave the other one as it is."""
 
 
 def _matmul(rows: _OneRow, node: Node) -> Node | None:
@@ -233,7 +257,7 @@ def _matmul(rows: _OneRow, node: Node) -> Node | None:
             return None
         return MATMUL(expand_dims(left, 1), expand_dims(right, 0))
     if not stack:
-        if height == 1 and width != 1 and right.op.name == "transpose":
+        if height == 1 and width != 1 and right.op is TRANSPOSE:
             return MATMUL(right.inputs[0], left)
         return MATMUL(left, right)
     if height == 1 or width == 1:
@@ -243,16 +267,18 @@ def _matmul(rows: _OneRow, node: Node) -> Node | None:
 
 
 def _reduction(rows: _OneRow, node: Node) -> Node | None:
-    x = node.inputs[0]
+    x, axis = node.inputs[0], node.attributes["axis"]
+    if isinstance(axis, int):
+        return None
     shape, short = rows.shape(x), rows.short(x)
     places = {axis: place for place, axis in enumerate(_long(shape))}
-    axes = tuple(places[a] for a in node.attributes["axis"] if a in places)
+    axes = tuple(places[a] for a in axis if a in places)
     if axes:
         return node.op(short, axis=axes, keepdims=False)
     if short.dtype != node.dtype:
         return None
     # A sum starts from +0.0 and is never -0.0.
-    adds = node.op.name in ("sum", "mean") and not is_derivative(node)
+    adds = node.op in (SUM, MEAN) and not is_derivative(node)
     if adds and not never_negative_zero(short):
         return short + constant(0.0, short.dtype)
     return short
@@ -311,42 +337,49 @@ def _getitem(rows: _OneRow, node: Node) -> Node | None:
 
 
 def _names_the_only_row(item: Any) -> bool:
-    """Whether an item of an index, or an index array, takes an axis of size 1 whole."""
+    """True where an item of an index, or an index array, takes all of an axis of 1."""
     if isinstance(item, Node):
         return not item.ndim and is_uniform(item, 0.0)
     return not isinstance(item, Slice) or item.is_full
 
 
 def _is_together(index: Sequence[Any]) -> bool:
-    """Whether what integers index stands side by side: otherwise NumPy moves the axes
-    of index arrays to the front."""
+    """True where what integers index stands side by side: otherwise NumPy moves the
+    axes of index arrays to the front."""
     places = [place for place, item in enumerate(index) if isinstance(item, int | str)]
     return not places or places[-1] - places[0] == len(places) - 1
 
 
-_RULES: Mapping[str, Callable[[_OneRow, Node], Node | None]] = {
-    "arange": _arange,
-    "bernoulli": _source,
-    "broadcast_to": _broadcast_to,
-    "constant": _constant,
-    "dimension": _dimension,
-    "elementwise": _elementwise,
-    "expand_dims": _reshape,
-    "full": _full,
-    "getitem": _getitem,
-    "input": _placeholder,
-    "matmul": _matmul,
-    "max": _reduction,
-    "mean": _reduction,
-    "min": _reduction,
-    "parameter": _placeholder,
-    "prod": _reduction,
-    "reshape": _reshape,
-    "squeeze": _reshape,
-    "standard_normal": _source,
-    "stop_gradient": _stop_gradient,
-    "sum": _reduction,
-    "transpose": _transpose,
-    "vecdot": _vecdot,
+def _with_all_axes(rows: _OneRow, node: Node) -> None:
+    """Nothing: the op is applied to arrays that have all their axes."""
+
+
+_Rule = Callable[[_OneRow, Node], Node | None]
+
+_BY_OP: Mapping[Op, _Rule] = {
+    ARANGE: _arange,
+    BROADCAST_TO: _broadcast_to,
+    CONSTANT: _constant,
+    DIMENSION: _dimension,
+    EXPAND_DIMS: _reshape,
+    FULL: _full,
+    GETITEM: _getitem,
+    INPUT: _placeholder,
+    MATMUL: _matmul,
+    PARAMETER: _placeholder,
+    RESHAPE: _reshape,
+    SQUEEZE: _reshape,
+    STOP_GRADIENT: _stop_gradient,
+    TRANSPOSE: _transpose,
+    VECDOT: _vecdot,
 }
-"""By op, or by kind of op. None of a rule means the op on arrays with all axes."""
+_BY_KIND: Mapping[Kind | None, _Rule] = {
+    "elementwise": _elementwise,
+    "reduction": _reduction,
+    "source": _source,
+}
+
+
+def _rule_of(node: Node) -> _Rule:
+    rule = _BY_OP.get(node.op)
+    return rule or _BY_KIND.get(node.op.kind, _with_all_axes)

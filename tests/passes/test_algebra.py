@@ -39,6 +39,8 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
         (lambda x, y: (x + 1.0) + 0.0, {"add": 1}),
     ],
     "x - 0 -> x": [(lambda x, y: x - 0.0, {})],
+    "maximum(x, -inf) -> x": [(lambda x, y: gc.maximum(-np.inf, x), {})],
+    "minimum(x, inf) -> x": [(lambda x, y: gc.minimum(x, np.inf), {})],
     "x * -1 -> -x": [
         (lambda x, y: x * -1, {"negative": 1}),
         (lambda x, y: -1.0 * x, {"negative": 1}),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...ir.literal import scalar_value
 from ...ir.node import Node
+from ...ir.op import OPS, Op
 from ...ops.arithmetic import (
     WHERE,
     absolute,
@@ -28,7 +30,6 @@ from ...ops.shape import broadcast_to
 from ...ops.source import ASTYPE, STOP_GRADIENT, astype, constant
 from ..rewriting import Rule, Uses
 from .values import (
-    is_constant,
     is_nonnegative,
     is_uniform,
     never_negative_zero,
@@ -222,19 +223,13 @@ def _times_reciprocal(node: Node, uses: Uses) -> Node | None:
     return None
 
 
-def _scalar(node: Node) -> float | None:
-    if not is_constant(node) or node.shape or node.dtype.kind != "f":
-        return None
-    return float(node.attributes["value"].array)
-
-
 def _split(node: Node) -> tuple[float, Node] | None:
     """`c * x` as its constant and the rest."""
     if node.op is not multiply.op:
         return None
     for place in (0, 1):
-        value = _scalar(node.inputs[place])
-        if value is not None:
+        value = scalar_value(node.inputs[place])
+        if value is not None and node.inputs[place].dtype.kind == "f":
             return value, node.inputs[1 - place]
     return None
 
@@ -262,17 +257,24 @@ def _square_of_itself(node: Node, uses: Uses) -> Node | None:
     return square(x) if x is y and node.dtype.kind == "f" else None
 
 
-_SCALING = (multiply.op, divide.op)
-_NOT = (logical_not.op, invert.op)
 _ALWAYS = "for every operand: IEEE 754 defines both sides alike"
 
+
+def _neutral_rule(op: Op) -> Rule:
+    """`x * 1 -> x`, for an op that declares which number is neutral."""
+    number = op.facts.neutral[1]
+    text = str(number) if str(number) == "-0.0" else f"{number:g}"
+    formula = op.facts.notation or str(op.numpy)
+    for name, operand in (("x1", "x"), ("x2", text), ("np.", "")):
+        formula = formula.replace(name, operand)
+    return Rule(f"{formula} -> x", (op,), _neutral, _ALWAYS)
+
+
+_SCALING = (multiply.op, divide.op)
+_NOT = (logical_not.op, invert.op)
+
 ARITHMETIC = (
-    Rule(
-        "x * 1 -> x, x / 1 -> x, x - 0 -> x, x + -0.0 -> x",
-        (),
-        _neutral,
-        "the op declares the number as neutral for every operand",
-    ),
+    *(_neutral_rule(op) for op in OPS.values() if op.facts.neutral),
     Rule(
         "x + 0 -> x",
         (add.op,),

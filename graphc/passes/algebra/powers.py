@@ -52,10 +52,6 @@ def _zero(node: Node, uses: Uses) -> Node | None:
     return full(node.shape, 1.0, node.dtype) if _exponent(node) == 0.0 else None
 
 
-def _one(node: Node, uses: Uses) -> Node | None:
-    return node.inputs[0] if _exponent(node) == 1.0 else None
-
-
 def integer_power(x: Node, exponent: int) -> Node:
     """`x**exponent` for a positive exponent, by repeated squaring."""
     result: Node | None = None
@@ -110,7 +106,6 @@ def _halves(node: Node, uses: Uses) -> Node | None:
 
 POWERS = (
     Rule("x**0 -> 1", (power.op,), _zero, "for every x: NumPy's NaN**0 is 1, too"),
-    Rule("x**1 -> x", (power.op,), _one, "for every x"),
     Rule(
         "x**n -> product",
         (power.op,),
