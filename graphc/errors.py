@@ -1,13 +1,22 @@
 """The exceptions of graphc: what was required, what was given, where, and what to try.
 
 Every class also subclasses the built-in that fits, so that `except ValueError` in
-users' code keeps its meaning. The text is assembled from parts, because the part
-that knows what is wrong (a type rule, say) rarely knows where the user wrote it.
+users' code keeps its meaning. An error finds the user's line when it is made. Its text
+is assembled from parts, because the part that knows what is wrong (a type rule, say)
+rarely knows the node.
 """
 
 from __future__ import annotations
 
-from typing import Self
+import contextlib
+import os
+import sys
+import warnings
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Protocol, Self
 
 __all__ = [
     "ArgumentError",
@@ -36,11 +45,96 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A line of a user's file."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Located(Protocol):
+    """An object with a line of the user's: the origin of a node."""
+
+    @property
+    def location(self) -> Location | None:
+        """The user's line."""
+        ...
+
+
+class Declared(Protocol):
+    """An object that a user declared at some line: a node."""
+
+    @property
+    def origin(self) -> Located:
+        """The provenance."""
+        ...
+
+    def describe(self) -> str:
+        """The name and type, for a message."""
+        ...
+
+
+current_origin: ContextVar[Located | None] = ContextVar("graphc_origin", default=None)
+"""The origin of nodes made now; None where they are the user's own."""
+
+
+def user_location() -> Location | None:
+    """The innermost line on the stack that is outside this package."""
+    frame = _user_frame()
+    if frame is None:
+        return None
+    return Location(frame.f_code.co_filename, frame.f_lineno)
+
+
+def warn_at_user(message: str, category: type[Warning]) -> None:
+    """Warn at the innermost line outside this package, as often as filters say."""
+    frame = _user_frame()
+    if frame is None:
+        warnings.warn(message, category, stacklevel=2)
+        return
+    warnings.warn_explicit(
+        message,
+        category,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__"),
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+_PACKAGE = str(Path(__file__).resolve().parent) + os.sep
+_NOT_THE_USERS = (_PACKAGE, "<graphc ", "<frozen ", contextlib.__file__)
+"""Beginnings of the names of files: this package's, those of programs that run, and
+Python's own, which call context managers' bodies among others."""
+
+
+def _user_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame is not None and _is_of_package(frame):
+        frame = frame.f_back
+    return frame
+
+
+def _is_of_package(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    if file != "<string>":
+        return file.startswith(_NOT_THE_USERS)
+    # A dataclass's method has no file, but a module.
+    return str(frame.f_globals.get("__name__")).split(".")[0] == __package__
+
+
 class GraphcError(Exception):
     """Base of all errors that graphc raises on purpose.
 
     `message` says what was required and what was given; `node` names the node or op
     concerned, `location` is the user's `file:line`, and `hint` says what to try.
+    `at` is a node whose declaration is at fault, and gives both `node` and `location`.
+    Otherwise the location is the line of the node from which graphc derives others
+    now, or else the innermost line on the stack that is the user's.
     """
 
     def __init__(
@@ -50,17 +144,29 @@ class GraphcError(Exception):
         node: str | None = None,
         location: str | None = None,
         hint: str | None = None,
+        at: Declared | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.node = node
         self.location = location
         self.hint = hint
+        self._is_located = location is not None
+        if at is not None:
+            self.locate(at=at)
+        if self.location is None:
+            origin = current_origin.get()
+            found = (origin and origin.location) or user_location()
+            self.location = str(found) if found else None
 
-    def locate(self, *, node: str | None = None, location: str | None = None) -> Self:
-        """Fill in where it happened, unless that is known already."""
+    def locate(self, *, node: str | None = None, at: Declared | None = None) -> Self:
+        """Say which node it is about, and where, unless whoever made it said so."""
         self.node = self.node or node
-        self.location = self.location or location
+        if at is not None:
+            self.node = self.node or at.describe()
+            if not self._is_located and at.origin.location is not None:
+                self.location = str(at.origin.location)
+                self._is_located = True
         return self
 
     def __str__(self) -> str:

@@ -7,7 +7,6 @@ many, cost nothing. A wrapped call
 * holds arguments against the annotations of their parameters, and says which one does
   not fit, before anything is done;
 * says what is missing or unknown where a call does not fit the signature;
-* adds the user's line to an error that does not know it yet;
 * and turns an exception that nobody foresaw into an `InternalError`.
 
 What users' own functions raise is theirs and passes through.
@@ -26,7 +25,6 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 from ..errors import ArgumentError, GraphcError, InternalError
 from ..ir.node import Node
-from ..ir.origin import user_location
 from .annotations import PLACES, Check, check_of, or_none
 from .synonyms import name_here
 
@@ -98,7 +96,6 @@ def _new(place: str, owner: type, /, *_: Any, **__: Any) -> Any:
             f"{owner.__name__} is abstract: classes that inherit from {place} define "
             f"{missing or 'what it describes'}",
             node=place,
-            location=_place(),
         )
     return object.__new__(cast("Any", owner))
 
@@ -133,10 +130,7 @@ def _checked(function: _Function, label: str, owner: type | None = None) -> _Fun
                 if name in names and not names[name].allows(keywords[name]):
                     _refuse(name, names[name], keywords[name], label)
             return function(*arguments, **keywords)
-        except GraphcError as error:
-            if error.location is None:
-                location = user_location()
-                error.locate(location=None if location is None else str(location))
+        except GraphcError:
             raise
         except Exception as error:
             replacement = _replacement(error, function, label, arguments, keywords)
@@ -214,16 +208,10 @@ _SHORT.maxother = _SHORT.maxstring = 100
 _SHORT.maxlong = 40
 
 
-def _place() -> str | None:
-    location = user_location()
-    return None if location is None else str(location)
-
-
 def _refuse(name: str, check: Check, value: object, label: str) -> NoReturn:
     raise check.error(
         f"{name} must be {check.required}, got {shown(value)}",
         node=label,
-        location=_place(),
         hint=f"{value.__name__}(...)" if isinstance(value, type) else None,
     )
 
@@ -249,16 +237,12 @@ def _replacement(
             f"{label} takes lists and dicts of up to {_DEEPEST} levels, got one that "
             "has more or holds itself",
             node=label,
-            location=_place(),
         )
     if isinstance(error, ValueError) and "null byte" in str(error):
-        return ArgumentError(
-            f"{label} takes paths without null bytes", node=label, location=_place()
-        )
+        return ArgumentError(f"{label} takes paths without null bytes", node=label)
     replacement = InternalError(
         f"{label} failed on these arguments: {type(error).__name__}: {error}",
         node=label,
-        location=_place(),
         hint="other arguments; if these are right, the fault is graphc's",
     )
     replacement.__cause__ = error
@@ -321,9 +305,6 @@ def _problem_of_call(
         meant = name_here(unknown[0], free) if unknown else None
         what = f" has no argument {unknown[0]!r}" if unknown else f": {error}"
         return ArgumentError(
-            f"{label}{what}; {takes}",
-            node=label,
-            location=_place(),
-            hint=f"{meant}=" if meant else None,
+            f"{label}{what}; {takes}", node=label, hint=f"{meant}=" if meant else None
         )
     return None

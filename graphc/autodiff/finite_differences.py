@@ -400,7 +400,6 @@ def _not_finite(
     return NonFiniteError(
         f"gradients can't be checked where the loss is {float(values[loss])}: the "
         f"first value that is not finite is that of {first.op.name}",
-        node=first.describe(),
-        location=str(first.origin.location),
+        at=first,
         hint="data for which the model is defined",
     )

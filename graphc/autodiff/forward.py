@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..errors import DifferentiationError
 from ..ir.node import Derivation, DerivativeRequest, Node
-from ..ir.origin import derived, here
+from ..ir.origin import derived
 from ..ir.types import is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to
@@ -43,7 +43,9 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
     array([6., 0.])
     """
     if not is_floating(y.dtype):
-        raise _failure(f"derivatives of {y.dtype} values don't exist", y)
+        raise DifferentiationError(
+            f"derivatives of {y.dtype} values don't exist", node=y.describe()
+        )
     targets = as_targets(wrt)
     seeds = _seeds(targets, wrt, tangents)
     result = _forward(y, seeds)
@@ -88,25 +90,27 @@ def _seeds(targets: tuple[Node, ...], wrt: Any, tangents: Any) -> dict[Node, Nod
             name for name in cast("Mapping[Any, Any]", wrt) if name not in by_name
         ]
         if missing:
-            raise _failure(f"a tangent is missing for {missing[0]!r}")
+            raise DifferentiationError(f"a tangent is missing for {missing[0]!r}")
         values = [by_name[name] for name in cast("Mapping[Any, Any]", wrt)]
     else:
         try:
             values = list(cast("Sequence[ArrayLike]", tangents))
         except TypeError:
-            raise _failure(
+            raise DifferentiationError(
                 f"tangents must be arrays or nodes, got {tangents!r}"
             ) from None
     if len(values) != len(targets):
-        raise _failure(f"requires {len(targets)} tangents, got {len(values)}")
+        raise DifferentiationError(
+            f"requires {len(targets)} tangents, got {len(values)}"
+        )
     seeds: dict[Node, Node] = {}
     for target, value in zip(targets, values, strict=True):
         tangent = as_node(value, target.dtype)
         if tangent.shape != target.shape:
-            raise _failure(
+            raise DifferentiationError(
                 f"a tangent must have the shape of its node, got {tangent.type} "
                 f"for {target.type}",
-                target,
+                node=target.describe(),
             )
         seeds[target] = astype(tangent, target.dtype)
     return seeds
@@ -177,11 +181,3 @@ def _partial(node: Node, position: int, tangent: Node) -> Node | None:
     if term is None:
         return None
     return astype(broadcast_to(term, node.shape), node.dtype)
-
-
-def _failure(message: str, node: Node | None = None) -> DifferentiationError:
-    return DifferentiationError(
-        message,
-        node=node.describe() if node is not None else None,
-        location=str(here().location),
-    )

@@ -11,7 +11,6 @@ from ..errors import DifferentiationError
 from ..ir.dims import Dim
 from ..ir.nest import refill
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ops.shape import reshape, stack
 from ..ops.source import zeros
 from .forward import jvp
@@ -40,7 +39,6 @@ def jacobian(y: Node, wrt: Any) -> Any:
         raise DifferentiationError(
             f"jacobian requires integer dimensions, got {y.type}",
             node=y.describe(),
-            location=str(here().location),
             hint="gc.vjp or gc.jvp, which never form the matrix",
         )
     targets = as_targets(wrt)

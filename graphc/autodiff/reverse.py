@@ -19,7 +19,7 @@ from ..ir.collector import paused
 from ..ir.dims import broadcast_shapes
 from ..ir.nest import flatten, refill
 from ..ir.node import Derivation, DerivativeRequest, Node
-from ..ir.origin import Origin, derived, here
+from ..ir.origin import Origin, derived
 from ..ir.types import is_floating
 from ..ir.walk import Dependencies, ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to, sum_to
@@ -149,15 +149,6 @@ def flow_to(flow: Node, parent: Node) -> Node:
     return astype(flow, parent.dtype)
 
 
-def _failure(message: str, node: Node | None = None, hint: str | None = None) -> Any:
-    return DifferentiationError(
-        message,
-        node=node.describe() if node is not None else None,
-        location=str(here().location),
-        hint=hint,
-    )
-
-
 def as_targets(wrt: Any) -> tuple[Node, ...]:
     """The nodes to differentiate by, checked: floating ones, in any structure."""
     if isinstance(wrt, Iterable) and not isinstance(wrt, Node | Mapping):
@@ -165,10 +156,10 @@ def as_targets(wrt: Any) -> tuple[Node, ...]:
     targets = flatten(wrt, "wrt", DifferentiationError)
     for target in targets:
         if not is_floating(target.dtype):
-            raise _failure(
+            raise DifferentiationError(
                 f"derivatives by integers don't exist, got dtype {target.dtype}",
-                target,
-                "a floating dtype, or another node",
+                node=target.describe(),
+                hint="a floating dtype, or another node",
             )
     return tuple(targets)
 
@@ -182,11 +173,11 @@ def _collect(
         adjoint = adjoints.of.get(target)
         if adjoint is None:
             if unused == "error":
-                raise _failure(
+                raise DifferentiationError(
                     f"{output.describe()} does not depend on "
                     f"{target.describe()} through differentiable ops",
-                    target,
-                    'unused="zeros" for zeros, or leave it out of wrt',
+                    node=target.describe(),
+                    hint='unused="zeros" for zeros, or leave it out of wrt',
                 )
             adjoint = zeros_like(target)
         results.append(adjoint.made_of(sources))
@@ -222,10 +213,10 @@ def grad(y: Node, wrt: Any, *, unused: Unused = "error") -> Any:
     array([2., 4., 6.])
     """
     if y.shape:
-        raise _failure(
+        raise DifferentiationError(
             f"grad requires a scalar, got {y.type}",
-            y,
-            "gc.mean(y) or gc.sum(y); gc.vjp or gc.jacobian for arrays",
+            node=y.describe(),
+            hint="gc.mean(y) or gc.sum(y); gc.vjp or gc.jacobian for arrays",
         )
     return vjp(
         y, wrt, constant(1.0, y.dtype) if is_floating(y.dtype) else 1.0, unused=unused
@@ -263,14 +254,17 @@ def vjp(y: Node, wrt: Any, cotangent: ArrayLike, *, unused: Unused = "error") ->
     array([ 1., 10.])
     """
     if not is_floating(y.dtype):
-        raise _failure(
-            f"derivatives of {y.dtype} values don't exist", y, "a floating output"
+        raise DifferentiationError(
+            f"derivatives of {y.dtype} values don't exist",
+            node=y.describe(),
+            hint="a floating output",
         )
     targets = as_targets(wrt)
     seed = as_node(cotangent, y.dtype)
     if seed.shape != y.shape:
-        raise _failure(
-            f"the cotangent must have the shape of y, got {seed.type} for {y.type}", y
+        raise DifferentiationError(
+            f"the cotangent must have the shape of y, got {seed.type} for {y.type}",
+            node=y.describe(),
         )
     seed = astype(seed, y.dtype)
     with paused():

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any, cast
 
 from ..errors import GraphcError, OptionError
@@ -20,7 +20,6 @@ from ..training.trainer import Trainer
 
 MODEL_MODULE = "graphc_model_"
 """What the names of modules of model files start with."""
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
 
 
 class ModelError(Exception):
@@ -190,9 +189,8 @@ def load_model(path: str) -> ModelFile:
     sys.modules[module.__name__] = module
     try:
         exec(compile(source, path, "exec"), module.__dict__)
-    except GraphcError as error:
-        line = _innermost_line(error.__traceback__)
-        raise error.locate(location=line) if line else error from None
+    except GraphcError:
+        raise
     except SystemExit as error:
         raise ModelError(
             f"{path} called sys.exit({error.code!r}) while it was loaded; put what is "
@@ -201,16 +199,6 @@ def load_model(path: str) -> ModelFile:
     except Exception as error:
         raise ModelError(_users_traceback(error, path)) from error
     return ModelFile(path, dict(vars(module)))
-
-
-def _innermost_line(trace: TracebackType | None) -> str | None:
-    """The last line of a traceback that is not graphc's own."""
-    lines = [
-        f"{frame.filename}:{frame.lineno}"
-        for frame in traceback.extract_tb(trace)
-        if not frame.filename.startswith(_PACKAGE)
-    ]
-    return lines[-1] if lines else None
 
 
 def _users_traceback(error: Exception, path: str) -> str:

@@ -14,7 +14,6 @@ from ..errors import DifferentiationError, FeedError, OptionError
 from ..ir.graph import Graph, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.source import INPUT
 from ..runtime.compiler import CompiledFunction, compile_nodes
@@ -68,7 +67,6 @@ class FlatLoss:
             raise DifferentiationError(
                 "the loss depends on no parameter, so there is nothing to minimise",
                 node=loss.describe(),
-                location=str(here().location),
                 hint="gc.parameter(...) or a layer of gc.nn",
             )
         outputs = {"loss": loss, "gradients": grad(loss, list(self.parameters))}
@@ -95,8 +93,7 @@ class FlatLoss:
                 raise OptionError(
                     f"minimize requires a loss that is a function of its parameters; "
                     f"this one draws anew at each evaluation, in {node.op.name}",
-                    node=node.describe(),
-                    location=str(node.origin.location),
+                    at=node,
                     hint="dropout with training=False, or gc.Trainer",
                 )
 
@@ -107,9 +104,7 @@ class FlatLoss:
             name = str(key.name) if isinstance(key, Node) else key
             if name not in nodes:
                 raise FeedError(
-                    f"{name!r} is no parameter of the loss; they are "
-                    f"{', '.join(nodes)}",
-                    location=str(here().location),
+                    f"{name!r} is no parameter of the loss; they are {', '.join(nodes)}"
                 )
             start[name] = check_array(nodes[name], value)
         return [start[name] for name in nodes]

@@ -19,7 +19,6 @@ import numpy as np
 from ..arguments import Seed, public
 from ..errors import FeedError, MissingExtraError, NonFiniteError, OptionError
 from ..ir.node import Node
-from ..ir.origin import here
 from .flat import FlatLoss
 from .line_search import Backtracking, Exact, LineSearch, Point
 
@@ -92,8 +91,7 @@ class Minimum:
                 has = "none of that name" if shape is None else f"{shape}"
                 raise FeedError(
                     f"parameter {name!r} of shape {value.shape} does not fit the "
-                    f"target, which has {has}",
-                    location=str(here().location),
+                    f"target, which has {has}"
                 )
         for name, value in self.parameters.items():
             arrays[name][...] = value
@@ -284,7 +282,6 @@ def _scipy(
     except ImportError as error:
         raise MissingExtraError(
             f"{method} is SciPy's, which is not installed",
-            location=str(here().location),
             hint=f"`pip install scipy`, or method={GRADIENT_DESCENT!r}",
         ) from error
 
@@ -326,20 +323,15 @@ def _method(
     names = (GRADIENT_DESCENT, *_SCIPY_METHODS)
     chosen = {name.lower(): name for name in names}.get(str(method).lower())
     if chosen is None:
-        raise OptionError(
-            f"method must be one of {', '.join(names)}, got {method!r}",
-            location=str(here().location),
-        )
+        raise OptionError(f"method must be one of {', '.join(names)}, got {method!r}")
     if chosen == GRADIENT_DESCENT and options:
         raise OptionError(
             f"options are for SciPy's methods, got {dict(options)} for {chosen}",
-            location=str(here().location),
             hint="line_search, step, c1, rho, tolerance, max_iterations",
         )
     if chosen != GRADIENT_DESCENT and line_search is not None:
         raise OptionError(
             f"{chosen} has a line search of its own, got line_search={line_search!r}",
-            location=str(here().location),
             hint=f"method={GRADIENT_DESCENT!r}",
         )
     return chosen
@@ -353,10 +345,7 @@ def _line_search(kind: str, step: float, c1: float, rho: float) -> LineSearch:
         return Backtracking(float(step), float(c1), float(rho))
     if kind == "exact":
         return Exact(float(step))
-    raise OptionError(
-        f'line_search must be "backtracking" or "exact", got {kind!r}',
-        location=str(here().location),
-    )
+    raise OptionError(f'line_search must be "backtracking" or "exact", got {kind!r}')
 
 
 def _check(name: str, value: Any, low: float, high: float) -> None:
@@ -364,9 +353,7 @@ def _check(name: str, value: Any, low: float, high: float) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not low < value < high:
         bounds = f"above {low:g}" if high == math.inf else f"between {low:g} and 1"
-        raise OptionError(
-            f"{name} must be {bounds}, got {value!r}", location=str(here().location)
-        )
+        raise OptionError(f"{name} must be {bounds}, got {value!r}")
 
 
 def _not_finite(loss: Node, point: Point, where: str, hint: str) -> NonFiniteError:
@@ -377,8 +364,7 @@ def _not_finite(loss: Node, point: Point, where: str, hint: str) -> NonFiniteErr
     )
     return NonFiniteError(
         f"{what} {where}",
-        node=loss.describe(),
-        location=str(loss.origin.location),
+        at=loss,
         hint=f"{hint}; gc.interpret(..., check_finite=True) finds the node",
     )
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..errors import DTypeError
-from .origin import here
 
 if TYPE_CHECKING:
     from .node import Node
@@ -37,9 +36,7 @@ def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> An
         inspect.signature(_functions[name]).bind(*arguments, **keywords)
     except (KeyError, TypeError) as error:
         problem = "graphc has no such function" if name not in _functions else error
-        raise DTypeError(
-            f"np.{name} can't take a node so: {problem}", location=str(here().location)
-        ) from None
+        raise DTypeError(f"np.{name} can't take a node so: {problem}") from None
     return _functions[name](*arguments, **keywords)
 
 

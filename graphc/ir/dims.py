@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
 from ..errors import NamingError, ShapeError
-from .origin import here
 from .polynomial import Polynomial
 from .symbolic import computed, expression_of, python_of
 
@@ -68,10 +67,7 @@ class Dim:
     """The canonical spelling: `batch`, `2*seq + 1`."""
 
     def __init__(self, name: str) -> None:
-        try:
-            self.text = check_identifier(name, "dimension name")
-        except NamingError as error:
-            raise error.locate(location=str(here().location)) from None
+        self.text = check_identifier(name, "dimension name")
         self._polynomial: Polynomial | None = Polynomial.of(self.text)
         self._expression: Any = None
 
@@ -191,9 +187,7 @@ class Dim:
     def _computed(name: str, left: Dimension, right: Dimension) -> Dimension:
         """An operation, on polynomials where its result is one, else in SymPy."""
         if right == 0 and name in ("divide", "floor_divide"):
-            raise ShapeError(
-                f"dimension {left} is divided by 0", location=str(here().location)
-            )
+            raise ShapeError(f"dimension {left} is divided by 0")
         polynomials = [
             size._polynomial if isinstance(size, Dim) else Polynomial.of(size)
             for size in (left, right)
@@ -297,7 +291,6 @@ class Dim:
     def __int__(self) -> int:
         raise ShapeError(
             f"dimension {self.text} is known only when the program runs",
-            location=str(here().location),
             hint="use it in arithmetic with nodes, or declare an integer size",
         )
 
@@ -317,7 +310,6 @@ def _operand(size: Dim, value: object) -> int | None:
     ):
         raise ShapeError(
             f"dimension {size} is combined with {value!r}, which is not an integer",
-            location=str(here().location),
             hint=f"gc.constant({size}), a node, in arithmetic that is not of sizes",
         )
     return integer
@@ -326,7 +318,6 @@ def _operand(size: Dim, value: object) -> int | None:
 def _not_a_size(size: Dim, operation: str) -> ShapeError:
     return ShapeError(
         f"{operation} of dimension {size} is known only when the program runs",
-        location=str(here().location),
         hint=f"gc.constant({size}), a node, or an integer size",
     )
 

@@ -71,17 +71,11 @@ def evaluate_node(
             else:
                 result = eval(compiled(template, "eval"), scope)
     except IndexError as error:
-        raise IndexRangeError(
-            str(error), node=node.describe(), location=str(node.origin.location)
-        ) from None
+        raise IndexRangeError(str(error), at=node) from None
     except GraphcError as error:
-        raise error.locate(
-            node=node.describe(), location=str(node.origin.location)
-        ) from None
+        raise error.locate(at=node) from None
     except ValueError as error:
-        raise FeedError(
-            str(error), node=node.describe(), location=str(node.origin.location)
-        ) from None
+        raise FeedError(str(error), at=node) from None
     except Exception as error:
         error.add_note(f"in {node.describe()}, declared at {node.origin.location}")
         raise
@@ -106,8 +100,7 @@ def _check_positions(
         raise FeedError(
             f"{source.name or source.op.name} has the value {positions[place]}{row}, "
             f"which is not in the range {low} to {high}",
-            node=source.describe(),
-            location=str(source.origin.location),
+            at=source,
             hint='gc.take(..., mode="wrap") or mode="clip", if others have a meaning',
         )
 
@@ -119,8 +112,7 @@ def _check_type(node: Node, value: Array, sizes: Mapping[str, int]) -> None:
         raise ShapeError(
             f"{node.op.name} was declared as {node.type}, but gave {value.dtype} "
             f"{value.shape} for sizes {dict(sizes)}",
-            node=node.describe(),
-            location=str(node.origin.location),
+            at=node,
         )
 
 

@@ -144,8 +144,7 @@ def check_names(nodes: Iterable[Node]) -> None:
             raise NamingError(
                 f"two nodes have the name {node.name!r}: {other.describe()} "
                 f"declared at {other.origin.location}, and {node.describe()}",
-                node=node.describe(),
-                location=str(node.origin.location),
+                at=node,
                 hint=hint,
             )
 

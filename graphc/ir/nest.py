@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from ..errors import DTypeError, GraphcError
 from .node import Node
-from .origin import here
 
 
 def flatten(
@@ -30,7 +29,6 @@ def flatten(
         return [node for item in items for node in flatten(item, what, error)]
     raise error(
         f"{what} must be nodes, got {type(structure).__name__} {structure!r}",
-        location=str(here().location),
         hint="a node, or a list, tuple or dict of nodes",
     )
 

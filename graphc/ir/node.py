@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     DTypeError,
-    GraphcError,
     NoAttributeError,
     ShapeError,
     UnsupportedError,
@@ -168,10 +167,7 @@ class Node(ArrayMethods):
 
     def named(self, name: str) -> Node:
         """This node under a name that drawings, reports and emitted code will use."""
-        try:
-            check_dotted_name(name, "node name")
-        except GraphcError as error:
-            raise error.locate(location=str(here().location)) from None
+        check_dotted_name(name, "node name")
         return self.copy(name=name)
 
     @property
@@ -241,19 +237,16 @@ class Node(ArrayMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise DTypeError("len() of a scalar node", location=str(here().location))
+            raise DTypeError("len() of a scalar node")
         return int(self.shape[0])
 
     def __iter__(self) -> Iterator[Node]:
         if not self.shape:
-            raise DTypeError(
-                "a scalar node has no items", location=str(here().location)
-            )
+            raise DTypeError("a scalar node has no items")
         if isinstance(self.shape[0], Dim):
             raise UnsupportedError(
                 f"iteration over axis 0 of {self.describe()}, whose size is known "
                 "only when the program runs",
-                location=str(here().location),
                 hint="array operations over the whole axis",
             )
         return (self[position] for position in range(self.shape[0]))
@@ -261,7 +254,6 @@ class Node(ArrayMethods):
     def __bool__(self) -> bool:
         raise DTypeError(
             f"the truth value of {self.describe()} is known only when the program runs",
-            location=str(here().location),
             hint="gc.where(condition, x, y) in place of an `if`",
         )
 
@@ -283,7 +275,6 @@ class Node(ArrayMethods):
     def _has_no_value(self, wanted: str) -> DTypeError:
         return DTypeError(
             f"{self.describe()} is symbolic and can't become {wanted} by itself",
-            location=str(here().location),
             hint="gc.evaluate(node, feeds), or a function of graphc",
         )
 
@@ -291,7 +282,6 @@ class Node(ArrayMethods):
         error = NoAttributeError(f"a node has no attribute {name!r}")
         # Others, such as NumPy, ask for these, and for nearly every object.
         if not name.startswith("_"):
-            error.locate(location=str(here().location))
             error.hint = _in_place_of(name)
         raise error
 

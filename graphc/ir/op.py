@@ -20,7 +20,6 @@ from ..errors import GraphcError
 from .dims import Dimension
 from .facts import NONE, Facts, Role
 from .node import Node
-from .origin import here
 from .types import TensorType
 
 if TYPE_CHECKING:
@@ -197,10 +196,7 @@ class Op:
             result = self.infer(*(node.type for node in inputs), **attributes)
         except GraphcError as error:
             given = ", ".join(node.describe() for node in inputs)
-            location = here().location
-            raise error.locate(
-                node=f"{self.name}({given})", location=str(location or "")
-            ) from None
+            raise error.locate(node=f"{self.name}({given})") from None
         return Node(self, inputs, attributes, result, name=name)
 
     def template(self, node: Node) -> str:

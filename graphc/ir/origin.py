@@ -8,33 +8,16 @@ drawing can lead back to what the user wrote.
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from ..errors import Location, current_origin, user_location
 
 if TYPE_CHECKING:
     from .node import Node
-
-_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
-_NAME = __name__.split(".")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A line of a user's file."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,53 +34,7 @@ class Origin:
     """The node whose adjoint it is."""
 
 
-_current: ContextVar[Origin | replacing | None] = ContextVar(
-    "graphc_origin", default=None
-)
 _place: ContextVar[tuple[int, ...]] = ContextVar("graphc_place", default=())
-
-
-def user_location() -> Location | None:
-    """The innermost line on the stack that is outside this package."""
-    frame = _user_frame()
-    if frame is None:
-        return None
-    return Location(frame.f_code.co_filename, frame.f_lineno)
-
-
-def _user_frame() -> FrameType | None:
-    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_PACKAGE) and not _is_generated(frame):
-            return frame
-        frame = frame.f_back
-    return None
-
-
-def warn_at_user(message: str, category: type[Warning]) -> None:
-    """Warn at the innermost line outside this package, as often as filters say."""
-    frame = _user_frame()
-    if frame is None:
-        warnings.warn(message, category, stacklevel=2)
-        return
-    warnings.warn_explicit(
-        message,
-        category,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
-    )
-
-
-def _is_generated(frame: FrameType) -> bool:
-    """Whether it is a dataclass's method, of a program that runs, or Python's own."""
-    # Such a method has no file, but a module.
-    module = str(frame.f_globals.get("__name__"))
-    file = frame.f_code.co_filename
-    of_package = file == "<string>" and module.split(".")[0] == _NAME
-    return of_package or file.startswith(("<graphc ", "<frozen "))
 
 
 def place() -> tuple[int, ...]:
@@ -107,15 +44,15 @@ def place() -> tuple[int, ...]:
 
 def is_declared_by_user() -> bool:
     """Whether a node created now is the user's and not derived from others."""
-    return _current.get() is None
+    return current_origin.get() is None
 
 
 def here() -> Origin:
     """The origin that a node created now gets."""
-    current = _current.get()
+    current = current_origin.get()
     if isinstance(current, replacing):
         return current.origin
-    return current or Origin(user_location())
+    return cast("Origin | None", current) or Origin(user_location())
 
 
 @contextmanager
@@ -124,7 +61,7 @@ def derived(
 ) -> Generator[None]:
     """Give nodes created inside the line of `source`, and `rule` as provenance."""
     origin = source.origin
-    token = _current.set(
+    token = current_origin.set(
         Origin(
             location=origin.location,
             rules=(*origin.rules, rule) if rule else origin.rules,
@@ -134,7 +71,7 @@ def derived(
     try:
         yield
     finally:
-        _current.reset(token)
+        current_origin.reset(token)
 
 
 @contextmanager
@@ -162,16 +99,21 @@ class replacing:
         self.rule = rule
 
     @property
+    def location(self) -> Location | None:
+        """The line of the node that is replaced."""
+        return self._old.origin.location
+
+    @property
     def origin(self) -> Origin:
-        """What a node created now gets."""
+        """The origin of a node created now."""
         origin = self._old.origin
         return Origin(origin.location, (*origin.rules, self.rule), origin.block)
 
     def __enter__(self) -> replacing:
         self._place = _place.set(self._old.order)
-        self._outer = _current.set(self)
+        self._outer = current_origin.set(self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        _current.reset(self._outer)
+        current_origin.reset(self._outer)
         _place.reset(self._place)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ..errors import GraphError
+from ..errors import GraphError, Location
 from .node import Derivation, DerivativeRequest, Node
 from .op import OPS, Op
-from .origin import Location, Origin
+from .origin import Origin
 from .types import TensorType
 
 

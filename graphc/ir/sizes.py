@@ -76,8 +76,7 @@ def check_known(nodes: Iterable[Node], names: Collection[str]) -> None:
         if unknown:
             raise GraphError(
                 f"no input tells the size {unknown[0]!r}",
-                node=node.describe(),
-                location=str(node.origin.location),
+                at=node,
                 hint=f"an input with {unknown[0]!r} as one of its dimensions, which "
                 "gc.compile takes as inputs=[...]",
             )

@@ -58,8 +58,4 @@ def _verify_node(node: Node) -> None:
 
 
 def _broken(node: Node, what: str) -> GraphError:
-    return GraphError(
-        f"invalid graph: {node.op.name} {what}",
-        node=node.describe(),
-        location=str(node.origin.location),
-    )
+    return GraphError(f"invalid graph: {node.op.name} {what}", at=node)

@@ -21,7 +21,7 @@ from ..ops.linalg import matmul
 from ..ops.reduction import argmax, mean, sum
 from ..ops.shape import expand_dims, ravel, reshape
 from ..ops.source import ArrayLike, as_node, constant, dimension
-from .metric import Metric, failure
+from .metric import Metric
 
 Average = Literal["binary", "macro", "micro", "weighted"]
 
@@ -78,17 +78,14 @@ def top_k_accuracy(
     """
     _, target, classes = _predicted(logits, labels, "top_k_accuracy")
     if isinstance(k, bool) or not isinstance(k, int) or not 0 < k <= classes:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise failure(
-            OptionError,
-            "top_k_accuracy",
+        raise OptionError(
             f"k must be a whole number from 1 to {classes}, the classes; got {k!r}",
+            node="top_k_accuracy",
         )
     node = as_node(logits)
     axis = class_axis(node.ndim)
     if axis >= node.ndim or node.shape == target.shape:
-        raise failure(
-            ShapeError, "top_k_accuracy", "logits must have an axis of classes"
-        )
+        raise ShapeError("logits must have an axis of classes", node="top_k_accuracy")
     safe = target
     if ignore_index is not None:
         safe = where(target == ignore_index, 0, target)
@@ -126,28 +123,24 @@ def _predicted(
             return (scores > threshold).astype("int64"), target, 2
         return scores, target, 2
     if not is_floating(scores.dtype):
-        raise failure(
-            DTypeError, function, f"requires floating logits, got {scores.type}"
-        )
+        raise DTypeError(f"requires floating logits, got {scores.type}", node=function)
     if is_floating(target.dtype):
-        raise failure(
-            DTypeError,
-            function,
+        raise DTypeError(
             f"requires integer labels, got {target.type}",
-            'labels.astype("int64")',
+            node=function,
+            hint='labels.astype("int64")',
         )
     if not scores.shape or labels_shape(scores.type) != target.shape:
-        raise failure(
-            ShapeError,
-            function,
+        raise ShapeError(
             "requires logits with one axis, of classes, more than labels, got "
             f"{format_shape(scores.shape)} and {format_shape(target.shape)}",
+            node=function,
         )
     axis = class_axis(scores.ndim)
     classes = scores.shape[axis]
     if isinstance(classes, Dim):
-        raise failure(
-            ShapeError, function, f"requires a fixed number of classes, got {classes}"
+        raise ShapeError(
+            f"requires a fixed number of classes, got {classes}", node=function
         )
     return argmax(scores, axis), target, classes
 
@@ -166,19 +159,17 @@ def _of_classes(
 ) -> Metric:
     """A score of hits, predictions and labels of each class, averaged."""
     if average not in ("binary", "macro", "micro", "weighted"):
-        raise failure(
-            OptionError,
-            function,
+        raise OptionError(
             "average must be 'binary', 'macro', 'micro' or 'weighted', "
             f"got {average!r}",
+            node=function,
         )
     predicted, target, classes = _predicted(logits, labels, function, threshold)
     if average == "binary" and classes != 2:
-        raise failure(
-            OptionError,
-            function,
+        raise OptionError(
             f"average='binary' is for two classes, got {classes}",
-            "average='macro'",
+            node=function,
+            hint="average='macro'",
         )
     chosen = constant(np.arange(classes) if average != "binary" else np.array([1]))
     is_predicted = expand_dims(ravel(predicted), 1) == chosen
@@ -324,12 +315,12 @@ def auc(scores: ArrayLike, labels: ArrayLike, *, from_logits: bool = False) -> M
     """
     values, target = as_node(scores), as_node(labels)
     if not is_floating(values.dtype) or values.shape != target.shape:
-        raise failure(
-            ShapeError if is_floating(values.dtype) else DTypeError,
-            "auc",
+        kind = ShapeError if is_floating(values.dtype) else DTypeError
+        raise kind(
             f"requires floating scores of the shape of labels, got {values.type} "
             f"and {target.type}",
-            "gc.nn.softmax(logits)[:, 1]",
+            node="auc",
+            hint="gc.nn.softmax(logits)[:, 1]",
         )
     values, bins = values.astype("float64"), math.prod(_BINS)
     if not from_logits:

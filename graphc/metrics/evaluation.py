@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..errors import GraphcError, NamingError, OptionError, ShapeError
+from ..errors import NamingError, OptionError, ShapeError
 from ..ir.dims import Dim, check_identifier, format_shape
 from ..ir.fingerprint import graph_hash
 from ..ir.graph import Graph
 from ..ir.node import Node
-from ..ir.origin import derived, here
+from ..ir.origin import derived
 from ..ir.types import TensorType
 from ..ops.arithmetic import where
 from ..ops.source import INPUT, as_node, dimension
@@ -51,14 +51,11 @@ def placeholder(name: str, kind: TensorType) -> Node:
 
 def check_metric_name(name: object) -> None:
     """Raise `NamingError` unless a metric may be called so."""
-    try:
-        if check_identifier(name, "metric name") == "loss":
-            raise NamingError(
-                "a metric can't be called 'loss', the loss has that name",
-                hint="'cross_entropy'",
-            )
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None
+    if check_identifier(name, "metric name") == "loss":
+        raise NamingError(
+            "a metric can't be called 'loss', the loss has that name",
+            hint="'cross_entropy'",
+        )
 
 
 def metric_nodes(metrics: Metrics) -> dict[str, Node]:
@@ -132,10 +129,7 @@ def _check_metric(name: str, metric: object) -> None:
     elif isinstance(metric, Node):
         _check_scalar(name, metric, str(metric.origin.location))
     else:
-        raise OptionError(
-            f"metric {name!r} must be a node or a Metric, got {metric!r}",
-            location=str(here().location),
-        )
+        raise OptionError(f"metric {name!r} must be a node or a Metric, got {metric!r}")
 
 
 def _check_scalar(name: str, node: Node, location: str) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import GraphcError, OptionError
+from ..errors import OptionError, user_location
 from ..ir.dims import check_identifier
 from ..ir.node import Node
-from ..ir.origin import here
 
 
 @dataclass(frozen=True)
@@ -36,36 +35,22 @@ class Metric:
     result: Callable[..., Any]
     mode: Literal["max", "min"] | None = None
     location: str = field(
-        default_factory=lambda: str(here().location), repr=False, init=False
+        default_factory=lambda: str(user_location()), repr=False, init=False
     )
     """The user's line, for errors."""
 
     def __post_init__(self) -> None:
         given: Any = self.mode
         if not isinstance(given, str | None) or given not in _MODES:
-            raise OptionError(
-                f"mode must be 'max', 'min' or None, got {self.mode!r}",
-                location=self.location,
-            )
+            raise OptionError(f"mode must be 'max', 'min' or None, got {self.mode!r}")
         if not isinstance(self.totals, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise OptionError(
-                f"totals must be a dict of nodes, got {self.totals!r}",
-                location=self.location,
-            )
+            raise OptionError(f"totals must be a dict of nodes, got {self.totals!r}")
         for name, node in self.totals.items():
             check_identifier(name, "name of a total")
             if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise OptionError(
                     f"total {name!r} must be a node, got {node!r}",
-                    location=self.location,
                 )
 
 
 _MODES = ("max", "min", None)
-
-
-def failure(
-    kind: type[GraphcError], function: str, message: str, hint: str | None = None
-) -> GraphcError:
-    """The error of a metric function, with the line that called it."""
-    return kind(message, node=function, location=str(here().location), hint=hint)

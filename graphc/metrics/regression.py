@@ -10,18 +10,19 @@ from ..ir.node import Node
 from ..ops.arithmetic import absolute, sqrt, square, where
 from ..ops.reduction import mean, sum
 from ..ops.source import ArrayLike, as_node, dimension
-from .metric import Metric, failure
+from .metric import Metric
 
 
 def _difference(predictions: ArrayLike, targets: ArrayLike, function: str) -> Node:
     given, wanted = as_node(predictions), as_node(targets)
     if given.shape != wanted.shape:
-        raise failure(
-            ShapeError,
-            function,
+        raise ShapeError(
             "requires predictions of the shape of targets, got "
             f"{format_shape(given.shape)} and {format_shape(wanted.shape)}",
-            "gc.squeeze(predictions, 1)" if given.ndim == wanted.ndim + 1 else None,
+            node=function,
+            hint="gc.squeeze(predictions, 1)"
+            if given.ndim == wanted.ndim + 1
+            else None,
         )
     return given - wanted
 
@@ -96,7 +97,7 @@ def r2_score(predictions: ArrayLike, targets: ArrayLike) -> Metric:
     error = _difference(predictions, targets, "r2_score").astype("float64")
     wanted = as_node(targets).astype("float64")
     if not wanted.shape:
-        raise failure(ShapeError, "r2_score", "requires an axis of rows, got a scalar")
+        raise ShapeError("requires an axis of rows, got a scalar", node="r2_score")
     totals = {
         "residual": sum(square(error), 0),
         "targets": sum(wanted, 0),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import DTypeError, LogitsWarning, OptionError
+from ..errors import DTypeError, LogitsWarning, OptionError, warn_at_user
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.origin import warn_at_user
 from ..ir.types import TensorType, is_floating
 
 ELEMENTWISE_CASES = (Case(((3, 4),)), Case(((),)), Case(((0, 3),)))

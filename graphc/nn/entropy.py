@@ -15,7 +15,6 @@ from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.origin import here
 from ..ir.types import TensorType, is_floating
 from ..ops import exponential
 from ..ops import reduction as reductions
@@ -352,7 +351,6 @@ def cross_entropy(
             raise OptionError(
                 "ignore_index is a label, and target holds probabilities",
                 node=f"cross_entropy({logits.describe()}, {goal.describe()})",
-                location=str(here().location),
                 hint="a row of zeros in target, which adds no loss",
             )
         return SOFT_CROSS_ENTROPY(
@@ -376,6 +374,5 @@ def _number(label_smoothing: object) -> float:
         raise OptionError(
             f"label_smoothing must be a number in [0, 1], got {label_smoothing!r}",
             node="cross_entropy",
-            location=str(here().location),
         )
     return float(label_smoothing)  # pyright: ignore[reportUnknownArgumentType]

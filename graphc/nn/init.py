@@ -18,8 +18,7 @@ from numbers import Real
 from typing import Any, get_args
 
 from ..arguments import public
-from ..errors import GraphcError, OptionError
-from ..ir.origin import here
+from ..errors import OptionError
 from ..ops.source import Initializer
 from .initializers import (
     Constant,
@@ -76,15 +75,11 @@ __all__ = [
 ]
 
 
-def _fail(message: str, hint: str | None = None) -> OptionError:
-    return OptionError(message, location=str(here().location), hint=hint)
-
-
 def _number(value: Any, name: str, *, low: float = -math.inf) -> float:
     is_number = not isinstance(value, bool) and isinstance(value, Real)
     if not is_number or not math.isfinite(value) or value < low:
         bound = f" of at least {low:g}" if low > -math.inf else ""
-        raise _fail(f"{name} must be a finite number{bound}, got {value!r}")
+        raise OptionError(f"{name} must be a finite number{bound}, got {value!r}")
     return float(value)
 
 
@@ -94,19 +89,12 @@ def _squared(gain: Any) -> float:
     return _number(value * value, "the square of gain")
 
 
-def _layout(layout: str) -> str:
-    try:
-        return check_layout(layout)
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None
-
-
 def _mode(mode: str) -> FanMode:
     for known in get_args(FanMode):
         if mode == known:
             return known
     known = ", ".join(get_args(FanMode))
-    raise _fail(f"mode must be one of {known}, got {mode!r}")
+    raise OptionError(f"mode must be one of {known}, got {mode!r}")
 
 
 # Starts that know nothing of fans.
@@ -156,9 +144,9 @@ def uniform(a: float = 0.0, b: float = 1.0) -> Uniform:
     """
     low, high = _number(a, "a"), _number(b, "b")
     if low > high:
-        raise _fail(f"uniform(a, b) requires a <= b, got {a} and {b}")
+        raise OptionError(f"uniform(a, b) requires a <= b, got {a} and {b}")
     if math.isinf(high - low):
-        raise _fail(f"uniform(a, b) requires a finite b - a, got {a} and {b}")
+        raise OptionError(f"uniform(a, b) requires a finite b - a, got {a} and {b}")
     return Uniform(low, high)
 
 
@@ -201,15 +189,15 @@ def truncated_normal(
     centre, low, high = _number(mean, "mean"), _number(a, "a"), _number(b, "b")
     deviation = _number(std, "std", low=0.0)
     if deviation == 0.0:
-        raise _fail("truncated_normal requires std > 0, got 0")
+        raise OptionError("truncated_normal requires std > 0, got 0")
     if low >= high:
-        raise _fail(f"truncated_normal requires a < b, got {a} and {b}")
+        raise OptionError(f"truncated_normal requires a < b, got {a} and {b}")
     scale = deviation * math.sqrt(2.0)
     # Both probabilities in the lower tail, where doubles are fine.
     flip = -1.0 if low > centre else 1.0
     tails = [0.5 * math.erfc(flip * (centre - x) / scale) for x in (low, high)]
     if abs(tails[1] - tails[0]) < 1e-290:
-        raise _fail(
+        raise OptionError(
             f"[{a}, {b}] is too far from mean {mean} or too narrow for std {std}: "
             "a draw has no chance to be there",
             hint="bounds a and b around the mean; they are not in units of std",
@@ -239,9 +227,9 @@ def sparse(sparsity: float, std: float = 0.01, axis: int = 0) -> Sparse:
     """
     fraction = _number(sparsity, "sparsity", low=0.0)
     if fraction > 1.0:
-        raise _fail(f"sparsity must be a fraction of at most 1, got {sparsity}")
+        raise OptionError(f"sparsity must be a fraction of at most 1, got {sparsity}")
     if axis not in (0, 1):
-        raise _fail(f"axis must be 0 or 1, got {axis!r}")
+        raise OptionError(f"axis must be 0 or 1, got {axis!r}")
     return Sparse(fraction, _number(std, "std", low=0.0), axis)
 
 
@@ -310,7 +298,7 @@ def dirac(groups: int = 1) -> Dirac:
     networks without skip-connections".
     """
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise _fail(f"groups must be a positive integer, got {groups!r}")
+        raise OptionError(f"groups must be a positive integer, got {groups!r}")
     return Dirac(groups)
 
 
@@ -336,7 +324,7 @@ def glorot_uniform(gain: float = 1.0, layout: str = "in_out") -> ScaledUniform:
     feedforward neural networks", equation 16.
     """
     scale = _squared(gain)
-    return ScaledUniform(scale, "fan_avg", _layout(layout))
+    return ScaledUniform(scale, "fan_avg", check_layout(layout))
 
 
 def glorot_normal(gain: float = 1.0, layout: str = "in_out") -> ScaledNormal:
@@ -347,7 +335,7 @@ def glorot_normal(gain: float = 1.0, layout: str = "in_out") -> ScaledNormal:
     Source: Glorot and Bengio 2010, as `glorot_uniform`, equation 12.
     """
     scale = _squared(gain)
-    return ScaledNormal(scale, "fan_avg", _layout(layout))
+    return ScaledNormal(scale, "fan_avg", check_layout(layout))
 
 
 def xavier_uniform(gain: float = 1.0, layout: str = "out_in") -> ScaledUniform:
@@ -374,7 +362,7 @@ def he_uniform(mode: FanMode = "fan_in", layout: str = "in_out") -> ScaledUnifor
 
     Source: He et al. 2015, "Delving deep into rectifiers", equation 10.
     """
-    return ScaledUniform(2.0, _mode(mode), _layout(layout))
+    return ScaledUniform(2.0, _mode(mode), check_layout(layout))
 
 
 def he_normal(mode: FanMode = "fan_in", layout: str = "in_out") -> ScaledNormal:
@@ -388,7 +376,7 @@ def he_normal(mode: FanMode = "fan_in", layout: str = "in_out") -> ScaledNormal:
 
     Source: He et al. 2015, "Delving deep into rectifiers", equation 10.
     """
-    return ScaledNormal(2.0, _mode(mode), _layout(layout))
+    return ScaledNormal(2.0, _mode(mode), check_layout(layout))
 
 
 def kaiming_uniform(
@@ -410,7 +398,9 @@ def kaiming_uniform(
 
     Source: He et al. 2015, "Delving deep into rectifiers", equations 10, 14 and 15.
     """
-    return ScaledUniform(_square_gain(nonlinearity, a), _mode(mode), _layout(layout))
+    return ScaledUniform(
+        _square_gain(nonlinearity, a), _mode(mode), check_layout(layout)
+    )
 
 
 def kaiming_normal(
@@ -425,7 +415,9 @@ def kaiming_normal(
 
     Source: He et al. 2015, "Delving deep into rectifiers", equations 10, 14 and 15.
     """
-    return ScaledNormal(_square_gain(nonlinearity, a), _mode(mode), _layout(layout))
+    return ScaledNormal(
+        _square_gain(nonlinearity, a), _mode(mode), check_layout(layout)
+    )
 
 
 def lecun_uniform(layout: str = "in_out") -> ScaledUniform:
@@ -436,7 +428,7 @@ def lecun_uniform(layout: str = "in_out") -> ScaledUniform:
 
     Source: LeCun et al. 1998, "Efficient BackProp", equation 16.
     """
-    return ScaledUniform(1.0, "fan_in", _layout(layout))
+    return ScaledUniform(1.0, "fan_in", check_layout(layout))
 
 
 def lecun_normal(layout: str = "in_out") -> ScaledNormal:
@@ -448,7 +440,7 @@ def lecun_normal(layout: str = "in_out") -> ScaledNormal:
     Source: LeCun et al. 1998, "Efficient BackProp", equation 16; for SELU, Klambauer
     et al. 2017, "Self-normalizing neural networks".
     """
-    return ScaledNormal(1.0, "fan_in", _layout(layout))
+    return ScaledNormal(1.0, "fan_in", check_layout(layout))
 
 
 _SQUARE_GAINS = {
@@ -466,7 +458,7 @@ def _square_gain(nonlinearity: str, param: float | None = None) -> float:
         return 2.0 / (1.0 + slope * slope)
     if nonlinearity not in _SQUARE_GAINS:
         known = ", ".join(("leaky_relu", *_SQUARE_GAINS))
-        raise _fail(f"nonlinearity must be one of {known}, got {nonlinearity!r}")
+        raise OptionError(f"nonlinearity must be one of {known}, got {nonlinearity!r}")
     return _SQUARE_GAINS[nonlinearity]
 
 

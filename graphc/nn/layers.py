@@ -22,11 +22,10 @@ from typing import Any, ClassVar, cast, overload
 
 import numpy as np
 
-from ..errors import GraphcError, IndexRangeError, OptionError
+from ..errors import IndexRangeError, OptionError
 from ..ir.dims import check_identifier, format_shape, product
 from ..ir.naming import Naming
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ops.axes import normalize_axis
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node
@@ -133,12 +132,9 @@ class Layer(ABC):
 
 
 def _check_name(name: object) -> None:
-    try:
-        parts = name.split(".") if isinstance(name, str) else [name]
-        for part in parts:
-            check_identifier(part, "layer name")
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None
+    parts = name.split(".") if isinstance(name, str) else [name]
+    for part in parts:
+        check_identifier(part, "layer name")
 
 
 def _check_size(value: Any, what: str, layer: Layer) -> int:
@@ -148,7 +144,6 @@ def _check_size(value: Any, what: str, layer: Layer) -> int:
         raise OptionError(
             f"{what} must be a positive integer, got {value!r}",
             node=type(layer).__name__,
-            location=str(here().location),
         )
     return int(cast(int, value))
 
@@ -210,7 +205,6 @@ class Linear(Layer):
             raise OptionError(
                 "bias_init was given for a layer without bias",
                 node="Linear",
-                location=str(here().location),
                 hint="bias=True, or no bias_init",
             )
 
@@ -282,7 +276,6 @@ class Flatten(Layer):
                 f"start_dim {self.start_dim} is after end_dim {self.end_dim} "
                 f"in shape {format_shape(input.shape)}",
                 node=f"Flatten of {input.describe()}",
-                location=str(here().location),
             )
         joined = product(input.shape[first : last + 1])
         return reshape(input, (*input.shape[:first], joined, *input.shape[last + 1 :]))
@@ -403,7 +396,6 @@ class Sequential(Layer):
                 raise OptionError(
                     f"Sequential takes layers, got {layer!r}",
                     node="Sequential",
-                    location=str(here().location),
                     hint="Sequential(first, second), not a list of them",
                 )
         self._layers: tuple[Any, ...] = layers
@@ -472,7 +464,6 @@ class Sequential(Layer):
             raise IndexRangeError(
                 f"requires a position in {len(self)} layers, got {index!r}",
                 node=type(self).__name__,
-                location=str(here().location),
             ) from None
 
     def _describe(self) -> str:

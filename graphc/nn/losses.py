@@ -15,7 +15,6 @@ from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
 from ..ops import reduction as reductions
 from ..ops.arithmetic import negative, where
@@ -321,5 +320,5 @@ def ignored_label(ignore_index: object, function: str, target: Node) -> int | No
         if not limits.min <= ignore_index <= limits.max:
             problem = f"ignore_index {ignore_index} is no value of {target.dtype}"
     if problem:
-        raise OptionError(problem, node=function, location=str(here().location))
+        raise OptionError(problem, node=function)
     return int(ignore_index)  # pyright: ignore[reportArgumentType]

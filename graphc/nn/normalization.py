@@ -10,7 +10,6 @@ from ..errors import OptionError, ShapeError
 from ..ir.dims import as_shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.origin import here
 from ..ir.types import TensorType
 from ..ops import reduction
 from ..ops.arithmetic import sqrt, square
@@ -146,7 +145,6 @@ def layer_norm(
             f"requires input whose last axes are {format_shape(shape)}, "
             f"got {format_shape(node.shape)}",
             node=f"layer_norm({node.describe()})",
-            location=str(here().location),
         )
     given = {"weight": weight, "bias": bias}
     parts = [name for name, value in given.items() if value is not None]

@@ -16,7 +16,6 @@ from ..ir.dims import format_shape
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.origin import here
 from ..ir.types import TensorType
 from ..ir.walk import ancestors, topological_order
 from ..ops.random import bernoulli, standard_normal
@@ -86,12 +85,10 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
     array([2., 0., 0., 0.], dtype=float32)
     """
     node = as_node(input)
-    location = str(here().location)
     if isinstance(p, bool) or not isinstance(p, int | float | np.number):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise OptionError(
             f"p must be a number, got {type(p).__name__} {p!r}",
             node=f"dropout({node.describe()})",
-            location=location,
             hint="a dropped element is a float in [0, 1], such as 0.5",
         )
     probability = float(p)
@@ -99,7 +96,6 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
         raise OptionError(
             f"p must be a probability in [0, 1], got {p!r}",
             node=f"dropout({node.describe()})",
-            location=location,
         )
     if not training or probability == 0.0:
         return node
@@ -156,13 +152,11 @@ def gaussian_noise(input: ArrayLike, std: float, training: bool = True) -> Node:
     array([1.1729103, 1.8571546], dtype=float32)
     """
     node = as_node(input)
-    location = str(here().location)
     is_number = isinstance(std, int | float | np.number) and not isinstance(std, bool)  # pyright: ignore[reportUnnecessaryIsInstance]
     if not is_number or not 0.0 <= float(std) < math.inf:
         raise OptionError(
             f"std must be a number of at least 0, got {std!r}",
             node=f"gaussian_noise({node.describe()})",
-            location=location,
         )
     if not training or float(std) == 0.0:
         return node

@@ -7,7 +7,6 @@ import numpy as np
 from ..errors import DTypeError, OptionError, UnsupportedError
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
 from ..ops.shape import expand_dims
 from ..ops.source import ArrayLike, as_node, constant
@@ -72,7 +71,6 @@ def one_hot(tensor: ArrayLike, num_classes: int = -1) -> Node:
             "one_hot requires num_classes: the largest label is known only when the "
             "program runs",
             node=f"one_hot({node.describe()})",
-            location=str(here().location),
             hint="num_classes=10",
         )
     return ONE_HOT(node, num_classes=int(num_classes))

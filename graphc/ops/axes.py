@@ -6,10 +6,9 @@ import operator
 from collections.abc import Iterable
 from typing import Any, cast
 
-from ..errors import DTypeError, GraphcError, IndexRangeError, OptionError
+from ..errors import DTypeError, IndexRangeError, OptionError
 from ..ir.dims import format_shape
 from ..ir.node import Node
-from ..ir.origin import here
 
 
 def normalize_axis(axis: Any, ndim: int, node: Node, what: str = "axis") -> int:
@@ -17,15 +16,13 @@ def normalize_axis(axis: Any, ndim: int, node: Node, what: str = "axis") -> int:
     try:
         number = operator.index(axis)
     except TypeError:
-        raise _located(
-            DTypeError(f"{what} must be an integer, got {axis!r}"), node
+        raise DTypeError(
+            f"{what} must be an integer, got {axis!r}", node=node.describe()
         ) from None
     if not -ndim <= number < ndim:
-        raise _located(
-            IndexRangeError(
-                f"{what} {number} is out of range for shape {format_shape(node.shape)}"
-            ),
-            node,
+        raise IndexRangeError(
+            f"{what} {number} is out of range for shape {format_shape(node.shape)}",
+            node=node.describe(),
         )
     return number % ndim
 
@@ -44,9 +41,5 @@ def ordered_axes(
     several = cast(Iterable[Any], axis) if isinstance(axis, tuple | list) else (axis,)
     axes = tuple(normalize_axis(item, ndim, node, what) for item in several)
     if len(set(axes)) != len(axes):
-        raise _located(OptionError(f"{what} {axis!r} names an axis twice"), node)
+        raise OptionError(f"{what} {axis!r} names an axis twice", node=node.describe())
     return axes
-
-
-def _located(error: GraphcError, node: Node) -> GraphcError:
-    return error.locate(node=node.describe(), location=str(here().location))

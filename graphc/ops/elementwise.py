@@ -20,7 +20,6 @@ from ..ir.dims import broadcast_shapes
 from ..ir.facts import NONE, Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Origin, Point, Span, Spans, Template, Vjp
-from ..ir.origin import here
 from ..ir.types import DType, TensorType
 from .pairing import warn_of_pairing
 from .source import ArrayLike, as_node, weak_type
@@ -70,7 +69,7 @@ def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:
     try:
         loop = _resolve(name, tuple(weak_type(value) for value in values))
     except GraphcError as error:
-        raise error.locate(node=name, location=str(here().location)) from None
+        raise error.locate(node=name) from None
     return tuple(
         as_node(_compared(value), None)
         if loop[-1].kind == "b" and _is_out_of_bounds(value, dtype)

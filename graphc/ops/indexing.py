@@ -17,7 +17,6 @@ from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Steady
-from ..ir.origin import here
 from ..ir.types import TensorType, is_integer
 from .arithmetic import clip
 from .axes import normalize_axis
@@ -316,9 +315,7 @@ def getitem(a: ArrayLike, index: Any) -> Node:
     try:
         static, arrays = parse_index(x, index)
     except GraphcError as error:
-        raise error.locate(
-            node=f"indexing of {x.describe()}", location=str(here().location)
-        ) from None
+        raise error.locate(node=f"indexing of {x.describe()}") from None
     return GETITEM(x, *arrays, index=static)
 
 
@@ -361,10 +358,7 @@ def take(
     position = normalize_axis(axis, x.ndim, x)
     chosen = as_node(indices)
     if mode not in ("raise", "wrap", "clip"):
-        raise OptionError(
-            f'mode must be "raise", "wrap" or "clip", got {mode!r}',
-            location=str(here().location),
-        )
+        raise OptionError(f'mode must be "raise", "wrap" or "clip", got {mode!r}')
     if mode != "raise" and is_integer(chosen.dtype):
         size = x.shape[position]
         chosen = chosen % size if mode == "wrap" else clip(chosen, 0, size - 1)

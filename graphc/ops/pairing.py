@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import BroadcastWarning
+from ..errors import BroadcastWarning, warn_at_user
 from ..ir.dims import Dim, Dimension, format_shape
 from ..ir.node import Node
-from ..ir.origin import is_declared_by_user, warn_at_user
+from ..ir.origin import is_declared_by_user
 
 
 def warn_of_pairing(arrays: Sequence[Node], core: int = 0) -> None:

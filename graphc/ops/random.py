@@ -14,7 +14,6 @@ from ..errors import DTypeError, GraphcError, OptionError
 from ..ir.dims import Shape, as_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op, Steady
-from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
 
 
@@ -48,14 +47,12 @@ def bernoulli(p: float, shape: Any) -> Node:
     probability = float(p)
     if not 0.0 <= probability <= 1.0:
         raise OptionError(
-            f"p must be a probability in [0, 1], got {p!r}",
-            node="bernoulli",
-            location=str(here().location),
+            f"p must be a probability in [0, 1], got {p!r}", node="bernoulli"
         )
     try:
         return BERNOULLI(p=probability, shape=as_shape(shape))
     except GraphcError as error:
-        raise error.locate(node="bernoulli", location=str(here().location)) from None
+        raise error.locate(node="bernoulli") from None
 
 
 def _normal_infer(*, shape: Shape, dtype: DType) -> TensorType:
@@ -97,6 +94,4 @@ def standard_normal(shape: Any, dtype: Any = "float32") -> Node:
             raise DTypeError(f"requires float32 or float64, got {target}")
         return STANDARD_NORMAL(shape=as_shape(shape), dtype=target)
     except GraphcError as error:
-        raise error.locate(
-            node="standard_normal", location=str(here().location)
-        ) from None
+        raise error.locate(node="standard_normal") from None

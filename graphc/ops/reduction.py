@@ -12,7 +12,6 @@ from ..ir.dims import Dimension, format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Span, Spans, Template
-from ..ir.origin import here
 from ..ir.types import DType, TensorType, is_floating
 from .arithmetic import ROOT, maximum, square
 from .axes import normalize_axes, normalize_axis
@@ -485,9 +484,7 @@ def _degrees_of_freedom(count: Dimension, ddof: Any, total: Node) -> Node:
         ddof = cast("np.generic", ddof).item()
     if isinstance(ddof, bool) or not isinstance(ddof, int | float):
         raise OptionError(
-            f"ddof must be a number, got {ddof!r}",
-            node=f"variance of {total.type}",
-            location=str(here().location),
+            f"ddof must be a number, got {ddof!r}", node=f"variance of {total.type}"
         )
     if isinstance(count, int):
         return constant(count - ddof if count > ddof else 0, total.dtype)

@@ -22,7 +22,6 @@ from ..ir.dims import (
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.origin import here
 from ..ir.types import TensorType
 from .axes import normalize_axes, normalize_axis, ordered_axes
 from .source import ArrayLike, as_node, coerce, zeros_like
@@ -67,9 +66,7 @@ def reshape(a: ArrayLike, shape: Any) -> Node:
     try:
         target = _complete_shape(x, shape)
     except GraphcError as error:
-        raise error.locate(
-            node=f"reshape({x.describe()})", location=str(here().location)
-        ) from None
+        raise error.locate(node=f"reshape({x.describe()})") from None
     return x if target == x.shape else RESHAPE(x, shape=target)
 
 
@@ -161,7 +158,6 @@ def transpose(a: ArrayLike, axes: Any = None) -> Node:
             raise OptionError(
                 f"axes must name each of {x.ndim} axes once, got {axes!r}",
                 node=x.describe(),
-                location=str(here().location),
             )
     return x if order == tuple(range(x.ndim)) else TRANSPOSE(x, axes=order)
 
@@ -205,7 +201,6 @@ def moveaxis(a: ArrayLike, source: Any, destination: Any) -> Node:
             f"source and destination must name as many axes, got {source!r} "
             f"and {destination!r}",
             node=x.describe(),
-            location=str(here().location),
         )
     order = [axis for axis in range(x.ndim) if axis not in origins]
     for target, origin in sorted(zip(targets, origins, strict=True)):
@@ -348,9 +343,7 @@ def broadcast_to(array: ArrayLike, shape: Any) -> Node:
     try:
         target = as_shape(shape)
     except GraphcError as error:
-        raise error.locate(
-            node=f"broadcast_to({x.describe()})", location=str(here().location)
-        ) from None
+        raise error.locate(node=f"broadcast_to({x.describe()})") from None
     return x if target == x.shape else BROADCAST_TO(x, shape=target)
 
 
@@ -432,16 +425,10 @@ CONCATENATE = Op(
 
 def _arrays(arrays: Any, function: str) -> tuple[Node, ...]:
     if not isinstance(arrays, Iterable):
-        raise DTypeError(
-            f"{function} requires a list of arrays, got {arrays!r}",
-            location=str(here().location),
-        )
+        raise DTypeError(f"{function} requires a list of arrays, got {arrays!r}")
     values = tuple(cast("Iterable[Any]", arrays))
     if not values:
-        raise ShapeError(
-            f"{function} requires at least one array, got none",
-            location=str(here().location),
-        )
+        raise ShapeError(f"{function} requires at least one array, got none")
     return coerce(*values)
 
 

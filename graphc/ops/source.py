@@ -25,7 +25,6 @@ from ..ir.facts import Facts, Role
 from ..ir.literal import Literal
 from ..ir.node import Node
 from ..ir.op import Case, Op, Span
-from ..ir.origin import here
 from ..ir.types import DType, TensorType, as_dtype
 from .numbers import numbers, shortened
 from .spans import bounded_cast, span_of_cast, span_of_constant
@@ -91,10 +90,7 @@ def check_name(name: object, what: str) -> str:
 
     Dots are allowed between identifiers, as torch names parameters: `hidden.weight`.
     """
-    try:
-        return check_dotted_name(name, what)
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None
+    return check_dotted_name(name, what)
 
 
 def input(name: str, shape: Any, dtype: Any = "float32") -> Node:
@@ -118,19 +114,14 @@ def input(name: str, shape: Any, dtype: Any = "float32") -> Node:
 
 def check_identifier_at_user(name: object, what: str) -> None:
     """`check_identifier`, with the user's line in the error."""
-    try:
-        check_identifier(name, what)
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None
+    check_identifier(name, what)
 
 
 def _source(op: Op, name: str, shape: Any, dtype: Any, **attributes: Any) -> Node:
     try:
         fields = {"shape": as_shape(shape), "dtype": as_dtype(dtype), **attributes}
     except GraphcError as error:
-        raise error.locate(
-            node=f"{op.name} {name!r}", location=str(here().location)
-        ) from None
+        raise error.locate(node=f"{op.name} {name!r}") from None
     return op.build((), fields, name=name)
 
 
@@ -146,9 +137,7 @@ def parameter_node(name: str, shape: Any, init: Any, dtype: Any = "float32") -> 
         else:
             init = Literal(_start(init, sizes, target))
     except GraphcError as error:
-        raise error.locate(
-            node=f"parameter {name!r}", location=str(here().location)
-        ) from None
+        raise error.locate(node=f"parameter {name!r}") from None
     fields = {"shape": sizes, "dtype": target, "init": init}
     return PARAMETER.build((), fields, name=name)
 
@@ -190,19 +179,12 @@ def constant(value: ArrayLike, dtype: Any = None) -> Node:
     >>> gc.constant([1.0, 2.0], dtype="float32")
     <constant float32 (2,)>
     """
-    try:
-        target = None if dtype is None else as_dtype(dtype)
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None
+    target = None if dtype is None else as_dtype(dtype)
     if isinstance(value, Node):
         return value if target is None else astype(value, target)
     if isinstance(value, Dim):
         return dimension(value, target or np.dtype("int64"))
-    try:
-        array = numbers(value, target)
-    except GraphcError as error:
-        raise error.locate(location=str(here().location)) from None
-    return CONSTANT(value=Literal(array))
+    return CONSTANT(value=Literal(numbers(value, target)))
 
 
 def dimension(size: Dimension, dtype: DType) -> Node:
@@ -224,9 +206,7 @@ def as_node(value: ArrayLike, dtype: DType | None = None) -> Node:
         return dimension(value, dtype or np.dtype("int64"))
     if _holds_node(value):
         raise UnsupportedError(
-            "a list that holds nodes is no array",
-            location=str(here().location),
-            hint="gc.stack or gc.concatenate",
+            "a list that holds nodes is no array", hint="gc.stack or gc.concatenate"
         )
     weak = isinstance(value, bool | int | float) and not isinstance(value, np.generic)
     if not weak or dtype is None:
@@ -236,7 +216,6 @@ def as_node(value: ArrayLike, dtype: DType | None = None) -> Node:
         if not limits.min <= value <= limits.max:
             raise OptionError(
                 f"the integer {shortened(value)} is out of bounds for dtype {dtype}",
-                location=str(here().location),
                 hint="x.astype(...) for a wider dtype",
             )
     return constant(value, dtype)
@@ -347,7 +326,7 @@ def full(shape: Any, fill_value: ArrayLike, dtype: Any = "float32") -> Node:
             value = float(str(target.type(value)))
         return FULL(shape=as_shape(shape), value=value, dtype=target)
     except GraphcError as error:
-        raise error.locate(node="full", location=str(here().location)) from None
+        raise error.locate(node="full") from None
 
 
 @array_function

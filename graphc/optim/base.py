@@ -24,10 +24,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
-from ..errors import DTypeError, GraphcError, NamingError, OptionError, ShapeError
+from ..errors import DTypeError, NamingError, OptionError, ShapeError
 from ..ir.literal import scalar_value
 from ..ir.node import Node
-from ..ir.origin import derived, here
+from ..ir.origin import derived
 from ..ir.types import is_floating
 from ..ir.walk import ancestors
 from ..ops.arithmetic import sqrt, square
@@ -329,14 +329,12 @@ def _scheduled(rule: Rule, clock: Clock) -> Node:
             raise OptionError(
                 f"a schedule may depend on its clock alone, not on {node.describe()}",
                 node=type(rule).__name__,
-                location=str(here().location),
                 hint="arithmetic with clock.step and clock.epoch",
             )
     if size.shape:
         raise ShapeError(
             f"a schedule must give a scalar, got {size.type}",
             node=type(rule).__name__,
-            location=str(here().location),
             hint="arithmetic with clock.step and clock.epoch, which are scalars",
         )
     return size
@@ -345,16 +343,14 @@ def _scheduled(rule: Rule, clock: Clock) -> Node:
 def parameter_name(parameter: Node, optimizer: Optimizer) -> str:
     """The name of a parameter that can be optimised, or an error."""
     if not is_floating(parameter.dtype):
-        raise _failure(
-            DTypeError,
-            optimizer,
+        raise DTypeError(
             f"only floating parameters can be optimised, got {parameter.describe()}",
+            node=type(optimizer).__name__,
         )
     if parameter.name is None:
-        raise _failure(
-            NamingError,
-            optimizer,
+        raise NamingError(
             f"parameters must have names, got {parameter.describe()}",
+            node=type(optimizer).__name__,
         )
     return parameter.name
 
@@ -364,34 +360,26 @@ def check_gradients(
 ) -> None:
     """Raise unless there is one gradient of its type for each parameter."""
     if len(parameters) != len(gradients):
-        raise _failure(
-            ShapeError,
-            optimizer,
+        raise ShapeError(
             f"requires a gradient for each parameter, got {len(gradients)} gradients "
             f"for {len(parameters)} parameters",
+            node=type(optimizer).__name__,
         )
     names = [parameter_name(parameter, optimizer) for parameter in parameters]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise _failure(
-            NamingError,
-            optimizer,
+        raise NamingError(
             f"two parameters have the name {sorted(twice)[0]!r}",
+            node=type(optimizer).__name__,
         )
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if parameter.shape != gradient.shape or parameter.dtype != gradient.dtype:
-            raise _failure(
-                ShapeError if parameter.shape != gradient.shape else DTypeError,
-                optimizer,
+            kind = ShapeError if parameter.shape != gradient.shape else DTypeError
+            raise kind(
                 f"requires a gradient of the type of its parameter, got "
                 f"{gradient.type} for {parameter.describe()}",
+                node=type(optimizer).__name__,
             )
-
-
-def _failure(
-    kind: type[GraphcError], optimizer: Optimizer, message: str
-) -> GraphcError:
-    return kind(message, node=type(optimizer).__name__, location=str(here().location))
 
 
 def decayed(parameter: Node, step_size: Node, weight_decay: float) -> Node:

@@ -11,7 +11,6 @@ from typing import Any, TypeAlias, cast
 
 from ..errors import NamingError
 from ..ir.node import Node
-from ..ir.origin import here
 from .base import Clock, Optimizer, State, check_gradients, parameter_name
 from .options import Options
 
@@ -81,17 +80,19 @@ class ParameterGroups(Optimizer):
             members[self._selector_of(parameter)].append(parameter)
         optimizers = {**self.groups, None: self.default}
         if members[None] and self.default is None:
-            raise self._failure(
+            raise NamingError(
                 f"no group matches {members[None][0].describe()}, and there is no "
                 "default",
+                node=type(self).__name__,
                 hint="default=SGD(0.1)",
             )
         for selector in self.groups:
             matched = any(_matches(selector, parameter) for parameter in parameters)
             if not matched:
                 names = ", ".join(str(parameter.name) for parameter in parameters)
-                raise self._failure(
-                    f"{selector!r} matches no parameter; there are {names or 'none'}"
+                raise NamingError(
+                    f"{selector!r} matches no parameter; there are {names or 'none'}",
+                    node=type(self).__name__,
                 )
         return [
             (optimizer, nodes)
@@ -105,14 +106,6 @@ class ParameterGroups(Optimizer):
             if _matches(selector, parameter):
                 return selector
         return None
-
-    def _failure(self, message: str, hint: str | None = None) -> NamingError:
-        return NamingError(
-            message,
-            node=type(self).__name__,
-            location=str(here().location),
-            hint=hint,
-        )
 
     def init_state(self, parameters: Sequence[Node]) -> State:
         """See `Optimizer.init_state`."""

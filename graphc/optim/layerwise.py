@@ -354,8 +354,7 @@ class Muon(Rule):
             raise ShapeError(
                 "Muon requires matrices, got a parameter of shape "
                 f"{format_shape(parameter.shape)}",
-                node=parameter.describe(),
-                location=str(parameter.origin.location),
+                at=parameter,
                 hint='ParameterGroups({"*.bias": AdamW()}, default=Muon())',
             )
         return zero_slots(parameter, "momentum_buffer")

@@ -21,7 +21,6 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, ge
 import numpy as np
 
 from ..errors import ArgumentError, OptionError
-from ..ir.origin import here
 
 
 class _Required:
@@ -86,10 +85,7 @@ class Options:
     def fail(self, message: str, hint: str | None = None) -> OptionError:
         """An error about the owner, at the user's line."""
         return OptionError(
-            f"{self._name} requires {message}",
-            node=self._name,
-            location=str(here().location),
-            hint=hint,
+            f"{self._name} requires {message}", node=self._name, hint=hint
         )
 
     def check(self) -> None:
@@ -101,7 +97,6 @@ class Options:
                 raise ArgumentError(
                     f"{self._name} requires the argument {name}",
                     node=self._name,
-                    location=str(here().location),
                     hint=f"{self._name} takes {', '.join(names)}",
                 )
         for name in names:

@@ -15,7 +15,6 @@ from typing import Any
 
 from ..errors import DTypeError, OptionError
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ir.types import is_floating
 from ..ops.arithmetic import absolute, square
 from ..ops.reduction import sum
@@ -99,21 +98,20 @@ def _penalty(
     strength: Any,
     factor: float,
 ) -> Node:
-    where = {"node": name, "location": str(here().location)}
     is_number = isinstance(strength, int | float) and not isinstance(strength, bool)
     if not is_number or not 0.0 <= strength < math.inf:
-        raise OptionError(f"{name} requires strength >= 0, got {strength!r}", **where)
+        raise OptionError(f"{name} requires strength >= 0, got {strength!r}", node=name)
     nodes: list[Node] = (
         [parameters] if isinstance(parameters, Node) else list(parameters)
     )
     if not nodes:
-        raise OptionError(f"{name} requires at least one parameter", **where)
+        raise OptionError(f"{name} requires at least one parameter", node=name)
     for node in nodes:
         if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise DTypeError(f"{name} requires nodes, got {node!r}", **where)
+            raise DTypeError(f"{name} requires nodes, got {node!r}", node=name)
         if not is_floating(node.dtype):
             raise DTypeError(
-                f"{name} requires floating parameters, got {node.describe()}", **where
+                f"{name} requires floating parameters, got {node.describe()}", node=name
             )
     total = measure(nodes[0])
     for node in nodes[1:]:

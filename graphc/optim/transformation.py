@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from ..errors import NamingError
 from ..ir.node import Node
-from ..ir.origin import derived, here
+from ..ir.origin import derived
 from .base import Clock, Optimizer, State, check_gradients, parameter_name
 from .options import Options
 
@@ -149,7 +149,6 @@ class Transformation(Optimizer):
             raise NamingError(
                 f"two optimizers in the chain keep state under the name {twice[0]!r}",
                 node=type(self).__name__,
-                location=str(here().location),
                 hint=f"one {type(self).__name__} is enough",
             )
         return inner | own

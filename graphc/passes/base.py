@@ -13,11 +13,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ..errors import GraphError
+from ..errors import GraphError, Location
 from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
-from ..ir.origin import Location
 
 
 class Pass(Protocol):
@@ -87,11 +86,7 @@ def adopt(old: Node, new: Node) -> Node:
     both; inputs, parameters and random draws must stay the one node they are.
     """
     if new.type != old.type:
-        raise GraphError(
-            f"a rewrite of type {old.type} gave type {new.type}",
-            node=old.describe(),
-            location=str(old.origin.location),
-        )
+        raise GraphError(f"a rewrite of type {old.type} gave type {new.type}", at=old)
     if (
         new.op.kind == "source" and new.op.role is not Role.CONSTANT
     ) or not new.op.pure:

@@ -20,7 +20,6 @@ from ..ir.graph import Graph, declared_inputs
 from ..ir.labels import LabelBounds, label_bounds
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ir.sizes import inputs_for_sizes, size_bounds
 from ..ir.types import is_floating
 from .feeds import bind_feeds, check_size_bounds
@@ -104,7 +103,6 @@ def _variables(graph: Graph, wrt: Node | Iterable[Node] | None) -> tuple[Node, .
         raise DifferentiationError(
             "there is nothing to differentiate by: no parameter and no floating input",
             node=graph.outputs[0].describe(),
-            location=str(here().location),
             hint="gc.parameter(...), or a floating dtype for an input",
         )
     return variables
@@ -181,10 +179,7 @@ def _widened(array: Array) -> Array:
 
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise OptionError(
-            f"{name} must be a whole number of at least 1, got {value!r}",
-            location=str(here().location),
-        )
+        raise OptionError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 public(globals(), ["check_gradients"])

@@ -22,7 +22,6 @@ from ..ir.labels import label_bounds
 from ..ir.naming import number_unnamed
 from ..ir.nest import filler, flatten
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ir.sizes import inputs_for_sizes, size_bounds
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
@@ -175,10 +174,7 @@ def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
 def check_style(style: str) -> Style:
     """`style` if it is one, else raise."""
     if style not in ("fast", "readable"):
-        raise OptionError(
-            f'style must be "fast" or "readable", got {style!r}',
-            location=str(here().location),
-        )
+        raise OptionError(f'style must be "fast" or "readable", got {style!r}')
     return style
 
 
@@ -187,13 +183,11 @@ def check_tiling(tile_size: Any, threads: Any) -> Tiling:
     size = None if tile_size is None else _count(tile_size)
     if size is not None and size < 1:
         raise OptionError(
-            f"tile_size must be a positive int or None, got {tile_size!r}",
-            location=str(here().location),
+            f"tile_size must be a positive int or None, got {tile_size!r}"
         )
     if _count(threads) < 0:
         raise OptionError(
-            f"threads must be an int from 0, for all cores, got {threads!r}",
-            location=str(here().location),
+            f"threads must be an int from 0, for all cores, got {threads!r}"
         )
     return Tiling(size, _count(threads))
 
@@ -327,7 +321,6 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
             names = ", ".join(str(node.name) for node in known) or "none"
             raise OptionError(
                 f"inputs must be placeholders or their names, got {given!r}",
-                location=str(here().location),
                 hint=f"those that the outputs were declared from are {names}",
             )
     nodes = dict.fromkeys(node for node in order if isinstance(node, Node))
@@ -336,7 +329,6 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
         raise GraphError(
             f"the outputs depend on the input {missing[0].name!r}, which inputs lacks",
             node=missing[0].describe(),
-            location=str(here().location),
             hint=f"inputs=[{', '.join(str(n.name) for n in (*nodes, *missing))}]",
         )
     check_names(nodes)
@@ -345,15 +337,15 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
 
 def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:
     for parameter, value in updates.items():
-        where = {"node": parameter.describe(), "location": str(here().location)}
+        where = parameter.describe()
         if parameter.op.name != "parameter":
             raise OptionError(
-                f"only parameters can be updated, got {parameter!r}", **where
+                f"only parameters can be updated, got {parameter!r}", node=where
             )
         if value.type != parameter.type:
             raise ShapeError(
                 f"an update must have the parameter's type {parameter.type}, "
                 f"got {value.type}",
-                **where,
+                node=where,
             )
     return list(updates)

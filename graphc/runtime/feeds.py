@@ -18,7 +18,6 @@ from ..errors import FeedError, ShapeError
 from ..ir.dims import Dim, evaluate_shape, format_shape
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ir.sizes import SizeBound
 from .frames import plain_array
 
@@ -107,8 +106,7 @@ def bind_feeds(
             label = key.describe() if isinstance(key, Node) else repr(key)
             names = ", ".join(str(n.name) for n in nodes if n.op.name == "input")
             raise FeedError(
-                f"{label} is no input of this program; it takes {names or 'no inputs'}",
-                location=str(here().location),
+                f"{label} is no input of this program; it takes {names or 'no inputs'}"
             )
         if node in given:
             raise _error(node, "was fed twice, as a node and by its name")
@@ -150,11 +148,7 @@ def check_size_bounds(needs: Iterable[SizeBound], sizes: Mapping[str, int]) -> N
     for need in needs:
         if all(name in sizes for name in need.symbols) and not need.holds(sizes):
             given = ", ".join(f"{name} = {sizes[name]}" for name in need.symbols)
-            raise FeedError(
-                f"{need.message}, got {given}",
-                node=need.node.describe(),
-                location=str(need.node.origin.location),
-            )
+            raise FeedError(f"{need.message}, got {given}", at=need.node)
 
 
 def _named(key: object, by_name: Mapping[str | None, Node]) -> Node | None:
@@ -243,15 +237,13 @@ class Binder:
         takes = ", ".join(names) or "no inputs"
         if len(positional) > len(names):
             raise FeedError(
-                f"{len(positional)} arrays were fed to a program that takes {takes}",
-                location=str(here().location),
+                f"{len(positional)} arrays were fed to a program that takes {takes}"
             )
         named = dict(zip(names, positional, strict=False))
         twice = [name for name in named if name in feeds]
         if twice:
             raise FeedError(
                 f"{twice[0]!r} was fed twice, by position and by its name",
-                location=str(here().location),
                 hint=f"the order is {takes}",
             )
         return named | dict(feeds)
@@ -363,9 +355,4 @@ def _check_bounds(node: Node, array: Array, bounds: LabelBounds) -> None:
 
 
 def _error(node: Node, what: str, hint: str | None = None) -> FeedError:
-    return FeedError(
-        f"{node.op.name} {node.name!r} {what}",
-        node=node.describe(),
-        location=str(node.origin.location),
-        hint=hint,
-    )
+    return FeedError(f"{node.op.name} {node.name!r} {what}", at=node, hint=hint)

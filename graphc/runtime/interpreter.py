@@ -156,7 +156,7 @@ def _non_finite(node: Node, value: Array) -> NonFiniteError:
         f"{kind} in {node.op.name} at {position}: "
         f"{int(bad.sum())} of {value.size} elements are not finite",
         node=label,
-        location=str(node.origin.location),
+        at=node,
         hint="smaller inputs or step size, or a stable form of the op",
     )
 

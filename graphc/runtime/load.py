@@ -97,8 +97,7 @@ class Program:
         node = self.node_of(error)
         if node is None:
             return FeedError(str(error))
-        location = str(node.origin.location)
-        return FeedError(str(error), node=node.describe(), location=location)
+        return FeedError(str(error), at=node)
 
     def _explain(self, error: Exception) -> None:
         node = self.node_of(error)

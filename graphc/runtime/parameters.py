@@ -12,7 +12,6 @@ import numpy as np
 from ..arguments import shown
 from ..errors import ArgumentError, UnknownNameError
 from ..ir.node import Node
-from ..ir.origin import here
 from .feeds import check_array
 
 Array = np.ndarray[Any, Any]
@@ -33,8 +32,7 @@ class LiveParameters(Mapping[str, Array]):
         if not isinstance(name, str) or name not in self._arrays:  # pyright: ignore[reportUnnecessaryIsInstance]
             known = ", ".join(self._arrays)
             raise UnknownNameError(
-                f"no parameter {shown(name)}; the parameters are {known}",
-                location=str(here().location),
+                f"no parameter {shown(name)}; the parameters are {known}"
             )
         return self._arrays[name]
 
@@ -52,8 +50,7 @@ class LiveParameters(Mapping[str, Array]):
         """
         if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ArgumentError(
-                f"parameters must be a dict of arrays by name, got {shown(values)}",
-                location=str(here().location),
+                f"parameters must be a dict of arrays by name, got {shown(values)}"
             )
         checked = [
             (self[name], check_array(self._nodes[name], value))

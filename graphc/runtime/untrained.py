@@ -10,9 +10,8 @@ from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakSet
 
-from ..errors import UntrainedWarning
+from ..errors import UntrainedWarning, warn_at_user
 from ..ir.node import Node
-from ..ir.origin import warn_at_user
 
 
 class _Trained(Protocol):

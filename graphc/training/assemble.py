@@ -24,7 +24,6 @@ from ..ir.graph import Graph
 from ..ir.labels import admitted, computed_positions, label_bounds
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
-from ..ir.origin import here
 from ..ir.sizes import size_bounds
 from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
@@ -224,8 +223,7 @@ def _clock() -> dict[str, Node]:
 def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
     if not isinstance(plateau, ReduceLROnPlateau):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise DTypeError(
-            f"plateau must be a gc.optim.ReduceLROnPlateau, got {plateau!r}",
-            location=str(here().location),
+            f"plateau must be a gc.optim.ReduceLROnPlateau, got {plateau!r}"
         )
     state = tuple(plateau.initial())
     return Plateau(asdict(plateau), state, inspect.getsource(update_plateau))
@@ -234,31 +232,25 @@ def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
 def _check_arguments(loss: object, optimizer: object) -> None:
     """Raise unless what is to be trained is a node, and what trains it an optimizer."""
     if not isinstance(loss, Node):
-        raise DTypeError(
-            f"a loss must be a node, got {type(loss).__name__} {loss!r}",
-            location=str(here().location),
-        )
+        raise DTypeError(f"a loss must be a node, got {type(loss).__name__} {loss!r}")
     if not isinstance(optimizer, Optimizer):
         raise DTypeError(
-            f"requires an optimizer, got {optimizer!r}",
-            location=str(here().location),
-            hint="gc.optim.SGD(lr=0.1)",
+            f"requires an optimizer, got {optimizer!r}", hint="gc.optim.SGD(lr=0.1)"
         )
 
 
 def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
-    where = {"node": loss.describe(), "location": str(here().location)}
     if loss.shape:
         raise DifferentiationError(
             f"a loss must be a scalar, got {loss.type}",
             hint="gc.mean(loss) or gc.sum(loss)",
-            **where,
+            node=loss.describe(),
         )
     if not trained:
         raise DifferentiationError(
             "the loss depends on no parameter, so there is nothing to train",
             hint="gc.parameter(...) or a layer of gc.nn",
-            **where,
+            node=loss.describe(),
         )
     for node in Graph((loss,)).nodes:
         is_declared = not node.origin.rules and node.origin.block is None
@@ -269,8 +261,7 @@ def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
                 raise ShapeError(
                     f"a loss must not compare rows with one another by accident: "
                     f"{message}",
-                    node=node.describe(),
-                    location=str(node.origin.location),
+                    at=node,
                     hint=hint,
                 )
 

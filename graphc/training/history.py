@@ -20,7 +20,6 @@ from ..errors import (
     OptionError,
     UnknownNameError,
 )
-from ..ir.origin import here
 from ..runtime.files import check_outputs, write_atomically
 
 Record = Mapping[str, Any]
@@ -78,10 +77,7 @@ class History(Sequence[Record]):
         if isinstance(key, str):
             if key not in self.columns:
                 columns = ", ".join(self.columns)
-                raise UnknownNameError(
-                    f"no column {key!r}; the columns are {columns}",
-                    location=str(here().location),
-                )
+                raise UnknownNameError(f"no column {key!r}; the columns are {columns}")
             return [record.get(key) for record in self._records]
         if isinstance(key, slice):
             return History(self._records[key])
@@ -90,8 +86,7 @@ class History(Sequence[Record]):
         except (IndexError, TypeError):
             raise IndexRangeError(
                 f"requires the name of a column or a position in {len(self)} records, "
-                f"got {key!r}",
-                location=str(here().location),
+                f"got {key!r}"
             ) from None
 
     def __len__(self) -> int:
@@ -114,9 +109,7 @@ class History(Sequence[Record]):
             end = len(self) if stop is None else stop
             return self._records.index(value, start, end)
         except ValueError:
-            raise OptionError(
-                f"the history has no record {value!r}", location=str(here().location)
-            ) from None
+            raise OptionError(f"the history has no record {value!r}") from None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, History):

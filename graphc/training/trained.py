@@ -7,11 +7,10 @@ from functools import partial
 from typing import Any
 
 from ..arguments import Seed, entry
-from ..errors import OptionError, UntrainedWarning
+from ..errors import OptionError, UntrainedWarning, warn_at_user
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
-from ..ir.origin import here, warn_at_user
 from ..nn.regularization import evaluation_mode
 from ..ops.source import constant
 from ..runtime.compiler import CompiledFunction, compile_nodes
@@ -88,7 +87,6 @@ class Trained(LoadedProgram):
             if self._compiled.plan.plateau is None:
                 raise OptionError(
                     "a score is for decay on a plateau, which this trainer has not",
-                    location=str(here().location),
                     hint="gc.Trainer(..., plateau=gc.optim.ReduceLROnPlateau())",
                 )
             module: Any = self._compiled.module
@@ -144,8 +142,7 @@ class Trained(LoadedProgram):
             if (array.shape, array.dtype) != (start.shape, start.dtype):
                 raise OptionError(
                     f"parameter {name!r} is {array.dtype} {array.shape} in the trainer "
-                    f"and {start.dtype} {start.shape} in the nodes to compile",
-                    location=str(here().location),
+                    f"and {start.dtype} {start.shape} in the nodes to compile"
                 )
         function.share(self._arrays)
         if fresh:

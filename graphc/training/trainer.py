@@ -19,7 +19,6 @@ import numpy as np
 from ..arguments import Seed, entry
 from ..errors import OptionError
 from ..ir.node import Node
-from ..ir.origin import here
 from ..metrics.evaluation import Metrics, check_metric_name
 from ..optim.base import Optimizer
 from ..optim.plateau import ReduceLROnPlateau
@@ -288,7 +287,6 @@ class Trainer(Trained):
             raise OptionError(
                 "this trainer has no outputs to predict",
                 node=self.loss.describe(),
-                location=str(here().location),
                 hint='gc.Trainer(..., outputs={"probabilities": ...})',
             )
         needed = plan.predict_inputs
@@ -423,4 +421,4 @@ class Trainer(Trained):
 
     def _translated(self) -> AbstractContextManager[None]:
         """Raise the emitted program's errors as graphc's, with the user's line."""
-        return translated(self._compiled, self.loss, str(here().location))
+        return translated(self._compiled, self.loss)

@@ -14,7 +14,6 @@ from ..errors import (
     CheckpointError,
     DataError,
     FeedError,
-    GraphcError,
     NonFiniteError,
     OptionError,
 )
@@ -26,36 +25,32 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generator[None]:
+def translated(compiled: TrainingProgram, loss: Node) -> Generator[None]:
     """Raise the errors of an emitted program as graphc's.
 
     Args:
         compiled: the program.
         loss: the node that it minimises.
-        location: the user's line that called it.
     """
     module: Any = compiled.module
     try:
         with compiled.program.tracing():
             yield
-    except GraphcError as error:
-        raise error.locate(location=location) from None
     except module.DataError as error:
         node = next((n for n in compiled.inputs if n.name == error.input), None)
         bounds = itertools.chain(*compiled.plan.size_bounds.values())
         for bound in bounds:
             if str(error).startswith(f"{bound.message}, got "):
-                found = FeedError(str(error))
-                raise _located(found, bound.node, location) from None
+                raise FeedError(str(error), at=bound.node) from None
         if node is None:
             node = compiled.program.node_of(error)
         if node is None:
             node = compiled.program.positions.get(str(error.input))
-        raise _located(DataError(str(error)), node, location) from None
+        raise DataError(str(error), at=node) from None
     except module.OptionError as error:
-        raise OptionError(str(error), location=location) from None
+        raise OptionError(str(error)) from None
     except module.CheckpointError as error:
-        raise CheckpointError(str(error), location=location) from None
+        raise CheckpointError(str(error)) from None
     except FloatingPointError as caught:
         error: Any = caught
         problem, _, hint = str(error).partition(": try ")
@@ -66,17 +61,10 @@ def translated(compiled: TrainingProgram, loss: Node, location: str) -> Generato
             source = find_non_finite(loss, error.parameters, batch)
         if source is not None:
             node, problem = source[0], f"{problem}: {source[1]}"
-        found = NonFiniteError(problem, hint=hint or None)
-        raise _located(found, node, location) from None
+        raise NonFiniteError(problem, at=node, hint=hint or None) from None
     except ValueError as error:
         # NumPy's own, of values that it can't compute with; others are a callback's.
         node = compiled.program.node_of(error)
         if node is None:
             raise
-        raise _located(FeedError(str(error)), node, location) from error
-
-
-def _located(error: GraphcError, node: Node | None, location: str) -> GraphcError:
-    if node is None:
-        return error.locate(location=location)
-    return error.locate(node=node.describe(), location=str(node.origin.location))
+        raise FeedError(str(error), at=node) from error

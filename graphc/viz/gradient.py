@@ -78,12 +78,7 @@ def _derive(outputs: Outputs) -> _Derivation:
         )
     else:
         message = f"gradients flow from a floating scalar, got {given}"
-    raise DifferentiationError(
-        message,
-        node=where.describe(),
-        location=str(where.origin.location or ""),
-        hint=hint,
-    )
+    raise DifferentiationError(message, at=where, hint=hint)
 
 
 def _derive_one(name: str, loss: Node) -> _Derivation | None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..errors import Location
 from ..ir.node import Node
-from ..ir.origin import Location
 
 LABEL_WIDTH = 48
 """The most characters that a line of a label has."""

@@ -169,10 +169,39 @@ def test_a_helper_of_the_users_is_the_users_line(tmp_path: Path) -> None:
 
 def test_a_directory_that_begins_alike_is_the_users(tmp_path: Path) -> None:
     """`.../graphc_models/x.py` is not inside the package `.../graphc`."""
-    from graphc.ir import origin
-
     package = Path(gc.__file__).parent
     beside = str(package) + "_models/model.py"
-    scope: dict[str, Any] = {"origin": origin}
-    exec(compile("found = origin.user_location()", beside, "exec"), scope)
+    scope: dict[str, Any] = {"errors": gc.errors}
+    exec(compile("found = errors.user_location()", beside, "exec"), scope)
     assert scope["found"].file == beside
+
+
+def test_an_error_while_a_node_is_derived_names_the_line_of_its_source() -> None:
+    from graphc.ir.origin import derived, replacing
+
+    y = gc.tanh(_x())
+    with derived(y, "vjp of tanh"):
+        assert GraphcError("message").location == str(y.origin.location)
+    with replacing(y, "rule"):
+        assert GraphcError("message").location == str(y.origin.location)
+    assert GraphcError("message").location != str(y.origin.location)
+
+
+def test_what_whoever_raises_says_comes_before_what_is_found() -> None:
+    y = gc.tanh(_x())
+    error = GraphcError("message", location="model.py:1").locate(node="tanh", at=y)
+    assert (error.node, error.location) == ("tanh", "model.py:1")
+    found = GraphcError("message").locate(at=y)
+    assert (found.node, found.location) == (y.describe(), str(y.origin.location))
+
+
+def test_the_line_of_a_context_managers_caller_is_the_users(tmp_path: Path) -> None:
+    """Errors of emitted programs are translated inside one."""
+    loss = gc.nn.mse_loss(_x() @ _w(3, 1), gc.input("t", (2, 1)))
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.1))
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(b"no archive")
+    mistake = lambda: trainer.load(damaged)  # noqa: E731
+    with pytest.raises(GraphcError) as caught:
+        mistake()
+    assert caught.value.location == _line(mistake)
