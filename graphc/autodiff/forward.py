@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..errors import DifferentiationError
 from ..ir.node import Derivation, DerivativeRequest, Node
-from ..ir.origin import derived
+from ..ir.origin import Derivative, derived
 from ..ir.types import is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to
@@ -123,7 +123,8 @@ def _push(
     rule = node.op.jvp
     if rule is None and node.op.vjp is None:
         return known.get(parents[0]) if node.op.is_block else None
-    with derived(node, f"jvp of {node.op.name}"):
+    part = Derivative(node, "forward")
+    with derived(node, f"jvp of {node.op.name}", derivative=part):
         if rule == "linear":
             return node.op.build((known[parents[0]],), node.attributes)
         if rule == "diagonal" or rule == "multilinear":

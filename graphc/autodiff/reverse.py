@@ -19,7 +19,7 @@ from ..ir.collector import paused
 from ..ir.dims import broadcast_shapes
 from ..ir.nest import flatten, refill
 from ..ir.node import Derivation, DerivativeRequest, Node
-from ..ir.origin import Origin, derived
+from ..ir.origin import Derivative, derived
 from ..ir.types import is_floating
 from ..ir.walk import Dependencies, ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to, sum_to
@@ -115,13 +115,11 @@ def _accumulate(node: Node, contributions: list[Node]) -> Node:
     """The sum of what flowed to a node, labelled as its adjoint."""
     total, *others = contributions
     if others:
-        with derived(node, "accumulation"):
+        with derived(node, "accumulation", derivative=Derivative(node, "reverse")):
             for contribution in others:
                 total = total + contribution
-    origin = total.origin
-    if origin.gradient_of is None and origin.rules:
-        label = Origin(origin.location, origin.rules, origin.block, gradient_of=node)
-        total = total.copy(origin=label)
+    if total.origin.derivative is not None and total.origin.gradient_of is None:
+        total = total.copy(origin=total.origin.adjoint_of(node))
     return total
 
 
@@ -131,7 +129,8 @@ def _flows(node: Node, adjoint: Node) -> Iterable[tuple[Node, Node | None]]:
         return [(parents[0], adjoint)]
     if node.op.vjp is None:
         return []
-    with derived(node, f"vjp of {node.op.name}"):
+    part = Derivative(node, "reverse")
+    with derived(node, f"vjp of {node.op.name}", derivative=part):
         raw = node.op.adjoints(adjoint, node, node.inputs)
         return [
             (parent, None if flow is None else flow_to(flow, parent))

@@ -151,7 +151,7 @@ def check_names(nodes: Iterable[Node]) -> None:
 
 def _named_by_user(node: Node) -> bool:
     origin = node.origin
-    return origin.block is None and not origin.rules and origin.gradient_of is None
+    return not origin.rules and origin.block is None and origin.derivative is None
 
 
 def rebuild(graph: Graph, rule: Callable[[Node], Node]) -> Graph:

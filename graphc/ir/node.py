@@ -9,7 +9,7 @@ import difflib
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -184,10 +184,9 @@ class Node(ArrayMethods):
                 )
             # By identity, since `==` between nodes builds a node.
             if not any(root is parent for parent in self.inputs):
-                adjoint = self.origin.gradient_of
                 root = root.copy(
                     name=self.name or root.name or self.op.name,
-                    origin=replace(root.origin, gradient_of=adjoint),
+                    origin=root.origin.adjoint_of(self.origin.gradient_of),
                 )
             object.__setattr__(self, "_expansion", root)
             return root

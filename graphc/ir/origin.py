@@ -1,4 +1,4 @@
-"""Where a node comes from: the user's line, and the rule that derived it, if any.
+"""Origin of a node: the user's line, and the rules that derived it, if any.
 
 A node that a user wrote takes the line of the call outside this package. A node that
 graphc derives (an adjoint, an expansion, a simplification) inherits the line of the
@@ -11,13 +11,24 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, cast
 
 from ..errors import Location, current_origin, user_location
 
 if TYPE_CHECKING:
     from .node import Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derivative:
+    """The part of a node in a derivative."""
+
+    through: Node
+    """The node whose derivative rule made it, or whose adjoints it adds up."""
+    mode: Literal["reverse", "forward"]
+    of: Node | None = None
+    """The node whose adjoint it is, where it is a whole one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +41,19 @@ class Origin:
     """The rules that derived it, the latest last; empty where a user wrote it."""
     block: Node | None = None
     """The block whose expansion it belongs to."""
-    gradient_of: Node | None = None
-    """The node whose adjoint it is."""
+    derivative: Derivative | None = None
+    """None where no differentiation made it."""
+
+    @property
+    def gradient_of(self) -> Node | None:
+        """The node whose adjoint it is."""
+        return self.derivative.of if self.derivative is not None else None
+
+    def adjoint_of(self, node: Node | None) -> Origin:
+        """This origin for the adjoint of `node`, if it is one of a derivative."""
+        if self.derivative is None or self.derivative.of is node:
+            return self
+        return replace(self, derivative=replace(self.derivative, of=node))
 
 
 _place: ContextVar[tuple[int, ...]] = ContextVar("graphc_place", default=())
@@ -43,7 +65,7 @@ def place() -> tuple[int, ...]:
 
 
 def is_declared_by_user() -> bool:
-    """Whether a node created now is the user's and not derived from others."""
+    """True where a node created now is the user's and not derived from others."""
     return current_origin.get() is None
 
 
@@ -57,15 +79,20 @@ def here() -> Origin:
 
 @contextmanager
 def derived(
-    source: Node, rule: str | None = None, *, block: Node | None = None
+    source: Node,
+    rule: str | None = None,
+    *,
+    block: Node | None = None,
+    derivative: Derivative | None = None,
 ) -> Generator[None]:
     """Give nodes created inside the line of `source`, and `rule` as provenance."""
-    origin = source.origin
+    origin = source.origin.adjoint_of(None)
     token = current_origin.set(
         Origin(
             location=origin.location,
             rules=(*origin.rules, rule) if rule else origin.rules,
             block=block if block is not None else origin.block,
+            derivative=derivative or origin.derivative,
         )
     )
     try:
@@ -106,8 +133,8 @@ class replacing:
     @property
     def origin(self) -> Origin:
         """The origin of a node created now."""
-        origin = self._old.origin
-        return Origin(origin.location, (*origin.rules, self.rule), origin.block)
+        origin = self._old.origin.adjoint_of(None)
+        return replace(origin, rules=(*origin.rules, self.rule))
 
     def __enter__(self) -> replacing:
         self._place = _place.set(self._old.order)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from ..errors import GraphError, Location
 from .node import Derivation, DerivativeRequest, Node
 from .op import OPS, Op
-from .origin import Origin
+from .origin import Derivative, Origin
 from .types import TensorType
 
 
@@ -35,7 +35,7 @@ class Row:
     location: Location | None
     rules: tuple[str, ...]
     block: int | None
-    gradient_of: int | None
+    derivative: tuple[int, Literal["reverse", "forward"], int | None] | None
     expansion: int | None
     derivation: tuple[tuple[int, ...], tuple[int, ...], Callable[..., Any], int] | None
 
@@ -54,6 +54,8 @@ def _references(node: Node) -> list[Node]:
     """All nodes that a node refers to."""
     origin, derivation = node.origin, node.derivation
     others = [origin.block, origin.gradient_of, _expansion(node)]
+    if origin.derivative is not None:
+        others.append(origin.derivative.through)
     found = [*node.inputs, *(other for other in others if other is not None)]
     if derivation is not None:
         found += derivation.request.sources
@@ -75,6 +77,10 @@ def _row(node: Node) -> Row:
         request = node.derivation.request
         sources, variables = map(_indices, (request.sources, request.variables))
         derivation = sources, variables, request.derive, node.derivation.position
+    derivative = None
+    if (part := origin.derivative) is not None:
+        of = None if part.of is None else part.of.index
+        derivative = part.through.index, part.mode, of
     row = Row(
         index=node.index,
         op=node.op.name,
@@ -86,7 +92,7 @@ def _row(node: Node) -> Row:
         location=origin.location,
         rules=origin.rules,
         block=None if origin.block is None else origin.block.index,
-        gradient_of=None if origin.gradient_of is None else origin.gradient_of.index,
+        derivative=derivative,
         expansion=None if expansion is None else expansion.index,
         derivation=derivation,
     )
@@ -143,8 +149,12 @@ def _refer(
     node = nodes[row.index]
     set_field = object.__setattr__
     block = None if row.block is None else nodes[row.block]
-    adjoint = None if row.gradient_of is None else nodes[row.gradient_of]
-    origin = replace(node.origin, block=block, gradient_of=adjoint)
+    derivative = None
+    if row.derivative is not None:
+        through, mode, of = row.derivative
+        adjoint_of = None if of is None else nodes[of]
+        derivative = Derivative(nodes[through], mode, adjoint_of)
+    origin = replace(node.origin, block=block, derivative=derivative)
     set_field(node, "origin", origin)
     if row.expansion is not None:
         set_field(node, "_expansion", nodes[row.expansion])

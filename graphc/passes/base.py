@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import GraphError, Location
@@ -91,10 +91,9 @@ def adopt(old: Node, new: Node) -> Node:
         new.op.kind == "source" and new.op.role is not Role.CONSTANT
     ) or not new.op.pure:
         return new
-    name = new.name or old.name
-    adjoint_of = new.origin.gradient_of
-    if adjoint_of is None:
-        adjoint_of = old.origin.gradient_of
-    if name == new.name and adjoint_of is new.origin.gradient_of:
+    name, origin = new.name or old.name, new.origin
+    if origin.gradient_of is None:
+        origin = origin.adjoint_of(old.origin.gradient_of)
+    if name == new.name and origin is new.origin:
         return new
-    return new.copy(name=name, origin=replace(new.origin, gradient_of=adjoint_of))
+    return new.copy(name=name, origin=origin)

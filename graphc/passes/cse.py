@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..ir.graph import Graph
 from ..ir.node import Node
@@ -83,15 +83,15 @@ class MergeEqual:
 
 
 def _merged(best: Node, first: Node, inputs: tuple[Node, ...]) -> Node:
-    adjoint = best.origin.gradient_of
-    if adjoint is None:
-        adjoint = first.origin.gradient_of
+    origin = best.origin
+    if origin.gradient_of is None:
+        origin = origin.adjoint_of(first.origin.gradient_of)
     return Node(
         best.op,
         inputs,
         best.attributes,
         best.type,
         name=best.name,
-        origin=replace(best.origin, gradient_of=adjoint),
+        origin=origin,
         order=first.order,
     )

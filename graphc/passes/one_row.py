@@ -8,7 +8,6 @@ two matrices to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from ..errors import GraphcError
@@ -46,7 +45,6 @@ from ..ops.source import (
     STOP_GRADIENT,
     constant,
 )
-from .algebra.masks import is_derivative
 from .algebra.values import constant_of, is_uniform, never_negative_zero
 from .cse import MergeEqual
 
@@ -121,7 +119,7 @@ class _OneRow:
             if image is None:
                 image = self._as_it_is(node)
         if image not in self._known and image is not node:
-            origin = replace(image.origin, gradient_of=node.origin.gradient_of)
+            origin = image.origin.adjoint_of(node.origin.gradient_of)
             image = image.copy(name=image.name or node.name, origin=origin)
         assert image.shape == _without_ones(self.shape(node)), node
         self._images[node] = image
@@ -278,7 +276,7 @@ def _reduction(rows: _OneRow, node: Node) -> Node | None:
     if short.dtype != node.dtype:
         return None
     # A sum starts from +0.0 and is never -0.0.
-    adds = node.op in (SUM, MEAN) and not is_derivative(node)
+    adds = node.op in (SUM, MEAN) and node.origin.derivative is None
     if adds and not never_negative_zero(short):
         return short + constant(0.0, short.dtype)
     return short

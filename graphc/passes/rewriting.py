@@ -54,10 +54,16 @@ class Uses:
 
 
 def _is_written_choice(node: Node) -> bool:
-    """Whether a node chooses, or is the derivative of a choice, outside of a block."""
-    written = not node.origin.rules or node.origin.rules[-1].endswith(" of where")
+    """True where a node chooses, or is a choice's derivative, outside of a block."""
+    written = not node.origin.rules or is_of_choice(node)
     chooses = node.op is WHERE or bool(node.op.admits)
     return chooses and written and node.origin.block is None
+
+
+def is_of_choice(node: Node) -> bool:
+    """True where the derivative rule of a choice made a node."""
+    part = node.origin.derivative
+    return part is not None and part.through.op is WHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.walk import reading_order
 from .notation import label, operand_words, scalar_text, type_text
-from .text import is_derivative, place
+from .text import place
 
 Role = Literal[
     "input",
@@ -175,7 +175,7 @@ def build_scene(
                 text = f"{word} {shape}" if word else shape
                 edges.append(Edge(keys[parent], key, (text,), describe(parent)))
     for position, (text, node) in enumerate(outputs):
-        role: Role = "gradient-output" if is_derivative(node) else "output"
+        role: Role = "gradient-output" if node.origin.derivative else "output"
         key = f"out{position}"
         vertices.append(Vertex(key, role, (text,), describe(node), None, node))
         edges.append(Edge(keys[node], key, (format_shape(node.shape),), describe(node)))
@@ -191,7 +191,7 @@ def role_of(node: Node, is_leaf: bool = False) -> Role:
         return "value"
     if name in ("constant", "full", "dimension"):
         return "constant"
-    if is_derivative(node):
+    if node.origin.derivative:
         return "gradient-block" if node.op.is_block else "gradient"
     return "block" if node.op.is_block else "op"
 
@@ -265,7 +265,7 @@ class _Frames:
             return None
         # What differentiation derives from a block's primitives inherits the block,
         # and yet a backward pass is no part of the forward one.
-        derivative = is_derivative(node)
+        derivative = node.origin.derivative is not None
         chain = _blocks_around(node)
         number: int | None = None
         for block in chain:
@@ -274,7 +274,7 @@ class _Frames:
                 known = len(self.found)
                 self._numbers[block, derivative] = known
                 title = _block_title(block)
-                if derivative and not is_derivative(block):
+                if derivative and not block.origin.derivative:
                     title = f"backward of {title}"
                 self.found.append(Cluster(known, number, (title,), describe(block)))
             number = known

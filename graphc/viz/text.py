@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors import Location
-from ..ir.node import Node
 
 LABEL_WIDTH = 48
 """The most characters that a line of a label has."""
@@ -76,12 +75,3 @@ def place(location: Location | None) -> str:
     if location is None:
         return ""
     return f"{location.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{location.line}"
-
-
-def is_derivative(node: Node) -> bool:
-    """Whether differentiation made this node."""
-    origin = node.origin
-    return origin.gradient_of is not None or any(
-        rule.startswith(("vjp of ", "jvp of ")) or rule == "accumulation"
-        for rule in origin.rules
-    )

@@ -26,7 +26,7 @@ from ...ops.comparison import invert
 from ...ops.exponential import exp
 from ...ops.linalg import MATMUL
 from ...ops.source import constant
-from ..rewriting import Rule, Uses
+from ..rewriting import Rule, Uses, is_of_choice
 from .values import (
     constant_of,
     is_constant,
@@ -37,14 +37,6 @@ from .values import (
 
 _MOST = 64
 """How many values are looked at, so that it stays cheap."""
-
-
-def is_derivative(node: Node) -> bool:
-    """Whether differentiation made a node, and no user."""
-    return any(
-        rule.startswith(("vjp of", "jvp of")) or rule == "accumulation"
-        for rule in node.origin.rules
-    )
 
 
 def is_number(root: Node) -> bool:
@@ -156,11 +148,10 @@ def _masked_integers(node: Node, uses: Uses) -> Node | None:
 
 
 def _masked_derivative(node: Node, uses: Uses) -> Node | None:
-    if node.dtype.kind != "f" or not is_derivative(node) or uses.shows_signs:
+    if node.dtype.kind != "f" or not node.origin.derivative or uses.shows_signs:
         return None
-    chosen = node.origin.rules[-1].endswith(" of where")
     # In half precision, what overflows is nothing out of the ordinary.
-    strict = chosen or uses.chooses or node.dtype.itemsize < 4
+    strict = is_of_choice(node) or uses.chooses or node.dtype.itemsize < 4
     return _masked(node, is_number if strict else is_finite)
 
 

@@ -31,7 +31,6 @@ from ...ops.shape import (
 )
 from ...ops.source import constant
 from ..rewriting import Rule, Uses
-from .masks import is_derivative
 from .values import never_negative_zero, without_views
 
 _RESHAPING = (EXPAND_DIMS, RESHAPE, SQUEEZE)
@@ -187,7 +186,7 @@ def _add_at(node: Node, uses: Uses) -> Node | None:
         if not uses.once(scattered) or not x.type == node.type == scattered.type:
             continue
         # The zeros that a sum adds elsewhere make +0.0 of -0.0.
-        signs = not is_derivative(node) or uses.shows_signs
+        signs = not node.origin.derivative or uses.shows_signs
         if node.op is add.op and signs and not never_negative_zero(x):
             continue
         values, *arrays = scattered.inputs
@@ -223,7 +222,7 @@ def _sum_of_negative(node: Node, uses: Uses) -> Node | None:
     x = node.inputs[0]
     if x.op is not negative.op or not uses.once(x):
         return None
-    if not is_derivative(node) or uses.shows_signs:
+    if not node.origin.derivative or uses.shows_signs:
         return None
     return negative(node.op.build(x.inputs, node.attributes))
 

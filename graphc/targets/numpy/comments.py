@@ -11,12 +11,10 @@ from ...pysource.writer import Writer
 
 
 def phase_of(node: Node) -> str:
-    """Whether a node belongs to the forward or the backward pass."""
-    backward = any(
-        rule.startswith("vjp of") or rule == "accumulation"
-        for rule in node.origin.rules
-    )
-    return "Backward" if backward or node.origin.gradient_of is not None else "Forward"
+    """The pass that a node belongs to: forward, backward, or that of tangents."""
+    if node.origin.derivative is None:
+        return "Forward"
+    return "Backward" if node.origin.derivative.mode == "reverse" else "Tangents"
 
 
 def shape_comment(node: Node) -> str:

@@ -249,7 +249,7 @@ class _Body:
         current = ""
         for step in self.steps:
             phase = phase_of(first_of(step))
-            if len(phases) > 1 and phase != current and current != "Backward":
+            if len(phases) > 1 and phase != current and current in ("", "Forward"):
                 writer.heading(phase)
                 current = phase
             for each in self.prepared[step]:

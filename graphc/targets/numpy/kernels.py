@@ -83,7 +83,7 @@ class Kernel:
             current = ""
             for node, statements in self._statements.items():
                 phase = phase_of(node)
-                if len(phases) > 1 and phase != current and current != "Backward":
+                if len(phases) > 1 and phase != current and current in ("", "Forward"):
                     writer.heading(phase)
                     current = phase
                 write_commented(writer, node, statements)
