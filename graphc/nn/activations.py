@@ -12,7 +12,6 @@ import numpy as np
 
 from ..errors import DTypeError, OptionError
 from ..ir.node import Node
-from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import (
@@ -25,9 +24,10 @@ from ..ops.arithmetic import (
     square,
     where,
 )
-from ..ops.source import ArrayLike, as_node
+from ..ops.source import ArrayLike
 from ..ops.special import erfc
-from .checks import ELEMENTWISE_CASES, floating, same_type
+from .block import elementwise_block
+from .checks import floating
 
 
 def _relu_infer(input: TensorType) -> TensorType:
@@ -36,21 +36,10 @@ def _relu_infer(input: TensorType) -> TensorType:
     return input
 
 
-def _relu_expand(input: Node) -> Node:
-    return maximum(input, 0)
-
-
-RELU = Op(
-    name="relu",
-    inputs=("input",),
+@elementwise_block(
     infer=_relu_infer,
-    expand=_relu_expand,
     vjp=lambda g, out, input: (where((out != 0).named("active"), g, 0),),
-    jvp="diagonal",
-    cases=ELEMENTWISE_CASES,
 )
-
-
 def relu(input: ArrayLike) -> Node:
     """Rectified linear unit, `y = max(input, 0)`; its derivative at 0 is taken as 0.
 
@@ -72,15 +61,7 @@ def relu(input: ArrayLike) -> Node:
     >>> gc.evaluate(gc.nn.relu([-1.0, 0.0, 2.0]), {})
     array([0., 0., 2.])
     """
-    return RELU(as_node(input))
-
-
-def _sigmoid_expand(input: Node) -> Node:
-    # The sigmoid of the bound rounds to 1, and its exponential does not overflow yet.
-    bound = 11.0 if input.dtype == np.float16 else 50.0
-    bounded = minimum(input, bound).named("bounded")
-    growth = exponential.exp(bounded).named("growth")
-    return growth / (growth + 1.0).named("denominator")
+    return maximum(input, 0)
 
 
 def _sigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
@@ -88,17 +69,7 @@ def _sigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (out * complement).named("slope"),)
 
 
-SIGMOID = Op(
-    name="sigmoid",
-    inputs=("input",),
-    infer=same_type,
-    expand=_sigmoid_expand,
-    vjp=_sigmoid_vjp,
-    jvp="diagonal",
-    cases=ELEMENTWISE_CASES,
-)
-
-
+@elementwise_block(vjp=_sigmoid_vjp)
 def sigmoid(input: ArrayLike) -> Node:
     """Logistic function, `y = 1 / (1 + exp(-input))`, without overflow.
 
@@ -120,7 +91,11 @@ def sigmoid(input: ArrayLike) -> Node:
     >>> gc.evaluate(gc.nn.sigmoid([-1e4, 0.0, 1e4]), {})
     array([0. , 0.5, 1. ])
     """
-    return SIGMOID(as_node(input))
+    # The sigmoid of the bound rounds to 1, and its exponential does not overflow yet.
+    bound = 11.0 if input.dtype == np.float16 else 50.0
+    bounded = minimum(input, bound).named("bounded")
+    growth = exponential.exp(bounded).named("growth")
+    return growth / (growth + 1.0).named("denominator")
 
 
 def tanh(input: ArrayLike) -> Node:
@@ -133,7 +108,15 @@ def tanh(input: ArrayLike) -> Node:
     return exponential.tanh(input)
 
 
-def _log_tail_expand(input: Node) -> Node:
+def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    exponent = negative(absolute(input).named("magnitude")).named("exponent")
+    share = sigmoid(exponent).named("decaying_share")
+    return (g * (negative(sign(input)).named("minus_sign") * share).named("slope"),)
+
+
+@elementwise_block(vjp=_log_tail_vjp)
+def log_tail(input: ArrayLike) -> Node:
+    """`log(1 + exp(-abs(input)))`, exact where the exponential is small."""
     magnitude = absolute(input).named("magnitude")
     decay = exponential.exp(negative(magnitude).named("exponent")).named("decay")
     grown = (1.0 + decay).named("grown")
@@ -143,40 +126,11 @@ def _log_tail_expand(input: Node) -> Node:
     return exponential.log(grown).named("log_grown") + lost.named("lost_digits")
 
 
-def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    exponent = negative(absolute(input).named("magnitude")).named("exponent")
-    share = SIGMOID(exponent).named("decaying_share")
-    return (g * (negative(sign(input)).named("minus_sign") * share).named("slope"),)
-
-
-LOG_TAIL = Op(
-    name="log_tail",
-    inputs=("input",),
-    infer=same_type,
-    expand=_log_tail_expand,
-    vjp=_log_tail_vjp,
-    jvp="diagonal",
-    cases=ELEMENTWISE_CASES,
-)
-"""`log(1 + exp(-abs(input)))`, exact where the exponential is small."""
-
-
-def _softplus_expand(input: Node, *, beta: float, threshold: float | None) -> Node:
-    scaled = input if beta == 1.0 else (input * beta).named("scaled")
-    value = maximum(scaled, 0.0).named("positive_part") + LOG_TAIL(scaled).named("tail")
-    if beta != 1.0:
-        value = value.named("scaled_value") / beta
-    if not _is_bent(input, beta, threshold):
-        return value
-    is_straight = (scaled > threshold).named("is_straight")
-    return where(is_straight, input, value.named("bent_value"))
-
-
 def _softplus_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     beta: float = out.attributes["beta"]
     threshold: float | None = out.attributes["threshold"]
     scaled = input if beta == 1.0 else (input * beta).named("scaled")
-    flow = g * SIGMOID(scaled).named("slope")
+    flow = g * sigmoid(scaled).named("slope")
     if not _is_bent(input, beta, threshold):
         return (flow,)
     is_straight = (scaled > threshold).named("is_straight")
@@ -198,20 +152,11 @@ def _softplus_infer(
     return floating(input)
 
 
-SOFTPLUS = Op(
-    name="softplus",
-    inputs=("input",),
+@elementwise_block(
     infer=_softplus_infer,
-    expand=_softplus_expand,
     vjp=_softplus_vjp,
-    jvp="diagonal",
-    cases=(
-        *(Case(c.shapes, {"beta": 1.0, "threshold": None}) for c in ELEMENTWISE_CASES),
-        Case(((3, 4),), {"beta": 2.0, "threshold": 1.0}),
-    ),
+    options=({"beta": 1.0, "threshold": None}, {"beta": 2.0, "threshold": 1.0}),
 )
-
-
 def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> Node:
     """A smooth `relu`, `y = log(1 + exp(beta * input)) / beta`, without overflow.
 
@@ -234,28 +179,21 @@ def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> No
     >>> gc.evaluate(gc.nn.softplus([-1000.0, 0.0, 1000.0]), {})
     array([0.00000000e+00, 6.93147181e-01, 1.00000000e+03])
     """
-    return SOFTPLUS(as_node(input), beta=float(beta), threshold=float(threshold))
-
-
-def _logsigmoid_expand(input: Node) -> Node:
-    return minimum(input, 0.0).named("negative_part") - LOG_TAIL(input).named("tail")
+    scaled = input if beta == 1.0 else (input * beta).named("scaled")
+    value = maximum(scaled, 0.0).named("positive_part") + log_tail(scaled).named("tail")
+    if beta != 1.0:
+        value = value.named("scaled_value") / beta
+    if not _is_bent(input, beta, threshold):
+        return value
+    is_straight = (scaled > threshold).named("is_straight")
+    return where(is_straight, input, value.named("bent_value"))
 
 
 def _logsigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    return (g * SIGMOID(negative(input).named("mirrored")).named("slope"),)
+    return (g * sigmoid(negative(input).named("mirrored")).named("slope"),)
 
 
-LOGSIGMOID = Op(
-    name="logsigmoid",
-    inputs=("input",),
-    infer=same_type,
-    expand=_logsigmoid_expand,
-    vjp=_logsigmoid_vjp,
-    jvp="diagonal",
-    cases=ELEMENTWISE_CASES,
-)
-
-
+@elementwise_block(vjp=_logsigmoid_vjp)
 def logsigmoid(input: ArrayLike) -> Node:
     """Logarithm of `sigmoid`, `y = -log(1 + exp(-input))`, exact in both tails.
 
@@ -274,30 +212,16 @@ def logsigmoid(input: ArrayLike) -> Node:
     >>> gc.evaluate(gc.nn.logsigmoid([-1000.0, 1000.0]), {})
     array([-1000.,     0.])
     """
-    return LOGSIGMOID(as_node(input))
-
-
-def _silu_expand(input: Node) -> Node:
-    return input * SIGMOID(input).named("gate")
+    return minimum(input, 0.0).named("negative_part") - log_tail(input).named("tail")
 
 
 def _silu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    gate = SIGMOID(input).named("gate")
+    gate = sigmoid(input).named("gate")
     growth = (out * (1.0 - gate).named("complement")).named("gate_growth")
     return (g * (gate + growth).named("slope"),)
 
 
-SILU = Op(
-    name="silu",
-    inputs=("input",),
-    infer=same_type,
-    expand=_silu_expand,
-    vjp=_silu_vjp,
-    jvp="diagonal",
-    cases=ELEMENTWISE_CASES,
-)
-
-
+@elementwise_block(vjp=_silu_vjp)
 def silu(input: ArrayLike) -> Node:
     """Sigmoid-weighted linear unit (swish), `y = input * sigmoid(input)`.
 
@@ -317,7 +241,7 @@ def silu(input: ArrayLike) -> Node:
     >>> gc.evaluate(gc.nn.silu([0.0, 100.0]), {})
     array([  0., 100.])
     """
-    return SILU(as_node(input))
+    return input * sigmoid(input).named("gate")
 
 
 def _gelu_infer(input: TensorType, *, approximate: str) -> TensorType:
@@ -336,7 +260,7 @@ def _gelu_gate(input: Node, approximate: str) -> Node:
         return 0.5 * erfc((input * -math.sqrt(0.5)).named("scaled"))
     # (1 + tanh(x)) / 2 is sigmoid(2*x), which keeps the digits of its left tail.
     cubic = (_CUBIC * _squared(input)).named("cubic_part")
-    return SIGMOID((input * (cubic + _LINEAR).named("steepness")).named("exponent"))
+    return sigmoid((input * (cubic + _LINEAR).named("steepness")).named("exponent"))
 
 
 def _squared(input: Node) -> Node:
@@ -347,10 +271,6 @@ def _squared(input: Node) -> Node:
     if input.dtype == np.float16:
         input = clip(input, -8.0, 8.0).named("bounded")
     return square(input).named("squared")
-
-
-def _gelu_expand(input: Node, *, approximate: str) -> Node:
-    return input * _gelu_gate(input, approximate).named("gate")
 
 
 def _gelu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
@@ -369,21 +289,11 @@ def _gelu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (gate + growth).named("slope"),)
 
 
-GELU = Op(
-    name="gelu",
-    inputs=("input",),
+@elementwise_block(
     infer=_gelu_infer,
-    expand=_gelu_expand,
     vjp=_gelu_vjp,
-    jvp="diagonal",
-    cases=tuple(
-        Case(c.shapes, {"approximate": approximate})
-        for c in ELEMENTWISE_CASES
-        for approximate in ("none", "tanh")
-    ),
+    options=({"approximate": "none"}, {"approximate": "tanh"}),
 )
-
-
 def gelu(input: ArrayLike, approximate: str = "none") -> Node:
     """Gaussian error linear unit, `y = input * Phi(input)`.
 
@@ -407,4 +317,4 @@ def gelu(input: ArrayLike, approximate: str = "none") -> Node:
     >>> gc.evaluate(gc.nn.gelu([-1.0, 0.0, 10.0]), {}).round(6)
     array([-0.158655,  0.      , 10.      ])
     """
-    return GELU(as_node(input), approximate=approximate)
+    return input * _gelu_gate(input, approximate).named("gate")

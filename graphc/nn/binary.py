@@ -16,7 +16,7 @@ from ..ir.types import TensorType
 from ..ops.arithmetic import maximum, negative
 from ..ops.exponential import log, log1p
 from ..ops.source import ArrayLike, as_node
-from .activations import LOG_TAIL, SIGMOID, SOFTPLUS
+from .activations import log_tail, sigmoid, softplus
 from .checks import floating, warn_of_probabilities
 from .losses import reduce_losses, share_of
 from .probabilities import SOFTMAX
@@ -141,7 +141,7 @@ def binary_cross_entropy(
 
 
 def _logit_losses(input: Node, target: Node, pos_weight: Node | None) -> Node:
-    tail = LOG_TAIL(input).named("tail")
+    tail = log_tail(input).named("tail")
     if pos_weight is None:
         # In this order the first two cancel exactly, and what is left is the tail.
         agreed = (input * target).named("agreed")
@@ -174,7 +174,7 @@ def _logits_vjp(
     pos_weight = named.get("pos_weight")
     share = share_of(g, out, input)
     weighted = _weighted(share, named.get("weight"))
-    probability = SIGMOID(input).named("probability")
+    probability = sigmoid(input).named("probability")
     flows: dict[str, Any] = {}
     if pos_weight is None:
         error = (probability - target).named("error")
@@ -182,7 +182,7 @@ def _logits_vjp(
     else:
         yes_weight = _yes_weight(target, pos_weight)
         mirrored = negative(input).named("mirrored")
-        loss = SOFTPLUS(mirrored, beta=1.0, threshold=None).named("loss_of_yes")
+        loss = softplus.op(mirrored, beta=1.0, threshold=None).named("loss_of_yes")
         error = (yes_weight * (probability - 1.0).named("missing")).named("yes_error")
         error = (error + (1.0 - target).named("target_of_no")).named("error")
         by_target = (pos_weight - 1.0).named("more_weight") * loss - input
@@ -251,7 +251,7 @@ def binary_cross_entropy_with_logits(
     parts, extra = _extras(weight=weight, pos_weight=pos_weight)
     logits, goal = numeric_pair(input, target)
     takes = "binary_cross_entropy_with_logits takes logits and applies sigmoid itself"
-    warn_of_probabilities(logits, (SIGMOID, SOFTMAX), takes)
+    warn_of_probabilities(logits, (sigmoid.op, SOFTMAX), takes)
     return BINARY_CROSS_ENTROPY_WITH_LOGITS(
         *(logits, goal), *extra, parts=parts, reduction=reduction
     )

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..errors import DTypeError, LogitsWarning, OptionError, warn_at_user
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Op
 from ..ir.types import TensorType, is_floating
-
-ELEMENTWISE_CASES = (Case(((3, 4),)), Case(((),)), Case(((0, 3),)))
-"""What generated tests apply a block of one array to."""
 
 
 def floating(given: TensorType, what: str = "input") -> TensorType:
@@ -22,11 +18,6 @@ def floating(given: TensorType, what: str = "input") -> TensorType:
             hint=f'{what}.astype("float32")',
         )
     return given
-
-
-def same_type(input: TensorType, **_: Any) -> TensorType:
-    """The type rule of an elementwise block."""
-    return floating(input)
 
 
 def warn_of_probabilities(input: Node, made_by: Sequence[Op], loss: str) -> None:

@@ -7,24 +7,17 @@ from __future__ import annotations
 
 from ..errors import OptionError
 from ..ir.node import Node
-from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import clip, maximum, minimum, sign, where
-from ..ops.source import ArrayLike, as_node
-from .checks import ELEMENTWISE_CASES, floating, same_type
+from ..ops.source import ArrayLike
+from .block import elementwise_block
+from .checks import floating
 
 
 def _is_larger_above_zero(negative_slope: float) -> bool:
     """Whether `max(input, negative_slope * input)` is the leaky rectifier."""
     return 0.0 < negative_slope <= 1.0
-
-
-def _leaky_relu_expand(input: Node, *, negative_slope: float) -> Node:
-    scaled = (negative_slope * input).named("scaled")
-    if _is_larger_above_zero(negative_slope):
-        return maximum(input, scaled)
-    return where((input > 0.0).named("is_positive"), input, scaled)
 
 
 def _leaky_relu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
@@ -35,20 +28,9 @@ def _leaky_relu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (where(is_positive, g, (negative_slope * g).named("scaled_flow")),)
 
 
-LEAKY_RELU = Op(
-    name="leaky_relu",
-    inputs=("input",),
-    infer=same_type,
-    expand=_leaky_relu_expand,
-    vjp=_leaky_relu_vjp,
-    jvp="diagonal",
-    cases=(
-        *(Case(c.shapes, {"negative_slope": 0.1}) for c in ELEMENTWISE_CASES),
-        Case(((3, 4),), {"negative_slope": -1.5}),
-    ),
+@elementwise_block(
+    vjp=_leaky_relu_vjp, options=({"negative_slope": 0.1}, {"negative_slope": -1.5})
 )
-
-
 def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
     """Leaky rectified linear unit, `y = input` above 0, `negative_slope * input` below.
 
@@ -69,20 +51,10 @@ def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
     >>> gc.evaluate(gc.nn.leaky_relu([-2.0, 0.0, 2.0], 0.5), {})
     array([-1.,  0.,  2.])
     """
-    return LEAKY_RELU(as_node(input), negative_slope=float(negative_slope))
-
-
-def _elu_expand(input: Node, *, alpha: float) -> Node:
-    # 2*tanh(x/2) / (1 - tanh(x/2)) is exp(x) - 1, also to the last digit near 0, and
-    # takes a fraction of the time of NumPy's expm1.
-    negative_part = minimum(input, 0.0).named("negative_part")
-    half = exponential.tanh((0.5 * negative_part).named("half_input")).named("half")
-    complement = (1.0 - half).named("complement")
-    below = ((2.0 * half).named("twice") / complement).named("below")
-    if alpha != 1.0:
-        below = (alpha * below).named("scaled_below")
-    # One of the two is 0.
-    return maximum(input, 0.0).named("positive_part") + below
+    scaled = (negative_slope * input).named("scaled")
+    if _is_larger_above_zero(negative_slope):
+        return maximum(input, scaled)
+    return where((input > 0.0).named("is_positive"), input, scaled)
 
 
 def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
@@ -94,20 +66,7 @@ def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * slope.named("slope"),)
 
 
-ELU = Op(
-    name="elu",
-    inputs=("input",),
-    infer=same_type,
-    expand=_elu_expand,
-    vjp=_elu_vjp,
-    jvp="diagonal",
-    cases=(
-        *(Case(c.shapes, {"alpha": 1.5}) for c in ELEMENTWISE_CASES),
-        Case(((3, 4),), {"alpha": 1.0}),
-    ),
-)
-
-
+@elementwise_block(vjp=_elu_vjp, options=({"alpha": 1.5}, {"alpha": 1.0}))
 def elu(input: ArrayLike, alpha: float = 1.0) -> Node:
     """Exponential linear unit, `input` above 0 and `alpha * (exp(input) - 1)` below.
 
@@ -128,17 +87,22 @@ def elu(input: ArrayLike, alpha: float = 1.0) -> Node:
     >>> gc.evaluate(gc.nn.elu([-1e4, 0.0, 1e4]), {})
     array([-1.e+00,  0.e+00,  1.e+04])
     """
-    return ELU(as_node(input), alpha=float(alpha))
+    # 2*tanh(x/2) / (1 - tanh(x/2)) is exp(x) - 1, also to the last digit near 0, and
+    # takes a fraction of the time of NumPy's expm1.
+    negative_part = minimum(input, 0.0).named("negative_part")
+    half = exponential.tanh((0.5 * negative_part).named("half_input")).named("half")
+    complement = (1.0 - half).named("complement")
+    below = ((2.0 * half).named("twice") / complement).named("below")
+    if alpha != 1.0:
+        below = (alpha * below).named("scaled_below")
+    # One of the two is 0.
+    return maximum(input, 0.0).named("positive_part") + below
 
 
 def _hardtanh_infer(input: TensorType, *, min_val: float, max_val: float) -> TensorType:
     if not min_val <= max_val:
         raise OptionError(f"requires min_val <= max_val, got {min_val} and {max_val}")
     return floating(input)
-
-
-def _hardtanh_expand(input: Node, *, min_val: float, max_val: float) -> Node:
-    return clip(input, min_val, max_val)
 
 
 def _hardtanh_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
@@ -148,19 +112,11 @@ def _hardtanh_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (where((above & below).named("inside"), g, 0.0),)
 
 
-HARDTANH = Op(
-    name="hardtanh",
-    inputs=("input",),
+@elementwise_block(
     infer=_hardtanh_infer,
-    expand=_hardtanh_expand,
     vjp=_hardtanh_vjp,
-    jvp="diagonal",
-    cases=tuple(
-        Case(c.shapes, {"min_val": -1.0, "max_val": 1.0}) for c in ELEMENTWISE_CASES
-    ),
+    options=({"min_val": -1.0, "max_val": 1.0},),
 )
-
-
 def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Node:
     """`input` bounded by `min_val` and `max_val`; at a bound the derivative is 0.
 
@@ -184,7 +140,7 @@ def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> N
     >>> gc.evaluate(gc.nn.hardtanh([-2.0, 0.5, 2.0]), {})
     array([-1. ,  0.5,  1. ])
     """
-    return HARDTANH(as_node(input), min_val=float(min_val), max_val=float(max_val))
+    return clip(input, min_val, max_val)
 
 
 def relu6(input: ArrayLike) -> Node:

@@ -11,6 +11,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_floating
 from ..ops.arithmetic import absolute, clip, minimum, negative, square
 from ..ops.source import ArrayLike, as_node, astype
+from .block import block
 from .checks import check_reduction, floating
 from .losses import reduce_losses, share_of
 
@@ -55,33 +56,23 @@ def numeric_pair(input: ArrayLike, target: ArrayLike) -> tuple[Node, Node]:
     return x, y
 
 
-PAIR_SHAPES = (
-    (((3, 4), (3, 4)), "mean"),
-    (((3, 4), (4,)), "none"),
-    (((), ()), "sum"),
-    (((0, 3), (0, 3)), "sum"),
+PAIR_CASES = tuple(
+    Case(shapes, {"reduction": reduction})
+    for shapes, reduction in (
+        (((3, 4), (3, 4)), "mean"),
+        (((3, 4), (4,)), "none"),
+        (((), ()), "sum"),
+        (((0, 3), (0, 3)), "sum"),
+    )
 )
-"""What generated tests apply a loss of two arrays to."""
+"""Applications of a loss of two arrays in generated tests."""
 
 
 def _difference(input: Node, target: Node) -> Node:
     return (input - target).named("difference")
 
 
-def _mse_expand(input: Node, target: Node, *, reduction: str) -> Node:
-    squares = square(_difference(input, target)).named("squares")
-    return reduce_losses(squares, reduction)
-
-
-MSE_LOSS = Op(
-    name="mse_loss",
-    inputs=("input", "target"),
-    infer=pair_infer,
-    expand=_mse_expand,
-    cases=tuple(Case(s, {"reduction": r}) for s, r in PAIR_SHAPES),
-)
-
-
+@block(infer=pair_infer, operands=numeric_pair, cases=PAIR_CASES)
 def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Node:
     """Mean squared error, `mean((input - target)**2)`.
 
@@ -105,23 +96,11 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> No
     >>> gc.evaluate(gc.nn.mse_loss([1.0, 2.0], [0.0, 4.0]), {})
     array(2.5)
     """
-    return MSE_LOSS(*numeric_pair(input, target), reduction=reduction)
+    squares = square(_difference(input, target)).named("squares")
+    return reduce_losses(squares, reduction)
 
 
-def _l1_expand(input: Node, target: Node, *, reduction: str) -> Node:
-    distance = absolute(_difference(input, target)).named("distance")
-    return reduce_losses(distance, reduction)
-
-
-L1_LOSS = Op(
-    name="l1_loss",
-    inputs=("input", "target"),
-    infer=pair_infer,
-    expand=_l1_expand,
-    cases=tuple(Case(s, {"reduction": r}) for s, r in PAIR_SHAPES),
-)
-
-
+@block(infer=pair_infer, operands=numeric_pair, cases=PAIR_CASES)
 def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Node:
     """Mean absolute error, `mean(abs(input - target))`; its derivative at 0 is 0.
 
@@ -144,7 +123,8 @@ def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Nod
     >>> gc.evaluate(gc.nn.l1_loss([1.0, 2.0], [0.0, 4.0]), {})
     array(1.5)
     """
-    return L1_LOSS(*numeric_pair(input, target), reduction=reduction)
+    distance = absolute(_difference(input, target)).named("distance")
+    return reduce_losses(distance, reduction)
 
 
 def _huber_expand(
@@ -187,8 +167,8 @@ HUBER_LOSS = Op(
     vjp=_huber_vjp,
     cases=(
         *(
-            Case(s, {"reduction": r, "delta": 0.5, "scale": 1.0})
-            for s, r in PAIR_SHAPES
+            Case(c.shapes, {**c.attributes, "delta": 0.5, "scale": 1.0})
+            for c in PAIR_CASES
         ),
         Case(((3, 4), (3, 4)), {"reduction": "mean", "delta": 0.5, "scale": 0.5}),
     ),
