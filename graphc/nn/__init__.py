@@ -2,37 +2,32 @@
 
 from ..arguments import public
 from . import init
-from .activation_layers import (
-    ELU,
+from .activations import (
     GELU,
-    LeakyReLU,
-    LogSoftmax,
     ReLU,
     Sigmoid,
     SiLU,
-    Softmax,
     Softplus,
     Tanh,
+    gelu,
+    logsigmoid,
+    relu,
+    sigmoid,
+    silu,
+    softplus,
+    tanh,
 )
-from .activations import gelu, logsigmoid, relu, sigmoid, silu, softplus, tanh
-from .affine import linear
+from .affine import Linear, linear
 from .binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from .entropy import cross_entropy
-from .layers import (
-    Dropout,
-    Flatten,
-    Identity,
-    Layer,
-    LayerNorm,
-    Linear,
-    Sequential,
-)
+from .layer import Layer
 from .losses import nll_loss
-from .normalization import layer_norm
-from .probabilities import log_softmax, softmax
-from .rectifiers import elu, hardtanh, leaky_relu, relu6
+from .normalization import LayerNorm, layer_norm
+from .probabilities import LogSoftmax, Softmax, log_softmax, softmax
+from .rectifiers import ELU, LeakyReLU, elu, hardtanh, leaky_relu, relu6
 from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .regularization import dropout, gaussian_noise
+from .regularization import Dropout, dropout, gaussian_noise
+from .sequential import Flatten, Identity, Sequential
 from .sparse import one_hot
 
 __all__ = [

@@ -28,6 +28,7 @@ from ..ops.source import ArrayLike
 from ..ops.special import erfc
 from .block import elementwise_block
 from .checks import floating
+from .layer import FunctionLayer
 
 
 def _relu_infer(input: TensorType) -> TensorType:
@@ -64,6 +65,17 @@ def relu(input: ArrayLike) -> Node:
     return maximum(input, 0)
 
 
+class ReLU(FunctionLayer):
+    """`gc.nn.relu` as a layer: `max(input, 0)`.
+
+    >>> import graphc as gc
+    >>> gc.nn.ReLU()(gc.input("x", ("batch", 3)))
+    <relu float32 (batch, 3)>
+    """
+
+    function = relu
+
+
 def _sigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     complement = (1.0 - out).named("complement")
     return (g * (out * complement).named("slope"),)
@@ -98,6 +110,17 @@ def sigmoid(input: ArrayLike) -> Node:
     return growth / (growth + 1.0).named("denominator")
 
 
+class Sigmoid(FunctionLayer):
+    """`gc.nn.sigmoid` as a layer: `1 / (1 + exp(-input))`.
+
+    >>> import graphc as gc
+    >>> gc.nn.Sigmoid()(gc.input("x", ("batch", 3)))
+    <sigmoid float32 (batch, 3)>
+    """
+
+    function = sigmoid
+
+
 def tanh(input: ArrayLike) -> Node:
     """Hyperbolic tangent, elementwise, the same as `gc.tanh`.
 
@@ -106,6 +129,17 @@ def tanh(input: ArrayLike) -> Node:
     array([0., 1.])
     """
     return exponential.tanh(input)
+
+
+class Tanh(FunctionLayer):
+    """`gc.nn.tanh` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.Tanh()(gc.input("x", ("batch", 3)))
+    <tanh float32 (batch, 3)>
+    """
+
+    function = tanh
 
 
 def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
@@ -189,6 +223,24 @@ def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> No
     return where(is_straight, input, value.named("bent_value"))
 
 
+class Softplus(FunctionLayer):
+    """`gc.nn.softplus` as a layer: `log(1 + exp(beta * input)) / beta`.
+
+    >>> import graphc as gc
+    >>> gc.nn.Softplus()(gc.input("x", ("batch", 3)))
+    <softplus float32 (batch, 3)>
+    """
+
+    function = softplus
+
+    def __init__(
+        self, beta: float = 1.0, threshold: float = 20.0, *, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        self.beta = beta
+        self.threshold = threshold
+
+
 def _logsigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * sigmoid(negative(input).named("mirrored")).named("slope"),)
 
@@ -242,6 +294,17 @@ def silu(input: ArrayLike) -> Node:
     array([  0., 100.])
     """
     return input * sigmoid(input).named("gate")
+
+
+class SiLU(FunctionLayer):
+    """`gc.nn.silu` as a layer: `input * sigmoid(input)`.
+
+    >>> import graphc as gc
+    >>> gc.nn.SiLU()(gc.input("x", ("batch", 3)))
+    <silu float32 (batch, 3)>
+    """
+
+    function = silu
 
 
 def _gelu_infer(input: TensorType, *, approximate: str) -> TensorType:
@@ -318,3 +381,18 @@ def gelu(input: ArrayLike, approximate: str = "none") -> Node:
     array([-0.158655,  0.      , 10.      ])
     """
     return input * _gelu_gate(input, approximate).named("gate")
+
+
+class GELU(FunctionLayer):
+    """`gc.nn.gelu` as a layer: `input * Phi(input)`, exactly or by tanh.
+
+    >>> import graphc as gc
+    >>> gc.nn.GELU()(gc.input("x", ("batch", 3)))
+    <gelu float32 (batch, 3)>
+    """
+
+    function = gelu
+
+    def __init__(self, approximate: str = "none", *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.approximate = approximate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from ..ir.types import TensorType
 from ..ops import reduction
 from ..ops.arithmetic import sqrt, square
 from ..ops.source import ArrayLike, as_node
+from . import init
 from .checks import floating
+from .layer import Layer, check_size
 
 
 def _layer_norm_infer(
@@ -155,3 +157,69 @@ def layer_norm(
         parts=" ".join(parts),
         eps=float(eps),
     )
+
+
+class LayerNorm(Layer):
+    """`gc.nn.layer_norm` with a weight that starts at 1 and a bias that starts at 0.
+
+    Args:
+        normalized_shape: an integer, or the sizes of the last axes.
+        eps: added to the variance.
+        elementwise_affine: True for a weight and a bias.
+        bias: False for a weight alone.
+        name: the name of the output and prefix of the parameters.
+        dtype: the dtype of both parameters.
+
+    >>> import graphc as gc
+    >>> gc.nn.LayerNorm(8, name="norm")(gc.input("x", ("batch", 8)))
+    <layer_norm 'norm' float32 (batch, 8)>
+    """
+
+    kind = "layer_norm"
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        *,
+        name: str | None = None,
+        dtype: Any = "float32",
+    ) -> None:
+        super().__init__(name)
+        several = isinstance(normalized_shape, list | tuple)
+        sizes: tuple[Any, ...] = (normalized_shape,)
+        if several:
+            sizes = tuple(cast("tuple[Any, ...]", normalized_shape))
+        self.normalized_shape = tuple(
+            check_size(size, "a size of normalized_shape", self) for size in sizes
+        )
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        if elementwise_affine:
+            self._declare("weight", self.normalized_shape, init.ones(), dtype)
+            if bias:
+                self._declare("bias", self.normalized_shape, init.zeros(), dtype)
+
+    @property
+    def weight(self) -> Node | None:
+        """Of shape `normalized_shape`, or None."""
+        return self._parameter("weight")
+
+    @property
+    def bias(self) -> Node | None:
+        """Of shape `normalized_shape`, or None."""
+        return self._parameter("bias")
+
+    def forward(self, input: Node) -> Node:
+        """`gc.nn.layer_norm` with the layer's weight and bias."""
+        return layer_norm(
+            input, self.normalized_shape, self.weight, self.bias, self.eps
+        )
+
+    def _describe(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}"
+        )

@@ -20,6 +20,7 @@ from ..ops.axes import normalize_axis
 from ..ops.comparison import isfinite
 from ..ops.source import ArrayLike, as_node, stop_gradient
 from .checks import floating
+from .layer import FunctionLayer
 
 
 def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:
@@ -145,6 +146,21 @@ def softmax(input: ArrayLike, dim: int) -> Node:
     return SOFTMAX(node, axis=normalize_axis(dim, node.ndim, node, "dim"))
 
 
+class Softmax(FunctionLayer):
+    """`gc.nn.softmax` as a layer: probabilities along `dim`.
+
+    >>> import graphc as gc
+    >>> gc.nn.Softmax(dim=1)(gc.input("x", ("batch", 3)))
+    <softmax float32 (batch, 3)>
+    """
+
+    function = softmax
+
+    def __init__(self, dim: int, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.dim = dim
+
+
 def log_softmax(input: ArrayLike, dim: int) -> Node:
     """Logarithm of `softmax`, exact where the probability itself would be 0.
 
@@ -169,3 +185,18 @@ def log_softmax(input: ArrayLike, dim: int) -> Node:
     """
     node = as_node(input)
     return LOG_SOFTMAX(node, axis=normalize_axis(dim, node.ndim, node, "dim"))
+
+
+class LogSoftmax(FunctionLayer):
+    """`gc.nn.log_softmax` as a layer: log-probabilities along `dim`.
+
+    >>> import graphc as gc
+    >>> gc.nn.LogSoftmax(dim=1)(gc.input("x", ("batch", 3)))
+    <log_softmax float32 (batch, 3)>
+    """
+
+    function = log_softmax
+
+    def __init__(self, dim: int, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.dim = dim

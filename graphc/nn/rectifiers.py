@@ -13,6 +13,7 @@ from ..ops.arithmetic import clip, maximum, minimum, sign, where
 from ..ops.source import ArrayLike
 from .block import elementwise_block
 from .checks import floating
+from .layer import FunctionLayer
 
 
 def _is_larger_above_zero(negative_slope: float) -> bool:
@@ -57,6 +58,23 @@ def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
     return where((input > 0.0).named("is_positive"), input, scaled)
 
 
+class LeakyReLU(FunctionLayer):
+    """`gc.nn.leaky_relu` as a layer: `input`, with a slope below 0.
+
+    >>> import graphc as gc
+    >>> gc.nn.LeakyReLU()(gc.input("x", ("batch", 3)))
+    <leaky_relu float32 (batch, 3)>
+    """
+
+    function = leaky_relu
+
+    def __init__(
+        self, negative_slope: float = 0.01, *, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        self.negative_slope = negative_slope
+
+
 def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     alpha: float = out.attributes["alpha"]
     slope = exponential.exp(minimum(input, 0.0).named("negative_part"))
@@ -97,6 +115,21 @@ def elu(input: ArrayLike, alpha: float = 1.0) -> Node:
         below = (alpha * below).named("scaled_below")
     # One of the two is 0.
     return maximum(input, 0.0).named("positive_part") + below
+
+
+class ELU(FunctionLayer):
+    """`gc.nn.elu` as a layer: `input`, or `alpha * (exp(input) - 1)` below 0.
+
+    >>> import graphc as gc
+    >>> gc.nn.ELU()(gc.input("x", ("batch", 3)))
+    <elu float32 (batch, 3)>
+    """
+
+    function = elu
+
+    def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.alpha = alpha
 
 
 def _hardtanh_infer(input: TensorType, *, min_val: float, max_val: float) -> TensorType:

@@ -21,6 +21,7 @@ from ..ir.walk import ancestors, topological_order
 from ..ops.random import bernoulli, standard_normal
 from ..ops.source import ArrayLike, as_node
 from .checks import floating
+from .layer import FunctionLayer
 
 
 def _dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorType:
@@ -103,6 +104,23 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
     # Marked as derived, which makes the name a hint: every dropout has its own.
     origin = replace(kept.origin, rules=(*kept.origin.rules, "mask of dropout"))
     return DROPOUT(node, kept.copy(name="kept", origin=origin), p=probability)
+
+
+class Dropout(FunctionLayer):
+    """`gc.nn.dropout` with probability `p` as a layer, always of training.
+
+    A trainer evaluates and predicts without it.
+
+    >>> import graphc as gc
+    >>> gc.nn.Dropout(0.2)(gc.input("x", ("batch", 3)))
+    <dropout float32 (batch, 3)>
+    """
+
+    function = dropout
+
+    def __init__(self, p: float = 0.5, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.p = p
 
 
 def _noise_infer(input: TensorType, noise: TensorType, *, std: float) -> TensorType:

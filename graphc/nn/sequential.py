@@ -1,0 +1,167 @@
+"""Layers without an operation of their own: Sequential, Flatten and Identity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, overload
+
+from ..errors import IndexRangeError, OptionError
+from ..ir.dims import format_shape, product
+from ..ir.node import Node
+from ..ops.axes import normalize_axis
+from ..ops.shape import reshape
+from ..ops.source import ArrayLike, as_node
+from .layer import Layer
+
+
+class Sequential(Layer):
+    """Layers applied one after another.
+
+    Children without a name get one from their kind and number, after the name of the
+    Sequential if it has one; a name that the user gave stays as it is. Iteration,
+    `len`, indexing and slicing work as on a tuple.
+
+    Args:
+        layers: layers, other Sequentials included, or functions of one node.
+        name: an identifier to put before the names of unnamed children.
+
+    Raises:
+        OptionError: something that can't be called.
+        NamingError: a name that is no identifier.
+
+    >>> import graphc as gc
+    >>> model = gc.nn.Sequential(gc.nn.Linear(64, 8), gc.nn.Linear(8, 9))
+    >>> model(gc.input("x", ("batch", 64)))
+    <linear 'linear_2' float32 (batch, 9)>
+    >>> [parameter.name for parameter in model.parameters]
+    ['linear_1.weight', 'linear_1.bias', 'linear_2.weight', 'linear_2.bias']
+    """
+
+    def __init__(self, *layers: Any, name: str | None = None) -> None:
+        super().__init__(name)
+        for layer in layers:
+            if not callable(layer):
+                raise OptionError(
+                    f"Sequential takes layers, got {layer!r}",
+                    node="Sequential",
+                    hint="Sequential(first, second), not a list of them",
+                )
+        self._layers: tuple[Any, ...] = layers
+        # A layer that has a name, its own or from another Sequential, keeps it.
+        self._unnamed = [
+            layer
+            for layer in dict.fromkeys(layers)
+            if isinstance(layer, Layer) and layer.name is None
+        ]
+        self._name_children(name, is_given=name is not None)
+
+    def _name_children(self, name: str | None, *, is_given: bool) -> None:
+        prefix = f"{name}." if name else ""
+        taken = {layer.name for layer in self._layers if isinstance(layer, Layer)}
+        taken.difference_update(layer.name for layer in self._unnamed)
+        counts: Counter[str] = Counter()
+        for layer in self._unnamed:
+            counts[layer.kind] += 1
+            while f"{prefix}{layer.kind}_{counts[layer.kind]}" in taken:
+                counts[layer.kind] += 1
+            chosen = f"{prefix}{layer.kind}_{counts[layer.kind]}"
+            layer._adopt(chosen, is_given=is_given)
+
+    def _adopt(self, name: str, *, is_given: bool) -> None:
+        if not self._is_fixed:
+            self._name = name
+            self._name_children(name, is_given=is_given)
+
+    @property
+    def parameters(self) -> list[Node]:
+        """The trainable nodes of all children, each once."""
+        self._fix()
+        found: dict[Node, None] = {}
+        for layer in self._layers:
+            if isinstance(layer, Layer):
+                found.update(dict.fromkeys(layer.parameters))
+        return list(found)
+
+    def forward(self, input: Node) -> Node:
+        """Each layer applied to the output of the one before."""
+        for layer in self._layers:
+            input = layer(input)
+        return input
+
+    def __call__(self, input: ArrayLike) -> Node:
+        """Apply the layers; the output has the name of the last one."""
+        self._fix()
+        return self.forward(as_node(input))
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Sequential(*self._layers[index], name=self._name)
+        try:
+            return self._layers[index]
+        except (IndexError, TypeError):
+            raise IndexRangeError(
+                f"requires a position in {len(self)} layers, got {index!r}",
+                node=type(self).__name__,
+            ) from None
+
+    def _describe(self) -> str:
+        return ", ".join(repr(layer) for layer in self._layers)
+
+
+class Flatten(Layer):
+    """Axes `start_dim` to `end_dim` joined into one, in C order.
+
+    >>> import graphc as gc
+    >>> gc.nn.Flatten()(gc.input("x", ("batch", 3, 8, 8)))
+    <reshape float32 (batch, 192)>
+    """
+
+    def __init__(
+        self, start_dim: int = 1, end_dim: int = -1, *, name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, input: Node) -> Node:
+        """`input` in the joined shape."""
+        first = normalize_axis(self.start_dim, input.ndim, input, "start_dim")
+        last = normalize_axis(self.end_dim, input.ndim, input, "end_dim")
+        if first > last:
+            raise OptionError(
+                f"start_dim {self.start_dim} is after end_dim {self.end_dim} "
+                f"in shape {format_shape(input.shape)}",
+                node=f"Flatten of {input.describe()}",
+            )
+        joined = product(input.shape[first : last + 1])
+        return reshape(input, (*input.shape[:first], joined, *input.shape[last + 1 :]))
+
+    def _describe(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Identity(Layer):
+    """The input itself; any arguments are taken and ignored, as torch does.
+
+    >>> import graphc as gc
+    >>> gc.nn.Identity()(gc.input("x", ("batch", 3)))
+    <input 'x' float32 (batch, 3)>
+    """
+
+    def __init__(self, *_: Any, name: str | None = None, **__: Any) -> None:
+        super().__init__(name)
+
+    def forward(self, input: Node) -> Node:
+        """`input`."""
+        return input
