@@ -15,8 +15,8 @@ from .base import Pass, Rewrite, recording
 from .cse import MergeEqual
 from .expand import ExpandBlocks
 from .fold import FoldConstants
+from .formulas.simplify import Simplify
 from .stable.rules import Stability
-from .sympy.simplify import Simplify
 
 
 def pipeline(simplify: bool) -> tuple[Pass, ...]:

@@ -80,7 +80,7 @@ def _is_number(node: Node) -> bool:
     return node.dtype.kind == "f" and bool(np.isfinite(constant_of(node)))
 
 
-def find_regions(graph: Graph, ops: frozenset[str]) -> Iterator[Region]:
+def find_regions(graph: Graph) -> Iterator[Region]:
     """The regions of at least two nodes, in linear time.
 
     A node joins the region of its users where that is one and the same, and they are
@@ -90,7 +90,7 @@ def find_regions(graph: Graph, ops: frozenset[str]) -> Iterator[Region]:
     root_of: dict[Node, Node] = {}
     members: dict[Node, list[Node]] = {}
     for node in reversed(graph.nodes):
-        if node.op.name not in ops or node.dtype.kind != "f":
+        if node.op.kind != "elementwise" or node.dtype.kind != "f":
             continue
         roots = {root_of.get(user, user) for user in graph.users[node]}
         root = next(iter(roots)) if len(roots) == 1 and node not in outputs else node

@@ -1,18 +1,19 @@
 """Formulas that grow when they are written out: passes count their operations."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 import graphc as gc
 from graphc.ir import Graph, Node
+from graphc.passes.formulas import simplify
+from graphc.passes.formulas.elementwise_regions import LARGEST, Region
+from graphc.passes.formulas.normal_form import Formulas, Sum
 from graphc.passes.pipeline import optimize
-from graphc.passes.sympy import simplify
-from graphc.passes.sympy.regions import Region
 
-from .helpers import evaluate
+from ..helpers import evaluate
 
 Step = Callable[[Node, Node], Node]
 
@@ -50,26 +51,32 @@ VALUES = np.array([0.1, 0.25, -0.3, 0.45])
 @pytest.mark.parametrize("name", STEPS)
 def test_towers_stay_as_they_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     longest = count = 0
-    expression = simplify._expression
+    forms = simplify._forms
 
-    def counted(region: Region, symbols: object) -> object:
-        nonlocal longest, count
-        found = expression(region, symbols)
-        longest = max(
-            longest, sum(1 for _ in simplify._sympy().preorder_traversal(found))
-        )
+    def counted(region: Region) -> Iterator[tuple[Formulas, Sum]]:
+        nonlocal longest
+        for formulas, form in forms(region):
+            sums = [factor for factor in formulas.factors if isinstance(factor, tuple)]
+            longest = max(longest, *map(len, [form, *sums]))
+            yield formulas, form
+
+    simplified = simplify._simplify
+
+    def counting(region: Region) -> simplify.Recipe | None:
+        nonlocal count
         count += 1
-        return found
+        return simplified(region)
 
-    monkeypatch.setattr(simplify, "_expression", counted)
+    monkeypatch.setattr(simplify, "_forms", counted)
+    monkeypatch.setattr(simplify, "_simplify", counting)
     step, height = STEPS[name]
     x, a = tower(step, height)
     graph = Graph((a, gc.grad(gc.sum(a), x)))
     result = optimize(graph, verify_each=True)
     # Where no derivative needs what is inside, more of it is one formula.
     alone = optimize(Graph((a,)), verify_each=True)
-    # What computer algebra is given is short, and not given often.
-    assert longest <= 2 * simplify._LONGEST
+    # Forms are short, and not many are validated.
+    assert longest <= LARGEST
     assert count <= 2 * simplify._MOST_ANALYSES
     assert len(result) <= 1.2 * len(optimize(graph, simplify=False)) + 10
     with np.errstate(all="ignore"):

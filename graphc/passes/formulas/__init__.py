@@ -1,0 +1,1 @@
+"""Elementwise formulas in the fewest operations that floats allow."""
