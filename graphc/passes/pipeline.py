@@ -24,7 +24,7 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
 
     Formulas are made stable first, while gradients are still what differentiation
     returned and blocks are whole. Merging before algebra lets rules see that two values
-    are one. Numbers are stretched to arrays last, when no operand is one any more.
+    are one. Constants are broadcast to arrays last, when no operand is one any more.
 
     Without `simplify` the graph stays as written: a program needs primitives, and the
     expansion of a block is the same nodes wherever it is used.

@@ -12,28 +12,23 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ...ir.node import Node
-from ...ir.op import OPS, Op
+from ...ir.op import Op
 from ...ir.types import DType
 from ...ir.walk import attributes_key
-from ...ops.arithmetic import divide, multiply, negative, power, sqrt
+from ...ops.arithmetic import (
+    absolute,
+    add,
+    divide,
+    multiply,
+    negative,
+    reciprocal,
+    sqrt,
+    square,
+    subtract,
+)
+from ...ops.exponential import cos, cosh, power
 from ...ops.source import constant
 from ..algebra.powers import integer_power
-
-ABSOLUTE, ADD, SUBTRACT, NEGATIVE, MULTIPLY, DIVIDE, POWER, RECIPROCAL, SQRT, SQUARE = (
-    OPS[n]
-    for n in [
-        "absolute",
-        "add",
-        "subtract",
-        "negative",
-        "multiply",
-        "divide",
-        "power",
-        "reciprocal",
-        "sqrt",
-        "square",
-    ]
-)
 
 Product = tuple[tuple[int, Fraction], ...]
 """Factors by their places in `Formulas.factors`, each with its exponent."""
@@ -82,26 +77,25 @@ class Formulas:
     def of(self, node: Node, operands: Sequence[Sum]) -> Sum:
         """The form of a node, given those of its operands."""
         op = node.op
-        if op is ADD or op is SUBTRACT:
+        if op is add.op or op is subtract.op:
             left, right = operands
-            return self._add(left, right, Fraction(1 if op is ADD else -1))
-        if op is NEGATIVE:
+            return self._add(left, right, Fraction(1 if op is add.op else -1))
+        if op is negative.op:
             return self._multiply(number(-1.0), *operands)
-        if op is MULTIPLY:
+        if op is multiply.op:
             return self._multiply(operands[0], operands[1])
-        if op is DIVIDE:
+        if op is divide.op:
             return self._multiply(operands[0], self._power(operands[1], Fraction(-1)))
-        if op is POWER and _value(operands[0]) == 1:
+        if op is power.op and _value(operands[0]) == 1:
             self.merged = True
             return number(1.0)
-        if op is POWER and (exponent := _value(operands[1])) is not None:
+        if op is power.op and (exponent := _value(operands[1])) is not None:
             return self._power(operands[0], exponent)
-        for simple, exponent in _EXPONENTS.items():
-            if op is simple:
-                return self._power(operands[0], exponent)
+        if op in _EXPONENTS:
+            return self._power(operands[0], _EXPONENTS[op])
         if op in _EVEN:
             operands = [self._unsigned(operand) for operand in operands]
-        if op is ABSOLUTE and len(operands[0]) == 1:
+        if op is absolute.op and len(operands[0]) == 1:
             return self._absolute(node, *operands[0][0])
         return self._call(node, operands)
 
@@ -218,13 +212,13 @@ class Formulas:
 
 _ONE: Product = ()
 _EXPONENTS = {
-    RECIPROCAL: Fraction(-1),
-    SQRT: Fraction(1, 2),
-    SQUARE: Fraction(2),
+    reciprocal.op: Fraction(-1),
+    sqrt.op: Fraction(1, 2),
+    square.op: Fraction(2),
 }
 
 
-_EVEN = {ABSOLUTE, OPS["cos"], OPS["cosh"]}
+_EVEN = (absolute.op, cos.op, cosh.op)
 
 
 def number(value: float) -> Sum:

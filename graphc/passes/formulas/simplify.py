@@ -9,7 +9,7 @@ domain.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,9 @@ from ...ir.node import Node
 from ...ir.origin import replacing
 from ...ir.types import DType
 from ...ir.walk import ancestors, topological_order
-from ..algebra.values import constant_of
+from ..algebra.values import constant_of, is_constant
 from ..base import adopt, note
 from ..cse import value_numbers
-from .cost import CALL, cost
 from .elementwise_regions import Region, find_regions
 from .normal_form import Builder, Formulas, Sum, number
 from .validation import agree
@@ -32,6 +31,11 @@ _SOUND = (
     "of zeros, on special values and random ones, in float64 and in their own dtype"
 )
 
+CALL = 0.5
+"""Time for a call whatever it computes, for arrays that fit into the cache. In units of
+`Facts.cost`, of which only the order of magnitude matters to a choice between formulas.
+"""
+_UNKNOWN = 30.0
 _MOST_INPUTS = 3
 """So few that special values are tried in all combinations."""
 _MOST_ANALYSES = 32
@@ -152,5 +156,16 @@ def _computed(root: Node, inputs: Sequence[Node]) -> Iterator[Node]:
     nodes = topological_order(ancestors([root]))
     numbers = value_numbers(nodes)
     for node in {numbers[node]: node for node in nodes}.values():
-        if node not in known and node.op.name != "constant":
+        if node not in known and not is_constant(node):
             yield node
+
+
+def cost(nodes: Iterable[Node]) -> float:
+    """Time for an element of computing each of these nodes once."""
+    total = 0.0
+    for node in nodes:
+        declared = node.op.facts.cost
+        if isinstance(declared, tuple):
+            declared = declared[node.dtype.itemsize > 4]
+        total += CALL + (_UNKNOWN if declared is None else declared)
+    return total

@@ -9,9 +9,8 @@ import pytest
 import graphc as gc
 from graphc.ir import Graph, Node
 from graphc.passes.formulas import simplify as module
-from graphc.passes.formulas.cost import cost
 from graphc.passes.formulas.elementwise_regions import LARGEST, find_regions
-from graphc.passes.formulas.simplify import Simplify
+from graphc.passes.formulas.simplify import Simplify, cost
 from graphc.passes.formulas.validation import agree, sample, special_values
 from graphc.passes.pipeline import optimize
 
