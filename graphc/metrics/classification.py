@@ -12,8 +12,8 @@ from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Dim, format_shape
 from ..ir.node import Node
 from ..ir.types import is_floating
-from ..nn.entropy import cross_entropy
-from ..nn.losses import class_axis, labels_shape
+from ..nn.losses.cross_entropy import cross_entropy
+from ..nn.losses.labels import class_axis, labels_shape
 from ..ops.along_axis import SCATTER_ALONG_AXIS, take_along_axis
 from ..ops.arithmetic import clip, floor, where
 from ..ops.exponential import arcsinh, exp, log

@@ -15,8 +15,8 @@ from ..ir.graph import Graph, symbols_in
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ir.walk import ancestors, topological_order
-from ..nn.entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
-from ..nn.losses import NLL_LOSS, kept_labels, shares_of
+from ..nn.losses.cross_entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
+from ..nn.losses.labels import NLL_LOSS, kept_labels, shares_of
 from ..ops.reduction import sum
 
 _LABELLED = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)

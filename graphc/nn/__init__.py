@@ -18,17 +18,17 @@ from .activations import (
     tanh,
 )
 from .affine import Linear, linear
-from .binary import binary_cross_entropy, binary_cross_entropy_with_logits
-from .entropy import cross_entropy
+from .encodings import one_hot
 from .layer import Layer
-from .losses import nll_loss
+from .losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from .losses.cross_entropy import cross_entropy
+from .losses.labels import nll_loss
+from .losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .normalization import LayerNorm, layer_norm
-from .probabilities import LogSoftmax, Softmax, log_softmax, softmax
 from .rectifiers import ELU, LeakyReLU, elu, hardtanh, leaky_relu, relu6
-from .regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .regularization import Dropout, dropout, gaussian_noise
 from .sequential import Flatten, Identity, Sequential
-from .sparse import one_hot
+from .softmaxes import LogSoftmax, Softmax, log_softmax, softmax
 
 __all__ = [
     "ELU",

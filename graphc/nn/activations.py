@@ -27,8 +27,8 @@ from ..ops.arithmetic import (
 from ..ops.source import ArrayLike
 from ..ops.special import erfc
 from .block import elementwise_block
-from .checks import floating
 from .layer import FunctionLayer
+from .type_rules import floating
 
 
 def _relu_infer(input: TensorType) -> TensorType:

@@ -16,8 +16,8 @@ from ..ir.types import TensorType
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node
 from . import init
-from .checks import floating
 from .layer import Layer, check_size
+from .type_rules import floating
 
 
 def _linear_infer(

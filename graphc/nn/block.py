@@ -11,7 +11,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Jvp, Op, Vjp
 from ..ir.types import TensorType
 from ..ops.source import as_node
-from .checks import floating
+from .type_rules import same_type
 
 _P = ParamSpec("_P")
 
@@ -85,11 +85,6 @@ def block(
         return declared
 
     return declare
-
-
-def same_type(input: TensorType, **_: Any) -> TensorType:
-    """The type rule of a floating elementwise block."""
-    return floating(input)
 
 
 def elementwise_block(

@@ -15,8 +15,8 @@ from ..ops import reduction
 from ..ops.arithmetic import sqrt, square
 from ..ops.source import ArrayLike, as_node
 from . import init
-from .checks import floating
 from .layer import Layer, check_size
+from .type_rules import floating
 
 
 def _layer_norm_infer(

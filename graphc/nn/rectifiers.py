@@ -12,8 +12,8 @@ from ..ops import exponential
 from ..ops.arithmetic import clip, maximum, minimum, sign, where
 from ..ops.source import ArrayLike
 from .block import elementwise_block
-from .checks import floating
 from .layer import FunctionLayer
+from .type_rules import floating
 
 
 def _is_larger_above_zero(negative_slope: float) -> bool:

@@ -14,7 +14,7 @@ from scipy import stats
 
 import graphc as gc
 from graphc.errors import DTypeError, GraphcError, OptionError, ShapeError
-from graphc.nn.initializers import fans
+from graphc.nn.init import fans
 
 # An initialiser of each kind, and a shape that it takes.
 STARTS: dict[str, tuple[Any, tuple[int, ...]]] = {

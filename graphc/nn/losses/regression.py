@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import GraphcError, OptionError, ShapeError
-from ..ir.dims import Shape, broadcast_shapes, format_shape
-from ..ir.node import Node
-from ..ir.op import Case, Op
-from ..ir.types import TensorType, is_floating
-from ..ops.arithmetic import absolute, clip, minimum, negative, square
-from ..ops.source import ArrayLike, as_node, astype
-from .block import block
-from .checks import check_reduction, floating
-from .losses import reduce_losses, share_of
+from ...errors import GraphcError, OptionError, ShapeError
+from ...ir.dims import Shape, broadcast_shapes, format_shape
+from ...ir.node import Node
+from ...ir.op import Case, Op
+from ...ir.types import TensorType, is_floating
+from ...ops.arithmetic import absolute, clip, minimum, negative, square
+from ...ops.source import ArrayLike, as_node, astype
+from ..block import block
+from ..type_rules import floating
+from .reduction import check_reduction, reduce_losses, share_of
 
 
 def pair_infer(

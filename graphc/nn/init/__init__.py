@@ -17,9 +17,9 @@ import math
 from numbers import Real
 from typing import Any, get_args
 
-from ..arguments import public
-from ..errors import OptionError
-from ..ops.source import Initializer
+from ...arguments import public
+from ...errors import OptionError
+from ...ops.source import Initializer
 from .initializers import (
     Constant,
     Dirac,

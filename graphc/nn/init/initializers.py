@@ -15,9 +15,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ..errors import DTypeError, OptionError, ShapeError
-from ..ir.types import DType
-from .draws import dirac, orthogonal, source_of, truncated_normal
+from ...errors import DTypeError, OptionError, ShapeError
+from ...ir.types import DType
+from .copied import dirac, orthogonal, source_of, truncated_normal
 
 FanMode = Literal["fan_in", "fan_out", "fan_avg"]
 

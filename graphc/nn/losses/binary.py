@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.node import Node
-from ..ir.op import Case, Op
-from ..ir.types import TensorType
-from ..ops.arithmetic import maximum, negative
-from ..ops.exponential import log, log1p
-from ..ops.source import ArrayLike, as_node
-from .activations import log_tail, sigmoid, softplus
-from .checks import floating, warn_of_probabilities
-from .losses import reduce_losses, share_of
-from .probabilities import SOFTMAX
+from ...ir.node import Node
+from ...ir.op import Case, Op
+from ...ir.types import TensorType
+from ...ops.arithmetic import maximum, negative
+from ...ops.exponential import log, log1p
+from ...ops.source import ArrayLike, as_node
+from ..activations import log_tail, sigmoid, softplus
+from ..softmaxes import SOFTMAX
+from ..type_rules import floating
+from .logits import warn_of_probabilities
+from .reduction import reduce_losses, share_of
 from .regression import check_fits, numeric_pair, pair_infer
 
 

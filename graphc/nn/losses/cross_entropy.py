@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
-from ..ir.dims import format_shape
-from ..ir.node import Node
-from ..ir.op import Case, Op
-from ..ir.types import TensorType, is_floating
-from ..ops import exponential
-from ..ops import reduction as reductions
-from ..ops.arithmetic import negative, where
-from ..ops.shape import expand_dims, reshape, squeeze
-from ..ops.source import ArrayLike, as_node, dimension
-from .checks import floating, warn_of_probabilities
-from .losses import (
+from ...errors import OptionError, ShapeError
+from ...ir.dims import format_shape
+from ...ir.node import Node
+from ...ir.op import Case, Op
+from ...ir.types import TensorType, is_floating
+from ...ops import exponential
+from ...ops import reduction as reductions
+from ...ops.arithmetic import negative, where
+from ...ops.shape import expand_dims, reshape, squeeze
+from ...ops.source import ArrayLike, as_node, dimension
+from ..softmaxes import LOG_SOFTMAX, SOFTMAX, shifted_exponentials
+from ..type_rules import floating
+from .labels import (
     NLL_LOSS,
     NOTHING_IGNORED,
     check_classes,
@@ -35,11 +36,10 @@ from .losses import (
     labels_shape,
     pick,
     reduce_kept,
-    reduce_losses,
-    reduced_type,
     shares_of,
 )
-from .probabilities import LOG_SOFTMAX, SOFTMAX, shifted_exponentials
+from .logits import warn_of_probabilities
+from .reduction import reduce_losses, reduced_type
 
 
 def _label_infer(

@@ -11,27 +11,27 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import DTypeError, OptionError, ShapeError
-from ..ir.dims import Shape, format_shape
-from ..ir.node import Node
-from ..ir.op import Case, Op
-from ..ir.types import TensorType, is_integer
-from ..ops import reduction as reductions
-from ..ops.arithmetic import negative, where
-from ..ops.indexing import SCATTER_ADD, getitem, take
-from ..ops.shape import expand_dims
-from ..ops.slices import ARRAY
-from ..ops.source import (
+from ...errors import DTypeError, OptionError, ShapeError
+from ...ir.dims import Shape, format_shape
+from ...ir.node import Node
+from ...ir.op import Case, Op
+from ...ir.types import TensorType, is_integer
+from ...ops.arithmetic import negative, where
+from ...ops.indexing import SCATTER_ADD, getitem, take
+from ...ops.shape import expand_dims
+from ...ops.slices import ARRAY
+from ...ops.source import (
     ArrayLike,
     arange,
     as_node,
-    astype,
     constant,
     dimension,
     ones,
 )
-from .checks import check_reduction, floating, warn_of_probabilities
-from .probabilities import SOFTMAX
+from ..softmaxes import SOFTMAX
+from ..type_rules import floating
+from .logits import warn_of_probabilities
+from .reduction import reduce_losses, reduced_type
 
 
 class _NothingIgnored(int):
@@ -99,15 +99,6 @@ def check_weight(input: TensorType, weight: tuple[TensorType, ...]) -> None:
             )
 
 
-def reduced_type(
-    input: TensorType, losses: Shape, reduction: str, *others: TensorType
-) -> TensorType:
-    """The type of losses of this shape after a reduction."""
-    check_reduction(reduction)
-    dtype = np.result_type(input.dtype, *(other.dtype for other in others))
-    return TensorType(dtype, losses if reduction == "none" else ())
-
-
 def label_loss_infer(
     input: TensorType,
     target: TensorType,
@@ -121,26 +112,6 @@ def label_loss_infer(
     _check_labels(input, target)
     check_weight(input, weight)
     return reduced_type(input, target.shape, reduction, *weight)
-
-
-def reduce_losses(losses: Node, reduction: str, shares: Node | None = None) -> Node:
-    """The losses as asked for; a mean is over the sum of `shares`, where given."""
-    if reduction == "none":
-        return losses
-    if reduction == "sum":
-        return reductions.sum(losses)
-    if shares is None:
-        return reductions.mean(losses)
-    total = reductions.total(shares).named("total_share")
-    mean = reductions.total(losses).named("total_loss") / total
-    return astype(mean, np.result_type(losses.dtype, shares.dtype))
-
-
-def share_of(g: Node, out: Node, input: Node) -> Node:
-    """What each loss gets of the cotangent, where their mean is over all of `input`."""
-    if out.attributes["reduction"] == "mean":
-        return reductions.over_count(g, input.size).named("share")
-    return g
 
 
 def _nll_expand(

@@ -1,0 +1,1 @@
+"""Losses: of labels, of yes and no, and of numbers."""

@@ -1,0 +1,29 @@
+"""A warning where a loss of logits is given probabilities, or the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...errors import LogitsWarning, warn_at_user
+from ...ir.node import Node
+from ...ir.op import Op
+
+
+def warn_of_probabilities(input: Node, made_by: Sequence[Op], loss: str) -> None:
+    """Warn where a loss is given what one of these ops made of logits.
+
+    Args:
+        input: what the loss is given.
+        made_by: ops that the loss applies itself, or that it does not take.
+        loss: what it is called, and what it takes: `"cross_entropy takes logits"`.
+    """
+    node = input
+    while node.op not in made_by:
+        if not node.inputs or not (node.op.is_view(node) or node.op.name == "astype"):
+            return
+        node = node.inputs[0]
+    warn_at_user(
+        f"{loss}, and is given the output of {node.op.name} ({node.describe()}), so "
+        "that the loss is of other probabilities, and its gradient too small",
+        LogitsWarning,
+    )
