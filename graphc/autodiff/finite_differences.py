@@ -26,7 +26,7 @@ from ..ir.literal import Literal
 from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
-from ..ops.source import constant
+from ..ops.source import STOP_GRADIENT, constant
 from .reverse import Adjoints, backward, differentiable_inputs
 
 TOLERANCE = 1e-5
@@ -255,7 +255,7 @@ class _Run:
         new = dict(changes)
         for node in order:
             # What a random op drew, and what derivatives don't flow through, stays.
-            if node in new or not node.op.pure or node.op.name == "stop_gradient":
+            if node in new or not node.op.pure or node.op is STOP_GRADIENT:
                 continue
             if any(parent in new for parent in meaning_of(node)):
                 values = {n: new.get(n, self.values[n]) for n in meaning_of(node)}

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import FeedError, GraphcError, IndexRangeError, ShapeError
 from .dims import Dim, evaluate_shape
+from .facts import Role
 from .labels import position_checks
 from .node import Node
 
@@ -47,9 +48,9 @@ def evaluate_node(
         ShapeError: the value is not of the type that the op's rule promised.
     """
     sizes = sizes or {}
-    if node.op.name == "constant":
+    if node.op.role is Role.CONSTANT:
         return node.attributes["value"].array
-    if node.op.name == "dimension":
+    if node.op.role is Role.SIZE:
         size: Dim = node.attributes["size"]
         return np.asarray(size.evaluate(sizes), node.dtype)
     scope: dict[str, Any] = {"np": np, "rng": rng}

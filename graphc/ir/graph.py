@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from ..errors import NamingError
 from .dims import Dim, symbols_of
+from .facts import Role
 from .node import Node
 from .pickling import Together
 from .walk import ancestors, meaning_of, topological_order
@@ -29,7 +30,7 @@ def declared_inputs(outputs: Iterable[Node]) -> tuple[Node, ...]:
     outputs = tuple(outputs)
     needed = set(ancestors(outputs))
     found = ancestors(outputs, lambda node: (*node.inputs, *node.declared_from))
-    inputs = [node for node in found if node.op.name == "input"]
+    inputs = [node for node in found if node.op.role is Role.INPUT]
     taken = {node.name for node in inputs if node in needed}
     kept = (node for node in inputs if node in needed or node.name not in taken)
     return tuple(sorted(kept, key=lambda node: node.order))
@@ -74,12 +75,12 @@ class Graph:
     @cached_property
     def inputs(self) -> tuple[Node, ...]:
         """The placeholders, in the order of declaration."""
-        return tuple(n for n in self.nodes if n.op.name == "input")
+        return tuple(n for n in self.nodes if n.op.role is Role.INPUT)
 
     @cached_property
     def parameters(self) -> tuple[Node, ...]:
         """The trainable tensors, in the order of declaration."""
-        return tuple(n for n in self.nodes if n.op.name == "parameter")
+        return tuple(n for n in self.nodes if n.op.role is Role.PARAMETER)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ def check_names(nodes: Iterable[Node]) -> None:
     """Raise where two different inputs, parameters or named nodes share a name."""
     seen: dict[str, Node] = {}
     for node in nodes:
-        strict = node.op.name in ("input", "parameter")
+        strict = node.op.role in (Role.INPUT, Role.PARAMETER)
         if node.name is None or not (strict or _named_by_user(node)):
             continue
         other = seen.setdefault(node.name, node)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from .dims import Dim, Dimension
+from .facts import Role
 from .graph import Graph
 from .node import Node
 from .op import Span
@@ -79,7 +80,7 @@ def position_checks(node: Node) -> tuple[PositionCheck, ...]:
 def _origin_of(node: Node, low: int, high: int) -> tuple[Node, LabelBounds] | None:
     """The input that positions between these bounds stem from, and its own bounds."""
     ignored: int | None = None
-    while node.op.name != "input":
+    while node.op.role is not Role.INPUT:
         if node.op.kind == "view":
             node = node.inputs[0]
             continue
@@ -161,8 +162,8 @@ def computed_positions(
 
 def _needs_only_inputs(node: Node) -> bool:
     nodes = ancestors([node])
-    return any(n.op.name == "input" for n in nodes) and all(
-        n.op.name != "parameter" and n.op.pure for n in nodes
+    return any(n.op.role is Role.INPUT for n in nodes) and all(
+        n.op.role is not Role.PARAMETER and n.op.pure for n in nodes
     )
 
 
@@ -178,6 +179,6 @@ def admitted(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
         source = node.inputs[0]
         while source.op.kind in ("view", "movement"):
             source = source.inputs[0]
-        if source.op.name == "input" and source.dtype.kind == "f":
+        if source.op.role is Role.INPUT and source.dtype.kind == "f":
             found.setdefault(source, set()).update(node.op.admits)
     return {node: tuple(sorted(kinds, reverse=True)) for node, kinds in found.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import GraphcError, GraphError, NamingError
+from .facts import Role
 from .graph import Graph
 from .node import Node
 from .op import OPS
@@ -39,7 +40,7 @@ def _verify_node(node: Node) -> None:
     least = len(op.inputs) - variadic
     if len(node.inputs) < least or (len(node.inputs) > least and not variadic):
         raise _broken(node, f"takes {least} inputs, has {len(node.inputs)}")
-    if op.name in ("input", "parameter") and not node.name:
+    if op.role in (Role.INPUT, Role.PARAMETER) and not node.name:
         raise _broken(node, "has no name")
     try:
         hash(attributes_key(node.attributes))

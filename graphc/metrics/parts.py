@@ -11,19 +11,31 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import cast
 
+from ..ir.facts import Role
 from ..ir.graph import Graph, symbols_in
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ir.walk import ancestors, topological_order
 from ..nn.losses.cross_entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
 from ..nn.losses.labels import NLL_LOSS, kept_labels, shares_of
-from ..ops.reduction import sum
+from ..ops.arithmetic import (
+    CLIP,
+    WHERE,
+    add,
+    divide,
+    maximum,
+    multiply,
+    negative,
+    subtract,
+)
+from ..ops.reduction import MEAN, SUM, sum
+from ..ops.source import ASTYPE
 
 _LABELLED = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
 """Losses by labels, some of which may be ignored or count more than others."""
 
-_LINEAR = frozenset({"add", "astype", "divide", "multiply", "negative", "subtract"})
-_GUARDS = _LINEAR | {"clip", "maximum", "where"}
+_LINEAR = (add.op, ASTYPE, divide.op, multiply.op, negative.op, subtract.op)
+_GUARDS = (*_LINEAR, CLIP, maximum.op, WHERE)
 """What keeps a sum of weights from being zero, besides factors and small terms."""
 
 
@@ -40,7 +52,7 @@ class Parts:
         found: set[Node] = set()
         for node in Graph((self.loss,)).meanings:
             depends = (node.expansion,) if node.op.is_block else node.inputs
-            is_read = node.op.name == "input" or symbols_in(node)
+            is_read = node.op.role is Role.INPUT or symbols_in(node)
             if is_read or not found.isdisjoint(depends):
                 found.add(node)
         return frozenset(found)
@@ -65,7 +77,7 @@ class Parts:
             terms = self._terms(node)
             if not terms:
                 new[node] = means.get(node, node)
-            elif node.op.is_block or node.op.name == "astype":
+            elif node.op.is_block or node.op is ASTYPE:
                 new[node] = new[terms[0]]
             else:
                 new[node] = node.op(*(new[term] for term in terms), **node.attributes)
@@ -91,9 +103,9 @@ class Parts:
     def _is_linear(self, node: Node) -> bool:
         varying = [each in self._varying for each in node.inputs]
         return node.op.is_block or (
-            node.op.name in _LINEAR
-            and not (node.op.name == "multiply" and all(varying))
-            and not (node.op.name == "divide" and varying[-1])
+            node.op in _LINEAR
+            and not (node.op is multiply.op and all(varying))
+            and not (node.op is divide.op and varying[-1])
         )
 
     def _weight(self, node: Node) -> Node | None:
@@ -113,14 +125,14 @@ class Parts:
             labels, kept = kept_labels(target, ignored)
             shares = shares_of(labels, kept, tuple(weight), input)
             return sum(shares.astype("float64"))
-        if node.op.name != "divide" or node.shape:
+        if node.op is not divide.op or node.shape:
             return None
         above, below = (self._reductions(part) for part in node.inputs)
         if len(below) != 1 or {each.op for each in above} != {below[0].op}:
             return None
         counted = below[0].inputs[0]
         if any(
-            n.op.name == "parameter" or not n.op.pure for n in ancestors((counted,))
+            n.op.role is Role.PARAMETER or not n.op.pure for n in ancestors((counted,))
         ):
             return None
         return sum(counted.astype("float64"))
@@ -132,19 +144,19 @@ class Parts:
         while stack:
             node = stack.pop()
             inputs = node.inputs
-            if node.op.name in ("sum", "mean"):
+            if node.op in (MEAN, SUM):
                 found[node] = None
                 continue
             if node.op.is_block:
                 inputs = (node.expansion,)
-            elif node.op.name not in _GUARDS:
+            elif node.op not in _GUARDS:
                 return []
-            elif node.op.name == "where":
+            elif node.op is WHERE:
                 inputs = inputs[1:]
             varying = [each for each in inputs if each in self._varying]
-            if node.op.name == "multiply" and len(varying) > 1:
+            if node.op is multiply.op and len(varying) > 1:
                 return []
-            if node.op.name == "divide" and inputs[-1] in self._varying:
+            if node.op is divide.op and inputs[-1] in self._varying:
                 return []
             stack += varying
         return list(found)

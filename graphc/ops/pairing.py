@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from ..errors import BroadcastWarning, warn_at_user
 from ..ir.dims import Dim, Dimension, format_shape
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.origin import is_declared_by_user
 
@@ -64,7 +65,7 @@ def _is_written_so(node: Node, axis: int) -> bool:
         if name == "transpose":
             axis = attributes["axes"][axis]
         # What is computed of other arrays, as predictions are, is another matter.
-        arrays = [array for array in node.inputs if array.op.name != "constant"]
+        arrays = [array for array in node.inputs if array.op.role is not Role.CONSTANT]
         moves = name == "transpose" or node.op.kind == "elementwise"
         if not moves or len(arrays) != 1:
             return False

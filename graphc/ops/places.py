@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir.dims import Dimension, Shape
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.op import Case, Op, Steady
 from ..ir.types import TensorType
@@ -40,7 +41,7 @@ def take_whole(x: Node, indices: Node, axis: int) -> Steady | None:
         return None
     return Steady(
         f"x.take(arrays[0], axis={axis}, out=out, mode='wrap')",
-        {"x": x} if x.op.name == "constant" else {},
+        {"x": x} if x.op.role is Role.CONSTANT else {},
     )
 
 

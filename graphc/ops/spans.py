@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir.dims import Dim, Dimension
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.op import Origin, Span, Spans
 from ..ir.types import DType, is_integer
@@ -105,7 +106,7 @@ def _only_number(node: Node) -> int | None:
     """The integer that is every element of a constant."""
     while node.op.kind == "view":
         node = node.inputs[0]
-    if node.op.name != "constant" or not is_integer(node.dtype):
+    if node.op.role is not Role.CONSTANT or not is_integer(node.dtype):
         return None
     array = node.attributes["value"].array
     return int(array.min()) if array.size and array.min() == array.max() else None

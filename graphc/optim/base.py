@@ -25,6 +25,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 from ..errors import DTypeError, NamingError, OptionError, ShapeError
+from ..ir.facts import Role
 from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.origin import derived
@@ -325,7 +326,7 @@ def _scheduled(rule: Rule, clock: Clock) -> Node:
     # A clock may itself be computed: one that counts the updates of an accumulation.
     told = set(ancestors([clock.step, clock.epoch, clock.scale]))
     for node in ancestors([size]):
-        if node.op.name in ("input", "parameter") and node not in told:
+        if node.op.role in (Role.INPUT, Role.PARAMETER) and node not in told:
             raise OptionError(
                 f"a schedule may depend on its clock alone, not on {node.describe()}",
                 node=type(rule).__name__,

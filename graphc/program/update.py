@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..ir.dims import Shape
+from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.walk import ancestors, attributes_key
+from ..ops.reduction import SUM
 from .storage import storage_of
 
 
@@ -92,10 +94,11 @@ class _Structures:
 
 
 def _wording(node: Node) -> object:
-    """What an op is told, and how it is written: a mean holds the number of what it is
-    the mean of. A sum over all axes is written alike, whatever their number.
+    """Attributes and text of a node: that of a mean holds the number of its elements.
+
+    A sum over all axes is written alike, whatever their number.
     """
-    if node.op.name == "sum" and not node.ndim:
+    if node.op is SUM and not node.ndim:
         return "over all axes"
     attributes = attributes_key(node.attributes)
     if node.op.numpy is None:
@@ -204,7 +207,7 @@ def is_elementwise(rule: ParameterUpdate, shared: set[Node]) -> bool:
     for node in ancestors(values, lambda n: () if n in known else n.inputs):
         if node in placeholders:
             continue
-        if node in shared or node.op.name == "constant":
+        if node in shared or node.op.role is Role.CONSTANT:
             if node.ndim:
                 return False
         elif node.op.kind != "elementwise" or not node.op.pure or node.shape != own:

@@ -17,6 +17,7 @@ from ..arguments import Seed
 from ..errors import GraphError, OptionError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
+from ..ir.facts import Role
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.naming import number_unnamed
@@ -317,7 +318,7 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
     order: list[Any] = [inputs] if one else list(cast("Iterable[Any]", inputs))
     order = [by_name.get(i, i) if isinstance(i, str) else i for i in order]
     for given in order:
-        if not isinstance(given, Node) or given.op.name != "input":
+        if not isinstance(given, Node) or given.op.role is not Role.INPUT:
             names = ", ".join(str(node.name) for node in known) or "none"
             raise OptionError(
                 f"inputs must be placeholders or their names, got {given!r}",
@@ -338,7 +339,7 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
 def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:
     for parameter, value in updates.items():
         where = parameter.describe()
-        if parameter.op.name != "parameter":
+        if parameter.op.role is not Role.PARAMETER:
             raise OptionError(
                 f"only parameters can be updated, got {parameter!r}", node=where
             )

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import FeedError, ShapeError
 from ..ir.dims import Dim, evaluate_shape, format_shape
+from ..ir.facts import Role
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.sizes import SizeBound
@@ -104,7 +105,7 @@ def bind_feeds(
         node = key if isinstance(key, Node) else _named(key, by_name)
         if node is None or not any(node is other for other in nodes):
             label = key.describe() if isinstance(key, Node) else repr(key)
-            names = ", ".join(str(n.name) for n in nodes if n.op.name == "input")
+            names = ", ".join(str(n.name) for n in nodes if n.op.role is Role.INPUT)
             raise FeedError(
                 f"{label} is no input of this program; it takes {names or 'no inputs'}"
             )
@@ -114,7 +115,7 @@ def bind_feeds(
     arrays: dict[Node, Array] = {}
     sizes: dict[str, int] = {}
     source: dict[str, Node] = {}
-    must = {node for node in needed if node.op.name == "input"}
+    must = {node for node in needed if node.op.role is Role.INPUT}
     for node in nodes:
         if node not in given:
             if node in must:

@@ -16,6 +16,7 @@ from ..arguments import Seed
 from ..errors import NonFiniteError
 from ..ir.dims import symbols_of
 from ..ir.evaluate import compiled, evaluate_node
+from ..ir.facts import Role
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.literal import Literal as ArrayLiteral
@@ -96,8 +97,8 @@ def interpret(
     number_unnamed(graph.nodes)
     order = graph.meanings
     check_names(order)
-    trained = [node for node in order if node.op.name == "parameter"]
-    inputs = [node for node in order if node.op.name == "input"]
+    trained = [node for node in order if node.op.role is Role.PARAMETER]
+    inputs = [node for node in order if node.op.role is Role.INPUT]
     known, fed = parameters or {}, {*feeds}
     given = {node: known[name] for node in trained if (name := str(node.name)) in known}
     given = {n: array for n, array in given.items() if fed.isdisjoint({n, n.name})}
@@ -137,7 +138,7 @@ def interpret(
 def _fed_for_sizes(feeds: Mapping[Any, Any], graph: Graph) -> list[Node]:
     """Placeholders that are fed as nodes and tell a size that is used."""
     placeholders = [
-        key for key in feeds if isinstance(key, Node) and key.op.name == "input"
+        key for key in feeds if isinstance(key, Node) and key.op.role is Role.INPUT
     ]
     return [
         node

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .scene import Cluster, Edge, Role, Scene, Vertex
+from .scene import Cluster, Edge, Scene, Vertex, VertexRole
 from .text import quoted
 
 _INK = "#1f2933"
@@ -20,7 +20,7 @@ _GRADIENT = "#b03a14"
 _FONT = "Helvetica"
 _BOLD = "Helvetica-Bold"
 
-_ROLES: Mapping[Role, Mapping[str, str]] = {
+_ROLES: Mapping[VertexRole, Mapping[str, str]] = {
     "input": {
         "shape": "parallelogram",
         "style": "filled",
@@ -108,7 +108,7 @@ _MANY_EDGES = 400
 def to_dot(scene: Scene) -> str:
     """The drawing as DOT text.
 
-    >>> from graphc.viz.scene import Scene, Vertex
+    >>> from graphc.viz.scene import Scene, Vertex, VertexRole
     >>> scene = Scene("forward", (Vertex("n0", "input", ("x",), ("x.py:1",)),), ())
     >>> print(to_dot(scene).splitlines()[0])
     digraph "forward" {

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import GraphcError
 from ..ir.dims import Dim
+from ..ir.facts import Role
 from ..ir.node import Node
 
 PLACEHOLDER = "…"
@@ -33,11 +34,11 @@ def scalar_text(node: Node) -> str | None:
     if node.shape or node.name is not None:
         return None
     attributes = node.attributes
-    if node.op.name == "constant":
+    if node.op.role is Role.CONSTANT:
         return _number(attributes["value"].array)
-    if node.op.name == "full":
+    if node.op.role is Role.FULL:
         return _number(attributes["value"])
-    if node.op.name == "dimension":
+    if node.op.role is Role.SIZE:
         return str(attributes["size"])
     return None
 
@@ -273,7 +274,7 @@ def operand_words(node: Node) -> tuple[str, ...]:
     if node.op.facts.commutative or len({inputs[i] for i in drawn}) < 2:
         return blank
     if node.op.is_block:
-        drawn = [i for i in drawn if inputs[i].op.name != "parameter"]
+        drawn = [i for i in drawn if inputs[i].op.role is not Role.PARAMETER]
     ambiguous = {
         position
         for first, second in itertools.pairwise(drawn)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from ..arguments import public
 from ..errors import OptionError
 from ..ir.dims import Dim, Dimension, Shape, format_shape, symbols_of
+from ..ir.facts import Role
 from ..ir.graph import Graph, expand
 from .costs import evaluated, multiply_adds, size_of, total
 from .drawing import named_outputs
@@ -204,7 +205,7 @@ def report(
     for node in order:
         if scalar_text(node) is not None and node not in results:
             continue
-        is_parameter = node.op.name == "parameter"
+        is_parameter = node.op.role is Role.PARAMETER
         size = size_of(node.shape)
         rows.append(
             Row(

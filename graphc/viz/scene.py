@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..ir.dims import format_shape
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.walk import reading_order
 from .notation import label, operand_words, scalar_text, type_text
 from .text import place
 
-Role = Literal[
+VertexRole = Literal[
     "input",
     "parameter",
     "constant",
@@ -28,7 +29,7 @@ Role = Literal[
     "gradient-output",
     "value",
 ]
-"""What a vertex is; each role has a shape, a border and a colour of its own."""
+"""Kind of vertex; each role has a shape, a border and a colour of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Vertex:
     """One shape of a drawing."""
 
     key: str
-    role: Role
+    role: VertexRole
     lines: tuple[str, ...]
     tooltip: tuple[str, ...]
     cluster: int | None = None
@@ -175,21 +176,22 @@ def build_scene(
                 text = f"{word} {shape}" if word else shape
                 edges.append(Edge(keys[parent], key, (text,), describe(parent)))
     for position, (text, node) in enumerate(outputs):
-        role: Role = "gradient-output" if node.origin.derivative else "output"
+        role: VertexRole = "gradient-output" if node.origin.derivative else "output"
         key = f"out{position}"
         vertices.append(Vertex(key, role, (text,), describe(node), None, node))
         edges.append(Edge(keys[node], key, (format_shape(node.shape),), describe(node)))
     return Scene(name, tuple(vertices), tuple(edges), tuple(frames.found))
 
 
-def role_of(node: Node, is_leaf: bool = False) -> Role:
-    """What a node is in a drawing."""
-    name = node.op.name
-    if name == "input" or name == "parameter":
-        return name
+def role_of(node: Node, is_leaf: bool = False) -> VertexRole:
+    """The kind of vertex that a node is in a drawing."""
+    if node.op.role is Role.INPUT:
+        return "input"
+    if node.op.role is Role.PARAMETER:
+        return "parameter"
     if is_leaf:
         return "value"
-    if name in ("constant", "full", "dimension"):
+    if node.op.role is not None:
         return "constant"
     if node.origin.derivative:
         return "gradient-block" if node.op.is_block else "gradient"
@@ -203,15 +205,15 @@ def _lines(
     named: Mapping[Node, str],
 ) -> tuple[str, ...]:
     """The label of a vertex: what it is called, and what it is."""
-    if node.op.name == "parameter":
+    if node.op.role is Role.PARAMETER:
         size = node.size
         count = f"{size:,}" if isinstance(size, int) else str(size)
         return (node.name or "", type_text(node), f"{count} values")
-    if node.op.name == "input":
+    if node.op.role is Role.INPUT:
         return (node.name or "", type_text(node))
     if leaf is not None:
         return (leaf, "forward value")
-    if node.op.name == "constant":
+    if node.op.role is Role.CONSTANT:
         return _constant_lines(node)
     operands = [folded.get(parent) for parent in node.inputs]
     text = label(node, operands, named)
@@ -261,7 +263,7 @@ class _Frames:
 
     def of(self, node: Node) -> int | None:
         """The innermost cluster of a node."""
-        if not self.wanted or node.op.name in ("input", "parameter"):
+        if not self.wanted or node.op.role in (Role.INPUT, Role.PARAMETER):
             return None
         # What differentiation derives from a block's primitives inherits the block,
         # and yet a backward pass is no part of the forward one.

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ...ir.facts import Role
 from ...ir.graph import Graph, OneRow
 from ...ir.node import Node
 from ...ir.sizes import SizeBound
@@ -284,7 +285,7 @@ def sized_only(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[Node, Non
     results = {storage_of(node) for node in outputs}
     for node in nodes:
         known = (
-            parent in found or parent.op.name == "constant" for parent in node.inputs
+            parent in found or parent.op.role is Role.CONSTANT for parent in node.inputs
         )
         if (
             node.ndim

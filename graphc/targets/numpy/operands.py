@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from ...ir.dims import Dim
+from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.labels import position_checks
 from ...ir.literal import Literal
@@ -169,7 +170,7 @@ class Operands:
             for parent in node.inputs:
                 uses[parent] = uses.get(parent, 0) + 1
         outputs = set(graph.outputs)
-        fixed = {node for node in graph.nodes if node.op.name == "constant"}
+        fixed = {node for node in graph.nodes if node.op.role is Role.CONSTANT}
         for node in graph.nodes:
             if (
                 has_workspace
@@ -203,7 +204,7 @@ class Operands:
 
     def is_literal(self, node: Node) -> bool:
         """Whether a node is written as a number, wherever it is used."""
-        return node.op.name in ("constant", "dimension") and not node.shape
+        return node.op.role in (Role.CONSTANT, Role.SIZE) and not node.shape
 
     def is_inline(self, node: Node) -> bool:
         """Whether a node has no statement of its own."""
@@ -222,15 +223,14 @@ class Operands:
         self, node: Node, *, weak: bool, read_as: DType | None = None
     ) -> ast.expr:
         """A node as an expression; a bare number as it reads in the dtype `read_as`."""
-        kind = node.op.name
         if node in self._leaves:
             return name(self._names[node])
-        if kind == "constant":
+        if node.op.role is Role.CONSTANT:
             if node.shape:
                 return self._constants.reference(node)
             array = node.attributes["value"].array
             value = number(array, (weak and read_as) or node.dtype)
-        elif kind == "dimension":
+        elif node.op.role is Role.SIZE:
             value = literal(node.attributes["size"], self.dimension)
         elif node in self._depth:
             return self.expression(node)
@@ -341,7 +341,7 @@ class Operands:
 
     def _number(self, node: Node) -> ast.expr:
         value = self._refer(node, weak=True)
-        if node.op.name == "constant":
+        if node.op.role is Role.CONSTANT:
             return self._constants.scalar(value, node.dtype)
         key = ast.unparse(value), node.dtype
         if key not in self.sizes:
@@ -393,7 +393,7 @@ def _wider_floats(node: Node) -> dict[int, DType]:
     return {
         position: dtype
         for position, parent in enumerate(node.inputs)
-        if parent.op.name == "constant"
+        if parent.op.role is Role.CONSTANT
         and not parent.shape
         and is_floating(parent.dtype)
         and parent.dtype != dtype
@@ -411,7 +411,7 @@ def _weak_inputs(node: Node) -> set[int]:
     literals = {
         position
         for position, parent in enumerate(node.inputs)
-        if parent.op.name in ("constant", "dimension") and not parent.shape
+        if parent.op.role in (Role.CONSTANT, Role.SIZE) and not parent.shape
     }
     strong = [p for i, p in enumerate(node.inputs) if i not in literals]
     full = np.result_type(*(parent.dtype for parent in node.inputs))
@@ -426,7 +426,7 @@ def _weak_inputs(node: Node) -> set[int]:
             parent.dtype
             if parent.dtype.kind == "b"
             else 0.0
-            if parent.dtype.kind == "f" and parent.op.name == "constant"
+            if parent.dtype.kind == "f" and parent.op.role is Role.CONSTANT
             else 0
         )
     return literals if np.result_type(*bare) == full else set()
@@ -434,10 +434,12 @@ def _weak_inputs(node: Node) -> set[int]:
 
 def _as_fed(positions: Node) -> Node:
     """The input that positions are the only row of, whose name a user knows."""
-    fed = positions.inputs[0] if positions.op.name == "getitem" else positions
-    is_row = fed.op.name == "input" and positions.origin.rules[-1:] == ("one row",)
-    whole = is_row and all(
+    index = positions.attributes.get("index")
+    if index is None or positions.origin.rules[-1:] != ("one row",):
+        return positions
+    fed = positions.inputs[0]
+    whole = fed.op.role is Role.INPUT and all(
         (item == 0 and not isinstance(size, int)) or getattr(item, "is_full", False)
-        for item, size in zip(positions.attributes["index"], fed.shape, strict=False)
+        for item, size in zip(index, fed.shape, strict=False)
     )
     return fed if whole else positions

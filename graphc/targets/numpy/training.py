@@ -10,6 +10,7 @@ import numpy as np
 
 from ...harness import harness_source
 from ...ir.dims import symbols_of
+from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...program.footprint import CACHE_LINE, Footprint, flat_bytes
@@ -218,7 +219,7 @@ def _write_state(
     operands = Operands(graph, scope, constants)
     with writer.function("init_state", ["parameters", "seed=0"]):
         writer.docstring("Return what training remembers from step to step.")
-        used = [node for node in graph.nodes if node.op.name == "parameter"]
+        used = [node for node in graph.nodes if node.op.role is Role.PARAMETER]
         for node in used:
             stored = subscript(name("parameters"), node.name)
             writer.statement(assign(scope[node], stored))
@@ -231,7 +232,7 @@ def _write_state(
             node = plan.state[key]
             if node.op.kind == "source" and node.op.numpy is not None:
                 slots.append(operands.expression(node))
-            elif node.op.name == "parameter":
+            elif node.op.role is Role.PARAMETER:
                 slots.append(parse(f"{scope[node]}.copy()"))
             else:
                 slots.append(operands.value(node))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...ir.dims import Dimension, symbols_of
+from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.types import DType, TensorType, is_floating
 from ...program.footprint import (
@@ -118,7 +119,7 @@ class Workspace:
             dtype = parse("np.intp") if is_position else dtype_expression(kind.dtype)
             array = call("empty_aligned", shape, dtype)
             return array, kind.size * kind.dtype.itemsize + CACHE_LINE
-        if kind.op.name != "constant":
+        if kind.op.role is not Role.CONSTANT:
             size = kind.type.size * kind.dtype.itemsize
             return self._inside.expression(kind), size
         # NumPy takes rows of a table into an array of its dtype only.
