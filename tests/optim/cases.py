@@ -1,9 +1,87 @@
-"""Options of torch's optimizers, and of two dialects, in combination."""
+"""The registry of optimizers: examples of each, and options that peers have, too.
 
+An optimizer that is exported needs a line in `EXAMPLES`, and an oracle: options in
+`TORCH`, `KERAS` or `OPTAX`, whose results `record.py` keeps, or a formula in
+`test_references.py`. `test_cases.py` says what is missing.
+"""
+
+import inspect
 import itertools
 from typing import Any
 
+from graphc import optim
+from graphc.optim import Optimizer, Rule, Transformation
+
 Options = dict[str, Any]
+
+_SGD = optim.SGD(0.1, momentum=0.9)
+_ADAM = optim.Adam(0.05)
+
+EXAMPLES: dict[str, list[Optimizer]] = {
+    "SGD": [
+        optim.SGD(0.1, momentum=0.9, dampening=0.3, weight_decay=0.1, maximize=True),
+        optim.SGD(0.1, momentum=0.9, nesterov=True),
+        optim.SGD(optim.OneCycleLR(0.5, total_steps=7)),
+    ],
+    "ASGD": [optim.ASGD(0.1, t0=2, lambd=0.1, weight_decay=0.1)],
+    "SignSGD": [optim.SignSGD(0.1, momentum=0.5)],
+    "Lion": [optim.Lion(0.1, weight_decay=0.1)],
+    "Adam": [
+        optim.Adam(0.1, amsgrad=True, weight_decay=0.1),
+        optim.Adam(0.1, weight_decay=0.1, decoupled_weight_decay=True),
+    ],
+    "AdamW": [optim.AdamW(0.1), optim.AdamW(0.1, amsgrad=True, maximize=True)],
+    "Adamax": [optim.Adamax(0.1, weight_decay=0.1)],
+    "NAdam": [optim.NAdam(0.1, weight_decay=0.1, decoupled_weight_decay=True)],
+    "RAdam": [optim.RAdam(0.1, betas=(0.5, 0.7)), optim.RAdam(0.1, weight_decay=0.1)],
+    "Adagrad": [optim.Adagrad(0.1, lr_decay=0.1, initial_accumulator_value=0.1)],
+    "Adadelta": [optim.Adadelta(weight_decay=0.1)],
+    "RMSprop": [optim.RMSprop(0.1, momentum=0.9, centered=True)],
+    "Rprop": [optim.Rprop(etas=(0.3, 1.5), step_sizes=(1e-3, 0.02))],
+    "LAMB": [optim.LAMB(0.1, weight_decay=0.1)],
+    "LARS": [optim.LARS(weight_decay=0.1, nesterov=True)],
+    "Adafactor": [optim.Adafactor(0.5, d=1.5, weight_decay=0.1)],
+    "Muon": [optim.Muon(nesterov=False)],
+    "ParameterGroups": [
+        optim.ParameterGroups({"*.bias": _SGD, "scale": optim.SGD(0.5)}, default=_ADAM)
+    ],
+    "ClipByValue": [optim.ClipByValue(_SGD, clip_value=0.01)],
+    "ClipByNorm": [optim.ClipByNorm(_ADAM, max_norm=0.1)],
+    "ClipByGlobalNorm": [optim.ClipByGlobalNorm(_ADAM, max_norm=0.1)],
+    "GradientNoise": [optim.GradientNoise(_ADAM)],
+    "GradientAccumulation": [optim.GradientAccumulation(_ADAM, steps=3)],
+    "EMA": [optim.EMA(_ADAM), optim.EMA(_SGD, dialect="keras")],
+    "Lookahead": [optim.Lookahead(_ADAM, k=2)],
+    "MaxNorm": [optim.MaxNorm(_ADAM, max_norm=1.0)],
+}
+"""Of every exported optimizer, instances with options that change its formula."""
+
+MATRICES_ONLY = {"Muon"}
+"""Optimizers that refuse other parameters."""
+
+
+def exported(kind: type) -> dict[str, Any]:
+    """The optimizers of `graphc.optim` that are of a kind, by name."""
+    found = {name: getattr(optim, name) for name in optim.__all__}
+    abstract = (Optimizer, Rule, Transformation)
+    return {
+        name: value
+        for name, value in found.items()
+        if inspect.isclass(value) and issubclass(value, kind) and value not in abstract
+    }
+
+
+RULES = exported(Rule)
+
+
+def examples(*, but: tuple[str, ...] = ()) -> dict[str, Optimizer]:
+    """All examples by a readable name."""
+    return {
+        f"{name}-{number}": optimizer
+        for name, group in EXAMPLES.items()
+        for number, optimizer in enumerate(group)
+        if name not in but
+    }
 
 
 def combinations(**values: list[Any]) -> list[Options]:
@@ -32,7 +110,7 @@ SGD = [
     if not (options["nesterov"] and (not options["momentum"] or options["dampening"]))
 ]
 
-CASES: dict[str, list[Options]] = {
+TORCH: dict[str, list[Options]] = {
     "SGD": SGD,
     "Adam": combinations(
         lr=[0.01],
@@ -183,4 +261,4 @@ def named(table: dict[str, list[Options]]) -> dict[str, tuple[str, Options]]:
     }
 
 
-EVERY = named(CASES)
+EVERY = named(TORCH)

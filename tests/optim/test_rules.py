@@ -13,16 +13,11 @@ from graphc import optim
 from graphc.errors import DTypeError, NamingError, OptionError, ShapeError
 from graphc.ir import Graph, verify
 from graphc.optim import Clock
-from graphc.optim.base import Rule, complement, constant_value
+from graphc.optim.base import complement, constant_value
 
+from .cases import MATRICES_ONLY, RULES
 from .stepping import Stepper, is_joined, random_gradients, random_start, run
 
-RULES = {
-    name: value
-    for name, value in vars(optim).items()
-    if isinstance(value, type) and issubclass(value, Rule) and value is not Rule
-}
-MATRICES_ONLY = {"Muon"}
 MAXIMIZERS = [
     name for name, rule in RULES.items() if "maximize" in rule.__dataclass_fields__
 ]
@@ -38,11 +33,6 @@ def gradients_of(name, steps, dtype="float64"):
     if name in MATRICES_ONLY:
         return [{"weight": gradient["weight"]} for gradient in gradients]
     return gradients
-
-
-def test_all_are_here():
-    assert len(RULES) == 17
-    assert set(MAXIMIZERS) == set(RULES)
 
 
 @pytest.mark.parametrize("name", RULES)

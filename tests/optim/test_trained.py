@@ -7,37 +7,17 @@ import graphc as gc
 from graphc import optim
 from graphc.ir import Graph
 
+from .cases import examples
+
 STEPS = 7
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(16, 5)), RNG.integers(0, 3, 16)
-SGD = optim.SGD(0.1, momentum=0.9)
 
 OPTIMIZERS = {
-    "SGD": optim.SGD(0.1, momentum=0.9, dampening=0.3, weight_decay=0.1),
-    "ASGD": optim.ASGD(0.1, t0=2),
-    "SignSGD": optim.SignSGD(0.1, momentum=0.5),
-    "Lion": optim.Lion(0.1, weight_decay=0.1),
-    "Adam": optim.Adam(0.1, amsgrad=True),
-    "AdamW": optim.AdamW(0.1),
-    "Adamax": optim.Adamax(0.1),
-    "NAdam": optim.NAdam(0.1),
-    "RAdam": optim.RAdam(0.1),
-    "Adagrad": optim.Adagrad(0.1, lr_decay=0.1, initial_accumulator_value=0.1),
-    "Adadelta": optim.Adadelta(),
-    "RMSprop": optim.RMSprop(0.1, momentum=0.9, centered=True),
-    "Rprop": optim.Rprop(),
-    "LAMB": optim.LAMB(0.1),
-    "LARS": optim.LARS(),
-    "Adafactor": optim.Adafactor(),
-    "groups": optim.ParameterGroups({lambda p: p.ndim == 2: optim.Muon()}, default=SGD),
-    "value": optim.ClipByValue(SGD, clip_value=0.01),
-    "norm": optim.ClipByNorm(SGD, max_norm=0.1),
-    "global": optim.ClipByGlobalNorm(SGD, max_norm=0.1),
-    "accumulation": optim.GradientAccumulation(SGD, steps=3),
-    "average": optim.EMA(SGD),
-    "lookahead": optim.Lookahead(SGD, k=3),
-    "max_norm": optim.MaxNorm(SGD, max_norm=0.5),
-    "schedule": optim.SGD(optim.OneCycleLR(0.5, total_steps=STEPS)),
+    **examples(but=("Muon", "GradientNoise")),  # One draws; one is in the group.
+    "Muon": optim.ParameterGroups(
+        {lambda p: p.ndim == 2: optim.Muon()}, default=optim.SGD(0.1)
+    ),
 }
 
 

@@ -1,17 +1,16 @@
 """The emitted `update` against the reference interpreter, for every optimizer."""
 
 import ast
-import inspect
 
 import numpy as np
 import pytest
 
 import graphc as gc
 from graphc import optim
-from graphc.optim import Optimizer, Rule
+from graphc.optim import Optimizer
 from graphc.training import assemble
 
-from ..optim.cases import CASES, identify
+from ..optim.cases import RULES, examples
 from ..optim.stepping import Stepper
 
 SHAPES = {
@@ -24,44 +23,13 @@ SHAPES = {
 MATRICES = {"layer.weight": (4, 3), "tall": (5, 2), "wide": (2, 4)}
 STEPS = 4
 
-AROUND = {
-    "ClipByValue": lambda inner: optim.ClipByValue(inner, clip_value=0.1),
-    "ClipByNorm": lambda inner: optim.ClipByNorm(inner, max_norm=0.1),
-    "ClipByGlobalNorm": lambda inner: optim.ClipByGlobalNorm(inner, max_norm=0.1),
-    "GradientNoise": optim.GradientNoise,
-    "GradientAccumulation": lambda inner: optim.GradientAccumulation(inner, steps=3),
-    "EMA": optim.EMA,
-    "Lookahead": lambda inner: optim.Lookahead(inner, k=2),
-    "MaxNorm": lambda inner: optim.MaxNorm(inner, max_norm=1.0),
-    "ParameterGroups": lambda inner: optim.ParameterGroups(
-        {"*.bias": inner, "scale": optim.SGD(0.5)}, default=optim.Adam(0.01)
-    ),
-}
-ABSTRACT = {"Optimizer", "Rule", "Transformation"}
-
-
-def public(kind):
-    names = (name for name in optim.__all__ if inspect.isclass(getattr(optim, name)))
-    return [name for name in names if issubclass(getattr(optim, name), kind)]
-
-
-RULES = [name for name in public(Rule) if name not in ABSTRACT]
-
 
 def cases():
-    """Of every rule its defaults, and the options that differ most from them."""
-    for name in RULES:
-        rule = getattr(optim, name)
+    """Of every rule its defaults, and the examples of every optimizer."""
+    for name, rule in RULES.items():
         yield pytest.param(rule(), id=name)
-        if name in CASES:
-            options = CASES[name][-1]
-            yield pytest.param(rule(**options), id=f"{name}-{identify(options)}")
-    for name, build in AROUND.items():
-        yield pytest.param(build(optim.Adam(0.05)), id=name)
-
-
-def test_every_public_optimizer_is_a_case():
-    assert {*RULES, *AROUND, *ABSTRACT} == set(public(Optimizer))
+    for name, optimizer in examples().items():
+        yield pytest.param(optimizer, id=name)
 
 
 def starts(shapes=SHAPES, dtype="float64"):
