@@ -12,8 +12,9 @@ import graphc as gc
 from graphc import optim
 from graphc.errors import DTypeError, NamingError, OptionError, ShapeError
 from graphc.ir import Graph, verify
+from graphc.ir.literal import scalar_value
 from graphc.optim import Clock
-from graphc.optim.base import complement, constant_value
+from graphc.optim.base import complement
 
 from .cases import MATRICES_ONLY, RULES
 from .stepping import Stepper, is_joined, random_gradients, random_start, run
@@ -151,7 +152,7 @@ def test_elementwise_rules_may_be_joined(name):
 
 def test_constant_step_size_is_a_literal():
     size = optim.SGD(0.25).step_size(Clock.constant(step=7))
-    assert constant_value(size) == 0.25
+    assert scalar_value(size) == 0.25
     w = gc.parameter("w", (2,))
     new, _ = optim.SGD(0.25).apply([w], [w], {}, Clock.constant(step=1))
     assert [node.op.name for node in Graph(tuple(new)).nodes] == [
