@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "passes": {"ir", "ops"},
     "pysource": set(),
     "harness": set(),
-    "program": {"ir", "ops"},
+    "program": {"ir"},
     "targets": {"ir", "program", "pysource", "harness"},
     "runtime": {"ir", "autodiff", "passes", "program", "targets", "harness"},
     "viz": {

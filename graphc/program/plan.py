@@ -10,8 +10,8 @@ from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.sizes import SizeBound, inputs_for_sizes
+from .groups import Update
 from .schedule import Tiling
-from .update import Update
 
 Style = Literal["readable", "fast"]
 """How a program is written: to be read, or to run fast."""

@@ -1,215 +1,246 @@
-"""The rules of an update, in groups: which parameters follow the same one.
+"""The optimizer's update as steps: what is shared, then a loop for each group.
 
-The graph of an update holds the optimizer's rule once for each parameter. Rules that
-are equal but for the shape are one group. What does not depend on a parameter (a bias
-correction, a step size) is shared.
+The loop of an elementwise rule may go over tiles of the arrays that parameters,
+gradients and state are views of; any other goes over the names of the parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ir.dims import Shape
-from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
-from ..ir.walk import ancestors, attributes_key
-from ..ops.reduction import SUM
-from .storage import storage_of
+from ..ir.types import DType, TensorType
+from ..ir.walk import ancestors
+from .footprint import CACHE_LINE
+from .forms import Form, Forms
+from .groups import (
+    ParameterUpdate,
+    Update,
+    groups_of,
+    is_elementwise,
+    overwritten_nodes,
+    parts_of_formulas,
+    rule_nodes,
+    shared_nodes,
+)
+from .lower import Compute, named_where_read, reads, step_of
+from .memory import MemoryPlan, plan_memory
+from .storage import is_written, storage_of
+
+Copies = tuple[tuple[Node, Node], ...]
+"""New values with the placeholders of the arrays that they replace, all at once."""
 
 
-@dataclass(frozen=True)
-class ParameterUpdate:
-    """The rule of one parameter: placeholders that are read, and new values."""
-
-    parameter: Node
-    """Placeholder for the parameter, under its name."""
-    gradient: Node
-    slots: Mapping[str, Node]
-    """Placeholders of optimizer state by the name within the parameter: `exp_avg`."""
-    new_parameter: Node
-    new_slots: Mapping[str, Node]
-
-    def placeholders(self) -> Iterator[tuple[str, Node]]:
-        """Placeholders by what they are called inside the loop."""
-        yield "parameter", self.parameter
-        yield "gradient", self.gradient
-        yield from self.slots.items()
-
-    def outputs(self) -> list[tuple[Node, Node]]:
-        """New values with the placeholder that each replaces."""
-        pairs = [(self.new_slots[key], self.slots[key]) for key in self.slots]
-        return [(self.new_parameter, self.parameter), *pairs]
-
-
-@dataclass(frozen=True)
-class Update:
-    """All rules, with the placeholders that they share."""
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Parameters that follow one rule, and the steps of the rule."""
 
     rules: tuple[ParameterUpdate, ...]
+    rule: ParameterUpdate
+    """The one that is written: what is right for all axes of a matrix is right for
+    those of a vector."""
+    is_tiled: bool
+    """True where the loop goes over tiles of many parameters."""
+    formulas: tuple[tuple[Compute, ...], ...]
+    """Steps that compute a value together, each after those it needs."""
+    forms: Forms
+    plain: Forms
+    """Forms in which each formula is one expression."""
+    unnamed: frozenset[Node]
+    """Parts of formulas that go by the name of their array."""
+    scratch: tuple[Node, ...]
+    """Values that an array to work in is allocated for."""
+    arrays: Mapping[Node, Node]
+    copies: tuple[Copies, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters."""
+        return tuple(str(rule.parameter.name) for rule in self.rules)
+
+    def scratch_arrays(self, tile: int) -> set[tuple[object, int, DType]]:
+        """The arrays to work in that are asked for: key, numbers and dtype."""
+        if self.is_tiled:
+            count = sum(int(rule.parameter.size) for rule in self.rules)
+            return {
+                ((self.names, position), min(tile, count), node.dtype)
+                for position, node in enumerate(self.scratch)
+            }
+        kinds = {
+            (position, TensorType(node.dtype, rule.parameter.shape))
+            for position, node in enumerate(self.scratch)
+            for rule in self.rules
+        }
+        return {(kind, int(kind[1].size), kind[1].dtype) for kind in kinds}
+
+
+@dataclass(frozen=True, eq=False)
+class LoweredUpdate:
+    """An update as it will be printed."""
+
+    update: Update
     clock: Mapping[str, Node]
-    """Placeholders `step`, `epoch` and `scale`: scalars of the training state."""
-    shared: Mapping[str, tuple[Node, Node]]
-    """State that belongs to no parameter: placeholder and new value by name."""
-    title: str
-    """The optimizer in words, for the docstring."""
-    decaying: tuple[str, ...]
-    """What slots are called, within their parameters, that decay to nothing where
-    gradients stay zero."""
-    hash: str
-    """The fingerprint of the rules with all their settings."""
+    """The placeholders of the training state that are read."""
+    fetched: tuple[tuple[ParameterUpdate, Node, bool], ...]
+    """Placeholders that shared values read; True where a loop overwrites the array."""
+    shared: tuple[Compute, ...]
+    forms: Forms
+    """Those of shared values."""
+    named: tuple[Node, ...]
+    """Shared values that go by a name."""
+    groups: tuple[Group, ...]
+    copies: tuple[Copies, ...]
+    """Of state that belongs to no parameter."""
+    is_random: bool
+    reads_slots: bool
+    """True where state is looked up by name, and not only gone through in tiles."""
+
+    def bytes(self, tile: int) -> int:
+        """The size of the arrays that it works in."""
+        asked = {array for group in self.groups for array in group.scratch_arrays(tile)}
+        return sum(count * dtype.itemsize + CACHE_LINE for _, count, dtype in asked)
+
+    def forms_used(self) -> Iterator[Form]:
+        """The forms of everything that its code computes."""
+        for each in self.shared:
+            yield from self.forms.within(each.form)
+        for group in self.groups:
+            for formula in group.formulas:
+                for each in formula:
+                    yield from group.forms.within(each.form)
 
 
-class _Structures:
-    """Numbers for the rules' values that are equal where the rules are.
-
-    Values are equal if they apply the same op to equal values. Their shapes don't
-    count, but whether they are scalars or of the parameter's own shape does.
-    """
-
-    def __init__(self, shared: set[Node]) -> None:
-        self._shared = shared
-        self._numbers: dict[object, int] = {}
-
-    def __call__(self, rule: ParameterUpdate) -> tuple[int, ...]:
-        own = rule.parameter.shape
-        numbers: dict[Node, int] = {}
-        for label, node in rule.placeholders():
-            numbers[node] = self._number((label, *_kind(node, own)))
-        outputs = [value for value, _ in rule.outputs()]
-        for node in Graph(tuple(outputs)).nodes:
-            if node in numbers:
-                continue
-            if node in self._shared:
-                numbers[node] = self._number(node)
-                continue
-            inputs = tuple(numbers[parent] for parent in node.inputs)
-            key = (node.op.name, inputs, _wording(node), *_kind(node, own))
-            numbers[node] = self._number(key)
-        return tuple(numbers[output] for output in outputs)
-
-    def _number(self, key: object) -> int:
-        return self._numbers.setdefault(key, len(self._numbers))
-
-
-def _wording(node: Node) -> object:
-    """Attributes and text of a node: that of a mean holds the number of its elements.
-
-    A sum over all axes is written alike, whatever their number.
-    """
-    if node.op is SUM and not node.ndim:
-        return "over all axes"
-    attributes = attributes_key(node.attributes)
-    if node.op.numpy is None:
-        return attributes
-    return attributes, node.op.template_fast(node), node.op.template_into(node)
-
-
-def _kind(node: Node, own: Shape) -> tuple[str, bool, bool]:
-    return (str(node.dtype), node.ndim == 0, node.shape == own)
-
-
-def groups_of(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
-    """The rules that are equal but for the shape, together."""
-    structure = _Structures(shared)
-    groups: dict[object, list[ParameterUpdate]] = {}
-    for rule in update.rules:
-        groups.setdefault(structure(rule), []).append(rule)
-    return list(groups.values())
-
-
-def shared_nodes(update: Update) -> list[Node]:
-    """What is computed before the loops: what several rules use, or none owns."""
-    everything = Graph(
-        (
-            *(value for rule in update.rules for value, _ in rule.outputs()),
-            *(value for _, value in update.shared.values()),
-        )
+def lower_update(update: Update, *, fast: bool) -> LoweredUpdate:
+    """Decide how an update is computed, in fast or in readable style."""
+    shared = shared_nodes(update)
+    known = set(shared)
+    groups = tuple(
+        _group(rules, known, fast=fast) for rules in groups_of(update, known)
     )
-    users = dict.fromkeys(everything.nodes, 0)
-    foreign: set[Node] = set()
-    owners = _owners(update)
-    for rule in update.rules:
-        for node in rule_nodes(rule):
-            users[node] += 1
-            if owners.get(node, rule) is not rule:
-                foreign.add(node)
-    owned = set(owners)
-    for node in everything.nodes:
-        if not node.op.pure or any(parent in owned for parent in node.inputs):
-            owned.add(node)
-    common = [
-        node
-        for node in everything.nodes
-        if users[node] != 1 or node not in owned or node in foreign
+    forms = _shared_forms(update, shared)
+    clock = {key: node for key, node in update.clock.items() if node in known}
+    ticking = set(update.clock.values())
+    overwritten = overwritten_nodes(update, known)
+    placeholders = [
+        (rule, node) for rule in update.rules for _, node in rule.placeholders()
     ]
-    needed = set(ancestors([*common, *(v for _, v in update.shared.values())]))
-    return [node for node in everything.nodes if node in needed]
+    read = {node for _, node in placeholders}
+    slots = {node for rule in update.rules for node in rule.slots.values()}
+    by_name = any(group.rule.slots and not group.is_tiled for group in groups)
+    pairs = [(value, slot) for slot, value in update.shared.values()]
+    return LoweredUpdate(
+        update,
+        clock,
+        tuple((rule, n, n in overwritten) for rule, n in placeholders if n in known),
+        tuple(
+            step_of(node, forms, MemoryPlan())
+            for node in shared
+            if node not in ticking and not forms.is_inline(node)
+        ),
+        forms,
+        tuple(node for node in shared if node in read or not forms.is_inline(node)),
+        groups,
+        tuple(_in_order(pairs)),
+        any(not node.op.pure for rule in update.rules for node in rule_nodes(rule)),
+        bool(update.shared) or by_name or not slots.isdisjoint(known),
+    )
 
 
-def _owners(update: Update) -> dict[Node, ParameterUpdate]:
-    return {node: rule for rule in update.rules for _, node in rule.placeholders()}
+def _shared_forms(update: Update, shared: Sequence[Node]) -> Forms:
+    """The forms of shared values, formulas as one expression."""
+    known = set(shared)
+    everything = Graph((*(v for r in update.rules for v, _ in r.outputs()), *shared))
+    inline = {node for node in parts_of_formulas(everything.nodes) if node in known}
+    inline -= {
+        node for user in everything.nodes if user not in known for node in user.inputs
+    }
+    inline -= {value for _, value in update.shared.values()}
+    inline -= {value for rule in update.rules for value, _ in rule.outputs()}
+    graph = Graph(tuple(node for node in shared if node not in inline))
+    return Forms(graph, inline=inline)
 
 
-def overwritten_nodes(update: Update, shared: set[Node]) -> set[Node]:
-    """Placeholders that are read when the loop of the rule that owns them has run.
-
-    A rule may read what belongs to another, in its own loop, or the new value of shared
-    state may be such an array itself. Gradients stay as they are.
-    """
-    owners = _owners(update)
-    read: list[tuple[ParameterUpdate | None, Node]] = []
-    for rule in update.rules:
-        nodes = [node for node in rule_nodes(rule) if node not in shared]
-        read += [(rule, parent) for node in nodes for parent in node.inputs]
-        read += [(rule, value) for value, _ in rule.outputs()]
-    read += [(None, value) for _, value in update.shared.values()]
-    found: set[Node] = set()
-    for rule, node in read:
-        stored = storage_of(node)
-        owner = owners.get(stored)
-        if owner is not None and owner is not rule and stored is not owner.gradient:
-            found.add(stored)
-    return found
-
-
-def rule_nodes(rule: ParameterUpdate) -> list[Node]:
-    """What a rule computes and reads."""
-    return ancestors([value for value, _ in rule.outputs()])
-
-
-def parts_of_formulas(nodes: Iterable[Node]) -> set[Node]:
-    """Values without a name that one formula uses, and that read better inside it."""
-    uses: dict[Node, int] = {}
-    for node in nodes:
-        for parent in node.inputs:
-            uses[parent] = uses.get(parent, 0) + (1 if _is_formula(node) else 2)
-    return {n for n in uses if uses[n] == 1 and n.name is None and _is_formula(n)}
-
-
-def _is_formula(node: Node) -> bool:
-    is_arithmetic = node.op.kind in ("elementwise", "reduction")
-    return is_arithmetic and node.op.pure and bool(node.inputs)
-
-
-def is_elementwise(rule: ParameterUpdate, shared: set[Node]) -> bool:
-    """Whether a rule does the same to each number, so that arrays may be cut.
-
-    What it reads besides the parameter, its gradient and its state are scalars.
-    """
-    own = rule.parameter.shape
+def _group(rules: Sequence[ParameterUpdate], shared: set[Node], *, fast: bool) -> Group:
+    rule = max(rules, key=lambda rule: rule.parameter.ndim)
+    own_shape = rule.parameter.shape
     placeholders = {node for _, node in rule.placeholders()}
-    if any(node.shape != own for node in placeholders):
-        return False
-    values = [value for value, _ in rule.outputs()]
     known = shared | placeholders
-    for node in ancestors(values, lambda n: () if n in known else n.inputs):
-        if node in placeholders:
-            continue
-        if node in shared or node.op.role is Role.CONSTANT:
-            if node.ndim:
-                return False
-        elif node.op.kind != "elementwise" or not node.op.pure or node.shape != own:
-            return False
-    return shared.isdisjoint(values)
+    graph = Graph(tuple(value for value, _ in rule.outputs()))
+    reached = ancestors(graph.outputs, lambda n: () if n in known else n.inputs)
+    inside = set(reached) - shared
+    own = [node for node in graph.nodes if node in inside]
+    parts = (parts_of_formulas(own) & set(own)) - set(graph.outputs)
+    forms = plain = Forms(graph, inline=parts)
+    parts = {node for node in parts if plain.is_inline(node)}
+    unnamed: set[Node] = set()
+    if fast:
+        unnamed = {n for n in parts if is_written(n) and n.shape == own_shape}
+        forms = Forms(graph, fast=True, inline=parts - unnamed)
+    formulas = [
+        [part for part in formula if not forms.is_inline(part)]
+        for formula in _formulas(own, parts)
+    ]
+    memory = MemoryPlan()
+    if fast:
+        nodes = [node for formula in formulas for node in formula]
+        inline = {node for node in graph.nodes if forms.is_inline(node)}
+        memory = plan_memory(
+            nodes,
+            inline - placeholders,
+            graph.outputs,
+            fresh={node for node in nodes if node.shape != own_shape},
+            destinations={v: old for v, old in rule.outputs() if v not in known},
+        )
+    copied = [
+        (value, old)
+        for value, old in rule.outputs()
+        if value is not old and memory.arrays.get(value) is not old
+    ]
+    steps = [step_of(node, forms, memory) for nodes in formulas for node in nodes]
+    read = reads(steps, forms)
+    read.update(each for value, _ in copied for each in forms.read_by_value(value))
+    named = {step.node: step for step in named_where_read(steps, read)}
+    return Group(
+        tuple(rules),
+        rule,
+        fast and is_elementwise(rules[0], shared),
+        tuple(tuple(named[node] for node in nodes) for nodes in formulas if nodes),
+        forms,
+        plain,
+        frozenset(unnamed),
+        tuple(memory.allocated),
+        memory.arrays,
+        tuple(_in_order(copied)),
+    )
+
+
+def _formulas(nodes: Sequence[Node], parts: set[Node]) -> list[list[Node]]:
+    """The nodes that are not parts, in their order, each after the parts of it."""
+
+    def parts_and(node: Node) -> Iterator[Node]:
+        for parent in node.inputs:
+            if parent in parts:
+                yield from parts_and(parent)
+        yield node
+
+    return [list(parts_and(node)) for node in nodes if node not in parts]
+
+
+def _in_order(pairs: Sequence[tuple[Node, Node]]) -> Iterator[Copies]:
+    """Values with what they replace, such that nothing is replaced before it is read.
+
+    Arrays that are exchanged have to be replaced together.
+    """
+    waiting = list(pairs)
+    while waiting:
+        read = {
+            storage_of(value) for value, old in waiting if storage_of(value) is not old
+        }
+        ready = [pair for pair in waiting if pair[1] not in read]
+        if not ready:
+            yield tuple(waiting)
+            return
+        waiting = [pair for pair in waiting if pair[1] in read]
+        yield from ((pair,) for pair in ready)

@@ -35,9 +35,9 @@ from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
 from ..program.footprint import Footprint
+from ..program.groups import ParameterUpdate, Update
 from ..program.plan import Plateau, Style, TrainingPlan
 from ..program.schedule import Tiling
-from ..program.update import ParameterUpdate, Update
 from ..runtime.compiler import check_style
 from ..runtime.load import Program
 from ..targets.numpy.training import emit_training

@@ -6,9 +6,10 @@ Source is never put together as text, so precedence and quoting are not our prob
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -28,11 +29,6 @@ def parse(source: str) -> ast.expr:
     return ast.parse(source, mode="eval").body
 
 
-@functools.lru_cache(maxsize=1024)
-def _statements(source: str) -> tuple[ast.stmt, ...]:
-    return tuple(ast.parse(source).body)
-
-
 def call(function: str, *arguments: ast.expr, **keywords: ast.expr) -> ast.expr:
     """`function(*arguments, **keywords)`."""
     return ast.Call(
@@ -40,16 +36,6 @@ def call(function: str, *arguments: ast.expr, **keywords: ast.expr) -> ast.expr:
         list(arguments),
         [ast.keyword(key, value) for key, value in keywords.items()],
     )
-
-
-def names_read(trees: Iterable[ast.AST]) -> set[str]:
-    """The variables whose values some code uses."""
-    return {
-        part.id
-        for tree in trees
-        for part in ast.walk(tree)
-        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
-    }
 
 
 def subscript(value: ast.expr, key: Any) -> ast.expr:
@@ -92,9 +78,8 @@ def _signed(value: int | float) -> ast.expr:
 def literal(value: Any, dimension: Any) -> ast.expr:
     """An attribute of a node as source; `dimension(text)` names a size."""
     if isinstance(value, Dim):
-        return instantiate(
-            value.source("dim_"), {f"dim_{n}": dimension(n) for n in value.symbols()}
-        )
+        sizes = {f"dim_{n}": dimension(n) for n in value.symbols()}
+        return substituted(parse(value.source("dim_")), sizes)
     if isinstance(value, tuple):
         items = cast("tuple[Any, ...]", value)
         return ast.Tuple([literal(item, dimension) for item in items], ast.Load())
@@ -110,8 +95,11 @@ def literal(value: Any, dimension: Any) -> ast.expr:
 _LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.unaryop)
 
 
-def _substitute(node: Any, values: Mapping[str, ast.expr]) -> Any:
-    """A copy of a tree with names replaced; parts without names are shared."""
+def substituted(node: Any, values: Mapping[str, ast.expr]) -> Any:
+    """A copy of a tree with names replaced; parts without names are shared.
+
+    An item goes before the whole: `arrays[0]` may have a value of its own.
+    """
     if isinstance(node, ast.Name):
         value = values.get(node.id)
         if value is None or not isinstance(node.ctx, ast.Store):
@@ -120,37 +108,33 @@ def _substitute(node: Any, values: Mapping[str, ast.expr]) -> Any:
         return ast.Name(value.id, ast.Store())
     if isinstance(node, list):
         items = cast("list[Any]", node)
-        replaced = [_substitute(item, values) for item in items]
+        replaced = [substituted(item, values) for item in items]
         changed = any(a is not b for a, b in zip(items, replaced, strict=True))
         return replaced if changed else items
     if not isinstance(node, ast.AST) or isinstance(node, _LEAVES):
         return node
+    match node:
+        case ast.Subscript(ast.Name(owner), ast.Constant(int(position))):
+            if (item := values.get(f"{owner}[{position}]")) is not None:
+                return item
+        case ast.arg(arg=own) | ast.FunctionDef(name=own) if own in values:
+            renamed = cast(ast.Name, values[own]).id
+            node = copy.copy(node)
+            setattr(node, "arg" if isinstance(node, ast.arg) else "name", renamed)
+        case _:
+            pass
     # Most of a program are such parts, and copies would cost most of its printing.
     changed = False
     fields: dict[str, Any] = {}
     for field in node._fields:
         part = getattr(node, field, None)
-        fields[field] = value = _substitute(part, values)
+        fields[field] = value = substituted(part, values)
         changed |= value is not part
     if not changed:
         return node
-    # An input of a variadic op: `arrays[0]` is its first argument itself.
-    if (
-        isinstance(node, ast.Subscript)
-        and isinstance(inputs := fields["value"], ast.Tuple)
-        and isinstance(position := fields["slice"], ast.Constant)
-    ):
-        return inputs.elts[cast(int, position.value)]
     return type(node)(**fields)
 
 
-def instantiate(template: str, values: Mapping[str, ast.expr]) -> ast.expr:
-    """A template that is an expression, with names replaced."""
-    return _substitute(parse(template), values)
-
-
-def instantiate_statements(
-    template: str, values: Mapping[str, ast.expr]
-) -> list[ast.stmt]:
-    """A template that is statements, with names replaced."""
-    return [_substitute(statement, values) for statement in _statements(template)]
+def one_or_tuple(items: Sequence[ast.expr]) -> ast.expr:
+    """The only item, or a tuple of all."""
+    return items[0] if len(items) == 1 else ast.Tuple(list(items), ast.Load())

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from ...ir.node import Node
 from ...pysource.writer import Writer
+from .constants import Constants
 from .expressions import assign, parse
-from .operands import Constants
 from .workspace import side_by_side
 
 

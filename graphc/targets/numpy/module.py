@@ -14,14 +14,15 @@ from ...ir.node import Node
 from ...ir.pickling import Together
 from ...ir.sizes import SizeBound, check_known, sizes_told_by
 from ...program.footprint import Footprint
+from ...program.lower import Declared, Function, lower
 from ...program.plan import Style
 from ...program.schedule import TILE, Tiling
 from ...pysource.writer import Writer
+from .constants import Constants
 from .expressions import assign
-from .function import Function, Written, write_function
+from .function import Wording, write_function
 from .initializers import top_level_names
 from .names import Names
-from .operands import Constants
 
 
 @dataclass(frozen=True)
@@ -131,21 +132,24 @@ def emit_function(
     names = module_names(inputs, reserved)
     constants = Constants(names)
     writer, functions = Writer(), Writer()
-    function = Function(
+    declared = Declared(
         name="compute",
         graph=graph,
         inputs=tuple(inputs),
-        ending=lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
-        docstring="Return the outputs as a tuple.",
         random=is_random(graph),
         starts_generator=True,
         tile=tiling.size,
         size_bounds=size_bounds,
         one_row=one_row,
     )
-    written = write_function(functions, function, names, constants, style)
-    features = called_features([written])
-    footprint = written.footprint(tiling.size or TILE)
+    wording = Wording(
+        "Return the outputs as a tuple.",
+        lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
+    )
+    function = lower(declared, fast=style == "fast")
+    write_function(functions, function, wording, names, constants)
+    features = called_features([function])
+    footprint = function.footprint(tiling.size or TILE)
     if footprint.rows():
         docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
@@ -162,17 +166,16 @@ def emit_function(
 _HELPERS = frozenset(("arrays", "flat", "indexing", "tiles"))
 
 
-def called_features(written: Iterable[Written]) -> frozenset[str]:
-    """Which helpers the functions of a module call."""
+def called_features(functions: Iterable[Function]) -> frozenset[str]:
+    """The parts of the harness that the functions of a module call."""
     wanted: set[str] = set()
-    written = list(written)
-    written += [function.one_row[1] for function in written if function.one_row]
-    if any(function.workspace.is_used for function in written):
-        wanted |= {"arrays"}
-    if any(function.has_tiles for function in written):
-        wanted |= {"arrays", "tiles"}
-    if any(function.has_checks for function in written):
-        wanted |= {"indexing"}
+    for function in (each for f in functions for each in f.with_variants()):
+        if function.workspace.is_used:
+            wanted |= {"arrays"}
+        if function.has_tiles:
+            wanted |= {"arrays", "tiles"}
+        if function.has_checks:
+            wanted |= {"indexing"}
     return frozenset(wanted)
 
 

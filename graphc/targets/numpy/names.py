@@ -31,6 +31,7 @@ class Names:
         self._by_order: dict[tuple[int, ...], str] = {}
         self._symbols: dict[str, str] = {}
         self._counts: dict[str, int] = {}
+        self._temporaries: dict[str, str] = {}
 
     def function_scope(self, reserved: Iterable[str] = ()) -> Names:
         """A scope inside this one: what it adds stays there."""
@@ -49,6 +50,15 @@ class Names:
         self._taken.add(name)
         self._everywhere.add(name)
         return name
+
+    def temporary(self, wish: str) -> str:
+        """A variable of this scope for what a template calls its own.
+
+        It is free between templates, so one serves all that wish for it.
+        """
+        if wish not in self._temporaries:
+            self._temporaries[wish] = self.reserve(wish)
+        return self._temporaries[wish]
 
     def reserve_in_module(self, wish: str) -> str:
         """A name for the module's top level, which no function uses for its own."""

@@ -14,10 +14,10 @@ from .names import Names
 
 
 def write_sizes(
-    writer: Writer, symbols: set[str], inputs: Sequence[Node], names: Names
+    writer: Writer, symbols: Sequence[str], inputs: Sequence[Node], names: Names
 ) -> None:
     """Write `batch = x.shape[0]` for each named size in use."""
-    for symbol in sorted(symbols):
+    for symbol in symbols:
         node, axis = next(size_sources(symbol, inputs))
         value = size_of_axis(names[node], axis)
         with writer.about(node):

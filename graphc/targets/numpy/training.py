@@ -5,20 +5,26 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import Any
 
 from ...harness import harness_source
 from ...ir.dims import symbols_of
 from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
-from ...program.footprint import CACHE_LINE, Footprint, flat_bytes
+from ...program.footprint import Footprint, flat_bytes
+from ...program.forms import Forms
+from ...program.groups import ParameterUpdate, Update, groups_of, shared_nodes
+from ...program.lower import Declared, Function, lower, step_of
+from ...program.memory import MemoryPlan
 from ...program.plan import Style, TrainingPlan
 from ...program.schedule import TILE
+from ...program.update import LoweredUpdate, lower_update
+from ...program.workspace import Persistent
 from ...pysource.writer import Writer
+from .constants import Constants
 from .expressions import assign, call, literal, name, parse, subscript
-from .function import Function, Written, write_function
+from .function import Wording, write_function
 from .header import write_facts, write_requirements
 from .initializers import start_helpers, top_level_names, write_helper, write_init
 from .module import (
@@ -34,9 +40,8 @@ from .module import (
     write_tiling,
 )
 from .names import Names
-from .operands import Constants, Operands
-from .update import TiledRule, WrittenUpdate, update_order, write_update
-from .workspace import Held
+from .update import write_update
+from .values import Values
 
 # What is fixed in the code that is generated here: no value and no size goes by these.
 # A test reads emitted programs for more.
@@ -108,41 +113,45 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     writer, functions = Writer(), Writer()
     for helper in helpers:
         write_helper(writer, functions, helper)
-    layout = _Layout(plan) if style == "fast" else None
+    fast = style == "fast"
+    layout = _Layout(plan) if fast else None
     order = layout.parameters if layout is not None else None
     write_init(functions, plan.parameters, constants, order)
     _write_state(functions, plan, names, constants, layout)
-    written = {
-        function.name: write_function(functions, function, names, constants, style)
-        for function in _functions(plan, layout)
-    }
+    lowered: dict[str, Function] = {}
+    calls: dict[str, ast.expr] = {}
+    for declared, wording in _functions(plan, layout):
+        lowered[declared.name] = function = lower(declared, fast=fast)
+        calls[declared.name] = write_function(
+            functions, function, wording, names, constants
+        )
     positions: dict[str, Node] = {}
     if plan.positions is not None:
-        checked = _index_arrays(plan, plan.positions, positions)
-        written[checked.name] = write_function(
-            functions, checked, names, constants, "readable"
-        )
+        declared, wording = _index_arrays(plan, plan.positions, positions)
+        lowered[declared.name] = function = lower(declared, fast=False)
+        write_function(functions, function, wording, names, constants)
+    update = lower_update(plan.update, fast=fast)
     scope = names.function_scope(["name", "slots"])
-    update = write_update(functions, plan.update, scope, constants, style)
-    gradients = written["loss_and_gradients"].quick_call
-    _write_train_step(functions, plan, names, gradients)
+    write_update(functions, update, scope, constants)
+    _write_train_step(functions, plan, names, calls["loss_and_gradients"])
     if plan.averages:
         _write_averages(functions, plan)
-    for function in _small_functions(plan):
+    for declared, wording in _small_functions(plan):
         scope = names.function_scope()
         for node in plan.step_sizes.inputs:
             scope.alias(node, str(node.name))
-        write_function(functions, function, scope, constants, "readable")
+        function = lower(declared, fast=False)
+        write_function(functions, function, wording, scope, constants)
     if plan.plateau is not None:
         write_helper(writer, functions, plan.plateau.source)
-    features = called_features(written.values())
+    features = called_features(lowered.values())
     if layout is not None:
         features |= {"arrays", "flat"}
     harness = harness_source(plan.features | features)
     footprint = Footprint()
     docstring = plan.docstring
     if layout is not None:
-        footprint = _footprint(plan, written["loss_and_gradients"], update)
+        footprint = _footprint(plan, lowered["loss_and_gradients"], update)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     writer.from_import("__future__", "annotations")
@@ -151,30 +160,23 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_facts(writer, plan)
     write_tiling(writer, plan.tiling, features)
     if layout is not None:
-        _write_rules(writer, update.tiled)
+        _write_rules(writer, update)
     write_body(writer, constants, functions)
     writer.raw(harness.text)
     return Emitted(writer.source(), nodes_of_lines(writer), footprint, positions)
 
 
 def _footprint(
-    plan: TrainingPlan, training: Written, update: WrittenUpdate
+    plan: TrainingPlan, training: Function, update: LoweredUpdate
 ) -> Footprint:
-    """What a training step keeps allocated in fast style."""
+    """The bytes that a training step keeps allocated in fast style."""
     tile = plan.tiling.size or TILE
-    sizes = {str(node.name): int(node.size) for node in plan.parameters}
-    scratch = [
-        (min(tile, sum(sizes[name] for name in rule.names)), np.dtype(dtype))
-        for rule in update.tiled
-        for dtype in rule.scratch
-    ]
-    scratch += [(int(kind.size), kind.dtype) for _, kind in update.scratch]
     names = symbols_of(size for node in plan.inputs for size in node.shape)
     return replace(
         training.footprint(tile).of_program(names),
         parameters=flat_bytes(node.type for node in plan.parameters),
         state=flat_bytes(node.type for node in plan.state.values()),
-        update=sum(count * dtype.itemsize + CACHE_LINE for count, dtype in scratch),
+        update=update.bytes(tile),
     )
 
 
@@ -182,7 +184,7 @@ class _Layout:
     """In which order arrays stand in memory: those that follow one rule together."""
 
     def __init__(self, plan: TrainingPlan) -> None:
-        rules = update_order(plan.update)
+        rules = [rule for group in _groups(plan.update) for rule in group]
         trained = [str(rule.parameter.name) for rule in rules]
         others = [str(node.name) for node in plan.parameters]
         self.gradients = tuple(trained)
@@ -196,12 +198,25 @@ class _Layout:
         self.slots = tuple(dict.fromkeys([*kept, *plan.state]))
 
 
-def _write_rules(writer: Writer, rules: Sequence[TiledRule]) -> None:
+def _groups(update: Update) -> list[list[ParameterUpdate]]:
+    """The rules of an update, those of a group together."""
+    return groups_of(update, set(shared_nodes(update)))
+
+
+def _write_rules(writer: Writer, update: LoweredUpdate) -> None:
     writer.comment(
         "Of each rule of the update: its parameters, what the optimizer keeps"
     )
     writer.comment("of each, and the dtypes of arrays to work in.")
-    table = [(rule.names, rule.slots, rule.scratch) for rule in rules]
+    table = [
+        (
+            group.names,
+            tuple(group.rule.slots),
+            tuple(str(node.dtype) for node in group.scratch),
+        )
+        for group in update.groups
+        if group.is_tiled
+    ]
     writer.statement(assign("RULES", parse(repr(tuple(table)))))
 
 
@@ -216,7 +231,8 @@ def _write_state(
     order = layout.slots if layout is not None else tuple(plan.state)
     scope = names.function_scope()
     scope.assign(graph.nodes)
-    operands = Operands(graph, scope, constants)
+    forms = Forms(graph)
+    values = Values(scope, constants, forms)
     with writer.function("init_state", ["parameters", "seed=0"]):
         writer.docstring("Return what training remembers from step to step.")
         used = [node for node in graph.nodes if node.op.role is Role.PARAMETER]
@@ -224,18 +240,19 @@ def _write_state(
             stored = subscript(name("parameters"), node.name)
             writer.statement(assign(scope[node], stored))
         for node in graph.nodes:
-            if not operands.is_inline(node) and node.op.kind != "source":
-                for statement in operands.statements(node, scope[node]):
+            if not forms.is_inline(node) and node.op.kind != "source":
+                step = step_of(node, forms, MemoryPlan())
+                for statement in values.computed(step, scope[node], scope[node]):
                     writer.statement(statement)
         slots: list[ast.expr] = []
         for key in order:
             node = plan.state[key]
             if node.op.kind == "source" and node.op.numpy is not None:
-                slots.append(operands.expression(node))
+                slots.append(values.expression(forms[node]))
             elif node.op.role is Role.PARAMETER:
                 slots.append(parse(f"{scope[node]}.copy()"))
             else:
-                slots.append(operands.value(node))
+                slots.append(values.value(node))
         slot_names: list[ast.expr] = [ast.Constant(key) for key in order]
         table: ast.expr = ast.Dict(list(slot_names), slots)
         if layout is not None and slots:
@@ -254,78 +271,79 @@ def _write_state(
         writer.statement(ast.Return(ast.Dict(list(keys), list(fields.values()))))
 
 
-def _functions(plan: TrainingPlan, layout: _Layout | None) -> list[Function]:
-    inputs = plan.inputs
+def _functions(
+    plan: TrainingPlan, layout: _Layout | None
+) -> list[tuple[Declared, Wording]]:
+    """The functions that are in the style of the program."""
     results = ("loss", *plan.results)
     what = "the loss and the metrics of a batch"
     if plan.finish is not None:
         what = "the loss of a batch and what metrics are made of"
+    common: dict[str, Any] = {
+        "inputs": plan.inputs,
+        "converts": True,
+        "tile": plan.tiling.size,
+    }
+    forward = Declared("forward", plan.forward, **common)
     functions = [
-        Function(
-            name="forward",
-            graph=plan.forward,
-            inputs=inputs,
-            ending=lambda values: [ast.Return(_dict(results, values))],
-            docstring=f"Return {what}, in evaluation mode.",
-            random=is_random(plan.forward),
-            starts_generator=True,
-            converts=True,
-            tile=plan.tiling.size,
+        (
+            replace(forward, random=is_random(plan.forward), starts_generator=True),
+            Wording(
+                f"Return {what}, in evaluation mode.",
+                lambda values: [ast.Return(_dict(results, values))],
+            ),
         )
     ]
     if plan.predict is not None:
-        functions.append(
-            Function(
-                name="predict",
-                graph=plan.predict,
-                inputs=plan.predict_inputs,
-                ending=lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
-                docstring="Return the model's outputs for a batch, in evaluation mode.",
-                random=is_random(plan.predict),
-                starts_generator=True,
-                converts=True,
-                tile=plan.tiling.size,
-            )
+        predict = Declared("predict", plan.predict, **common)
+        predict = replace(
+            predict,
+            inputs=plan.predict_inputs,
+            random=is_random(plan.predict),
+            starts_generator=True,
         )
+        wording = Wording(
+            "Return the model's outputs for a batch, in evaluation mode.",
+            lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
+        )
+        functions.append((predict, wording))
     trained = [str(node.name) for node in plan.trained]
     gradients = dict(zip(trained, plan.training.outputs[1:], strict=True))
-    held = None
+    persistent = None
     if layout is not None:
-        held = Held("gradients", "gradient_arrays", gradients, layout.gradients)
+        persistent = Persistent(
+            "gradients", "gradient_arrays", gradients, layout.gradients
+        )
 
     def ending(values: Sequence[ast.expr]) -> list[ast.stmt]:
         result = ast.Return(ast.Tuple([values[0], name("gradients")], ast.Load()))
-        if held is not None:
+        if persistent is not None:
             return [result]
         return [assign("gradients", _dict(trained, values[1:])), result]
 
-    functions.append(
-        Function(
-            name="loss_and_gradients",
-            graph=plan.training,
-            inputs=inputs,
-            ending=ending,
-            reserved=("gradients",),
-            docstring="Return the loss of a batch and its gradient by each parameter.",
-            random=True,
-            held=held,
-            results=("loss", "gradients"),
-            converts=True,
-            tile=plan.tiling.size,
-            one_row=plan.one_row,
-        )
+    training = Declared("loss_and_gradients", plan.training, **common)
+    training = replace(
+        training, random=True, persistent=persistent, one_row=plan.one_row
     )
+    wording = Wording(
+        "Return the loss of a batch and its gradient by each parameter.",
+        ending,
+        results=("loss", "gradients"),
+        reserved=("gradients",),
+    )
+    functions.append((training, wording))
     return [
-        replace(
-            function,
-            size_bounds=plan.size_bounds.get(function.name, ()),
-            size_error="DataError",
+        (
+            replace(declared, size_bounds=plan.size_bounds.get(declared.name, ())),
+            replace(wording, size_error="DataError"),
         )
-        for function in functions
+        for declared, wording in functions
     ]
 
 
-def _index_arrays(plan: TrainingPlan, graph: Graph, texts: dict[str, Node]) -> Function:
+def _index_arrays(
+    plan: TrainingPlan, graph: Graph, texts: dict[str, Node]
+) -> tuple[Declared, Wording]:
     def ending(values: Sequence[ast.expr]) -> list[ast.stmt]:
         parts = [values[start : start + 3] for start in range(0, len(values), 3)]
         labels = [ast.unparse(part[0]) for part in parts]
@@ -336,62 +354,48 @@ def _index_arrays(plan: TrainingPlan, graph: Graph, texts: dict[str, Node]) -> F
         ]
         return [ast.Return(ast.List(list(named), ast.Load()))]
 
-    return Function(
-        name="index_arrays",
-        graph=graph,
-        inputs=plan.inputs,
-        ending=ending,
-        docstring="Return what is computed from data to index with, and its bounds.",
-        source="",
+    return (
+        Declared("index_arrays", graph, plan.inputs, source=""),
+        Wording(
+            "Return what is computed from data to index with, and its bounds.", ending
+        ),
     )
 
 
-def _small_functions(plan: TrainingPlan) -> list[Function]:
-    """What is computed from a few numbers, in plain style whatever that of the rest."""
+def _small_functions(plan: TrainingPlan) -> list[tuple[Declared, Wording]]:
+    """Functions of a few numbers, in plain style whatever that of the rest."""
+
+    def as_float(values: Sequence[ast.expr]) -> list[ast.stmt]:
+        return [ast.Return(call("float", values[0]))]
+
     functions = [
-        Function(
-            name="step_size",
-            graph=Graph(plan.step_sizes.outputs[:1]),
-            inputs=(),
-            ending=lambda values: [ast.Return(call("float", values[0]))],
-            docstring="Return the step size of the last update.",
-            source="state",
+        (
+            Declared("step_size", Graph(plan.step_sizes.outputs[:1]), source="state"),
+            Wording("Return the step size of the last update.", as_float),
         )
     ]
     if "groups" in plan.features:
-        functions.append(
-            Function(
-                name="step_sizes",
-                graph=plan.step_sizes,
-                inputs=(),
-                ending=lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
-                docstring="Return the step sizes of all groups in the last update.",
-                source="state",
-            )
+        wording = Wording(
+            "Return the step sizes of all groups in the last update.",
+            lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
         )
+        declared = Declared("step_sizes", plan.step_sizes, source="state")
+        functions.append((declared, wording))
     if plan.loss_weight is not None:
-        functions.append(
-            Function(
-                name="loss_weight",
-                graph=plan.loss_weight,
-                inputs=plan.inputs,
-                ending=lambda values: [ast.Return(call("float", values[0]))],
-                docstring="Return how much a batch counts in the mean of the loss.",
-            )
+        wording = Wording(
+            "Return how much a batch counts in the mean of the loss.", as_float
         )
+        declared = Declared("loss_weight", plan.loss_weight, plan.inputs)
+        functions.append((declared, wording))
     if plan.finish is not None:
         keys = ("loss", *plan.metrics)
-        functions.append(
-            Function(
-                name="finish_metrics",
-                graph=plan.finish,
-                inputs=(),
-                ending=lambda values: [ast.Return(_dict(keys, values))],
-                docstring="Return the loss and the metrics of a data set from sums and "
-                "means\nof what `forward` returns.",
-                source="totals",
-            )
+        wording = Wording(
+            "Return the loss and the metrics of a data set from sums and means\n"
+            "of what `forward` returns.",
+            lambda values: [ast.Return(_dict(keys, values))],
         )
+        declared = Declared("finish_metrics", plan.finish, source="totals")
+        functions.append((declared, wording))
     return functions
 
 

@@ -1,0 +1,215 @@
+"""The rules of an update, in groups: which parameters follow the same one.
+
+The graph of an update holds the optimizer's rule once for each parameter. Rules that
+are equal but for the shape are one group. What does not depend on a parameter (a bias
+correction, a step size) is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..ir.dims import Shape
+from ..ir.facts import Role
+from ..ir.graph import Graph
+from ..ir.node import Node
+from ..ir.template import parsed
+from ..ir.walk import ancestors, attributes_key
+from .storage import storage_of
+
+
+@dataclass(frozen=True)
+class ParameterUpdate:
+    """The rule of one parameter: placeholders that are read, and new values."""
+
+    parameter: Node
+    """Placeholder for the parameter, under its name."""
+    gradient: Node
+    slots: Mapping[str, Node]
+    """Placeholders of optimizer state by the name within the parameter: `exp_avg`."""
+    new_parameter: Node
+    new_slots: Mapping[str, Node]
+
+    def placeholders(self) -> Iterator[tuple[str, Node]]:
+        """Placeholders by what they are called inside the loop."""
+        yield "parameter", self.parameter
+        yield "gradient", self.gradient
+        yield from self.slots.items()
+
+    def outputs(self) -> list[tuple[Node, Node]]:
+        """New values with the placeholder that each replaces."""
+        pairs = [(self.new_slots[key], self.slots[key]) for key in self.slots]
+        return [(self.new_parameter, self.parameter), *pairs]
+
+
+@dataclass(frozen=True)
+class Update:
+    """All rules, with the placeholders that they share."""
+
+    rules: tuple[ParameterUpdate, ...]
+    clock: Mapping[str, Node]
+    """Placeholders `step`, `epoch` and `scale`: scalars of the training state."""
+    shared: Mapping[str, tuple[Node, Node]]
+    """State that belongs to no parameter: placeholder and new value by name."""
+    title: str
+    """The optimizer in words, for the docstring."""
+    decaying: tuple[str, ...]
+    """What slots are called, within their parameters, that decay to nothing where
+    gradients stay zero."""
+    hash: str
+    """The fingerprint of the rules with all their settings."""
+
+
+class _Structures:
+    """Numbers for the rules' values that are equal where the rules are.
+
+    Values are equal if they apply the same op to equal values. Their shapes don't
+    count, but whether they are scalars or of the parameter's own shape does.
+    """
+
+    def __init__(self, shared: set[Node]) -> None:
+        self._shared = shared
+        self._numbers: dict[object, int] = {}
+
+    def __call__(self, rule: ParameterUpdate) -> tuple[int, ...]:
+        own = rule.parameter.shape
+        numbers: dict[Node, int] = {}
+        for label, node in rule.placeholders():
+            numbers[node] = self._number((label, *_kind(node, own)))
+        outputs = [value for value, _ in rule.outputs()]
+        for node in Graph(tuple(outputs)).nodes:
+            if node in numbers:
+                continue
+            if node in self._shared:
+                numbers[node] = self._number(node)
+                continue
+            inputs = tuple(numbers[parent] for parent in node.inputs)
+            key = (node.op.name, inputs, _wording(node), *_kind(node, own))
+            numbers[node] = self._number(key)
+        return tuple(numbers[output] for output in outputs)
+
+    def _number(self, key: object) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+
+def _wording(node: Node) -> object:
+    """Source of a node and the attributes that it reads.
+
+    A sum over all axes is written alike, whatever their number.
+    """
+    if node.op.numpy is None:
+        return attributes_key(node.attributes)
+    texts = (node.op.template_fast(node), node.op.template_into(node) or "")
+    read = parsed(texts[0]).reads | parsed(texts[1]).reads
+    told = {key: value for key, value in node.attributes.items() if key in read}
+    return attributes_key(told), texts
+
+
+def _kind(node: Node, own: Shape) -> tuple[str, bool, bool]:
+    return (str(node.dtype), node.ndim == 0, node.shape == own)
+
+
+def groups_of(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
+    """The rules that are equal but for the shape, together."""
+    structure = _Structures(shared)
+    groups: dict[object, list[ParameterUpdate]] = {}
+    for rule in update.rules:
+        groups.setdefault(structure(rule), []).append(rule)
+    return list(groups.values())
+
+
+def shared_nodes(update: Update) -> list[Node]:
+    """What is computed before the loops: what several rules use, or none owns."""
+    everything = Graph(
+        (
+            *(value for rule in update.rules for value, _ in rule.outputs()),
+            *(value for _, value in update.shared.values()),
+        )
+    )
+    users = dict.fromkeys(everything.nodes, 0)
+    foreign: set[Node] = set()
+    owners = _owners(update)
+    for rule in update.rules:
+        for node in rule_nodes(rule):
+            users[node] += 1
+            if owners.get(node, rule) is not rule:
+                foreign.add(node)
+    owned = set(owners)
+    for node in everything.nodes:
+        if not node.op.pure or any(parent in owned for parent in node.inputs):
+            owned.add(node)
+    common = [
+        node
+        for node in everything.nodes
+        if users[node] != 1 or node not in owned or node in foreign
+    ]
+    needed = set(ancestors([*common, *(v for _, v in update.shared.values())]))
+    return [node for node in everything.nodes if node in needed]
+
+
+def _owners(update: Update) -> dict[Node, ParameterUpdate]:
+    return {node: rule for rule in update.rules for _, node in rule.placeholders()}
+
+
+def overwritten_nodes(update: Update, shared: set[Node]) -> set[Node]:
+    """Placeholders that are read when the loop of the rule that owns them has run.
+
+    A rule may read what belongs to another, in its own loop, or the new value of shared
+    state may be such an array itself. Gradients stay as they are.
+    """
+    owners = _owners(update)
+    read: list[tuple[ParameterUpdate | None, Node]] = []
+    for rule in update.rules:
+        nodes = [node for node in rule_nodes(rule) if node not in shared]
+        read += [(rule, parent) for node in nodes for parent in node.inputs]
+        read += [(rule, value) for value, _ in rule.outputs()]
+    read += [(None, value) for _, value in update.shared.values()]
+    found: set[Node] = set()
+    for rule, node in read:
+        stored = storage_of(node)
+        owner = owners.get(stored)
+        if owner is not None and owner is not rule and stored is not owner.gradient:
+            found.add(stored)
+    return found
+
+
+def rule_nodes(rule: ParameterUpdate) -> list[Node]:
+    """What a rule computes and reads."""
+    return ancestors([value for value, _ in rule.outputs()])
+
+
+def parts_of_formulas(nodes: Iterable[Node]) -> set[Node]:
+    """Values without a name that one formula uses, and that read better inside it."""
+    uses: dict[Node, int] = {}
+    for node in nodes:
+        for parent in node.inputs:
+            uses[parent] = uses.get(parent, 0) + (1 if _is_formula(node) else 2)
+    return {n for n in uses if uses[n] == 1 and n.name is None and _is_formula(n)}
+
+
+def _is_formula(node: Node) -> bool:
+    is_arithmetic = node.op.kind in ("elementwise", "reduction")
+    return is_arithmetic and node.op.pure and bool(node.inputs)
+
+
+def is_elementwise(rule: ParameterUpdate, shared: set[Node]) -> bool:
+    """Whether a rule does the same to each number, so that arrays may be cut.
+
+    What it reads besides the parameter, its gradient and its state are scalars.
+    """
+    own = rule.parameter.shape
+    placeholders = {node for _, node in rule.placeholders()}
+    if any(node.shape != own for node in placeholders):
+        return False
+    values = [value for value, _ in rule.outputs()]
+    known = shared | placeholders
+    for node in ancestors(values, lambda n: () if n in known else n.inputs):
+        if node in placeholders:
+            continue
+        if node in shared or node.op.role is Role.CONSTANT:
+            if node.ndim:
+                return False
+        elif node.op.kind != "elementwise" or not node.op.pure or node.shape != own:
+            return False
+    return shared.isdisjoint(values)

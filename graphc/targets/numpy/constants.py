@@ -1,0 +1,94 @@
+"""Arrays and numbers that a module holds at its top level, each once."""
+
+from __future__ import annotations
+
+import ast
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...ir.literal import Literal
+from ...ir.node import Node
+from ...ir.types import DType
+from .expressions import call, dtype_expression, name, number
+from .names import Names
+
+_INLINE_ELEMENTS = 16
+
+
+class Constants:
+    """Arrays that a module holds at its top level, each once."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._by_value: dict[Literal, str] = {}
+        self._scalars: dict[tuple[str, DType], tuple[str, ast.expr]] = {}
+
+    def scalar(self, value: ast.expr, dtype: DType) -> ast.expr:
+        """The variable that holds a number as an array, which NumPy need not convert.
+
+        At each call, that takes as long as computing with a few hundred numbers.
+        """
+        text = ast.unparse(value)
+        if (text, dtype) not in self._scalars:
+            variable = self._names.reserve_in_module(_name_of_number(text))
+            array = call("np.array", value, dtype_expression(dtype))
+            self._scalars[text, dtype] = variable, array
+        return name(self._scalars[text, dtype][0])
+
+    def reference(self, node: Node) -> ast.expr:
+        """The variable that holds an array constant."""
+        value = node.attributes["value"]
+        if value not in self._by_value:
+            wish = (node.name or "constant").replace(".", "_").upper()
+            self._by_value[value] = self._names.reserve_in_module(wish)
+        return name(self._by_value[value])
+
+    def start(self, parameter: Node) -> ast.expr:
+        """The variable that holds the array a parameter starts from."""
+        value = parameter.attributes["init"]
+        if value not in self._by_value:
+            wish = f"{parameter.name}_START".replace(".", "_").upper()
+            self._by_value[value] = self._names.reserve_in_module(wish)
+        return name(self._by_value[value])
+
+    def definitions(self) -> Iterable[tuple[str, ast.expr]]:
+        """The variables and their values, in order of first use."""
+        for value, variable in self._by_value.items():
+            yield variable, array_expression(value.array)
+        yield from self._scalars.values()
+
+
+_NUMBERS = {"0.0": "ZERO", "0.5": "HALF", "1.0": "ONE", "2.0": "TWO"}
+
+
+def _name_of_number(text: str) -> str:
+    """What to call a number: `NUMBER_0_044715`."""
+    if text in _NUMBERS:
+        return _NUMBERS[text]
+    for sign, word in (("-", "MINUS_"), ("+", ""), (".", "_"), ("np_", "")):
+        text = text.replace(sign, word)
+    return f"NUMBER_{text}".upper().removesuffix("_0")
+
+
+def array_expression(array: np.ndarray[Any, Any]) -> ast.expr:
+    """An array as source: numbers, an identity, or base 85 bytes where that is long."""
+    dtype = dtype_expression(array.dtype)
+    if array.size <= _INLINE_ELEMENTS and array.size:
+        return call("np.array", _nested(array), dtype)
+    if array.ndim == 2 and np.array_equal(array, np.eye(*array.shape)):
+        sizes = [ast.Constant(size) for size in dict.fromkeys(array.shape)]
+        return call("np.eye", *sizes, dtype=dtype)
+    text = base64.b85encode(array.tobytes()).decode("ascii")
+    data = call("base64.b85decode", ast.Constant(text))
+    flat = call("np.frombuffer", data, dtype)
+    shape = ast.Tuple([ast.Constant(size) for size in array.shape], ast.Load())
+    return ast.Call(ast.Attribute(flat, "reshape", ast.Load()), [shape], [])
+
+
+def _nested(array: np.ndarray[Any, Any]) -> ast.expr:
+    if array.ndim:
+        return ast.List([_nested(item) for item in array], ast.Load())
+    return number(array, array.dtype)

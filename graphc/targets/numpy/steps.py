@@ -1,0 +1,63 @@
+"""Steps as statements, with phases as headings and shapes as comments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...ir.dims import format_shape
+from ...ir.node import Node
+from ...program.lower import Compute, Step, Tiled, computes_of
+from ...pysource.writer import Writer
+from .values import Values
+
+
+def phase_of(node: Node) -> str:
+    """The pass that a node belongs to: forward, backward, or that of tangents."""
+    if node.origin.derivative is None:
+        return "Forward"
+    return "Backward" if node.origin.derivative.mode == "reverse" else "Tangents"
+
+
+def shape_comment(node: Node) -> str:
+    """The shape as a comment says it."""
+    return format_shape(node.shape) if node.shape else "scalar"
+
+
+def write_steps(
+    writer: Writer,
+    steps: Sequence[Step],
+    values: Values,
+    run: Callable[[Tiled], None] | None = None,
+) -> None:
+    """Write steps in order; `run` writes the call of a chain."""
+    phases = {phase_of(computes_of(step)[0].node) for step in steps}
+    current = ""
+    for step in steps:
+        first = computes_of(step)[0].node
+        phase = phase_of(first)
+        if len(phases) > 1 and phase != current and current in ("", "Forward"):
+            writer.heading(phase)
+            current = phase
+        for check in step.checks:
+            with writer.about(check.positions):
+                writer.statement(values.check(check))
+        with writer.about(first):
+            if isinstance(step, Compute):
+                _write_value(writer, step, values)
+            elif run is not None:
+                run(step)
+    if len(phases) > 1:
+        writer.blank()
+
+
+def _write_value(writer: Writer, step: Compute, values: Values) -> None:
+    """Write the statements of a value, with its shape where it is written."""
+    if step.before is not None:
+        for statement in values.statements(step.before):
+            writer.statement(statement)
+    target = values.names[step.node]
+    array = target if step.array is None else values.names[step.array]
+    commented = step.form.template.written_at
+    for position, statement in enumerate(values.computed(step, target, array)):
+        comment = shape_comment(step.node) if position == commented else None
+        writer.statement(statement, comment)

@@ -1,0 +1,130 @@
+"""Values in emitted code: variables, literals, and expressions written in place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+from ...ir.facts import Role
+from ...ir.node import Node
+from ...program.forms import Check, Entry, Form, Forms, Operand
+from ...program.lower import Compute
+from .constants import Constants
+from .expressions import (
+    assign,
+    call,
+    dtype_expression,
+    literal,
+    name,
+    number,
+    substituted,
+)
+from .names import Names
+
+
+class Values:
+    """The values of one function's graph as Python."""
+
+    def __init__(
+        self,
+        names: Names,
+        constants: Constants,
+        forms: Forms,
+        entries: Mapping[Entry, str] | None = None,
+    ) -> None:
+        """Print in a scope.
+
+        Args:
+            names: the scope.
+            constants: where array constants stand.
+            forms: those of the values.
+            entries: the variables of the arrays of the workspace.
+        """
+        self.names = names
+        self.forms = forms
+        self._constants = constants
+        self._entries = entries or {}
+
+    def size(self, symbol: str) -> ast.expr:
+        """The variable of a named size."""
+        return name(self.names.symbol(symbol))
+
+    def value(self, node: Node) -> ast.expr:
+        """A node where any expression of its dtype may stand."""
+        return self._operand(Operand(node))
+
+    def _operand(self, operand: Operand | tuple[Operand, ...]) -> ast.expr:
+        if isinstance(operand, tuple):
+            return ast.Tuple([self._operand(each) for each in operand], ast.Load())
+        node = operand.node
+        if node in self.forms.leaves:
+            return name(self.names[node])
+        if operand.entry is not None:
+            return name(self._entries[operand.entry])
+        if node.op.role is Role.CONSTANT:
+            if node.shape:
+                return self._constants.reference(node)
+            array = node.attributes["value"].array
+            value = number(array, operand.read_as or node.dtype)
+            if operand.stored:
+                return self._constants.scalar(value, node.dtype)
+        elif node.op.role is Role.SIZE:
+            value = literal(node.attributes["size"], self.size)
+        elif self.forms.is_inside(node):
+            return self.expression(self.forms[node])
+        else:
+            return name(self.names[node])
+        if operand.bare:
+            return value
+        return ast.Call(dtype_expression(node.dtype), [value], [])
+
+    def _bindings(self, form: Form, out: str = "") -> dict[str, ast.expr]:
+        """The trees that stand for the names of a template."""
+        values = {key: self._operand(each) for key, each in form.operands.items()}
+        for key, value in form.attributes.items():
+            values[key] = literal(value, self.size)
+        for symbol in form.symbols:
+            values[f"dim_{symbol}"] = self.size(symbol)
+        for key, entry in form.arrays.items():
+            values[key] = name(self._entries[entry])
+        for own in sorted(form.template.own):
+            values[own] = name(self.names.temporary(own))
+        if out:
+            values["out"] = name(out)
+        return values
+
+    def expression(self, form: Form) -> ast.expr:
+        """A form as one expression."""
+        (body,) = form.template.body
+        assert isinstance(body, ast.Expr)
+        value = substituted(body.value, self._bindings(form))
+        if isinstance(value, ast.Compare) and len(set(form.node.inputs)) == 1:
+            # `x != x` finds NaN, but reads, to a linter too, like a mistake.
+            return call(f"np.{form.node.op.name}", value.left, *value.comparators)
+        return value
+
+    def statements(self, form: Form, out: str = "") -> list[ast.stmt]:
+        """A form as statements that assign `out`, or write to it."""
+        values = self._bindings(form, out)
+        return [substituted(each, values) for each in form.template.body]
+
+    def computed(self, compute: Compute, target: str, array: str) -> list[ast.stmt]:
+        """The statements of a step, whose value goes by `target`."""
+        if compute.array is None:
+            if compute.node.op.is_statements:
+                return self.statements(compute.form, target)
+            return [assign(target, self.expression(compute.form))]
+        statements = self.statements(compute.form, array)
+        if not compute.is_named or target == array:
+            return statements
+        *others, last = statements
+        if compute.form.template.returns_out and isinstance(last, ast.Expr):
+            return [*others, assign(target, last.value)]
+        return [*statements, assign(target, name(array))]
+
+    def check(self, check: Check) -> ast.stmt:
+        """The statement that raises unless positions are in bounds."""
+        value = self.value(check.positions)
+        bounds = [literal(size, self.size) for size in (check.low, check.high)]
+        text = ast.Constant(ast.unparse(value))
+        return ast.Expr(call("check_positions", value, *bounds, text))
