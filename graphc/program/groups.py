@@ -100,10 +100,12 @@ def _wording(node: Node) -> object:
     """
     if node.op.numpy is None:
         return attributes_key(node.attributes)
-    texts = (node.op.template_fast(node), node.op.template_into(node) or "")
+    texts = [node.op.template_fast(node), node.op.template_into(node) or ""]
+    # A vector has one axis only, which fast forms leave out.
+    texts = [text.replace(", axis=None", "") for text in texts]
     read = parsed(texts[0]).reads | parsed(texts[1]).reads
     told = {key: value for key, value in node.attributes.items() if key in read}
-    return attributes_key(told), texts
+    return attributes_key(told), *texts
 
 
 def _kind(node: Node, own: Shape) -> tuple[str, bool, bool]:
