@@ -1,4 +1,4 @@
-"""How few array operations losses and their gradients take, and that they are right."""
+"""The few array operations of losses and their gradients, and that they are right."""
 
 from __future__ import annotations
 
@@ -12,26 +12,11 @@ import graphc as gc
 from graphc.errors import FeedError
 from graphc.ir import Graph
 from graphc.passes.pipeline import optimize
-
-RNG = np.random.default_rng(7)
-LOGITS = RNG.normal(size=(6, 4))
-LABELS = np.array([0, 3, 1, 1, 2, 0])
-FEEDS = {"logits": LOGITS, "labels": LABELS}
-
-
-def _nodes(dtype: str = "float64") -> tuple[Any, Any]:
-    return (
-        gc.input("logits", ("batch", 4), dtype),
-        gc.input("labels", ("batch",), "int64"),
-    )
-
-
-def _log_probabilities(logits: Any) -> Any:
-    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+from tests.nn.losses.support import FEEDS, LABELS, LOGITS, RNG, log_probabilities, nodes
 
 
 def _mean_loss() -> Any:
-    return -_log_probabilities(LOGITS)[np.arange(6), LABELS].mean()
+    return -log_probabilities(LOGITS)[np.arange(6), LABELS].mean()
 
 
 @pytest.mark.parametrize("classes", [32, 33, 500])
@@ -46,7 +31,7 @@ def test_few_and_many_classes(classes: int, smoothing: float) -> None:
     graph = optimize(Graph((loss, gc.grad(loss, logits))), verify_each=True)
     feeds = {"logits": values, "labels": targets}
     value, slope = gc.evaluate(list(graph.outputs), feeds)
-    logs = _log_probabilities(values)
+    logs = log_probabilities(values)
     goals = (1 - smoothing) * np.eye(classes)[targets] + smoothing / classes
     np.testing.assert_allclose(value, -(goals * logs).sum(axis=1).mean(), rtol=1e-13)
     np.testing.assert_allclose(slope, (np.exp(logs) - goals) / 6, atol=1e-15)
@@ -59,7 +44,7 @@ def test_few_and_many_classes(classes: int, smoothing: float) -> None:
 
 def test_array_operations_of_a_loss_and_its_gradient() -> None:
     """A regression in how many there are would be felt at every small batch."""
-    logits, labels = _nodes("float32")
+    logits, labels = nodes("float32")
     loss = gc.nn.cross_entropy(logits, labels)
     graph = optimize(Graph((loss, gc.grad(loss, logits))))
     counted = Counter(n.op.name for n in graph.nodes if n.inputs and n.ndim)
@@ -87,7 +72,7 @@ def test_array_operations_of_a_loss_and_its_gradient() -> None:
     ],
 )
 def test_losses_written_out_are_as_short(written: Any) -> None:
-    logits, labels = _nodes()
+    logits, labels = nodes()
     loss = written(logits, labels)
     graph = optimize(Graph((loss, gc.grad(loss, logits))), verify_each=True)
     counted = Counter(n.op.name for n in graph.nodes)
@@ -96,7 +81,7 @@ def test_losses_written_out_are_as_short(written: Any) -> None:
     assert not counted.keys() & {"scatter_add", "scatter_along_axis", "broadcast_to"}
     value, slope = gc.evaluate(list(graph.outputs), FEEDS)
     np.testing.assert_allclose(value, _mean_loss(), rtol=1e-14)
-    probabilities = np.exp(_log_probabilities(LOGITS))
+    probabilities = np.exp(log_probabilities(LOGITS))
     np.testing.assert_allclose(
         slope, (probabilities - np.eye(4)[LABELS]) / 6, atol=1e-15
     )
