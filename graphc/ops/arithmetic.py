@@ -99,7 +99,7 @@ def divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     symbol="x1 // x2",
     sympy="floor(x1/x2)",
     low=0.5,
-    facts=Facts(cost=30.0),
+    facts=Facts(cost=(60.0, 40.0)),
 )
 def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Largest integer not above `x1 / x2`; its derivative is zero, so none flows."""
@@ -111,7 +111,7 @@ def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     symbol="x1 % x2",
     low=0.6,
     span=span_of_remainder,
-    facts=Facts(cost=30.0),
+    facts=Facts(cost=(35.0, 25.0)),
 )
 def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 - x2 * floor(x1 / x2)`, with the sign of `x2`, as Python's `%`."""
@@ -212,7 +212,7 @@ abs = absolute
 
 @ufunc(
     sympy="sign(x)",
-    facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=30.0),
+    facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=(2.0, 1.5)),
 )
 def sign(x: ArrayLike) -> Node:
     """-1, 0 or 1, elementwise; its derivative is zero, so none flows."""
@@ -221,7 +221,7 @@ def sign(x: ArrayLike) -> Node:
 
 @ufunc(
     sympy="floor(x)",
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5),
 )
 def floor(x: ArrayLike) -> Node:
     """Largest integer not above `x`, elementwise; no derivative flows."""
@@ -230,7 +230,7 @@ def floor(x: ArrayLike) -> Node:
 
 @ufunc(
     sympy="ceiling(x)",
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5),
 )
 def ceil(x: ArrayLike) -> Node:
     """Smallest integer not below `x`, elementwise; no derivative flows."""
@@ -238,7 +238,7 @@ def ceil(x: ArrayLike) -> Node:
 
 
 @ufunc(
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5),
 )
 def rint(x: ArrayLike) -> Node:
     """Nearest integer, ties to even, elementwise; no derivative flows."""
@@ -351,7 +351,11 @@ WHERE = Op(
     inputs=("condition", "x", "y"),
     infer=_where_infer,
     facts=Facts(
-        nonnegative=(1, 2), finite=(1, 2), overflows=False, zero_sign="kept", cost=30.0
+        nonnegative=(1, 2),
+        finite=(1, 2),
+        overflows=False,
+        zero_sign="kept",
+        cost=(4.0, 3.0),
     ),
     kind="elementwise",
     numpy="np.where(condition, x, y)",
@@ -471,7 +475,7 @@ CLIP = Op(
     inputs=("x", "*bounds"),
     infer=_clip_infer,
     facts=Facts(
-        nonnegative="all", finite="all", overflows=False, zero_sign="kept", cost=30.0
+        nonnegative="all", finite="all", overflows=False, zero_sign="kept", cost=1.0
     ),
     kind="elementwise",
     numpy=_clip_numpy,

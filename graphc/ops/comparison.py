@@ -11,7 +11,7 @@ from .source import ArrayLike
 @ufunc(
     symbol="x1 == x2",
     sympy="Eq(x1, x2)",
-    facts=Facts(commutative="exact", zero_sign="ignored", cost=30.0),
+    facts=Facts(commutative="exact", zero_sign="ignored", cost=0.5),
 )
 def equal(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 == x2`, elementwise."""
@@ -21,7 +21,7 @@ def equal(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 != x2",
     sympy="Ne(x1, x2)",
-    facts=Facts(commutative="exact", zero_sign="ignored", cost=30.0),
+    facts=Facts(commutative="exact", zero_sign="ignored", cost=0.5),
 )
 def not_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 != x2`, elementwise."""
@@ -31,7 +31,7 @@ def not_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 < x2",
     sympy="x1 < x2",
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.5),
 )
 def less(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 < x2`, elementwise."""
@@ -41,7 +41,7 @@ def less(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 <= x2",
     sympy="x1 <= x2",
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.5),
 )
 def less_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 <= x2`, elementwise."""
@@ -51,7 +51,7 @@ def less_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 > x2",
     sympy="x1 > x2",
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.5),
 )
 def greater(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 > x2`, elementwise."""
@@ -61,7 +61,7 @@ def greater(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 >= x2",
     sympy="x1 >= x2",
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.5),
 )
 def greater_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 >= x2`, elementwise."""
@@ -70,7 +70,7 @@ def greater_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
 
 @ufunc(
     dtype="bool",
-    facts=Facts(commutative="exact", zero_sign="ignored", cost=30.0),
+    facts=Facts(commutative="exact", zero_sign="ignored", cost=0.25),
 )
 def logical_and(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Whether both are true (not zero), elementwise."""
@@ -79,7 +79,7 @@ def logical_and(x1: ArrayLike, x2: ArrayLike) -> Node:
 
 @ufunc(
     dtype="bool",
-    facts=Facts(commutative="exact", zero_sign="ignored", cost=30.0),
+    facts=Facts(commutative="exact", zero_sign="ignored", cost=0.25),
 )
 def logical_or(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Whether either is true (not zero), elementwise."""
@@ -88,7 +88,7 @@ def logical_or(x1: ArrayLike, x2: ArrayLike) -> Node:
 
 @ufunc(
     dtype="bool",
-    facts=Facts(commutative="exact", zero_sign="ignored", cost=30.0),
+    facts=Facts(commutative="exact", zero_sign="ignored", cost=0.25),
 )
 def logical_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Whether exactly one is true (not zero), elementwise."""
@@ -97,7 +97,7 @@ def logical_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
 
 @ufunc(
     dtype="bool",
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.25),
 )
 def logical_not(x: ArrayLike) -> Node:
     """Whether `x` is false (zero), elementwise."""
@@ -107,7 +107,7 @@ def logical_not(x: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 & x2",
     dtype="bool",
-    facts=Facts(commutative="exact", cost=30.0),
+    facts=Facts(commutative="exact", cost=0.25),
 )
 def bitwise_and(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 & x2`, elementwise: logical for booleans, bit by bit for integers."""
@@ -117,7 +117,7 @@ def bitwise_and(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 | x2",
     dtype="bool",
-    facts=Facts(commutative="exact", cost=30.0),
+    facts=Facts(commutative="exact", cost=0.25),
 )
 def bitwise_or(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 | x2`, elementwise: logical for booleans, bit by bit for integers."""
@@ -127,7 +127,7 @@ def bitwise_or(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="x1 ^ x2",
     dtype="bool",
-    facts=Facts(commutative="exact", cost=30.0),
+    facts=Facts(commutative="exact", cost=0.25),
 )
 def bitwise_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 ^ x2`, elementwise: logical for booleans, bit by bit for integers."""
@@ -137,7 +137,7 @@ def bitwise_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
 @ufunc(
     symbol="~x",
     dtype="bool",
-    facts=Facts(cost=30.0),
+    facts=Facts(cost=0.25),
 )
 def invert(x: ArrayLike) -> Node:
     """`~x`, elementwise: negation of booleans, complement of integers."""
@@ -149,7 +149,7 @@ bitwise_not = bitwise_invert = invert
 
 @ufunc(
     admits=("nan",),
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.5),
 )
 def isnan(x: ArrayLike) -> Node:
     """Whether `x` is NaN, elementwise."""
@@ -158,7 +158,7 @@ def isnan(x: ArrayLike) -> Node:
 
 @ufunc(
     admits=("inf",),
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.5),
 )
 def isinf(x: ArrayLike) -> Node:
     """Whether `x` is an infinity, elementwise."""
@@ -167,7 +167,7 @@ def isinf(x: ArrayLike) -> Node:
 
 @ufunc(
     admits=("nan", "inf"),
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=0.5),
 )
 def isfinite(x: ArrayLike) -> Node:
     """Whether `x` is neither NaN nor an infinity, elementwise."""

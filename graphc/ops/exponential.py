@@ -62,7 +62,7 @@ def log(x: ArrayLike) -> Node:
     vjp=lambda g, out, x: (g / (x * math.log(2.0)),),
     sympy="log(x, 2)",
     low=0.1,
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=(10.0, 9.0)),
 )
 def log2(x: ArrayLike) -> Node:
     """Logarithm to base 2, elementwise."""
@@ -73,7 +73,7 @@ def log2(x: ArrayLike) -> Node:
     vjp=lambda g, out, x: (g / (x * math.log(10.0)),),
     sympy="log(x, 10)",
     low=0.1,
-    facts=Facts(zero_sign="ignored", cost=30.0),
+    facts=Facts(zero_sign="ignored", cost=(20.0, 16.0)),
 )
 def log10(x: ArrayLike) -> Node:
     """Logarithm to base 10, elementwise."""
@@ -208,7 +208,7 @@ def cosh(x: ArrayLike) -> Node:
 @ufunc(
     vjp=lambda g, out, x: (g / hypot(x, 1.0),),
     sympy="asinh(x)",
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=30.0),
+    facts=Facts(nonnegative="all", zero_sign="kept", cost=(70.0, 40.0)),
 )
 def arcsinh(x: ArrayLike) -> Node:
     """Inverse hyperbolic sine, elementwise."""
@@ -220,7 +220,7 @@ def arcsinh(x: ArrayLike) -> Node:
     sympy="acosh(x)",
     low=1.1,
     high=3.0,
-    facts=Facts(cost=30.0),
+    facts=Facts(cost=(70.0, 40.0)),
 )
 def arccosh(x: ArrayLike) -> Node:
     """Inverse hyperbolic cosine, elementwise; NaN below 1."""
@@ -232,7 +232,7 @@ def arccosh(x: ArrayLike) -> Node:
     sympy="atanh(x)",
     low=-0.9,
     high=0.9,
-    facts=Facts(zero_sign="kept", cost=30.0),
+    facts=Facts(zero_sign="kept", cost=(75.0, 45.0)),
 )
 def arctanh(x: ArrayLike) -> Node:
     """Inverse hyperbolic tangent, elementwise; NaN outside [-1, 1]."""
@@ -341,7 +341,7 @@ def _hypot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
         Point((1e-200, 1e-200), order=1),
         Point((-3e200, 4e200), order=1),
     ),
-    facts=Facts(cost=30.0),
+    facts=Facts(cost=(75.0, 40.0)),
 )
 def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Angle of the point `(x2, x1)` in radians, in (-pi, pi], elementwise.

@@ -428,7 +428,7 @@ ASTYPE = Op(
     name="astype",
     inputs=("x",),
     infer=_astype_infer,
-    facts=Facts(nonnegative="all", finite="all", zero_sign="kept", cost=30.0),
+    facts=Facts(nonnegative="all", finite="all", zero_sign="kept", cost=1.0),
     kind="elementwise",
     numpy=lambda node: "dtype(x)" if not node.shape else "x.astype(dtype)",
     into="np.copyto(out, x, casting='unsafe')",

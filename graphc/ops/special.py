@@ -54,7 +54,7 @@ POLYVAL = Op(
     name="polyval",
     inputs=("x",),
     infer=_floating,
-    facts=Facts(zero_sign="kept", cost=30.0),
+    facts=Facts(zero_sign="kept", cost=12.0),
     kind="elementwise",
     numpy="np.polyval(np.array(coefficients, dtype), x)",
     into=_polyval_into,
