@@ -32,7 +32,7 @@ _INSTALL = (
 
 
 class Split(NamedTuple):
-    """Three parts of a data set that share no row, each a dict of arrays.
+    """Three parts of a data set without a common row, each a dict of arrays.
 
     Attributes:
         train: rows to train on.
@@ -51,7 +51,7 @@ def digits(
     """1,797 handwritten digits of 8×8 pixels, which come with scikit-learn.
 
     Args:
-        dev, test: how many rows those parts have; training gets the rest.
+        dev, test: the numbers of rows of those parts; training gets the rest.
         seed: of the order in which rows are dealt out. The same seed gives the same
             parts.
         flat: False for images of shape `(1, 8, 8)` (channels, height, width).
@@ -111,7 +111,7 @@ def mnist(
     Args:
         root: a folder with the four IDX files under their published names, gzipped or
             not. None downloads them once (11 MB), with checksums, to the user's cache.
-        dev: how many rows, the last of the training files, become dev.
+        dev: the number of rows, the last of the training files, that become dev.
         flat: False for images of shape `(1, 28, 28)` (channels, height, width).
 
     Returns:
@@ -119,7 +119,7 @@ def mnist(
         int64. `test` holds the 10,000 published test images, in their order.
 
     Raises:
-        DataError: files that are missing, damaged or no MNIST; a download that fails.
+        DataError: files that are missing, damaged or not MNIST; a download that fails.
         MissingExtraError: nothing is installed that downloads.
 
     Source: LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning applied to
@@ -171,13 +171,13 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     the size of each axis as a big-endian 32-bit integer, and the numbers, big-endian.
 
     Args:
-        path: the file. Whether it is gzipped is seen from its content.
+        path: the file, which may be gzipped.
 
     Returns:
         An array in the byte order of this machine.
 
     Raises:
-        DataError: the file is no IDX file, is cut short, or has bytes too many.
+        DataError: the file is not an IDX file, is cut short, or has bytes too many.
         OSError: the file can't be read.
 
     >>> import pathlib, tempfile
@@ -249,7 +249,7 @@ def _read(name: str, size: int) -> bytes:
 
 
 class _Source(NamedTuple):
-    """Where a data set is published, and the SHA-256 of its files."""
+    """The address of a published data set, and the SHA-256 of its files."""
 
     url: str
     checksums: dict[str, str]
@@ -390,7 +390,7 @@ def _download(title: str, folder: str, source: _Source) -> list[Path]:
 
 
 class _Bar:
-    """What pooch asks of a progress bar, on top of one of rich."""
+    """A progress bar as pooch needs it, on top of one of rich."""
 
     def __init__(self, bar: Any, title: str) -> None:
         self._bar = bar

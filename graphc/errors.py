@@ -1,4 +1,4 @@
-"""The exceptions of graphc: what was required, what was given, where, and what to try.
+"""The exceptions of graphc: requirement, value given, place, and what to try.
 
 Every class also subclasses the built-in that fits, so that `except ValueError` in
 users' code keeps its meaning. An error finds the user's line when it is made. Its text
@@ -185,7 +185,7 @@ class ShapeError(GraphcError, ValueError):
 
 
 class DTypeError(GraphcError, TypeError):
-    """A dtype that an op can't take, or a value that is no tensor."""
+    """A dtype that an op can't take, or a value that is not a tensor."""
 
 
 class IndexRangeError(GraphcError, IndexError):
@@ -193,7 +193,7 @@ class IndexRangeError(GraphcError, IndexError):
 
 
 class NamingError(GraphcError, ValueError):
-    """A name that is no identifier, is reserved, or is used twice."""
+    """A name that is not an identifier, is reserved, or is used twice."""
 
 
 class OptionError(GraphcError, ValueError):
@@ -253,7 +253,7 @@ class InternalError(GraphcError, RuntimeError):
 
 
 class GraphcWarning(UserWarning):
-    """Base of all warnings of graphc: what is allowed, and hardly ever meant."""
+    """Base of all warnings of graphc, of things allowed that are hardly ever meant."""
 
 
 class BroadcastWarning(GraphcWarning):

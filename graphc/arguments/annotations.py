@@ -1,7 +1,6 @@
-"""What annotations of parameters allow, as tests and in words.
+"""Annotations of parameters as tests of values, with the words for an error.
 
-They say already what a function takes, so nothing is said twice: `check_of` turns one
-into a test of a value and the words for an error.
+An annotation says already what a function takes, so nothing is said twice.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ PLACES = {
     "graphc.metrics": "gc.metrics",
     "graphc.datasets": "gc.datasets",
 }
-"""How users call modules; what others declare is public under `gc` itself."""
+"""Names under which users know modules; others are public under `gc` itself."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +39,15 @@ class AtLeast:
 
 
 Seed: TypeAlias = Annotated[int, AtLeast(0)]
-"""What starts a generator of random numbers."""
+"""The seed of a generator of random numbers."""
 
 Count: TypeAlias = Annotated[int, AtLeast(1)]
-"""How many there are of something of which there is at least one."""
+"""A number of things, at least one."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What an annotation allows, as a test and in words."""
+    """A test of values, and its requirement in words."""
 
     allows: Callable[[Any], bool]
     required: str
@@ -56,7 +55,7 @@ class Check:
 
 
 def check_of(annotation: Any) -> Check | None:
-    """What an annotation allows; None where that is everything."""
+    """The test that an annotation stands for; None where everything is allowed."""
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
@@ -67,7 +66,7 @@ def check_of(annotation: Any) -> Check | None:
     if origin in (types.UnionType, typing.Union):
         checks = [check_of(part) for part in parts]
         known = [check for check in checks if check is not None]
-        # Of what may be many things, a function itself can say more.
+        # Where many kinds are allowed, the function's own error says more.
         if len(known) < len(checks) or len(checks) > _MOST:
             return None
         return functools.reduce(_either, known)
@@ -81,7 +80,7 @@ def check_of(annotation: Any) -> Check | None:
 
 
 _MOST = 3
-"""How many kinds of values an annotation may name to be checked."""
+"""The most kinds of values that an annotation may name to be checked."""
 
 _ANYTHING: tuple[Any, ...] = (Any, object, inspect.Parameter.empty)
 

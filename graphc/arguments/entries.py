@@ -9,7 +9,7 @@ many, cost nothing. A wrapped call
 * says what is missing or unknown where a call does not fit the signature;
 * and turns an exception that nobody foresaw into an `InternalError`.
 
-What users' own functions raise is theirs and passes through.
+Exceptions of users' own functions pass through.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _Class = TypeVar("_Class", bound=type)
 def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
     """Check the arguments of these functions and classes of a module from now on.
 
-    Where they are all that is public of it, `dir` lists no others.
+    Where they are all its public names, `dir` lists no others.
 
     Args:
         namespace: the module's variables, in which functions are replaced; classes
             stay and get other methods.
-        names: what is public of it.
+        names: its public names.
     """
     module = str(namespace["__name__"])
     place = PLACES.get(module, "gc")
@@ -65,7 +65,7 @@ def entry(owner: _Class, label: str = "") -> _Class:
 
 
 _CALLED = ("__init__", "__call__", "__setitem__")
-"""What of a class is called by users besides methods without an underscore."""
+"""Methods of a class that users call besides those without an underscore."""
 
 _UNCHECKED = frozenset({(Node, "__init__")})
 """Not called by users, and very often by graphc."""
@@ -101,7 +101,7 @@ def _new(place: str, owner: type, /, *_: Any, **__: Any) -> Any:
 
 
 def _takes_anything(function: _Function) -> bool:
-    """Whether a method is called with feeds alone, which it checks itself."""
+    """True for a method that is called with feeds alone, which it checks itself."""
     kinds = [p.kind for p in inspect.signature(function).parameters.values()][1:]
     return _STARRED[1] in kinds and all(kind in _STARRED for kind in kinds)
 
@@ -174,7 +174,7 @@ _STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def _namespace(function: _Function, owner: type | None) -> dict[str, Any]:
-    """Where the names in annotations are found; a generated method has no module."""
+    """The names that annotations may use; a generated method has no module."""
     found: dict[str, Any] = {}
     for base in reversed(owner.__mro__ if owner is not None else ()):
         found |= vars(sys.modules[base.__module__])
@@ -223,7 +223,7 @@ def _replacement(
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> Exception | None:
-    """What to raise in place of an exception of a call; None for itself."""
+    """The error to raise in place of an exception of a call; None for itself."""
     if isinstance(error, TypeError):
         problem = _problem_of_call(function, label, arguments, keywords)
         if problem is not None:
@@ -253,7 +253,7 @@ _DEEPEST = 100
 
 
 def _is_nested_deeply(value: Any) -> bool:
-    """Whether a value has more levels than `_DEEPEST`, or no end of them."""
+    """True for a value with more levels than `_DEEPEST`, or with no end of them."""
     level = [value]
     for _ in range(_DEEPEST):
         # A thousand of a level are enough to find one that goes deeper.
@@ -271,11 +271,11 @@ _LIBRARIES = ("graphc", "numpy", "sympy", "mpmath", "networkx", "graphviz", "sci
 
 
 def _is_of_user(error: Exception) -> bool:
-    """Whether an exception arose in a function that is the user's."""
+    """True for an exception that arose in a function of the user's."""
     # The first frames are the wrapper's and those of who called it.
     trace = error.__traceback__
     while trace is not None:
-        # What the interpreter evaluates has no name.
+        # Templates that the interpreter evaluates have no name.
         root = str(trace.tb_frame.f_globals.get("__name__", "graphc")).split(".")[0]
         if not root.startswith(_LIBRARIES) and root not in sys.stdlib_module_names:
             return True

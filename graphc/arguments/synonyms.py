@@ -104,7 +104,7 @@ _SYNONYMS: tuple[str, ...] = (
 
 
 def name_here(name: str, names: Iterable[str]) -> str | None:
-    """Which of `names` is meant by the name of an argument, if one is.
+    """The one of `names` that the name of an argument means, if it means one.
 
     >>> name_here("learning_rate", ["lr", "betas", "eps"])
     'lr'

@@ -1,7 +1,7 @@
 """`graphc train | emit | render | show | check MODEL.py`: the compiler from a shell.
 
 A model file is a plain Python file, so that what runs from a shell is what runs in a
-notebook. What is printed is meant for a person who may never have seen graphc: one
+notebook. Messages are for a person who may never have seen graphc: one
 clear message with the line to look at, and a traceback only of their own code.
 """
 

@@ -71,7 +71,7 @@ class _Command(click.Command):
         try:
             return super().invoke(ctx)
         except (GraphcError, ModelError, OSError) as error:
-            # A reader such as `head` that has seen enough is no error; click knows.
+            # A reader such as `head` that has seen enough is not an error; click knows.
             if show_traceback or isinstance(error, BrokenPipeError):
                 raise
             raise _as_failure(error) from error
@@ -134,7 +134,7 @@ def cli() -> None:
 
 
 def _on_model(function: _F) -> _F:
-    """What all commands have in common: the model file and how errors are shown."""
+    """The arguments of all commands: the model file, and how errors are shown."""
     for decorate in (
         click.option("--traceback", is_flag=True, help="Show tracebacks of errors."),
         click.option("--name", metavar="VARIABLE", help="Which variable of MODEL."),
@@ -403,7 +403,7 @@ def _parse_sizes(
     multiple=True,
     metavar="NAME=N",
     callback=_parse_sizes,
-    help="What a named size stands for; may be repeated.",
+    help="The value of a named size; may be repeated.",
 )
 @click.option(
     "--level",
@@ -469,7 +469,7 @@ def _feeds(
     arrays = load_npz(data) if trainer is None else read_arrays(trainer, data, columns)
     metrics = () if trainer is None else trainer.metric_nodes.values()
     graph = Graph((file.loss(name),))
-    # What only metrics use is no mistake.
+    # Inputs of metrics alone are not a mistake.
     others = {node.name for node in Graph(tuple(metrics)).inputs}
     others -= {node.name for node in graph.inputs}
     wanted = {key: array for key, array in arrays.items() if key not in others}
@@ -483,7 +483,7 @@ def _load(model: str) -> ModelFile:
 
 @contextmanager
 def _working(what: str) -> Generator[None]:
-    """Say on a terminal what takes its time."""
+    """Say on a terminal which work takes its time."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield
         return

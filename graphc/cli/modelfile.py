@@ -19,7 +19,7 @@ from ..ir.walk import ancestors
 from ..training.trainer import Trainer
 
 MODEL_MODULE = "graphc_model_"
-"""What the names of modules of model files start with."""
+"""The beginning of the names of modules of model files."""
 
 
 class ModelError(Exception):
@@ -28,7 +28,7 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What a model file defines."""
+    """The variables of a model file, and the choice among them."""
 
     path: str
     variables: Mapping[str, Any]
@@ -49,7 +49,7 @@ class ModelFile:
         return found
 
     def find_trainer(self, name: str | None) -> Trainer | None:
-        """As `trainer`, but None if the file, or that name, has something else."""
+        """The same as `trainer`, but None if there is something else."""
         if name is not None:
             value = self._named(name)
             return value if isinstance(value, Trainer) else None
@@ -64,7 +64,7 @@ class ModelFile:
         )
 
     def target(self, name: str | None) -> Any:
-        """What to draw, show or compile: a trainer, or nodes by name.
+        """The target to draw, show or compile: a trainer, or nodes by name.
 
         Without a name and a trainer these are the nodes that no other node of the
         module is computed from.
@@ -156,7 +156,7 @@ class ModelFile:
 
 
 def _holds_nodes(value: Any) -> bool:
-    """Whether it is a node, a graph, or a non-empty collection of nodes."""
+    """True for a node, a graph, or a non-empty collection of nodes."""
     if isinstance(value, Node | Graph):
         return True
     items: list[Any] = []

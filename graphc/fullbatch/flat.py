@@ -1,4 +1,4 @@
-"""A compiled loss as a function of one flat array: what general minimisers take."""
+"""A compiled loss as a function of one flat array, as general minimisers take it."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class FlatLoss:
     Attributes:
         start: the flat array of start values.
         resolution: the relative rounding error of its least precise parameter.
-        evaluations: how often loss and gradient were computed.
-        hessian_products: how often a product of the Hessian was computed.
+        evaluations: the number of computations of loss and gradient.
+        hessian_products: the number of products with the Hessian.
 
     Raises:
-        DifferentiationError: the loss is no floating scalar or has no parameters.
+        DifferentiationError: the loss is not a floating scalar or has no parameters.
         FeedError: feeds or start values that don't fit.
         OptionError: a loss that draws random numbers.
 
@@ -104,7 +104,8 @@ class FlatLoss:
             name = str(key.name) if isinstance(key, Node) else key
             if name not in nodes:
                 raise FeedError(
-                    f"{name!r} is no parameter of the loss; they are {', '.join(nodes)}"
+                    f"{name!r} is not a parameter of the loss; they are "
+                    f"{', '.join(nodes)}"
                 )
             start[name] = check_array(nodes[name], value)
         return [start[name] for name in nodes]

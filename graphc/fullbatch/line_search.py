@@ -1,4 +1,4 @@
-"""How far to go along the negative gradient: the two searches of a first course.
+"""The length of a step along the negative gradient: two searches of a first course.
 
 They know nothing of graphs: an objective is a function of one flat array.
 """
@@ -31,7 +31,7 @@ class Point:
 
     @property
     def is_finite(self) -> bool:
-        """Whether loss and gradient are numbers."""
+        """True if loss and gradient are finite."""
         return math.isfinite(self.loss) and bool(np.isfinite(self.gradient).all())
 
 
@@ -70,8 +70,8 @@ class Backtracking:
 
         f(x - t g) <= f(x) - c1 * t * |g|**2
 
-    where `g` is the gradient at `x`. A place where the loss is no number is no
-    decrease.
+    where `g` is the gradient at `x`. A place where the loss is not a number
+    is not a decrease.
 
     Source: Armijo 1966, "Minimization of functions having Lipschitz continuous first
     partial derivatives"; Nocedal and Wright 2006, algorithm 3.1.
@@ -106,8 +106,8 @@ class Exact:
 
     Args:
         step: the first trial where the curvature along the line is not positive.
-        tolerance: how small `phi'(t)` must be, as a fraction of `phi'(0)`, as far as
-            the objective's resolution allows.
+        tolerance: the largest `phi'(t)` to accept, as a fraction of `phi'(0)`, as far
+            as the objective's resolution allows.
 
     Source: Nocedal and Wright 2006, "Numerical optimization", equation 3.26 for
     quadratics; Hager and Zhang 2005, "A new conjugate gradient method with guaranteed

@@ -3,7 +3,7 @@
 Where all data fit in one batch and nothing is random, methods that look at curvature
 need far fewer steps than stochastic ones. The classic ones are SciPy's; here they get
 the loss and gradient of a compiled program as a function of one flat float64 array.
-Gradient descent with a line search, which SciPy has not, is here itself.
+Gradient descent with a line search, which SciPy lacks, is written here.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Iteration:
 
 @dataclass(frozen=True, repr=False)
 class Minimum:
-    """Where a method stopped, and how it got there."""
+    """The point at which a method stopped, and the way to it."""
 
     parameters: Mapping[str, Array]
     """By name, in the dtypes that they were declared with."""
@@ -69,7 +69,7 @@ class Minimum:
     """Of loss and gradient."""
     hessian_products: int
     converged: bool
-    """Whether the method met its own test, not a limit."""
+    """True if the method met its own test, not a limit."""
     message: str
     """Why the method stopped, in its words."""
     method: str
@@ -177,7 +177,7 @@ def minimize(
         step: the first step that backtracking tries in each iteration; that of exact
             search where the loss is not convex.
         c1: Armijo's constant, between 0 and 1.
-        rho: what backtracking multiplies a step by, between 0 and 1.
+        rho: the factor by which backtracking shortens a step, between 0 and 1.
         options: of the SciPy method, as in `scipy.optimize.minimize`.
         callback: called with an `Iteration` and the parameters by name at the start
             and after each iteration.
@@ -188,10 +188,10 @@ def minimize(
         more; `assign` copies the parameters into a `Trainer`.
 
     Raises:
-        DifferentiationError: the loss is no floating scalar or has no parameters.
+        DifferentiationError: the loss is not a floating scalar or has no parameters.
         FeedError: feeds or start values that don't fit.
         MissingExtraError: one of SciPy's methods, and SciPy is not installed.
-        NonFiniteError: the loss or its gradient is no number at the start or at the
+        NonFiniteError: the loss or its gradient is not finite at the start or at the
             end, or falls without end.
         OptionError: an unknown method, an option out of range, or a random loss.
 
@@ -254,7 +254,7 @@ def _descend(
     limit: int,
     recorder: _Recorder,
 ) -> tuple[Point, str]:
-    """Gradient descent; where it ended, and why."""
+    """Gradient descent: its last point, and why it ended there."""
     for _ in range(limit):
         if point.gradient_norm <= tolerance:
             break

@@ -1,7 +1,7 @@
 """Metrics: what a trained model is judged by, exact over a data set of any size.
 
 A node that is a mean over a batch (an accuracy, a squared error) is averaged over
-batches. What is no such mean is a `Metric`: totals that are summed over batches, and a
+batches. Any other is a `Metric`: totals that are summed over batches, and a
 formula over the sums. So an F1 score does not depend on the batch size.
 """
 

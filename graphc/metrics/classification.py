@@ -327,7 +327,7 @@ def auc(scores: ArrayLike, labels: ArrayLike, *, from_logits: bool = False) -> M
         inside = clip(values, 0.0, 1.0)
         # No smaller, so that no logarithm is infinite.
         yes, no = clip(inside, 1e-300, 1.0), clip(1.0 - inside, 1e-300, 1.0)
-        # What is no probability keeps its order beyond all that are.
+        # Numbers that are not probabilities keep their order, beyond all that are.
         values = log(yes) - log(no) + (values - inside) * 1000.0
     # Even scores of a model that is hardly trained, all near 1/2, are told apart.
     spread = arcsinh(ravel(values) * 100.0) * (bins / 2.0 / math.asinh(1e8))

@@ -1,9 +1,8 @@
-"""What is measured over a data set, and how batches add up to it.
+"""Loss and metrics of a data set, from those of its batches.
 
-A mean over a batch is a number of its rows; a mean over a data set is the mean of
-those, weighted by rows. What is no mean of rows (an F1 score, a loss over labels of
-which some are ignored, a function of means) is computed from totals, which do add up:
-see `Metric`.
+The mean over a data set is the mean over its batches, weighted by rows. A score that is
+not a mean over rows (an F1 score, a loss over labels of which some are ignored, a
+function of means) is computed from totals, which do add up: see `Metric`.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ Metrics: TypeAlias = Mapping[str, "Node | Metric"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an emitted `forward` returns, and what becomes of it."""
+    """The results of an emitted `forward`, and the way from them to scores."""
 
     outputs: dict[str, Node]
-    """What `forward` returns besides the loss, by key."""
+    """The results of `forward` besides the loss, by key."""
     totals: tuple[str, ...]
     """Keys whose values are summed over batches; those of others are averaged."""
     finish: Graph | None
     """Loss and metrics, from placeholders called by the keys; None where they are the
     averages themselves."""
     weight: Node | None
-    """How much a batch counts in the mean of the loss; None for its rows."""
+    """The weight of a batch in the mean of the loss; None for its rows."""
 
 
 def placeholder(name: str, kind: TensorType) -> Node:
-    """An input that no one declared."""
+    """An input that graphc declares for itself."""
     return INPUT.build((), {"shape": kind.shape, "dtype": kind.dtype}, name=name)
 
 
@@ -59,7 +58,7 @@ def check_metric_name(name: object) -> None:
 
 
 def metric_nodes(metrics: Metrics) -> dict[str, Node]:
-    """What a batch gives: metrics, and the totals of those that are made of totals."""
+    """The nodes to compute for a batch: metrics, and totals of each `Metric`."""
     nodes: dict[str, Node] = {}
     for name, metric in metrics.items():
         if isinstance(metric, Metric):
@@ -71,7 +70,7 @@ def metric_nodes(metrics: Metrics) -> dict[str, Node]:
 
 
 def modes_of(metrics: Metrics) -> dict[str, str | None]:
-    """Which is best of each metric, "max" or "min"; None where it does not say."""
+    """The better direction of each metric, "max" or "min"; None where unknown."""
     return {
         name: metric.mode if isinstance(metric, Metric) else None
         for name, metric in metrics.items()
@@ -79,10 +78,10 @@ def modes_of(metrics: Metrics) -> dict[str, str | None]:
 
 
 def evaluation_of(loss: Node, metrics: Metrics) -> Evaluation:
-    """How to measure a loss and metrics.
+    """The evaluation of a loss and metrics.
 
     Raises:
-        ShapeError: a metric that is no scalar, or a total whose size is not fixed.
+        ShapeError: a metric that is not a scalar, or a total whose size is not fixed.
         OptionError: a metric that is neither a node nor a `Metric`.
     """
     for name, metric in metrics.items():
@@ -143,16 +142,16 @@ def _check_scalar(name: str, node: Node, location: str) -> None:
 
 
 def _summed(node: Node, *, weighted: bool = False) -> tuple[Metric | None, Node | None]:
-    """What adds up to the value of a node over a data set, as of one batch.
+    """The totals of a batch from which the value of a node over a data set follows.
 
     Args:
         node: a scalar.
-        weighted: whether batches may count by another weight than their rows.
+        weighted: True if batches may have another weight than their rows.
 
     Returns:
-        Totals, and the value from their sums; None where a mean of the values of
-        batches will do. And how much a batch counts in that mean, None for its rows;
-        with totals it counts its rows, or nothing where it has no value.
+        A `Metric` of totals; None where a mean of the values of batches will do. And
+        the weight of a batch in that mean, None for its rows; with totals it is its
+        rows, or 0 where it has no value.
     """
     parts = Parts(node)
     hashes = {w: graph_hash((w,)) for w in parts.weights.values() if w is not None}
@@ -175,7 +174,7 @@ def _summed(node: Node, *, weighted: bool = False) -> tuple[Metric | None, Node 
         counts = {w: rows if w is None else w for w in dict.fromkeys(weights.values())}
         keys = {w: f"weight_{i}" for i, w in enumerate(counts)}
         for i, (part, own) in enumerate(weights.items()):
-            # A mean of nothing, which is no number, counts nothing.
+            # A mean of nothing, which is NaN, counts nothing.
             share = where(counts[own] == 0.0, 0.0, part * counts[own])
             totals[f"part_{i}"] = part * rows if own is None else share
         totals |= {keys[w]: count for w, count in counts.items()}

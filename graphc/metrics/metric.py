@@ -1,4 +1,4 @@
-"""What a metric is that is no mean over rows: totals, and a formula over their sums."""
+"""A metric that is not a mean over rows: totals, and a formula over their sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The means that a loss is made of, and how much each batch counts in them.
+"""The means that a loss is made of, and the weights of batches in them.
 
 A mean over rows counts by its rows. A mean over labels of which some are ignored, or
 count more than others, counts by their number or weight; and so does a mean that is
@@ -36,7 +36,7 @@ _LABELLED = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
 
 _LINEAR = (add.op, ASTYPE, divide.op, multiply.op, negative.op, subtract.op)
 _GUARDS = (*_LINEAR, CLIP, maximum.op, WHERE)
-"""What keeps a sum of weights from being zero, besides factors and small terms."""
+"""Ops that keep a sum of weights from being zero, besides factors and small terms."""
 
 
 class Parts:
@@ -59,13 +59,13 @@ class Parts:
 
     @cached_property
     def weights(self) -> dict[Node, Node | None]:
-        """By the means that depend on a batch how much it counts; None for its rows."""
+        """The weight of a batch in each mean that depends on it; None for its rows."""
         ends = (node for node in self._formula if not self._terms(node))
         return {node: self._weight(node) for node in ends if node in self._varying}
 
     @cached_property
     def penalties(self) -> list[Node]:
-        """What stands in the formula besides, and depends on parameters alone."""
+        """The terms of the formula that depend on parameters alone."""
         ends = (node for node in self._formula if not self._terms(node))
         others = (node for node in ends if node not in self._varying)
         return [node for node in others if Graph((node,)).parameters]
@@ -88,7 +88,7 @@ class Parts:
         return topological_order(ancestors((self.loss,), self._terms), self._terms)
 
     def _terms(self, node: Node) -> tuple[Node, ...]:
-        """What a scalar is computed from; nothing where it is a mean itself."""
+        """The operands of a scalar of the formula; none where it is a mean itself."""
         if node.shape or node not in self._varying or self._weight(node) is not None:
             return ()
         if node.op.is_block:
@@ -97,7 +97,7 @@ class Parts:
 
     @cached_property
     def is_linear(self) -> bool:
-        """Whether the mean of the losses of batches is the loss of the mean."""
+        """True if the mean of the losses of batches is the loss of the mean."""
         return all(self._is_linear(node) for node in self._formula if self._terms(node))
 
     def _is_linear(self, node: Node) -> bool:
@@ -109,7 +109,7 @@ class Parts:
         )
 
     def _weight(self, node: Node) -> Node | None:
-        """How much a batch counts in a mean, where that is not its rows."""
+        """The weight of a batch in a mean, where that is not its rows."""
         if node not in self._weights:
             # Derived, so that its names are hints, which users' names go before.
             with derived(self.loss, "weight of the loss"):

@@ -1,7 +1,7 @@
-"""`gc.check_gradients`: is the gradient of this model right? In one call.
+"""`gc.check_gradients`: a check in one call that the gradients of a model are right.
 
-The comparison itself is in `autodiff.check`; here a point is chosen at which to make
-it: data and parameters that were given, and random ones for the rest.
+The comparison itself is in `autodiff.finite_differences`; here its point is chosen:
+data and parameters that were given, and random ones for the rest.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def check_gradients(
             that the loss was declared from and does not need. Inputs that are not fed
             are random and fit their shape, dtype and labels; parameters that are not
             fed are near where they start.
-        rows: the number that every named size of a random input stands for.
+        rows: the value of every named size of a random input.
         directions: how many random directions to try for each node of `wrt`.
         seed: of all that is random, dropout included.
 
@@ -60,7 +60,7 @@ def check_gradients(
         errors, `report.worst_node`. Printed, it is a table.
 
     Raises:
-        DifferentiationError: the loss is no floating scalar, or does not depend on a
+        DifferentiationError: the loss is not a floating scalar, or does not depend on a
             node of `wrt`.
         FeedError: feeds that don't fit the inputs.
         NonFiniteError: the loss is not finite for these feeds.

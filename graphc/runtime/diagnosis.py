@@ -1,7 +1,7 @@
-"""Where a loss or a gradient stopped being finite: the node, for an error.
+"""The node in which a loss or a gradient stopped being finite, for an error.
 
-The emitted program notices, and knows the row; which node it was is found by running
-the graph once more, node by node.
+The emitted program notices, and knows the row. The node is found by running the graph
+once more, node by node.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _is_finite(node: Node, run: Interpretation) -> bool:
 
 
 def _source(node: Node, run: Interpretation) -> Node:
-    """What made a value infinite or NaN: a node whose own inputs are finite."""
+    """The origin of an infinite value or NaN: a node whose own inputs are finite."""
     while True:
         before = (node.expansion,) if node.op.is_block else node.inputs
         bad = [parent for parent in before if not _is_finite(parent, run)]
@@ -76,14 +76,14 @@ def refuse_step(
     state: Mapping[str, Any],
     batch: list[Array],
 ) -> None:
-    """Raise the program's error of a step that was not taken, with the row it is for.
+    """Raise the program's error of a step that was not taken, with the row at fault.
 
-    Unless nothing in the batch counts in the loss, as all its labels are ignored.
+    A batch whose labels are all ignored is not an error.
 
     Args:
         module: the program.
-        problem: what became what.
-        parameters, state, batch: what the step was to be taken with.
+        problem: the value that is not finite, in words.
+        parameters, state, batch: the arguments of the step.
     """
     weigh = getattr(module, "loss_weight", None)
     if weigh is not None and not silently(weigh, parameters, *batch):

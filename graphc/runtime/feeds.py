@@ -37,7 +37,7 @@ def check_array(node: Node, value: Any, *, strict: bool = False) -> Array:
         # In C order, because sums round differently in others.
         array: Array = np.asarray(plain_array(value), order="C")
     except ValueError as error:
-        raise _error(node, f"was fed what is no array: {error}") from None
+        raise _error(node, f"was fed something that is not an array: {error}") from None
     if array.dtype != node.dtype:
         array = _convert(node, array, strict=strict and hasattr(value, "dtype"))
     declared = node.shape
@@ -166,9 +166,9 @@ class Binder:
         inputs: the placeholders, in the order of the program's arguments.
         bounds: smallest and largest value of inputs that are labels.
         strict: see `bind_feeds`.
-        needs: what has to hold of named sizes.
+        needs: conditions on named sizes.
         order: all placeholders that may be fed, in the order in which arrays without
-            names are theirs; by default `inputs`. Those that are no argument of the
+            names are taken; by default `inputs`. Those that are not arguments of the
             program only tell sizes.
         sized: those of `inputs` of which the program needs the shape alone; where they
             are not fed, others have to tell the sizes.
@@ -314,7 +314,7 @@ def _range(array: Array) -> tuple[Any, Any]:
 
 
 def _within(labels: Array, bounds: LabelBounds) -> bool:
-    """Whether all labels are in bounds; those that are ignored count as out."""
+    """True if all labels are in bounds; those that are ignored count as out."""
     if not labels.size:
         return True
     low, high, _ = bounds

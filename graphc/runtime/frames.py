@@ -9,7 +9,7 @@ import numpy as np
 
 
 def is_frame(value: Any) -> bool:
-    """Whether it is a DataFrame."""
+    """True for a DataFrame."""
     return hasattr(value, "columns") and hasattr(value, "iloc")
 
 

@@ -1,6 +1,6 @@
-"""Which parameters a trainer has trained, so that fresh ones in their place are said.
+"""Warnings where parameters start anew that a trainer has trained.
 
-A parameter node has no value; whoever evaluates it by itself starts it anew. After
+A parameter node has no value; evaluating it without a trainer starts it anew. After
 training that is hardly ever meant.
 """
 

@@ -79,7 +79,7 @@ class TrainingProgram:
 
     @cached_property
     def footprint(self) -> Footprint:
-        """What a training step in fast style keeps allocated."""
+        """The bytes that a training step in fast style keeps allocated."""
         return emit_training(self.plan, "fast").footprint
 
     def emit(self, style: str) -> str:
@@ -113,8 +113,8 @@ def training_program(
     """Differentiate a loss, attach an optimizer, optimise, emit and load.
 
     Raises:
-        DifferentiationError: the loss is no floating scalar or has no parameters.
-        DTypeError: the loss is no node, or the optimizer is none.
+        DifferentiationError: the loss is not a floating scalar or has no parameters.
+        DTypeError: the loss is not a node, or the optimizer not an optimizer.
         NamingError: two inputs or parameters share a name.
     """
     with paused():
@@ -199,7 +199,7 @@ def training_plan(
 
 
 def _positions(declared: Graph) -> Graph | None:
-    """What indexes and is computed from data, with the bounds that it is held against.
+    """Positions that are computed from data, with the bounds they must be within.
 
     Rows are counted by the first named size that an input has at its first axis.
     """
@@ -230,7 +230,7 @@ def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
 
 
 def _check_arguments(loss: object, optimizer: object) -> None:
-    """Raise unless what is to be trained is a node, and what trains it an optimizer."""
+    """Raise unless the loss is a node and the optimizer an optimizer."""
     if not isinstance(loss, Node):
         raise DTypeError(f"a loss must be a node, got {type(loss).__name__} {loss!r}")
     if not isinstance(optimizer, Optimizer):
@@ -267,7 +267,7 @@ def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
 
 
 def _outputs(loss: Node, outputs: Node | Mapping[str, Node] | None) -> dict[str, Node]:
-    """What `predict` returns: as asked, or what enters a loss block as its input."""
+    """The results of `predict`: as asked, or the node that a loss block takes first."""
     if isinstance(outputs, Node):
         return {outputs.name or "output": outputs}
     if outputs is not None:
@@ -308,7 +308,7 @@ def _docstring(
 def _averages(
     optimizer: Optimizer, trained: Sequence[Node], state: Mapping[str, Node]
 ) -> dict[str, str]:
-    """The slots that hold what to evaluate with, by the names of their parameters."""
+    """The slots with averages to evaluate with, by the names of their parameters."""
     slots = {placeholder(key, node.type): key for key, node in state.items()}
     by_key = {key: node for node, key in slots.items()}
     averaged = optimizer.averaged(trained, by_key)

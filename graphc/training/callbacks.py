@@ -20,7 +20,7 @@ class StopTraining(Exception):
 
 
 class Callback:
-    """What may be done in a run. Override what you need.
+    """A base class of objects that are called in a run. Override what you need.
 
     >>> import graphc as gc
     >>> class UntilGoodEnough(gc.Callback):
@@ -87,7 +87,7 @@ class TensorBoard(Callback):
 
 @dataclass
 class Run:
-    """What is called in a run, and its records so far."""
+    """The functions to call in a run, and its records so far."""
 
     functions: Sequence[RecordFunction]
     records: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
@@ -110,7 +110,7 @@ def running(
     callbacks: Sequence[Callback | RecordFunction],
     functions: Iterable[RecordFunction | None],
 ) -> Generator[Run]:
-    """Start callbacks, collect what they do after evaluations, and end them."""
+    """Start callbacks, give the functions to call after evaluations, and end them."""
     objects = [each for each in callbacks if isinstance(each, Callback)]
     called = [each for each in functions if each is not None]
     for each in callbacks:

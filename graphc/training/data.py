@@ -1,7 +1,7 @@
 """Data sets as users bring them: arrays, files, and streams of batches.
 
-Only what is before an array is settled here (whose array is it, where is the file);
-whether arrays fit the inputs is checked by the emitted program, in one place for both.
+Here keys become names of inputs, and paths arrays. The emitted program checks that
+arrays fit the inputs, in one place for both.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class BatchStream:
     Args:
         module: the program, for whose inputs columns of frames are found.
         data: an iterable of batches, or a function that gives one.
-        label: what the data is, for errors: `"train"`.
+        label: the name of the data in errors: `"train"`.
         steps: the number of batches of an epoch, which goes on where the last one
             ended; None for all that there are.
 
     Raises:
-        DataError: it is no stream, or a batch maps no names to arrays.
-        OptionError: `steps` is no number of batches.
+        DataError: it is not a stream, or a batch does not map names to arrays.
+        OptionError: `steps` is not a number of batches.
     """
 
     def __init__(
@@ -71,10 +71,10 @@ class BatchStream:
         self._module, self._data, self._label = module, data, label
         self.steps_per_epoch = steps
         self.first_epoch = 0
-        """How many epochs were completed before the run."""
+        """The number of epochs completed before the run."""
         self._endless: Iterator[Any] = iter(())
         self._taken: int | None = None
-        """How many batches the run has taken so far; None before the first."""
+        """The number of batches that the run has taken; None before the first."""
 
     def __call__(self, epoch: int) -> Iterator[dict[str, Any]]:
         """The batches of an epoch, which counts from 1."""
@@ -130,7 +130,7 @@ class BatchStream:
 
 
 def _is_stream(data: Any) -> bool:
-    """Whether batches can be taken from it."""
+    """True for an object that batches can be taken from."""
     if isinstance(data, list | tuple):
         items = cast("Sequence[Any]", data)
         return all(isinstance(batch, Mapping) for batch in items)
@@ -138,7 +138,7 @@ def _is_stream(data: Any) -> bool:
 
 
 def _takes_epoch(function: Any) -> bool:
-    """Whether a function has a parameter that must be given."""
+    """True for a function with a parameter that must be given."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -154,12 +154,12 @@ def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> 
 
     Args:
         module: the program, which reads files.
-        data: what a user brings.
-        label: what the data is, for errors: `"train"`.
+        data: the user's data.
+        label: the name of the data in errors: `"train"`.
         steps: the number of batches of an epoch, if it is a stream.
 
     Raises:
-        OptionError: `steps` for data that is no stream.
+        OptionError: `steps` for data that is not a stream.
     """
     if is_frame(data):
         data = CSV(data)
@@ -183,7 +183,7 @@ def named_arrays(data: Any, label: str) -> dict[str, Any]:
 
     Args:
         data: arrays by input or by its name, or the path of an `.npz` file.
-        label: what the data is, for errors: `"train"`.
+        label: the name of the data in errors: `"train"`.
 
     Raises:
         DataError: it is neither, an array is given twice, or the file is damaged.

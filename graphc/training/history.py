@@ -1,4 +1,4 @@
-"""What happened in training, epoch by epoch: read it, plot it, save it.
+"""The history of a training run, epoch by epoch: to read, plot and save.
 
 A run is looked at long after it ended and often without graphc, so a history becomes
 plain numbers, CSV or JSON lines in one call.
@@ -49,9 +49,9 @@ class History(Sequence[Record]):
         given = [dict(record) for record in records]
         self._records = [r for r in given if not r.get("interrupted")]
         self.interrupted = len(self._records) < len(given)
-        """Whether the run was interrupted before its last epoch was over."""
+        """True if the run was interrupted before its last epoch was over."""
         self.kept = ""
-        """What `fit` ended with, and why; empty for other histories."""
+        """The parameters that `fit` ended with, and why; empty for other histories."""
         self._sources = tuple(sources)
         self.test: dict[str, float] | None = None
         """The scores on test, where `fit` was given such data."""
@@ -63,7 +63,7 @@ class History(Sequence[Record]):
 
     @property
     def best(self) -> Record | None:
-        """The record of what was best on dev; None without dev data."""
+        """The record that was best on dev; None without dev data."""
         best = [record for record in self._records if record.get("best")]
         return best[-1] if best else None
 
@@ -201,7 +201,7 @@ class History(Sequence[Record]):
         try:
             figure.savefig(picture, format=os.path.splitext(name)[1][1:] or None)
         except ValueError as error:
-            raise OptionError(f"{name!r} is no picture: {error}") from None
+            raise OptionError(f"{name!r} is not a picture file: {error}") from None
         check_outputs([path], self._sources)
         write_atomically(path, picture.getvalue())
 

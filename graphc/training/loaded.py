@@ -26,18 +26,18 @@ from .sources import Sources
 
 @partial(entry, label="gc.Trainer")
 class LoadedProgram(StartsLate):
-    """What a trainer has before it trains."""
+    """The part of a trainer that is there before it trains."""
 
     loss: Node
     """The node that is minimised."""
     metrics: Metrics
-    """What is measured, by name."""
+    """Nodes or totals that are measured, by name."""
     seed: int
     history: History
     """That of the last `fit`, or of a checkpoint that was loaded."""
 
     _is_loaded = False
-    """Whether parameters were read from a file."""
+    """True once parameters were read from a file."""
 
     def _start(self, compiled: TrainingProgram) -> None:
         """Take a program; parameters and state start when they are first needed."""
@@ -145,12 +145,12 @@ class LoadedProgram(StartsLate):
 
     @property
     def steps(self) -> int:
-        """How many steps have been taken."""
+        """The number of steps taken."""
         return int(self._state["step"]) if self._is_begun else 0
 
     @property
     def is_trained(self) -> bool:
-        """Whether parameters are no longer those of the start."""
+        """True once parameters differ from their start."""
         return self._is_loaded or bool(self.steps)
 
     @property
@@ -165,4 +165,4 @@ class LoadedProgram(StartsLate):
 
 _CHANGING = {"_arrays", "_state"}
 _LOADED = {"_compiled", "_module", "_binder", "_inputs", "_sources", "_is_busy"}
-"""What follows from the plan."""
+"""Attributes that follow from the plan."""

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: lines; on a terminal a bar and a table."""
+"""Progress of a run for a person to see: lines; on a terminal a bar and a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .history import History
 
 @dataclass(frozen=True)
 class Reporter:
-    """What `fit` calls as training goes on; None is not called."""
+    """Functions that `fit` calls as training goes on; None is not called."""
 
     epoch: Callable[[Mapping[str, Any]], None] | None = None
     batch: Callable[[int, int, float], None] | None = None
@@ -24,7 +24,7 @@ class Reporter:
 
 
 def say_result(history: History) -> None:
-    """Print what a run ended with: what was kept, and scores on test."""
+    """Print the end of a run: the parameters it kept, and scores on test."""
     if history.kept:
         say(history.kept)
     if history.test:

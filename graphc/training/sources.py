@@ -1,4 +1,4 @@
-"""Files that are read, over which nothing may be written: data, and users' programs."""
+"""Input files that no output may overwrite: data, and users' programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .tables import CSV
 
 
 class Sources:
-    """What one trainer reads.
+    """The files that one trainer reads.
 
     Args:
         module: the program, which reads files.
-        nodes: what a user declared; the files of those lines are read, too.
+        nodes: declared by the user; the files with those lines count as read, too.
     """
 
     def __init__(self, module: Any, nodes: Iterable[Node]) -> None:

@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 Columns = Mapping[Any, str | Sequence[str]]
 
 MISSING = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none")
-"""What stands for a missing value in published files."""
+"""Texts that mean a missing value in published files."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,19 @@ class CSV:
         columns: the column, or columns, of each input; by default the column of the
             input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
         names: of all columns of a file whose first line does not name them.
-        sep: what stands between values.
+        sep: the separator of values.
         decimal: the decimal point, `"."` or `","`.
-        quotechar: what stands around values that hold a separator.
+        quotechar: the quote around values that contain a separator.
         encoding: how the file encodes text.
-        na_values: texts that stand for a missing value.
-        missing: what becomes of missing values in columns that are used: `"refuse"`
+        na_values: texts that mean a missing value.
+        missing: treatment of missing values in columns that are used: `"refuse"`
             (an error, unless the model asks `gc.isnan` of that input), `"drop"` (the
             row is left out), or a value to take for them. A mapping says it by column.
         classes: by column, texts that become 0, 1, 2, ... in this order.
 
     Raises:
-        OptionError: an option that is none, when it is read.
-        DataError: the file does not hold what is asked for, when it is read.
+        OptionError: an unknown value of an option, when it is read.
+        DataError: the file lacks columns or values that are needed, when it is read.
         MissingExtraError: pandas is not installed, when it is read.
 
     >>> kinds = ["setosa", "versicolor", "virginica"]
@@ -76,14 +76,14 @@ def read_table(module: Any, table: CSV, label: str) -> dict[str, Array]:
 
     Args:
         module: the program.
-        table: what to read, and how.
-        label: what the data is, for errors: `"train"`.
+        table: the file or frame, and its options.
+        label: the name of the data in errors: `"train"`.
     """
     return _Reader(module, table, label).arrays()
 
 
 class _Reader:
-    """One table, and what has to be known to say where something is wrong in it."""
+    """A table that is read, with the places of its cells for errors."""
 
     def __init__(self, module: Any, table: CSV, label: str) -> None:
         self.pandas = _pandas()
@@ -185,7 +185,7 @@ class _Reader:
         return {str(name): names for name, names in chosen.items()}
 
     def _naming(self) -> str | None:
-        """What to try where the first line looks like data and not like names."""
+        """A hint where the first line looks like data and not like names."""
         if self.is_file and any(each[:1].isdigit() for each in self.header):
             return 'names=["first", "second", ...], if the first line is data'
         return None
@@ -221,7 +221,7 @@ class _Reader:
         else:
             values = values.astype(object)
             values[missing] = str(rule)
-        # A NaN that was asked for is no mistake.
+        # A NaN that was asked for is not a mistake.
         is_nan = isinstance(rule, float) and math.isnan(rule)
         return values, missing & is_nan
 
@@ -257,12 +257,12 @@ class _Reader:
         return converted if same else array
 
     def _parsed(self, texts: list[str], dtype: np.dtype[Any]) -> Array:
-        """Numbers from texts, NaN for what is none."""
+        """Numbers from texts, NaN for a text that is not a number."""
         if dtype.kind == "b":
             truth = {"0": 0.0, "false": 0.0, "1": 1.0, "true": 1.0}
             return np.array([truth.get(text.lower(), math.nan) for text in texts])
         if self.table.decimal == "," and dtype.kind == "f":
-            # A point that groups digits is no part of a number.
+            # A point that groups digits is not part of a number.
             texts = ["" if "." in text else text.replace(",", ".") for text in texts]
         if not texts:
             return np.zeros(0)
@@ -282,7 +282,7 @@ class _Reader:
         return np.array([place[text] for text in texts], np.int64)
 
     def _hint(self, column: str, text: str, values: Array) -> str:
-        """What to try with a text that is no number."""
+        """A hint for a text that is not a number."""
         try:
             float(text.replace(",", "."))
         except ValueError:

@@ -1,4 +1,4 @@
-"""A trained model in use: any of its nodes, with the parameters it has by now."""
+"""A trained model in use: any of its nodes, with the parameters of the moment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
     Args:
         outputs: a node, or a list, tuple or dict of nodes, nested as you like.
         values: arrays by the names of the parameters.
-        source: where they are from, for errors.
+        source: their origin, for errors.
 
     Raises:
         OptionError: an array is missing, or has another shape or dtype.
@@ -56,11 +56,11 @@ def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
 
 @partial(entry, label="gc.Trainer")
 class Trained(LoadedProgram):
-    """What a trainer's parameters are used for besides training them."""
+    """The uses of a trainer's parameters besides training them."""
 
     @property
     def epoch(self) -> int:
-        """How many epochs are completed, as schedules count them."""
+        """The number of epochs completed, as schedules count them."""
         return int(self._state["epoch"])
 
     def end_epoch(self, score: float | None = None) -> None:
@@ -69,7 +69,7 @@ class Trained(LoadedProgram):
         Schedules of the epoch go by this count, and decay on a plateau by `score`.
 
         Args:
-            score: what decay on a plateau watches, such as the loss on dev.
+            score: the number that decay on a plateau watches, such as the loss on dev.
 
         Raises:
             OptionError: a score for a trainer without `plateau`.
@@ -116,7 +116,7 @@ class Trained(LoadedProgram):
             seed: for draws that are left, such as those of `gc.random`.
 
         Returns:
-            What `gc.compile` returns.
+            The same as `gc.compile`.
 
         Raises:
             OptionError: a parameter has the name of one of the trainer, and another

@@ -1,7 +1,7 @@
 """The trainer: a model, its optimizer and the emitted program that trains it.
 
-All numbers are computed by the functions of that program; what is added here is only
-what a session at a prompt needs: names of nodes in errors, progress, a history.
+All numbers are computed by the functions of that program. Added here are names of nodes
+in errors, progress and a history, which a session at a prompt needs.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Trainer(Trained):
     Args:
         loss: a scalar node. Parameters that it depends on are trained.
         optimizer: of `gc.optim`.
-        metrics: scalar nodes, means and what is made of them, or `gc.metrics`, by name.
-            They decide nothing unless `fit` is told so.
-        outputs: what the emitted program's `predict` returns, if anything.
+        metrics: scalar nodes, such as means and formulas of means, or `gc.metrics`, by
+            name. They decide nothing unless `fit` is told so.
+        outputs: nodes that the emitted program's `predict` returns, if any.
         seed: of the start of the parameters, of dropout, and of the order of rows.
         plateau: when to lower the step size because dev no longer improves: by the
             score that decides what is best (`fit(best=...)`), if `mode` fits it, and
@@ -60,8 +60,8 @@ class Trainer(Trained):
         tile_size, threads, strict: see `gc.compile`.
 
     Raises:
-        DifferentiationError: the loss is no floating scalar or has no parameters.
-        NamingError: a metric is called `loss` or by no identifier.
+        DifferentiationError: the loss is not a floating scalar or has no parameters.
+        NamingError: a metric is called `loss`, or its name is not an identifier.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Trainer(Trained):
         Raises:
             FeedError: an array is missing, extra, or does not fit its input.
             NonFiniteError: the loss or a gradient is not finite.
-            OptionError: the schedule gives a step size that is no number of at least 0.
+            OptionError: the schedule gives a step size that is negative or not finite.
                 Parameters are as they were after each of these.
         """
         bound = self._bind(batch, arrays)
@@ -196,15 +196,15 @@ class Trainer(Trained):
             report: one more function to call with every record.
 
         Returns:
-            A record an evaluation; `history.kept` says what was kept, and why. After an
-            interrupt (Ctrl-C) `history.interrupted` is true; what it cut short is
+            A record an evaluation; `history.kept` says which parameters were kept, and
+            why. After an interrupt (Ctrl-C) `history.interrupted` is true; what it cut short is
             undone, as before SIGTERM or SIGHUP ends the process.
 
         Raises:
             DataError: data that does not fit the inputs; nothing is changed.
             OptionError: a number that means nothing, or a run of this trainer that goes
                 on meanwhile, as in its callbacks; a schedule that gives a step size
-                that is no number of at least 0.
+                that is not a number of at least 0.
             CheckpointError: the checkpoint is damaged or of another model or run.
             NonFiniteError: a loss that is not finite. After it, and after whatever a
                 callback raises, parameters are the best so far, or those of the last
@@ -269,7 +269,7 @@ class Trainer(Trained):
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
     def predict(self, /, *arrays: Any, **inputs: Any) -> Any:
-        """What the model gives for a batch, in evaluation mode.
+        """The outputs of the model for a batch, in evaluation mode.
 
         Args:
             arrays: the first inputs that the outputs depend on, as declared.
@@ -315,7 +315,7 @@ class Trainer(Trained):
 
         Args:
             train: as for `fit`.
-            low, high: the first and the last step size, in place of what the
+            low, high: the first and the last step size, in place of those that the
                 optimizer's schedule gives.
             steps: how many.
             batch_size: rows of a batch.
@@ -406,7 +406,7 @@ class Trainer(Trained):
         write_atomically(self._sources.output(path), self._compiled.emit(style))
         return Path(path)
 
-    # What goes in and what comes out wrong
+    # Inputs and errors
 
     def _bind(
         self, batch: Mapping[str, Any], arrays: Sequence[Any] = ()

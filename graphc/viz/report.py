@@ -1,4 +1,4 @@
-"""The table that `graphc show` prints: every node with what it is and what it costs.
+"""The table that `graphc show` prints: every node with its type and its costs.
 
 The rows are data first, so that a test or a program can use the numbers that a person
 reads. As text a report is the same in every process; on a terminal it is a table.
@@ -49,7 +49,7 @@ class Row:
     shape: Shape
     dtype: str
     parameters: int
-    """How many trained numbers it holds."""
+    """The count of its trained numbers."""
     multiply_adds: Dimension
     """The arithmetic of computing it once; symbolic in the named sizes."""
     bytes: Dimension
@@ -81,7 +81,7 @@ class Report:
 
     @property
     def parameters(self) -> int:
-        """How many numbers are trained."""
+        """The count of numbers that are trained."""
         return sum(row.parameters for row in self.rows)
 
     @property
@@ -131,7 +131,7 @@ class Report:
                 overflow="fold",
             )
         for row in self.rows:
-            # Text and not str: a name in brackets is no markup.
+            # Text and not str: a name in brackets is not markup.
             table.add_row(*(Text(cell) for cell in row.cells()))
         return table
 
@@ -139,7 +139,7 @@ class Report:
         """Print a table to a terminal, or plain text to anything else.
 
         Args:
-            file: where to; standard output where None.
+            file: a text stream; standard output where None.
 
         >>> import graphc as gc
         >>> whole = report(gc.input("x", (3,)).sum().named("total"))
@@ -168,7 +168,7 @@ class Report:
 def report(
     target: Any, *, level: Literal["block", "primitive"] = "block", **sizes: int
 ) -> Report:
-    """What every node of a graph is and costs.
+    """A table of the nodes of a graph, with their types and costs.
 
     Numbers and sizes that stand alone have no row; they are part of the op that uses
     them, as in drawings.
@@ -183,7 +183,7 @@ def report(
 
     Raises:
         OptionError: for a target that is none of these, an unknown level, or a size
-            that the graph does not have or that is no count.
+            that the graph does not have or that is not a count.
 
     >>> import graphc as gc
     >>> x, w = gc.input("x", ("batch", 64)), gc.parameter("w", (64, 10))

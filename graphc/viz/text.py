@@ -1,4 +1,4 @@
-"""Text for pictures and tables: whatever a user called things, it can be shown.
+"""Text for pictures and tables, safe to show whatever names a user chose.
 
 Names, dictionary keys and file names are other people's text. A control character
 makes an SVG that no browser opens, a direction mark turns a label around, and a
@@ -50,8 +50,8 @@ def quoted(lines: Iterable[str], *, tooltip: bool = False, gap: str = "") -> str
 
     Args:
         lines: any text, one entry for each line of the label.
-        tooltip: whether to allow the long lines of a tooltip.
-        gap: what to put at both ends of each line.
+        tooltip: True to allow the long lines of a tooltip.
+        gap: text at both ends of each line.
 
     >>> print(quoted(['say "hi"', "a&lt;b"]))
     "say \"hi\"\na&amp;lt;b"

@@ -460,7 +460,7 @@ def test_wrong_arguments_are_errors_at_the_users_line() -> None:
             minimize(loss, **arguments)
         assert "test_minimize.py:" in str(caught.value)
     for parameters, message in (
-        ({"v": 1.0}, "'v' is no parameter of the loss; they are w"),
+        ({"v": 1.0}, "'v' is not a parameter of the loss; they are w"),
         ({"w": [1.0, 2.0, 3.0]}, "requires shape"),
         ({"w": np.array([1j, 2])}, "requires dtype float64"),
     ):

@@ -578,7 +578,7 @@ def test_a_history_is_drawn(tmp_path: Path) -> None:
         gc.History().plot(tmp_path / "none.png")
     with pytest.raises(KeyError, match="the columns are"):
         history.plot(tmp_path / "none.png", "f1")
-    with pytest.raises(OptionError, match="is no picture"):
+    with pytest.raises(OptionError, match="is not a picture file"):
         history.plot(tmp_path / "curves.txt")
     assert load(trainer.source).METRICS == {"accuracy": None}
 
