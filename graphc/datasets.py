@@ -15,12 +15,12 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .arguments import Seed, public
-from .errors import DataError, MissingExtraError, OptionError
+from .arguments import Natural, Seed, public
+from .errors import DataError, OptionError, import_extra
 
 __all__ = ["Split", "digits", "fashion_mnist", "mnist", "read_idx"]
 
@@ -46,7 +46,7 @@ class Split(NamedTuple):
 
 
 def digits(
-    *, dev: int = 300, test: int = 300, seed: Seed = 0, flat: bool = True
+    *, dev: Natural = 300, test: Natural = 300, seed: Seed = 0, flat: bool = True
 ) -> Split:
     """1,797 handwritten digits of 8×8 pixels, which come with scikit-learn.
 
@@ -71,20 +71,14 @@ def digits(
     >>> train["x"].shape, dev["x"].shape, test["y"].shape
     ((1197, 64), (300, 64), (300,))
     """
-    try:
-        from sklearn.datasets import (
-            load_digits,
-        )
-    except ImportError as error:
-        raise MissingExtraError(
-            "the digits come with scikit-learn, which is not installed",
-            hint=_INSTALL.format("scikit-learn"),
-        ) from error
-    bunch: Any = cast(Any, load_digits())
+    scikit_learn = import_extra(
+        "sklearn.datasets",
+        "the digits come with scikit-learn",
+        _INSTALL.format("scikit-learn"),
+    )
+    bunch = scikit_learn.load_digits()
     images = (np.asarray(bunch.images) / 16.0).astype(np.float32)
     labels = np.asarray(bunch.target).astype(np.int64)
-    for name, size in (("dev", dev), ("test", test)):
-        _check_size(name, size)
     if dev + test >= len(labels):
         raise OptionError(
             f"dev and test take {dev} + {test} rows, and the data set has only "
@@ -103,7 +97,7 @@ def digits(
 def mnist(
     root: str | os.PathLike[str] | None = None,
     *,
-    dev: int = 10_000,
+    dev: Natural = 10_000,
     flat: bool = True,
 ) -> Split:
     """MNIST: 60,000 + 10,000 handwritten digits of 28×28 pixels.
@@ -135,7 +129,7 @@ def mnist(
 def fashion_mnist(
     root: str | os.PathLike[str] | None = None,
     *,
-    dev: int = 10_000,
+    dev: Natural = 10_000,
     flat: bool = True,
 ) -> Split:
     """Fashion-MNIST: pictures of clothes in the format and number of `mnist`.
@@ -303,7 +297,6 @@ def _idx_split(
     dev: int,
     flat: bool,
 ) -> Split:
-    _check_size("dev", dev)
     if root is None:
         paths = _download(title, folder, source)
     else:
@@ -356,15 +349,11 @@ def _read_pair(images: Path, labels: Path, flat: bool) -> dict[str, Array]:
 
 def _download(title: str, folder: str, source: _Source) -> list[Path]:
     """The published files, from the cache or from their server."""
-    try:
-        import pooch  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingExtraError(
-            f"downloading {title} needs pooch, which is not installed",
-            hint=f"{_INSTALL.format('pooch')}; or give the folder that holds its IDX "
-            "files",
-        ) from error
-    library: Any = pooch
+    library = import_extra(
+        "pooch",
+        f"downloading {title} needs pooch",
+        f"{_INSTALL.format('pooch')}; or give the folder that holds its IDX files",
+    )
     cache = library.create(
         path=library.os_cache("graphc") / folder,
         base_url=source.url,
@@ -422,12 +411,6 @@ def _progress(title: str) -> Generator[_Bar | None]:
 
 
 # Parts
-
-
-def _check_size(name: str, size: object) -> None:
-    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-    if not whole or int(cast(int, size)) < 0:
-        raise OptionError(f"{name} must be a number of rows, got {size!r}")
 
 
 def _shaped(images: Array, flat: bool) -> Array:

@@ -9,6 +9,7 @@ rarely knows the node.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import warnings
@@ -16,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 __all__ = [
     "ArgumentError",
@@ -246,6 +247,24 @@ class RenderError(GraphcError, RuntimeError):
 
 class MissingExtraError(GraphcError, ImportError):
     """A feature whose optional package is not installed."""
+
+
+def import_extra(module: str, need: str, hint: str) -> Any:
+    """Import a module of an optional package, when it is needed.
+
+    Args:
+        module: its name.
+        need: a sentence that says what needs which package.
+        hint: how to install it.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        message = f"{need}, which is not installed"
+        raise MissingExtraError(message, hint=hint) from error
 
 
 class InternalError(GraphcError, RuntimeError):

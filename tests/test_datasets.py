@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import gzip
 import struct
 import sys
@@ -246,17 +245,9 @@ def test_a_download_that_fails_says_what_else_to_do(error, monkeypatch):
 
 def without(monkeypatch, package: str) -> None:
     """Make a package one that is not installed."""
-    real = builtins.__import__
-
-    def refuse(name, *arguments, **keywords):
+    for name in (package, *sys.modules):
         if name.split(".")[0] == package:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        return real(name, *arguments, **keywords)
-
-    for name in list(sys.modules):
-        if name.split(".")[0] == package:
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(builtins, "__import__", refuse)
+            monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import os
 import sys
 import types
@@ -33,16 +34,20 @@ PLACES = {
 
 @dataclass(frozen=True)
 class AtLeast:
-    """A bound of a number, as metadata of its annotation."""
+    """Bounds of a number, as metadata of its annotation."""
 
     low: int
+    below: float = math.inf
 
 
 Seed: TypeAlias = Annotated[int, AtLeast(0)]
 """The seed of a generator of random numbers."""
 
-Count: TypeAlias = Annotated[int, AtLeast(1)]
+Count: TypeAlias = Annotated[int, AtLeast(1, below=2**63)]
 """A number of things, at least one."""
+
+Natural: TypeAlias = Annotated[int, AtLeast(0, below=2**63)]
+"""A number of things, or 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,7 @@ def _bounded(annotation: Any, bounds: Sequence[Any]) -> Check | None:
     if inner is None or bound is None:
         return inner
     return Check(
-        lambda value: inner.allows(value) and value >= bound.low,
+        lambda value: inner.allows(value) and bound.low <= value < bound.below,
         f"{inner.required} of at least {bound.low}",
     )
 

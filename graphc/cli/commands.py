@@ -16,6 +16,7 @@ import click
 from ..errors import GraphcError, NonFiniteError, OptionError
 from ..harness.files import say
 from ..ir.graph import Graph
+from ..program.plan import Style
 from ..runtime.check_gradients import check_gradients, first_rows
 from ..runtime.compiler import compile_nodes
 from ..runtime.files import check_outputs, write_atomically
@@ -147,6 +148,18 @@ def _on_model(function: _F) -> _F:
 _STYLE = click.Choice(["readable", "fast"])
 _NPZ = click.Path(exists=True, dir_okay=False)
 _DATA = click.Path(exists=True)
+_COLUMNS = click.option(
+    "--columns",
+    multiple=True,
+    metavar="INPUT=A,B",
+    help="The columns of a .csv file that an input is made of.",
+)
+_LEVEL = click.option(
+    "--level",
+    type=click.Choice(["block", "primitive"]),
+    default="block",
+    show_default=True,
+)
 
 
 @cli.command(cls=_Command)
@@ -158,12 +171,7 @@ _DATA = click.Path(exists=True)
 )
 @click.option("--dev", type=_DATA, help="Rows that decide which epoch is the best.")
 @click.option("--test", type=_DATA, help="Rows to evaluate on when training is over.")
-@click.option(
-    "--columns",
-    multiple=True,
-    metavar="INPUT=A,B",
-    help="The columns of a .csv file that an input is made of.",
-)
+@_COLUMNS
 @click.option("--threads", type=int, help="How many compute a matrix product.")
 @click.option("--epochs", default=20, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
@@ -211,7 +219,7 @@ def train(
     drop_last: bool,
     resume: bool,
     predict: str | None,
-    style: str | None,
+    style: Style | None,
 ) -> int:
     """Train a model on arrays in files, or predict with it.
 
@@ -311,7 +319,7 @@ def emit(
     model: str,
     name: str | None,
     output: str | None,
-    style: str,
+    style: Style,
     parameters: str | None,
 ) -> None:
     """Write the standalone program, which needs only NumPy.
@@ -358,12 +366,7 @@ def emit(
     help="A .svg, .png, .pdf or .dot file; default: MODEL's name with .svg.",
 )
 @click.option("--backward", type=click.Choice(["graph", "overlay"]))
-@click.option(
-    "--level",
-    type=click.Choice(["block", "primitive"]),
-    default="block",
-    show_default=True,
-)
+@_LEVEL
 def render(
     model: str, name: str | None, output: str | None, backward: Any, level: Any
 ) -> None:
@@ -405,12 +408,7 @@ def _parse_sizes(
     callback=_parse_sizes,
     help="The value of a named size; may be repeated.",
 )
-@click.option(
-    "--level",
-    type=click.Choice(["block", "primitive"]),
-    default="block",
-    show_default=True,
-)
+@_LEVEL
 def show(
     model: str, name: str | None, batch: int | None, sizes: dict[str, int], level: Any
 ) -> None:
@@ -432,7 +430,7 @@ def show(
 @cli.command(cls=_Command)
 @_on_model
 @click.option("--data", type=_DATA, help="Check at these rows, not at random ones.")
-@click.option("--columns", multiple=True, metavar="INPUT=A,B", help="See train.")
+@_COLUMNS
 @click.option("--rows", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--directions", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

@@ -1,11 +1,11 @@
-"""Data on the command line: what emitted programs take, for commands of graphc."""
+"""Data on the command line, in the forms that emitted programs take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import CheckpointError, DataError, OptionError
+from ..errors import OptionError
 from ..harness.files import say
 from ..training.trainer import Trainer
 
@@ -15,10 +15,8 @@ def read_columns(trainer: Trainer, path: str, columns: Sequence[str]) -> Any:
     if not columns:
         return path
     chosen = _chosen(trainer, columns)
-    try:
+    with trainer.translated():
         return trainer.module.read_data(path, chosen)
-    except trainer.module.DataError as error:
-        raise DataError(str(error)) from None
 
 
 def _chosen(trainer: Trainer, columns: Sequence[str]) -> dict[str, list[str]]:
@@ -35,7 +33,7 @@ def _chosen(trainer: Trainer, columns: Sequence[str]) -> dict[str, list[str]]:
 def write_predictions(
     trainer: Trainer, path: str, columns: Sequence[str], init: str, out: str
 ) -> None:
-    """Write what the parameters in a file give for rows, which need no labels."""
+    """Write the outputs for rows, which need no labels, by the parameters in a file."""
     module = trainer.module
     if not hasattr(module, "predict_rows"):
         raise OptionError(
@@ -45,36 +43,30 @@ def write_predictions(
     module.check_writable(out)
     start_from(trainer, init)
     chosen = _chosen(trainer, columns) if columns else None
-    try:
+    with trainer.translated():
         data = module.load_data(path, chosen, module.PREDICT_INPUTS)
         found = module.predict_rows(dict(trainer.parameters), data)
-    except module.DataError as error:
-        raise DataError(str(error)) from None
     module.keep_older(out)
     module.write_arrays(out, found)
     say(f"wrote {out}")
 
 
 def start_from(trainer: Trainer, path: str) -> None:
-    """Put the parameters of a file, without what else it holds, into a trainer."""
-    try:
+    """Copy the parameters of a file, and nothing else of it, into a trainer."""
+    with trainer.translated():
         trainer.parameters = trainer.module.load_parameters(path)
-    except trainer.module.CheckpointError as error:
-        raise CheckpointError(str(error)) from None
 
 
 def limited_threads(trainer: Trainer, threads: int | None) -> Any:
-    """Let matrix products use that many threads, as a context."""
-    try:
+    """A context in which matrix products use that many threads."""
+    with trainer.translated():
         return trainer.module.limited_threads(threads)
-    except trainer.module.OptionError as error:
-        raise OptionError(str(error)) from None
 
 
 def read_arrays(trainer: Trainer, path: str, columns: Sequence[str]) -> dict[str, Any]:
     """The arrays at a path, whatever kinds of files are there."""
     module = trainer.module
-    try:
+    with trainer.translated():
         found: Any = read_columns(trainer, path, columns)
         found = module.read_data(path) if found is path else found
         return {
@@ -83,5 +75,3 @@ def read_arrays(trainer: Trainer, path: str, columns: Sequence[str]) -> dict[str
             else value
             for name, value in found.items()
         }
-    except module.DataError as error:
-        raise DataError(str(error)) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -57,11 +57,11 @@ class FlatLoss:
         feeds: Mapping[Any, Any] | None = None,
         start: Mapping[Any, Any] | None = None,
         seed: int = 0,
-        style: str = "fast",
+        style: Literal["fast", "readable"] = "fast",
     ) -> None:
         self._refuse_random(loss)
         self._loss = loss
-        self._style = style
+        self._style: Literal["fast", "readable"] = style
         self.parameters = Graph((loss,)).parameters
         if not self.parameters:
             raise DifferentiationError(

@@ -8,16 +8,15 @@ Gradient descent with a line search, which SciPy lacks, is written here.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..arguments import Seed, public
-from ..errors import FeedError, MissingExtraError, NonFiniteError, OptionError
+from ..arguments import Count, Seed, public
+from ..errors import FeedError, NonFiniteError, OptionError, import_extra
 from ..ir.node import Node
 from .flat import FlatLoss
 from .line_search import Backtracking, Exact, LineSearch, Point
@@ -138,14 +137,14 @@ def minimize(
     parameters: Mapping[Any, Any] | None = None,
     seed: Seed = 0,
     tolerance: float | None = None,
-    max_iterations: int | None = None,
-    line_search: str | None = None,
+    max_iterations: Count | None = None,
+    line_search: Literal["backtracking", "exact"] | None = None,
     step: float = 1.0,
     c1: float = 1e-4,
     rho: float = 0.5,
     options: Mapping[str, Any] | None = None,
     callback: Callable[[Iteration, dict[str, Array]], object] | None = None,
-    style: str = "fast",
+    style: Literal["fast", "readable"] = "fast",
 ) -> Minimum:
     """Minimise a loss over all its parameters, with all data in each step.
 
@@ -209,11 +208,9 @@ def minimize(
     Source: Nocedal and Wright 2006, "Numerical optimization", chapters 3, 6 and 7.
     """
     chosen = _method(method, line_search, options)
-    search = _line_search(line_search or "backtracking", step, c1, rho)
+    search = _line_search(line_search, step, c1, rho)
     if tolerance is not None:
         _check("tolerance", tolerance, 0.0, math.inf)
-    if max_iterations is not None:
-        _check("max_iterations", max_iterations, 0, math.inf)
     problem = FlatLoss(loss, feeds, parameters, seed, style)
     start = problem.at(problem.start)
     if not start.is_finite:
@@ -277,14 +274,11 @@ def _scipy(
     options: Mapping[str, Any] | None,
 ) -> Any:
     """The result of `scipy.optimize.minimize`."""
-    try:
-        library = importlib.import_module("scipy.optimize")
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{method} is SciPy's, which is not installed",
-            hint=f"`pip install scipy`, or method={GRADIENT_DESCENT!r}",
-        ) from error
-
+    library = import_extra(
+        "scipy.optimize",
+        f"{method} is SciPy's",
+        f"`pip install scipy`, or method={GRADIENT_DESCENT!r}",
+    )
     seen: list[float] = []
 
     def value(x: Array) -> tuple[float, Array]:
@@ -337,15 +331,13 @@ def _method(
     return chosen
 
 
-def _line_search(kind: str, step: float, c1: float, rho: float) -> LineSearch:
+def _line_search(kind: str | None, step: float, c1: float, rho: float) -> LineSearch:
     _check("step", step, 0.0, math.inf)
     _check("c1", c1, 0.0, 1.0)
     _check("rho", rho, 0.0, 1.0)
-    if kind == "backtracking":
-        return Backtracking(float(step), float(c1), float(rho))
     if kind == "exact":
         return Exact(float(step))
-    raise OptionError(f'line_search must be "backtracking" or "exact", got {kind!r}')
+    return Backtracking(float(step), float(c1), float(rho))
 
 
 def _check(name: str, value: Any, low: float, high: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..arguments import Count
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Dim, format_shape
 from ..ir.node import Node
@@ -57,7 +58,11 @@ def accuracy(
 
 
 def top_k_accuracy(
-    logits: ArrayLike, labels: ArrayLike, k: int = 5, *, ignore_index: int | None = None
+    logits: ArrayLike,
+    labels: ArrayLike,
+    k: Count = 5,
+    *,
+    ignore_index: int | None = None,
 ) -> Node | Metric:
     """The part of labels that are among the `k` largest logits.
 
@@ -77,9 +82,9 @@ def top_k_accuracy(
     array(0.5)
     """
     _, target, classes = _predicted(logits, labels, "top_k_accuracy")
-    if isinstance(k, bool) or not isinstance(k, int) or not 0 < k <= classes:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if k > classes:
         raise OptionError(
-            f"k must be a whole number from 1 to {classes}, the classes; got {k!r}",
+            f"k must be from 1 to {classes}, the number of classes; got {k!r}",
             node="top_k_accuracy",
         )
     node = as_node(logits)
@@ -158,12 +163,6 @@ def _of_classes(
     score: Callable[[Node, Node, Node], Node],
 ) -> Metric:
     """A score of hits, predictions and labels of each class, averaged."""
-    if average not in ("binary", "macro", "micro", "weighted"):
-        raise OptionError(
-            "average must be 'binary', 'macro', 'micro' or 'weighted', "
-            f"got {average!r}",
-            node=function,
-        )
     predicted, target, classes = _predicted(logits, labels, function, threshold)
     if average == "binary" and classes != 2:
         raise OptionError(

@@ -7,13 +7,12 @@ printer and runtime know nothing of one another.
 from __future__ import annotations
 
 import copy
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
-from ..arguments import Seed
+from ..arguments import Count, Natural, Seed
 from ..errors import GraphError, OptionError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
@@ -172,45 +171,16 @@ def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
     return shared
 
 
-def check_style(style: str) -> Style:
-    """`style` if it is one, else raise."""
-    if style not in ("fast", "readable"):
-        raise OptionError(f'style must be "fast" or "readable", got {style!r}')
-    return style
-
-
-def check_tiling(tile_size: Any, threads: Any) -> Tiling:
-    """How large arrays are cut and shared, else raise."""
-    size = None if tile_size is None else _count(tile_size)
-    if size is not None and size < 1:
-        raise OptionError(
-            f"tile_size must be a positive int or None, got {tile_size!r}"
-        )
-    if _count(threads) < 0:
-        raise OptionError(
-            f"threads must be an int from 0, for all cores, got {threads!r}"
-        )
-    return Tiling(size, _count(threads))
-
-
-def _count(value: Any) -> int:
-    """An int of Python or NumPy as it is, and -1 for anything else."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        return -1
-    number = operator.index(value)
-    return number if number < 2**63 else -1
-
-
 def compile(
     outputs: Any,
     *,
     inputs: Node | str | Sequence[Node | str] | None = None,
-    style: str = "fast",
+    style: Style = "fast",
     simplify: bool = True,
     updates: Mapping[Node, Node] | None = None,
     seed: Seed = 0,
-    tile_size: int | None = TILE,
-    threads: int = 0,
+    tile_size: Count | None = TILE,
+    threads: Natural = 0,
     strict: bool = False,
 ) -> CompiledFunction:
     """Compile nodes to a NumPy function.
@@ -271,12 +241,12 @@ def compile_nodes(
     outputs: Any,
     *,
     inputs: Node | str | Sequence[Node | str] | None = None,
-    style: str = "fast",
+    style: Style = "fast",
     simplify: bool = True,
     updates: Mapping[Node, Node] | None = None,
     seed: int = 0,
-    tile_size: int | None = TILE,
-    threads: int = 0,
+    tile_size: Count | None = TILE,
+    threads: Natural = 0,
     strict: bool = False,
 ) -> CompiledFunction:
     """See `compile`, which also warns where trained parameters would start anew."""
@@ -297,8 +267,8 @@ def compile_nodes(
             graph,
             taken,
             docstring=f"Compiled by graphc {__version__}; needs only NumPy.",
-            style=check_style(style),
-            tiling=check_tiling(tile_size, threads),
+            style=style,
+            tiling=Tiling(tile_size, threads),
             size_bounds=needs,
             one_row=one_row,
         )

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,6 @@ from ..program.footprint import Footprint
 from ..program.groups import ParameterUpdate, Update
 from ..program.plan import Plateau, Style, TrainingPlan
 from ..program.schedule import Tiling
-from ..runtime.compiler import check_style
 from ..runtime.load import Program
 from ..targets.numpy.training import emit_training
 from ..version import __version__
@@ -63,11 +63,6 @@ class TrainingProgram:
         return self.program.module
 
     @property
-    def hash(self) -> str:
-        """The fingerprint of the model."""
-        return self.plan.hash
-
-    @property
     def inputs(self) -> tuple[Node, ...]:
         """The placeholders, in order."""
         return self.plan.inputs
@@ -82,35 +77,34 @@ class TrainingProgram:
         """The bytes that a training step in fast style keeps allocated."""
         return emit_training(self.plan, "fast").footprint
 
-    def emit(self, style: str) -> str:
+    def emit(self, style: Style) -> str:
         """The text in another style."""
-        return emit_training(self.plan, check_style(style)).source
+        return emit_training(self.plan, style).source
 
-    def reloaded(self, style: str | None = None) -> TrainingProgram:
+    def reloaded(self, style: Style | None = None) -> TrainingProgram:
         """The same program loaded once more, in this or another style."""
         return TrainingProgram.of(self.plan, style or self.style)
 
     @staticmethod
-    def of(plan: TrainingPlan, style: str) -> TrainingProgram:
+    def of(plan: TrainingPlan, style: Style) -> TrainingProgram:
         """The program of a plan, emitted and loaded."""
-        emitted = emit_training(plan, check_style(style))
+        emitted = emit_training(plan, style)
         program = Program(emitted.source, emitted.lines, emitted.positions)
-        return TrainingProgram(plan, program, check_style(style))
+        return TrainingProgram(plan, program, style)
 
 
 def training_program(
     loss: Node,
     optimizer: Optimizer,
     *,
-    metrics: Metrics | None = None,
-    outputs: Node | Mapping[str, Node] | None = None,
-    style: str = "fast",
-    simplify: bool = True,
-    plateau: ReduceLROnPlateau | None = None,
-    tiling: Tiling | None = None,
-    strict: bool = False,
+    style: Style = "fast",
+    **options: Any,
 ) -> TrainingProgram:
     """Differentiate a loss, attach an optimizer, optimise, emit and load.
+
+    Args:
+        loss, optimizer, options: see `training_plan`.
+        style: of the program that runs.
 
     Raises:
         DifferentiationError: the loss is not a floating scalar or has no parameters.
@@ -118,19 +112,17 @@ def training_program(
         NamingError: two inputs or parameters share a name.
     """
     with paused():
-        plan = training_plan(
-            *(loss, optimizer, dict(metrics or {}), outputs),
-            *(simplify, plateau, tiling, bool(strict)),
-        )
+        plan = training_plan(loss, optimizer, **options)
         return TrainingProgram.of(plan, style)
 
 
 def training_plan(
     loss: Node,
     optimizer: Optimizer,
-    metrics: Metrics,
-    outputs: Node | Mapping[str, Node] | None,
-    simplify: bool,
+    *,
+    metrics: Metrics = MappingProxyType({}),
+    outputs: Node | Mapping[str, Node] | None = None,
+    simplify: bool = True,
     plateau: ReduceLROnPlateau | None = None,
     tiling: Tiling | None = None,
     strict: bool = False,

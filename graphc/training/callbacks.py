@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..arguments import public
-from ..errors import MissingExtraError, OptionError
+from ..errors import OptionError, import_extra
 
 RecordFunction: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """Called with the record of an evaluation; True ends the run."""
@@ -57,15 +57,11 @@ class TensorBoard(Callback):
 
     def start(self, trainer: Any) -> None:
         """See `Callback.start`."""
-        # Imported here because it is an extra.
-        try:
-            import tensorboardX  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise MissingExtraError(
-                "event files are written by tensorboardX, which is not installed",
-                hint="pip install tensorboardX",
-            ) from error
-        module: Any = tensorboardX
+        module = import_extra(
+            "tensorboardX",
+            "event files are written by tensorboardX",
+            "pip install tensorboardX",
+        )
         self._writer = module.SummaryWriter(self.folder)
 
     def record(self, record: Mapping[str, Any]) -> None:

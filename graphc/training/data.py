@@ -14,7 +14,6 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from ..arguments import public
 from ..errors import DataError, OptionError
 from ..harness.files import read_arrays
 from ..ir.node import Node
@@ -55,7 +54,6 @@ class BatchStream:
 
     Raises:
         DataError: it is not a stream, or a batch does not map names to arrays.
-        OptionError: `steps` is not a number of batches.
     """
 
     def __init__(
@@ -66,8 +64,6 @@ class BatchStream:
                 f"{label} must map input names to arrays, got {type(data).__name__}",
                 hint='{"x": images, "y": labels}, or the path of an .npz file',
             )
-        if steps is not None and (isinstance(steps, bool) or steps < 1):
-            raise OptionError(f"steps_per_epoch must be at least 1, got {steps!r}")
         self._module, self._data, self._label = module, data, label
         self.steps_per_epoch = steps
         self.first_epoch = 0
@@ -214,6 +210,3 @@ def load_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
         OSError: the file can't be read.
     """
     return read_arrays(os.fspath(path), DataError)
-
-
-public(globals(), ["CSV"])

@@ -14,12 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from ..arguments import public
-from ..errors import (
-    IndexRangeError,
-    MissingExtraError,
-    OptionError,
-    UnknownNameError,
-)
+from ..errors import IndexRangeError, OptionError, UnknownNameError, import_extra
 from ..runtime.files import check_outputs, write_atomically
 
 Record = Mapping[str, Any]
@@ -158,14 +153,9 @@ class History(Sequence[Record]):
             UnknownNameError: a column that the history does not have.
             OptionError: there is nothing to draw.
         """
-        # Imported here because `import graphc` must stay fast.
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise MissingExtraError(
-                "plots need matplotlib, which is not installed",
-                hint="pip install matplotlib",
-            ) from error
+        drawing = import_extra(
+            "matplotlib.figure", "plots need matplotlib", "pip install matplotlib"
+        )
         for name in columns:
             self[name]  # Raises where there is no such column.
         shown = columns or tuple(
@@ -180,7 +170,7 @@ class History(Sequence[Record]):
         across = "step_size" if "epoch" not in self.columns else "epoch"
         if "part" in self.columns:
             across = "step"
-        figure: Any = Figure(figsize=(6.4 * len(panels), 4.8), layout="constrained")
+        figure = drawing.Figure(figsize=(6.4 * len(panels), 4.8), layout="constrained")
         for axes, group in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):

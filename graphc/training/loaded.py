@@ -16,6 +16,7 @@ from ..errors import OptionError
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, metric_nodes
 from ..program.footprint import Footprint
+from ..program.plan import Style
 from ..runtime.feeds import Binder
 from ..runtime.parameters import Array, LiveParameters, StartsLate
 from ..runtime.untrained import TRAINERS
@@ -58,7 +59,9 @@ class LoadedProgram(StartsLate):
         arrays = self._module.init_parameters(self._first_seed)
         return arrays, self._module.init_state(arrays, self._first_seed)
 
-    def restarted(self, *, seed: Seed | None = None, style: str | None = None) -> Self:
+    def restarted(
+        self, *, seed: Seed | None = None, style: Style | None = None
+    ) -> Self:
         """Another trainer of the same model, at the start of its training.
 
         Args:

@@ -6,16 +6,16 @@ and how numbers are written is declared, and an error names the line and the col
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from ..errors import DataError, MissingExtraError, OptionError
+from ..arguments import public
+from ..errors import DataError, OptionError, import_extra
 from ..ir.node import Node
 from ..runtime.frames import is_frame, plain_array
 
@@ -86,11 +86,17 @@ class _Reader:
     """A table that is read, with the places of its cells for errors."""
 
     def __init__(self, module: Any, table: CSV, label: str) -> None:
-        self.pandas = _pandas()
+        self.pandas: Any = import_extra(
+            "pandas",
+            "gc.CSV reads tables with pandas",
+            "`pip install pandas`, or `pip install -e '.[data]'` in a copy of "
+            "graphc's source; the path of a CSV file of plain numbers needs neither",
+        )
         self.module = module
         self.table = table
         self.is_file = not is_frame(table.path)
-        self.what = _path(table.path) if self.is_file else label
+        path = cast("str", table.path)
+        self.what = os.fspath(path) if self.is_file else label
         _check_options(table)
         self.frame: Any = self._read() if self.is_file else table.path
         self.header = [str(name).strip() for name in self.frame.columns]
@@ -326,28 +332,19 @@ class _Reader:
             return None
 
 
-def _path(path: str | os.PathLike[str]) -> str:
-    return os.fspath(path)
-
-
 def _by_column(option: Any) -> dict[str, Any]:
     """An option that is given by column; nothing where it is one for all."""
     return {str(key): option[key] for key in option} if hasattr(option, "keys") else {}
 
 
 def _check_options(table: CSV) -> None:
-    for name in ("sep", "quotechar", "decimal", "encoding"):
-        value: Any = getattr(table, name)
-        if not isinstance(value, str) or not value:
-            raise OptionError(f"{name} must be a text, got {value!r}")
+    for name in ("sep", "quotechar", "encoding"):
+        if not getattr(table, name):
+            raise OptionError(f"{name} must be a text, got ''")
     if len(table.quotechar) > 1:
         raise OptionError(f"quotechar must be one letter, got {table.quotechar!r}")
     if table.decimal not in (".", ","):
         raise OptionError(f'decimal must be "." or ",", got {table.decimal!r}')
-    if isinstance(table.names, str):
-        raise OptionError(f"names must be a list of texts, got {table.names!r}")
-    if isinstance(table.na_values, str):
-        raise OptionError(f"na_values must be a list of texts, got {table.na_values!r}")
     for column, classes in table.classes.items():
         texts = [str(each) for each in classes]
         if isinstance(classes, str) or len(set(texts)) < len(texts):
@@ -365,12 +362,4 @@ def _check_options(table: CSV) -> None:
             )
 
 
-def _pandas() -> Any:
-    try:
-        return importlib.import_module("pandas")
-    except ImportError as error:
-        raise MissingExtraError(
-            "gc.CSV reads tables with pandas, which is not installed",
-            hint="`pip install pandas`, or `pip install -e '.[data]'` in a copy of "
-            "graphc's source; the path of a CSV file of plain numbers needs neither",
-        ) from error
+public(globals(), ["CSV"])

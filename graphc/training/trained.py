@@ -14,6 +14,7 @@ from ..ir.nest import flatten, refill
 from ..ir.node import Node
 from ..nn.regularization import evaluation_mode
 from ..ops.source import constant
+from ..program.plan import Style
 from ..runtime.compiler import CompiledFunction, compile_nodes
 from .loaded import LoadedProgram
 
@@ -99,7 +100,7 @@ class Trained(LoadedProgram):
         outputs: Any,
         *,
         inputs: Node | str | Sequence[Node | str] | None = None,
-        style: str | None = None,
+        style: Style | None = None,
         simplify: bool = True,
         seed: Seed = 0,
     ) -> CompiledFunction:

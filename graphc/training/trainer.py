@@ -12,18 +12,18 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from ..arguments import Seed, entry
+from ..arguments import AtLeast, Count, Natural, Seed, entry
 from ..errors import OptionError
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, check_metric_name
 from ..optim.base import Optimizer
 from ..optim.plateau import ReduceLROnPlateau
-from ..program.schedule import TILE
-from ..runtime.compiler import check_tiling
+from ..program.plan import Style
+from ..program.schedule import TILE, Tiling
 from ..runtime.diagnosis import refuse_step
 from ..runtime.feeds import Binder, check_batch
 from ..runtime.files import write_atomically
@@ -73,10 +73,10 @@ class Trainer(Trained):
         outputs: Node | Mapping[str, Node] | None = None,
         seed: Seed = 0,
         plateau: ReduceLROnPlateau | None = None,
-        style: str = "fast",
+        style: Style = "fast",
         simplify: bool = True,
-        tile_size: int | None = TILE,
-        threads: int = 0,
+        tile_size: Count | None = TILE,
+        threads: Natural = 0,
         strict: bool = False,
     ) -> None:
         self.loss = loss
@@ -95,7 +95,7 @@ class Trainer(Trained):
                 style=style,
                 simplify=simplify,
                 plateau=plateau,
-                tiling=check_tiling(tile_size, threads),
+                tiling=Tiling(tile_size, threads),
                 strict=strict,
             )
         )
@@ -126,7 +126,7 @@ class Trainer(Trained):
             )
         except Exception as error:
             # Entered only now, because a small step takes little longer than it does.
-            with self._translated():
+            with self.translated():
                 if isinstance(error, FloatingPointError):
                     self._refuse(str(error), bound)
                 raise
@@ -147,7 +147,7 @@ class Trainer(Trained):
         keep_best: bool = True,
         patience: int | None = None,
         evaluations_per_epoch: int = 1,
-        steps_per_epoch: int | None = None,
+        steps_per_epoch: Count | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 1.0,
         resume: bool = False,
@@ -197,8 +197,8 @@ class Trainer(Trained):
 
         Returns:
             A record an evaluation; `history.kept` says which parameters were kept, and
-            why. After an interrupt (Ctrl-C) `history.interrupted` is true; what it cut short is
-            undone, as before SIGTERM or SIGHUP ends the process.
+            why. After an interrupt (Ctrl-C) `history.interrupted` is true, and the
+            epoch it cut short is undone, as before SIGTERM or SIGHUP ends the process.
 
         Raises:
             DataError: data that does not fit the inputs; nothing is changed.
@@ -213,7 +213,7 @@ class Trainer(Trained):
         describe = self._module.describe_record
         with (
             self._alone(),
-            self._translated(),
+            self.translated(),
             reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
         ):
             arrays = self._sources.read(train, "train", steps_per_epoch)
@@ -264,7 +264,7 @@ class Trainer(Trained):
         Raises:
             DataError: data that does not fit the inputs.
         """
-        with self._translated():
+        with self.translated():
             arrays = self._sources.read(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
@@ -294,7 +294,7 @@ class Trainer(Trained):
         binder = Binder(needed, plan.bounds, order, strict=plan.strict)
         bound = binder.bind(inputs, arrays)
         check_batch(needed, bound, plan.admitted)
-        with np.errstate(all="ignore"), self._translated():
+        with np.errstate(all="ignore"), self.translated():
             return self._module.predict(self._arrays, *bound)
 
     def lr_range_test(
@@ -302,10 +302,10 @@ class Trainer(Trained):
         train: Data,
         low: float = 1e-6,
         high: float = 1.0,
-        steps: int = 100,
+        steps: Annotated[int, AtLeast(2)] = 100,
         batch_size: int = 32,
         *,
-        mode: str = "exponential",
+        mode: Literal["exponential", "linear"] = "exponential",
         seed: Seed | None = None,
     ) -> History:
         """Train with growing step sizes, to see which ones are good; then undo it.
@@ -333,7 +333,7 @@ class Trainer(Trained):
         Source: Smith 2017, "Cyclical learning rates for training neural networks",
         section 3.3.
         """
-        with self._translated():
+        with self.translated():
             sizes = range_of_step_sizes(low, high, steps, mode)
             records = range_test(
                 *(self._module, self._arrays, self._state),
@@ -349,7 +349,7 @@ class Trainer(Trained):
         """
         bound = self._bind(batch, arrays)
         rng = copy.deepcopy(self._state.get("rng"))
-        with np.errstate(all="ignore"), self._translated():
+        with np.errstate(all="ignore"), self.translated():
             _, gradients = self._module.loss_and_gradients(
                 self._arrays, *bound, rng=rng
             )
@@ -378,7 +378,7 @@ class Trainer(Trained):
                 changed.
         """
         module, name = self._module, os.fspath(path)
-        with self._translated():
+        with self.translated():
             header: Any = {module.HEADER}
             if not module.read_arrays(
                 name, module.CheckpointError, header.intersection
@@ -390,7 +390,7 @@ class Trainer(Trained):
             module.restore(saved, self._arrays, self._state)
         self.history = History(saved["history"])
 
-    def emit(self, path: str | os.PathLike[str], style: str = "readable") -> Path:
+    def emit(self, path: str | os.PathLike[str], style: Style = "readable") -> Path:
         """Write the standalone training program, which needs only NumPy.
 
         Args:
@@ -416,9 +416,9 @@ class Trainer(Trained):
         return bound
 
     def _refuse(self, problem: str, batch: list[Array]) -> None:
-        with self._translated():
+        with self.translated():
             refuse_step(self._module, problem, self._arrays, self._state, batch)
 
-    def _translated(self) -> AbstractContextManager[None]:
-        """Raise the emitted program's errors as graphc's, with the user's line."""
+    def translated(self) -> AbstractContextManager[None]:
+        """A context in which the program's errors become graphc's, with nodes."""
         return translated(self._compiled, self.loss)

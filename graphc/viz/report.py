@@ -191,8 +191,6 @@ def report(
     >>> whole.parameters, whole.multiply_adds, report(x @ w, batch=32).multiply_adds
     (640, 640*batch, 20480)
     """
-    if level not in ("block", "primitive"):
-        raise OptionError(f"level must be 'block' or 'primitive', got {level!r}")
     outputs = tuple(node for _, node in named_outputs(target))
     graph = Graph(outputs)
     if level == "primitive":

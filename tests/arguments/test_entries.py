@@ -36,7 +36,12 @@ WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str]] = [
     (gc.evaluate, (X, {"x": [1.0]}), {"seed": -1}, "seed must be an integer of at"),
     (gc.evaluate, (X, {"x": [1.0]}), {"seed": True}, "seed must be an integer of at"),
     (gc.compile, (X,), {"simplify": 1}, "simplify must be True or False, got 1"),
-    (gc.compile, (X,), {"style": None}, "style must be a string, got None"),
+    (
+        gc.compile,
+        (X,),
+        {"style": None},
+        '"readable", "fast", got None',
+    ),
     (gc.optim.l2, ([1], 1), {}, "parameters must be a node or a list of nodes"),
     (gc.init.he_normal, ("fan",), {}, "mode must be one of"),
     (gc.datasets.mnist, (5,), {}, "root must be a path"),

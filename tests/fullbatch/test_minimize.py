@@ -453,7 +453,7 @@ def test_wrong_arguments_are_errors_at_the_users_line() -> None:
         ({"rho": math.nan}, "rho must be between 0 and 1"),
         ({"rho": "half"}, "rho must be a number"),
         ({"tolerance": -1e-3}, "tolerance must be above 0"),
-        ({"max_iterations": 0}, "max_iterations must be above 0"),
+        ({"max_iterations": 0}, "max_iterations must be an integer of at least 1"),
     ]
     for arguments, message in wrong:
         with pytest.raises(OptionError, match=message) as caught:

@@ -62,7 +62,7 @@ BAD = [
     ("float32", [1j, 2], "got complex128"),
     ("float32", ["a", "b"], "got <U1"),
     ("float32", [None, None], "got object"),
-    ("float32", [[1], [1, 2]], "no array"),
+    ("float32", [[1], [1, 2]], "not an array"),
     ("int64", [1.0, 2.0], "requires dtype int64, got float64"),
     ("int64", np.array([1, 2**63], "uint64"), r"got uint64 with 9223372036854775808"),
     ("uint64", np.array([1, -1]), r"got int64 with -1 at \(1,\)"),

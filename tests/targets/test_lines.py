@@ -29,7 +29,7 @@ def perceptron() -> gc.Node:
 def of_training(style: str, tile: int | None = None) -> Program:
     optimizer = gc.optim.Adam(lr=0.01)
     tiling = Tiling(tile) if tile else None
-    plan = training_plan(perceptron(), optimizer, {}, None, True, tiling=tiling)
+    plan = training_plan(perceptron(), optimizer, tiling=tiling)
     emitted = emit_training(plan, style)
     return Program(emitted.source, emitted.lines)
 
@@ -109,7 +109,7 @@ def test_an_error_in_an_update_names_the_line_of_the_optimizer(style: str) -> No
 
 
 def test_lines_survive_a_pickle() -> None:
-    plan = training_plan(perceptron(), gc.optim.SGD(lr=0.1), {}, None, True)
+    plan = training_plan(perceptron(), gc.optim.SGD(lr=0.1))
     emitted = emit_training(plan, "fast")
     copied = pickle.loads(pickle.dumps(emitted))
     assert copied.lines.keys() == emitted.lines.keys()

@@ -592,9 +592,11 @@ def test_drawing_without_matplotlib_says_what_to_install(
         history.plot(tmp_path / "none.png")
 
 
-@pytest.mark.parametrize("steps", [0, 3])
-def test_steps_per_epoch_is_for_streams_only(steps: int) -> None:
-    with pytest.raises(OptionError, match="steps_per_epoch is for streams"):
+@pytest.mark.parametrize(
+    ("steps", "says"), [(0, "must be an integer of at least 1"), (3, "is for streams")]
+)
+def test_steps_per_epoch_is_for_streams_only(steps: int, says: str) -> None:
+    with pytest.raises(OptionError, match=f"steps_per_epoch {says}"):
         make().fit(rows(), steps_per_epoch=steps, **OPTIONS)
 
 
