@@ -172,7 +172,7 @@ def _softplus_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
 
 
 def _is_bent(input: Node, beta: float, threshold: float | None) -> bool:
-    """Whether beyond the threshold a number is not what it rounds to without one."""
+    """True where the threshold changes a value, to the last digit."""
     if threshold is None:
         return False
     return beta != 1.0 or threshold < 20.0 or input.dtype.itemsize > 4

@@ -96,7 +96,7 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike = None) -> Node:
         `(..., out)`.
 
     Raises:
-        ShapeError: the numbers of features differ, or the weight is no matrix.
+        ShapeError: the numbers of features differ, or the weight is not a matrix.
         DTypeError: input or weight is not floating.
 
     >>> import graphc as gc
@@ -124,8 +124,8 @@ class Linear(Layer):
         dtype: the dtype of both parameters.
 
     Raises:
-        OptionError: a number of features that is no positive integer.
-        NamingError: a name that is no identifier.
+        OptionError: a number of features that is not a positive integer.
+        NamingError: a name that is not an identifier.
 
     Source: the start is LeCun et al. 1998, "Efficient BackProp", up to a constant.
 

@@ -41,7 +41,7 @@ def block(
 ) -> Callable[[Callable[_P, Node]], Block[_P]]:
     """Turn a documented function into a block and the function that applies it.
 
-    The body is what the block means in smaller ops; it is given nodes. Parameters
+    The body says the block in smaller ops; it is given nodes. Parameters
     annotated as `ArrayLike` are the block's inputs, the others its attributes, of
     which those annotated as `float` are converted.
 

@@ -57,7 +57,7 @@ def one_hot(tensor: ArrayLike, num_classes: int = -1) -> Node:
 
     Raises:
         UnsupportedError: `num_classes` is not given.
-        DTypeError: labels that are no integers.
+        DTypeError: labels that are not integers.
         OptionError: `num_classes` is not positive.
 
     >>> import graphc as gc

@@ -1,11 +1,12 @@
 """Layers: they create named parameters once and are called on nodes.
 
-A layer is a convenience and not a node: what it declares is exactly what the functions
-of `gc.nn` declare. Its name is the name of its output and the prefix of its parameters.
+A layer is a convenience and not a node: it declares exactly the nodes that the
+functions of `gc.nn` declare. Its name is the name of its output and the prefix of its
+parameters.
 
 Where no name is given it follows from the declaration alone, never from what else a
 process has declared: `Sequential` numbers its unnamed children by kind (`linear_1`,
-`relu_1`, `linear_2`; torch numbers by position, but `0.weight` is no identifier), a
+`relu_1`, `linear_2`; torch numbers by position, but `0.weight` is not an identifier), a
 named or nested one puts its own name before theirs (`encoder.linear_1`), and a lone
 `Linear` is `linear`. Where two of these meet in a graph that is put to use, the one
 declared later is numbered (`linear_2`); two layers of one given name are refused.
@@ -69,7 +70,7 @@ class Layer(ABC):
         self._fix()
         node = as_node(input)
         output = self.forward(node)
-        # What is passed through is the user's node, and keeps the user's name.
+        # A node that is passed through is the user's, and keeps the user's name.
         if self.name is None or output is node or output.name is not None:
             return output
         self._calls += 1

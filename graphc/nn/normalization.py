@@ -16,6 +16,7 @@ from ..ops.arithmetic import sqrt, square
 from ..ops.source import ArrayLike, as_node
 from . import init
 from .layer import Layer, check_size
+from .optional import by_name, given
 from .type_rules import floating
 
 
@@ -26,7 +27,7 @@ def _layer_norm_infer(
     if not eps >= 0.0:
         raise OptionError(f"eps must not be negative, got {eps!r}")
     normalized = input.shape[input.ndim - axes :]
-    for part, name in zip(affine, parts.split(), strict=True):
+    for name, part in by_name(parts, affine).items():
         floating(part, name)
         if part.shape != normalized:
             raise ShapeError(
@@ -52,15 +53,11 @@ def _normalize(input: Node, axes: int, eps: float) -> tuple[Node, Node]:
     return (centered / deviation).named("normalized"), deviation
 
 
-def _affine(parts: str, affine: tuple[Node, ...]) -> dict[str, Node]:
-    return dict(zip(parts.split(), affine, strict=True))
-
-
 def _layer_norm_expand(
     input: Node, *affine: Node, axes: int, parts: str, eps: float
 ) -> Node:
     result, _ = _normalize(input, axes, eps)
-    named = _affine(parts, affine)
+    named = by_name(parts, affine)
     if "weight" in named:
         result = (result * named["weight"]).named("scaled")
     if "bias" in named:
@@ -70,7 +67,7 @@ def _layer_norm_expand(
 
 def _layer_norm_vjp(g: Node, out: Node, input: Node, *affine: Node) -> list[Node]:
     axes, eps = out.attributes["axes"], out.attributes["eps"]
-    named = _affine(out.attributes["parts"], affine)
+    named = by_name(out.attributes["parts"], affine)
     normalized, deviation = _normalize(input, axes, eps)
     last = _last(input, axes)
     flow = g
@@ -148,15 +145,8 @@ def layer_norm(
             f"got {format_shape(node.shape)}",
             node=f"layer_norm({node.describe()})",
         )
-    given = {"weight": weight, "bias": bias}
-    parts = [name for name, value in given.items() if value is not None]
-    return LAYER_NORM(
-        node,
-        *(as_node(given[name]) for name in parts),
-        axes=axes,
-        parts=" ".join(parts),
-        eps=float(eps),
-    )
+    parts, affine = given(weight=weight, bias=bias)
+    return LAYER_NORM(node, *affine, axes=axes, parts=parts, eps=float(eps))
 
 
 class LayerNorm(Layer):
@@ -204,12 +194,12 @@ class LayerNorm(Layer):
 
     @property
     def weight(self) -> Node | None:
-        """Of shape `normalized_shape`, or None."""
+        """The scale, of shape `normalized_shape`, or None."""
         return self._parameter("weight")
 
     @property
     def bias(self) -> Node | None:
-        """Of shape `normalized_shape`, or None."""
+        """The shift, of shape `normalized_shape`, or None."""
         return self._parameter("bias")
 
     def forward(self, input: Node) -> Node:

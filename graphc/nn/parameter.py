@@ -1,4 +1,4 @@
-"""Parameters with the start that suits their shape."""
+"""Parameters with an initialiser that suits their shape."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from .type_rules import floating
 
 
 def _is_larger_above_zero(negative_slope: float) -> bool:
-    """Whether `max(input, negative_slope * input)` is the leaky rectifier."""
+    """True where `max(input, negative_slope * input)` is the leaky rectifier."""
     return 0.0 < negative_slope <= 1.0
 
 

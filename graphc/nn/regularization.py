@@ -74,7 +74,7 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
         An array of the type of `input`; `input` itself where `p` is 0.
 
     Raises:
-        OptionError: `p` is no probability.
+        OptionError: `p` is not a probability.
         DTypeError: `input` is not floating.
 
     Source: Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks
@@ -159,7 +159,7 @@ def gaussian_noise(input: ArrayLike, std: float, training: bool = True) -> Node:
         An array of the type of `input`; `input` itself where `std` is 0.
 
     Raises:
-        OptionError: `std` is no number of at least 0.
+        OptionError: `std` is not a number of at least 0.
         DTypeError: `input` is not floating.
 
     Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
@@ -187,13 +187,13 @@ _RANDOM_BLOCKS = (DROPOUT, GAUSSIAN_NOISE)
 
 
 class _Containing:
-    """Which blocks have dropout or noise somewhere inside their expansion."""
+    """Blocks that have dropout or noise somewhere inside their expansion."""
 
     def __init__(self) -> None:
         self._known: dict[Node, bool] = {}
 
     def __call__(self, node: Node) -> bool:
-        """Whether the expansion of `node`, down to its own inputs, holds any."""
+        """True where the expansion of `node`, down to its own inputs, has any."""
         if not node.op.is_block or node.op in _RANDOM_BLOCKS:
             return False
         if node not in self._known:

@@ -28,7 +28,7 @@ class Sequential(Layer):
 
     Raises:
         OptionError: something that can't be called.
-        NamingError: a name that is no identifier.
+        NamingError: a name that is not an identifier.
 
     >>> import graphc as gc
     >>> model = gc.nn.Sequential(gc.nn.Linear(64, 8), gc.nn.Linear(8, 9))

@@ -132,7 +132,7 @@ def softmax(input: ArrayLike, dim: int) -> Node:
         An array of the type of `input`.
 
     Raises:
-        IndexRangeError: `dim` is no axis of `input`.
+        IndexRangeError: `dim` is not an axis of `input`.
         DTypeError: `input` is not floating.
 
     Source: Bridle 1990, "Probabilistic interpretation of feedforward classification
@@ -174,7 +174,7 @@ def log_softmax(input: ArrayLike, dim: int) -> Node:
         An array of the type of `input`.
 
     Raises:
-        IndexRangeError: `dim` is no axis of `input`.
+        IndexRangeError: `dim` is not an axis of `input`.
         DTypeError: `input` is not floating.
 
     Source: Goodfellow et al. 2016, *Deep Learning*, section 4.1.

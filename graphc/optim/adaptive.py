@@ -240,7 +240,7 @@ class Rprop(Rule):
 
     Args:
         lr: the step size of every element in the first step; later steps have their
-            own, so there is no schedule.
+            own, so a schedule is refused.
         etas: `(eta_minus, eta_plus)`, factors for a changed and a kept sign.
         step_sizes: the least and the largest step.
         maximize: ascend instead.

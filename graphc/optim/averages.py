@@ -31,7 +31,7 @@ class GradientAccumulation(Transformation):
     Between updates parameters and the inner state stay as they are. The inner
     optimizer counts updates, not micro-batches. `Trainer.fit` requires that `steps`
     divides the number of batches in an epoch; in a stream, whose length is not known,
-    what is left at the end of an epoch enters the first update of the next one.
+    batches left at the end of an epoch enter the first update of the next one.
 
     Args:
         inner: the optimizer that gets the mean gradient.

@@ -4,7 +4,7 @@
 
 So the passes optimise an update as they optimise a forward pass, the printer emits it,
 and it can be drawn. A rule never branches on a value, which is known only when the
-program runs; what is special about a first step is a factor that depends on the clock,
+program runs; a first step is made special by a factor that depends on the clock,
 or the state's initial value.
 
 Scalars (step size, bias corrections) are computed once an update as float64 nodes and
@@ -122,12 +122,12 @@ class Optimizer(ABC):
 
     @abstractmethod
     def step_size(self, clock: Clock) -> Node:
-        """The step size of an update, a float64 node of shape `()`: what logs show."""
+        """The step size of an update, a float64 node of shape `()`, which logs show."""
 
     def all_step_sizes(self, clock: Clock) -> list[Node]:
         """All step sizes of an update, `step_size` first; several where groups differ.
 
-        The training loop takes no update in which one of them is no number.
+        The training loop takes no update in which one of them is not a number.
         """
         return [self.step_size(clock)]
 
@@ -140,7 +140,7 @@ class Optimizer(ABC):
     def decaying_slots(self) -> frozenset[str]:
         """Names of slots that fade to nothing where gradients stay zero.
 
-        The training loop sets what is left of them to zero now and then, because
+        The training loop sets their remains to zero now and then, because
         processors are slow with numbers that are nearly 0.
         """
         return frozenset()

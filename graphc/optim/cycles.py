@@ -30,7 +30,7 @@ class OneCycleLR(Schedule):
         div_factor, final_div_factor: how much smaller the first and last ones are.
         three_phase: go down to the first step size in as many steps as up, and only
             then to the last one.
-        by: what is counted, `"step"` or `"epoch"`.
+        by: the unit of the count, `"step"` or `"epoch"`.
 
     torch also cycles the momentum, unless `cycle_momentum=False`; this does not.
 
@@ -108,9 +108,9 @@ class CyclicLR(Schedule):
             after each update.
         gamma: see `mode`.
         scale_fn: in place of a mode, a function of a node that gives the height.
-        scale_mode: what `scale_fn` is a function of: the number of the `"cycle"`,
+        scale_mode: the argument of `scale_fn`: the number of the `"cycle"`,
             counting from 1, or of completed `"iterations"`.
-        by: what is counted, `"step"` or `"epoch"`.
+        by: the unit of the count, `"step"` or `"epoch"`.
 
     torch also cycles the momentum, unless `cycle_momentum=False`; this does not.
 
@@ -168,7 +168,7 @@ class RangeTest(Schedule):
         steps: the number of updates from one to the other.
         mode: `"exponential"`, where every update multiplies by the same factor, or
             `"linear"`.
-        by: what is counted, `"step"` or `"epoch"`.
+        by: the unit of the count, `"step"` or `"epoch"`.
 
     >>> import graphc as gc
     >>> from graphc.optim import Clock
@@ -241,7 +241,7 @@ class SequentialLR(Schedule):
 class ChainedScheduler(Schedule):
     """The product of schedules: one has the step size as its `lr`, the others have 1.
 
-    This is what torch's class does with schedules that multiply the step size; a
+    torch's class does the same with schedules that multiply the step size; a
     cosine's `eta_min` here is a least factor, too.
 
     Args:

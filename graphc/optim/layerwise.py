@@ -320,7 +320,7 @@ class Muon(Rule):
 
     Raises:
         OptionError: an option out of range.
-        ShapeError: a parameter that is no matrix.
+        ShapeError: a parameter that is not a matrix.
 
     >>> import graphc as gc
     >>> w = gc.parameter("w", (2, 2), [[3.0, 0.0], [0.0, 4.0]], "float64")

@@ -89,7 +89,7 @@ class Options:
         )
 
     def check(self) -> None:
-        """Raise unless every field is given and is what its annotation says."""
+        """Raise unless every field is given and fits its annotation."""
         hints = _annotations(type(self._owner))
         names = [field.name for field in fields(cast(Any, self._owner))]
         for name in names:
@@ -167,7 +167,7 @@ class Options:
 
 
 def _is_a(value: object, hint: Any) -> bool:
-    """True where a value needs no other check to be what one arm of a union says."""
+    """True for a value that one arm of a union admits without another check."""
     if get_origin(hint) is Callable:
         return callable(value)
     is_class = isinstance(hint, type) and get_origin(hint) is None

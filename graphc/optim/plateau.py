@@ -78,7 +78,7 @@ class ReduceLROnPlateau:
 
         Args:
             state: the state before it.
-            metric: its metric; NaN is no improvement.
+            metric: its metric; NaN is not an improvement.
             lr: the step size at scale 1, for `min_lr` and `eps`.
         """
         new, scale = update_plateau(asdict(self), state, metric, lr)

@@ -1,7 +1,7 @@
 """Step sizes that change: functions of the clock, in nodes.
 
 Every schedule is a frozen value that can stand for an optimizer's `lr`. Its `lr` is
-what it starts from; left at 1 it gives a factor, for `ChainedScheduler`. It counts
+the first step size; left at 1 it gives a factor, for `ChainedScheduler`. It counts
 completed epochs or, with `by="step"`, completed updates, as torch's schedulers count
 calls of `scheduler.step()`, and it has torch's names, arguments and conventions. Its
 `at` is the formula as a function of that count.
@@ -61,7 +61,7 @@ class StepLR(Schedule):
         lr: the initial step size.
         step_size: the period.
         gamma: the factor.
-        by: what `t` counts, `"epoch"` or `"step"`.
+        by: the unit of `t`, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> schedule = StepLR(0.1, step_size=30, gamma=0.1)
@@ -86,7 +86,7 @@ class MultiStepLR(Schedule):
         lr: the initial step size.
         milestones: the epochs; one that is named twice counts twice.
         gamma: the factor.
-        by: what is counted, `"epoch"` or `"step"`.
+        by: the unit of the count, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> schedule = MultiStepLR(1.0, milestones=(10, 20), gamma=0.5)
@@ -113,7 +113,7 @@ class ExponentialLR(Schedule):
     Args:
         lr: the initial step size.
         gamma: the factor.
-        by: what `t` counts, `"epoch"` or `"step"`.
+        by: the unit of `t`, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> gc.evaluate(ExponentialLR(1.0, gamma=0.5)(Clock.constant(step=1, epoch=3)), {})
@@ -136,7 +136,7 @@ class InverseTimeLR(Schedule):
         lr: the initial step size.
         decay: how fast it falls: after `1 / decay` epochs it has halved.
         staircase: fall once every `1 / decay` epochs and stay in between.
-        by: what `t` counts, `"epoch"` or `"step"`.
+        by: the unit of `t`, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> gc.evaluate(InverseTimeLR(1.0, decay=0.5)(Clock.constant(1, epoch=2)), {})
@@ -164,7 +164,7 @@ class ConstantLR(Schedule):
         lr: the step size after that.
         factor: the factor before that; in [0, 1].
         total_iters: the number of epochs.
-        by: what is counted, `"epoch"` or `"step"`.
+        by: the unit of the count, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> gc.evaluate(ConstantLR(1.0, factor=0.5)(Clock.constant(1, epoch=4)), {})
@@ -189,7 +189,7 @@ class LinearLR(Schedule):
         start_factor: the first factor, in (0, 1].
         end_factor: the last factor, in [0, 1].
         total_iters: the number of epochs between them.
-        by: what is counted, `"epoch"` or `"step"`.
+        by: the unit of the count, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> schedule = LinearLR(1.0, start_factor=0.5, total_iters=4)
@@ -219,7 +219,7 @@ class PolynomialLR(Schedule):
         lr: the initial step size.
         total_iters: the number of epochs until zero.
         power: the power; 1 is a line.
-        by: what `t` counts, `"epoch"` or `"step"`.
+        by: the unit of `t`, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> schedule = PolynomialLR(1.0, total_iters=4, power=2.0)
@@ -247,7 +247,7 @@ class CosineAnnealingLR(Schedule):
         lr: the initial step size.
         T_max: the number of epochs until the least.
         eta_min: the least step size.
-        by: what `t` counts, `"epoch"` or `"step"`.
+        by: the unit of `t`, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> gc.evaluate(CosineAnnealingLR(1.0, T_max=4)(Clock.constant(1, epoch=4)), {})
@@ -280,7 +280,7 @@ class CosineAnnealingWarmRestarts(Schedule):
         T_0: the number of epochs until the first restart.
         T_mult: by how much each period is longer than the one before.
         eta_min: the step size that each period approaches.
-        by: what is counted, `"epoch"` or `"step"`.
+        by: the unit of the count, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> schedule = CosineAnnealingWarmRestarts(1.0, T_0=2, T_mult=2)
@@ -317,7 +317,7 @@ class LambdaLR(Schedule):
     Args:
         lr: the initial step size.
         lr_lambda: takes `t`, a float64 node of shape `()`, and gives a factor.
-        by: what `t` counts, `"epoch"` or `"step"`.
+        by: the unit of `t`, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> schedule = LambdaLR(1.0, lr_lambda=lambda t: 1 / gc.sqrt(1 + t))
@@ -343,7 +343,7 @@ class WarmUp(Schedule):
         after: a step size, or the schedule that is warmed up; it counts from the
             beginning of the warm-up.
         steps: the number of updates until the factor is 1.
-        by: what `t` counts, `"epoch"` or `"step"`.
+        by: the unit of `t`, `"epoch"` or `"step"`.
 
     >>> import graphc as gc
     >>> gc.evaluate(WarmUp(1.0, steps=4)(Clock.constant(step=1)), {})

@@ -1,4 +1,4 @@
-"""Optimizers around optimizers: what clipping, accumulation and averages share.
+"""Optimizers around optimizers: the base of clipping, accumulation and averages.
 
 A transformation is an optimizer itself, so they nest. The outermost one sees the
 gradient first:
@@ -69,7 +69,7 @@ class Transformation(Optimizer):
         """The parameter in place of the one that the inner optimizer gave.
 
         Args:
-            parameter: what the inner optimizer gave.
+            parameter: the value that the inner optimizer gave.
             state: the slot, by its name.
             clock: the time of the update.
 

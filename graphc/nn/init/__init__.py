@@ -3,10 +3,10 @@
 Deep networks train when activations keep their variance from layer to layer, and
 gradients theirs on the way back. For `y = x @ w` the variance of `y` is that of `x`
 times `fan_in * Var(w)`, and that of `d_x` is that of `d_y` times `fan_out * Var(w)`;
-Glorot, He and LeCun are three answers to what `Var(w)` should then be. Biases start at
+Glorot, He and LeCun are three answers for `Var(w)`. Biases start at
 0, or at 0.01 where ReLU units should be alive at first.
 
-Which axes are which a `layout` says, see `fans`. Functions under torch's names
+A `layout` names the axes, see `fans`. Functions under torch's names
 (`xavier_*`, `kaiming_*`) have torch's, `"out_in"`, those under the authors' names
 `"in_out"`, as in `x @ w`; the layers of `gc.nn` set it themselves.
 """
@@ -208,14 +208,14 @@ def truncated_normal(
 def sparse(sparsity: float, std: float = 0.01, axis: int = 0) -> Sparse:
     """A matrix with the fraction `sparsity` of zeros in every column, else Gaussian.
 
-    A column of `n` elements has `ceil(sparsity * n)` zeros, at random places; the rest
-    is Gaussian with mean 0 and standard deviation `std`.
+    A column of `n` elements has `ceil(sparsity * n)` zeros, at random positions; the
+    rest is Gaussian with mean 0 and standard deviation `std`.
 
     Args:
         sparsity: from 0 to 1.
-        std: of what is not zero.
+        std: of the elements that are not zero.
         axis: along which zeros are counted: 0 for columns, as in torch, 1 for rows.
-            Martens limits what enters a unit: axis 0 of `x @ w`, 1 of `x @ w.T`.
+            Martens limits the inputs of a unit: axis 0 of `x @ w`, 1 of `x @ w.T`.
 
     >>> import graphc as gc
     >>> start = gc.init.sparse(0.75, axis=1)
@@ -463,7 +463,7 @@ def _square_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor that makes up for what a unit takes from the variance.
+    """The factor that makes up for the variance that a unit takes away.
 
     `sqrt(2)` for ReLU, `sqrt(2 / (1 + slope**2))` for leaky ReLU, 5/3 for tanh, 3/4 for
     SELU, 1 for sigmoid and where nothing follows; as in `torch.nn.init`.

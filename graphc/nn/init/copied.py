@@ -1,8 +1,8 @@
-"""Starts that one NumPy expression can't draw: functions copied into emitted programs.
+"""Functions that draw parameters, copied into the emitted programs that need them.
 
 A program that needs one of them contains its very text, above `init_parameters`; the
 runtime executes the same text. So they use nothing but NumPy and the standard library,
-and say what they need from the latter in `source_of`.
+and `source_of` names the modules that they need from the latter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an initialiser is: NumPy source that draws the start of a parameter.
+"""Initialisers: NumPy source that draws the first value of a parameter.
 
 Each prints the expression that draws the array from a `np.random.Generator` named
 `rng`; the emitted program contains that expression, and the runtime evaluates the same
@@ -42,7 +42,7 @@ def fans(shape: tuple[int, ...], layout: str = "in_out") -> tuple[int, int]:
     Args:
         shape: of a weight, at least two axes.
         layout: the role of each axis, joined by underscores: `in` and `out` for
-            features, of which there may be several, `kernel` for places of a
+            features, of which there may be several, `kernel` for positions of a
             convolution, which count for both fans, and `stack` for weights that lie
             side by side, which count for neither. A weight of more than two axes whose
             layout names two is torch's for a convolution, `(out, in, *kernel)`.
@@ -243,7 +243,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Sparse:
-    """Gaussian with a fixed number of zeros along `axis`, at random places."""
+    """Gaussian with a fixed number of zeros along `axis`, at random positions."""
 
     sparsity: float
     std: float

@@ -15,8 +15,9 @@ from ...ir.op import Case, Op
 from ...ir.types import TensorType
 from ...ops.arithmetic import maximum, negative
 from ...ops.exponential import log, log1p
-from ...ops.source import ArrayLike, as_node
+from ...ops.source import ArrayLike
 from ..activations import log_tail, sigmoid, softplus
+from ..optional import by_name, given
 from ..softmaxes import SOFTMAX
 from ..type_rules import floating
 from .logits import warn_of_probabilities
@@ -32,15 +33,11 @@ def _infer(
     reduction: str,
 ) -> TensorType:
     result = pair_infer(input, target, reduction=reduction)
-    for part, name in zip(extra, parts.split(), strict=True):
+    for name, part in by_name(parts, extra).items():
         floating(part, name)
         check_fits(input, part, name)
     dtype = np.result_type(result.dtype, *(part.dtype for part in extra))
     return TensorType(dtype, result.shape)
-
-
-def _named(parts: str, extra: tuple[Node, ...]) -> dict[str, Node]:
-    return dict(zip(parts.split(), extra, strict=True))
 
 
 def _weighted(losses: Node, weight: Node | None) -> Node:
@@ -64,7 +61,7 @@ def _bce_losses(input: Node, target: Node) -> Node:
 def _bce_expand(
     input: Node, target: Node, *extra: Node, parts: str, reduction: str
 ) -> Node:
-    losses = _weighted(_bce_losses(input, target), _named(parts, extra).get("weight"))
+    losses = _weighted(_bce_losses(input, target), by_name(parts, extra).get("weight"))
     return reduce_losses(losses.named("losses"), reduction)
 
 
@@ -100,11 +97,6 @@ BINARY_CROSS_ENTROPY = Op(
 )
 
 
-def _extras(**extra: ArrayLike) -> tuple[str, tuple[Node, ...]]:
-    given = {name: as_node(value) for name, value in extra.items() if value is not None}
-    return " ".join(given), tuple(given.values())
-
-
 def binary_cross_entropy(
     input: ArrayLike,
     target: ArrayLike,
@@ -126,7 +118,7 @@ def binary_cross_entropy(
         A scalar, or an array of the shape of `input` where not reduced.
 
     Raises:
-        ShapeError: target or weight does not fit, or would stretch `input`.
+        ShapeError: target or weight does not fit, or would broadcast `input`.
         DTypeError: `input` is not floating.
         OptionError: another `reduction`.
 
@@ -136,7 +128,7 @@ def binary_cross_entropy(
     >>> gc.evaluate(gc.nn.binary_cross_entropy([0.5, 1.0], [1.0, 1.0]), {})
     array(0.34657359)
     """
-    parts, extra = _extras(weight=weight)
+    parts, extra = given(weight=weight)
     pair = numeric_pair(input, target)
     return BINARY_CROSS_ENTROPY(*pair, *extra, parts=parts, reduction=reduction)
 
@@ -162,7 +154,7 @@ def _yes_weight(target: Node, pos_weight: Node) -> Node:
 def _logits_expand(
     input: Node, target: Node, *extra: Node, parts: str, reduction: str
 ) -> Node:
-    named = _named(parts, extra)
+    named = by_name(parts, extra)
     losses = _logit_losses(input, target, named.get("pos_weight"))
     losses = _weighted(losses, named.get("weight"))
     return reduce_losses(losses.named("losses"), reduction)
@@ -171,7 +163,7 @@ def _logits_expand(
 def _logits_vjp(
     g: Node, out: Node, input: Node, target: Node, *extra: Node
 ) -> list[Node]:
-    named = _named(out.attributes["parts"], extra)
+    named = by_name(out.attributes["parts"], extra)
     pos_weight = named.get("pos_weight")
     share = share_of(g, out, input)
     weighted = _weighted(share, named.get("weight"))
@@ -237,7 +229,7 @@ def binary_cross_entropy_with_logits(
         A scalar, or an array of the shape of `input` where not reduced.
 
     Raises:
-        ShapeError: target or a weight does not fit, or would stretch `input`.
+        ShapeError: target or a weight does not fit, or would broadcast `input`.
         DTypeError: `input` is not floating.
         OptionError: another `reduction`.
 
@@ -249,7 +241,7 @@ def binary_cross_entropy_with_logits(
     >>> gc.evaluate(loss, {})
     array(500.34657359)
     """
-    parts, extra = _extras(weight=weight, pos_weight=pos_weight)
+    parts, extra = given(weight=weight, pos_weight=pos_weight)
     logits, goal = numeric_pair(input, target)
     takes = "binary_cross_entropy_with_logits takes logits and applies sigmoid itself"
     warn_of_probabilities(logits, (sigmoid.op, SOFTMAX), takes)

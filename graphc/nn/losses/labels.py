@@ -1,4 +1,4 @@
-"""Losses of labels, and what labels they allow.
+"""Losses of labels, and the labels that they allow.
 
 A label indexes an axis, and NumPy reads a negative index from the end: a label of -1
 would silently mean the last class. So labels are checked, as all positions are (see
@@ -165,7 +165,7 @@ def goals_of(labels: Node, scores: Node, smoothing: float) -> Node:
 
 
 _LARGEST_TABLE = 32
-"""Up to how many classes a table of all that labels may ask for is worth its memory."""
+"""The largest number of classes whose table of one-hot rows is worth its memory."""
 
 
 def label_index(shape: Shape, labels: Node) -> tuple[Node, ...]:
@@ -194,7 +194,7 @@ def kept_labels(target: Node, ignore_index: int | None) -> tuple[Node, Node | No
 def shares_of(
     labels: Node, kept: Node | None, weight: tuple[Node, ...], input: Node
 ) -> Node:
-    """How much each label counts in a mean."""
+    """The weight of each label in a mean."""
     if not weight:
         assert kept is not None
         return kept.astype(input.dtype).named("shares")
@@ -258,7 +258,7 @@ def nll_loss(
 
     Raises:
         ShapeError, DTypeError: target or weight does not fit `input`.
-        OptionError: another `reduction`, or an `ignore_index` that is no integer.
+        OptionError: another `reduction`, or an `ignore_index` that is not an integer.
 
     Source: Bishop 2006, *Pattern Recognition and Machine Learning*, equation 4.108.
 

@@ -10,12 +10,12 @@ from ...ir.op import Op
 
 
 def warn_of_probabilities(input: Node, made_by: Sequence[Op], loss: str) -> None:
-    """Warn where a loss is given what one of these ops made of logits.
+    """Warn where a loss is given the output of one of these ops.
 
     Args:
-        input: what the loss is given.
+        input: the loss's input.
         made_by: ops that the loss applies itself, or that it does not take.
-        loss: what it is called, and what it takes: `"cross_entropy takes logits"`.
+        loss: its name and the input that it takes: `"cross_entropy takes logits"`.
     """
     node = input
     while node.op not in made_by:

@@ -43,7 +43,7 @@ def reduce_losses(losses: Node, reduction: str, shares: Node | None = None) -> N
 
 
 def share_of(g: Node, out: Node, input: Node) -> Node:
-    """What each loss gets of the cotangent, where their mean is over all of `input`."""
+    """The cotangent of each loss, where their mean is over all of `input`."""
     if out.attributes["reduction"] == "mean":
         return reductions.over_count(g, input.size).named("share")
     return g

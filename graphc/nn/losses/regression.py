@@ -1,4 +1,4 @@
-"""Losses of numbers: how far an output is from what was wanted, elementwise."""
+"""Losses of numbers: the distance of an output from its target, elementwise."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pair_infer(
 def check_fits(input: TensorType, other: TensorType, what: str = "target") -> None:
     """Raise unless `other` has the shape of `input`, or broadcasts to it.
 
-    A target that would stretch the input is refused: `(batch, 1)` against `(batch,)`
+    A target that would broadcast the input is refused: `(batch, 1)` against `(batch,)`
     compares every pair of examples, which nobody means.
     """
     shape: Shape | None
@@ -85,7 +85,7 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> No
         A scalar, or an array of the shape of `input` where not reduced.
 
     Raises:
-        ShapeError: `target` does not fit, or would stretch `input`.
+        ShapeError: `target` does not fit, or would broadcast `input`.
         DTypeError: `input` is not floating.
         OptionError: another `reduction`.
 
@@ -113,7 +113,7 @@ def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Nod
         A scalar, or an array of the shape of `input` where not reduced.
 
     Raises:
-        ShapeError: `target` does not fit, or would stretch `input`.
+        ShapeError: `target` does not fit, or would broadcast `input`.
         DTypeError: `input` is not floating.
         OptionError: another `reduction`.
 
@@ -193,7 +193,7 @@ def huber_loss(
         A scalar, or an array of the shape of `input` where not reduced.
 
     Raises:
-        ShapeError: `target` does not fit, or would stretch `input`.
+        ShapeError: `target` does not fit, or would broadcast `input`.
         DTypeError: `input` is not floating.
         OptionError: another `reduction`, or a `delta` that is not positive.
 
@@ -225,7 +225,7 @@ def smooth_l1_loss(
         A scalar, or an array of the shape of `input` where not reduced.
 
     Raises:
-        ShapeError: `target` does not fit, or would stretch `input`.
+        ShapeError: `target` does not fit, or would broadcast `input`.
         DTypeError: `input` is not floating.
         OptionError: another `reduction`, or a negative `beta`.
 
