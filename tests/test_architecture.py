@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import graphc
+from graphc.ir import OPS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "graphc"
@@ -256,3 +257,128 @@ def test_all_public_names_can_be_imported_from_a_fresh_start() -> None:
         "from graphc import *; import graphc; print(*(set(graphc.__all__) - {*dir()}))"
     )
     assert _fresh(code) == []
+
+
+ORDINARY = {"constant", "input", "linear", "max", "mean", "min", "parameter", "sum"}
+"""Names of ops that are words for other things, too, such as roles of vertices."""
+
+OTHER_MEANINGS: dict[str, set[str]] = {
+    "ir/dims.py": {"add", "divide", "floor_divide", "multiply", "subtract"},
+    "ir/symbolic.py": {"add", "divide", "floor", "multiply", "subtract"},
+    "optim/cycles.py": {"cos"},
+}
+"""Where a word is the name of something else: arithmetic of sizes, a kind of cycle."""
+
+REGISTRY = {"ir/op.py", "ir/pickling.py", "ir/verify.py"}
+"""The table of ops, and those that ask whether an op is in it."""
+
+DECLARING = {"nn", "ops"}
+"""Rooms in which ops are declared, and may be called what they are."""
+
+
+def _is_op_name(node: ast.AST) -> bool:
+    """`….op.name` or `op.name`."""
+    match node:
+        case ast.Attribute(ast.Attribute(_, "op") | ast.Name("op"), "name"):
+            return True
+        case _:
+            return False
+
+
+def _asked(node: ast.AST) -> list[ast.expr | None]:
+    """Expressions that a piece of code decides or looks up by."""
+    match node:
+        case ast.Compare(left, _, others):
+            return [left, *others]
+        case ast.Dict(keys):
+            return [*keys]
+        case ast.Set(items) | ast.Tuple(items) | ast.List(items):
+            return [*items]
+        case ast.Subscript(_, index):
+            return [index]
+        case ast.MatchValue(value):
+            return [value]
+        case ast.Assign(_, value) if _is_op_name(value):
+            return [value]
+        case ast.Call(ast.Attribute(_, "get" | "match" | "startswith"), arguments):
+            return [*arguments]
+        case _:
+            return []
+
+
+def _looks_up_ops(node: ast.AST) -> bool:
+    match node:
+        case ast.Subscript(ast.Name("OPS")) | ast.Compare(_, _, [ast.Name("OPS")]):
+            return True
+        case ast.Call(ast.Attribute(ast.Name("OPS"), "get")):
+            return True
+        case _:
+            return False
+
+
+def _asked_by_name(code: str, known: set[str]) -> list[str]:
+    """Places where code asks for an op by its name."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(code)):
+        if _looks_up_ops(node):
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")
+        is_key = isinstance(node, ast.Tuple)
+        for asked in _asked(node):
+            is_name = isinstance(asked, ast.Constant) and asked.value in known
+            if asked is not None and (is_name or (_is_op_name(asked) and not is_key)):
+                found.append(f"line {asked.lineno}: {ast.unparse(asked)}")
+    return found
+
+
+@pytest.mark.parametrize(
+    "file",
+    [f for f in FILES if _room(f) not in DECLARING and _name(f) != "__init__.py"],
+    ids=_name,
+)
+def test_no_op_is_asked_for_by_its_name(file: Path) -> None:
+    """What is to be known of an op is a fact in its declaration; else it is imported.
+
+    So an op that is added or renamed touches its own file alone.
+    """
+    if _name(file) in REGISTRY or "passes/stable/" in _name(file):
+        return
+    known = set(OPS) - ORDINARY - OTHER_MEANINGS.get(_name(file), set())
+    found = _asked_by_name(file.read_text(encoding="utf-8"), known)
+    assert not found, f"{file}: {found}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'if node.op.name == "softmax": ...',
+        'if node.op.name == "sum": ...',
+        "name = node.op.name",
+        'TABLE = {"getitem": 1}',
+        'TABLE = frozenset({"exp", "log"})',
+        'Rule("x -> y", ("multiply",))',
+        "TABLE[node.op.name]",
+        "TABLE.get(node.op.name, 0)",
+        'OPS["mean"]',
+        'if "mean" in OPS: ...',
+        'OPS.get("mean")',
+        'view.match(node, "exp")',
+        'match name:\n    case "exp": ...',
+    ],
+)
+def test_asking_for_an_op_by_its_name_is_found(code: str) -> None:
+    assert _asked_by_name(code, set(OPS) - ORDINARY)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'raise GraphError(f"{node.op.name} has no gradient")',
+        "text = node.name or node.op.name",
+        "if node.op is exp.op: ...",
+        "digest.update(repr((node.op.name, node.type)))",
+        'if mode == "max": ...',
+        'if options["reduction"] == "mean": ...',
+    ],
+)
+def test_naming_an_op_in_a_text_is_no_question(code: str) -> None:
+    assert not _asked_by_name(code, set(OPS) - ORDINARY)

@@ -100,14 +100,14 @@ def _short_name(node: Node, names: Mapping[Node, str]) -> str:
 
 
 def _source_label(node: Node) -> str:
-    name = node.op.name
+    function = ""
     if node.op.numpy is not None:
         tree = ast.parse(node.op.template(node), mode="eval").body
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Attribute):
-            name = tree.func.attr
-    if name in ("zeros", "ones"):
-        return name
-    return _bare(ast.Call(ast.Name(name), [], _keywords(node)))
+            function = tree.func.attr
+    if function in ("zeros", "ones"):
+        return function
+    return _bare(ast.Call(ast.Name(function or node.op.name), [], _keywords(node)))
 
 
 def expression(
