@@ -6,8 +6,8 @@ generated test holds each of them against NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,30 @@ class Role(Enum):
     CONSTANT = "an array that is known from the declaration"
     FULL = "one number that is known from the declaration, in every element"
     SIZE = "the size of an axis"
+
+
+class Formula(Enum):
+    """Formulas that overflow or cancel as a textbook writes them.
+
+    A block that computes one says so, see `StableForm`, and takes its place.
+    """
+
+    SIGMOID = "1 / (1 + exp(-x))"
+    LOG_SIGMOID = "log(1 / (1 + exp(-x)))"
+    SOFTPLUS = "log(1 + exp(x))"
+    SOFTMAX = "exp(x - max(x)) / sum(exp(x - max(x)))"
+    SOFTMAX_QUOTIENT = "exp(x) / sum(exp(x))"
+    LOG_SOFTMAX = "log(exp(x) / sum(exp(x)))"
+    CROSS_ENTROPY = "-log(exp(x) / sum(exp(x)))[label]"
+
+
+@dataclass(frozen=True, slots=True)
+class StableForm:
+    """The formula that an op computes without overflow or loss of digits."""
+
+    of: Formula
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Those for which it is that formula, but for an axis."""
 
 
 Inputs = Literal["all"] | tuple[int, ...] | None

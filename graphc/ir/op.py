@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 from ..errors import GraphcError
 from .dims import Dimension
-from .facts import NONE, Facts, Role
+from .facts import NONE, Facts, Role, StableForm
 from .node import Node
 from .types import TensorType
 
@@ -140,6 +140,8 @@ class Op:
     """None of a block, whose expansion says it."""
     role: Role | None = None
     facts: Facts = NONE
+    stable_form: StableForm | None = None
+    """For blocks that take the place of a formula."""
     numpy: Template | None = None
     is_statements: bool = False
     """Whether `numpy` is statements that assign `out`, not an expression."""

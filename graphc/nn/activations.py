@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ..errors import DTypeError, OptionError
+from ..ir.facts import Formula, StableForm
 from ..ir.node import Node
 from ..ir.types import TensorType
 from ..ops import exponential
@@ -81,7 +82,7 @@ def _sigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (out * complement).named("slope"),)
 
 
-@elementwise_block(vjp=_sigmoid_vjp)
+@elementwise_block(vjp=_sigmoid_vjp, stable_form=StableForm(Formula.SIGMOID))
 def sigmoid(input: ArrayLike) -> Node:
     """Logistic function, `y = 1 / (1 + exp(-input))`, without overflow.
 
@@ -190,6 +191,7 @@ def _softplus_infer(
     infer=_softplus_infer,
     vjp=_softplus_vjp,
     options=({"beta": 1.0, "threshold": None}, {"beta": 2.0, "threshold": 1.0}),
+    stable_form=StableForm(Formula.SOFTPLUS, {"beta": 1.0, "threshold": None}),
 )
 def softplus(input: ArrayLike, beta: float = 1.0, threshold: float = 20.0) -> Node:
     """A smooth `relu`, `y = log(1 + exp(beta * input)) / beta`, without overflow.
@@ -245,7 +247,7 @@ def _logsigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * sigmoid(negative(input).named("mirrored")).named("slope"),)
 
 
-@elementwise_block(vjp=_logsigmoid_vjp)
+@elementwise_block(vjp=_logsigmoid_vjp, stable_form=StableForm(Formula.LOG_SIGMOID))
 def logsigmoid(input: ArrayLike) -> Node:
     """Logarithm of `sigmoid`, `y = -log(1 + exp(-input))`, exact in both tails.
 

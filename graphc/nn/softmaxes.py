@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import IndexRangeError
 from ..ir.dims import format_shape
+from ..ir.facts import Formula, StableForm
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -91,6 +92,7 @@ SOFTMAX = Op(
     name="softmax",
     inputs=("input",),
     infer=_softmax_infer,
+    stable_form=StableForm(Formula.SOFTMAX),
     expand=_softmax_expand,
     vjp=_softmax_vjp,
     # The Jacobian is symmetric.
@@ -102,6 +104,7 @@ LOG_SOFTMAX = Op(
     name="log_softmax",
     inputs=("input",),
     infer=_softmax_infer,
+    stable_form=StableForm(Formula.LOG_SOFTMAX),
     expand=_log_softmax_expand,
     vjp=_log_softmax_vjp,
     jvp=_log_softmax_jvp,
@@ -112,6 +115,7 @@ SOFTMAX_QUOTIENT = Op(
     name="softmax_quotient",
     inputs=("input",),
     infer=_softmax_infer,
+    stable_form=StableForm(Formula.SOFTMAX_QUOTIENT),
     expand=_softmax_quotient_expand,
     vjp=_softmax_vjp,
     jvp=lambda tangents, out, input: _softmax_vjp(tangents[0], out, input)[0],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from ..ir.graph import Graph
 from ..ir.node import Node
@@ -74,15 +74,16 @@ class Rule:
     """The pattern and what becomes of it: `x * 1 -> x`."""
     ops: tuple[Op, ...]
     """The ops that the root of the pattern may be; any where empty."""
-    rewrite: Callable[[Node, Uses], Node | None]
-    """The replacement, or None where the pattern does not match."""
+    rewrite: Callable[[Node, Any], Node | None]
+    """The replacement, or None where the pattern does not match; given the node, and
+    what its pass knows of the graph around it."""
     sound_when: str
     """The condition under which both sides agree; `rewrite` holds it."""
     accuracy: Literal["exact", "rounding"] = "exact"
     """Whether both sides agree bit for bit, or within a few units in the last place."""
 
 
-class _Table(dict[Op, tuple[Rule, ...]]):
+class RuleTable(dict[Op, tuple[Rule, ...]]):
     """The rules for each op, looked for when the first such node is met."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -94,10 +95,33 @@ class _Table(dict[Op, tuple[Rule, ...]]):
         self[op] = found
         return found
 
+    def first_match(
+        self,
+        node: Node,
+        context: object,
+        fits: Callable[[Node], bool] = lambda found: True,
+    ) -> Node | None:
+        """The node that the first rule that matches makes of one.
+
+        Args:
+            node: the node that rules are tried on.
+            context: what rules are told of the graph.
+            fits: whether a result may take the place of `node`.
+        """
+        with replacing(node) as scope:
+            for rule in self[node.op]:
+                scope.rule = rule.name
+                found = rule.rewrite(node, context)
+                if found is not None and found is not node and fits(found):
+                    found = adopt(node, found)
+                    note(rule.name, rule.sound_when, node, found)
+                    return found
+        return None
+
 
 def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
     """Apply the first rule that matches, repeatedly, to each node, inputs first."""
-    table = _Table(rules)
+    table = RuleTable(rules)
     counts: dict[Node, int] = dict.fromkeys(graph.nodes, 0)
     for node in graph.nodes:
         for parent in node.inputs:
@@ -115,23 +139,10 @@ def apply_rules(graph: Graph, rules: Sequence[Rule]) -> Graph:
     return graph.with_outputs(tuple(images[output] for output in graph.outputs))
 
 
-def _rewrite(node: Node, table: _Table, uses: Uses) -> Node:
+def _rewrite(node: Node, table: RuleTable, uses: Uses) -> Node:
     for _ in range(_MAXIMUM_REWRITES):
-        found = _first_match(node, table[node.op], uses)
+        found = table.first_match(node, uses)
         if found is None:
             return node
         node = found
     return node
-
-
-def _first_match(node: Node, rules: Sequence[Rule], uses: Uses) -> Node | None:
-    """What the first rule that matches makes of a node."""
-    with replacing(node) as scope:
-        for rule in rules:
-            scope.rule = rule.name
-            found = rule.rewrite(node, uses)
-            if found is not None and found is not node:
-                found = adopt(node, found)
-                note(rule.name, rule.sound_when, node, found)
-                return found
-    return None

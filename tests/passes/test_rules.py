@@ -21,9 +21,9 @@ from graphc.passes.pipeline import optimize, pipeline, reasons
 from tests.exact import exact_values
 from tests.op_cases import Array
 
+from .algebra.test_algebra import CASES as ALGEBRA
 from .helpers import PAIRS, evaluate
-from .test_algebra import CASES as ALGEBRA
-from .test_stability import FORMULAS, POINTS, SOFTMAX
+from .stable.test_stability import FORMULAS, POINTS, SOFTMAX
 
 Feeds = Mapping[str, Any]
 Case = tuple[Graph, Feeds, Sequence[Pass]]

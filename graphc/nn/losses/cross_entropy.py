@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import OptionError, ShapeError
 from ...ir.dims import format_shape
+from ...ir.facts import Formula, StableForm
 from ...ir.node import Node
 from ...ir.op import Case, Op
 from ...ir.types import TensorType, is_floating
@@ -111,6 +112,10 @@ CROSS_ENTROPY = Op(
     name="cross_entropy",
     inputs=("input", "target"),
     infer=_label_infer,
+    stable_form=StableForm(
+        Formula.CROSS_ENTROPY,
+        {"ignore_index": None, "reduction": "none", "label_smoothing": 0.0},
+    ),
     expand=_cross_entropy_expand,
     vjp=_cross_entropy_vjp,
     cases=tuple(

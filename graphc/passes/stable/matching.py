@@ -12,16 +12,38 @@ from collections.abc import Callable, Hashable, Set
 import numpy as np
 
 from ...ir.dims import Dimension, Shape
+from ...ir.facts import Formula
 from ...ir.node import Node
-from ...ir.op import OPS
+from ...ir.op import Op
 from ...ir.walk import Numbering, identity_key
-from ...ops.arithmetic import multiply, negative, where
+from ...ops.along_axis import TAKE_ALONG_AXIS
+from ...ops.arithmetic import (
+    WHERE,
+    add,
+    divide,
+    multiply,
+    negative,
+    reciprocal,
+    sqrt,
+    subtract,
+    where,
+)
 from ...ops.comparison import isfinite
-from ...ops.exponential import exp, log, logaddexp
-from ...ops.reduction import largest_along
+from ...ops.exponential import exp, log, logaddexp, power
+from ...ops.indexing import GETITEM
+from ...ops.products import PROD
+from ...ops.reduction import MAX, MAX_FROM, SUM, largest_along
 from ...ops.reduction import sum as sum_along
-from ...ops.shape import reshape, squeeze, transpose
-from ...ops.source import astype, stop_gradient
+from ...ops.shape import (
+    EXPAND_DIMS,
+    RESHAPE,
+    SQUEEZE,
+    TRANSPOSE,
+    reshape,
+    squeeze,
+    transpose,
+)
+from ...ops.source import ARANGE, STOP_GRADIENT, astype, stop_gradient
 from ..algebra.values import (
     constant_of,
     is_constant,
@@ -29,14 +51,9 @@ from ..algebra.values import (
     never_negative_zero,
     uniform_value,
 )
+from .forms import computes, stable
 
-_RESHAPING = frozenset({"expand_dims", "reshape", "squeeze"})
-_MOVING = frozenset(
-    {"broadcast_to", "expand_dims", "getitem", "reshape", "squeeze"}
-    | {"take_along_axis", "transpose"}
-)
-"""Ops that only choose, repeat or rearrange elements of their first input."""
-
+_RESHAPING = (EXPAND_DIMS, RESHAPE, SQUEEZE)
 _DEEPEST = 12
 
 
@@ -59,9 +76,14 @@ class View:
         self._number = Numbering(leaf=self._leaf_key)
         self._logs: dict[tuple[Node, int], Node | None] = {}
 
-    def match(self, node: Node, *names: str) -> bool:
-        """Whether a node is one of these ops and may be looked into."""
-        return node.op.name in names and node not in self._opaque
+    def match(self, node: Node, *ops: Op) -> bool:
+        """True for a node of one of these ops that may be looked into."""
+        return node.op in ops and node not in self._opaque
+
+    def is_stable(self, node: Node, *formulas: Formula) -> bool:
+        """True for the stable form of a formula, if it may be looked into."""
+        declared = any(computes(node.op, formula) for formula in formulas)
+        return declared and node not in self._opaque
 
     def same(self, a: Node, b: Node) -> bool:
         """Whether two nodes are written alike down to nodes that they share."""
@@ -80,14 +102,14 @@ class View:
 
     def exp_of(self, node: Node) -> Node | None:
         """The `t` of `exp(t)`."""
-        if node.dtype.kind != "f" or not self.match(node, "exp"):
+        if node.dtype.kind != "f" or not self.match(node, exp.op):
             return None
         # Of integers, in the dtype that their exponential is computed in.
         return astype(node.inputs[0], node.dtype)
 
     def plus_one(self, node: Node) -> Node | None:
         """The `u` of `1 + u`, which integers may wrap."""
-        if node.dtype.kind == "f" and self.match(node, "add"):
+        if node.dtype.kind == "f" and self.match(node, add.op):
             for place in (0, 1):
                 other = node.inputs[1 - place]
                 if is_uniform(node.inputs[place], 1.0) and other.type == node.type:
@@ -96,30 +118,30 @@ class View:
 
     def one_minus(self, node: Node) -> Node | None:
         """The `u` of `1 - u`."""
-        if self.match(node, "subtract") and is_uniform(node.inputs[0], 1.0):
+        if self.match(node, subtract.op) and is_uniform(node.inputs[0], 1.0):
             floating = node.dtype.kind == "f"
             u = node.inputs[1]
             return u if floating and u.type == node.type else None
         other = self.plus_one(node)
-        if other is not None and self.match(other, "negative"):
+        if other is not None and self.match(other, negative.op):
             return other.inputs[0]
         return None
 
     def inverse_of(self, node: Node) -> Node | None:
         """The `d` of `1 / d`."""
-        if self.match(node, "reciprocal"):
+        if self.match(node, reciprocal.op):
             return node.inputs[0]
-        if self.match(node, "divide") and is_uniform(node.inputs[0], 1.0):
+        if self.match(node, divide.op) and is_uniform(node.inputs[0], 1.0):
             return node.inputs[1] if node.inputs[1].type == node.type else None
-        if self.match(node, "power") and is_uniform(node.inputs[1], -1.0):
+        if self.match(node, power.op) and is_uniform(node.inputs[1], -1.0):
             return node.inputs[0] if node.inputs[0].type == node.type else None
         return None
 
     def negated(self, node: Node) -> Node | None:
         """The `x` of `-x`."""
-        if self.match(node, "negative"):
+        if self.match(node, negative.op):
             return node.inputs[0]
-        if self.match(node, "multiply"):
+        if self.match(node, multiply.op):
             for place in (0, 1):
                 other = node.inputs[1 - place]
                 if is_uniform(node.inputs[place], -1.0) and other.type == node.type:
@@ -133,13 +155,13 @@ class View:
 
     def sigmoid_of(self, node: Node) -> Node | None:
         """The `x` of `1 / (1 + exp(-x))` or `exp(x) / (1 + exp(x))`."""
-        if self.match(node, "sigmoid"):
+        if self.is_stable(node, Formula.SIGMOID):
             return node.inputs[0]
         denominator = self.inverse_of(node)
         if denominator is not None:
             exponent = self._exp_plus_one(denominator)
             return None if exponent is None else self.opposite(exponent)
-        if self.match(node, "divide"):
+        if self.match(node, divide.op):
             above = self.exp_of(node.inputs[0])
             below = self._exp_plus_one(node.inputs[1])
             if above is not None and below is not None and self.same(above, below):
@@ -152,10 +174,10 @@ class View:
 
     def tanh_of(self, node: Node) -> Node | None:
         """The `x` of `(exp(x) - exp(-x)) / (exp(x) + exp(-x))`."""
-        if not self.match(node, "divide"):
+        if not self.match(node, divide.op):
             return None
         above, below = node.inputs
-        if not (self.match(above, "subtract") and self.match(below, "add")):
+        if not (self.match(above, subtract.op) and self.match(below, add.op)):
             return None
         terms = [self.exp_of(term) for term in (*above.inputs, *below.inputs)]
         x, minus_x = terms[:2]
@@ -176,7 +198,7 @@ class View:
         `keepdims=True` does, whatever way its axes of size 1 were kept or restored.
         """
         core = self._without_reshapes(node)
-        if not self.match(core, "sum"):
+        if not self.match(core, SUM):
             return None
         exponent = self.exp_of(core.inputs[0])
         if exponent is None or exponent.ndim != ndim:
@@ -187,20 +209,20 @@ class View:
 
     def _without_reshapes(self, node: Node) -> Node:
         for _ in range(_DEEPEST):
-            if not self.match(node, *_RESHAPING, "getitem"):
+            if not self.match(node, *_RESHAPING, GETITEM):
                 break
-            if node.op.name == "getitem" and not _only_new_axes(node):
+            if node.op is GETITEM and not _only_new_axes(node):
                 break
             node = node.inputs[0]
         return node
 
     def softmax_of(self, node: Node) -> tuple[Node, tuple[int, ...]] | None:
         """The `t` and axes of `exp(t) / sum(exp(t), axes, keepdims=True)`."""
-        if self.match(node, "softmax", "softmax_quotient"):
+        if self.is_stable(node, Formula.SOFTMAX, Formula.SOFTMAX_QUOTIENT):
             return node.inputs[0], (node.attributes["axis"],)
-        if self.match(node, "divide"):
+        if self.match(node, divide.op):
             return self._quotient(node, *node.inputs)
-        if self.match(node, "multiply"):
+        if self.match(node, multiply.op):
             for place in (0, 1):
                 denominator = self.inverse_of(node.inputs[1 - place])
                 if denominator is not None:
@@ -210,7 +232,7 @@ class View:
     def _quotient(
         self, node: Node, above: Node, below: Node
     ) -> tuple[Node, tuple[int, ...]] | None:
-        if self.match(above, "transpose"):
+        if self.match(above, TRANSPOSE):
             return self._transposed_quotient(node, above, below)
         exponent = self.exp_of(above)
         found = None if exponent is None else self.summed_exp(below, exponent.ndim)
@@ -224,7 +246,7 @@ class View:
         """The same, where it is written `exp(t).T / exp(t).sum(axis=1)`."""
         exponent = self.exp_of(above.inputs[0])
         core = self._without_reshapes(below)
-        if exponent is None or not self.match(core, "sum"):
+        if exponent is None or not self.match(core, SUM):
             return None
         summed = self.exp_of(core.inputs[0])
         if summed is None or not self.same(exponent, summed):
@@ -241,16 +263,16 @@ class View:
 
     def picked_log_softmax_of(self, node: Node) -> tuple[Node, Node] | None:
         """The `x` and `labels` of `log_softmax(x)[arange(rows), labels]`."""
-        if not self.match(node, "getitem", "take_along_axis"):
+        if not self.match(node, GETITEM, TAKE_ALONG_AXIS):
             return None
         logs, *arrays = node.inputs
-        if not self.match(logs, "log_softmax") or logs.ndim > 2 or not arrays:
+        if not self.is_stable(logs, Formula.LOG_SOFTMAX) or logs.ndim > 2 or not arrays:
             return None
         labels = arrays[-1]
         axis: int = logs.attributes["axis"]
         if axis != logs.ndim - 1:
             return None
-        if node.op.name == "take_along_axis":
+        if node.op is TAKE_ALONG_AXIS:
             if node.attributes["axis"] != axis or node.shape != _kept(
                 logs.shape, (axis,)
             ):
@@ -263,19 +285,17 @@ class View:
 
     def unshifted(self, exponent: Node, axes: tuple[int, ...]) -> Node | None:
         """The `x` of `x - max(x, axes)`."""
-        if not self.match(exponent, "subtract"):
+        if not self.match(exponent, subtract.op):
             return None
         x, shift = exponent.inputs
         for _ in range(_DEEPEST):
-            if shift.op.name == "where" and shift.inputs[0].op.name == "isfinite":
+            if shift.op is WHERE and shift.inputs[0].op is isfinite.op:
                 shift = shift.inputs[1]
-            elif shift.op.name in _RESHAPING or shift.op.name == "stop_gradient":
+            elif shift.op in _RESHAPING or shift.op is STOP_GRADIENT:
                 shift = shift.inputs[0]
             else:
                 break
-        whole = (
-            shift.op.name in ("max", "max_from") and shift.attributes["axis"] == axes
-        )
+        whole = shift.op in (MAX, MAX_FROM) and shift.attributes["axis"] == axes
         return x if whole and self.same(shift.inputs[0], x) else None
 
     # How the logarithm of a node is computed
@@ -298,7 +318,7 @@ class View:
         if (x := self.exp_of(node)) is not None:
             return x
         if (x := self.sigmoid_of(node)) is not None:
-            return log_sigmoid(x)
+            return stable(Formula.LOG_SIGMOID, x)
         if (found := self.softmax_of(node)) is not None:
             x = self.unshifted(*found)
             return log_softmax(found[0] if x is None else x, found[1])
@@ -312,8 +332,8 @@ class View:
         u = self.one_minus(node)
         x = None if u is None else self.sigmoid_of(u)
         if x is not None:
-            return negative(softplus(x))
-        if not self.match(node, "add"):
+            return negative(stable(Formula.SOFTPLUS, x))
+        if not self.match(node, add.op):
             return None
         left, right = node.inputs
         terms = [self._log_of_term(term, node) for term in (left, right)]
@@ -323,7 +343,7 @@ class View:
             left, right = right, left
             terms.reverse()
         if is_uniform(right, 1.0) and terms[0].type == node.type:
-            return softplus(terms[0])
+            return stable(Formula.SOFTPLUS, terms[0])
         return logaddexp(terms[0], terms[1])
 
     def _log_of_term(self, term: Node, whole: Node) -> Node | None:
@@ -331,12 +351,12 @@ class View:
         return _log_of_constant(term, whole) if exponent is None else exponent
 
     def _log_of_reduction(self, node: Node, depth: int) -> Node | None:
-        if self.match(node, "prod"):
+        if self.match(node, PROD):
             inner = self.log_of(node.inputs[0], depth - 1)
             if inner is None:
                 return None
-            return OPS["sum"].build((inner,), node.attributes)
-        if not self.match(node, "sum"):
+            return SUM.build((inner,), node.attributes)
+        if not self.match(node, SUM):
             return None
         exponent = self.exp_of(node.inputs[0])
         axes: tuple[int, ...] = node.attributes["axis"]
@@ -350,26 +370,25 @@ class View:
         return result if node.attributes["keepdims"] else squeeze(result, axes)
 
     def _log_of_composite(self, node: Node, depth: int) -> Node | None:
-        if self.match(node, *_MOVING):
+        if node.op.rearranges and node not in self._opaque:
             inner = self.log_of(node.inputs[0], depth - 1)
             if inner is None:
                 return None
             moved = node.op.build((inner, *node.inputs[1:]), node.attributes)
             found = self.picked_log_softmax_of(moved)
-            likelihood = None if found is None else log_likelihood(moved, *found)
-            return moved if likelihood is None else likelihood
-        if self.match(node, "where"):
+            return moved if found is None else log_likelihood(moved, *found)
+        if self.match(node, WHERE):
             condition, x, y = node.inputs
             pair = self._log_of_pair(x, y, node, depth)
             return None if pair is None else where(condition, *pair)
-        if self.match(node, "multiply", "divide"):
+        if self.match(node, multiply.op, divide.op):
             x, y = node.inputs
             pair = self._log_of_pair(x, y, node, depth)
             if pair is None:
                 return None
             left, right = pair
-            return left + right if node.op.name == "multiply" else left - right
-        if self.match(node, "sqrt"):
+            return left + right if node.op is multiply.op else left - right
+        if self.match(node, sqrt.op):
             inner = self.log_of(node.inputs[0], depth - 1)
             return None if inner is None else multiply(inner, 0.5)
         return None
@@ -404,7 +423,7 @@ def _kept(shape: Shape, axes: tuple[int, ...]) -> Shape:
 
 def _counts(node: Node, size: Dimension) -> bool:
     """Whether a node is `arange(size)`."""
-    if node.op.name == "arange":
+    if node.op is ARANGE:
         return node.attributes["size"] == size
     if not is_constant(node) or not isinstance(size, int):
         return False
@@ -420,40 +439,24 @@ def _only_new_axes(node: Node) -> bool:
 
 def softmax(x: Node, axes: tuple[int, ...]) -> Node:
     """`exp(x) / sum(exp(x))` over axes, shifted by the maximum."""
-    if len(axes) == 1 and "softmax_quotient" in OPS:
-        return OPS["softmax_quotient"](x, axis=axes[0])
+    if len(axes) == 1:
+        return stable(Formula.SOFTMAX_QUOTIENT, x, axis=axes[0])
     exponentials = exp(x - _shift(x, axes))
     return exponentials / sum_along(exponentials, axes, keepdims=True)
 
 
 def log_softmax(x: Node, axes: tuple[int, ...]) -> Node:
     """The logarithm of softmax over axes, shifted by the maximum."""
-    if len(axes) == 1 and "log_softmax" in OPS:
-        return OPS["log_softmax"](x, axis=axes[0])
+    if len(axes) == 1:
+        return stable(Formula.LOG_SOFTMAX, x, axis=axes[0])
     shifted = x - _shift(x, axes)
     return shifted - log(sum_along(exp(shifted), axes, keepdims=True))
 
 
-def softplus(x: Node) -> Node:
-    """`log(1 + exp(x))`; the block, because its derivative is right at infinities."""
-    if "softplus" in OPS:
-        return OPS["softplus"](x, beta=1.0, threshold=None)
-    return logaddexp(x, 0.0)
-
-
-def log_likelihood(node: Node, x: Node, labels: Node) -> Node | None:
+def log_likelihood(node: Node, x: Node, labels: Node) -> Node:
     """The logarithm of the softmax of `x` at labels, in the shape of `node`."""
-    if "cross_entropy" not in OPS:
-        return None
-    losses = OPS["cross_entropy"](
-        x, labels, ignore_index=None, reduction="none", label_smoothing=0.0
-    )
+    losses = stable(Formula.CROSS_ENTROPY, x, labels)
     return reshape(negative(losses), node.shape)
-
-
-def log_sigmoid(x: Node) -> Node:
-    """The logarithm of `1 / (1 + exp(-x))`."""
-    return OPS["logsigmoid"](x) if "logsigmoid" in OPS else negative(softplus(-x))
 
 
 def _shift(x: Node, axes: tuple[int, ...]) -> Node:

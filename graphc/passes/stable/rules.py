@@ -11,35 +11,37 @@ along.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from ...ir.facts import Formula
 from ...ir.graph import Graph
 from ...ir.node import DerivativeRequest, Node
-from ...ir.op import OPS
 from ...ir.origin import replacing, within
 from ...ir.walk import ancestors, meaning_of, topological_order
-from ...ops.arithmetic import absolute, negative
-from ...ops.exponential import expm1, log1p, tanh
+from ...ops.along_axis import TAKE_ALONG_AXIS
+from ...ops.arithmetic import (
+    absolute,
+    add,
+    divide,
+    multiply,
+    negative,
+    reciprocal,
+    sqrt,
+    square,
+    subtract,
+)
+from ...ops.exponential import expm1, log, log1p, power, tanh
+from ...ops.indexing import GETITEM
 from ...ops.source import zeros_like
 from ..algebra.signs import zeros_with_visible_signs
 from ..algebra.values import is_uniform, uniform_value
 from ..base import adopt, note
-from .gates import sigmoid_gate
-from .matching import View, log_likelihood, softmax, softplus
-
-
-@dataclass(frozen=True, slots=True)
-class StabilityRule:
-    """A formula and what is computed in its place."""
-
-    name: str
-    ops: tuple[str, ...]
-    """The ops that the root of the formula may be."""
-    rewrite: Callable[[Node, View], Node | None]
-    sound_when: str
-    """Where both sides are equal in exact arithmetic, and what happens elsewhere."""
+from ..rewriting import Rule, RuleTable
+from .forms import stable
+from .gelu import gated_by_tanh
+from .matching import View, log_likelihood, softmax
 
 
 def _logarithm(node: Node, view: View) -> Node | None:
@@ -66,22 +68,22 @@ def _log1p_of_exp(node: Node, view: View) -> Node | None:
     argument = node.inputs[0]
     x = view.exp_of(argument)
     if x is not None:
-        return softplus(x)
+        return stable(Formula.SOFTPLUS, x)
     u = view.negated(argument)
     x = None if u is None else view.sigmoid_of(u)
-    return None if x is None else negative(softplus(x))
+    return None if x is None else negative(stable(Formula.SOFTPLUS, x))
 
 
 def _expm1(node: Node, view: View) -> Node | None:
     left, right = node.inputs
-    one = 1.0 if node.op.name == "subtract" else -1.0
+    one = 1.0 if node.op is subtract.op else -1.0
     for x, constant in ((left, right), (right, left)):
         exponent = view.exp_of(x)
         if exponent is not None and is_uniform(constant, one):
             if x.type != node.type:
                 return None
             return view.positive_zeros(expm1(exponent), exponent)
-        if node.op.name == "subtract":
+        if node.op is subtract.op:
             break
     return None
 
@@ -95,7 +97,7 @@ def _softmax(node: Node, view: View) -> Node | None:
 
 def _sigmoid(node: Node, view: View) -> Node | None:
     x = view.sigmoid_of(node)
-    return None if x is None or "sigmoid" not in OPS else OPS["sigmoid"](x)
+    return None if x is None else stable(Formula.SIGMOID, x)
 
 
 def _tanh(node: Node, view: View) -> Node | None:
@@ -111,14 +113,14 @@ def _picked_log_softmax(node: Node, view: View) -> Node | None:
 
 
 def _root_of_square(node: Node, view: View) -> Node | None:
-    if node.op.name == "power" and not is_uniform(node.inputs[1], 0.5):
+    if node.op is power.op and not is_uniform(node.inputs[1], 0.5):
         return None
     squared = node.inputs[0]
     x = squared.inputs[0] if squared.inputs else squared
     is_square = (
-        view.match(squared, "square")
-        or (view.match(squared, "power") and is_uniform(squared.inputs[1], 2.0))
-        or (view.match(squared, "multiply") and view.same(*squared.inputs))
+        view.match(squared, square.op)
+        or (view.match(squared, power.op) and is_uniform(squared.inputs[1], 2.0))
+        or (view.match(squared, multiply.op) and view.same(*squared.inputs))
     )
     if not is_square or x.type != node.type or node.dtype.kind != "f":
         return None
@@ -126,68 +128,68 @@ def _root_of_square(node: Node, view: View) -> Node | None:
 
 
 STABILITY = (
-    StabilityRule(
+    Rule(
         "log of exp, softmax, sigmoid, sum of exp -> without leaving the log",
-        ("log",),
+        (log.op,),
         _logarithm,
         "every logarithm taken is of a number that is positive in exact arithmetic: "
         "an exponential, a softmax or sigmoid, 1 - sigmoid, a sum, product, quotient, "
         "root or choice of these, or elements picked of them. A row of logits that "
         "holds inf, or only -inf, has NaN in its softmax either way",
     ),
-    StabilityRule(
+    Rule(
         "log(1 + x) -> log1p(x)",
-        ("log",),
+        (log.op,),
         _log1p,
         "for every x: equal but where 1 + x rounds, and there log1p is right",
     ),
-    StabilityRule(
+    Rule(
         "log1p(exp(x)) -> softplus(x)",
-        ("log1p",),
+        (log1p.op,),
         _log1p_of_exp,
         "for every x: equal but where exp(x) overflows, and there softplus is right",
     ),
-    StabilityRule(
+    Rule(
         "exp(x) - 1 -> expm1(x)",
-        ("subtract", "add"),
+        (subtract.op, add.op),
         _expm1,
         "for every x: equal but where the difference cancels, and there expm1 is right",
     ),
-    StabilityRule(
+    Rule(
         "exp(x) / sum(exp(x)) -> softmax(x)",
-        ("divide", "multiply"),
+        (divide.op, multiply.op),
         _softmax,
         "the numerator is the exponential that is summed: a softmax does not change "
         "when all x of a row are shifted, and rows with an infinity are not shifted",
     ),
-    StabilityRule(
+    Rule(
         "1 / (1 + exp(-x)) -> sigmoid(x)",
-        ("divide", "reciprocal", "power"),
+        (divide.op, reciprocal.op, power.op),
         _sigmoid,
         "for every x; exp(x) / (1 + exp(x)), too, is NaN only where exp(x) overflows",
     ),
-    StabilityRule(
+    Rule(
         "(exp(x) - exp(-x)) / (exp(x) + exp(-x)) -> tanh(x)",
-        ("divide",),
+        (divide.op,),
         _tanh,
         "for every x: equal but where exp(x) overflows or the difference cancels",
     ),
-    StabilityRule(
+    Rule(
         "x * (1 + tanh(u)) / 2 -> x * sigmoid(2*u)",
-        ("multiply", "divide"),
-        sigmoid_gate,
+        (multiply.op, divide.op),
+        gated_by_tanh,
         "for every u: equal but where 1 + tanh(u) cancels, and there sigmoid is right",
     ),
-    StabilityRule(
+    Rule(
         "log_softmax(x)[rows, labels] -> -cross_entropy(x, labels)",
-        ("getitem", "take_along_axis"),
+        (GETITEM, TAKE_ALONG_AXIS),
         _picked_log_softmax,
         "one element of each row is picked: both are the same sums; the derivative "
         "becomes that of the cross entropy, softmax - one_hot",
     ),
-    StabilityRule(
+    Rule(
         "sqrt(x**2) -> abs(x)",
-        ("sqrt", "power"),
+        (sqrt.op, power.op),
         _root_of_square,
         "for every x: equal but where x**2 overflows or underflows; the derivative at "
         "0 becomes 0, where it was 0/0",
@@ -215,7 +217,7 @@ class Stability:
     """
 
     name: str = "stability"
-    rules: tuple[StabilityRule, ...] = STABILITY
+    rules: tuple[Rule, ...] = STABILITY
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -254,12 +256,9 @@ def _is_transparent(node: Node) -> bool:
 class _Run:
     """One run of the pass: what stands in the place of each node."""
 
-    def __init__(self, graph: Graph, rules: tuple[StabilityRule, ...]) -> None:
+    def __init__(self, graph: Graph, rules: tuple[Rule, ...]) -> None:
         self._graph = graph
-        self._rules: dict[str, list[StabilityRule]] = {}
-        for rule in rules:
-            for name in rule.ops:
-                self._rules.setdefault(name, []).append(rule)
+        self._table = RuleTable(rules)
         self._images: dict[Node, Node] = {}
         self._derived: dict[DerivativeRequest, tuple[Node | None, ...]] = {}
         self._variables: set[Node] = set()
@@ -310,17 +309,14 @@ class _Run:
         return node.copy(inputs=tuple(self._images[parent] for parent in node.inputs))
 
     def _rewritten(self, node: Node, fresh: bool = False) -> Node:
-        for rule in self._rules.get(node.op.name, ()):
-            with replacing(node, rule.name):
-                found = rule.rewrite(node, self._view)
-            if found is None or found is node or found.type != node.type:
-                continue
-            if fresh and found.index < node.index:
-                continue
-            found = adopt(node, found)
-            note(rule.name, rule.sound_when, node, found)
-            return found
-        return node
+        def fits(found: Node) -> bool:
+            is_new = not fresh or found.index >= node.index
+            return found.type == node.type and is_new
+
+        if not self._table[node.op]:
+            return node
+        found = self._table.first_match(node, self._view, fits)
+        return node if found is None else found
 
     def _derived_again(self, node: Node) -> Node | None:
         if node.derivation is None:

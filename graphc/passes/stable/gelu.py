@@ -1,4 +1,4 @@
-"""What is written as `x * (1 + tanh(u)) / 2`, as the usual formula for GELU is.
+"""Products written as `x * (1 + tanh(u)) / 2`, as the usual formula for GELU is.
 
 The factor is a sigmoid, which is quicker to compute and keeps the digits of its left
 tail, where `1 + tanh(u)` cancels.
@@ -7,12 +7,16 @@ tail, where `1 + tanh(u)` cancels.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import operator
 
+import numpy as np
+
+from ...ir.facts import Formula
 from ...ir.node import Node
-from ...ir.op import OPS
-from ...ops.arithmetic import multiply, square
+from ...ops.arithmetic import add, divide, multiply, square, subtract
+from ...ops.exponential import power, tanh
 from ..algebra.values import uniform_value
+from .forms import stable
 from .matching import View
 
 _MOST_FACTORS = 16
@@ -22,15 +26,20 @@ _SMALLEST = 1e-3
 """What a number that is left over may be, and its inverse."""
 _HIGHEST = 3
 """The degree of the polynomials that are looked for."""
+_OPERATORS = {
+    add.op: operator.add,
+    multiply.op: operator.mul,
+    subtract.op: operator.sub,
+}
 
 
-def sigmoid_gate(node: Node, view: View) -> Node | None:
+def gated_by_tanh(node: Node, view: View) -> Node | None:
     """`x * sigmoid(2*u)`, where a product has the factors `1/2` and `1 + tanh(u)`.
 
     There is one factor besides, as two of them may overflow where these, multiplied in
     another order, do not. In half precision, derivatives of the cubic would as well.
     """
-    if node.dtype.kind != "f" or node.dtype.itemsize < 4 or "sigmoid" not in OPS:
+    if node.dtype.kind != "f" or node.dtype.itemsize < 4:
         return None
     numbers, others, argument = list[float](), list[Node](), None
     stack = [node]
@@ -43,7 +52,7 @@ def sigmoid_gate(node: Node, view: View) -> Node | None:
         elif (scaled := _over_number(factor, view)) is not None:
             numbers.append(1.0 / scaled[1])
             stack.append(scaled[0])
-        elif view.match(factor, "multiply"):
+        elif view.match(factor, multiply.op):
             stack.extend(reversed(factor.inputs))
         elif argument is None and (u := _one_plus_tanh(factor, view)) is not None:
             argument = u
@@ -54,7 +63,7 @@ def sigmoid_gate(node: Node, view: View) -> Node | None:
     scale = 2.0 * math.prod(numbers)
     if not _SMALLEST <= abs(scale) <= 1.0 / _SMALLEST:
         return None
-    result = OPS["sigmoid"](_twice(argument, view))
+    result = stable(Formula.SIGMOID, _twice(argument, view))
     for other in others:
         result = multiply(other, result)
     return result if scale == 1.0 else multiply(result, scale)
@@ -67,7 +76,7 @@ def _number(node: Node) -> float | None:
 
 def _over_number(node: Node, view: View) -> tuple[Node, float] | None:
     """The `x` and `c` of `x / c`."""
-    if not view.match(node, "divide"):
+    if not view.match(node, divide.op):
         return None
     divisor = _number(node.inputs[1])
     return (node.inputs[0], divisor) if divisor else None
@@ -76,59 +85,44 @@ def _over_number(node: Node, view: View) -> tuple[Node, float] | None:
 def _one_plus_tanh(node: Node, view: View) -> Node | None:
     """The `u` of `1 + tanh(u)`."""
     inner = view.plus_one(node)
-    if inner is None or not view.match(inner, "tanh"):
+    if inner is None or not view.match(inner, tanh.op):
         return None
     return inner.inputs[0]
 
 
 def _twice(node: Node, view: View) -> Node:
     """`2 * u`; of `a*x + b*x**3` by Horner's rule."""
-    variables: dict[Node, None] = {}
+    variables: set[Node] = set()
     found = _polynomial(node, view, variables, _DEEPEST)
-    if found is None or len(variables) != 1 or set(found) != {1, 3}:
-        return multiply(node, 2.0)
-    (x,) = variables
-    if x.type != node.type:
-        return multiply(node, 2.0)
-    return x * (2.0 * found[3] * square(x) + 2.0 * found[1])
-
-
-_Polynomial = Mapping[int, float]
-"""Coefficients by degree."""
+    if found is not None and len(variables) == 1 and found.order == 3:
+        (x,) = variables
+        cubic, square_, linear, rest = (2.0 * float(c) for c in found.coeffs)
+        if square_ == rest == 0.0 and x.type == node.type:
+            return x * (cubic * square(x) + linear)
+    return multiply(node, 2.0)
 
 
 def _polynomial(
-    node: Node, view: View, variables: dict[Node, None], depth: int
-) -> _Polynomial | None:
-    """A node as a polynomial; what is none is a variable. None of a high degree."""
+    node: Node, view: View, variables: set[Node], depth: int
+) -> np.poly1d | None:
+    """A node as a polynomial; None of a high degree. All else is a variable."""
     if (value := _number(node)) is not None:
-        return {0: value}
-    name = node.op.name if view.match(node, node.op.name) and depth else ""
-    if name in ("add", "subtract", "multiply"):
+        return np.poly1d([value])
+    if depth and view.match(node, *_OPERATORS):
         x, y = (_polynomial(p, view, variables, depth - 1) for p in node.inputs)
-        if x is None or y is None:
-            return None
-        if name == "multiply":
-            return _product(x, y)
-        return _sum(x, y, 1.0 if name == "add" else -1.0)
-    if name == "square" or (name == "power" and _number(node.inputs[1]) == 2.0):
+        found = None if x is None or y is None else _OPERATORS[node.op](x, y)
+    elif depth and (exponent := _exponent(node, view)):
         x = _polynomial(node.inputs[0], view, variables, depth - 1)
-        return None if x is None else _product(x, x)
-    if name == "power" and _number(node.inputs[1]) == 3.0:
-        x = _polynomial(node.inputs[0], view, variables, depth - 1)
-        square_of = None if x is None else _product(x, x)
-        return None if x is None or square_of is None else _product(square_of, x)
-    variables[node] = None
-    return {1: 1.0}
+        found = None if x is None else x**exponent
+    else:
+        variables.add(node)
+        return np.poly1d([1.0, 0.0])
+    return found if found is not None and found.order <= _HIGHEST else None
 
 
-def _sum(x: _Polynomial, y: _Polynomial, sign: float) -> _Polynomial:
-    return {d: x.get(d, 0.0) + sign * y.get(d, 0.0) for d in {**x, **y}}
-
-
-def _product(x: _Polynomial, y: _Polynomial) -> _Polynomial | None:
-    found: dict[int, float] = {}
-    for left, a in x.items():
-        for right, b in y.items():
-            found[left + right] = found.get(left + right, 0.0) + a * b
-    return found if max(found) <= _HIGHEST else None
+def _exponent(node: Node, view: View) -> int | None:
+    """The `n` of `x**n` that is small enough for a polynomial."""
+    if view.match(node, square.op):
+        return 2
+    value = _number(node.inputs[1]) if view.match(node, power.op) else None
+    return int(value) if value in (2.0, 3.0) else None

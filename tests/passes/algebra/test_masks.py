@@ -10,7 +10,7 @@ from graphc.ir import Graph, Node
 from graphc.passes.algebra.masks import is_finite, is_number
 from graphc.passes.pipeline import optimize
 
-from .helpers import evaluate, ops
+from ..helpers import evaluate, ops
 
 
 def flow(x: Node) -> Node:

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ir import Graph, Node
+from graphc.ir import OPS, Graph, Node
+from graphc.ir.facts import Formula
 from graphc.passes.base import recording
 from graphc.passes.pipeline import optimize, rewrites
+from graphc.passes.stable.forms import computes
 from graphc.passes.stable.rules import STABILITY, Stability
 
-from .helpers import assert_ulps, checked, evaluate, ops
+from ..helpers import assert_ulps, checked, evaluate, ops
 
 POINTS = [
     -1000.0,
@@ -500,3 +502,8 @@ def test_logistic_derivatives_are_right_at_infinities(
         found, second = compiled(x=np.array([-np.inf, 0.0, np.inf], dtype))
         np.testing.assert_array_equal(found, slope)
         np.testing.assert_array_equal(np.abs(second), [0.0, 0.25, 0.0])
+
+
+@pytest.mark.parametrize("formula", Formula)
+def test_one_block_declares_that_it_is_the_stable_form(formula: Formula) -> None:
+    assert len([op for op in OPS.values() if computes(op, formula)]) == 1

@@ -14,7 +14,7 @@ from graphc.passes.algebra.rules import RULES, Algebra
 from graphc.passes.algebra.values import never_negative_zero
 from graphc.passes.base import recording
 
-from .helpers import PAIRS, assert_identical, assert_ulps, checked, evaluate, ops
+from ..helpers import PAIRS, assert_identical, assert_ulps, checked, evaluate, ops
 
 Build = Callable[..., Node]
 
