@@ -15,15 +15,15 @@ import pytest
 
 import graphc as gc
 from graphc.ir import OPS, Graph, Node, Op
-from graphc.passes.algebra.rules import Algebra
+from graphc.passes.algebra.rules import RULES, Algebra
 from graphc.passes.base import Pass, Rewrite, recording
-from graphc.passes.pipeline import optimize, pipeline, reasons
+from graphc.passes.pipeline import optimize, pipeline, reasons, rewrites
 from tests.exact import exact_values
 from tests.op_cases import Array
 
 from .algebra.test_algebra import CASES as ALGEBRA
 from .helpers import PAIRS, evaluate
-from .stable.test_stability import FORMULAS, POINTS, SOFTMAX
+from .stable.formulas import FORMULAS, POINTS, SOFTMAX
 
 Feeds = Mapping[str, Any]
 Case = tuple[Graph, Feeds, Sequence[Pass]]
@@ -75,6 +75,15 @@ def made() -> list[tuple[Rewrite, Feeds]]:
 
 def test_every_rule_has_a_case(made: Sequence[tuple[Rewrite, Feeds]]) -> None:
     assert {rewrite.rule for rewrite, _ in made} == set(reasons())
+
+
+@pytest.mark.parametrize("rule", [rule.name for rule in RULES])
+def test_every_rule_of_algebra_fires_in_the_whole_pipeline(rule: str) -> None:
+    """No other rule or pass is always there before it."""
+    found: set[str] = set()
+    for build, _ in ALGEBRA[rule]:
+        found |= {rewrite.rule for rewrite in rewrites(Graph((build(x, y),)))}
+    assert rule in found
 
 
 def test_every_pass_says_what_its_rules_are() -> None:

@@ -38,22 +38,12 @@ _LONGEST = 4096
 """Up to what length a sum of float32 products may be added up in one go."""
 
 
-def _same_type(node: Node, uses: Uses) -> Node | None:
-    x = node.inputs[0]
-    return x if x.type == node.type else None
-
-
 def _transposes(node: Node, uses: Uses) -> Node | None:
     inner = node.inputs[0]
     if inner.op is not TRANSPOSE:
         return None
     first = inner.attributes["axes"]
     return transpose(inner.inputs[0], tuple(first[a] for a in node.attributes["axes"]))
-
-
-def _transpose_identity(node: Node, uses: Uses) -> Node | None:
-    identity = node.attributes["axes"] == tuple(range(node.ndim))
-    return node.inputs[0] if identity else None
 
 
 def _flipped(x: Node) -> Node:
@@ -272,14 +262,7 @@ def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
 _ALWAYS = "for every operand: no element changes"
 
 MOVEMENT = (
-    Rule(
-        "reshape(x, its own shape) -> x",
-        (BROADCAST_TO, RESHAPE),
-        _same_type,
-        _ALWAYS,
-    ),
     Rule("x.T.T -> x.T", (TRANSPOSE,), _transposes, _ALWAYS),
-    Rule("transpose(x, in order) -> x", (TRANSPOSE,), _transpose_identity, _ALWAYS),
     Rule(
         "(a @ b).T -> b.T @ a.T",
         (TRANSPOSE,),
