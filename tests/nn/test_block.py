@@ -1,0 +1,67 @@
+"""Blocks that are declared as functions, and the layers beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import graphc as gc
+from graphc.ir import OPS, Graph
+from graphc.ir.graph import expand
+from graphc.nn.block import Block, elementwise_block
+from graphc.nn.layer import FunctionLayer
+from graphc.ops.source import ArrayLike
+
+
+@pytest.fixture
+def shifted() -> Iterator[Block[...]]:
+    @elementwise_block(
+        vjp=lambda g, out, input: (g,), options=({"by": 1.0, "kind": "a"},)
+    )
+    def shifted(input: ArrayLike, by: float = 2.0, kind: str = "a") -> gc.Node:
+        return input + by
+
+    yield shifted
+    del OPS["shifted"]
+
+
+def test_the_body_is_the_expansion(shifted: Block[...]) -> None:
+    x = gc.input("x", (3,))
+    node = shifted(x)
+    assert node.op is shifted.op
+    assert [n.op.name for n in expand(Graph((node,)))] == ["input", "constant", "add"]
+    assert gc.evaluate(node, {"x": [1.0, 2.0, 3.0]}).tolist() == [3.0, 4.0, 5.0]
+
+
+def test_inputs_are_arrays_and_options_attributes(shifted: Block[...]) -> None:
+    node = shifted([1.0], 3, kind="b")
+    assert node.op.inputs == ("input",)
+    assert node.attributes == {"by": 3.0, "kind": "b"}
+    assert type(node.attributes["by"]) is float
+    assert [case.attributes for case in shifted.op.cases] == [
+        {"by": 1.0, "kind": "a"}
+    ] * 3
+
+
+def test_a_wrong_call_is_one_of_python(shifted: Block[...]) -> None:
+    with pytest.raises(TypeError, match="missing"):
+        shifted()
+    with pytest.raises(TypeError, match="unexpected"):
+        shifted([1.0], size=3)
+
+
+def test_a_layer_of_a_function(shifted: Block[...]) -> None:
+    class Shift(FunctionLayer):
+        function = shifted
+
+        def __init__(self, by: float = 2.0, *, name: str | None = None) -> None:
+            super().__init__(name=name)
+            self.by = by
+
+    layer = Shift(3.0)
+    assert repr(layer) == "Shift(by=3.0)"
+    node = layer(gc.input("x", (3,)))
+    assert (node.op, node.attributes["by"]) == (shifted.op, 3.0)
+    model = gc.nn.Sequential(gc.nn.ReLU(), Shift())
+    assert model(gc.input("x", (3,))).name == "shifted_1"
