@@ -7,7 +7,8 @@ from .test_references import REFERENCES
 
 
 def test_every_optimizer_has_examples_of_its_own_kind():
-    assert set(EXAMPLES) == set(exported(Optimizer))
+    missing = set(exported(Optimizer)) - set(EXAMPLES)
+    assert not missing, f"cases.EXAMPLES has no example of {missing}"
     for name, examples in EXAMPLES.items():
         assert examples
         assert {type(example).__name__ for example in examples} == {name}
@@ -15,4 +16,8 @@ def test_every_optimizer_has_examples_of_its_own_kind():
 
 def test_every_rule_has_an_oracle():
     referenced = {type(rule).__name__ for rule, _, _ in REFERENCES.values()}
-    assert set(RULES) <= {*TORCH, *KERAS, *OPTAX, *referenced}
+    missing = set(RULES) - {*TORCH, *KERAS, *OPTAX, *referenced}
+    assert not missing, (
+        f"{missing} need options in cases.TORCH, KERAS or OPTAX, recorded by record.py, "
+        "or a formula in test_references.py"
+    )
