@@ -18,6 +18,6 @@ def test_every_rule_has_an_oracle():
     referenced = {type(rule).__name__ for rule, _, _ in REFERENCES.values()}
     missing = set(RULES) - {*TORCH, *KERAS, *OPTAX, *referenced}
     assert not missing, (
-        f"{missing} need options in cases.TORCH, KERAS or OPTAX, recorded by record.py, "
+        f"{missing} need options in cases.TORCH, KERAS or OPTAX, for record.py, "
         "or a formula in test_references.py"
     )
