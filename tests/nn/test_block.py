@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import pytest
@@ -65,3 +66,29 @@ def test_a_layer_of_a_function(shifted: Block[...]) -> None:
     assert (node.op, node.attributes["by"]) == (shifted.op, 3.0)
     model = gc.nn.Sequential(gc.nn.ReLU(), Shift())
     assert model(gc.input("x", (3,))).name == "shifted_1"
+
+
+FUNCTION_LAYERS = [
+    value
+    for value in vars(gc.nn).values()
+    if isinstance(value, type) and issubclass(value, FunctionLayer)
+]
+
+
+@pytest.mark.parametrize("layer", FUNCTION_LAYERS)
+def test_every_layer_of_a_function_has_its_options(layer: type[FunctionLayer]) -> None:
+    options = dict(inspect.signature(layer).parameters)
+    del options["name"]
+    theirs = inspect.signature(layer.function).parameters
+    for name, option in options.items():
+        assert name in theirs
+        assert option.default == theirs[name].default
+    given = {
+        name: 1 if option.default is option.empty else option.default
+        for name, option in options.items()
+    }
+    made = layer(**given)
+    shown = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    assert repr(made) == f"{layer.__name__}({shown})"
+    node = made(gc.input("x", (3, 4)))
+    assert node.op.name == made.kind == layer.function.__name__
