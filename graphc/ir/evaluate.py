@@ -28,6 +28,15 @@ def compiled(template: str, mode: Literal["eval", "exec"]) -> CodeType:
     return compile(template, f"<{template}>", mode)
 
 
+@functools.cache
+def _helpers(sources: tuple[str, ...]) -> dict[str, Any]:
+    """The functions that helpers of an op define."""
+    scope: dict[str, Any] = {"np": np}
+    for source in sources:
+        exec(compiled(source, "exec"), scope)
+    return scope
+
+
 def evaluate_node(
     node: Node,
     arrays: Sequence[Array],
@@ -53,7 +62,7 @@ def evaluate_node(
     if node.op.role is Role.SIZE:
         size: Dim = node.attributes["size"]
         return np.asarray(size.evaluate(sizes), node.dtype)
-    scope: dict[str, Any] = {"np": np, "rng": rng}
+    scope: dict[str, Any] = {**_helpers(node.op.helpers), "np": np, "rng": rng}
     scope |= {f"dim_{name}": size for name, size in sizes.items()}
     scope |= {k: _concrete(v, sizes) for k, v in node.attributes.items()}
     scope.setdefault("dtype", node.dtype.type)

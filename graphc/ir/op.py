@@ -8,6 +8,9 @@ attributes: either an expression (`"np.sum(x, axis=axis)"`) or statements that a
 `out`. The printer substitutes names, the interpreter evaluates it as it stands, so
 there is nothing to keep in step. `into` is the form that writes into an existing `out`,
 and `steady` one that makes no array at all, where `into` does.
+
+Source may have variables, loops and functions of its own, whose names never meet those
+of a program, and may call functions of `helpers`, which stand in the program once.
 """
 
 from __future__ import annotations
@@ -171,6 +174,8 @@ class Op:
     size_bounds: Callable[[Node], Iterable[tuple[Dimension, Dimension]]] | None = None
     """For ops that not all sizes will do for: pairs of sizes of a node, of which the
     first must not be above the second. No size of a shape may be negative anyway."""
+    helpers: tuple[str, ...] = ()
+    """Source of functions that templates call, with the imports that they need."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     cases: tuple[Case, ...] = ()

@@ -61,6 +61,20 @@ def parsed(text: str) -> Template:
     )
 
 
+@functools.cache
+def top_level_names(text: str) -> frozenset[str]:
+    """The names that a module of this text defines and imports."""
+    names: set[str] = set()
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in statement.names}
+        elif isinstance(statement, ast.Assign):
+            names |= {t.id for t in statement.targets if isinstance(t, ast.Name)}
+    return frozenset(names)
+
+
 def _collect(
     tree: ast.AST, names: set[str], items: set[tuple[str, int]], own: set[str]
 ) -> None:

@@ -152,6 +152,8 @@ class Function:
             if self.forms.is_inside(node):
                 yield from self.forms.within(self.forms[node])
         yield from self.workspace.forms_used()
+        if self.one_row is not None:
+            yield from self.one_row.function.forms_used()
 
     def footprint(self, tile: int) -> Footprint:
         """The bytes of its arrays, besides parameters, inputs and results."""

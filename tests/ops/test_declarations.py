@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import builtins
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 import graphc as gc
 from graphc.ir import OPS, Dim, verify
 from graphc.ir.graph import Graph
+from graphc.ir.template import parsed, top_level_names
 from tests.op_cases import (
     SOURCES_WITHOUT_CASES,
     Application,
@@ -124,14 +125,15 @@ def test_into_writes_what_the_expression_gives(application: Application) -> None
 
 
 @pytest.mark.parametrize("application", applications(), ids=_id)
-def test_templates_parse_and_use_only_declared_names(application: Application) -> None:
-    """A printer may substitute every name of a template."""
+def test_templates_parse_and_use_only_known_names(application: Application) -> None:
+    """A printer may substitute every name of a template, and rename what is its own."""
     op = application.op
     if op.numpy is None:
         return
     node = application.apply(application.nodes())
-    allowed = {name.lstrip("*") for name in op.inputs} | set(node.attributes)
-    allowed |= {"np", "out", "dtype", "rng"}
+    given = {name.lstrip("*") for name in op.inputs} | set(node.attributes)
+    allowed = given | {"np", "out", "dtype", "rng", *dir(builtins)}
+    allowed |= {name for helper in op.helpers for name in top_level_names(helper)}
     steady = op.steady_form(node)
     for template, more in (
         (op.template(node), ()),
@@ -141,8 +143,8 @@ def test_templates_parse_and_use_only_declared_names(application: Application) -
     ):
         if template is None:
             continue
-        names = {n.id for n in ast.walk(ast.parse(template)) if isinstance(n, ast.Name)}
-        assert names <= allowed | set(more)
+        assert parsed(template).reads <= allowed | set(more)
+        assert parsed(template).own.isdisjoint(given | set(more))
 
 
 NAMED = [a for a in applications(lambda op: op.pure) if accepts_named_size(a)]

@@ -11,7 +11,7 @@ import pytest
 import graphc as gc
 from graphc import optim
 from graphc.harness import FEATURES, harness_source
-from graphc.targets.numpy.initializers import top_level_names
+from graphc.ir.template import top_level_names
 from graphc.targets.numpy.module import defined_names
 from graphc.training import assemble
 from tests.styles import assert_styles_agree

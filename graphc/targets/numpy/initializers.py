@@ -7,7 +7,6 @@ perhaps a `helper`. Anything else is an array, and copied.
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Sequence
 
 from ...ir.node import Node
@@ -17,42 +16,11 @@ from .expressions import assign, parse
 from .workspace import side_by_side
 
 
-@functools.cache
-def top_level_names(text: str) -> frozenset[str]:
-    """What a module of this text defines and imports."""
-    names: set[str] = set()
-    for statement in ast.parse(text).body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            names.add(statement.name)
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in statement.names}
-        elif isinstance(statement, ast.Assign):
-            names |= {t.id for t in statement.targets if isinstance(t, ast.Name)}
-    return frozenset(names)
-
-
 def start_helpers(parameters: Sequence[Node]) -> list[str]:
     """The functions that initialisers bring, each text once."""
     starts = [node.attributes["init"] for node in parameters]
     helpers = [getattr(init, "helper", "") for init in starts]
     return [helper for helper in dict.fromkeys(helpers) if helper]
-
-
-def write_helper(writer: Writer, functions: Writer, helper: str) -> None:
-    """Imports go to the top of the module, the rest as it stands to the functions."""
-    lines = helper.splitlines()
-    last_import = 0
-    for statement in ast.parse(helper).body:
-        if isinstance(statement, ast.Import):
-            for alias in statement.names:
-                writer.import_(alias.name, alias.asname)
-        elif isinstance(statement, ast.ImportFrom):
-            for alias in statement.names:
-                writer.from_import(str(statement.module), alias.name)
-        else:
-            continue
-        last_import = statement.end_lineno or statement.lineno
-    functions.raw("\n".join(lines[last_import:]))
 
 
 def write_init(

@@ -13,6 +13,7 @@ from ...ir.graph import Graph, OneRow
 from ...ir.node import Node
 from ...ir.pickling import Together
 from ...ir.sizes import SizeBound, check_known, sizes_told_by
+from ...ir.template import top_level_names
 from ...program.footprint import Footprint
 from ...program.lower import Declared, Function, lower
 from ...program.plan import Style
@@ -21,7 +22,7 @@ from ...pysource.writer import Writer
 from .constants import Constants
 from .expressions import assign
 from .function import Wording, write_function
-from .initializers import top_level_names
+from .helpers import called_helpers, names_of_helpers, write_helper
 from .names import Names
 
 
@@ -97,8 +98,9 @@ _RESERVED = (
 )
 
 
-def module_names(inputs: Sequence[Node], reserved: Sequence[str]) -> Names:
+def module_names(inputs: Sequence[Node], reserved: Iterable[str]) -> Names:
     """A scope in which inputs and sizes have their own names, where those are free."""
+    reserved = set(reserved)
     locals_ = Names((*reserved, *_LOCAL_NAMES))
     locals_.assign(inputs)
     names = Names(reserved)
@@ -127,11 +129,6 @@ def emit_function(
 ) -> Emitted:
     """A module with one function, `compute(parameters, *inputs)`, giving a tuple."""
     check_sizes([graph], inputs)
-    helpers = harness_source(_HELPERS, ("arrays", "tiles", "positions"))
-    reserved = [*_RESERVED, *defined_names(helpers)]
-    names = module_names(inputs, reserved)
-    constants = Constants(names)
-    writer, functions = Writer(), Writer()
     declared = Declared(
         name="compute",
         graph=graph,
@@ -147,6 +144,14 @@ def emit_function(
         lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
     )
     function = lower(declared, fast=style == "fast")
+    helpers = called_helpers(function.forms_used())
+    every = harness_source(_HELPERS, ("arrays", "tiles", "positions"))
+    taken = {*_RESERVED, *defined_names(every), *names_of_helpers(helpers)}
+    names = module_names(inputs, taken)
+    constants = Constants(names)
+    writer, functions = Writer(), Writer()
+    for helper in helpers:
+        write_helper(writer, functions, helper)
     write_function(functions, function, wording, names, constants)
     features = called_features([function])
     footprint = function.footprint(tiling.size or TILE)
@@ -154,12 +159,12 @@ def emit_function(
         docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     sections = ("arrays", "tiles", *(["positions"] if "indexing" in features else []))
-    helpers = harness_source(features, sections)
-    write_imports(writer, helpers)
+    harness = harness_source(features, sections)
+    write_imports(writer, harness)
     write_tiling(writer, tiling, features)
     write_body(writer, constants, functions)
-    if helpers.text.strip():
-        writer.raw(helpers.text)
+    if harness.text.strip():
+        writer.raw(harness.text)
     return Emitted(writer.source(), nodes_of_lines(writer), footprint)
 
 

@@ -26,7 +26,8 @@ from .constants import Constants
 from .expressions import assign, call, literal, name, parse, subscript
 from .function import Wording, write_function
 from .header import write_facts, write_requirements
-from .initializers import start_helpers, top_level_names, write_helper, write_init
+from .helpers import called_helpers, names_of_helpers, write_helper
+from .initializers import start_helpers, write_init
 from .module import (
     Emitted,
     called_features,
@@ -102,56 +103,57 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     """The standalone training program of a model."""
     graphs = [plan.forward, plan.training, plan.predict]
     check_sizes([graph for graph in graphs if graph is not None], plan.inputs)
-    every = harness_source(plan.features | {"arrays", "flat", "indexing", "tiles"})
-    helpers = start_helpers(plan.parameters)
-    reserved = {name for helper in helpers for name in top_level_names(helper)}
-    names = module_names(
-        plan.inputs, [*_MODULE_NAMES, *defined_names(every), *sorted(reserved)]
-    )
-    names.assign(plan.parameters)
-    constants = Constants(names)
-    writer, functions = Writer(), Writer()
-    for helper in helpers:
-        write_helper(writer, functions, helper)
     fast = style == "fast"
     layout = _Layout(plan) if fast else None
-    order = layout.parameters if layout is not None else None
-    write_init(functions, plan.parameters, constants, order)
-    _write_state(functions, plan, names, constants, layout)
-    lowered: dict[str, Function] = {}
-    calls: dict[str, ast.expr] = {}
-    for declared, wording in _functions(plan, layout):
-        lowered[declared.name] = function = lower(declared, fast=fast)
-        calls[declared.name] = write_function(
-            functions, function, wording, names, constants
-        )
     positions: dict[str, Node] = {}
+    functions = [
+        (lower(declared, fast=fast), wording)
+        for declared, wording in _functions(plan, layout)
+    ]
     if plan.positions is not None:
         declared, wording = _index_arrays(plan, plan.positions, positions)
-        lowered[declared.name] = function = lower(declared, fast=False)
-        write_function(functions, function, wording, names, constants)
+        functions.append((lower(declared, fast=False), wording))
+    small = [
+        (lower(declared, fast=False), wording)
+        for declared, wording in _small_functions(plan)
+    ]
     update = lower_update(plan.update, fast=fast)
+    lowered = [function for function, _ in functions]
+    helpers = start_helpers(plan.parameters)
+    parts = [*lowered, *(function for function, _ in small), update]
+    helpers += called_helpers(form for part in parts for form in part.forms_used())
+    names = _names(plan, helpers)
+    constants = Constants(names)
+    writer, text = Writer(), Writer()
+    for helper in dict.fromkeys(helpers):
+        write_helper(writer, text, helper)
+    order = layout.parameters if layout is not None else None
+    write_init(text, plan.parameters, constants, order)
+    _write_state(text, plan, names, constants, layout)
+    calls = {
+        function.name: write_function(text, function, wording, names, constants)
+        for function, wording in functions
+    }
     scope = names.function_scope(["name", "slots"])
-    write_update(functions, update, scope, constants)
-    _write_train_step(functions, plan, names, calls["loss_and_gradients"])
+    write_update(text, update, scope, constants)
+    _write_train_step(text, plan, names, calls["loss_and_gradients"])
     if plan.averages:
-        _write_averages(functions, plan)
-    for declared, wording in _small_functions(plan):
+        _write_averages(text, plan)
+    for function, wording in small:
         scope = names.function_scope()
         for node in plan.step_sizes.inputs:
             scope.alias(node, str(node.name))
-        function = lower(declared, fast=False)
-        write_function(functions, function, wording, scope, constants)
+        write_function(text, function, wording, scope, constants)
     if plan.plateau is not None:
-        write_helper(writer, functions, plan.plateau.source)
-    features = called_features(lowered.values())
+        write_helper(writer, text, plan.plateau.source)
+    features = called_features(lowered)
     if layout is not None:
         features |= {"arrays", "flat"}
     harness = harness_source(plan.features | features)
     footprint = Footprint()
     docstring = plan.docstring
     if layout is not None:
-        footprint = _footprint(plan, lowered["loss_and_gradients"], update)
+        footprint = _footprint(plan, lowered, update)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     writer.from_import("__future__", "annotations")
@@ -161,16 +163,26 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_tiling(writer, plan.tiling, features)
     if layout is not None:
         _write_rules(writer, update)
-    write_body(writer, constants, functions)
+    write_body(writer, constants, text)
     writer.raw(harness.text)
     return Emitted(writer.source(), nodes_of_lines(writer), footprint, positions)
 
 
+def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
+    """The scope of the module, with the names of inputs and parameters."""
+    every = harness_source(plan.features | {"arrays", "flat", "indexing", "tiles"})
+    taken = names_of_helpers(helpers)
+    names = module_names(plan.inputs, {*_MODULE_NAMES, *defined_names(every), *taken})
+    names.assign(plan.parameters)
+    return names
+
+
 def _footprint(
-    plan: TrainingPlan, training: Function, update: LoweredUpdate
+    plan: TrainingPlan, functions: Sequence[Function], update: LoweredUpdate
 ) -> Footprint:
     """The bytes that a training step keeps allocated in fast style."""
     tile = plan.tiling.size or TILE
+    training = next(f for f in functions if f.name == "loss_and_gradients")
     names = symbols_of(size for node in plan.inputs for size in node.shape)
     return replace(
         training.footprint(tile).of_program(names),

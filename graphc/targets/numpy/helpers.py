@@ -1,0 +1,43 @@
+"""Functions that ops and initialisers bring along, each once in a module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from ...ir.template import top_level_names
+from ...program.forms import Form
+from ...pysource.writer import Writer
+
+
+def names_of_helpers(helpers: Iterable[str]) -> set[str]:
+    """The names that no value may go by."""
+    return {name for helper in helpers for name in top_level_names(helper)}
+
+
+def called_helpers(forms: Iterable[Form]) -> list[str]:
+    """The helpers that code of these forms calls, each text once."""
+    helpers = (
+        helper
+        for form in forms
+        for helper in form.node.op.helpers
+        if not top_level_names(helper).isdisjoint(form.template.names)
+    )
+    return list(dict.fromkeys(helpers))
+
+
+def write_helper(writer: Writer, functions: Writer, helper: str) -> None:
+    """Write imports to the top of the module, and the rest as it stands."""
+    lines = helper.splitlines()
+    last_import = 0
+    for statement in ast.parse(helper).body:
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                writer.import_(alias.name, alias.asname)
+        elif isinstance(statement, ast.ImportFrom):
+            for alias in statement.names:
+                writer.from_import(str(statement.module), alias.name)
+        else:
+            continue
+        last_import = statement.end_lineno or statement.lineno
+    functions.raw("\n".join(lines[last_import:]))

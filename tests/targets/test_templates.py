@@ -1,0 +1,172 @@
+"""Templates with variables, loops, functions and helpers of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir.op import OPS, Op
+from graphc.ir.template import parsed
+from graphc.ir.types import TensorType
+
+from .support import assert_formatted
+
+STYLES = ("readable", "fast")
+TWICE = '''
+import math
+
+
+def twice(x):
+    """Return two times x."""
+    return x * math.sqrt(4.0)
+'''
+
+
+def same(x: TensorType) -> TensorType:
+    return x
+
+
+def largest(x: Any) -> Any:
+    return x / np.max(x)
+
+
+def running(x: Any) -> Any:
+    return np.cumsum(x, axis=0) if x.ndim else x
+
+
+FORMS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
+    "a variable": (
+        {"numpy": "scale = np.max(x)\nout = x / scale", "is_statements": True},
+        largest,
+    ),
+    "a variable, and one in the form that writes": (
+        {
+            "numpy": "scale = np.max(x)\nout = x / scale",
+            "is_statements": True,
+            "into": "row = np.max(x)\nnp.divide(x, row, out=out)",
+        },
+        largest,
+    ),
+    "a loop": (
+        {
+            "numpy": "out = np.zeros_like(x)\n"
+            "for row in range(len(x)):\n"
+            "    if row:\n"
+            "        out[row] = out[row - 1] + x[row]\n"
+            "    elif row == 0:\n"
+            "        out[row] = x[row]\n"
+            "    else:\n"
+            "        raise ValueError(row)",
+            "is_statements": True,
+            "into": "total = np.zeros_like(x[0])\n"
+            "for row in range(len(x)):\n"
+            "    total = total + x[row]\n"
+            "    out[row] = total",
+        },
+        running,
+    ),
+    "a function": (
+        {
+            "numpy": "def scale(row):\n    return row / np.max(x)\n\n\n"
+            "out = np.stack(list(map(scale, x)))",
+            "is_statements": True,
+        },
+        largest,
+    ),
+    "an anonymous function": (
+        {"numpy": "np.apply_along_axis(lambda row: row / np.max(x), 1, x)"},
+        largest,
+    ),
+    "a helper": ({"numpy": "twice(x)", "helpers": (TWICE,)}, lambda x: x * 2),
+    "a helper in the form that writes": (
+        {"numpy": "x + x", "into": "out[...] = twice(x)", "helpers": (TWICE,)},
+        lambda x: x * 2,
+    ),
+    "an elementwise op with a variable": (
+        {
+            "numpy": "x * 0.5 + x",
+            "into": "scale = x * 0.5\nnp.add(scale, x, out=out)",
+            "kind": "elementwise",
+        },
+        lambda x: x * 1.5,
+    ),
+}
+
+
+@pytest.fixture(params=FORMS, ids=str)
+def form(request: pytest.FixtureRequest) -> Iterator[tuple[Op, Callable[[Any], Any]]]:
+    declared, meaning = FORMS[request.param]
+    options = {"kind": "movement", **declared}
+    op = Op(name="tried", inputs=("x",), infer=same, **options)
+    yield op, meaning
+    del OPS["tried"]
+
+
+NAMES = ("scale", "row", "total", "twice", "tried", "math", "x", "out", "dtype")
+"""Names that templates and helpers use, as names of a user's inputs."""
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("tile", [None, 4])
+def test_names_of_templates_never_meet_those_of_users(
+    tmp_path: Path, form: tuple[Op, Callable[[Any], Any]], style: Any, tile: int | None
+) -> None:
+    op, meaning = form
+    inputs = [gc.input(name, ("batch", 3)) for name in NAMES]
+    computed = [op(gc.exp(each) + first) for each, first in pairwise(inputs)]
+    total = sum(computed[1:], computed[0]) * inputs[0] + inputs[1]
+    values = {
+        name: np.linspace(0.1, 1.0 + i, 12, dtype="float32").reshape(4, 3)
+        for i, name in enumerate(NAMES)
+    }
+    arrays = list(values.values())
+    expected = sum(meaning(np.exp(a) + b) for a, b in pairwise(arrays))
+    expected = expected * arrays[0] + arrays[1]
+    np.testing.assert_allclose(gc.evaluate(total, values), expected, rtol=1e-5)
+    function = gc.compile(total, style=style, tile_size=tile)
+    assert_formatted(function.source, tmp_path)
+    result = function(**values)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_helper_stands_once_and_only_where_it_is_called(style: Any) -> None:
+    forms = {"readable": {"into": "out[...] = twice(x)"}, "fast": {}}[style]
+    op = Op(
+        name="tried",
+        inputs=("x",),
+        infer=same,
+        kind="movement",
+        numpy="twice(x)" if style == "fast" else "x + x",
+        helpers=(TWICE,),
+        **forms,
+    )
+    try:
+        x = gc.input("x", (3,))
+        called = gc.compile(op(op(x)) * 2.0, style="fast").source
+        plain = gc.compile(op(op(x)) * 2.0, style="readable").source
+        assert called.count("def twice(") == 1
+        assert plain.count("def twice(") == int(style == "fast")
+        assert gc.compile(x * 2.0, style=style).source.count("twice") == 0
+    finally:
+        del OPS["tried"]
+
+
+def test_names_of_a_template_are_found() -> None:
+    template = parsed(
+        "first = arrays[0] + dim_batch\n"
+        "for item in arrays:\n"
+        "    first += shape[1] * item\n"
+        "np.add(first, [y for y in x], out=out)"
+    )
+    assert template.names == {"arrays", "dim_batch", "np", "x", "out"}
+    assert template.items == {("shape", 1)}
+    assert template.own == {"first", "item", "y"}
+    assert template.written_at == 2
+    assert template.returns_out
