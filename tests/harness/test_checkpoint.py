@@ -14,23 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.harness.support import same, start
 from tests.targets.support import command, load, program, rows, run
 
 
 @pytest.fixture(scope="module")
 def module() -> Any:
     return load(program(DROPOUT=0.3))
-
-
-def start(module: Any, seed: int = 0) -> tuple[Any, Any]:
-    parameters = module.init_parameters(seed)
-    return parameters, module.init_state(parameters, seed)
-
-
-def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    return list(a) == list(b) and all(
-        a[n].dtype == b[n].dtype and a[n].tobytes() == b[n].tobytes() for n in a
-    )
 
 
 OPTIONS: dict[str, Any] = {"batch_size": 9, "seed": 5}

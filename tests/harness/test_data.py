@@ -14,11 +14,6 @@ from tests.targets.support import load, program, rows
 Data = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def module() -> Any:
-    return load(program())
-
-
 def changed(name: str, change: Callable[[Any], Any]) -> Data:
     data: Data = rows(20)
     data[name] = change(data[name])

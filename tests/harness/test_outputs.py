@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.harness.support import start
 from tests.targets.support import command, load, program, rows, run
 
 DATA = ("--data", "train.npz", "--dev", "dev.npz", "--epochs", 3)
@@ -24,16 +25,6 @@ def script(tmp_path: Path) -> Path:
     np.savez(tmp_path / "train.npz", **rows(150))
     np.savez(tmp_path / "dev.npz", **rows(60, 1))
     return path
-
-
-@pytest.fixture(scope="module")
-def module() -> Any:
-    return load(program())
-
-
-def start(module: Any) -> tuple[Any, Any]:
-    parameters = module.init_parameters(0)
-    return parameters, module.init_state(parameters, 0)
 
 
 # How often ----------------------------------------------------------------------------

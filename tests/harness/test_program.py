@@ -1,25 +1,15 @@
-"""The training loop: what it learns, keeps, repeats, and how it ends."""
+"""Emitted programs that train: epochs, evaluation, and ends before the end."""
 
 from __future__ import annotations
 
-import ast
 import math
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import graphc as gc
-from graphc.harness import FEATURES, harness_source
+from tests.harness.support import copies, same, start
 from tests.targets.support import load, program, rows
-
-
-@pytest.fixture(scope="module")
-def module() -> Any:
-    return load(program())
 
 
 @pytest.fixture(scope="module")
@@ -27,95 +17,7 @@ def random_module() -> Any:
     return load(program(DROPOUT=0.3))
 
 
-def start(module: Any, seed: int = 0) -> tuple[Any, Any]:
-    parameters = module.init_parameters(seed)
-    return parameters, module.init_state(parameters, seed)
-
-
-def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
-    return list(a) == list(b) and all(
-        a[n].dtype == b[n].dtype and a[n].tobytes() == b[n].tobytes() for n in a
-    )
-
-
-def copies(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: array.copy() for name, array in arrays.items()}
-
-
-# The text -----------------------------------------------------------------------------
-
-
-def test_the_text_is_formatted_and_clean_under_both_configurations(
-    tmp_path: Path,
-) -> None:
-    file = tmp_path / "train.py"
-    file.write_text(program())
-    root = Path(__file__).parents[2]
-    for options in (["--isolated"], ["--config", str(root / "pyproject.toml")]):
-        for action in (["check"], ["format", "--check", "--diff"]):
-            done = subprocess.run(
-                [sys.executable, "-m", "ruff", *action, *options, str(file)],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
-
-
-FEATURES_IN_USE = [frozenset[str](), frozenset(("totals",)), FEATURES]
-
-
-@pytest.mark.parametrize("features", FEATURES_IN_USE, ids=sorted)
-def test_imports_are_those_that_the_text_uses(features: frozenset[str]) -> None:
-    harness = harness_source(features)
-    assert "# if" not in harness.text
-    assert "# end" not in harness.text
-    tree = ast.parse(harness.text)
-    assert not [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
-    modules = {m for m, _ in harness.imports} | {m for m, _ in harness.from_imports}
-    assert {m.partition(".")[0] for m in modules} <= {"numpy", *sys.stdlib_module_names}
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    names = [alias or m for m, alias in harness.imports]
-    names += [name for _, name in harness.from_imports]
-    assert set(names) <= used
-    assert harness.imports == tuple(sorted(harness.imports))
-
-
-def test_importing_a_program_imports_hardly_more_than_numpy_does(
-    tmp_path: Path,
-) -> None:
-    """And no random generators, which NumPy itself loads when they are first named."""
-    x = gc.input("x", ("batch", 4))
-    w = gc.parameter("w", (4, 3), gc.init.truncated_normal())
-    loss = gc.mean(gc.nn.dropout(x @ w) ** 2)
-    for style in ("fast", "readable"):
-        gc.Trainer(loss, gc.optim.Adam()).emit(tmp_path / f"{style}.py", style=style)
-    code = (
-        "import sys, numpy; before = set(sys.modules); import fast, readable; "
-        "print(*sorted(set(sys.modules) - before))"
-    )
-    flags = ["-W", "error", "-c", code]
-    done = subprocess.run(
-        [sys.executable, *flags],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    # A thread is asked for its number, so that its memory is its own.
-    loaded = {"__future__", "_weakrefset", "fast", "readable", "signal", "threading"}
-    assert set(done.stdout.split()) <= loaded
-
-
-def test_every_public_function_of_the_text_says_what_it_does() -> None:
-    for node in ast.parse(harness_source(FEATURES).text).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            assert ast.get_docstring(node), node.name
-
-
 # What it learns -----------------------------------------------------------------------
-
-
 def test_it_learns_and_records_every_epoch(module: Any) -> None:
     parameters, state = start(module)
     train, dev = rows(303), rows(100, 1)
@@ -209,8 +111,6 @@ def test_no_epochs_change_nothing(module: Any) -> None:
 
 
 # Evaluation ---------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("batch_size", [1, 7, 10, 1024])
 def test_evaluation_is_the_mean_over_all_rows(module: Any, batch_size: int) -> None:
     parameters, _ = start(module)
@@ -253,133 +153,7 @@ def test_a_model_without_inputs_trains_on_one_row_of_nothing() -> None:
     assert [record["loss"] for record in history] == [0.5, 0.5]
 
 
-# The best -----------------------------------------------------------------------------
-
-
-def scripted(
-    scores: list[float], name: str = "accuracy", mode: str | None = None
-) -> tuple[Any, Any]:
-    """A program whose dev scores are given, and whose parameters count epochs."""
-    module = load(program(METRICS={} if name == "loss" else {name: mode}))
-    parameters, state = start(module)
-    for array in parameters.values():
-        array[...] = 0
-
-    def train_step(parameters: Any, state: Any, x: Any, y: Any) -> float:
-        for array in parameters.values():
-            array += 1
-        state["step"] += 1
-        return 1.0
-
-    def forward(parameters: Any, x: Any, y: Any) -> dict[str, float]:
-        epoch = int(parameters["hidden.bias"][0])
-        # By the loss the first epoch is best.
-        return {"loss": float(epoch), name: scores[epoch - 1]}
-
-    module.train_step, module.forward = train_step, forward
-    return module, (parameters, state)
-
-
-@pytest.mark.parametrize(
-    ("name", "mode", "best", "scores", "expected"),
-    [
-        ("loss", None, None, [0.3, 0.4, 0.2, 0.4], 3),
-        ("loss", None, "loss", [0.3, 0.4, 0.2, 0.4], 3),
-        ("loss", None, "max loss", [0.3, 0.4, 0.2, 0.4], 2),
-        # A metric decides only if it is asked for, whatever it is called.
-        ("accuracy", None, None, [0.1, 0.5, 0.5, 0.4], 1),
-        ("accuracy", "max", None, [0.1, 0.5, 0.5, 0.4], 1),
-        ("nll", None, None, [0.3, 0.1, 0.2, 0.4], 1),
-        ("accuracy", None, "max accuracy", [0.1, 0.5, 0.5, 0.4], 2),
-        ("accuracy", None, "min accuracy", [0.3, 0.5, 0.1, 0.4], 3),
-        ("nll", "min", "nll", [0.3, 0.1, 0.2, 0.4], 2),
-        ("error", "max", "error", [0.3, 0.1, 0.2, 0.4], 4),
-        ("error", "max", "min error", [0.3, 0.1, 0.2, 0.4], 2),
-        ("f1", "max", "f1", [math.nan, 0.2, math.nan, 0.1], 2),
-        ("f1", "max", "f1", [math.inf, 0.2, math.nan, 0.1], 1),
-        ("f1", "max", "f1", [math.nan] * 4, 4),
-    ],
-)
-def test_the_best_epoch_on_dev_is_kept(
-    name: str, mode: str | None, best: str | None, scores: list[float], expected: int
-) -> None:
-    module, (parameters, state) = scripted(scores, name, mode)
-    data = rows(4)
-    history = module.fit(
-        parameters, state, data, data, epochs=4, batch_size=4, best=best
-    )
-    assert parameters["output.bias"][0] == expected
-    marked = [record["epoch"] for record in history if record["best"]]
-    assert (marked or [4])[-1] == expected
-
-
-def kept(scores: list[float], best: str | None = None, **options: Any) -> str:
-    module, (parameters, state) = scripted(scores)
-    dev = rows(4) if options.pop("dev", True) else None
-    keep = options.get("keep_best", True)
-    history = module.fit(
-        *(parameters, state, rows(4), dev),
-        **{"epochs": len(scores), "batch_size": 4, "best": best, **options},
-    )
-    return module.describe_kept(history, best, keep)
-
-
-def test_a_run_says_what_it_kept_and_by_what() -> None:
-    scores = [0.1, 0.5, 0.4]
-    assert kept(scores, "max accuracy") == (
-        "best on dev: epoch 2, kept by max accuracy 0.5000"
-    )
-    halves = {"evaluations_per_epoch": 2, "batch_size": 2}
-    assert kept([0.3, 0.5], "max accuracy", epochs=1, **halves) == (
-        "best on dev: epoch 1, step 2, kept by max accuracy 0.5000"
-    )
-    assert kept(scores, keep_best=False) == (
-        "best on dev: epoch 1, by min loss 1.000; kept the last epoch, 3"
-    )
-    assert kept(scores, dev=False) == "kept the last epoch, 3: there was no dev data"
-    assert kept([math.nan] * 2, "min accuracy") == (
-        "kept the last epoch, 2: dev accuracy was NaN in every evaluation"
-    )
-    assert kept(scores, epochs=0) == ""
-
-
-def test_patience_ends_a_run_whose_score_stays_nan() -> None:
-    module, (parameters, state) = scripted([math.nan] * 9)
-    options = {"epochs": 9, "batch_size": 4, "patience": 3, "best": "max accuracy"}
-    history = module.fit(parameters, state, rows(4), rows(4), **options)
-    assert len(history) == 3
-    without = scripted([math.nan] * 9)
-    options |= {"best": None}
-    assert len(without[0].fit(*without[1], rows(4), None, **options)) == 9
-
-
-def test_the_last_is_kept_without_dev_or_on_request() -> None:
-    for dev, keep in ((None, True), (rows(4), False)):
-        module, (parameters, state) = scripted([0.9, 0.1, 0.1])
-        options = {"epochs": 3, "batch_size": 4, "keep_best": keep}
-        module.fit(parameters, state, rows(4), dev, **options)
-        assert parameters["output.bias"][0] == 3
-
-
-def test_patience_ends_a_run_that_no_longer_improves() -> None:
-    module, (parameters, state) = scripted([0.1, 0.5, 0.2, 0.3, 0.9, 0.9])
-    data = rows(4)
-    options = {"epochs": 6, "batch_size": 4, "patience": 2, "best": "max accuracy"}
-    history = module.fit(parameters, state, data, data, **options)
-    assert len(history) == 4
-    assert parameters["output.bias"][0] == 2
-
-
-@pytest.mark.parametrize("best", ["accuracy", "max", "max f1", "most accuracy"])
-def test_an_unknown_criterion_is_refused(module: Any, best: str) -> None:
-    parameters, state = start(module)
-    with pytest.raises(module.OptionError, match="'max' or 'min' and one of loss, acc"):
-        module.fit(parameters, state, rows(4), epochs=1, batch_size=4, best=best)
-
-
 # Ends before the end ------------------------------------------------------------------
-
-
 def test_an_interrupt_keeps_the_best_and_undoes_the_broken_epoch(module: Any) -> None:
     data, dev = rows(64), rows(40, 1)
 
@@ -476,68 +250,3 @@ def test_options_that_mean_nothing_are_refused(
         module.fit(parameters, state, rows(4), **given)
     assert str(raised.value) == message
     assert isinstance(raised.value, ValueError)
-
-
-# Gradients ----------------------------------------------------------------------------
-
-TRUE = "* mask * (1 - hidden**2)"
-IN_FLOAT32 = (
-    "    parameters = {n: a.astype(np.float32) for n, a in parameters.items()}\n"
-    "    x = x.astype(np.float32)\n"
-    "    hidden = np.tanh("
-)
-
-
-def checked(source: str) -> dict[str, tuple[float, bool]]:
-    return load(source).check_gradients()
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_right_gradients_pass_closely(dropout: float) -> None:
-    results = checked(program(DROPOUT=dropout))
-    assert list(results) == list(load(program()).PARAMETERS)
-    assert all(passed for _, passed in results.values())
-    assert max(error for error, _ in results.values()) < 1e-6
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "wrong"),
-    [
-        (TRUE, "* mask * (1 - hidden)", ["hidden.weight", "hidden.bias"]),
-        (TRUE, "* mask * (1 - hidden**2) * 1.001", ["hidden.weight", "hidden.bias"]),
-        ("d_logits.T @ dropped", "d_logits.T @ hidden", ["output.weight"]),
-        ("d_logits.sum(axis=0)", "-d_logits.sum(axis=0)", ["output.bias"]),
-        ("d_logits.sum(axis=0)", "d_logits.sum(axis=0) * np.nan", ["output.bias"]),
-        ("d_logits.sum(axis=0)", "np.zeros(3)", ["output.bias"]),
-    ],
-)
-def test_wrong_gradients_fail(old: str, new: str, wrong: list[str]) -> None:
-    source = program(DROPOUT=0.4)
-    assert source.count(old) == 1
-    results = checked(source.replace(old, new))
-    assert [name for name, (_, passed) in results.items() if not passed] == wrong
-
-
-def test_a_program_that_rounds_to_float32_is_checked_too() -> None:
-    head, training = program().split("def loss_and_gradients", 1)
-    training = training.replace("    hidden = np.tanh(", IN_FLOAT32, 1)
-    source = f"{head}def loss_and_gradients{training}"
-    results = checked(source)
-    assert all(passed for _, passed in results.values())
-    assert max(error for error, _ in results.values()) > 1e-8
-    wrong = checked(source.replace(TRUE, "* mask * (1 - hidden)"))
-    assert not wrong["hidden.weight"][1]
-
-
-def test_the_check_changes_nothing(module: Any) -> None:
-    parameters, _ = start(module)
-    before = copies(parameters)
-    module.check_gradients(parameters, rows(20))
-    assert same(parameters, before)
-
-
-def test_data_without_a_finite_loss_can_not_be_checked_on() -> None:
-    source = program().replace("return loss, {", "return loss * np.nan, {")
-    module = load(source)
-    with pytest.raises(module.DataError, match=r"the loss of the data .* is nan"):
-        module.check_gradients()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.harness.support import start
 from tests.targets.support import command, load, program, rows, run
 
 STATUS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
@@ -22,11 +23,6 @@ STATUS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 @pytest.fixture(scope="module")
 def module() -> Any:
     return load(program(DROPOUT=0.3))
-
-
-def start(module: Any) -> tuple[Any, Any]:
-    parameters = module.init_parameters(0)
-    return parameters, module.init_state(parameters, 0)
 
 
 def everything(parameters: Any, state: Any) -> bytes:

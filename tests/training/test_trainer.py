@@ -27,6 +27,7 @@ from graphc.runtime.load import Program
 from graphc.training import assemble
 from graphc.training.trainer import Trainer
 from tests.targets.support import load, program, rows, run
+from tests.training.support import same
 
 X = gc.input("x", ("batch", 8))
 Y = gc.input("y", ("batch",), "int64")
@@ -69,10 +70,6 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Any:
         return Trainer(loss, gc.optim.SGD(lr=0.1), seed=seed)
 
     return trainer
-
-
-def same(a: Any, b: Any) -> bool:
-    return list(a) == list(b) and all(a[n].tobytes() == b[n].tobytes() for n in a)
 
 
 def copies(arrays: Any) -> dict[str, np.ndarray]:

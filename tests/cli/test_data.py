@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from graphc.cli import main
-
-from .test_cli import MODEL
+from tests.cli.support import MODEL
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,74 @@
+"""The check of a program's own gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.support import copies, same, start
+from tests.targets.support import load, program, rows
+
+TRUE = "* mask * (1 - hidden**2)"
+
+
+IN_FLOAT32 = (
+    "    parameters = {n: a.astype(np.float32) for n, a in parameters.items()}\n"
+    "    x = x.astype(np.float32)\n"
+    "    hidden = np.tanh("
+)
+
+
+def checked(source: str) -> dict[str, tuple[float, bool]]:
+    return load(source).check_gradients()
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_right_gradients_pass_closely(dropout: float) -> None:
+    results = checked(program(DROPOUT=dropout))
+    assert list(results) == list(load(program()).PARAMETERS)
+    assert all(passed for _, passed in results.values())
+    assert max(error for error, _ in results.values()) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        (TRUE, "* mask * (1 - hidden)", ["hidden.weight", "hidden.bias"]),
+        (TRUE, "* mask * (1 - hidden**2) * 1.001", ["hidden.weight", "hidden.bias"]),
+        ("d_logits.T @ dropped", "d_logits.T @ hidden", ["output.weight"]),
+        ("d_logits.sum(axis=0)", "-d_logits.sum(axis=0)", ["output.bias"]),
+        ("d_logits.sum(axis=0)", "d_logits.sum(axis=0) * np.nan", ["output.bias"]),
+        ("d_logits.sum(axis=0)", "np.zeros(3)", ["output.bias"]),
+    ],
+)
+def test_wrong_gradients_fail(old: str, new: str, wrong: list[str]) -> None:
+    source = program(DROPOUT=0.4)
+    assert source.count(old) == 1
+    results = checked(source.replace(old, new))
+    assert [name for name, (_, passed) in results.items() if not passed] == wrong
+
+
+def test_a_program_that_rounds_to_float32_is_checked_too() -> None:
+    head, training = program().split("def loss_and_gradients", 1)
+    training = training.replace("    hidden = np.tanh(", IN_FLOAT32, 1)
+    source = f"{head}def loss_and_gradients{training}"
+    results = checked(source)
+    assert all(passed for _, passed in results.values())
+    assert max(error for error, _ in results.values()) > 1e-8
+    wrong = checked(source.replace(TRUE, "* mask * (1 - hidden)"))
+    assert not wrong["hidden.weight"][1]
+
+
+def test_the_check_changes_nothing(module: Any) -> None:
+    parameters, _ = start(module)
+    before = copies(parameters)
+    module.check_gradients(parameters, rows(20))
+    assert same(parameters, before)
+
+
+def test_data_without_a_finite_loss_can_not_be_checked_on() -> None:
+    source = program().replace("return loss, {", "return loss * np.nan, {")
+    module = load(source)
+    with pytest.raises(module.DataError, match=r"the loss of the data .* is nan"):
+        module.check_gradients()
