@@ -8,7 +8,8 @@ from typing import Literal
 
 from ..ir.node import Node
 from ..ops.arithmetic import maximum, sqrt, square
-from .base import Clock, Rule, State, StepSize, in_dtype_of, moments, zero_slots
+from .base import Clock, Rule, State, StepSize
+from .formulas import in_dtype_of, moments, zero_slots
 from .options import Decay, NonNegative, Options
 
 Dialect = Literal["torch", "keras", "optax", "paper"]

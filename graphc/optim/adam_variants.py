@@ -9,17 +9,8 @@ from typing import Literal
 from ..ir.node import Node
 from ..ops.arithmetic import absolute, maximum, sqrt, where
 from ..ops.source import constant, ones
-from .base import (
-    Clock,
-    Rule,
-    State,
-    StepSize,
-    complement,
-    in_dtype_of,
-    moments,
-    running_mean,
-    zero_slots,
-)
+from .base import Clock, Rule, State, StepSize
+from .formulas import complement, in_dtype_of, moments, running_mean, zero_slots
 from .options import Decay, NonNegative
 
 

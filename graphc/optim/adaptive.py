@@ -10,15 +10,8 @@ from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ops.arithmetic import clip, maximum, sign, sqrt, square, where
 from ..ops.source import constant, full
-from .base import (
-    Clock,
-    Rule,
-    State,
-    StepSize,
-    in_dtype_of,
-    running_mean,
-    zero_slots,
-)
+from .base import Clock, Rule, State, StepSize
+from .formulas import in_dtype_of, running_mean, zero_slots
 from .options import NonNegative, Options, Positive, Share, Within
 
 

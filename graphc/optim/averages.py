@@ -11,15 +11,8 @@ from ..ir.origin import derived
 from ..ops.arithmetic import floor, remainder, sqrt, square, where
 from ..ops.reduction import sum
 from ..ops.source import astype, zeros_like
-from .base import (
-    Clock,
-    State,
-    check_gradients,
-    complement,
-    in_dtype_of,
-    running_mean,
-    wide,
-)
+from .base import Clock, State, check_gradients
+from .formulas import complement, in_dtype_of, running_mean, wide
 from .options import Count, Options, Positive, Share
 from .transformation import Transformation
 

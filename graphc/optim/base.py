@@ -21,7 +21,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 from ..errors import DTypeError, NamingError, OptionError, ShapeError
@@ -31,9 +30,8 @@ from ..ir.node import Node
 from ..ir.origin import derived
 from ..ir.types import is_floating
 from ..ir.walk import ancestors
-from ..ops.arithmetic import sqrt, square
-from ..ops.reduction import sum
-from ..ops.source import astype, constant, zeros_like
+from ..ops.source import astype, constant
+from .formulas import decayed, wide
 from .options import Options, Within
 
 
@@ -205,7 +203,8 @@ class Rule(Optimizer):
       lies more than three operations deep: these need a name, by `.named()`, that is
       not the name of an op.
     - A formula can't branch on values; `where` chooses between them. Scalars are
-      float64, and go through `in_dtype_of` before they meet a parameter.
+      float64, and go through `in_dtype_of` before they meet a parameter; this and
+      other parts of formulas are in `formulas`.
     """
 
     lr: StepSize = 1e-3
@@ -305,11 +304,6 @@ class Rule(Optimizer):
         return size if scalar_value(size) is not None else size.named("step_size")
 
 
-def wide(array: Node) -> Node:
-    """An array in a dtype that squares of gradients and small numbers fit in."""
-    return astype(array, "float32") if array.dtype == "float16" else array
-
-
 def _slots_under(prefix: str, state: Mapping[str, Node]) -> State:
     """One parameter's own state: `a.b.slot` belongs to `a.b` and not to `a`."""
     return {
@@ -381,53 +375,3 @@ def check_gradients(
                 f"{gradient.type} for {parameter.describe()}",
                 node=type(optimizer).__name__,
             )
-
-
-def decayed(parameter: Node, step_size: Node, weight_decay: float) -> Node:
-    """`(1 - step_size * weight_decay) * w`: decoupled weight decay."""
-    if not weight_decay:
-        return parameter
-    kept = (1.0 - step_size * weight_decay).named("kept_by_decay")
-    return (in_dtype_of(parameter, kept) * parameter).named("decayed_parameter")
-
-
-def norm(array: Node) -> Node:
-    """The Euclidean norm of all elements, a scalar."""
-    return sqrt(sum(square(wide(array))))
-
-
-def in_dtype_of(parameter: Node, scalar: Node) -> Node:
-    """A float64 scalar in the dtype of the array that it is about to multiply."""
-    value = scalar_value(scalar)
-    if value is not None:
-        return constant(value, parameter.dtype)
-    value = astype(scalar, parameter.dtype)
-    if scalar.name is None or value is scalar:
-        return value
-    return value.named(f"{scalar.name}_{parameter.dtype}")
-
-
-def complement(beta: float) -> float:
-    """`1 - beta` as one would write it: 0.1 for 0.9, and not 0.09999999999999998."""
-    return float(1 - Decimal(repr(beta)))
-
-
-def running_mean(
-    mean: Node, value: Node, beta: float, of: Callable[[Node], Node] = lambda x: x
-) -> Node:
-    """`beta * mean + (1 - beta) * of(value)`."""
-    return beta * mean + complement(beta) * of(value)
-
-
-def moments(
-    state: Mapping[str, Node], gradient: Node, betas: tuple[float, float]
-) -> tuple[Node, Node]:
-    """Running means of the gradient and of its square."""
-    first = running_mean(state["exp_avg"], gradient, betas[0])
-    second = running_mean(state["exp_avg_sq"], gradient, betas[1], square)
-    return first.named("first_moment"), second.named("second_moment")
-
-
-def zero_slots(parameter: Node, *names: str) -> State:
-    """State that starts at zero, of the type of the parameter."""
-    return {name: zeros_like(parameter) for name in names}

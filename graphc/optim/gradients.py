@@ -13,7 +13,8 @@ from ..ops.arithmetic import absolute, clip, maximum, minimum, sqrt, square, whe
 from ..ops.random import standard_normal
 from ..ops.reduction import max, sum
 from ..ops.source import astype
-from .base import Clock, in_dtype_of, norm, wide
+from .base import Clock
+from .formulas import in_dtype_of, norm, wide
 from .options import NonNegative, Positive, Within
 from .transformation import Transformation
 

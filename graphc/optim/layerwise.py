@@ -16,18 +16,8 @@ from ..ops.arithmetic import maximum, minimum, sqrt, square, where
 from ..ops.linalg import matmul
 from ..ops.reduction import mean
 from ..ops.source import constant, zeros
-from .base import (
-    Clock,
-    Rule,
-    State,
-    StepSize,
-    complement,
-    decayed,
-    in_dtype_of,
-    moments,
-    norm,
-    zero_slots,
-)
+from .base import Clock, Rule, State, StepSize
+from .formulas import complement, decayed, in_dtype_of, moments, norm, zero_slots
 from .options import Decay, NonNegative, Share, Whole, Within
 
 

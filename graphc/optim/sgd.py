@@ -8,16 +8,8 @@ from typing import Literal
 
 from ..ir.node import Node
 from ..ops.arithmetic import maximum, where
-from .base import (
-    Clock,
-    Rule,
-    State,
-    StepSize,
-    complement,
-    decayed,
-    in_dtype_of,
-    zero_slots,
-)
+from .base import Clock, Rule, State, StepSize
+from .formulas import complement, decayed, in_dtype_of, zero_slots
 from .options import NonNegative, Options
 
 

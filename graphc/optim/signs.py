@@ -7,16 +7,8 @@ from dataclasses import dataclass
 
 from ..ir.node import Node
 from ..ops.arithmetic import sign
-from .base import (
-    Clock,
-    Rule,
-    State,
-    StepSize,
-    decayed,
-    in_dtype_of,
-    running_mean,
-    zero_slots,
-)
+from .base import Clock, Rule, State, StepSize
+from .formulas import decayed, in_dtype_of, running_mean, zero_slots
 from .options import Decay, NonNegative
 
 

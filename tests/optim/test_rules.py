@@ -14,7 +14,7 @@ from graphc.errors import DTypeError, NamingError, OptionError, ShapeError
 from graphc.ir import Graph, verify
 from graphc.ir.literal import scalar_value
 from graphc.optim import Clock
-from graphc.optim.base import complement
+from graphc.optim.formulas import complement
 
 from .cases import MATRICES_ONLY, RULES
 from .stepping import Stepper, is_joined, random_gradients, random_start, run
