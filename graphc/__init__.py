@@ -84,6 +84,7 @@ from .ops.exponential import (
     tanh,
 )
 from .ops.indexing import take
+from .ops.joining import concatenate, stack
 from .ops.linalg import dot, matmul, outer
 from .ops.products import prod
 from .ops.random import bernoulli
@@ -99,13 +100,11 @@ from .ops.reduction import (
 )
 from .ops.shape import (
     broadcast_to,
-    concatenate,
     expand_dims,
     moveaxis,
     ravel,
     reshape,
     squeeze,
-    stack,
     swapaxes,
     transpose,
 )

@@ -25,8 +25,10 @@ def _forms(op: Op) -> list[str]:
     """The forms of an op that are not always replaced by another one."""
     applied = [Application(op, case, 0) for case in op.cases]
     nodes = [application.apply(application.nodes()) for application in applied]
-    forms = [form for form in ("fast", "steady") if getattr(op, form) is not None]
-    replaced = all(op.steady_form(node) is not None for node in nodes)
+    forms = [
+        form for form in ("fast", "allocation_free") if getattr(op, form) is not None
+    ]
+    replaced = all(op.allocation_free_form(node) is not None for node in nodes)
     return [*forms, "into"] if op.into is not None and not replaced else forms
 
 

@@ -11,7 +11,8 @@ from ..errors import DifferentiationError
 from ..ir.dims import Dim
 from ..ir.nest import refill
 from ..ir.node import Node
-from ..ops.shape import reshape, stack
+from ..ops.joining import stack
+from ..ops.shape import reshape
 from ..ops.source import zeros
 from .forward import jvp
 from .reverse import as_targets, grad, vjp

@@ -1,4 +1,4 @@
-"""Which labels and positions may be fed to a graph, or be computed in it.
+"""Bounds of labels and positions that are fed to a graph, or computed in it.
 
 NumPy would read a label of -1 as the last class. So whatever indexes an axis and is
 not known from the declaration has to be from 0 to the size of the axis less one, and is
@@ -15,12 +15,12 @@ from .dims import Dim, Dimension
 from .facts import Role
 from .graph import Graph
 from .node import Node
-from .op import Span
+from .op import ValueRange
 from .walk import ancestors
 
 
 class LabelBounds(NamedTuple):
-    """Which labels may be fed."""
+    """Bounds of the labels that may be fed."""
 
     low: int
     """The smallest label, 0 unless the graph shifts them."""
@@ -31,28 +31,30 @@ class LabelBounds(NamedTuple):
 
 
 class PositionCheck(NamedTuple):
-    """What has to be checked before a node is computed."""
+    """A check before a node is computed."""
 
     position: int
-    """Which input it is about."""
+    """The input that is checked."""
     low: Dimension
     high: Dimension
 
 
 _DEPTH = 16
-"""How far the computation of positions is followed."""
+"""Number of ops by which the computation of positions is followed."""
 
 
-def _span_of(node: Node, depth: int = _DEPTH) -> Span | None:
-    """Between which integers the elements of a node are, as far as that is known."""
-    if (node.op.span is None and node.op.kind != "view") or not depth:
+def _range_of(node: Node, depth: int = _DEPTH) -> ValueRange | None:
+    """The range of the elements of a node, as far as it is known."""
+    if (node.op.value_range is None and node.op.kind != "view") or not depth:
         return None
-    spans = tuple(_span_of(parent, depth - 1) for parent in node.inputs)
-    return spans[0] if node.op.span is None else node.op.span(node, spans)
+    ranges = tuple(_range_of(parent, depth - 1) for parent in node.inputs)
+    return (
+        ranges[0] if node.op.value_range is None else node.op.value_range(node, ranges)
+    )
 
 
 def _at_most(small: Dimension, large: Dimension) -> bool:
-    """Whether one size is at most another, whatever names in them stand for."""
+    """True where one size is at most another, whatever names in them stand for."""
     rest = large - small
     return isinstance(rest, int) and rest >= 0
 
@@ -66,25 +68,25 @@ def position_checks(node: Node) -> tuple[PositionCheck, ...]:
         return ()
     checks: list[PositionCheck] = []
     for index, size in node.op.positions(node):
-        span = _span_of(node.inputs[index])
-        least = 0 - size if span is not None and span.is_static else 0
+        known = _range_of(node.inputs[index])
+        least = 0 - size if known is not None and known.is_static else 0
         if (
-            span is None
-            or not (_at_most(0, span.low) or _at_most(least, span.low))
-            or not _at_most(span.high, size - 1)
+            known is None
+            or not (_at_most(0, known.low) or _at_most(least, known.low))
+            or not _at_most(known.high, size - 1)
         ):
             checks.append(PositionCheck(index, least, size - 1))
     return tuple(checks)
 
 
-def _origin_of(node: Node, low: int, high: int) -> tuple[Node, LabelBounds] | None:
+def _source_of(node: Node, low: int, high: int) -> tuple[Node, LabelBounds] | None:
     """The input that positions between these bounds stem from, and its own bounds."""
     ignored: int | None = None
     while node.op.role is not Role.INPUT:
         if node.op.kind == "view":
             node = node.inputs[0]
             continue
-        found = node.op.bounded and node.op.bounded(node, low, high)
+        found = node.op.input_range and node.op.input_range(node, low, high)
         if not found or (found[3] is not None and ignored is not None):
             return None
         node, least, most, other = found
@@ -97,7 +99,7 @@ def _origin_of(node: Node, low: int, high: int) -> tuple[Node, LabelBounds] | No
 
 
 def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
-    """What each input that holds labels or positions may contain.
+    """Bounds of each input that holds labels or positions.
 
     An input has bounds if something is indexed by it: as it is, in another shape or
     integer dtype, shifted by a number, or with one value replaced because a loss
@@ -123,7 +125,7 @@ def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
         for index, low, high in position_checks(node):
             if isinstance(low, Dim) or isinstance(high, Dim):
                 continue
-            found = _origin_of(node.inputs[index], low, high)
+            found = _source_of(node.inputs[index], low, high)
             if found is None:
                 continue
             source, own = found
@@ -153,7 +155,7 @@ def computed_positions(
             positions = node.inputs[index]
             by_rows = isinstance(high, Dim) and str(rows) in high.symbols()
             sizes = isinstance(low, Dim) or isinstance(high, Dim)
-            if by_rows or (not sizes and _origin_of(positions, int(low), int(high))):
+            if by_rows or (not sizes and _source_of(positions, int(low), int(high))):
                 continue
             if _needs_only_inputs(positions):
                 found[positions, str(high)] = positions, low, high
@@ -168,7 +170,7 @@ def _needs_only_inputs(node: Node) -> bool:
 
 
 def admitted(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
-    """What each floating input may hold that is not finite: "nan" or "inf".
+    """Kinds of values that are not finite which a floating input may hold.
 
     That is what the graph asks for, by `isnan` say, of the input or of parts of it.
     """

@@ -7,7 +7,7 @@ tests for a name, so that adding an op touches one file.
 attributes: either an expression (`"np.sum(x, axis=axis)"`) or statements that assign
 `out`. The printer substitutes names, the interpreter evaluates it as it stands, so
 there is nothing to keep in step. `into` is the form that writes into an existing `out`,
-and `steady` one that makes no array at all, where `into` does.
+and `allocation_free` one that allocates no array, where `into` does.
 
 Source may have variables, loops and functions of its own, whose names never meet those
 of a program, and may call functions of `helpers`, which stand in the program once.
@@ -101,33 +101,33 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
-    """NumPy source that writes a node into `out` and makes no array."""
+class AllocationFree:
+    """NumPy source that writes a node into `out` and allocates no array."""
 
     template: str
     """The statements; the last one writes to `out`."""
     arrays: Mapping[str, Node | TensorType]
-    """What it uses besides the inputs, by name: values of sizes and constants alone,
-    which are made once, and types, each of an array to write to."""
+    """Arrays besides the inputs, by name: values of sizes and constants alone, which
+    are computed once, and types, each of an array to write to."""
     setup: str = ""
     """Statements before those of the template, once for all values that they serve."""
 
 
-class Span(NamedTuple):
-    """Between which integers the elements of a node are."""
+class ValueRange(NamedTuple):
+    """The least and the largest integer that an element of a node may be."""
 
     low: Dimension
     high: Dimension
     is_static: bool
-    """Whether they are known from the declaration, so that data has no part in them."""
+    """True where both are known from the declaration, whatever the data are."""
 
 
-Spans = tuple[Span | None, ...]
+ValueRanges = tuple[ValueRange | None, ...]
 """Of each input; None where nothing is known."""
 
-Origin: TypeAlias = "tuple[Node, Dimension, Dimension, int | None]"
-"""A node and the least and largest value that it may have, or else a value that is
-allowed besides."""
+InputRange: TypeAlias = "tuple[Node, Dimension, Dimension, int | None]"
+"""A node, the least and the largest value that it may have, and another one that is
+allowed besides, if any."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -147,9 +147,9 @@ class Op:
     """For blocks that take the place of a formula."""
     numpy: Template | None = None
     is_statements: bool = False
-    """Whether `numpy` is statements that assign `out`, not an expression."""
+    """True where `numpy` is statements that assign `out`, not an expression."""
     into: Template | None = None
-    steady: Callable[[Node], Steady | None] | None = None
+    allocation_free: Callable[[Node], AllocationFree | None] | None = None
     """Another form of `into`, for a node that has one."""
     fast: Template | None = None
     """The expression in fast style, where a quicker one says the same less plainly."""
@@ -160,14 +160,14 @@ class Op:
     expand: Callable[..., Node] | None = None
     """`expand(*inputs, **attributes)`: the meaning of a block in smaller ops."""
     view_when: Callable[[Node], bool] | None = None
-    """For ops that are views for some attributes only: whether a node is one."""
+    """For ops that are views for some attributes only: True for such a node."""
     positions: Callable[[Node], tuple[tuple[int, Dimension], ...]] | None = None
     """For ops that index: which inputs are positions, and the size of the axis along
     which they are."""
-    span: Callable[[Node, Spans], Span | None] | None = None
-    """For ops of integers: between which the elements are, from those of inputs."""
-    bounded: Callable[[Node, int, int], Origin | None] | None = None
-    """For ops of integers: what an input has to be for the elements to be between two
+    value_range: Callable[[Node, ValueRanges], ValueRange | None] | None = None
+    """For ops of integers: the range of the elements, from those of the inputs."""
+    input_range: Callable[[Node, int, int], InputRange | None] | None = None
+    """For ops of integers: the range of an input in which the elements are between two
     bounds."""
     admits: tuple[str, ...] = ()
     """What an input may hold that is not finite, because the op asks for it."""
@@ -221,22 +221,22 @@ class Op:
         """The NumPy source that writes `node` into `out`, if there is one."""
         return self.into(node) if callable(self.into) else self.into
 
-    def steady_form(self, node: Node) -> Steady | None:
-        """The NumPy source that writes `node` into `out` and makes no array."""
-        return self.steady(node) if self.steady is not None else None
+    def allocation_free_form(self, node: Node) -> AllocationFree | None:
+        """The NumPy source that writes `node` into `out` and allocates no array."""
+        return self.allocation_free(node) if self.allocation_free is not None else None
 
     def adjoints(self, cotangent: Node, out: Node, inputs: tuple[Node, ...]) -> Flows:
-        """What the VJP rule sends to each of `inputs`."""
+        """Adjoints that the VJP rule sends to `inputs`."""
         assert self.vjp is not None, self.name
         return cast("Callable[..., Flows]", self.vjp)(cotangent, out, *inputs)
 
     def tangent(self, tangents: tuple[Any, ...], out: Node) -> Node:
-        """What a JVP rule that is a function makes of the inputs' tangents."""
+        """Tangent that a JVP rule makes of those of the inputs, if it is a function."""
         assert callable(self.jvp), self.name
         return cast("Callable[..., Node]", self.jvp)(tangents, out, *out.inputs)
 
     def is_view(self, node: Node) -> bool:
-        """Whether `node` looks into the array of its first input and copies nothing."""
+        """True where `node` looks into the array of its first input without a copy."""
         return self.kind == "view" or (
             self.view_when is not None and self.view_when(node)
         )

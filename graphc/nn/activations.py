@@ -27,9 +27,9 @@ from ..ops.arithmetic import (
 )
 from ..ops.source import ArrayLike
 from ..ops.special import erfc
+from ..ops.type_rules import floating
 from .block import elementwise_block
 from .layer import FunctionLayer
-from .type_rules import floating
 
 
 def _relu_infer(input: TensorType) -> TensorType:

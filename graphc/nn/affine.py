@@ -15,9 +15,9 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node
+from ..ops.type_rules import floating
 from . import init
 from .layer import Layer, check_size
-from .type_rules import floating
 
 
 def _linear_infer(

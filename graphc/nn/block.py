@@ -11,7 +11,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Jvp, Op, Vjp
 from ..ir.types import TensorType
 from ..ops.source import as_node
-from .type_rules import same_type
+from ..ops.type_rules import same_floating_type
 
 _P = ParamSpec("_P")
 
@@ -90,7 +90,7 @@ def block(
 def elementwise_block(
     *,
     vjp: Vjp,
-    infer: Callable[..., TensorType] = same_type,
+    infer: Callable[..., TensorType] = same_floating_type,
     options: Sequence[Mapping[str, Any]] = ({},),
     **facts: Any,
 ) -> Callable[[Callable[_P, Node]], Block[_P]]:

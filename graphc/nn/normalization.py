@@ -14,10 +14,10 @@ from ..ir.types import TensorType
 from ..ops import reduction
 from ..ops.arithmetic import sqrt, square
 from ..ops.source import ArrayLike, as_node
+from ..ops.type_rules import floating
 from . import init
 from .layer import Layer, check_size
 from .optional import by_name, given
-from .type_rules import floating
 
 
 def _layer_norm_infer(

@@ -11,9 +11,9 @@ from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import clip, maximum, minimum, sign, where
 from ..ops.source import ArrayLike
+from ..ops.type_rules import floating
 from .block import elementwise_block
 from .layer import FunctionLayer
-from .type_rules import floating
 
 
 def _is_larger_above_zero(negative_slope: float) -> bool:

@@ -20,8 +20,8 @@ from ..ir.types import TensorType
 from ..ir.walk import ancestors, topological_order
 from ..ops.random import bernoulli, standard_normal
 from ..ops.source import ArrayLike, as_node
+from ..ops.type_rules import floating
 from .layer import FunctionLayer
-from .type_rules import floating
 
 
 def _dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorType:

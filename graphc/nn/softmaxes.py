@@ -20,8 +20,8 @@ from ..ops.arithmetic import where
 from ..ops.axes import normalize_axis
 from ..ops.comparison import isfinite
 from ..ops.source import ArrayLike, as_node, stop_gradient
+from ..ops.type_rules import floating
 from .layer import FunctionLayer
-from .type_rules import floating
 
 
 def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:

@@ -14,7 +14,7 @@ from ..ir.types import TensorType, is_integer
 from .axes import normalize_axis
 from .shape import broadcast_to, reshape
 from .source import ArrayLike, as_node
-from .spans import span_of_first
+from .value_ranges import range_of_first
 
 
 def _along_infer(x: TensorType, indices: TensorType, *, axis: int) -> TensorType:
@@ -67,7 +67,7 @@ TAKE_ALONG_AXIS = Op(
     into=lambda node: f"out[...] = {_take_fast(node)}",
     fast=_take_fast,
     positions=lambda node: _along(node, node.inputs[0].shape),
-    span=span_of_first,
+    value_range=range_of_first,
     vjp=lambda g, out, x, indices: (
         SCATTER_ALONG_AXIS(g, indices, shape=x.shape, axis=out.attributes["axis"]),
         None,

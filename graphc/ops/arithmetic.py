@@ -15,18 +15,19 @@ from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from .elementwise import same_type, ufunc
-from .pairing import warn_of_pairing
+from .elementwise import ufunc
+from .outer_broadcast import warn_of_outer_broadcast
 from .source import ArrayLike, as_node, astype, coerce, constant, promote
-from .spans import (
-    bounded_choice,
-    bounded_difference,
-    bounded_sum,
-    span_of_choice,
-    span_of_clip,
-    span_of_difference,
-    span_of_remainder,
-    span_of_sum,
+from .type_rules import same_type
+from .value_ranges import (
+    input_range_of_choice,
+    input_range_of_difference,
+    input_range_of_sum,
+    range_of_choice,
+    range_of_clip,
+    range_of_difference,
+    range_of_remainder,
+    range_of_sum,
 )
 
 
@@ -34,8 +35,8 @@ from .spans import (
     vjp=lambda g, out, x1, x2: (g, g),
     symbol="x1 + x2",
     sympy="x1 + x2",
-    span=span_of_sum,
-    bounded=bounded_sum,
+    value_range=range_of_sum,
+    input_range=input_range_of_sum,
     facts=Facts(
         commutative="exact",
         neutral=(-0.0, -0.0),
@@ -54,8 +55,8 @@ def add(x1: ArrayLike, x2: ArrayLike) -> Node:
     vjp=lambda g, out, x1, x2: (g, negative(g)),
     symbol="x1 - x2",
     sympy="x1 - x2",
-    span=span_of_difference,
-    bounded=bounded_difference,
+    value_range=range_of_difference,
+    input_range=input_range_of_difference,
     facts=Facts(neutral=(None, 0.0), finite="all", zero_sign="kept", cost=1.0),
 )
 def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
@@ -110,7 +111,7 @@ def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     vjp=lambda g, out, x1, x2: (g, negative(g * floor_divide(x1, x2))),
     symbol="x1 % x2",
     low=0.6,
-    span=span_of_remainder,
+    value_range=range_of_remainder,
     facts=Facts(cost=(35.0, 25.0)),
 )
 def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
@@ -250,7 +251,7 @@ def _extremum_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, ...]:
     zero = constant(0.0, g.dtype)
     share = g * tie
     # Asked so that NaN, which is unlike every number, passes the gradient on.
-    if out.op.name == "maximum":
+    if out.op is maximum.op:
         return (where(x1 < x2, zero, share), where(x1 > x2, zero, share))
     return (where(x1 > x2, zero, share), where(x1 < x2, zero, share))
 
@@ -363,8 +364,8 @@ WHERE = Op(
     vjp=_where_vjp,
     jvp="diagonal",
     sympy="Piecewise((x, condition), (y, True))",
-    span=span_of_choice,
-    bounded=bounded_choice,
+    value_range=range_of_choice,
+    input_range=input_range_of_choice,
     cases=tuple(
         Case(shapes, dtypes=("bool", "", ""))
         for shapes in (
@@ -390,7 +391,7 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Node:
     if mask.dtype != np.dtype(bool):
         mask = mask != 0
     nodes = (mask, *coerce(x, y))
-    warn_of_pairing(nodes)
+    warn_of_outer_broadcast(nodes)
     return WHERE(*nodes)
 
 
@@ -419,7 +420,7 @@ def clip(
         return as_node(a)
     target = promote([a, *bounds])
     x, *limits = coerce(a, *bounds, dtype=target)
-    warn_of_pairing((x, *limits))
+    warn_of_outer_broadcast((x, *limits))
     return CLIP.build(
         (astype(x, target), *limits),
         {"lower": lower is not None, "upper": upper is not None},
@@ -480,7 +481,7 @@ CLIP = Op(
     kind="elementwise",
     numpy=_clip_numpy,
     into=_clip_into,
-    span=span_of_clip,
+    value_range=range_of_clip,
     vjp=_clip_vjp,
     jvp="diagonal",
     cases=(

@@ -1,4 +1,4 @@
-"""How NumPy's universal functions become ops: declared once, as a documented function.
+"""Declaration of NumPy's universal functions as ops, by a documented function.
 
 Type rules come from NumPy's own promotion (`ufunc.resolve_dtypes`); the Jacobian of an
 elementwise op is diagonal, so one derivative rule serves reverse and forward mode.
@@ -19,9 +19,9 @@ from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes
 from ..ir.facts import NONE, Facts
 from ..ir.node import Node
-from ..ir.op import Case, Op, Origin, Point, Span, Spans, Template, Vjp
+from ..ir.op import Case, InputRange, Op, Point, Template, ValueRange, ValueRanges, Vjp
 from ..ir.types import DType, TensorType
-from .pairing import warn_of_pairing
+from .outer_broadcast import warn_of_outer_broadcast
 from .source import ArrayLike, as_node, weak_type
 
 _P = ParamSpec("_P")
@@ -56,11 +56,6 @@ def _infer(name: str) -> Callable[..., TensorType]:
     return infer
 
 
-def same_type(x: TensorType, **_: Any) -> TensorType:
-    """The type rule of what has the type of its only input."""
-    return x
-
-
 def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:
     """Operands as nodes; Python numbers get the dtype of the ufunc's loop."""
     nodes = tuple(value for value in values if isinstance(value, Node))
@@ -79,7 +74,7 @@ def coerce_for(name: str, values: Sequence[ArrayLike]) -> tuple[Node, ...]:
 
 
 def _is_out_of_bounds(value: ArrayLike, dtype: DType) -> bool:
-    """Whether a value is an int that an integer dtype can't hold."""
+    """True for an int that an integer dtype can't hold."""
     if not isinstance(value, int) or dtype.kind not in "iu":
         return False
     limits = np.iinfo(dtype)
@@ -127,8 +122,8 @@ def ufunc(
     high: float = 2.0,
     dtype: str = "",
     points: tuple[Point, ...] = (),
-    span: Callable[[Node, Spans], Span | None] | None = None,
-    bounded: Callable[[Node, int, int], Origin | None] | None = None,
+    value_range: Callable[[Node, ValueRanges], ValueRange | None] | None = None,
+    input_range: Callable[[Node, int, int], InputRange | None] | None = None,
     admits: tuple[str, ...] = (),
     facts: Facts = NONE,
 ) -> Callable[[Callable[_P, Node]], Elementwise[_P]]:
@@ -142,7 +137,7 @@ def ufunc(
         low, high: the open domain that generated tests draw from.
         dtype: the dtype that generated tests draw; floating where empty.
         points: where derivatives are special, besides 0 and what is around it.
-        span, bounded, admits, facts: see `Op`.
+        value_range, input_range, admits, facts: see `Op`.
 
     Raises:
         TypeError: NumPy has no ufunc of that name and as many inputs.
@@ -166,8 +161,8 @@ def ufunc(
             vjp=vjp,
             jvp="diagonal" if vjp else None,
             sympy=sympy,
-            span=span,
-            bounded=bounded,
+            value_range=value_range,
+            input_range=input_range,
             admits=admits,
             facts=facts,
             cases=_cases(len(inputs), low, high, dtype, points),
@@ -178,7 +173,7 @@ def ufunc(
             if named or len(values) != len(inputs):
                 values = signature.bind(*values, **named).args
             nodes = coerce_for(name, values)
-            warn_of_pairing(nodes)
+            warn_of_outer_broadcast(nodes)
             return op.build(nodes, {})
 
         declared = cast("Elementwise[_P]", array_function(apply))

@@ -12,8 +12,9 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from .arithmetic import minimum, negative, sqrt, square, where
 from .comparison import isinf
-from .elementwise import same_type, ufunc
+from .elementwise import ufunc
 from .source import ArrayLike, constant, zeros_like
+from .type_rules import same_type
 
 
 @ufunc(

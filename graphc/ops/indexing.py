@@ -14,13 +14,13 @@ from ..errors import (
 )
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
-from ..ir.facts import Facts
+from ..ir.facts import Facts, Role
 from ..ir.node import Node
-from ..ir.op import Case, Op, Steady
+from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType, is_integer
 from .arithmetic import clip
 from .axes import normalize_axis
-from .places import at_one_of_each_row, names_one_of_each_row, take_whole
+from .shape import reshape
 from .slices import (
     ARRAY,
     Index,
@@ -31,8 +31,8 @@ from .slices import (
     is_whole,
     parse_index,
 )
-from .source import ArrayLike, as_node
-from .spans import span_of_first
+from .source import ARANGE, ArrayLike, arange, as_node
+from .value_ranges import range_of_first
 
 
 def _getitem_infer(x: TensorType, *arrays: TensorType, index: Index) -> TensorType:
@@ -94,6 +94,72 @@ def _sized(shape: tuple[int, ...], index: Index) -> Index:
     return tuple(items)
 
 
+# NumPy's integer indexing always makes an array, and `take` does so whenever it checks
+# the positions. They are checked beforehand, as everywhere; `mode="wrap"` then only
+# means that the negative ones of a declaration count from the end.
+
+_POSITION = np.dtype(np.intp)
+"""The dtype of positions that NumPy uses as they are."""
+
+
+def _row_starts_infer(*, size: Dimension, step: int) -> TensorType:
+    return TensorType(_POSITION, (size,))
+
+
+ROW_STARTS = Op(
+    name="row_starts",
+    inputs=(),
+    infer=_row_starts_infer,
+    kind="source",
+    numpy="np.arange(0, size * step, step)",
+    cases=(Case((), {"size": 3, "step": 4}), Case((), {"size": 0, "step": 2})),
+)
+"""Where each row of a matrix starts in its flat array."""
+
+
+def _take_whole(x: Node, indices: Node, axis: int) -> AllocationFree | None:
+    """`x.take(indices, axis)`, where NumPy need not convert the indices."""
+    if indices.dtype != _POSITION:
+        return None
+    return AllocationFree(
+        f"x.take(arrays[0], axis={axis}, out=out, mode='wrap')",
+        {"x": x} if x.op.role is Role.CONSTANT else {},
+    )
+
+
+def _names_one_of_each_row(shape: Shape, arrays: tuple[Node, ...]) -> bool:
+    """True where index arrays name one element of each row of a matrix, in order."""
+    if len(shape) != 2 or len(arrays) != 2 or not isinstance(shape[1], int):
+        return False
+    rows, columns = arrays
+    return (
+        rows.op is ARANGE
+        and rows.shape == columns.shape == shape[:1]
+        and columns.dtype == _POSITION
+    )
+
+
+def _at_one_of_each_row(statement: str, shape: Shape) -> AllocationFree:
+    """A statement that uses `positions` in the flat array of a matrix.
+
+    Args:
+        statement: what to do there.
+        shape: that of the matrix; the number of columns is known.
+    """
+    rows, count = shape
+    assert isinstance(count, int)
+    return AllocationFree(
+        statement,
+        {
+            "columns": arange(count).named("columns"),
+            "starts": ROW_STARTS(size=rows, step=count).named("starts"),
+            "positions": TensorType(_POSITION, (rows,)),
+        },
+        setup="columns.take(arrays[1], out=positions, mode='wrap')\n"
+        "np.add(positions, starts, out=positions)",
+    )
+
+
 def _taken_axis(node: Node) -> int | None:
     """The only axis that is indexed, if that is by an array of positions."""
     index = node.attributes["index"]
@@ -113,14 +179,14 @@ def _getitem_fast(node: Node) -> str:
     return f"x.take(arrays[0], axis={axis})"
 
 
-def _getitem_steady(node: Node) -> Steady | None:
+def _getitem_allocation_free(node: Node) -> AllocationFree | None:
     x, *arrays = node.inputs
     axis = _taken_axis(node)
     if axis is not None:
-        return take_whole(x, arrays[0], axis)
-    if names_one_of_each_row(x.shape, tuple(arrays)) and not x.op.is_view(x):
+        return _take_whole(x, arrays[0], axis)
+    if _names_one_of_each_row(x.shape, tuple(arrays)) and not x.op.is_view(x):
         statement = "x.take(positions, out=out, mode='wrap')"
-        return at_one_of_each_row(statement, x.shape)
+        return _at_one_of_each_row(statement, x.shape)
     return None
 
 
@@ -135,11 +201,11 @@ GETITEM = Op(
     numpy=lambda node: f"x[{index_source(node)}]",
     fast=_getitem_fast,
     into=lambda node: f"out[...] = {_getitem_fast(node)}",
-    steady=_getitem_steady,
+    allocation_free=_getitem_allocation_free,
     positions=lambda node: _indexed_axes(
         1, node.attributes["index"], node.inputs[0].shape
     ),
-    span=span_of_first,
+    value_range=range_of_first,
     size_bounds=lambda node: index_bounds(
         node.attributes["index"], node.inputs[0].shape
     ),
@@ -168,9 +234,9 @@ def _scatter_statement(node: Node) -> str:
 
 
 def _are_distinct(node: Node) -> bool:
-    """Whether no position is repeated, since every one is in a row of its own."""
+    """True where no position is repeated, since every one is in a row of its own."""
     arrays = [parent for parent in node.inputs if is_integer(parent.dtype)]
-    return any(parent.op.name == "arange" for parent in arrays) and all(
+    return any(parent.op is ARANGE for parent in arrays) and all(
         parent.shape == arrays[0].shape for parent in arrays
     )
 
@@ -191,14 +257,14 @@ def _adding_at(node: Node, values: str) -> str:
     return f"np.add.at(out, {index}, {values})"
 
 
-def _adding_steady(
+def _adding_allocation_free(
     node: Node, arrays: tuple[Node, ...], start: str, values: str
-) -> Steady | None:
+) -> AllocationFree | None:
     """For one position in each row: `+=` would make an array of what is there."""
-    if not names_one_of_each_row(node.shape, arrays):
+    if not _names_one_of_each_row(node.shape, arrays):
         return None
     statement = f"{start}\nnp.add.at(out.reshape(-1), positions, {values})"
-    return at_one_of_each_row(statement, node.shape)
+    return _at_one_of_each_row(statement, node.shape)
 
 
 def _scatter_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
@@ -221,7 +287,9 @@ SCATTER_ADD = Op(
     is_statements=True,
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
     into=lambda node: f"out.fill(0)\n{_scatter_statement(node)}",
-    steady=lambda node: _adding_steady(node, node.inputs[1:], "out.fill(0)", "x"),
+    allocation_free=lambda node: _adding_allocation_free(
+        node, node.inputs[1:], "out.fill(0)", "x"
+    ),
     positions=lambda node: _indexed_axes(1, node.attributes["index"], node.shape),
     vjp=_scatter_vjp,
     jvp=_scatter_jvp,
@@ -283,7 +351,9 @@ ADD_AT = Op(
     is_statements=True,
     numpy=lambda node: f"out = x.copy()\n{_adding_at(node, 'values')}",
     into=lambda node: f"out[...] = x\n{_adding_at(node, 'values')}",
-    steady=lambda node: _adding_steady(node, node.inputs[2:], "out[...] = x", "values"),
+    allocation_free=lambda node: _adding_allocation_free(
+        node, node.inputs[2:], "out[...] = x", "values"
+    ),
     positions=lambda node: _indexed_axes(2, node.attributes["index"], node.shape),
     vjp=_add_at_vjp,
     jvp=_add_at_jvp,
@@ -352,8 +422,6 @@ def take(
     """
     x = as_node(a)
     if axis is None:
-        from .shape import reshape
-
         x, axis = reshape(x, -1), 0
     position = normalize_axis(axis, x.ndim, x)
     chosen = as_node(indices)

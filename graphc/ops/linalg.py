@@ -14,8 +14,9 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import coerce_for
-from .pairing import warn_of_pairing
-from .shape import expand_dims, reshape, swapaxes
+from .indexing import GETITEM
+from .outer_broadcast import warn_of_outer_broadcast
+from .shape import BROADCAST_TO, TRANSPOSE, expand_dims, reshape, swapaxes
 from .slices import is_block
 from .source import ArrayLike
 
@@ -88,14 +89,14 @@ def _matmul_function(node: Node) -> str:
 
 
 def _is_whole(x: Node) -> bool:
-    """Whether a matrix or vector is an array, or a part of one that BLAS takes as such.
+    """True for a matrix or vector that BLAS takes as it is, or for a part of one.
 
     `np.dot` copies others for BLAS, and `np.matmul` adds up by itself.
     """
     while x.op.is_view(x):
-        if x.op.name == "broadcast_to" or (x.op.name == "transpose" and x.ndim > 2):
+        if x.op is BROADCAST_TO or (x.op is TRANSPOSE and x.ndim > 2):
             return False
-        if x.op.name == "getitem" and not is_block(x.attributes["index"]):
+        if x.op is GETITEM and not is_block(x.attributes["index"]):
             return False
         x = x.inputs[0]
     return True
@@ -160,7 +161,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike) -> Node:
     <matmul float32 (batch, 10)>
     """
     nodes = coerce_for("matmul", (x1, x2))
-    warn_of_pairing(nodes, core=2)
+    warn_of_outer_broadcast(nodes, core=2)
     return MATMUL(*nodes)
 
 

@@ -15,7 +15,6 @@ from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
 from .arithmetic import where
 from .axes import normalize_axes
-from .elementwise import same_type
 from .reduction import (
     REDUCTION_CASES,
     SUM,
@@ -26,6 +25,7 @@ from .reduction import (
 )
 from .shape import expand_dims, reshape, transpose
 from .source import ArrayLike, arange, as_node, constant
+from .type_rules import same_type
 
 
 def _others_expand(x: Node, *, axis: tuple[int, ...]) -> Node:

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DTypeError, GraphcError, OptionError
 from ..ir.dims import Shape, as_shape
 from ..ir.node import Node
-from ..ir.op import Case, Op, Steady
+from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import DType, TensorType, as_dtype
 
 
@@ -28,7 +28,7 @@ BERNOULLI = Op(
     kind="source",
     numpy="rng.random(shape, dtype=np.float32) < p",
     into="np.less(rng.random(shape, dtype=np.float32), p, out=out)",
-    steady=lambda node: Steady(
+    allocation_free=lambda node: AllocationFree(
         "rng.random(dtype=np.float32, out=draws)\nnp.less(draws, p, out=out)",
         {"draws": TensorType(np.dtype(np.float32), node.shape)},
     ),

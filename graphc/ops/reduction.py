@@ -11,11 +11,11 @@ from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
-from ..ir.op import Case, Op, Span, Spans, Template
+from ..ir.op import Case, Op, Template, ValueRange, ValueRanges
 from ..ir.types import DType, TensorType, is_floating
 from .arithmetic import ROOT, maximum, square
 from .axes import normalize_axes, normalize_axis
-from .shape import broadcast_to, expand_dims
+from .shape import broadcast_to, expand_dims, reshape
 from .source import ArrayLike, as_node, astype, constant, dimension
 
 
@@ -356,10 +356,10 @@ def _arg_infer(x: TensorType, *, axis: int, keepdims: bool) -> TensorType:
     return _reduced(x, (axis,), keepdims, np.dtype(np.intp))
 
 
-def _arg_span(node: Node, spans: Spans) -> Span:
+def _arg_range(node: Node, ranges: ValueRanges) -> ValueRange:
     axis: int = node.attributes["axis"]
     size = node.inputs[0].shape[axis]
-    return Span(0, size - 1, False)
+    return ValueRange(0, size - 1, False)
 
 
 ARGMAX, ARGMIN = (
@@ -378,7 +378,7 @@ ARGMAX, ARGMIN = (
             + (", keepdims=True" if node.attributes["keepdims"] else "")
             + ", out=out)"
         ),
-        span=_arg_span,
+        value_range=_arg_range,
         size_bounds=_needs_an_element,
         cases=(
             Case(((3, 4),), {"axis": 1, "keepdims": False}),
@@ -393,8 +393,6 @@ ARGMAX, ARGMIN = (
 def _position(op: Op, a: ArrayLike, axis: int | None, keepdims: bool) -> Node:
     x = as_node(a)
     if axis is None:
-        from .shape import reshape
-
         flat = op(reshape(x, -1), axis=0, keepdims=False)
         return reshape(flat, (1,) * x.ndim) if keepdims else flat
     return op(x, axis=normalize_axis(axis, x.ndim, x), keepdims=bool(keepdims))

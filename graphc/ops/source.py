@@ -24,10 +24,10 @@ from ..ir.dims import (
 from ..ir.facts import Facts, Role
 from ..ir.literal import Literal
 from ..ir.node import Node
-from ..ir.op import Case, Op, Span
+from ..ir.op import Case, Op, ValueRange
 from ..ir.types import DType, TensorType, as_dtype
 from .numbers import numbers, shortened
-from .spans import bounded_cast, span_of_cast, span_of_constant
+from .value_ranges import input_range_of_cast, range_of_cast, range_of_constant
 
 ArrayLike: TypeAlias = Any
 """A node, a NumPy array, a nested sequence of numbers, a Python number, or a size."""
@@ -67,7 +67,7 @@ CONSTANT = Op(
     infer=_literal_type,
     kind="source",
     role=Role.CONSTANT,
-    span=span_of_constant,
+    value_range=range_of_constant,
 )
 
 
@@ -81,7 +81,9 @@ DIMENSION = Op(
     infer=_dimension_type,
     kind="source",
     role=Role.SIZE,
-    span=lambda node, _: Span(node.attributes["size"], node.attributes["size"], True),
+    value_range=lambda node, _: ValueRange(
+        node.attributes["size"], node.attributes["size"], True
+    ),
 )
 
 
@@ -385,7 +387,7 @@ ARANGE = Op(
     infer=_arange_infer,
     kind="source",
     numpy="np.arange(size)",
-    span=lambda node, _: Span(0, node.attributes["size"] - 1, True),
+    value_range=lambda node, _: ValueRange(0, node.attributes["size"] - 1, True),
     cases=(Case((), {"size": 3}), Case((), {"size": 0})),
 )
 
@@ -432,8 +434,8 @@ ASTYPE = Op(
     kind="elementwise",
     numpy=lambda node: "dtype(x)" if not node.shape else "x.astype(dtype)",
     into="np.copyto(out, x, casting='unsafe')",
-    span=span_of_cast,
-    bounded=bounded_cast,
+    value_range=range_of_cast,
+    input_range=input_range_of_cast,
     vjp=lambda g, out, x: (g if x.dtype.kind == "f" else None,),
     jvp="linear",
     cases=(

@@ -11,24 +11,14 @@ down to where `erfc` underflows. Of degree 11, which narrower dtypes have, it ad
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ..errors import DTypeError
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
-from ..ir.types import TensorType, is_floating
 from .arithmetic import absolute, negative, square, where
 from .exponential import exp
 from .source import ArrayLike, as_node, constant
-
-
-def _floating(x: TensorType, **_: Any) -> TensorType:
-    if not is_floating(x.dtype):
-        raise DTypeError(
-            f"requires a floating dtype, got {x}", hint='x.astype("float64")'
-        )
-    return x
+from .type_rules import same_floating_type
 
 
 def _polyval_vjp(g: Node, out: Node, x: Node) -> tuple[Node | None]:
@@ -53,7 +43,7 @@ def _polyval_into(node: Node) -> str:
 POLYVAL = Op(
     name="polyval",
     inputs=("x",),
-    infer=_floating,
+    infer=same_floating_type,
     facts=Facts(zero_sign="kept", cost=12.0),
     kind="elementwise",
     numpy="np.polyval(np.array(coefficients, dtype), x)",
@@ -111,7 +101,7 @@ def _erfc_expand(x: Node) -> Node:
 ERFC = Op(
     name="erfc",
     inputs=("x",),
-    infer=_floating,
+    infer=same_floating_type,
     expand=_erfc_expand,
     vjp=lambda g, out, x: (g * (-2.0 / math.sqrt(math.pi) * exp(negative(square(x)))),),
     jvp="diagonal",

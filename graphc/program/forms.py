@@ -180,27 +180,27 @@ class Forms:
 
         What runs before serves all that need it, and is the same for all of them.
         """
-        steady = None if self._entries is None else node.op.steady_form(node)
-        if steady is None or self._entries is None:
+        found = None if self._entries is None else node.op.allocation_free_form(node)
+        if found is None or self._entries is None:
             text = node.op.template_into(node)
             assert text is not None, node.op.name
             return None, self._form(node, parsed(text))
         served: object = ()
-        setup = parsed(steady.setup)
-        if steady.setup:
+        setup = parsed(found.setup)
+        if found.setup:
             plain = self._form(node, setup)
             kept = [
                 (wish, kind.op.name, attributes_key(kind.attributes))
-                for wish, kind in steady.arrays.items()
+                for wish, kind in found.arrays.items()
                 if isinstance(kind, Node)
             ]
-            served = steady.setup, tuple(plain.referred()), tuple(kept)
+            served = found.setup, tuple(plain.referred()), tuple(kept)
         arrays = {
             wish: self._entries.array(wish, kind, served)
-            for wish, kind in steady.arrays.items()
+            for wish, kind in found.arrays.items()
         }
-        before = self._form(node, setup, arrays) if steady.setup else None
-        return before, self._form(node, parsed(steady.template), arrays)
+        before = self._form(node, setup, arrays) if found.setup else None
+        return before, self._form(node, parsed(found.template), arrays)
 
     def _form(
         self, node: Node, template: Template, arrays: Mapping[str, Entry] | None = None

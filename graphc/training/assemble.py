@@ -29,7 +29,7 @@ from ..ir.sizes import size_bounds
 from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.regularization import evaluation_mode
-from ..ops.pairing import pairing_of
+from ..ops.outer_broadcast import outer_broadcast_of
 from ..ops.source import dimension
 from ..optim.base import Clock, Optimizer, options_of
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
@@ -247,7 +247,7 @@ def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
     for node in Graph((loss,)).nodes:
         is_declared = not node.origin.rules and node.origin.block is None
         if is_declared and node.op.kind == "elementwise":
-            found = pairing_of(node.inputs)
+            found = outer_broadcast_of(node.inputs)
             if found is not None:
                 message, hint = found
                 raise ShapeError(

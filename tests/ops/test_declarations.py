@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.ir import OPS, Dim, verify
+from graphc.ir import OPS, Dim, Op, verify
 from graphc.ir.graph import Graph
 from graphc.ir.template import parsed, top_level_names
+from graphc.ops.elementwise import ufunc
 from tests.op_cases import (
     SOURCES_WITHOUT_CASES,
     Application,
@@ -134,12 +135,12 @@ def test_templates_parse_and_use_only_known_names(application: Application) -> N
     given = {name.lstrip("*") for name in op.inputs} | set(node.attributes)
     allowed = given | {"np", "out", "dtype", "rng", *dir(builtins)}
     allowed |= {name for helper in op.helpers for name in top_level_names(helper)}
-    steady = op.steady_form(node)
+    form = op.allocation_free_form(node)
     for template, more in (
         (op.template(node), ()),
         (op.template_into(node), ()),
-        (steady and steady.setup, steady.arrays if steady else ()),
-        (steady and steady.template, steady.arrays if steady else ()),
+        (form and form.setup, form.arrays if form else ()),
+        (form and form.template, form.arrays if form else ()),
     ):
         if template is None:
             continue
@@ -218,3 +219,22 @@ def test_two_draws_are_two_values() -> None:
     a, b = gc.evaluate([first, second], {})
     assert (a != b).any()
     assert gc.evaluate(first == first, {}).all()
+
+
+def test_a_ufunc_that_numpy_has_not_is_refused_where_it_is_declared() -> None:
+    for name, arity in (("sinc", 1), ("exp", 2), ("nowhere", 1)):
+        source = f"def {name}({', '.join(f'x{i}' for i in range(arity))}): ..."
+        namespace: dict[str, Any] = {}
+        exec(source, namespace)
+        with pytest.raises(TypeError, match=f"NumPy has no ufunc {name}"):
+            ufunc()(namespace[name])
+        assert name not in OPS or len(OPS[name].inputs) != arity
+
+
+def test_a_block_has_no_kind_and_another_op_has_one() -> None:
+    infer = OPS["exp"].infer
+    with pytest.raises(ValueError, match="a block or has a kind"):
+        Op(name="neither", inputs=("x",), infer=infer)
+    with pytest.raises(ValueError, match="a block or has a kind"):
+        Op(name="both", inputs=("x",), infer=infer, kind="view", expand=gc.exp)
+    assert not {"neither", "both"} & set(OPS)

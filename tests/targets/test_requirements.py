@@ -42,9 +42,9 @@ def test_no_op_needs_numpy_2() -> None:
         node = application.apply(application.nodes("float32"))
         if node.op.numpy is None:
             continue
-        steady = node.op.steady_form(node)
+        form = node.op.allocation_free_form(node)
         texts = [node.op.template(node), node.op.template_fast(node)]
-        texts += [node.op.template_into(node) or "", steady.template if steady else ""]
+        texts += [node.op.template_into(node) or "", form.template if form else ""]
         used = set(re.findall(r"np\.(\w+)", " ".join(texts)))
         assert not used & NEW_IN_NUMPY_2, node.op.name
         assert ".mT" not in " ".join(texts)

@@ -16,10 +16,10 @@ from ...ir.types import TensorType
 from ...ops.arithmetic import maximum, negative
 from ...ops.exponential import log, log1p
 from ...ops.source import ArrayLike
+from ...ops.type_rules import floating
 from ..activations import log_tail, sigmoid, softplus
 from ..optional import by_name, given
 from ..softmaxes import SOFTMAX
-from ..type_rules import floating
 from .logits import warn_of_probabilities
 from .reduction import reduce_losses, share_of
 from .regression import check_fits, numeric_pair, pair_infer

@@ -22,8 +22,8 @@ from ...ops import reduction as reductions
 from ...ops.arithmetic import negative, where
 from ...ops.shape import expand_dims, reshape, squeeze
 from ...ops.source import ArrayLike, as_node, dimension
+from ...ops.type_rules import floating
 from ..softmaxes import LOG_SOFTMAX, SOFTMAX, shifted_exponentials
-from ..type_rules import floating
 from .labels import (
     NLL_LOSS,
     NOTHING_IGNORED,

@@ -28,8 +28,8 @@ from ...ops.source import (
     dimension,
     ones,
 )
+from ...ops.type_rules import floating
 from ..softmaxes import SOFTMAX
-from ..type_rules import floating
 from .logits import warn_of_probabilities
 from .reduction import reduce_losses, reduced_type
 

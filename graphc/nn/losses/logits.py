@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...errors import LogitsWarning, warn_at_user
 from ...ir.node import Node
 from ...ir.op import Op
+from ...ops.source import ASTYPE
 
 
 def warn_of_probabilities(input: Node, made_by: Sequence[Op], loss: str) -> None:
@@ -19,7 +20,7 @@ def warn_of_probabilities(input: Node, made_by: Sequence[Op], loss: str) -> None
     """
     node = input
     while node.op not in made_by:
-        if not node.inputs or not (node.op.is_view(node) or node.op.name == "astype"):
+        if not node.inputs or not (node.op.is_view(node) or node.op is ASTYPE):
             return
         node = node.inputs[0]
     warn_at_user(

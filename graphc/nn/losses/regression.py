@@ -11,8 +11,8 @@ from ...ir.op import Case, Op
 from ...ir.types import TensorType, is_floating
 from ...ops.arithmetic import absolute, clip, minimum, negative, square
 from ...ops.source import ArrayLike, as_node, astype
+from ...ops.type_rules import floating
 from ..block import block
-from ..type_rules import floating
 from .reduction import check_reduction, reduce_losses, share_of
 
 

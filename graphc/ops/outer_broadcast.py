@@ -18,7 +18,7 @@ from ..ir.node import Node
 from ..ir.origin import is_declared_by_user
 
 
-def warn_of_pairing(arrays: Sequence[Node], core: int = 0) -> None:
+def warn_of_outer_broadcast(arrays: Sequence[Node], core: int = 0) -> None:
     """Warn at the user's line where arrays that are about to be broadcast pair rows.
 
     Args:
@@ -27,14 +27,14 @@ def warn_of_pairing(arrays: Sequence[Node], core: int = 0) -> None:
     """
     if len({array.ndim for array in arrays}) == 1 or not is_declared_by_user():
         return
-    found = pairing_of(arrays, core)
+    found = outer_broadcast_of(arrays, core)
     if found is not None:
         message, hint = found
         warn_at_user(f"{message}\n  try:  {hint}", BroadcastWarning)
 
 
-def pairing_of(arrays: Sequence[Node], core: int = 0) -> tuple[str, str] | None:
-    """What to say of arrays that pair rows, and what to try; None where they do not."""
+def outer_broadcast_of(arrays: Sequence[Node], core: int = 0) -> tuple[str, str] | None:
+    """A message about arrays that pair rows and a hint; None where they do not."""
     for taller in arrays:
         for other in arrays:
             axes = range(-other.ndim, -core) if other.ndim < taller.ndim else ()
@@ -51,7 +51,7 @@ def pairing_of(arrays: Sequence[Node], core: int = 0) -> tuple[str, str] | None:
 
 
 def _is_written_so(node: Node, axis: int) -> bool:
-    """Whether the user put that axis of size 1 there, and has it at hand."""
+    """True where the user put that axis of size 1 there, and has it at hand."""
     while True:
         name, attributes = node.op.name, node.attributes
         if name in ("reshape", "broadcast_to"):

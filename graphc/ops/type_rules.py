@@ -1,4 +1,4 @@
-"""Type rules that blocks share."""
+"""Type rules that several ops and blocks share."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def floating(given: TensorType, what: str = "input") -> TensorType:
     return given
 
 
-def same_type(input: TensorType, **_: Any) -> TensorType:
-    """The type rule of a floating elementwise block."""
-    return floating(input)
+def same_type(x: TensorType, **_: Any) -> TensorType:
+    """The type rule of an op that has the type of its only input."""
+    return x
+
+
+def same_floating_type(x: TensorType, **_: Any) -> TensorType:
+    """The type rule of an op that has the type of its only input, which is floating."""
+    return floating(x)
