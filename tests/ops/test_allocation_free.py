@@ -143,3 +143,18 @@ def test_views_of_numbers_are_made_with_the_workspace() -> None:
     expected[np.arange(ROWS), chosen] -= 1
     found = function(x=MATRIX, i=chosen)
     np.testing.assert_array_equal(found, np.concatenate([expected, expected]))
+
+
+def test_positions_in_matrices_of_two_widths_are_not_confused() -> None:
+    labels = gc.input("labels", ("batch",), "int64")
+    rows = arange(labels.type.shape[0])
+    values = {"labels": np.array([0, 3, 4, 1])}
+    picked: list[gc.Node] = []
+    for name, width in (("a", 5), ("b", 7), ("c", 5)):
+        matrix = gc.input(name, ("batch", width))
+        picked.append(gc.exp(matrix)[rows, labels])
+        values[name] = np.linspace(0, 1 + len(picked), 4 * width).reshape(4, width)
+    results = gc.compile(picked, style="fast")(**values)
+    for result, name in zip(results, "abc", strict=True):
+        expected = np.exp(values[name])[np.arange(4), values["labels"]]
+        np.testing.assert_allclose(result, expected, rtol=1e-6)

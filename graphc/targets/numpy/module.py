@@ -83,18 +83,9 @@ _LOCAL_NAMES = ("loss", "gradients", "name", "parameter", "gradient", "slots")
 
 
 _RESERVED = (
-    "np",
-    "parameters",
-    "rng",
-    "dtype",
-    "thread",
-    "get_ident",
-    "compute",
-    "compute_for_one_row",
-    "compute_for_one_row_workspace",
-    "compute_workspace",
-    "THREADS",
-    "TILE",
+    *("np", "parameters", "rng", "dtype", "thread", "get_ident", "compute"),
+    *("compute_for_one_row", "compute_for_one_row_workspace", "compute_workspace"),
+    *("THREADS", "TILE"),
 )
 
 
