@@ -1,4 +1,4 @@
-"""How much memory a program's arrays take, known before it runs.
+"""The memory that a program's arrays take, known before it runs.
 
 In fast style everything is allocated once; what is counted here is exactly what NumPy
 is asked for, alignment included.
@@ -33,12 +33,12 @@ class TileScratch:
     """Of the whole arrays."""
     dtypes: tuple[str, ...]
     tile: int
-    """How many numbers a tile has."""
+    """Numbers in a tile."""
 
     def per_thread(
         self, sizes: Mapping[str, int], threads: int
     ) -> Iterator[tuple[int, tuple[int, ...], tuple[str, ...]]]:
-        """What the program asks for: thread, shape of a tile, dtypes.
+        """Requests of the program: thread, shape of a tile, dtypes.
 
         Chains for which that is the same share arrays.
         """
@@ -82,11 +82,11 @@ class Footprint:
     gradients: int = 0
     state: int = 0
     update: int = 0
-    """What the optimizer's update works in."""
+    """Of arrays that the optimizer's update works in."""
     sizes: tuple[str, ...] = field(default=())
     """The named dimensions that it depends on."""
     one_row: OneRowFootprint | None = None
-    """What another function works in where a batch has one row."""
+    """Of the function for batches of one row."""
     others: tuple[str, ...] = ()
     """Named dimensions of the program that it does not depend on."""
 
@@ -101,7 +101,7 @@ class Footprint:
 
     @property
     def fixed(self) -> int:
-        """What no size of an input changes."""
+        """The bytes that no size of an input changes."""
         return self.parameters + self.gradients + self.state + self.update
 
     def at(self, threads: Count = 1, **sizes: int) -> int:
@@ -147,7 +147,7 @@ class Footprint:
         return whole if tiles is None else f"{whole}, and for each thread {tiles}"
 
     def rows(self) -> list[tuple[str, str]]:
-        """What is allocated, and how many bytes of it."""
+        """Kinds of arrays, and the bytes of each."""
         parts: dict[str, Dimension] = {
             "parameters": self.parameters,
             "gradients": self.gradients,

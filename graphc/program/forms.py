@@ -38,7 +38,7 @@ class Entry:
     node: Node | None = None
     """The value that it is allocated for, or that it holds."""
     wish: str = ""
-    """What to call it, if it is not called as `node` is."""
+    """Its name, if that is not the name of `node`."""
     size: Dimension = 0
     """Of a size as an array: the size."""
     bytes: Dimension = 0
@@ -57,12 +57,12 @@ class Operand:
     """True for a number that is kept as an array, which NumPy need not convert: at each
     call, that takes as long as computing with a few hundred numbers."""
     entry: Entry | None = None
-    """Where a size is kept as an array."""
+    """The array that a size is kept in."""
 
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """How a node is computed."""
+    """Source of a node, and the things that the names in it stand for."""
 
     node: Node
     template: Template
@@ -108,7 +108,7 @@ class Entries:
         return self.sizes.setdefault((size, node.dtype), entry)
 
     def array(self, wish: str, kind: Node | TensorType, served: object) -> Entry:
-        """What a form works with besides its inputs."""
+        """An array that a form works with besides its inputs."""
         if isinstance(kind, TensorType):
             size = kind.size * kind.dtype.itemsize + CACHE_LINE
             entry = Entry("empty", kind, None, wish, 0, size)
@@ -166,7 +166,7 @@ class Forms:
         return is_free(node) or node in self._depth
 
     def __getitem__(self, node: Node) -> Form:
-        """How a value is computed where it is no array that is there already."""
+        """The form of a value that gets a new array, or none."""
         if node not in self._known:
             op = node.op
             text = op.template(node)
@@ -176,9 +176,9 @@ class Forms:
         return self._known[node]
 
     def into(self, node: Node) -> tuple[Form | None, Form]:
-        """How a value is computed into an array, and what has to run before.
+        """The form that writes into an array, after statements that run before it.
 
-        What runs before serves all that need it, and is the same for all of them.
+        Those are the same for all values that need them, and may serve all.
         """
         found = None if self._entries is None else node.op.allocation_free_form(node)
         if found is None or self._entries is None:
@@ -302,7 +302,7 @@ class Forms:
         return set(sizes_in(node.attributes["size"]))
 
     def checks(self, node: Node) -> Iterator[Check]:
-        """What has to hold before a value is computed: positions in bounds."""
+        """Positions that have to be in bounds before a value is computed."""
         nodes = [node]
         while nodes:
             each = nodes.pop()

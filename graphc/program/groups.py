@@ -55,8 +55,8 @@ class Update:
     title: str
     """The optimizer in words, for the docstring."""
     decaying: tuple[str, ...]
-    """What slots are called, within their parameters, that decay to nothing where
-    gradients stay zero."""
+    """Names, within their parameters, of slots that decay to nothing where gradients
+    stay zero."""
     hash: str
     """The fingerprint of the rules with all their settings."""
 
@@ -122,7 +122,7 @@ def groups_of(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
 
 
 def shared_nodes(update: Update) -> list[Node]:
-    """What is computed before the loops: what several rules use, or none owns."""
+    """Values that are computed before the loops: several rules use them, or none."""
     everything = Graph(
         (
             *(value for rule in update.rules for value, _ in rule.outputs()),
@@ -177,7 +177,7 @@ def overwritten_nodes(update: Update, shared: set[Node]) -> set[Node]:
 
 
 def rule_nodes(rule: ParameterUpdate) -> list[Node]:
-    """What a rule computes and reads."""
+    """Values that a rule computes and reads."""
     return ancestors([value for value, _ in rule.outputs()])
 
 
@@ -196,9 +196,9 @@ def _is_formula(node: Node) -> bool:
 
 
 def is_elementwise(rule: ParameterUpdate, shared: set[Node]) -> bool:
-    """Whether a rule does the same to each number, so that arrays may be cut.
+    """True where a rule does the same to each number, so that arrays may be cut.
 
-    What it reads besides the parameter, its gradient and its state are scalars.
+    Besides the parameter, its gradient and its state it reads scalars only.
     """
     own = rule.parameter.shape
     placeholders = {node for _, node in rule.placeholders()}

@@ -43,14 +43,14 @@ class Declared:
     converts: bool = False
     """True where, in fast style, inputs may be of another floating dtype."""
     tile: int | None = None
-    """In fast style, how many numbers a tile has; None for no tiles."""
+    """In fast style, the numbers in a tile; None for no tiles."""
     follows_dtypes: bool = True
     """True where, in fast style, it computes in the dtype that parameters have, if all
     is declared alike."""
     size_bounds: tuple[SizeBound, ...] = ()
-    """What has to hold of named sizes."""
+    """Conditions on named sizes."""
     one_row: OneRow | None = None
-    """In fast style, what another function computes instead for data of one row."""
+    """In fast style, the graph that another function computes for data of one row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ class Function:
     forms: Forms
     steps: tuple[Step, ...]
     stored: tuple[Node, ...]
-    """What it fetches from its first argument."""
+    """Values that it fetches from its first argument."""
     copied: Mapping[str, Node]
     """Persistent outputs that are computed elsewhere, by name."""
     workspace: Workspace

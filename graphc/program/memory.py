@@ -1,4 +1,4 @@
-"""Which array each value is written to: liveness, in-place updates and shared buffers.
+"""The array that each value is written to: liveness, in-place updates, shared buffers.
 
 Values are visited in the order of their statements. A value that dies where an
 elementwise op consumes it lends its array to the result; an array whose last reader has
@@ -88,7 +88,7 @@ def plan_memory(
 
 
 class _Planner:
-    """Which arrays hold a value, which are free, and which of them are scratch."""
+    """The arrays that hold a value, are free, or are scratch."""
 
     def __init__(
         self,
@@ -128,11 +128,11 @@ class _Planner:
         }
 
     def is_read_no_more(self, node: Node, position: int) -> bool:
-        """Whether no later statement reads a value."""
+        """True where no later statement reads a value."""
         return self._last_use.get(node, -1) <= position
 
     def may_replace(self, node: Node, target: Node, position: int) -> bool:
-        """Whether a value may be written over a stored array."""
+        """True where a value may be written over a stored array."""
         read = [parent for parent in node.inputs if storage_of(parent) is target]
         in_place = writes_in_place(node) and all(parent is target for parent in read)
         return self.is_read_no_more(target, position) and (in_place or not read)

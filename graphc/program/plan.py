@@ -1,4 +1,4 @@
-"""What a training program is made of, before it is text."""
+"""The parts of a training program, before it is text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .groups import Update
 from .schedule import Tiling
 
 Style = Literal["readable", "fast"]
-"""How a program is written: to be read, or to run fast."""
+"""Text that is made to be read, or to run fast."""
 
 
 @dataclass(frozen=True)
@@ -59,35 +59,35 @@ class TrainingPlan:
     options: Mapping[str, str]
     """The optimizer's options by name, as text."""
     results: tuple[str, ...]
-    """What `forward` computes besides the loss: metrics, or what they are made of."""
+    """Values of `forward` besides the loss: metrics, or parts that they are made of."""
     totals: tuple[str, ...] = ()
     """Those of `results` that are summed over batches."""
     finish: Graph | None = None
     """Loss and metrics from placeholders called as `results`, where they differ."""
     loss_weight: Graph | None = None
-    """How much a batch counts in the mean of the loss, where that is not its rows."""
+    """The weight of a batch in the mean of the loss, where that is not its rows."""
     one_row: OneRow | None = None
     """`training` for batches of one row, where that saves time."""
     tiling: Tiling = field(default_factory=Tiling)
     plateau: Plateau | None = None
     micro_batches: int = 1
-    """How many batches an update takes."""
+    """Batches that an update takes."""
     averages: Mapping[str, str] = field(default_factory=dict[str, str])
     """Slots that hold averages to evaluate with, by the names of the parameters."""
 
     admitted: Mapping[Node, tuple[str, ...]] = field(
         default_factory=dict[Node, tuple[str, ...]]
     )
-    """What inputs may hold that is not finite."""
+    """Values that inputs may hold and that are not finite."""
     positions: Graph | None = None
-    """What indexes and is computed from inputs alone, each with the least and the
+    """Positions that are computed from inputs alone, each with the least and the
     largest value that it may have."""
     size_bounds: Mapping[str, tuple[SizeBound, ...]] = field(
         default_factory=dict[str, tuple[SizeBound, ...]]
     )
-    """What has to hold of named sizes, by the function that needs it."""
+    """Conditions on named sizes, by the function that needs them."""
     strict: bool = False
-    """Whether data of a wider dtype than an input's is refused, and not rounded."""
+    """True where data of a wider dtype than an input's is refused, and not rounded."""
 
     def __deepcopy__(self, memo: object) -> TrainingPlan:
         return self  # Nothing in it changes.
@@ -106,12 +106,12 @@ class TrainingPlan:
 
     @property
     def is_scheduled(self) -> bool:
-        """Whether the step size depends on when the update happens."""
+        """True where the step size depends on when the update happens."""
         return any(node.name in ("step", "epoch") for node in self.step_sizes.inputs)
 
     @property
     def features(self) -> frozenset[str]:
-        """What the training loop needs for this model."""
+        """Parts of the training loop that this model needs."""
         wanted = {
             "accumulation": self.micro_batches > 1,
             "averages": bool(self.averages),

@@ -1,4 +1,4 @@
-"""Which values are computed tile by tile: chains of elementwise ops on large arrays.
+"""Chains of elementwise ops on large arrays, which are computed tile by tile.
 
 An op on arrays that don't fit in cache waits for memory. A chain of such ops that goes
 through its arrays a tile at a time reads them from memory once, and what is only used
@@ -18,12 +18,12 @@ from ..ir.node import Node
 from .storage import is_written, readers, storage_of
 
 TILE = 131_072
-"""How many numbers a tile has. A NumPy call costs about a microsecond before it touches
+"""Numbers in a tile. A NumPy call costs about a microsecond before it touches
 a number; at this size that is a few per cent, and the tiles of a chain still share the
 cache. See docs/performance.md for measurements."""
 
 BATCH = 4_096
-"""What a named size that counts rows is taken for, when arrays are called large."""
+"""The number that a named size of rows is taken for, when arrays are called large."""
 
 SHORTEST_CHAIN = 3
 """Shorter chains gain less by tiles than a reader loses."""
@@ -31,12 +31,12 @@ SHORTEST_CHAIN = 3
 
 @dataclass(frozen=True)
 class Tiling:
-    """How chains on large arrays are cut and shared."""
+    """Options of chains on large arrays: tiles and threads."""
 
     size: int | None = TILE
-    """How many numbers a tile has; None for no tiles."""
+    """Numbers in a tile; None for no tiles."""
     threads: int = 0
-    """How many threads share the tiles of a large array; 0 for all cores."""
+    """Threads that share the tiles of a large array; 0 for all cores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Chain:
         return self.nodes[0].shape
 
     def is_tiled(self, node: Node) -> bool:
-        """Whether a value from outside is cut into tiles too."""
+        """True where a value from outside is cut into tiles, too."""
         return node.ndim == len(self.shape) and node.shape[0] == self.shape[0]
 
 
@@ -68,7 +68,7 @@ def batches_of(nodes: Iterable[Node]) -> set[Dimension]:
 
 
 def is_large(shape: Shape, tile: int, batches: Collection[Dimension]) -> bool:
-    """Whether arrays of a shape may be larger than a tile.
+    """True where arrays of a shape may be larger than a tile.
 
     A named size is a batch where it counts rows, and unbounded otherwise.
     """
@@ -163,7 +163,7 @@ class _Scheduler:
         return next(iter(self._chain)).shape
 
     def _continues(self, node: Node) -> bool:
-        """Whether each row of a value can be computed once that row of the chain is.
+        """True where each row of a value can be computed once that row of the chain is.
 
         Through a view, such as a transpose, it may read other rows.
         """

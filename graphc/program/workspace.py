@@ -19,12 +19,12 @@ class Persistent:
     """Outputs in arrays that are allocated once, side by side, and stay."""
 
     variable: str
-    """What the function calls them all."""
+    """The variable of the function that holds them all."""
     allocation: str
     """The function that allocates them."""
     nodes: Mapping[str, Node]
     order: tuple[str, ...]
-    """In which they stand in memory."""
+    """Their order in memory."""
     is_shared: bool = False
     """True where they are those of another function, which allocates them."""
 
@@ -97,7 +97,7 @@ class Workspace:
 
     @property
     def bytes(self) -> Dimension:
-        """What is allocated once for given sizes, besides the tiles of chains."""
+        """The bytes allocated once for given sizes, besides the tiles of chains."""
         total: Dimension = 0
         for entry in self.entries:
             total = total + entry.bytes

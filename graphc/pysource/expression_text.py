@@ -41,7 +41,7 @@ from .precedence import (
 
 
 class Level(Enum):
-    """Where an expression stands, which decides what in it may break."""
+    """Place of an expression, which decides what in it may break."""
 
     OPEN = 1  # Outside any bracket: operators may not break.
     WRAPPED = 2  # Inside the parentheses that wrap a value which could do without.

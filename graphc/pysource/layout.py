@@ -118,7 +118,7 @@ def render(
 
 
 def _fits(group: Group, after: list[tuple[Document, int, bool]], space: int) -> bool:
-    """Tell whether ``group`` is flat within ``space``, up to the next line break."""
+    """True where ``group`` is flat within ``space``, up to the next line break."""
     position = len(after)
     stack: list[tuple[Document, bool]] = [
         (part, False) for part in reversed(group.parts)

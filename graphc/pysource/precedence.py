@@ -1,4 +1,4 @@
-"""How tightly operators bind, and so which parts of an expression need parentheses.
+"""Precedence of operators, and so the parentheses that an expression needs.
 
 Where precedence asks for none, ruff's taste may (`-(x**2)`); both are one question to
 whoever prints an expression or decides whether its value is wrapped.
@@ -123,7 +123,7 @@ def source_number(node: ast.expr) -> ast.expr:
 
 
 def is_fluent(node: ast.expr) -> bool:
-    """Tell whether at least two dots of the chain follow a bracket."""
+    """True where at least two dots of the chain follow a bracket."""
     count = 0
     while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
         child, parenthesised = children(node)[0]
@@ -134,6 +134,6 @@ def is_fluent(node: ast.expr) -> bool:
 
 
 def has_brackets(node: ast.expr | None) -> bool:
-    """Tell whether `node` ends in brackets that a line can break in."""
+    """True where `node` ends in brackets that a line can break in."""
     kinds = ast.Call | ast.Subscript | ast.Tuple | ast.List | ast.Dict
     return isinstance(node, kinds)

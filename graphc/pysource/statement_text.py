@@ -62,7 +62,7 @@ Header: TypeAlias = (
 
 
 class _Wrap(Enum):
-    """Whether a value that does not fit asks for parentheses."""
+    """The parentheses that a value asks for when it does not fit."""
 
     NEVER = 1
     IF_IT_HELPS = 2
@@ -229,7 +229,7 @@ def _wrapping(node: ast.expr) -> _Wrap:
 
 
 class _Visit:
-    """What ruff looks at before it leaves out a broken value's parentheses."""
+    """The facts by which ruff leaves out a broken value's parentheses."""
 
     def __init__(self) -> None:
         self.rank = ATOM
@@ -287,7 +287,7 @@ class _Visit:
 
 
 def _may_omit_parentheses(node: ast.expr) -> bool:
-    """Tell whether breaking ``node`` inside its own brackets alone reads well."""
+    """True where breaking ``node`` inside its own brackets alone reads well."""
     seen = _Visit()
     seen.descend(node)
     if not seen.brackets or seen.count > 1:

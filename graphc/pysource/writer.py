@@ -172,7 +172,7 @@ class Writer:
         """Write a header such as ``"if step > 0:"`` and indent what follows.
 
         Raises:
-            ValueError: the text is no header of a block.
+            ValueError: the text is not a header of a block.
         """
         lines, kind = self._header(header)
         self._emit(lines, kind)
@@ -210,7 +210,7 @@ class Writer:
         text = f"def {identifier(name)}({', '.join(parameters)}\n){arrow}:"
         node = _parse_header(text)
         if not isinstance(node, ast.FunctionDef):
-            raise ValueError(f"{text!r} is no function header")
+            raise ValueError(f"{text!r} is not a function header")
         node.decorator_list = [_parse_expression(text) for text in decorators]
         with self.block(node):
             yield
@@ -425,7 +425,7 @@ def _parse_header(text: str) -> Header:
         case [node] if isinstance(node, Header) and len(node.body) == 1:
             return node
         case _:
-            raise ValueError(f"{text!r} is no header of a block")
+            raise ValueError(f"{text!r} is not a header of a block")
 
 
 def _parse_expression(text: str) -> ast.expr:
@@ -433,4 +433,4 @@ def _parse_expression(text: str) -> ast.expr:
         case [ast.Expr(value=value)]:
             return value
         case _:
-            raise ValueError(f"{text!r} is no expression")
+            raise ValueError(f"{text!r} is not an expression")

@@ -93,7 +93,7 @@ class Program:
             raise
 
     def _located(self, error: Exception) -> FeedError:
-        """What the text says of its arrays, with the user's line."""
+        """An error of the text about its arrays, with the user's line."""
         node = self.node_of(error)
         if node is None:
             return FeedError(str(error))

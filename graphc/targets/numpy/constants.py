@@ -65,7 +65,7 @@ _NUMBERS = {"0.0": "ZERO", "0.5": "HALF", "1.0": "ONE", "2.0": "TWO"}
 
 
 def _name_of_number(text: str) -> str:
-    """What to call a number: `NUMBER_0_044715`."""
+    """The name of a number: `NUMBER_0_044715`."""
     if text in _NUMBERS:
         return _NUMBERS[text]
     for sign, word in (("-", "MINUS_"), ("+", ""), (".", "_"), ("np_", "")):

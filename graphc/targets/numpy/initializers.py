@@ -1,4 +1,4 @@
-"""Where parameters start, in emitted modules: initialisers and what they bring along.
+"""The start of parameters in emitted modules: initialisers and their helpers.
 
 An initialiser is known by what it has, since it may be a user's own: a `source`, and
 perhaps a `helper`. Anything else is an array, and copied.

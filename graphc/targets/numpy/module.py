@@ -67,7 +67,7 @@ def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
 
 
 def is_random(graph: Graph) -> bool:
-    """Whether a graph draws random numbers."""
+    """True where a graph draws random numbers."""
     return any(not node.op.pure for node in graph.nodes)
 
 
@@ -195,7 +195,7 @@ def write_tiling(writer: Writer, tiling: Tiling, features: frozenset[str]) -> No
 
 
 def defined_names(harness: HarnessSource) -> set[str]:
-    """What the training loop defines and imports at the top level."""
+    """Names that the training loop defines and imports at the top level."""
     names = {alias or module for module, alias in harness.imports}
     names |= {item for _, item in harness.from_imports}
     return names | top_level_names(harness.text)

@@ -155,7 +155,7 @@ def _footprint(
 
 
 class _Layout:
-    """In which order arrays stand in memory: those that follow one rule together."""
+    """The order of arrays in memory: those that follow one rule stand together."""
 
     def __init__(self, plan: TrainingPlan) -> None:
         rules = [rule for group in _groups(plan.update) for rule in group]
