@@ -246,7 +246,7 @@ class _Source(NamedTuple):
     """The address of a published data set, and the SHA-256 of its files."""
 
     url: str
-    checksums: dict[str, str]
+    checksums: tuple[str, ...]
 
 
 _FILES = (
@@ -258,33 +258,21 @@ _FILES = (
 
 _MNIST = _Source(
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    dict(
-        zip(
-            _FILES,
-            (
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-            ),
-            strict=True,
-        )
+    (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     ),
 )
 
 _FASHION = _Source(
     "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-    dict(
-        zip(
-            _FILES,
-            (
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            ),
-            strict=True,
-        )
+    (
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
     ),
 )
 
@@ -357,7 +345,10 @@ def _download(title: str, folder: str, source: _Source) -> list[Path]:
     cache = library.create(
         path=library.os_cache("graphc") / folder,
         base_url=source.url,
-        registry={f"{name}.gz": f"sha256:{h}" for name, h in source.checksums.items()},
+        registry={
+            f"{name}.gz": f"sha256:{checksum}"
+            for name, checksum in zip(_FILES, source.checksums, strict=True)
+        },
         env="GRAPHC_DATA",
     )
     # It reports on standard error, even where nobody looks at it.

@@ -18,7 +18,7 @@ import numpy as np
 from ..arguments import Count, Seed, public
 from ..errors import FeedError, NonFiniteError, OptionError, import_extra
 from ..ir.node import Node
-from .flat import FlatLoss
+from .flat_loss import FlatLoss
 from .line_search import Backtracking, Exact, LineSearch, Point
 
 Array = np.ndarray[Any, Any]

@@ -22,8 +22,8 @@ from ..ir.origin import derived
 from ..ir.types import TensorType
 from ..ops.arithmetic import where
 from ..ops.source import INPUT, as_node, dimension
+from .loss_means import LossMeans
 from .metric import Metric
-from .parts import Parts
 
 Metrics: TypeAlias = Mapping[str, "Node | Metric"]
 
@@ -153,7 +153,7 @@ def _summed(node: Node, *, weighted: bool = False) -> tuple[Metric | None, Node 
         the weight of a batch in that mean, None for its rows; with totals it is its
         rows, or 0 where it has no value.
     """
-    parts = Parts(node)
+    parts = LossMeans(node)
     hashes = {w: graph_hash((w,)) for w in parts.weights.values() if w is not None}
     # Of equal ones the same, and of rows None.
     first = {hashed: w for w, hashed in reversed(hashes.items())}

@@ -32,10 +32,10 @@ from ..program.storage import is_free, storage_of
 from ..targets.numpy.module import Emitted, emit_function
 from ..version import __version__
 from .feeds import Binder
+from .fresh_parameters import warn_of_fresh
 from .interpreter import initial_parameters
 from .load import Program
 from .parameters import Array, LiveParameters, StartsLate
-from .untrained import warn_of_fresh
 
 
 class CompiledFunction(StartsLate):
@@ -74,9 +74,14 @@ class CompiledFunction(StartsLate):
         state = {"rng": np.random.default_rng(self._seed)} if self._is_random else {}
         return initial_parameters(self._nodes, self._seed), state
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        begun = (self._arrays, self._state) if self._is_begun else None
-        return _made_again, (self._made_of, begun)
+    def __getstate__(self) -> tuple[Any, Any]:
+        return self._made_of, self._is_begun and (self._arrays, self._state)
+
+    def __setstate__(self, state: tuple[Any, Any]) -> None:
+        made_of, begun = state
+        CompiledFunction.__init__(self, *made_of)
+        if begun:
+            self._arrays, self._state = copy.deepcopy(begun)
 
     @property
     def parameters(self) -> LiveParameters:
@@ -132,15 +137,6 @@ class CompiledFunction(StartsLate):
             for name, value in zip(self._updates, new, strict=True):
                 self._arrays[name][...] = value
         return self._fill(outputs)
-
-
-def _made_again(parts: tuple[Any, ...], begun: Any) -> CompiledFunction:
-    """A compiled function from its pickle."""
-    function = CompiledFunction(*parts)
-    if begun is not None:
-        arrays, function._state = copy.deepcopy(begun)  # pyright: ignore[reportPrivateUsage]
-        function._arrays = arrays  # pyright: ignore[reportPrivateUsage]
-    return function
 
 
 def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ..ir.facts import Role
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.sizes import SizeBound
-from .frames import plain_array
+from .dataframes import plain_array
 
 Array = np.ndarray[Any, Any]
 
@@ -102,7 +102,7 @@ def bind_feeds(
     by_name = {node.name: node for node in reversed(nodes)}
     given: dict[Node, Any] = {}
     for key, value in feeds.items():
-        node = key if isinstance(key, Node) else _named(key, by_name)
+        node = key if isinstance(key, Node) else by_name.get(cast("str", key))
         if node is None or not any(node is other for other in nodes):
             label = key.describe() if isinstance(key, Node) else repr(key)
             names = ", ".join(str(n.name) for n in nodes if n.op.role is Role.INPUT)
@@ -150,10 +150,6 @@ def check_size_bounds(needs: Iterable[SizeBound], sizes: Mapping[str, int]) -> N
         if all(name in sizes for name in need.symbols) and not need.holds(sizes):
             given = ", ".join(f"{name} = {sizes[name]}" for name in need.symbols)
             raise FeedError(f"{need.message}, got {given}", at=need.node)
-
-
-def _named(key: object, by_name: Mapping[str | None, Node]) -> Node | None:
-    return by_name.get(key) if isinstance(key, str) else None
 
 
 class Binder:

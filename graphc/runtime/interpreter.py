@@ -26,7 +26,7 @@ from ..ir.node import Node
 from ..ir.sizes import check_known, size_bounds
 from ..ir.types import is_floating
 from .feeds import Array, bind_feeds, check_size_bounds
-from .untrained import warn_of_fresh
+from .fresh_parameters import warn_of_fresh
 
 
 def initial_parameters(parameters: Iterable[Node], seed: int) -> dict[str, Array]:

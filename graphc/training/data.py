@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DataError, OptionError
 from ..harness.files import read_arrays
 from ..ir.node import Node
-from ..runtime.frames import is_frame, plain_array
+from ..runtime.dataframes import is_frame, plain_array
 from .tables import CSV, read_table
 
 Batches: TypeAlias = Iterable[Mapping[Any, Any]]

@@ -18,11 +18,11 @@ from ..metrics.evaluation import Metrics, metric_nodes
 from ..program.footprint import Footprint
 from ..program.plan import Style
 from ..runtime.feeds import Binder
+from ..runtime.fresh_parameters import TRAINERS
 from ..runtime.parameters import Array, LiveParameters, StartsLate
-from ..runtime.untrained import TRAINERS
 from .assemble import TrainingProgram
 from .history import History
-from .sources import Sources
+from .input_files import InputFiles
 
 
 @partial(entry, label="gc.Trainer")
@@ -48,7 +48,7 @@ class LoadedProgram(StartsLate):
         plan = compiled.plan
         self._binder = Binder(self._inputs, plan.bounds, strict=plan.strict)
         nodes = (self.loss, *self.metric_nodes.values())
-        self._sources = Sources(self._module, nodes)
+        self._files = InputFiles(self._module, nodes)
         self._is_busy = False
         self._first_seed = self.seed
         for name in _CHANGING & vars(self).keys():
@@ -167,5 +167,5 @@ class LoadedProgram(StartsLate):
 
 
 _CHANGING = {"_arrays", "_state"}
-_LOADED = {"_compiled", "_module", "_binder", "_inputs", "_sources", "_is_busy"}
+_LOADED = {"_compiled", "_module", "_binder", "_inputs", "_files", "_is_busy"}
 """Attributes that follow from the plan."""

@@ -39,46 +39,35 @@ def range_test(
     data = module.check_stream(data, "train")
     before = module.snapshot(parameters, state)
     records: list[dict[str, Any]] = []
-    steps = _steps(module, parameters, state, data, sizes, batch_size, seed)
+
+    def take_steps() -> None:
+        least = math.inf
+        batches = _batches(module, data, batch_size, seed)
+        for number, size in enumerate(sizes, 1):
+            step = state["step"] + 1
+            state["scale"] = 1.0
+            natural = float(module.step_size({**state, "step": step}))
+            if not 0.0 < natural < math.inf:
+                raise OptionError(
+                    f"the schedule gives the step size {natural} for step {step}, "
+                    "which can't be scaled to another one"
+                )
+            state["scale"] = size / natural
+            with np.errstate(all="ignore"):
+                try:
+                    loss = float(module.train_step(parameters, state, *next(batches)))
+                except FloatingPointError:
+                    loss = math.nan
+            records.append({"step": number, "step_size": size, "loss": loss})
+            least = min(least, loss)
+            if not math.isfinite(loss) or loss > 4.0 * least > 0.0:
+                break
+
     if module.run_interruptibly(
-        lambda: records.extend(steps),
-        lambda: module.restore(before, parameters, state),
+        take_steps, lambda: module.restore(before, parameters, state)
     ):
         raise KeyboardInterrupt
     return records
-
-
-def _steps(
-    module: Any,
-    parameters: Any,
-    state: dict[str, Any],
-    data: Any,
-    sizes: list[float],
-    batch_size: int,
-    seed: int,
-) -> Iterator[dict[str, Any]]:
-    """A record of each step."""
-    least = math.inf
-    batches = _batches(module, data, batch_size, seed)
-    for number, size in enumerate(sizes, 1):
-        step = state["step"] + 1
-        state["scale"] = 1.0
-        natural = float(module.step_size({**state, "step": step}))
-        if not 0.0 < natural < math.inf:
-            raise OptionError(
-                f"the schedule gives the step size {natural} for step {step}, "
-                "which can't be scaled to another one"
-            )
-        state["scale"] = size / natural
-        with np.errstate(all="ignore"):
-            try:
-                loss = float(module.train_step(parameters, state, *next(batches)))
-            except FloatingPointError:
-                loss = math.nan
-        yield {"step": number, "step_size": size, "loss": loss}
-        least = min(least, loss)
-        if not math.isfinite(loss) or loss > 4.0 * least > 0.0:
-            break
 
 
 def _batches(

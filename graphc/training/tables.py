@@ -17,7 +17,7 @@ import numpy as np
 from ..arguments import public
 from ..errors import DataError, OptionError, import_extra
 from ..ir.node import Node
-from ..runtime.frames import is_frame, plain_array
+from ..runtime.dataframes import is_frame, plain_array
 
 Array = np.ndarray[Any, Any]
 Columns = Mapping[Any, str | Sequence[str]]

@@ -216,9 +216,9 @@ class Trainer(Trained):
             self.translated(),
             reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
         ):
-            arrays = self._sources.read(train, "train", steps_per_epoch)
-            others = None if dev is None else self._sources.read(dev, "dev")
-            final = None if test is None else self._sources.read(test, "test")
+            arrays = self._files.read(train, "train", steps_per_epoch)
+            others = None if dev is None else self._files.read(dev, "dev")
+            final = None if test is None else self._files.read(test, "test")
             if final is not None:
                 final = self._module.check_stream(final, "test")
             functions = [reporter.epoch, report]
@@ -236,7 +236,7 @@ class Trainer(Trained):
                         keep_best=keep_best,
                         patience=patience,
                         evaluations_per_epoch=evaluations_per_epoch,
-                        checkpoint=checkpoint and self._sources.output(checkpoint),
+                        checkpoint=checkpoint and self._files.output(checkpoint),
                         checkpoint_every=checkpoint_every,
                         resume=resume,
                         drop_last=drop_last,
@@ -244,7 +244,7 @@ class Trainer(Trained):
                         progress=reporter.batch,
                     )
                 finally:
-                    self.history = History(run.records, self._sources.data)
+                    self.history = History(run.records, self._files.data)
                 self.history.kept = self._module.describe_kept(
                     run.records, best, keep_best
                 )
@@ -265,7 +265,7 @@ class Trainer(Trained):
             DataError: data that does not fit the inputs.
         """
         with self.translated():
-            arrays = self._sources.read(data, "data")
+            arrays = self._files.read(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
     def predict(self, /, *arrays: Any, **inputs: Any) -> Any:
@@ -337,10 +337,10 @@ class Trainer(Trained):
             sizes = range_of_step_sizes(low, high, steps, mode)
             records = range_test(
                 *(self._module, self._arrays, self._state),
-                *(self._sources.read(train, "train"), sizes, batch_size),
+                *(self._files.read(train, "train"), sizes, batch_size),
                 self.seed if seed is None else seed,
             )
-        return History(records, self._sources.data)
+        return History(records, self._files.data)
 
     def gradients(self, /, *arrays: Any, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
@@ -365,7 +365,7 @@ class Trainer(Trained):
         """
         module = self._module
         saved = module.snapshot(self._arrays, self._state, history=list(self.history))
-        module.save_checkpoint(self._sources.output(path), saved)
+        module.save_checkpoint(self._files.output(path), saved)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Read a checkpoint, or the parameters that an emitted program wrote (`--out`).
@@ -403,7 +403,7 @@ class Trainer(Trained):
         Raises:
             OSError: the file can't be written; it is then as it was.
         """
-        write_atomically(self._sources.output(path), self._compiled.emit(style))
+        write_atomically(self._files.output(path), self._compiled.emit(style))
         return Path(path)
 
     # Inputs and errors

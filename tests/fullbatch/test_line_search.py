@@ -11,7 +11,7 @@ import pytest
 from scipy import optimize
 
 import graphc as gc
-from graphc.fullbatch.flat import FlatLoss
+from graphc.fullbatch.flat_loss import FlatLoss
 from graphc.fullbatch.minimize import Minimum, minimize
 from tests.fullbatch.support import beale, rosenbrock
 

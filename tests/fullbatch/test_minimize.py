@@ -19,7 +19,7 @@ from graphc.errors import (
     NonFiniteError,
     OptionError,
 )
-from graphc.fullbatch.flat import FlatLoss
+from graphc.fullbatch.flat_loss import FlatLoss
 from graphc.fullbatch.line_search import Exact
 from graphc.fullbatch.minimize import Iteration, minimize
 from tests.fullbatch.support import beale, rosenbrock

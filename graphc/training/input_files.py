@@ -13,7 +13,7 @@ from .data import Data, read_data
 from .tables import CSV
 
 
-class Sources:
+class InputFiles:
     """The files that one trainer reads.
 
     Args:

@@ -39,7 +39,7 @@ _GUARDS = (*_LINEAR, CLIP, maximum.op, WHERE)
 """Ops that keep a sum of weights from being zero, besides factors and small terms."""
 
 
-class Parts:
+class LossMeans:
     """A loss as a formula of means."""
 
     def __init__(self, loss: Node) -> None:
