@@ -16,8 +16,12 @@ import graphc as gc
 from graphc.errors import GraphcError
 from graphc.ir import OPS, Case, Dim, Node, Op
 
-SOURCES_WITHOUT_CASES = {"input", "parameter", "constant", "dimension"}
-"""What has no meaning of its own to test: placeholders and values."""
+WITHOUT_CASES = {
+    *("input", "parameter", "constant", "dimension"),
+    *("argument", "call", "result"),
+}
+"""Ops without a meaning of their own to test: placeholders, values, and calls, whose
+body means something."""
 
 Array = np.ndarray[Any, Any]
 

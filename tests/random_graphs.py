@@ -21,7 +21,7 @@ from graphc.errors import GraphcError
 from graphc.ir import OPS, Case, Dim, Node, Op
 from graphc.ir.walk import ancestors
 from graphc.ops.source import arange
-from tests.op_cases import SOURCES_WITHOUT_CASES
+from tests.op_cases import WITHOUT_CASES
 
 Array = np.ndarray[Any, Any]
 Keep = Callable[[Op], bool]
@@ -33,7 +33,7 @@ ATTEMPTS = 20
 
 def is_pure(op: Op) -> bool:
     """Any op whose value its inputs decide."""
-    return op.pure and op.name not in SOURCES_WITHOUT_CASES and bool(op.inputs)
+    return op.pure and op.name not in WITHOUT_CASES and bool(op.inputs)
 
 
 def is_elementwise(op: Op) -> bool:

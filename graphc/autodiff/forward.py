@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..errors import DifferentiationError
+from ..ir.facts import Role
 from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import Derivative, derived
-from ..ir.types import is_floating
+from ..ir.types import has_derivatives, is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to
 from ..ops.source import ArrayLike, as_node, astype, input, zeros_like
@@ -48,7 +49,7 @@ def jvp(y: Node, wrt: Any, tangents: Any) -> Node:
         )
     targets = as_targets(wrt)
     seeds = _seeds(targets, wrt, tangents)
-    result = _forward(y, seeds)
+    (result,) = tangents_of((y,), tuple(seeds), tuple(seeds.values()))
     if result is None:
         return zeros_like(y).made_of((y, *targets))
 
@@ -62,22 +63,36 @@ def _derive(sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
     """The tangent of a node for variables and as many tangents."""
     y, *others = sources
     count = len(others) // 2
-    return (_forward(y, dict(zip(others[:count], others[count:], strict=True))),)
+    return tangents_of((y,), others[:count], others[count:])
 
 
-def _forward(y: Node, seeds: Mapping[Node, Node]) -> Node | None:
-    """The tangent of `y` for given tangents of other nodes; None where none flows."""
-    known = dict(seeds)
-    order = topological_order(ancestors([y], _dependencies), _dependencies)
+def tangents_of(
+    outputs: Sequence[Node], variables: Sequence[Node], tangents: Sequence[Node]
+) -> tuple[Node | None, ...]:
+    """The tangents of outputs for those of variables; None where none flows."""
+    known = dict(zip(variables, tangents, strict=True))
+    of_several: dict[Node, Sequence[Node | None]] = {}
+    order = topological_order(ancestors(outputs, _dependencies), _dependencies)
     for node in order:
-        if node in known or not is_floating(node.dtype):
+        if node in known or not has_derivatives(node.type):
             continue
         parents = _dependencies(node)
-        if any(parent in known for parent in parents):
-            tangent = _push(node, parents, known)
-            if tangent is not None:
-                known[node] = tangent
-    return known.get(y)
+        tangent: Node | None = None
+        if node.op.role is Role.RESULT:
+            if parents[0] in of_several:
+                index: int = node.attributes["index"]
+                tangent = of_several[parents[0]][index]
+        elif any(parent in known for parent in parents):
+            if node.op.bodies:
+                moving = [known.get(parent) for parent in parents]
+                part = Derivative(node, "forward")
+                with derived(node, f"jvp of {node.op.name}", derivative=part):
+                    of_several[node] = node.op.tangent(moving, node, tangents_of)
+            else:
+                tangent = _push(node, parents, known)
+        if tangent is not None:
+            known[node] = tangent
+    return tuple(known.get(output) for output in outputs)
 
 
 def _seeds(targets: tuple[Node, ...], wrt: Any, tangents: Any) -> dict[Node, Node]:

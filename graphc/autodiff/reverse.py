@@ -17,10 +17,11 @@ from typing import Any, Literal, cast, overload
 from ..errors import DifferentiationError
 from ..ir.collector import paused
 from ..ir.dims import broadcast_shapes
+from ..ir.facts import Role
 from ..ir.nest import flatten, refill
 from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import Derivative, derived
-from ..ir.types import is_floating
+from ..ir.types import TupleType, has_derivatives, is_floating
 from ..ir.walk import Dependencies, ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to, sum_to
 from ..ops.source import ArrayLike, as_node, astype, constant, zeros_like
@@ -54,7 +55,10 @@ def _active(order: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
     """The nodes whose value depends on a target through floating values."""
     active = set(targets)
     for node in order:
-        if not is_floating(node.dtype) or not (node.op.vjp or node.op.is_block):
+        is_result = node.op.role is Role.RESULT
+        if not has_derivatives(node.type) or not (
+            node.op.vjp or node.op.is_block or is_result
+        ):
             continue
         if any(parent in active for parent in differentiable_inputs(node)):
             active.add(node)
@@ -71,6 +75,7 @@ def backward(
     dependencies: Dependencies = differentiable_inputs
     order = topological_order(ancestors(outputs, dependencies), dependencies)
     active = _active(order, targets)
+    # Of a node with several results, those that have adjoints.
     pending: dict[Node, list[Node]] = {}
     for output, cotangent in zip(outputs, cotangents, strict=True):
         pending.setdefault(output, []).append(cotangent)
@@ -79,15 +84,42 @@ def backward(
     for node in reversed(order):
         if node not in pending or node not in active:
             continue
-        adjoint = _accumulate(node, pending.pop(node))
-        adjoints[node] = adjoint
-        for position, (parent, flow) in enumerate(_flows(node, adjoint)):
+        arrived = pending.pop(node)
+        if isinstance(node.type, TupleType):
+            cotangent = _cotangents(node.type, arrived, adjoints)
+        else:
+            cotangent = adjoints[node] = _accumulate(node, arrived)
+            if node.op.role is Role.RESULT:
+                flows[node, 0] = cotangent
+                pending.setdefault(node.inputs[0], []).append(node)
+                continue
+        for position, (parent, flow) in enumerate(_flows(node, cotangent)):
             if flow is None or parent not in active or not is_floating(parent.dtype):
                 continue
             flows[node, position] = flow
             pending.setdefault(parent, []).append(flow)
     _remember(outputs, cotangents, targets, adjoints)
     return Adjoints(adjoints, flows)
+
+
+def adjoints_of(
+    outputs: Sequence[Node], cotangents: Sequence[Node], variables: Sequence[Node]
+) -> tuple[Node | None, ...]:
+    """The adjoints of variables; None where none flows."""
+    found = backward(outputs, cotangents, variables).of
+    return tuple(found.get(variable) for variable in variables)
+
+
+def _cotangents(
+    type: TupleType, results: Iterable[Node], adjoints: Mapping[Node, Node]
+) -> list[Node | None]:
+    """The adjoint of each of several results, if it has one."""
+    found: list[Node | None] = [None] * len(type.items)
+    for result in results:
+        index: int = result.attributes["index"]
+        known, adjoint = found[index], adjoints[result]
+        found[index] = adjoint if known is None else known + adjoint
+    return found
 
 
 def _remember(
@@ -106,9 +138,8 @@ def _remember(
 
 def _derive(count: int, sources: tuple[Node, ...]) -> tuple[Node | None, ...]:
     """The adjoints for outputs, as many cotangents, and variables."""
-    variables = sources[2 * count :]
-    again = backward(sources[:count], sources[count : 2 * count], variables)
-    return tuple(again.of.get(variable) for variable in variables)
+    outputs, cotangents = sources[:count], sources[count : 2 * count]
+    return adjoints_of(outputs, cotangents, sources[2 * count :])
 
 
 def _accumulate(node: Node, contributions: list[Node]) -> Node:
@@ -123,15 +154,15 @@ def _accumulate(node: Node, contributions: list[Node]) -> Node:
     return total
 
 
-def _flows(node: Node, adjoint: Node) -> Iterable[tuple[Node, Node | None]]:
+def _flows(node: Node, cotangent: Any) -> Iterable[tuple[Node, Node | None]]:
     parents = differentiable_inputs(node)
     if node.op.is_block and node.op.vjp is None:
-        return [(parents[0], adjoint)]
+        return [(parents[0], cotangent)]
     if node.op.vjp is None:
         return []
     part = Derivative(node, "reverse")
     with derived(node, f"vjp of {node.op.name}", derivative=part):
-        raw = node.op.adjoints(adjoint, node, node.inputs)
+        raw = node.op.adjoints(cotangent, node, node.inputs, reverse=adjoints_of)
         return [
             (parent, None if flow is None else flow_to(flow, parent))
             for parent, flow in zip(parents, raw, strict=True)

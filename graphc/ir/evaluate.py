@@ -16,8 +16,10 @@ import numpy as np
 from ..errors import FeedError, GraphcError, IndexRangeError, ShapeError
 from .dims import Dim, evaluate_shape
 from .facts import Role
+from .graph import Graph
 from .labels import position_checks
 from .node import Node
+from .types import TensorType, TupleType
 
 Array = np.ndarray[Any, Any]
 
@@ -37,19 +39,38 @@ def _helpers(sources: tuple[str, ...]) -> dict[str, Any]:
     return scope
 
 
+def evaluate_body(
+    body: Graph, sizes: Mapping[str, int], *arguments: Array
+) -> tuple[Array, ...]:
+    """The results of a body, as a function of its arguments."""
+    values: dict[Node, Any] = {}
+    for node in body.meanings:
+        if node.op.role is Role.ARGUMENT:
+            values[node] = arguments[node.attributes["index"]]
+        elif node.op.is_block:
+            values[node] = values[node.expansion]
+        else:
+            inputs = [values[parent] for parent in node.inputs]
+            values[node] = evaluate_node(node, inputs, sizes)
+    return tuple(values[output] for output in body.outputs)
+
+
 def evaluate_node(
     node: Node,
-    arrays: Sequence[Array],
+    arrays: Sequence[Any],
     sizes: Mapping[str, int] | None = None,
     rng: np.random.Generator | None = None,
-) -> Array:
+) -> Any:
     """The value of a primitive node, given those of its inputs.
 
     Args:
-        node: any node but an input, a parameter or a block.
+        node: any node but an input, a parameter, an argument or a block.
         arrays: the value of each input.
         sizes: what the named sizes stand for.
         rng: where random ops draw from.
+
+    Returns:
+        An array, or a tuple of arrays where the node has several results.
 
     Raises:
         FeedError: positions that depend on data are out of range.
@@ -89,8 +110,12 @@ def evaluate_node(
     except Exception as error:
         error.add_note(f"in {node.describe()}, declared at {node.origin.location}")
         raise
+    if isinstance(node.type, TupleType):
+        for item, type in zip(result, node.type.items, strict=True):
+            _check_type(node, type, item, sizes)
+        return result
     value = np.asarray(result)
-    _check_type(node, value, sizes)
+    _check_type(node, node.type, value, sizes)
     return value
 
 
@@ -115,12 +140,14 @@ def _check_positions(
         )
 
 
-def _check_type(node: Node, value: Array, sizes: Mapping[str, int]) -> None:
+def _check_type(
+    node: Node, type: TensorType, value: Array, sizes: Mapping[str, int]
+) -> None:
     """Hold what a template computed against what the op's type rule promised."""
-    expected = evaluate_shape(node.shape, sizes)
-    if value.shape != expected or value.dtype != node.dtype:
+    expected = evaluate_shape(type.shape, sizes)
+    if value.shape != expected or value.dtype != type.dtype:
         raise ShapeError(
-            f"{node.op.name} was declared as {node.type}, but gave {value.dtype} "
+            f"{node.op.name} was declared as {type}, but gave {value.dtype} "
             f"{value.shape} for sizes {dict(sizes)}",
             at=node,
         )
@@ -130,6 +157,8 @@ def _concrete(value: Any, sizes: Mapping[str, int]) -> Any:
     """An attribute as the template's names mean it: named sizes filled in."""
     if isinstance(value, Dim):
         return value.evaluate(sizes)
+    if isinstance(value, Graph):
+        return functools.partial(evaluate_body, value, sizes)
     if isinstance(value, np.dtype):
         # `float32` in emitted code is `np.float32`, which can also be called.
         return cast("np.dtype[Any]", value).type

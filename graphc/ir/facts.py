@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 
 class Role(Enum):
-    """Kinds of sources that passes and printers treat in their own way."""
+    """Kinds of nodes that passes and printers treat in their own way."""
 
     INPUT = "fed when the program runs"
     PARAMETER = "persistent and trained"
     CONSTANT = "an array that is known from the declaration"
     FULL = "one number that is known from the declaration, in every element"
     SIZE = "the size of an axis"
+    ARGUMENT = "passed when the body that it belongs to runs"
+    CALL = "runs its body once, on its inputs"
+    RESULT = "one of the results of its input"
 
 
 class Formula(Enum):

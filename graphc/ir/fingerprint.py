@@ -37,4 +37,6 @@ def _stable(key: Any) -> Any:
     """A key whose text is the same in every process."""
     if isinstance(key, tuple):
         return tuple(_stable(item) for item in cast("tuple[Any, ...]", key))
+    if isinstance(key, Graph):
+        return hashlib.sha256(repr(_stable(key.key)).encode()).hexdigest()
     return key.digest if isinstance(key, Literal) else key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -12,13 +12,18 @@ from .dims import Dim, symbols_of
 from .facts import Role
 from .node import Node
 from .pickling import Together
-from .walk import ancestors, meaning_of, topological_order
+from .walk import Numbering, ancestors, meaning_of, topological_order
 
 
 def declaring_files(outputs: Iterable[Node]) -> set[str]:
     """The files whose lines declared the outputs and all that they depend on."""
-    locations = [node.origin.location for node in ancestors(outputs)]
-    return {location.file for location in locations if location is not None}
+    files: set[str] = set()
+    for node in ancestors(outputs):
+        if node.origin.location is not None:
+            files.add(node.origin.location.file)
+        for body in node.bodies:
+            files |= declaring_files(body.outputs)
+    return files
 
 
 def declared_inputs(outputs: Iterable[Node]) -> tuple[Node, ...]:
@@ -51,14 +56,40 @@ def _dimensions(value: Any) -> Iterator[Dim]:
 def symbols_in(node: Node) -> tuple[str, ...]:
     """The names of sizes in the shape and the attributes of a node, sorted."""
     values = (node.shape, *node.attributes.values())
-    return symbols_of(size for value in values for size in _dimensions(value))
+    own = symbols_of(size for value in values for size in _dimensions(value))
+    if not node.bodies:
+        return own
+    return tuple(sorted({*own, *(s for body in node.bodies for s in body.symbols)}))
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A tuple of output nodes with all that they depend on. Immutable."""
+    """A tuple of output nodes with all that they depend on. Immutable.
+
+    Graphs are equal if they are written alike, whenever that was, and whatever their
+    nodes are called.
+    """
 
     outputs: tuple[Node, ...]
+
+    @cached_property
+    def key(self) -> tuple[Hashable, ...]:
+        """Everything that decides what the graph computes."""
+        number = Numbering()
+        results = tuple([number(output) for output in self.outputs])
+        return (*number.keys, results)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other or not isinstance(other, Graph):
+            return self is other
+        return self._hash == other._hash and self.key == other.key
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -81,6 +112,31 @@ class Graph:
     def parameters(self) -> tuple[Node, ...]:
         """The trainable tensors, in the order of declaration."""
         return tuple(n for n in self.nodes if n.op.role is Role.PARAMETER)
+
+    @cached_property
+    def arguments(self) -> tuple[Node, ...]:
+        """Of a body: the arguments that it uses, in their order."""
+        found = [n for n in self.nodes if n.op.role is Role.ARGUMENT]
+        return tuple(sorted(found, key=lambda node: node.attributes["index"]))
+
+    @property
+    def used_elsewhere(self) -> tuple[Node, ...]:
+        """The results of a body, which whoever calls it uses in ways not seen here."""
+        return self.outputs if self.arguments else ()
+
+    @cached_property
+    def nested(self) -> tuple[Graph, ...]:
+        """The graph and all bodies in it, those in bodies included, each once."""
+        found: dict[Graph, None] = {}
+        for node in self.meanings:
+            for body in node.bodies:
+                found.update(dict.fromkeys(body.nested))
+        return (self, *found)
+
+    @cached_property
+    def derived(self) -> dict[Hashable, Any]:
+        """Graphs made from this one, such as its derivative as a body, by a key."""
+        return {}
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -152,7 +208,9 @@ def check_names(nodes: Iterable[Node]) -> None:
 
 def _named_by_user(node: Node) -> bool:
     origin = node.origin
-    return not origin.rules and origin.block is None and origin.derivative is None
+    written = not origin.rules and origin.block is None and origin.derivative is None
+    # A call has the name of its function, which may be called elsewhere, too.
+    return written and not node.op.bodies
 
 
 def rebuild(graph: Graph, rule: Callable[[Node], Node]) -> Graph:

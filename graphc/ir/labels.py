@@ -8,7 +8,7 @@ from it, where it is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .dims import Dim, Dimension
@@ -79,10 +79,14 @@ def position_checks(node: Node) -> tuple[PositionCheck, ...]:
     return tuple(checks)
 
 
-def _source_of(node: Node, low: int, high: int) -> tuple[Node, LabelBounds] | None:
-    """The input that positions between these bounds stem from, and its own bounds."""
-    ignored: int | None = None
-    while node.op.role is not Role.INPUT:
+def _source_of(
+    node: Node, low: int, high: int, ignored: int | None = None
+) -> tuple[Node, LabelBounds] | None:
+    """The input that positions between these bounds stem from, and its own bounds.
+
+    In a body it is an argument.
+    """
+    while node.op.role not in (Role.INPUT, Role.ARGUMENT):
         if node.op.kind == "view":
             node = node.inputs[0]
             continue
@@ -121,21 +125,29 @@ def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
     {<input 'labels' int64 (batch,)>: LabelBounds(low=0, high=9, ignored=None)}
     """
     bounds: dict[Node, LabelBounds] = {}
+    for found in (_source_of(*wanted) for wanted in _bounded_in(graph)):
+        if found is None:
+            continue
+        source, own = found
+        other = bounds.get(source, own)
+        bounds[source] = LabelBounds(
+            max(own.low, other.low),
+            min(own.high, other.high),
+            own.ignored if own.ignored == other.ignored else None,
+        )
+    return bounds
+
+
+def _bounded_in(graph: Graph) -> Iterator[tuple[Node, int, int, int | None]]:
+    """Positions with the bounds that they must have, and what is ignored besides."""
     for node in graph.meanings:
         for index, low, high in position_checks(node):
-            if isinstance(low, Dim) or isinstance(high, Dim):
-                continue
-            found = _source_of(node.inputs[index], low, high)
-            if found is None:
-                continue
-            source, own = found
-            other = bounds.get(source, own)
-            bounds[source] = LabelBounds(
-                max(own.low, other.low),
-                min(own.high, other.high),
-                own.ignored if own.ignored == other.ignored else None,
-            )
-    return bounds
+            if isinstance(low, int) and isinstance(high, int):
+                yield node.inputs[index], low, high, None
+        for body in node.bodies:
+            for argument, own in label_bounds(body).items():
+                index: int = argument.attributes["index"]
+                yield node.inputs[index], own.low, own.high, own.ignored
 
 
 def computed_positions(
@@ -176,11 +188,16 @@ def admitted(nodes: Iterable[Node]) -> dict[Node, tuple[str, ...]]:
     """
     found: dict[Node, set[str]] = {}
     for node in nodes:
-        if not node.op.admits:
-            continue
-        source = node.inputs[0]
-        while source.op.kind in ("view", "movement"):
-            source = source.inputs[0]
-        if source.op.role is Role.INPUT and source.dtype.kind == "f":
-            found.setdefault(source, set()).update(node.op.admits)
+        wanted = {0: node.op.admits} if node.op.admits else {}
+        for body in node.bodies:
+            for argument, kinds in admitted(body.meanings).items():
+                index = argument.attributes["index"]
+                wanted[index] = (*wanted.get(index, ()), *kinds)
+        for index, kinds in wanted.items():
+            source = node.inputs[index]
+            while source.op.kind in ("view", "movement"):
+                source = source.inputs[0]
+            is_fed = source.op.role in (Role.INPUT, Role.ARGUMENT)
+            if is_fed and source.dtype.kind == "f":
+                found.setdefault(source, set()).update(kinds)
     return {node: tuple(sorted(kinds, reverse=True)) for node, kinds in found.items()}

@@ -25,6 +25,7 @@ from .origin import Origin, derived, here, place, within
 from .types import DType, TensorType
 
 if TYPE_CHECKING:
+    from .graph import Graph
     from .naming import Naming
     from .op import Op
 
@@ -123,6 +124,7 @@ class Node(ArrayMethods):
         self,
         *,
         inputs: tuple[Node, ...] | None = None,
+        attributes: Attributes | None = None,
         name: str | None = None,
         origin: Origin | None = None,
     ) -> Node:
@@ -130,7 +132,7 @@ class Node(ArrayMethods):
         node = Node(
             self.op,
             self.inputs if inputs is None else inputs,
-            self.attributes,
+            self.attributes if attributes is None else attributes,
             self.type,
             name=name or self.name,
             origin=origin or self.origin,
@@ -147,6 +149,18 @@ class Node(ArrayMethods):
         if all(map(operator.is_, inputs, self.inputs)):
             return self
         return self.copy(inputs=inputs)
+
+    @property
+    def bodies(self) -> tuple[Graph, ...]:
+        """The graphs that it holds, which run on its inputs."""
+        return tuple([self.attributes[name] for name in self.op.bodies])
+
+    def with_bodies(self, bodies: tuple[Graph, ...]) -> Node:
+        """This node of other bodies: itself, if they are its own."""
+        if all(map(operator.is_, bodies, self.bodies)):
+            return self
+        named = dict(zip(self.op.bodies, bodies, strict=True))
+        return self.copy(attributes={**self.attributes, **named})
 
     def remember(self, derivation: Derivation) -> None:
         """Note that this node is the derivative that `derivation` asks for.

@@ -28,7 +28,9 @@ from .types import TensorType
 if TYPE_CHECKING:
     from .node import Attributes
 
-Kind = Literal["source", "elementwise", "reduction", "view", "contraction", "movement"]
+Kind = Literal[
+    "source", "elementwise", "reduction", "view", "contraction", "movement", "control"
+]
 """How an op may be scheduled, drawn and fused."""
 
 Template = str | Callable[[Node], str]
@@ -52,7 +54,7 @@ differentiator undoes broadcasting and casts, in one place.
 Jvp = (
     Callable[[tuple[Any, ...], Node, Node], Node]
     | Callable[[tuple[Any, ...], Node, Node, Node], Node]
-    | Callable[..., Node]
+    | Callable[..., Any]
     | Literal["diagonal", "linear", "multilinear"]
 )
 """`jvp(tangents, out, *inputs)`, or a word for the shapes that it commonly has.
@@ -60,6 +62,15 @@ Jvp = (
 `"diagonal"`: the Jacobian is diagonal, so the VJP rule serves both directions.
 `"linear"`: the op applied to the tangent of its only differentiable inputs.
 `"multilinear"`: the sum of the op with each input in turn replaced by its tangent.
+"""
+
+Differentiate = Callable[
+    [Sequence[Node], Sequence[Node], Sequence[Node]], Sequence[Node | None]
+]
+"""Reverse or forward mode, of which rules of ops with bodies are told.
+
+Reverse: `(outputs, cotangents, variables)` to the adjoints of the variables. Forward:
+`(outputs, variables, tangents)` to the tangents of the outputs. None where none flows.
 """
 
 OPS: dict[str, Op] = {}
@@ -178,6 +189,12 @@ class Op:
     """Source of functions that templates call, with the imports that they need."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
+    bodies: tuple[str, ...] = ()
+    """The attributes that are graphs of their own, see `ir.bodies`. Argument i of each
+    receives input i of the node, or parts of it; in `numpy` it is a function. The rules
+    of such an op are `vjp(reverse, cotangents, out, *inputs)` and `jvp(forward,
+    tangents, out, *inputs)`: one cotangent or tangent, or None, for each result, and
+    see `Differentiate`."""
     cases: tuple[Case, ...] = ()
 
     def __post_init__(self) -> None:
@@ -225,15 +242,32 @@ class Op:
         """The NumPy source that writes `node` into `out` and allocates no array."""
         return self.allocation_free(node) if self.allocation_free is not None else None
 
-    def adjoints(self, cotangent: Node, out: Node, inputs: tuple[Node, ...]) -> Flows:
-        """Adjoints that the VJP rule sends to `inputs`."""
+    def adjoints(
+        self,
+        cotangent: Any,
+        out: Node,
+        inputs: tuple[Node, ...],
+        reverse: Differentiate | None = None,
+    ) -> Flows:
+        """Flows to each of `inputs`, by the VJP rule; `reverse` is for bodies."""
         assert self.vjp is not None, self.name
-        return cast("Callable[..., Flows]", self.vjp)(cotangent, out, *inputs)
+        rule = cast("Callable[..., Flows]", self.vjp)
+        if self.bodies:
+            return rule(reverse, cotangent, out, *inputs)
+        return rule(cotangent, out, *inputs)
 
-    def tangent(self, tangents: tuple[Any, ...], out: Node) -> Node:
-        """Tangent that a JVP rule makes of those of the inputs, if it is a function."""
+    def tangent(
+        self,
+        tangents: Sequence[Any],
+        out: Node,
+        forward: Differentiate | None = None,
+    ) -> Any:
+        """The tangent, by a JVP rule that is a function; `forward` is for bodies."""
         assert callable(self.jvp), self.name
-        return cast("Callable[..., Node]", self.jvp)(tangents, out, *out.inputs)
+        rule = cast("Callable[..., Any]", self.jvp)
+        if self.bodies:
+            return rule(forward, tangents, out, *out.inputs)
+        return rule(tangents, out, *out.inputs)
 
     def is_view(self, node: Node) -> bool:
         """True where `node` looks into the array of its first input without a copy."""

@@ -46,7 +46,7 @@ class SizeBound:
 def size_bounds(graph: Graph) -> tuple[SizeBound, ...]:
     """All that a graph needs of its named sizes; of several alike the strictest."""
     found: dict[str, tuple[int, SizeBound]] = {}
-    for node in graph.meanings:
+    for node in (node for part in graph.nested for node in part.meanings):
         wanted = list(node.op.size_bounds(node)) if node.op.size_bounds else []
         if not _only_rearranges(node):
             wanted += [(0, size) for size in node.shape]

@@ -38,6 +38,24 @@ class TensorType:
         return f"{self.dtype} {format_shape(self.shape)}"
 
 
+@dataclass(frozen=True, slots=True)
+class TupleType(TensorType):
+    """Several values, which other nodes read one by one.
+
+    As an array it is nothing: of no shape, and of a dtype that no arithmetic takes.
+    """
+
+    items: tuple[TensorType, ...]
+
+    @staticmethod
+    def of(*items: TensorType) -> TupleType:
+        """The type of these values together."""
+        return TupleType(np.dtype(np.void), (), items)
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.items))})"
+
+
 def as_dtype(value: object) -> DType:
     """A user's dtype as a NumPy dtype of numbers or booleans."""
     try:
@@ -57,6 +75,19 @@ def as_dtype(value: object) -> DType:
 def is_floating(dtype: DType) -> bool:
     """Whether derivatives with respect to values of this dtype exist."""
     return dtype.kind == "f"
+
+
+def has_derivatives(type: TensorType) -> bool:
+    """True where derivatives flow through values of a type, or through one of several.
+
+    >>> number = TensorType(np.dtype("float32"), ())
+    >>> count = TensorType(np.dtype("int64"), ())
+    >>> has_derivatives(TupleType.of(count, number)), has_derivatives(count)
+    (True, False)
+    """
+    if isinstance(type, TupleType):
+        return any(has_derivatives(item) for item in type.items)
+    return is_floating(type.dtype)
 
 
 def is_integer(dtype: DType) -> bool:

@@ -15,8 +15,13 @@ def verify(graph: Graph) -> None:
 
     Checked: the op is the declared one, the number of inputs fits it, attributes are
     hashable, inputs come before their users, the type is what the op's rule infers,
-    and what a program is fed has a name that no other has.
+    what a program is fed has a name that no other has, and all of it holds of bodies,
+    which have arguments in place of what is fed, trained or drawn.
     """
+    _verify(graph, set(), is_body=False)
+
+
+def _verify(graph: Graph, bodies: set[int], *, is_body: bool) -> None:
     try:
         graph.check_names()
     except NamingError as error:
@@ -25,17 +30,27 @@ def verify(graph: Graph) -> None:
         ) from None
     seen: set[int] = set()
     for node in graph.nodes:
+        if OPS.get(node.op.name) is not node.op:
+            raise _broken(node, f"op {node.op.name!r} is not the declared one")
+        _verify_place(node, is_body=is_body)
+        for body in node.bodies:
+            if not isinstance(body, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise _broken(node, f"has a body that is no graph: {body!r}")
+            if id(body) not in bodies:
+                _verify(body, bodies, is_body=True)
+                bodies.add(id(body))
         _verify_node(node)
         for parent in node.inputs:
             if parent.index not in seen:
                 raise _broken(node, f"uses {parent.describe()} before it is defined")
         seen.add(node.index)
+    indices = [node.attributes["index"] for node in graph.arguments]
+    if len(set(indices)) < len(indices):
+        raise _broken(graph.arguments[0], "stands in its body more than once")
 
 
 def _verify_node(node: Node) -> None:
     op = node.op
-    if OPS.get(op.name) is not op:
-        raise _broken(node, f"op {op.name!r} is not the declared one")
     variadic = any(name.startswith("*") for name in op.inputs)
     least = len(op.inputs) - variadic
     if len(node.inputs) < least or (len(node.inputs) > least and not variadic):
@@ -56,6 +71,15 @@ def _verify_node(node: Node) -> None:
         raise _broken(node, f"has attributes that its op refuses: {error}") from None
     if inferred != node.type:
         raise _broken(node, f"has type {node.type}, its op infers {inferred}")
+
+
+def _verify_place(node: Node, *, is_body: bool) -> None:
+    """Raise where a node may not be in a body, or only there."""
+    is_free = node.op.role in (Role.INPUT, Role.PARAMETER) or not node.op.pure
+    if is_body and is_free:
+        raise _broken(node, "is in a body, which must be passed it as an argument")
+    if node.op.role is Role.ARGUMENT and not is_body:
+        raise _broken(node, "is in no body")
 
 
 def _broken(node: Node, what: str) -> GraphError:

@@ -69,7 +69,7 @@ def _finite(array: Array) -> bool:
 def _fold(node: Node, uses: Uses) -> Node | None:
     if node.op is BROADCAST_TO and not node.inputs[0].shape:
         return None
-    if not node.inputs or not node.op.pure or node.op.is_block:
+    if not node.inputs or not node.op.pure or node.op.is_block or node.op.bodies:
         return None
     if not all(is_constant(parent) for parent in node.inputs):
         return None

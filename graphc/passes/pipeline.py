@@ -12,6 +12,7 @@ from ..ir.graph import Graph
 from ..ir.verify import verify
 from .algebra.rules import Algebra
 from .base import Pass, Rewrite, recording
+from .bodies import DropUnread, InlineCalls, run_everywhere
 from .cse import MergeEqual
 from .expand import ExpandBlocks
 from .fold import FoldConstants
@@ -23,17 +24,21 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
     """The passes in their order.
 
     Formulas are made stable first, while gradients are still what differentiation
-    returned and blocks are whole. Merging before algebra lets rules see that two values
-    are one. Constants are broadcast to arrays last, when no operand is one any more.
+    returned and blocks are whole. Calls become what they compute, so that a backward
+    pass shares the values of the forward one once equal ones are merged. Merging before
+    algebra lets rules see that two values are one. Constants are broadcast to arrays
+    last, when no operand is one any more.
 
     Without `simplify` the graph stays as written: a program needs primitives, and the
     expansion of a block is the same nodes wherever it is used.
     """
     if not simplify:
-        return (ExpandBlocks(),)
+        return (ExpandBlocks(), InlineCalls())
     return (
         Stability(),
         ExpandBlocks(),
+        DropUnread(),
+        InlineCalls(),
         MergeEqual(),
         FoldConstants(),
         Algebra(),
@@ -64,7 +69,7 @@ def optimize(
     # to do about it concerns neither.
     with np.errstate(all="ignore"):
         for step in pipeline(simplify):
-            graph = step.run(graph)
+            graph = run_everywhere(step, graph)
             if verify_each:
                 verify(graph)
     return graph

@@ -29,12 +29,19 @@ class Uses:
 
     @cached_property
     def _visible(self) -> set[Node]:
-        return zeros_with_visible_signs(self._graph.nodes)
+        graph = self._graph
+        return zeros_with_visible_signs(graph.nodes, graph.used_elsewhere)
 
     @cached_property
     def chooses(self) -> bool:
-        """Whether someone chose in the graph, maybe to be rid of what is no number."""
-        return any(_is_written_choice(node) for node in self._graph.nodes)
+        """True where a user may have chosen, maybe to be rid of what is no number.
+
+        In a body that is not known, since its results may be chosen from.
+        """
+        parts = self._graph.nested
+        return bool(self._graph.used_elsewhere) or any(
+            _is_written_choice(node) for part in parts for node in part.nodes
+        )
 
     @property
     def shows_signs(self) -> bool:

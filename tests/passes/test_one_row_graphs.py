@@ -22,7 +22,7 @@ from graphc.ir.graph import expand
 from graphc.ops.slices import Slice
 from graphc.passes.one_row import one_row
 from graphc.passes.pipeline import optimize
-from tests.op_cases import SOURCES_WITHOUT_CASES, Application, applications
+from tests.op_cases import WITHOUT_CASES, Application, applications
 from tests.random_graphs import Grower, is_smooth
 
 from .helpers import PAIRS
@@ -137,7 +137,7 @@ def test_every_op(application: Application) -> None:
 
 def test_every_op_is_reached() -> None:
     reached = {a.op.name for a in applications() if next(variants(a), None)}
-    assert set(OPS) - reached == SOURCES_WITHOUT_CASES
+    assert set(OPS) - reached == WITHOUT_CASES
 
 
 ARITHMETIC = [

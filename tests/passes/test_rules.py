@@ -15,6 +15,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir import OPS, Graph, Node, Op
+from graphc.ops.control import call
 from graphc.passes.algebra.rules import RULES, Algebra
 from graphc.passes.base import Pass, Rewrite, recording
 from graphc.passes.pipeline import optimize, pipeline, reasons, rewrites
@@ -56,6 +57,8 @@ def cases() -> Iterator[Case]:
         pipeline(True),
     )
     yield Graph((2 * x + 3 * x, gc.exp(x) + gc.exp(x) * y)), IN_PAIRS, pipeline(True)
+    same, _, product = call(lambda x, y, z: (y, x + z, x * 2.0), x, y, x)
+    yield Graph((same, product)), IN_PAIRS, pipeline(True)
 
 
 def found_in(cases: Sequence[Case]) -> Iterator[tuple[Rewrite, Feeds]]:
@@ -87,9 +90,9 @@ def test_every_rule_of_algebra_fires_in_the_whole_pipeline(rule: str) -> None:
 
 
 def test_every_pass_says_what_its_rules_are() -> None:
-    """One that says nothing only spells out what blocks mean."""
+    """One that says nothing only spells out what blocks or calls mean."""
     silent = [step for step in pipeline(True) if not step.reasons]
-    assert [step.name for step in silent] == ["expand blocks"]
+    assert [step.name for step in silent] == ["expand blocks", "inline calls"]
     assert all(reasons().values())
 
 

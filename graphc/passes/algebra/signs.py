@@ -12,13 +12,16 @@ from ...ir.node import Node
 from ...ir.walk import meaning_of
 
 
-def zeros_with_visible_signs(nodes: Iterable[Node]) -> set[Node]:
+def zeros_with_visible_signs(
+    nodes: Iterable[Node], used_elsewhere: Iterable[Node] = ()
+) -> set[Node]:
     """Nodes of which a zero of the other sign may change more than signs of zeros.
 
     Args:
         nodes: a graph with what its blocks mean, inputs first.
+        used_elsewhere: those of which not all uses are among them.
     """
-    visible: set[Node] = set()
+    visible = set(used_elsewhere)
     for user in reversed(tuple(nodes)):
         moves = user.op.is_block or user.op.kind in ("movement", "view")
         for position, node in enumerate(meaning_of(user)):

@@ -285,7 +285,8 @@ class _Run:
     def _visible(self) -> set[Node]:
         """Nodes at which the sign of a zero matters; few formulas need to know."""
         nodes = ancestors(self._graph.outputs, _meaning_and_sources)
-        return zeros_with_visible_signs(topological_order(nodes, _meaning_and_sources))
+        order = topological_order(nodes, _meaning_and_sources)
+        return zeros_with_visible_signs(order, self._graph.used_elsewhere)
 
     def _changed(self, node: Node) -> bool:
         return self._images[node] is not node

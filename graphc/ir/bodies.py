@@ -1,0 +1,88 @@
+"""Bodies: graphs that a node holds and runs, as a function that is called.
+
+A body has arguments in place of inputs and parameters, and no draws; it knows nothing
+but what is passed to it, and constants. So it means the same wherever it is called, and
+whatever is done to graphs can be done to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from .facts import Role
+from .graph import Graph, rebuild
+from .node import Node
+
+
+def map_bodies(graph: Graph, rule: Callable[[Graph], Graph]) -> Graph:
+    """The graph with every body replaced: equal ones by one graph.
+
+    Args:
+        rule: an equal graph of as many results, for the body of a node. Bodies in it
+            are its own concern.
+    """
+    if not any(node.op.bodies for node in graph.nodes):
+        return graph
+    known: dict[Graph, Graph] = {}
+
+    def mapped(body: Graph) -> Graph:
+        if body not in known:
+            known[body] = rule(body)
+        return known[body]
+
+    return rebuild(
+        graph, lambda node: node.with_bodies(tuple(map(mapped, node.bodies)))
+    )
+
+
+def inline(graph: Graph) -> Graph:
+    """The graph with what calls compute in place of the calls."""
+    if not any(node.op.role is Role.CALL for node in graph.nodes):
+        return graph
+    images: dict[Node, Node] = {}
+    results: dict[Node, tuple[Node, ...]] = {}
+    for node in graph.nodes:
+        if node.op.role is Role.CALL:
+            inputs = [images[parent] for parent in node.inputs]
+            results[node] = _substituted(inline(node.bodies[0]), inputs, node)
+        elif node.inputs and node.inputs[0] in results:
+            index: int = node.attributes["index"]
+            images[node] = _as_result(results[node.inputs[0]][index], node)
+        else:
+            images[node] = node.with_inputs(tuple(images[p] for p in node.inputs))
+    return graph.with_outputs(tuple(images[output] for output in graph.outputs))
+
+
+def _substituted(
+    body: Graph, arguments: Sequence[Node], call: Node
+) -> tuple[Node, ...]:
+    """The results of a body for arguments, as nodes that belong to a call of it."""
+    images: dict[Node, Node] = {}
+    for node in body.nodes:
+        if node.op.role is Role.ARGUMENT:
+            images[node] = arguments[node.attributes["index"]]
+            continue
+        block = call if node.origin.block is None else node.origin.block
+        images[node] = Node(
+            node.op,
+            tuple(images[parent] for parent in node.inputs),
+            node.attributes,
+            node.type,
+            name=node.name,
+            origin=replace(node.origin, block=block),
+            order=(*call.order, *node.order),
+        )
+    return tuple(images[output] for output in body.outputs)
+
+
+def _as_result(value: Node, result: Node) -> Node:
+    """What a body computes, under the name of the result that it is."""
+    if value.op.kind == "source":
+        return value
+    if result.name is not None:
+        return value.copy(name=result.name, origin=result.origin)
+    adjoint = result.origin.gradient_of
+    if adjoint is None or value.origin.derivative is None:
+        return value
+    return value.copy(origin=value.origin.adjoint_of(adjoint))

@@ -1,0 +1,280 @@
+"""Calls: a graph used as a function, from as many places as one likes.
+
+A Python function of nodes is traced: it is applied to arguments, and what it returns is
+a body. All that it takes from outside (parameters, inputs, draws, values computed of
+them) is passed to the body as further arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any
+from weakref import WeakValueDictionary
+
+from ..errors import GraphError, UnsupportedError
+from ..ir.facts import Role
+from ..ir.graph import Graph
+from ..ir.nest import flatten, refill
+from ..ir.node import Node
+from ..ir.op import Differentiate, Op
+from ..ir.types import DType, Shape, TensorType, TupleType, has_derivatives
+from ..ir.walk import reading_order
+from .source import ArrayLike, as_node
+
+
+def _argument_type(*, index: int, dtype: DType, shape: Shape) -> TensorType:
+    return TensorType(dtype, shape)
+
+
+ARGUMENT = Op(
+    name="argument", inputs=(), infer=_argument_type, kind="source", role=Role.ARGUMENT
+)
+
+
+def argument(index: int, type: TensorType, name: str | None = None) -> Node:
+    """The argument of a body that is passed at a position."""
+    attributes = {"index": index, "dtype": type.dtype, "shape": type.shape}
+    return ARGUMENT.build((), attributes, name=name)
+
+
+def _call_type(*inputs: TensorType, body: Graph) -> TupleType:
+    for node in body.arguments:
+        index = node.attributes["index"]
+        if index >= len(inputs):
+            raise GraphError(
+                f"requires an argument {index} for {node.describe()}, "
+                f"got {len(inputs)} arguments"
+            )
+        if inputs[index] != node.type:
+            raise GraphError(
+                f"requires {node.type} for argument {index}, got {inputs[index]}"
+            )
+    return TupleType.of(*(output.type for output in body.outputs))
+
+
+def _result_type(values: TensorType, *, index: int) -> TensorType:
+    if not isinstance(values, TupleType):
+        raise GraphError(f"requires several values, got {values}")
+    return values.items[index]
+
+
+RESULT = Op(
+    name="result",
+    inputs=("values",),
+    infer=_result_type,
+    kind="control",
+    role=Role.RESULT,
+    numpy="values[index]",
+)
+
+
+def results(
+    body: Graph, inputs: Sequence[Node], name: str | None = None
+) -> tuple[Node, ...]:
+    """What a body computes of inputs, as one node for each result."""
+    call = CALL.build(tuple(inputs), {"body": body}, name=name)
+    return tuple(RESULT(call, index=index) for index in range(len(body.outputs)))
+
+
+_bodies: WeakValueDictionary[Hashable, Graph] = WeakValueDictionary()
+
+
+def shared(body: Graph) -> Graph:
+    """The one graph that stands for all that are written as `body` is."""
+    return _bodies.setdefault(body.key, body)
+
+
+# Derivatives --------------------------------------------------------------------------
+
+
+def _call_vjp(
+    reverse: Differentiate, cotangents: Sequence[Node | None], out: Node, *inputs: Node
+) -> list[Node | None]:
+    """Adjoints by a call of the body's backward pass, which computes forward anew."""
+    body, given = out.bodies[0], _given(cotangents)
+
+    def derive() -> dict[int, Node | None]:
+        outputs = [body.outputs[place] for place in given]
+        seeds = [
+            argument(len(inputs) + number, output.type, f"d_{output.name or 'result'}")
+            for number, output in enumerate(outputs)
+        ]
+        variables = [node for node in body.arguments if has_derivatives(node.type)]
+        adjoints = reverse(outputs, seeds, variables)
+        return dict(zip(map(_index, variables), adjoints, strict=True))
+
+    return _call_derived("backward", derive, out, given, len(inputs))
+
+
+def _call_jvp(
+    forward: Differentiate, tangents: Sequence[Node | None], out: Node, *inputs: Node
+) -> list[Node | None]:
+    """Tangents by a call of the body's forward mode, which computes values anew."""
+    body, given = out.bodies[0], _given(tangents)
+
+    def derive() -> dict[int, Node | None]:
+        variables = [node for node in body.arguments if _index(node) in given]
+        places = {index: len(inputs) + number for number, index in enumerate(given)}
+        seeds = [
+            argument(places[_index(node)], node.type, f"tangent_{node.name or ''}")
+            for node in variables
+        ]
+        return dict(enumerate(forward(body.outputs, variables, seeds)))
+
+    return _call_derived("forward", derive, out, given, len(body.outputs))
+
+
+def _call_derived(
+    mode: str,
+    derive: Callable[[], Mapping[int, Node | None]],
+    call: Node,
+    given: Mapping[int, Node],
+    count: int,
+) -> list[Node | None]:
+    """A call of a body that is derived once from the body of another call.
+
+    Args:
+        mode: its name.
+        derive: its results by the position of what they are the derivatives for.
+        call: the other call, whose inputs are the first arguments.
+        given: the further arguments by position.
+        count: the number of positions.
+    """
+    known = call.bodies[0].derived
+    key = (mode, *given, len(call.inputs))
+    if key not in known:
+        found = {place: node for place, node in derive().items() if node is not None}
+        known[key] = shared(Graph(tuple(found.values()))), tuple(found)
+    body, places = known[key]
+    name = f"{call.name}_{mode}" if call.name else None
+    nodes = results(body, (*call.inputs, *given.values()), name)
+    by_place = dict(zip(places, nodes, strict=True))
+    return [by_place.get(place) for place in range(count)]
+
+
+def _given(values: Sequence[Node | None]) -> dict[int, Node]:
+    return {place: node for place, node in enumerate(values) if node is not None}
+
+
+def _index(argument: Node) -> int:
+    return argument.attributes["index"]
+
+
+CALL = Op(
+    name="call",
+    inputs=("*inputs",),
+    infer=_call_type,
+    kind="control",
+    role=Role.CALL,
+    bodies=("body",),
+    numpy="body(*inputs)",
+    vjp=_call_vjp,
+    jvp=_call_jvp,
+)
+
+
+# Tracing ------------------------------------------------------------------------------
+
+
+def call(function: Graph | Callable[..., Any], *arguments: ArrayLike) -> Any:
+    """Call a function of nodes, which is kept as a function.
+
+    `call(f, *arguments)` is `f(*arguments)`, computed by one body for all calls that
+    are written alike.
+
+    Args:
+        function: takes nodes in the structure of `arguments` and returns nodes in any;
+            or a body.
+        arguments: nodes, or lists, tuples and dicts of nodes.
+
+    Returns:
+        Nodes in the structure that the function returns; of a body, a list.
+
+    Raises:
+        DTypeError: the function returns something else.
+        UnsupportedError: a random draw depends on an argument.
+        GraphError: arguments that a body does not take.
+
+    >>> import graphc as gc
+    >>> x, w = gc.input("x", (), "float64"), gc.parameter("w", (), 3.0, "float64")
+    >>> def layer(x):
+    ...     return gc.tanh(w * x)
+    >>> y = call(layer, call(layer, x))
+    >>> gc.evaluate(y - gc.tanh(w * gc.tanh(w * x)), {"x": 0.5}, parameters={"w": 2.0})
+    array(0.)
+    """
+    structures = [a if _is_nest(a) else as_node(a) for a in arguments]
+    nodes = flatten(structures, "arguments")
+    if isinstance(function, Graph):
+        return list(results(function, nodes))
+    names = chain(_argument_names(function), repeat(None))
+    own: list[Node] = []
+    for structure, name in zip(structures, names, strict=False):
+        for node in flatten(structure):
+            called = name if node is structure else None
+            own.append(argument(len(own), node.type, called))
+    returned = function(*refill(structures, own))
+    outputs = flatten(returned, "the results of a function")
+    body, captured = _closed(outputs, own)
+    name = str(getattr(function, "__name__", ""))
+    found = results(body, (*nodes, *captured), name if name.isidentifier() else None)
+    return refill(returned, found)
+
+
+def _is_nest(value: Any) -> bool:
+    return isinstance(value, Node | list | tuple | Mapping)
+
+
+def _argument_names(function: Callable[..., Any]) -> list[str]:
+    """The names of positional arguments, as far as they are known."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in parameters if p.kind in kinds]
+
+
+def _closed(
+    outputs: Sequence[Node], own: Sequence[Node]
+) -> tuple[Graph, tuple[Node, ...]]:
+    """A body that takes as further arguments all that it uses from outside.
+
+    What depends on no argument is computed outside, but for constants and sizes.
+
+    Returns:
+        The body, and the values to pass besides its own arguments.
+    """
+    images = dict(zip(own, own, strict=True))
+    inside, free = set(own), set[Node]()
+    captured: dict[Node, Node] = {}
+
+    def image(node: Node) -> Node:
+        if node not in free:
+            return images[node]
+        if node not in captured:
+            place = len(own) + len(captured)
+            captured[node] = argument(place, node.type, node.name)
+        return captured[node]
+
+    for node in reading_order(outputs):
+        if node in inside:
+            continue
+        is_inside = any(parent in inside for parent in node.inputs)
+        is_source = node.op.role in (Role.INPUT, Role.PARAMETER, Role.ARGUMENT)
+        if is_inside:
+            inside.add(node)
+            if not node.op.pure:
+                raise UnsupportedError(
+                    f"{node.describe()} draws anew for each call by its arguments",
+                    at=node,
+                    hint="the draw outside of the function",
+                )
+        elif is_source or not node.op.pure or any(p in free for p in node.inputs):
+            free.add(node)
+            continue
+        images[node] = node.with_inputs(tuple(image(p) for p in node.inputs))
+    body = shared(Graph(tuple(image(output) for output in outputs)))
+    return body, tuple(captured)
