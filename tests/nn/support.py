@@ -1,4 +1,4 @@
-"""What tests of blocks share."""
+"""Helpers that tests of blocks share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 import graphc as gc
-
-__all__ = ["gradients", "no_floating_point_warning", "numeric_gradient"]
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ def test_own_jvp_is_that_of_the_expansion(application: Application) -> None:
 
 
 def test_names_inside_an_expansion_are_hints_only() -> None:
-    """The same block twice, with the same hints, is no clash of names."""
+    """The same block twice, with the same hints, is not a clash of names."""
     x = gc.input("x", ("batch", 4))
     y = gc.nn.softmax(gc.nn.softmax(x, 1), 1)
     expand(Graph((y,))).check_names()

@@ -229,7 +229,7 @@ def test_dirac_passes_channels_on() -> None:
 
 
 def test_variance_is_kept_through_deep_layers() -> None:
-    """What the initialisers are for: thirty layers neither die nor explode."""
+    """The aim of initialisers: thirty layers neither die nor explode."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(100, 100))
     signal = {"he": x, "glorot": x, "naive": x}

@@ -250,7 +250,7 @@ EXTRA = {
     "_stacklevel",
     "dtype",
 }
-"""What torch deprecates, or what means nothing for immutable arrays."""
+"""Arguments that torch deprecates, or that mean nothing for immutable arrays."""
 
 
 @pytest.mark.parametrize(

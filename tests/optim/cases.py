@@ -54,7 +54,7 @@ EXAMPLES: dict[str, list[Optimizer]] = {
     "Lookahead": [optim.Lookahead(_ADAM, k=2)],
     "MaxNorm": [optim.MaxNorm(_ADAM, max_norm=1.0)],
 }
-"""Of every exported optimizer, instances with options that change its formula."""
+"""Instances of every exported optimizer, with options that change its formula."""
 
 MATRICES_ONLY = {"Muon"}
 """Optimizers that refuse other parameters."""

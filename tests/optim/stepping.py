@@ -24,7 +24,7 @@ def compiled(expression: str) -> CodeType:
 
 
 def is_joined(optimizer: Optimizer) -> bool:
-    """Whether programs update all parameters at once, as one array."""
+    """True where programs update all parameters at once, as one array."""
     shapes = {"weight": (3, 4), "bias": (2, 3)}
     parameters = [gc.parameter(name, shape) for name, shape in shapes.items()]
     loss = sum(gc.sum(parameter * parameter) for parameter in parameters)
@@ -100,7 +100,7 @@ class Stepper:
     def _evaluate(
         self, values: dict[gc.Node, np.ndarray], rng: np.random.Generator
     ) -> dict[gc.Node, np.ndarray]:
-        """What gc.evaluate does, without sorting the same graph in every step."""
+        """`gc.evaluate` without sorting the same graph in every step."""
         for node in self.order:
             if node in values:
                 continue
@@ -150,7 +150,7 @@ def run(
 def largest_difference(left: Sequence[Arrays], right: Sequence[Arrays]) -> float:
     """The largest difference relative to the largest value of each array.
 
-    What is not finite must be so in both.
+    Values that are not finite must be so in both.
     """
     worst = 0.0
     for one, other in zip(left, right, strict=True):

@@ -1,4 +1,4 @@
-"""What holds for every optimizer: types, first steps, signs, options, names."""
+"""Facts of every optimizer: types, first steps, signs, options, names."""
 
 import dataclasses
 import math

@@ -36,7 +36,7 @@ AROUND = {
 
 
 def applied(rule, gradient):
-    """What a gradient becomes, seen through SGD from zero."""
+    """The gradient after a transformation, seen through SGD from zero."""
     new = Stepper(rule(optim.SGD(1.0)), ZERO).step(gradient)
     return {key: -value for key, value in new.items()}
 

@@ -1,14 +1,14 @@
-"""`gc.init`: where parameters start.
+"""`gc.init`: initial values of parameters.
 
 Deep networks train when activations keep their variance from layer to layer, and
 gradients theirs on the way back. For `y = x @ w` the variance of `y` is that of `x`
 times `fan_in * Var(w)`, and that of `d_x` is that of `d_y` times `fan_out * Var(w)`;
-Glorot, He and LeCun are three answers for `Var(w)`. Biases start at
-0, or at 0.01 where ReLU units should be alive at first.
+Glorot, He and LeCun are three answers for `Var(w)`. Biases start at 0, or at 0.01
+where ReLU units should be alive at first.
 
-A `layout` names the axes, see `fans`. Functions under torch's names
-(`xavier_*`, `kaiming_*`) have torch's, `"out_in"`, those under the authors' names
-`"in_out"`, as in `x @ w`; the layers of `gc.nn` set it themselves.
+A `layout` names the axes, see `fans`. Functions under torch's names (`xavier_*`,
+`kaiming_*`) have torch's, `"out_in"`, those under the authors' names `"in_out"`, as in
+`x @ w`; the layers of `gc.nn` set it themselves.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _mode(mode: str) -> FanMode:
     raise OptionError(f"mode must be one of {known}, got {mode!r}")
 
 
-# Starts that know nothing of fans.
+# Initialisers that need no fans.
 
 
 def zeros() -> Constant:
@@ -302,7 +302,7 @@ def dirac(groups: int = 1) -> Dirac:
     return Dirac(groups)
 
 
-# Starts by fans.
+# Initialisers that scale by fans.
 
 
 def glorot_uniform(gain: float = 1.0, layout: str = "in_out") -> ScaledUniform:
