@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import linecache
 import os
 import sys
 import warnings
@@ -175,10 +176,19 @@ class GraphcError(Exception):
         if self.node:
             lines.append(f"  node: {self.node}")
         if self.location:
-            lines.append(f"  at:   {self.location}")
+            lines.append(f"  at:   {_shown(self.location)}")
         if self.hint:
             lines.append(f"  try:  {self.hint}")
         return "\n".join(lines)
+
+
+def _shown(location: str) -> str:
+    """A place for a person: in a cell of a notebook, which has no file, its line."""
+    file, _, number = location.rpartition(":")
+    if not number.isdecimal() or os.path.exists(file):
+        return location
+    line = linecache.getline(file, int(number)).strip()
+    return f"line {number} of the cell: {line}" if line else location
 
 
 class ShapeError(GraphcError, ValueError):

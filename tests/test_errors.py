@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 import subprocess
 import sys
 from collections.abc import Callable
@@ -205,3 +206,16 @@ def test_the_line_of_a_context_managers_caller_is_the_users(tmp_path: Path) -> N
     with pytest.raises(GraphcError) as caught:
         mistake()
     assert caught.value.location == _line(mistake)
+
+
+def test_in_a_notebook_the_line_of_the_cell_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Notebooks give each cell the name of a file that does not exist.
+    name, cell = "/tmp/ipykernel_7/123.py", "x = 1\ny = gc.exp('text')\n"
+    entry = (len(cell), None, cell.splitlines(keepends=True), name)
+    monkeypatch.setitem(linecache.cache, name, entry)
+    with pytest.raises(GraphcError) as caught:
+        exec(compile(cell, name, "exec"), {"gc": gc})
+    assert caught.value.location == f"{name}:2"
+    assert "at:   line 2 of the cell: y = gc.exp('text')" in str(caught.value)
