@@ -60,7 +60,7 @@ class Check:
 
 
 def check_of(annotation: Any) -> Check | None:
-    """The test that an annotation stands for; None where everything is allowed."""
+    """The test that an annotation means; None where everything is allowed."""
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)

@@ -1,14 +1,14 @@
 """The training loop that every emitted program carries, as real source.
 
-The files of this folder are linted, type-checked and tested as they stand; what stands
-below the marker line of each is copied word for word into emitted programs, in the
+The files of this folder are linted, type-checked and tested as they are. The lines
+below the marker line of each are copied word for word into emitted programs, in the
 order of `SECTIONS`. Above it are only imports: those of the standard library and NumPy
-move to the head of the emitted file, those of `model` name what the compiler generates.
-What its code calls comes first, next to that code. Annotations are evaluated nowhere:
-every emitted program has the `__future__` import.
+move to the head of the emitted file, those of `model` name generated functions. A
+function comes before those that call it, and near them. Annotations are never
+evaluated: every emitted program has the `__future__` import.
 
-What only some models need is left out for others: whole sections, and lines between
-`# if <feature>` and `# end`.
+Sections, and lines between `# if <feature>` and `# end`, that a model does not need are
+left out.
 """
 
 from __future__ import annotations

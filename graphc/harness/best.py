@@ -1,4 +1,4 @@
-"""Which evaluation of a run is kept."""
+"""The choice of the evaluation of a run that is kept."""
 
 from __future__ import annotations
 

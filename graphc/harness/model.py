@@ -1,4 +1,4 @@
-"""What the compiler generates above the training loop, as the loop sees it.
+"""The part of a program that the compiler generates, as the training loop sees it.
 
 These are placeholders: they tell the type checker what each emitted program defines.
 """
@@ -12,35 +12,34 @@ import numpy as np
 MODEL: str = ""
 """The name of the model."""
 GRAPH_HASH: str = ""
-"""Identifies the graph: model, loss and metrics."""
+"""The fingerprint of the graph: model, loss and metrics."""
 OPTIMIZER: dict[str, str] = {}
-"""The optimizer's options by name and, as `rule`, what identifies it with all of them.
-"""
+"""The optimizer's options by name, and its fingerprint with all of them as `rule`."""
 GRAPHC_VERSION: str = ""
 INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[Any, ...] | None]] = {}
-"""Dtype, shape and what is allowed: for labels the smallest and largest value, and a
-third that is ignored; for floating numbers "nan" or "inf", where the model asks."""
+"""Dtype, shape and allowed values: for labels the smallest and largest, and one that
+is ignored; for floating numbers "nan" or "inf", where the model asks."""
 STRICT: bool = False
-"""Whether data of a wider dtype than an input's is refused, and not rounded."""
+"""True if data of a wider dtype than an input's is refused, and not rounded."""
 PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}
 """Dtype and shape."""
 METRICS: dict[str, str | None] = {}
-"""Of each metric "max" or "min", whichever is best; None where it does not say."""
+"""The better direction of each metric, "max" or "min"; None where unknown."""
 PREDICT_INPUTS: tuple[str, ...] = ()
 """With predict: the inputs that it takes."""
 OUTPUTS: tuple[str, ...] = ()
-"""With predict: the names of what it returns; of several, in a dict."""
+"""With predict: the names of its results; several are returned in a dict."""
 TOTALS: tuple[str, ...] = ()
-"""With totals: what `forward` returns that is summed over batches, not averaged."""
+"""With totals: results of `forward` that are summed over batches, not averaged."""
 TILE: int = 0
-"""In fast style: how many numbers an operation on an array takes at a time at most."""
+"""In fast style: the most numbers that an operation on an array takes at a time."""
 THREADS: int = 0
-"""In fast style: how many threads share the tiles; 0 for as many as there are cores."""
+"""In fast style: the threads that share the tiles; 0 for as many as there are cores."""
 RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
-"""In fast style, of each rule of the update: its parameters, what the optimizer keeps
-of each, and the dtypes of arrays to work in."""
+"""In fast style, for each rule of the update: its parameters, the slots of each in the
+optimizer's state, and the dtypes of arrays to work in."""
 MICRO_BATCHES: int = 1
-"""With accumulation: how many batches an update takes."""
+"""With accumulation: the number of batches of an update."""
 PLATEAU: dict[str, Any] = {}
 """With decay on a plateau: its options."""
 
@@ -53,7 +52,7 @@ def init_parameters(seed: int) -> dict[str, np.ndarray[Any, Any]]:
 def init_state(
     parameters: dict[str, np.ndarray[Any, Any]], seed: int = 0
 ) -> dict[str, Any]:
-    """What changes in training beside parameters: `step`, `epoch`, `scale`, `rng`
+    """All that changes in training beside parameters: `step`, `epoch`, `scale`, `rng`
     and, under `slots`, the optimizer's arrays; with decay on a plateau `plateau`."""
     raise NotImplementedError
 
@@ -80,7 +79,7 @@ def loss_and_gradients(
 
 
 def loss_weight(parameters: dict[str, np.ndarray[Any, Any]], *inputs: Any) -> Any:
-    """With weights: how much a batch counts in the mean of the loss."""
+    """With weights: the weight of a batch in the mean of the loss."""
     raise NotImplementedError
 
 
@@ -110,8 +109,8 @@ def averaged_parameters(
 
 
 def index_arrays(*inputs: Any) -> list[tuple[str, Any, int, int]]:
-    """With computed positions: what is computed from data to index with, by name, and
-    the least and largest value that it may have."""
+    """With computed positions: indices that are computed from data, by name, with
+    the smallest and largest value allowed."""
     raise NotImplementedError
 
 

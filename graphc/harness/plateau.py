@@ -1,4 +1,4 @@
-"""Decay on a plateau: a step size that depends on how training goes."""
+"""Decay on a plateau: a step size that shrinks when scores no longer improve."""
 
 from __future__ import annotations
 

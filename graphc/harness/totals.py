@@ -1,4 +1,4 @@
-"""Loss and metrics of a data set where some are no means over its rows."""
+"""Loss and metrics of a data set where some are not means over its rows."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def _summed(node: Node, *, weighted: bool = False) -> tuple[Metric | None, Node 
     """
     parts = LossMeans(node)
     hashes = {w: graph_hash((w,)) for w in parts.weights.values() if w is not None}
-    # Of equal ones the same, and of rows None.
+    # Equal weights are one node; the weight by rows is None.
     first = {hashed: w for w, hashed in reversed(hashes.items())}
     weights = {
         p: None if w is None else first[hashes[w]] for p, w in parts.weights.items()

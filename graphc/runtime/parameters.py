@@ -71,7 +71,7 @@ class LiveParameters(Mapping[str, Array]):
 
 
 class StartsLate(ABC):
-    """Arrays that are made when they are first needed, and not to be looked at.
+    """A program whose arrays are made when they are first needed.
 
     A large model is drawn, shown and emitted without the memory of its parameters.
     """
@@ -102,4 +102,4 @@ class StartsLate(ABC):
 
 
 _beginning = RLock()
-"""So that threads which begin at once share arrays."""
+"""Makes threads that begin at once share arrays."""

@@ -94,7 +94,7 @@ class BatchStream:
             return self._begin(epoch)
         before = (epoch - 1 - self.first_epoch) * steps
         if self._taken != before:
-            # A run that is resumed: what it had taken is taken again, and left alone.
+            # A resumed run takes again, and skips, the batches that it had taken.
             self._endless = self._again_and_again()
             self._taken = sum(1 for _ in itertools.islice(self._endless, before))
         self._taken = before + steps

@@ -141,8 +141,8 @@ class History(Sequence[Record]):
     def plot(self, path: str | os.PathLike[str], *columns: str) -> None:
         """Draw columns over the epochs, or steps, and write the picture.
 
-        Losses and other scores have an axis each. What a range test found is drawn over
-        the step size.
+        Losses and other scores have an axis each. The history of a range test
+        is drawn over the step size.
 
         Args:
             path: a `.png`, `.svg` or `.pdf` file.

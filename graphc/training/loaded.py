@@ -1,7 +1,7 @@
 """A training program that is loaded, with the parameters and the state that it trains.
 
-Copies and pickles are made of the plan of the program and of a snapshot of what
-changes, so that they share nothing that changes with what they were made of.
+A copy or a pickle has the plan of the program and a snapshot of parameters and state,
+so that it shares nothing that changes with the original.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class Trainer(Trained):
                 silently(self._module.train_step, self._arrays, self._state, *bound)
             )
         except Exception as error:
-            # Entered only now, because a small step takes little longer than it does.
+            # Entered only now: to enter it costs nearly as much as a small step.
             with self.translated():
                 if isinstance(error, FloatingPointError):
                     self._refuse(str(error), bound)
