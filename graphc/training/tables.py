@@ -256,7 +256,7 @@ class _Reader:
             )
         if not is_text and dtype.kind not in "iu":
             return array
-        # Text has no dtype of its own. Values that do not fit are found with other data.
+        # Text has no dtype of its own. Values that do not fit are found later.
         with np.errstate(all="ignore"):
             converted = array.astype(dtype)
         same = dtype.kind == "f" or np.array_equal(converted, array)
