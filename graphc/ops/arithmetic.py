@@ -96,12 +96,7 @@ def divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
-@ufunc(
-    symbol="x1 // x2",
-    sympy="floor(x1/x2)",
-    low=0.5,
-    facts=Facts(cost=(60.0, 40.0)),
-)
+@ufunc(symbol="x1 // x2", sympy="floor(x1/x2)", low=0.5, facts=Facts(cost=(60.0, 40.0)))
 def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Largest integer not above `x1 / x2`; its derivative is zero, so none flows."""
     ...
@@ -220,27 +215,19 @@ def sign(x: ArrayLike) -> Node:
     ...
 
 
-@ufunc(
-    sympy="floor(x)",
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5),
-)
+@ufunc(sympy="floor(x)", facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
 def floor(x: ArrayLike) -> Node:
     """Largest integer not above `x`, elementwise; no derivative flows."""
     ...
 
 
-@ufunc(
-    sympy="ceiling(x)",
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5),
-)
+@ufunc(sympy="ceiling(x)", facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
 def ceil(x: ArrayLike) -> Node:
     """Smallest integer not below `x`, elementwise; no derivative flows."""
     ...
 
 
-@ufunc(
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5),
-)
+@ufunc(facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
 def rint(x: ArrayLike) -> Node:
     """Nearest integer, ties to even, elementwise; no derivative flows."""
     ...

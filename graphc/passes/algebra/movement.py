@@ -6,6 +6,7 @@ and NumPy broadcasts operands for nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
@@ -120,8 +121,8 @@ def _build(node: Node, inputs: list[Node]) -> Node | None:
         return None
 
 
-def _is_stretched(node: Node) -> bool:
-    """Whether broadcasting an elementwise op's operands would do the same to its input.
+def _is_broadcast(node: Node) -> bool:
+    """True where broadcasting an elementwise op's operands would do the same.
 
     New axes in front are what broadcasting adds; others say which axis is meant.
     """
@@ -131,12 +132,12 @@ def _is_stretched(node: Node) -> bool:
     return node.op is BROADCAST_TO
 
 
-def _unstretched(node: Node) -> Node:
+def _as_operand(node: Node) -> Node:
     """What an elementwise op may take for `node`, which broadcasting makes of it."""
     number = without_views(node)
     if not number.shape:
         return number
-    if _is_stretched(node):
+    if _is_broadcast(node):
         return node.inputs[0]
     return _without_leading_axes(node)
 
@@ -146,7 +147,7 @@ def _drop_broadcast(node: Node, uses: Uses) -> Node | None:
         return None
     inputs = list(node.inputs)
     for position, parent in enumerate(inputs):
-        inputs[position] = _unstretched(parent)
+        inputs[position] = _as_operand(parent)
         if inputs[position] is parent:
             continue
         found = _build(node, inputs)
@@ -188,24 +189,20 @@ def _add_at(node: Node, uses: Uses) -> Node | None:
     return None
 
 
-def _keep_axes(node: Node, uses: Uses) -> Node | None:
-    reduced = node.inputs[0]
-    axis = _reduced_axes(reduced, keepdims=False)
-    kept = node.attributes["axis"] if node.op is EXPAND_DIMS else axis
-    if not axis or kept != axis or not uses.once(reduced):
-        return None
-    found = reduced.op(*reduced.inputs, axis=axis, keepdims=True)
-    return found if found.type == node.type else None
+def _with_axes(keepdims: bool) -> Callable[[Node, Uses], Node | None]:
+    """The reduction whose axes a view adds or takes away, which does so itself."""
 
+    def rewrite(node: Node, uses: Uses) -> Node | None:
+        reduced = node.inputs[0]
+        axis = _reduced_axes(reduced, keepdims=not keepdims)
+        if not axis or node.attributes.get("axis", axis) != axis:
+            return None
+        if not uses.once(reduced):
+            return None
+        found = reduced.op(*reduced.inputs, axis=axis, keepdims=keepdims)
+        return found if found.type == node.type else None
 
-def _drop_axes(node: Node, uses: Uses) -> Node | None:
-    reduced = node.inputs[0]
-    axis = _reduced_axes(reduced, keepdims=True)
-    dropped = node.attributes["axis"] if node.op is SQUEEZE else axis
-    if not axis or dropped != axis or not uses.once(reduced):
-        return None
-    found = reduced.op(*reduced.inputs, axis=axis, keepdims=False)
-    return found if found.type == node.type else None
+    return rewrite
 
 
 def _sum_of_negative(node: Node, uses: Uses) -> Node | None:
@@ -246,14 +243,14 @@ def _sum_of_products(node: Node, uses: Uses) -> Node | None:
 
 
 def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
-    stretched = node.inputs[0]
-    if stretched.op is not BROADCAST_TO or node.dtype != stretched.dtype:
+    repeated = node.inputs[0]
+    if repeated.op is not BROADCAST_TO or node.dtype != repeated.dtype:
         return None
-    value = stretched.inputs[0]
+    value = repeated.inputs[0]
     if value.shape or node.dtype.kind != "f":
         return None
     axes: tuple[int, ...] = node.attributes["axis"]
-    count = product(stretched.shape[axis] for axis in axes)
+    count = product(repeated.shape[axis] for axis in axes)
     if not isinstance(count, int) or not 1 <= count <= 2 ** np.finfo(node.dtype).nmant:
         return None
     return broadcast_to(value * constant(float(count), node.dtype), node.shape)
@@ -286,13 +283,13 @@ MOVEMENT = (
     Rule(
         "expand_dims(sum(x)) -> sum(x, keepdims=True)",
         (EXPAND_DIMS, RESHAPE),
-        _keep_axes,
+        _with_axes(keepdims=True),
         "the axes are those that the reduction removed; done where it has no other use",
     ),
     Rule(
         "squeeze(sum(x, keepdims=True)) -> sum(x)",
         (SQUEEZE, RESHAPE),
-        _drop_axes,
+        _with_axes(keepdims=False),
         "the axes are those that were reduced; done where the sum has no other use",
     ),
     Rule("reshape(reshape(x)) -> reshape(x)", (RESHAPE,), _reshapes, _ALWAYS),
