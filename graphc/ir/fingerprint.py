@@ -1,4 +1,4 @@
-"""What tells one model from another, so that no checkpoint is read by the wrong one."""
+"""Fingerprints of models, so that no checkpoint is read by another model."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Kind = Literal[
     "source", "elementwise", "reduction", "view", "contraction", "movement", "control"
 ]
-"""How an op may be scheduled, drawn and fused."""
+"""Kind of an op, by which it is scheduled, drawn and fused."""
 
 Template = str | Callable[[Node], str]
 """NumPy source, or a function of the node where attributes change its form."""
@@ -107,7 +107,7 @@ class Case:
     maximum: tuple[int | None, ...] = ()
     """Exclusive bound of integer inputs that are indices."""
     points: tuple[Point, ...] = ()
-    """Where derivatives are special. Elementwise ops are tried at 0 and around it
+    """Points at which derivatives are special. Elementwise ops are tried at 0 and around it
     without being asked."""
 
 
@@ -181,7 +181,7 @@ class Op:
     """For ops of integers: the range of an input in which the elements are between two
     bounds."""
     admits: tuple[str, ...] = ()
-    """What an input may hold that is not finite, because the op asks for it."""
+    """Values that are not finite and that an input may hold, since the op asks for it."""
     size_bounds: Callable[[Node], Iterable[tuple[Dimension, Dimension]]] | None = None
     """For ops that not all sizes will do for: pairs of sizes of a node, of which the
     first must not be above the second. No size of a shape may be negative anyway."""

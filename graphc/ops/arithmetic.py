@@ -261,14 +261,14 @@ def _extremum_into(name: str, bounds: str) -> Callable[[Node], str]:
 
 
 def is_large(shape: Shape) -> bool:
-    """Whether what is done with each element likely takes longer than a call."""
+    """True where work on each element likely takes longer than a call."""
     known = [size for size in shape if isinstance(size, int)]
     count = math.prod(known) * _ROWS ** (len(shape) - len(known))
     return bool(shape) and (not known or count > _FEW)
 
 
 _ROWS = 64
-"""What a named size counts as beside known ones."""
+"""The size that a named one is taken for beside known ones."""
 _FEW = 4096
 
 
@@ -438,7 +438,7 @@ def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
 
 
 def _are_in_order(low: Node, high: Node) -> bool:
-    """Whether both are numbers that do not cross."""
+    """True where both are numbers that do not cross."""
     first, last = scalar_value(low), scalar_value(high)
     return first is not None and last is not None and first <= last
 

@@ -82,7 +82,7 @@ def _is_out_of_bounds(value: ArrayLike, dtype: DType) -> bool:
 
 
 def _compared(value: int) -> int | float:
-    """What integers are compared with in place of an int that they can't hold.
+    """A number that integers are compared with in place of an int that they can't hold.
 
     NumPy allows that; where no integer dtype holds it, an infinity compares alike.
     """

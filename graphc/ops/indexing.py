@@ -114,7 +114,7 @@ ROW_STARTS = Op(
     numpy="np.arange(0, size * step, step)",
     cases=(Case((), {"size": 3, "step": 4}), Case((), {"size": 0, "step": 2})),
 )
-"""Where each row of a matrix starts in its flat array."""
+"""The position at which each row of a matrix starts in its flat array."""
 
 
 def _take_whole(x: Node, indices: Node, axis: int) -> AllocationFree | None:

@@ -1,4 +1,4 @@
-"""What users write as a number or an array of numbers, as an array of some dtype."""
+"""Arrays of some dtype from what users write as a number or an array of numbers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _rounded(value: Any, dtype: DType) -> Array:
 
 
 def _has_room(dtype: DType, array: Array) -> bool:
-    """Whether numbers, cut to integers, are in the range of an integer dtype."""
+    """True where numbers, cut to integers, are in the range of an integer dtype."""
     if not array.size or array.dtype.kind == "b":
         return True
     if array.dtype.kind == "f" and not np.isfinite(array).all():

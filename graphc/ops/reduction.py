@@ -67,7 +67,7 @@ def _into(ufunc: str) -> Template:
 
 
 def _adds_up_as_it_is(node: Node) -> bool:
-    """Whether a mean is the sum over the count: NumPy adds up integers in float64 and
+    """True where a mean is the sum over the count: NumPy adds up integers in float64 and
     float16 in float32, though not where it is given an `out` of float16."""
     return is_floating(node.inputs[0].dtype) and node.dtype != np.float16
 
@@ -226,7 +226,7 @@ def mean(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
 
 
 def _extremum_mask(out: Node, x: Node) -> tuple[Node, Node]:
-    """Where `x` attains the extremum, and at how many places it does."""
+    """A mask of where `x` attains the extremum, and the number of such places."""
     hit = x == restore_axes(out, out, x)
     counted = hit.astype(_for_counts(x.dtype))
     return hit.astype(x.dtype), SUM(counted, axis=out.attributes["axis"], keepdims=True)

@@ -36,11 +36,11 @@ class Slice:
 
     @property
     def is_full(self) -> bool:
-        """Whether it is a bare `:`."""
+        """True for a bare `:`."""
         return self.start is None and self.stop is None and self.step is None
 
     def fits(self, size: Dimension) -> bool:
-        """Whether it selects `self.size` elements of an axis; True if not known yet."""
+        """True where it selects `self.size` elements of an axis, or that is unknown yet."""
         if self.start is None and self.stop is None and self.step in (None, -1):
             return self.size == size
         parts = (self.start, self.stop, size)
@@ -50,7 +50,7 @@ class Slice:
         return self.size == len(range(*bounds.indices(int(size))))
 
     def bounds(self, size: Dimension) -> list[tuple[Dimension, Dimension]]:
-        """What has to hold, so that it selects `self.size` elements of an axis."""
+        """Conditions under which it selects `self.size` elements of an axis."""
         named = any(isinstance(part, Dim) for part in (self.start, self.stop, size))
         if not named or self.step is not None:
             return []
@@ -261,12 +261,12 @@ def _slice_source(item: Slice, prefix: str = "dim_") -> str:
 
 
 def is_whole(item: Any) -> bool:
-    """Whether an item of an index is a bare `:`."""
+    """True for an item of an index that is a bare `:`."""
     return isinstance(item, Slice) and item.is_full
 
 
 def is_block(index: Index) -> bool:
-    """Whether an index takes what stands side by side: integers, then whole axes."""
+    """True for an index of neighbours in memory: integers, then whole axes."""
     items = (item for item in index if item is not None)
     rest = itertools.dropwhile(lambda item: not isinstance(item, Slice), items)
     return all(is_whole(item) for item in rest)

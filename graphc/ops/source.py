@@ -34,7 +34,7 @@ ArrayLike: TypeAlias = Any
 
 
 class Initializer(Protocol):
-    """How a parameter starts: a hashable value that prints itself as NumPy.
+    """The start of a parameter: a hashable value that prints itself as NumPy.
 
     It is what `gc.parameter` takes as `init`; a class of yours may be one. It may also
     have a `helper`, a text: imports and one function that the expression calls. It
@@ -240,7 +240,7 @@ _MOST_AXES = 64
 
 
 def weak_type(value: ArrayLike) -> Any:
-    """What stands for `value` in NumPy's promotion: a dtype, or a Python type."""
+    """The dtype or Python type that stands for `value` in NumPy's promotion."""
     if isinstance(value, Node):
         return value.dtype
     if isinstance(value, Dim):

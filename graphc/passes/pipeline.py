@@ -84,7 +84,7 @@ def reasons() -> dict[str, str]:
 
 
 def rewrites(graph: Graph, *, simplify: bool = True) -> tuple[Rewrite, ...]:
-    """What `optimize` does to a graph: each rewrite with its rule, node and reason."""
+    """Rewrites of a graph by `optimize`, each with its rule, node and reason."""
     with recording() as found:
         optimize(graph, simplify=simplify)
     return tuple(found)

@@ -19,7 +19,7 @@ _MAXIMUM_REWRITES = 32
 
 
 class Uses:
-    """How each value is used, while its users are being rewritten."""
+    """Uses of each value, while its users are being rewritten."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -45,7 +45,7 @@ class Uses:
 
     @property
     def shows_signs(self) -> bool:
-        """Whether the sign of a zero matters at the node that is being rewritten."""
+        """True where the sign of a zero matters at the node that is being rewritten."""
         return self.rewriting in self._visible
 
     def add(self, node: Node, count: int) -> None:
@@ -53,9 +53,9 @@ class Uses:
         self._count[node] = self._count.get(node, 0) + count
 
     def once(self, node: Node) -> bool:
-        """Whether a node has a single user, so that rewriting it away saves it.
+        """True where a node has a single user, so that rewriting it away saves it.
 
-        Unknown, and so False, of a node that the last rule made inside its result.
+        False of a node that the last rule made, whose users are not known yet.
         """
         return self._count.get(node, 2) <= 1
 
@@ -87,7 +87,7 @@ class Rule:
     sound_when: str
     """The condition under which both sides agree; `rewrite` holds it."""
     accuracy: Literal["exact", "rounding"] = "exact"
-    """Whether both sides agree bit for bit, or within a few units in the last place."""
+    """Agreement of both sides: bit for bit, or within a few units in the last place."""
 
 
 class RuleTable(dict[Op, tuple[Rule, ...]]):

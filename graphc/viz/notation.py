@@ -1,4 +1,4 @@
-"""How an op is written in a drawing: `@`, `+`, `relu`, `sum(axis=0)`, `… * 0.5`.
+"""Notation of ops in a drawing: `@`, `+`, `relu`, `sum(axis=0)`, `… * 0.5`.
 
 The text comes from the NumPy form that each op declares, so that a drawing reads as
 the emitted program does and a new op needs no entry here.
@@ -206,7 +206,7 @@ def _bare(tree: ast.expr) -> str:
 
 
 def _says_nothing(value: ast.expr) -> bool:
-    """Whether an argument only changes a shape, which is on the edge anyway."""
+    """True for an argument that only changes a shape, which is on the edge anyway."""
     return isinstance(value, ast.Constant) and isinstance(value.value, bool)
 
 

@@ -66,7 +66,7 @@ def _minus_one(node: Node, uses: Uses) -> Node | None:
 
 
 def _negated(node: Node) -> Node | None:
-    """What a floating node is the negative of, where it is written so.
+    """The node that a floating node is written as the negative of.
 
     Not of integers: the smallest of a narrow dtype is its own negative.
     """

@@ -36,16 +36,16 @@ from .values import (
 )
 
 _MOST = 64
-"""How many values are looked at, so that it stays cheap."""
+"""The number of values that are looked at, so that it stays cheap."""
 
 
 def is_number(root: Node) -> bool:
-    """Whether no element can be infinite or NaN, whatever the inputs are."""
+    """True where no element can be infinite or NaN, whatever the inputs are."""
     return _all_values(root, _number_if)
 
 
 def is_finite(root: Node) -> bool:
-    """Whether every element is known to be finite, short of overflow.
+    """True where every element is known to be finite, short of overflow.
 
     Nothing is known of inputs: NaN may stand for what is missing. Parameters are
     finite, or their training has failed already.
@@ -54,7 +54,7 @@ def is_finite(root: Node) -> bool:
 
 
 def _all_values(root: Node, needs: Callable[[Node], tuple[Node, ...] | None]) -> bool:
-    """Whether a fact holds of a node, where `needs` says of what else it must hold."""
+    """True where a fact holds of a node, and of all nodes that `needs` names for it."""
     seen: set[Node] = set()
     stack = [root]
     while stack:
@@ -70,7 +70,7 @@ def _all_values(root: Node, needs: Callable[[Node], tuple[Node, ...] | None]) ->
 
 
 def _number_if(node: Node) -> tuple[Node, ...] | None:
-    """What must be a number for a node to be one; None where that is not enough."""
+    """Nodes that must be numbers for a node to be one; None where none would do."""
     if is_constant(node) and np.isfinite(constant_of(node)).all():
         return ()
     if node.op.role is Role.FULL and math.isfinite(node.attributes["value"]):
@@ -80,7 +80,7 @@ def _number_if(node: Node) -> tuple[Node, ...] | None:
 
 
 def _finite_if(node: Node) -> tuple[Node, ...] | None:
-    """What must be finite for a node to be so; None where that is not enough."""
+    """Nodes that must be finite for a node to be so; None where none would do."""
     if node.op.role in (Role.PARAMETER, Role.SIZE):
         return ()
     if node.op is MATMUL:
@@ -102,7 +102,7 @@ def _is_parameter(node: Node) -> bool:
 
 
 def _is_bounded_above(node: Node) -> bool:
-    """Whether an exponential of a node is known not to overflow."""
+    """True where an exponential of a node is known not to overflow."""
     if node.op is not minimum.op:
         return False
     bounds = [uniform_value(value) for value in node.inputs]
@@ -111,7 +111,7 @@ def _is_bounded_above(node: Node) -> bool:
 
 
 def _is_away_from_zero(node: Node) -> bool:
-    """Whether every element is known to be at least some positive number."""
+    """True where every element is known to be at least some positive number."""
     node = without_views(node)
     if node.op is sqrt.op:
         node = without_views(node.inputs[0])

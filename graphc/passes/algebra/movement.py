@@ -133,7 +133,7 @@ def _is_broadcast(node: Node) -> bool:
 
 
 def _as_operand(node: Node) -> Node:
-    """What an elementwise op may take for `node`, which broadcasting makes of it."""
+    """The node that an elementwise op may take for `node`, and broadcast by itself."""
     number = without_views(node)
     if not number.shape:
         return number
