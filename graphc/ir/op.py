@@ -107,8 +107,8 @@ class Case:
     maximum: tuple[int | None, ...] = ()
     """Exclusive bound of integer inputs that are indices."""
     points: tuple[Point, ...] = ()
-    """Points at which derivatives are special. Elementwise ops are tried at 0 and around it
-    without being asked."""
+    """Points at which derivatives are special. Elementwise ops are tried at 0 and
+    around it without being asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class Op:
     """For ops of integers: the range of an input in which the elements are between two
     bounds."""
     admits: tuple[str, ...] = ()
-    """Values that are not finite and that an input may hold, since the op asks for it."""
+    """Values that are not finite and that an input may hold, since the op asks."""
     size_bounds: Callable[[Node], Iterable[tuple[Dimension, Dimension]]] | None = None
     """For ops that not all sizes will do for: pairs of sizes of a node, of which the
     first must not be above the second. No size of a shape may be negative anyway."""

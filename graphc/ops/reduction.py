@@ -67,8 +67,8 @@ def _into(ufunc: str) -> Template:
 
 
 def _adds_up_as_it_is(node: Node) -> bool:
-    """True where a mean is the sum over the count: NumPy adds up integers in float64 and
-    float16 in float32, though not where it is given an `out` of float16."""
+    """True where a mean is the sum over the count: NumPy adds up integers in float64
+    and float16 in float32, though not where it is given an `out` of float16."""
     return is_floating(node.inputs[0].dtype) and node.dtype != np.float16
 
 

@@ -40,7 +40,7 @@ class Slice:
         return self.start is None and self.stop is None and self.step is None
 
     def fits(self, size: Dimension) -> bool:
-        """True where it selects `self.size` elements of an axis, or that is unknown yet."""
+        """True where it selects `self.size` elements of an axis, or may do so."""
         if self.start is None and self.stop is None and self.step in (None, -1):
             return self.size == size
         parts = (self.start, self.stop, size)
