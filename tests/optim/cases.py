@@ -1,4 +1,4 @@
-"""The registry of optimizers: examples of each, and options that peers have, too.
+"""The registry of optimizers and schedules: examples, and options that peers have.
 
 An optimizer that is exported needs a line in `EXAMPLES`, and an oracle: options in
 `TORCH`, `KERAS` or `OPTAX`, whose results `record.py` keeps, or a formula in
@@ -10,7 +10,7 @@ import itertools
 from typing import Any
 
 from graphc import optim
-from graphc.optim import Optimizer, Rule, Transformation
+from graphc.optim import Optimizer, Rule, Schedule, Transformation
 
 Options = dict[str, Any]
 
@@ -56,14 +56,41 @@ EXAMPLES: dict[str, list[Optimizer]] = {
 }
 """Instances of every exported optimizer, with options that change its formula."""
 
+SCHEDULES: dict[str, Schedule] = {
+    "StepLR": optim.StepLR(0.1, step_size=2),
+    "MultiStepLR": optim.MultiStepLR(0.1, milestones=(1, 2)),
+    "ExponentialLR": optim.ExponentialLR(0.1, gamma=0.5),
+    "InverseTimeLR": optim.InverseTimeLR(0.1, decay=0.6, staircase=True),
+    "ConstantLR": optim.ConstantLR(0.1, total_iters=2),
+    "LinearLR": optim.LinearLR(0.1, total_iters=2),
+    "PolynomialLR": optim.PolynomialLR(0.1, total_iters=4, power=2.0),
+    "CosineAnnealingLR": optim.CosineAnnealingLR(0.1, T_max=5, eta_min=0.01),
+    "CosineAnnealingWarmRestarts": optim.CosineAnnealingWarmRestarts(
+        0.1, T_0=1, T_mult=2, by="step"
+    ),
+    "LambdaLR": optim.LambdaLR(0.1, lr_lambda=lambda t: 1.0 / (1.0 + t)),
+    "WarmUp": optim.WarmUp(optim.StepLR(0.1, step_size=1), steps=3),
+    "OneCycleLR": optim.OneCycleLR(0.1, total_steps=6, three_phase=True),
+    "CyclicLR": optim.CyclicLR(0.1, 0.2, step_size_up=2, mode="triangular2"),
+    "RangeTest": optim.RangeTest(1e-3, 0.1, steps=5),
+    "SequentialLR": optim.SequentialLR(
+        [optim.ConstantLR(0.1, factor=0.5), optim.ExponentialLR(0.1, gamma=0.5)],
+        milestones=[1],
+    ),
+    "ChainedScheduler": optim.ChainedScheduler(
+        [optim.ConstantLR(0.1, factor=0.5), optim.ExponentialLR(gamma=0.5)]
+    ),
+}
+"""An instance of every exported schedule that changes within a few steps."""
+
 MATRICES_ONLY = {"Muon"}
 """Optimizers that refuse other parameters."""
 
 
 def exported(kind: type) -> dict[str, Any]:
-    """The optimizers of `graphc.optim` that are of a kind, by name."""
+    """The optimizers or schedules of `graphc.optim` that are of a kind, by name."""
     found = {name: getattr(optim, name) for name in optim.__all__}
-    abstract = (Optimizer, Rule, Transformation)
+    abstract = (Optimizer, Rule, Schedule, Transformation)
     return {
         name: value
         for name, value in found.items()

@@ -1,8 +1,8 @@
 """Every optimizer that is exported has examples, and something to be held against."""
 
-from graphc.optim import Optimizer
+from graphc.optim import Optimizer, Schedule
 
-from .cases import EXAMPLES, KERAS, OPTAX, RULES, TORCH, exported
+from .cases import EXAMPLES, KERAS, OPTAX, RULES, SCHEDULES, TORCH, exported
 from .test_references import REFERENCES
 
 
@@ -12,6 +12,13 @@ def test_every_optimizer_has_examples_of_its_own_kind():
     for name, examples in EXAMPLES.items():
         assert examples
         assert {type(example).__name__ for example in examples} == {name}
+
+
+def test_every_schedule_has_an_example():
+    missing = set(exported(Schedule)) - set(SCHEDULES)
+    assert not missing, f"cases.SCHEDULES has no example of {missing}"
+    for name, schedule in SCHEDULES.items():
+        assert type(schedule).__name__ == name
 
 
 def test_every_rule_has_an_oracle():
