@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .facts import Role
-from .graph import Graph, rebuild
+from .graph import Graph, expand, rebuild
 from .node import Node
 
 
@@ -52,6 +52,11 @@ def inline(graph: Graph) -> Graph:
         else:
             images[node] = node.with_inputs(tuple(images[p] for p in node.inputs))
     return graph.with_outputs(tuple(images[output] for output in graph.outputs))
+
+
+def primitives(graph: Graph) -> Graph:
+    """The graph with calls inlined and blocks expanded."""
+    return expand(inline(graph))
 
 
 def _substituted(

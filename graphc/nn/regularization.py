@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.bodies import map_bodies
 from ..ir.dims import format_shape
 from ..ir.graph import Graph
 from ..ir.node import Node
@@ -249,4 +250,5 @@ def evaluation_mode(graph: Graph) -> Graph:
             continue
         inputs = tuple(replaced[parent] for parent in node.inputs)
         replaced[node] = node.with_inputs(inputs)
-    return Graph(tuple(replaced[output] for output in graph.outputs))
+    passed_by = Graph(tuple(replaced[output] for output in graph.outputs))
+    return map_bodies(passed_by, evaluation_mode)

@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from ..errors import GraphError, UnsupportedError
-from ..ir.facts import Role
+from ..ir.facts import Facts, Role
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
@@ -170,6 +170,7 @@ CALL = Op(
     role=Role.CALL,
     bodies=("body",),
     numpy="body(*inputs)",
+    facts=Facts(notation="call"),
     vjp=_call_vjp,
     jvp=_call_jvp,
 )

@@ -15,6 +15,7 @@ from ..arguments import Count, Seed, public
 from ..autodiff.finite_differences import GradientReport, compare_gradients, widen
 from ..autodiff.reverse import as_targets, grad
 from ..errors import DifferentiationError
+from ..ir.bodies import inline
 from ..ir.dims import Dim, evaluate_shape, symbols_of
 from ..ir.graph import Graph, declared_inputs
 from ..ir.labels import LabelBounds, label_bounds
@@ -81,6 +82,8 @@ def check_gradients(
     arrays = _point(graph, feeds or {}, rows, seed)
     sizes = bind_feeds(arrays, arrays)[1]
     check_size_bounds(size_bounds(graph), sizes)
+    # What a body computes is checked, too, node by node.
+    loss, *variables = inline(Graph((loss, *variables))).outputs
     wide = widen([loss])
     return compare_gradients(
         wide[loss],

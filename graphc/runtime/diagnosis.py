@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.reverse import grad
+from ..ir.bodies import inline
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.types import is_floating
@@ -39,6 +40,7 @@ def find_non_finite(
     nodes = (*graph.inputs, *graph.parameters)
     feeds = {node: given[str(node.name)] for node in nodes if node.name in given}
     wanted = [loss, *grad(loss, list(graph.parameters))] if graph.parameters else [loss]
+    wanted = list(inline(Graph(tuple(wanted))).outputs)
     with np.errstate(all="ignore"):
         run = interpret(wanted, feeds)
     for node in wanted:

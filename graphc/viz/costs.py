@@ -23,7 +23,7 @@ def size_of(shape: Shape) -> Dimension:
 
 
 def multiply_adds(node: Node) -> Dimension:
-    """The multiply-adds of one node; of a block, those of what it expands to.
+    """The multiply-adds of one node; of a block or call, those of what is inside.
 
     Args:
         node: a node of any op.
@@ -40,6 +40,9 @@ def multiply_adds(node: Node) -> Dimension:
     """
     if node.op.is_block:
         return _block(node)
+    if node.op.bodies:
+        inside = [n for body in node.bodies for n in body.meanings]
+        return total(multiply_adds(n) for n in inside if not n.op.is_block)
     if node.op.facts.multiply_adds is not None:
         return size_of(node.op.facts.multiply_adds(node))
     if node.op.kind == "elementwise":

@@ -15,7 +15,8 @@ from typing import Any, Literal, cast
 
 from ..arguments import public
 from ..errors import OptionError
-from ..ir.graph import Graph, expand
+from ..ir.bodies import primitives
+from ..ir.graph import Graph
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
 from ..ir.walk import ancestors
@@ -124,7 +125,7 @@ def render(
 def forward_scene(outputs: list[tuple[str, Node]], *, primitive: bool) -> Scene:
     """Nodes and all that they are computed from."""
     if primitive:
-        nodes = expand(Graph(tuple(node for _, node in outputs))).outputs
+        nodes = primitives(Graph(tuple(node for _, node in outputs))).outputs
         outputs = [(name, node) for (name, _), node in zip(outputs, nodes, strict=True)]
     return build_scene("forward", outputs, clusters=primitive)
 

@@ -17,8 +17,8 @@ from ..autodiff.reverse import (
     unit_cotangent,
 )
 from ..errors import DifferentiationError
-from ..ir.dims import format_shape
-from ..ir.graph import Graph, expand
+from ..ir.bodies import primitives
+from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ir.walk import ancestors, reading_order
@@ -29,6 +29,7 @@ from .scene import (
     build_scene,
     describe,
     drawn_order,
+    shape_text,
     value_names,
 )
 
@@ -124,7 +125,8 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
     seed = derivation.seed
     if primitive:
         whole = [*(node for _, node in gradients), *called, *named]
-        expanded = dict(zip(whole, expand(Graph(tuple(whole))).outputs, strict=True))
+        nodes = primitives(Graph(tuple(whole))).outputs
+        expanded = dict(zip(whole, nodes, strict=True))
         gradients = [(name, expanded[node]) for name, node in gradients]
         called = {expanded[node]: name for node, name in called.items()}
         named = {expanded[node]: name for node, name in named.items()}
@@ -177,7 +179,7 @@ def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
         DifferentiationError: where no output, or more than one, has gradients.
     """
     if primitive:
-        nodes = expand(Graph(tuple(node for _, node in outputs))).outputs
+        nodes = primitives(Graph(tuple(node for _, node in outputs))).outputs
         outputs = [(name, node) for (name, _), node in zip(outputs, nodes, strict=True)]
     derivation = _derive(outputs)
     order = drawn_order(node for _, node in outputs)
@@ -213,7 +215,7 @@ def _flowing_back(
     flows = [
         flow
         for node in keys
-        if node is not None and node in derivation.adjoints.of
+        if node is not None and (node in derivation.adjoints.of or node.op.bodies)
         for flow in _flows_of(node, derivation.adjoints)
     ]
     used: dict[Node, int] = {}
@@ -230,7 +232,7 @@ def _flowing_back(
         name = names[flow.parent]
         formula = _formula(flow, derivation.adjoints, names)
         sign = "+=" if used[flow.parent] > 1 else "="
-        lines = [f"d_{name} {format_shape(flow.parent.shape)}"]
+        lines = [f"d_{name} {shape_text(flow.parent)}".rstrip()]
         if formula is not None:
             lines.append(f"{sign} {formula}")
         elif used[flow.parent] > 1:
@@ -273,7 +275,7 @@ def _formula(
     names: Mapping[Node, str],
 ) -> str | None:
     """What flows, in terms of the incoming gradient and forward values, if short."""
-    if len(flow.values) != 1:
+    if len(flow.values) != 1 or flow.node.op.bodies:
         return None
     known = {adjoints.of[flow.node]: f"d_{names[flow.node]}"}
     steps = _FORMULA_STEPS

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from ..arguments import public
 from ..errors import OptionError
+from ..ir.bodies import primitives
 from ..ir.dims import Dim, Dimension, Shape, format_shape, symbols_of
 from ..ir.facts import Role
-from ..ir.graph import Graph, expand
+from ..ir.graph import Graph
 from .costs import evaluated, multiply_adds, size_of, total
 from .drawing import named_outputs
 from .notation import label, scalar_text
@@ -194,7 +195,7 @@ def report(
     outputs = tuple(node for _, node in named_outputs(target))
     graph = Graph(outputs)
     if level == "primitive":
-        graph = expand(graph)
+        graph = primitives(graph)
     order = drawn_order(graph.outputs)
     _check_sizes(sizes, symbols_of(size for node in order for size in node.shape))
     names = value_names(order)
@@ -210,7 +211,7 @@ def report(
                 name=names[node],
                 op=label(node, [scalar_text(parent) for parent in node.inputs]),
                 shape=tuple(evaluated(d, sizes) for d in node.shape),
-                dtype=str(node.dtype),
+                dtype="" if node.op.bodies else str(node.dtype),
                 parameters=int(size) if is_parameter else 0,
                 multiply_adds=evaluated(multiply_adds(node), sizes),
                 bytes=evaluated(size * node.dtype.itemsize, sizes),

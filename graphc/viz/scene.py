@@ -13,6 +13,7 @@ from typing import Literal
 from ..ir.dims import format_shape
 from ..ir.facts import Role
 from ..ir.node import Node
+from ..ir.types import TupleType
 from ..ir.walk import reading_order
 from .notation import label, operand_words, scalar_text, type_text
 from .text import place
@@ -172,7 +173,7 @@ def build_scene(
         words = operand_words(node)
         for parent, word in zip(node.inputs, words, strict=True):
             if parent not in folded:
-                shape = format_shape(parent.shape)
+                shape = shape_text(parent)
                 text = f"{word} {shape}" if word else shape
                 edges.append(Edge(keys[parent], key, (text,), describe(parent)))
     for position, (text, node) in enumerate(outputs):
@@ -191,11 +192,17 @@ def role_of(node: Node, is_leaf: bool = False) -> VertexRole:
         return "parameter"
     if is_leaf:
         return "value"
-    if node.op.role is not None:
+    if node.op.role in (Role.CONSTANT, Role.FULL, Role.SIZE):
         return "constant"
+    has_inside = node.op.is_block or bool(node.op.bodies)
     if node.origin.derivative:
-        return "gradient-block" if node.op.is_block else "gradient"
-    return "block" if node.op.is_block else "op"
+        return "gradient-block" if has_inside else "gradient"
+    return "block" if has_inside else "op"
+
+
+def shape_text(node: Node) -> str:
+    """The shape of a value on an edge; several values together have none."""
+    return "" if isinstance(node.type, TupleType) else format_shape(node.shape)
 
 
 def _lines(

@@ -1,0 +1,86 @@
+"""Drawings and reports of calls: one vertex, or a frame around what is inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import graphc as gc
+from graphc.ir import Node
+from graphc.ops.control import call
+from graphc.viz.costs import multiply_adds
+from graphc.viz.drawing import render
+from graphc.viz.report import report
+
+
+def model() -> Node:
+    x = gc.input("x", ("n", 3))
+    w = gc.parameter("w", (3, 3))
+
+    def layer(x: Node) -> tuple[Node, Node]:
+        hidden = gc.tanh(x @ w)
+        return hidden, gc.sum(hidden)
+
+    hidden, total = call(layer, x)
+    return (gc.mean(call(layer, hidden)[0]) * total).named("loss")
+
+
+def test_a_call_is_one_vertex(read: Any) -> None:
+    picture = read(render(model()))
+    labels = [vertex["label"] for vertex in picture.vertices.values()]
+    assert labels.count("layer\ncall") == 2
+    assert labels.count("[0]") == 2
+    assert labels.count("[1]") == 1
+    assert picture.roles().count("block") == 2
+    assert not picture.clusters
+
+
+def test_a_body_is_a_frame_for_each_call(read: Any) -> None:
+    picture = read(render(model(), level="primitive"))
+    titles = [label for _, label in picture.clusters.values()]
+    assert titles == ["call · layer"] * 2
+    framed = [
+        picture.vertices[key]["label"]
+        for key, cluster in picture.cluster_of.items()
+        if cluster is not None
+    ]
+    assert sorted(framed) == ["@", "@", "sum", "tanh", "tanh"]
+
+
+@pytest.mark.parametrize("level", ["block", "primitive"])
+@pytest.mark.parametrize("backward", ["graph", "overlay"])
+def test_gradients_of_calls_are_drawn(read: Any, backward: Any, level: Any) -> None:
+    picture = read(render(model(), backward=backward, level=level))
+    if backward == "graph":
+        assert picture.vertices["out0"]["label"] == "d_w"
+        titles = [label for _, label in picture.clusters.values()]
+        calls = [v for v in picture.vertices.values() if v["class"] == "gradient-block"]
+        if level == "block":
+            assert [v["label"] for v in calls] == ["layer_backward\ncall"] * 2
+        else:
+            assert titles
+    else:
+        heads = [
+            picture.vertices[head]["label"] for _, head, _ in picture.kind("gradient")
+        ]
+        reached = sum(label.startswith("w\n") for label in heads)
+        assert reached == 2
+
+
+def test_a_call_costs_what_its_body_does() -> None:
+    loss = model()
+    whole, inside = report(loss), report(loss, level="primitive")
+    # The second call computes a sum, too, which nothing reads.
+    assert str(whole.multiply_adds - inside.multiply_adds) == "3*n"
+    (first, second) = [r for r in whole.rows if r.op == "call"]
+    assert (first.name, second.name) == ("layer", "layer")
+    # 9 n of the product, and 3 n each of tanh and the sum.
+    assert str(first.multiply_adds) == "15*n"
+
+
+def test_multiply_adds_see_into_bodies_of_bodies() -> None:
+    x = gc.input("x", (5,))
+    y = call(lambda x: call(lambda x: gc.nn.softplus(x) + 1.0, x), x)
+    alone = multiply_adds(gc.nn.softplus(x))
+    assert multiply_adds(y.inputs[0]) == alone + 5
