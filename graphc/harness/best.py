@@ -14,7 +14,7 @@ from .model import METRICS
 
 
 def parse_criterion(best: str | None) -> tuple[str, str]:
-    """Whether more or less is best ("max" or "min"), and of which dev score."""
+    """The better direction, "max" or "min", and the dev score that it is for."""
     modes = {"loss": "min", **METRICS}
     mode, _, score = str("loss" if best is None else best).rpartition(" ")
     mode = mode or modes.get(score)
@@ -27,7 +27,7 @@ def parse_criterion(best: str | None) -> tuple[str, str]:
 
 
 def is_better(value: float, best: dict[str, Any] | None, mode: str) -> bool:
-    """Whether a dev score beats the best so far; a NaN never does."""
+    """True if a dev score beats the best so far; a NaN never does."""
     if best is None or math.isnan(value):
         return not math.isnan(value)
     return value > best["score"] if mode == "max" else value < best["score"]
@@ -36,7 +36,7 @@ def is_better(value: float, best: dict[str, Any] | None, mode: str) -> bool:
 def is_stale(
     saved: dict[str, Any], patience: int | None, stopped: bool = False
 ) -> bool:
-    """Whether a run is over: stopped, or without a better score for too long."""
+    """True if a run is over: stopped, or without a better score for too long."""
     marks = [record["best"] for record in saved["history"] if "best" in record]
     since = len(marks) if True not in marks else marks[::-1].index(True)
     return stopped or (patience is not None and since >= patience)

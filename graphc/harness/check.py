@@ -119,7 +119,7 @@ def path_error(
     noise: float,
     tolerance: float,
 ) -> float:
-    """How far the loss and the integral of its gradient differ, relative to either.
+    """Difference between the loss and the integral of its gradient, relative to either.
 
     One parameter moves from `- path` to `+ path` of where it is. The piece that differs
     most is halved again and again, which closes in on the corners of relu, but never
@@ -133,7 +133,7 @@ def path_error(
         return float(loss), float(np.sum(gradients[name] * path, dtype=float))
 
     def measure(start: float, stop: float) -> tuple[float, float, float, float]:
-        """How far they differ in a piece, where it is, and the integral in it."""
+        """The difference in a piece, its place, and the integral over it."""
         half, middle = (stop - start) / 2, (stop + start) / 2
         integral = half * sum(
             float(weight) * look(middle + half * float(place))[1]

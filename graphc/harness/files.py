@@ -271,7 +271,7 @@ def describe_array(array: Array) -> str:
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> str:
-    """What differs between this model and a file, in words; empty if nothing does."""
+    """The differences between this model and a file, in words; empty if none."""
     found = [
         f"{name!r} is {here[name]} here and {there[name]} there"
         for name in here

@@ -51,7 +51,7 @@ def find_row(parameters: Arrays, batch: list[Array]) -> int | None:
 
 
 def is_finite(parameters: Arrays, batch: list[Any]) -> bool:
-    """Whether the loss and the gradients of a batch are finite."""
+    """True if the loss and the gradients of a batch are finite."""
     # if weights
     if not loss_weight(parameters, *batch):
         return True

@@ -146,7 +146,7 @@ def join_neighbours(rows: Iterable[tuple[Array, ...]]) -> Iterator[tuple[Array, 
 
 
 def follows(array: Array, before: Array) -> bool:
-    """Whether an array begins where another ends, in the same memory."""
+    """True if an array begins where another ends, in the same memory."""
     return (
         array.base is not None
         and array.base is before.base

@@ -75,7 +75,7 @@ def tile_scratch(
 ) -> Mapping[int, list[np.ndarray[Any, Any]]]:
     """Allocate the arrays to work on tiles of a shape in, for each thread that helps.
 
-    A caller is a thread, too: what it works in, no other caller may use.
+    Each caller, which may itself be a thread, has arrays of its own.
     """
     return defaultdict(lambda: [empty_aligned(shape, dtype) for dtype in dtypes])
 
@@ -90,7 +90,7 @@ def thread_pool(threads: int, process: int) -> Any:
 
 @cache
 def has_threads() -> bool:
-    """Whether a thread can be started: in a browser, none can."""
+    """True if a thread can be started; in a browser none can."""
     try:
         Thread(target=bool).start()
     except RuntimeError:
@@ -100,7 +100,7 @@ def has_threads() -> bool:
 
 @cache
 def count_cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
