@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -51,7 +51,7 @@ class ModelFile:
     def find_trainer(self, name: str | None) -> Trainer | None:
         """The same as `trainer`, but None if there is something else."""
         if name is not None:
-            value = self._named(name)
+            value = self._named(name, lambda _: True)
             return value if isinstance(value, Trainer) else None
         trainers = {k: v for k, v in self.variables.items() if isinstance(v, Trainer)}
         if len(set(map(id, trainers.values()))) <= 1:
@@ -76,12 +76,7 @@ class ModelFile:
         if trainer is not None:
             return trainer
         if name is not None:
-            value = self._named(name)
-            if not _holds_nodes(value):
-                raise OptionError(
-                    f"{name!r} in {self.path} is no Trainer and no node, but "
-                    f"{type(value).__name__}"
-                )
+            value = self._named(name, _holds_nodes)
             return {name: value} if isinstance(value, Node) else value
         nodes = self._results()
         if not nodes:
@@ -101,13 +96,7 @@ class ModelFile:
         if trainer is not None:
             return trainer.loss
         if name is not None:
-            value = self._named(name)
-            if isinstance(value, Node):
-                return value
-            raise OptionError(
-                f"{name!r} in {self.path} is no Trainer and no node, but "
-                f"{type(value).__name__}"
-            )
+            return self._named(name, lambda value: isinstance(value, Node))
         loss = self.variables.get("loss")
         if isinstance(loss, Node):
             return loss
@@ -125,7 +114,7 @@ class ModelFile:
             )
         return next(iter(scalars.values()))
 
-    def _named(self, name: str) -> Any:
+    def _named(self, name: str, allows: Callable[[Any], bool]) -> Any:
         if name not in self.variables:
             known = [
                 key
@@ -136,7 +125,13 @@ class ModelFile:
                 f"{self.path} has no variable {name!r}; "
                 f"it defines {', '.join(known) or 'no nodes'}"
             )
-        return self.variables[name]
+        value = self.variables[name]
+        if not allows(value):
+            raise OptionError(
+                f"{name!r} in {self.path} is no Trainer and no node, but "
+                f"{type(value).__name__}"
+            )
+        return value
 
     def _results(self) -> dict[str, Node]:
         """Computed nodes in variables, without those that others are computed from."""

@@ -35,10 +35,10 @@ from .feeds import Binder
 from .fresh_parameters import warn_of_fresh
 from .interpreter import initial_parameters
 from .load import Program
-from .parameters import Array, LiveParameters, StartsLate
+from .parameters import Array, LazyState, LiveParameters
 
 
-class CompiledFunction(StartsLate):
+class CompiledFunction(LazyState):
     """A graph as a callable: `f(x=array)`, `f(array)`. Made by `gc.compile`.
 
     A copy, and what a pickle gives, has parameters of its own.

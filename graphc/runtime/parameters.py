@@ -70,7 +70,7 @@ class LiveParameters(Mapping[str, Array]):
         return f"<parameters {', '.join(rows)}>"
 
 
-class StartsLate(ABC):
+class LazyState(ABC):
     """A program whose arrays are made when they are first needed.
 
     A large model is drawn, shown and emitted without the memory of its parameters.

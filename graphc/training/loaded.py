@@ -19,14 +19,14 @@ from ..program.footprint import Footprint
 from ..program.plan import Style
 from ..runtime.feeds import Binder
 from ..runtime.fresh_parameters import TRAINERS
-from ..runtime.parameters import Array, LiveParameters, StartsLate
+from ..runtime.parameters import Array, LazyState, LiveParameters
 from .assemble import TrainingProgram
 from .history import History
 from .input_files import InputFiles
 
 
 @partial(entry, label="gc.Trainer")
-class LoadedProgram(StartsLate):
+class LoadedProgram(LazyState):
     """The part of a trainer that is there before it trains."""
 
     loss: Node
