@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from ...ir.node import Node
+from ...ir.node import Attributes, Node
 from ...ir.op import Op
 from ...ir.types import DType
 from ...ir.walk import attributes_key
@@ -41,63 +41,63 @@ _LONGEST = 2048
 """Bits of a number; what is raised to powers again and again has ever more."""
 
 
-class _Input(NamedTuple):
-    place: int
-
-
 class _Call(NamedTuple):
     op: Op
     operands: tuple[Sum, ...]
-    attributes: Hashable
-    node: Node
-    """One that is written so, for its attributes."""
+    attributes: Attributes
 
 
 class Formulas:
     """Normal forms that share their factors."""
 
-    def __init__(self, flat: bool) -> None:
-        """
-        Args:
-            flat: take the terms of a sum that is added to another one out of it. Floats
-                may not agree with that; else only numbers are taken out.
-        """
-        self._flat = flat
+    def __init__(self) -> None:
         self._places: dict[Hashable, int] = {}
-        self.flattened = False
-        """True once the terms of a sum were taken out of it."""
+        self.factors: list[int | _Call | Sum] = []
+        """Inputs by their numbers, functions, and sums that have other factors."""
         self.merged = False
         """True once anything met in one term or factor; else no form is shorter."""
-        self.factors: list[_Input | _Call | Sum] = []
 
     def input(self, place: int) -> Sum:
         """The form of an input."""
-        return self._factor(_Input(place), place)
+        return self._factor(place, place)
 
     def of(self, node: Node, operands: Sequence[Sum]) -> Sum:
         """The form of a node, given those of its operands."""
-        op = node.op
+        op, first, last = node.op, operands[0], operands[-1]
         if op is add.op or op is subtract.op:
-            left, right = operands
-            return self._add(left, right, Fraction(1 if op is add.op else -1))
+            return self._add(first, last, 1 if op is add.op else -1)
         if op is negative.op:
-            return self._multiply(number(-1.0), *operands)
+            return self._multiply(number(-1.0), first)
         if op is multiply.op:
-            return self._multiply(operands[0], operands[1])
+            return self._multiply(first, last)
         if op is divide.op:
-            return self._multiply(operands[0], self._power(operands[1], Fraction(-1)))
-        if op is power.op and _value(operands[0]) == 1:
-            self.merged = True
-            return number(1.0)
-        if op is power.op and (exponent := _value(operands[1])) is not None:
-            return self._power(operands[0], exponent)
+            return self._multiply(first, self._power(last, Fraction(-1)))
         if op in _EXPONENTS:
-            return self._power(operands[0], _EXPONENTS[op])
+            return self._power(first, _EXPONENTS[op])
+        if op is power.op and (exponent := _value(last)) is not None:
+            return self._power(first, exponent)
+        if op is power.op and _value(first) == 1:
+            self.merged = True
+            return first
+        if op is absolute.op and len(first) == 1:
+            ((product, size),) = first
+            self.merged |= size != 1
+            found = self._call(op, (((product, Fraction(1)),),), {})
+            return self._multiply(((_ONE, abs(size)),), found)
         if op in _EVEN:
-            operands = [self._unsigned(operand) for operand in operands]
-        if op is absolute.op and len(operands[0]) == 1:
-            return self._absolute(node, *operands[0][0])
-        return self._call(node, operands)
+            operands = (self._unsigned(first),)
+        return self._call(op, operands, node.attributes)
+
+    def _call(self, op: Op, operands: Sequence[Sum], attributes: Attributes) -> Sum:
+        key = (op.name, *map(frozenset, operands), attributes_key(attributes))
+        self.merged |= key in self._places
+        return self._factor(_Call(op, tuple(operands), attributes), key)
+
+    def _factor(self, factor: int | _Call | Sum, key: Hashable) -> Sum:
+        place = self._places.setdefault(key, len(self.factors))
+        if place == len(self.factors):
+            self.factors.append(factor)
+        return ((((place, Fraction(1)),), Fraction(1)),)
 
     def _unsigned(self, form: Sum) -> Sum:
         """A form or its negative, the one that does not begin with a minus."""
@@ -106,63 +106,38 @@ class Formulas:
         self.merged = True
         return tuple((product, -size) for product, size in form)
 
-    def _absolute(self, node: Node, product: Product, size: Fraction) -> Sum:
-        """The form of `abs(size * product)`, given the node of it."""
-        self.merged |= size != 1
-        exponent = Fraction(1)
-        if len(product) == 1 and product[0][1].denominator == 1:
-            ((place, exponent),) = product
-            product = ((place, Fraction(1)),)
-        found = self._power(self._call(node, [((product, Fraction(1)),)]), exponent)
-        return self._multiply(((_ONE, size),), found)
-
-    def _call(self, node: Node, operands: Sequence[Sum]) -> Sum:
-        op = node.op
-        call = _Call(op, tuple(operands), attributes_key(node.attributes), node)
-        key = (op.name, tuple(frozenset(operand) for operand in operands), call[2])
-        self.merged |= key in self._places
-        return self._factor(call, key)
-
-    def _factor(self, factor: _Input | _Call | Sum, key: Hashable) -> Sum:
-        place = self._places.setdefault(key, len(self.factors))
-        if place == len(self.factors):
-            self.factors.append(factor)
-        return ((((place, Fraction(1)),), Fraction(1)),)
-
-    def _add(self, left: Sum, right: Sum, sign: Fraction) -> Sum:
+    def _add(self, left: Sum, right: Sum, sign: int) -> Sum:
         # A negative term is subtracted, and one that is 0 left out.
         for operand in (left, right):
             self.merged |= not operand or (len(operand) == 1 and operand[0][1] < 0)
         left, right = self._terms(left), self._terms(right)
         terms = dict(left)
         for product, size in right:
-            terms[product] = terms.get(product, Fraction(0)) + sign * size
+            terms[product] = terms.get(product, 0) + sign * size
         self.merged |= len(terms) < len(left) + len(right)
         return self._opened(tuple(term for term in terms.items() if term[1]))
 
     def _terms(self, operand: Sum) -> Sum:
-        """The terms that an operand of a sum adds to it."""
-        operand = self._opened(operand, signed=True)
-        if sum(product != _ONE for product, _ in operand) <= 1:
-            return operand
-        self.flattened |= self._flat
-        return operand if self._flat else self._single(operand)
+        """The terms that an operand adds to a sum: of `x + 2` both, of `x + y` one.
 
-    def _opened(self, operand: Sum, signed: bool = False) -> Sum:
-        """The sum that is all there is in a product."""
+        Floats hardly ever agree with a sum in another order.
+        """
+        operand = self._opened(operand)
+        count = sum(product != _ONE for product, _ in operand)
+        return operand if count <= 1 else self._single(operand)
+
+    def _opened(self, operand: Sum) -> Sum:
+        """The sum that a form is, where it is written as a factor or its negative."""
         if len(operand) == 1 and len(operand[0][0]) == 1:
             (((place, exponent),), size) = operand[0]
             inner = self.factors[place]
-            if exponent == 1 and not isinstance(inner, _Input | _Call):
-                if size == 1:
-                    return inner
-                if signed and size == -1:
-                    return tuple((product, -part) for product, part in inner)
+            if exponent == abs(size) == 1 and not isinstance(inner, int | _Call):
+                return tuple((product, size * part) for product, part in inner)
         return operand
 
     def _single(self, operand: Sum) -> Sum:
         """A sum as a product: itself where it has one term, else a factor."""
-        if len(operand) <= 1:
+        if len(operand) == 1:
             return operand
         return self._factor(operand, frozenset(operand))
 
@@ -171,14 +146,13 @@ class Formulas:
             self.merged = True
             return ()
         ((x, a),), ((y, b),) = self._single(left), self._single(right)
-        self.merged |= (a != 1 and b != 1) or not {p for p, _ in x}.isdisjoint(
-            p for p, _ in y
-        )
+        self.merged |= a != 1 and b != 1
         exponents = dict(x)
         for place, exponent in y:
-            exponents[place] = exponents.get(place, Fraction(0)) + exponent
-        product = tuple(factor for factor in exponents.items() if factor[1])
-        return self._opened(((tuple(sorted(product)), a * b),))
+            self.merged |= place in exponents
+            exponents[place] = exponents.get(place, 0) + exponent
+        product = tuple(sorted(factor for factor in exponents.items() if factor[1]))
+        return ((product, a * b),)
 
     def _power(self, operand: Sum, exponent: Fraction) -> Sum:
         if not operand:
@@ -188,26 +162,18 @@ class Formulas:
             operand = self._unsigned(operand)
         ((product, size),) = self._single(operand)
         self.merged |= product != _ONE and (
-            size != 1 or any(power != 1 for _, power in product)
+            size != 1 or any(inner != 1 for _, inner in product)
         )
         if abs(exponent) > _LARGEST_EXPONENT or (not whole and size < 0):
-            return self._raised(self._single(operand), exponent)
+            return self._call(power.op, (operand, ((_ONE, exponent),)), {})
         if size.numerator.bit_length() + size.denominator.bit_length() > _LONGEST:
-            raise OverflowError
+            raise OverflowError(exponent)
         size = size**exponent.numerator if whole else Fraction(float(size) ** exponent)
         # sqrt(x**2) is not x, nor is sqrt(x*y) the product of two roots.
-        if whole or (len(product) == 1 and product[0][1].numerator % 2):
-            product = tuple((place, power * exponent) for place, power in product)
-            return self._opened(((product, size),))
-        return self._multiply(
-            ((_ONE, size),), self._raised(((product, Fraction(1)),), exponent)
-        )
-
-    def _raised(self, operand: Sum, exponent: Fraction) -> Sum:
-        if operand[0][0] == _ONE:
-            raise OverflowError
-        ((((place, _),), size),) = self._factor(operand, frozenset(operand))
-        return ((((place, exponent),), size),)
+        if not whole and not (len(product) == 1 and product[0][1].numerator % 2):
+            key = ((product, Fraction(1)),)
+            ((product, _),) = self._factor(key, frozenset(key))
+        return ((tuple((place, inner * exponent) for place, inner in product), size),)
 
 
 _ONE: Product = ()
@@ -216,8 +182,6 @@ _EXPONENTS = {
     sqrt.op: Fraction(1, 2),
     square.op: Fraction(2),
 }
-
-
 _EVEN = (absolute.op, cos.op, cosh.op)
 
 
@@ -302,13 +266,13 @@ class Builder:
             return integer_power(base, int(exponent))
         return power(base, self._number(exponent))
 
-    def _factor(self, factor: _Input | _Call | Sum) -> Node:
-        if isinstance(factor, _Input):
-            return self._inputs[factor.place]
+    def _factor(self, factor: int | _Call | Sum) -> Node:
+        if isinstance(factor, int):
+            return self._inputs[factor]
         if not isinstance(factor, _Call):
             return self.sum(factor)
         operands = tuple(self.sum(operand) for operand in factor.operands)
-        return factor.op.build(operands, factor.node.attributes)
+        return factor.op.build(operands, factor.attributes)
 
 
 def _times(factors: Sequence[Node]) -> Node:

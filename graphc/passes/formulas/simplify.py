@@ -67,7 +67,7 @@ class Simplify:
         for region in find_regions(graph):
             if not 1 <= len(region.inputs()) <= _MOST_INPUTS:
                 continue
-            if not any(_forms(region)):
+            if _form(region) is None:
                 continue
             key = region.key()
             if key not in known:
@@ -111,39 +111,35 @@ Recipe = Callable[[Sequence[Node], DType], Node]
 
 
 def _simplify(region: Region) -> Recipe | None:
-    """The cheapest normal form of a region that agrees with it, if any is cheaper."""
+    """The normal form of a region, if it is cheaper and agrees with it."""
+    found = _form(region)
+    if found is None:
+        return None
     inputs = region.inputs()
-    best: Recipe | None = None
-    limit = cost(region.nodes) - CALL / 2
-    for formulas, form in _forms(region):
-        recipe = functools.partial(_build, formulas, form)
-        try:
-            price = cost(_computed(recipe(inputs, region.dtype), inputs))
-        except OverflowError:
-            continue
-        if price < limit and agree(region.replay, recipe, len(inputs), region.dtype):
-            best, limit = recipe, price
-    return best
+    recipe = functools.partial(_build, *found)
+    try:
+        price = cost(_computed(recipe(inputs, region.dtype), inputs))
+    except OverflowError:
+        return None
+    is_cheaper = price < cost(region.nodes) - CALL / 2
+    agrees = is_cheaper and agree(region.replay, recipe, len(inputs), region.dtype)
+    return recipe if agrees else None
 
 
-def _forms(region: Region) -> Iterator[tuple[Formulas, Sum]]:
-    """The normal forms of a region in which something merges."""
-    for flat in (True, False):
-        formulas = Formulas(flat)
-        forms = {node: formulas.input(n) for n, node in enumerate(region.inputs())}
-        try:
-            for node in region.nodes:
-                operands = [
-                    forms[p] if p in forms else number(float(constant_of(p)))
-                    for p in node.inputs
-                ]
-                forms[node] = formulas.of(node, operands)
-        except ArithmeticError:
-            return
-        if formulas.merged:
-            yield formulas, forms[region.root]
-        if not formulas.flattened:
-            return
+def _form(region: Region) -> tuple[Formulas, Sum] | None:
+    """The normal form of a region, if anything merges in it."""
+    formulas = Formulas()
+    forms = {node: formulas.input(n) for n, node in enumerate(region.inputs())}
+    try:
+        for node in region.nodes:
+            operands = [
+                forms[p] if p in forms else number(float(constant_of(p)))
+                for p in node.inputs
+            ]
+            forms[node] = formulas.of(node, operands)
+    except ArithmeticError:
+        return None
+    return (formulas, forms[region.root]) if formulas.merged else None
 
 
 def _build(formulas: Formulas, form: Sum, inputs: Sequence[Node], dtype: DType) -> Node:

@@ -30,7 +30,7 @@ def regions(root: Node) -> list[Region]:
 
 
 def merges(root: Node) -> bool:
-    return any(any(simplify._forms(region)) for region in regions(root))
+    return any(simplify._form(region) for region in regions(root))
 
 
 def arrays(count: int) -> list[Node]:
@@ -54,8 +54,8 @@ NOTHING_MERGES: dict[str, Callable[[Node, Node, Node], Node]] = {
 
 MERGES: dict[str, Callable[[Node, Node, Node], Node]] = {
     "two numbers": lambda x, y, z: (x * y * 3.0) * (z * 5.0),
-    "two offsets": lambda x, y, z: (x + 2.0) - (y - 3.0) + z,
-    "like terms": lambda x, y, z: x * y + z - 3.0 * (y * x),
+    "two offsets": lambda x, y, z: (x + 2.0) - 3.0 + y * z,
+    "like terms": lambda x, y, z: x * y - 3.0 * (y * x) + z,
     "powers of one operand": lambda x, y, z: gc.sqrt(x) * y * x,
     "a number below a root": lambda x, y, z: gc.sqrt(x * 4.0) * 0.3 + y,
     "a number over a quotient": lambda x, y, z: 1.0 / (x / y) + z,
@@ -91,10 +91,10 @@ def formula(seed: int) -> Node:
 def test_forms_are_the_formulas_but_for_rounding() -> None:
     """What is proposed is right for real numbers; validation is about floats."""
     compared = 0
-    for seed in range(200):
+    for seed in range(120):
         for region in regions(formula(seed)):
-            for formulas, form in simplify._forms(region):
-                hold(region, formulas, form)
+            if (found := simplify._form(region)) is not None:
+                hold(region, *found)
                 compared += 1
     assert compared > 50
 
