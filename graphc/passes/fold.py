@@ -34,7 +34,7 @@ class FoldConstants:
     """
 
     name: str = "fold constants"
-    stretched: bool = False
+    broadcast: bool = False
     """True to fold broadcast numbers into arrays, too. Until the end of the pipeline
     they stay numbers, because an operand that is a number is broadcast for nothing."""
 
@@ -45,7 +45,7 @@ class FoldConstants:
 
     @property
     def _rules(self) -> tuple[Rule, ...]:
-        return FOLDING_ALL if self.stretched else FOLDING
+        return FOLDING_ALL if self.broadcast else FOLDING
 
     def run(self, graph: Graph) -> Graph:
         """The graph with constants folded."""
@@ -88,7 +88,7 @@ def _fold(node: Node, uses: Uses) -> Node | None:
     return constant(value)
 
 
-def _stretch(node: Node, uses: Uses) -> Node | None:
+def _broadcast(node: Node, uses: Uses) -> Node | None:
     number = node.inputs[0]
     known = all(isinstance(size, int) for size in node.shape)
     if not is_constant(number) or not known or int(node.size) > _LARGEST:
@@ -128,5 +128,5 @@ FOLDING = (
 
 FOLDING_ALL = (
     *FOLDING,
-    Rule("broadcast_to(number) -> constant", (BROADCAST_TO,), _stretch, _SOUND),
+    Rule("broadcast_to(number) -> constant", (BROADCAST_TO,), _broadcast, _SOUND),
 )

@@ -44,7 +44,7 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         Algebra(),
         Simplify(),
         Algebra(),
-        FoldConstants(stretched=True),
+        FoldConstants(broadcast=True),
         MergeEqual(),
     )
 

@@ -14,8 +14,8 @@ from graphc.passes.fold import FoldConstants
 from .helpers import assert_identical, checked, evaluate, ops
 
 
-def fold(*outputs: Node, stretched: bool = False) -> Graph:
-    return checked(FoldConstants(stretched=stretched).run(Graph(outputs)))
+def fold(*outputs: Node, broadcast: bool = False) -> Graph:
+    return checked(FoldConstants(broadcast=broadcast).run(Graph(outputs)))
 
 
 def merge(*outputs: Node) -> Graph:
@@ -56,7 +56,7 @@ def test_folds_elementwise_ops_of_one_repeated_value_in_a_symbolic_shape() -> No
 def test_a_number_stays_a_number_until_the_end() -> None:
     array = gc.broadcast_to(gc.constant(2.0), (3,)) * 2.0
     assert ops(fold(array)) == {"broadcast_to": 1}
-    assert_identical([value(fold(array, stretched=True).outputs[0])], [np.full(3, 4.0)])
+    assert_identical([value(fold(array, broadcast=True).outputs[0])], [np.full(3, 4.0)])
 
 
 def test_does_not_fold_what_a_program_should_not_carry() -> None:
@@ -64,8 +64,8 @@ def test_does_not_fold_what_a_program_should_not_carry() -> None:
     assert ops(fold(row * column)) == {"multiply": 1}
     large = gc.constant(np.arange(2000.0))
     assert ops(fold(gc.exp(-large / 2000.0))) == {}
-    stretched = gc.broadcast_to(gc.constant(1.0), (2000,))
-    assert ops(fold(stretched, stretched=True)) == {"broadcast_to": 1}
+    repeated = gc.broadcast_to(gc.constant(1.0), (2000,))
+    assert ops(fold(repeated, broadcast=True)) == {"broadcast_to": 1}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Region:
         return self.root.dtype
 
     def inputs(self) -> tuple[Node, ...]:
-        """What it is computed from, in the order of first use, but for numbers."""
+        """The nodes it is computed from, in the order of first use, but for numbers."""
         inside = set(self.nodes)
         found: dict[Node, None] = {}
         for node in self.nodes:
@@ -74,7 +74,7 @@ class Region:
 
 
 def _is_number(node: Node) -> bool:
-    """Whether a node is a finite literal of one element and no axes."""
+    """True for a finite literal of one element and no axes."""
     if not is_constant(node) or node.shape:
         return False
     return node.dtype.kind == "f" and bool(np.isfinite(constant_of(node)))
@@ -83,8 +83,8 @@ def _is_number(node: Node) -> bool:
 def find_regions(graph: Graph) -> Iterator[Region]:
     """The regions of at least two nodes, in linear time.
 
-    A node joins the region of its users where that is one and the same, and they are
-    of one type; so what a region computes inside, nothing else needs.
+    A node joins the region of its users if all of them are in the same one and of the
+    same type; so nothing else needs what a region computes inside.
     """
     outputs = set(graph.outputs)
     root_of: dict[Node, Node] = {}
@@ -110,5 +110,5 @@ def find_regions(graph: Graph) -> Iterator[Region]:
 
 
 def _is_float(parent: Node, node: Node) -> bool:
-    """Whether an operand takes part without a change of dtype."""
+    """True for an operand that takes part without a change of dtype."""
     return parent.dtype == node.dtype

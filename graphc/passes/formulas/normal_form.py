@@ -115,25 +115,15 @@ class Formulas:
         for product, size in right:
             terms[product] = terms.get(product, 0) + sign * size
         self.merged |= len(terms) < len(left) + len(right)
-        return self._opened(tuple(term for term in terms.items() if term[1]))
+        return tuple(term for term in terms.items() if term[1])
 
     def _terms(self, operand: Sum) -> Sum:
         """The terms that an operand adds to a sum: of `x + 2` both, of `x + y` one.
 
         Floats hardly ever agree with a sum in another order.
         """
-        operand = self._opened(operand)
         count = sum(product != _ONE for product, _ in operand)
         return operand if count <= 1 else self._single(operand)
-
-    def _opened(self, operand: Sum) -> Sum:
-        """The sum that a form is, where it is written as a factor or its negative."""
-        if len(operand) == 1 and len(operand[0][0]) == 1:
-            (((place, exponent),), size) = operand[0]
-            inner = self.factors[place]
-            if exponent == abs(size) == 1 and not isinstance(inner, int | _Call):
-                return tuple((product, size * part) for product, part in inner)
-        return operand
 
     def _single(self, operand: Sum) -> Sum:
         """A sum as a product: itself where it has one term, else a factor."""

@@ -1,9 +1,9 @@
-"""Translation validation: whether two formulas agree on the whole domain of floats.
+"""Translation validation: two formulas agree on the whole domain of floats.
 
-Computer algebra reasons about real numbers: to it `x / x` is 1 and `log(exp(x))` is
-`x`. Programs compute with floats, where the first is NaN at 0 and the second inf at
-1000. So nothing that algebra proposes is believed; both formulas are evaluated where
-they are most likely to differ, and must agree.
+A normal form reasons about real numbers: in it `x / x` is 1 and `x * 3 / 4` is
+`0.75 * x`. Programs compute with floats, where the first is NaN at 0 and the second
+overflows for large `x`. So nothing that it proposes is believed; both formulas are
+evaluated where they are most likely to differ, and must agree.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ULPS = 4
 
 
 def special_values(dtype: DType) -> list[float]:
-    """Where formulas differ that agree elsewhere."""
+    """Values at which formulas differ that agree elsewhere."""
     about = np.finfo(dtype)
     huge, tiny = float(about.max), float(about.tiny)
     subnormal = float(about.smallest_subnormal)
@@ -89,7 +89,7 @@ def _evaluate(formula: Formula, arrays: Sequence[Array], dtype: DType) -> Array:
 
 
 def agree(left: Formula, right: Formula, count: int, dtype: DType) -> bool:
-    """Whether two formulas of `count` inputs agree, in float64 and in `dtype`.
+    """True where two formulas of `count` inputs agree, in float64 and in `dtype`.
 
     To a few units in the last place, in which values are NaN, in infinities with their
     signs, and in the signs of zeros.

@@ -23,7 +23,7 @@ _MOST_FACTORS = 16
 """Nodes of a product that are looked at: every node of a long one asks again."""
 _DEEPEST = 12
 _SMALLEST = 1e-3
-"""What a number that is left over may be, and its inverse."""
+"""The least size of a number that is left over, and of its inverse."""
 _HIGHEST = 3
 """The degree of the polynomials that are looked for."""
 _OPERATORS = {

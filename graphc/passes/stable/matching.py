@@ -1,4 +1,4 @@
-"""What stability rules recognise: exponentials, softmax, sigmoid, and their logarithms.
+"""Recognition of exponentials, softmax, sigmoid, and of their logarithms.
 
 A textbook writes the same value in many ways. Everything here answers one of two
 questions about a node: is it written as this function of something, and how is its
@@ -86,7 +86,7 @@ class View:
         return declared and node not in self._opaque
 
     def same(self, a: Node, b: Node) -> bool:
-        """Whether two nodes are written alike down to nodes that they share."""
+        """True for two nodes that are written alike down to nodes that they share."""
         return a is b or self._number(a) == self._number(b)
 
     def _leaf_key(self, node: Node) -> Hashable | None:
@@ -422,7 +422,7 @@ def _kept(shape: Shape, axes: tuple[int, ...]) -> Shape:
 
 
 def _counts(node: Node, size: Dimension) -> bool:
-    """Whether a node is `arange(size)`."""
+    """True for `arange(size)`."""
     if node.op is ARANGE:
         return node.attributes["size"] == size
     if not is_constant(node) or not isinstance(size, int):

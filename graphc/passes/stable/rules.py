@@ -233,7 +233,7 @@ class Stability:
 
 
 def _everything(node: Node) -> tuple[Node, ...]:
-    """What a node is computed from, its meaning, and what it can be derived from."""
+    """The inputs of a node, its meaning, and the nodes it can be derived from."""
     found = node.inputs
     if _is_transparent(node):
         found = (*found, node.expansion)
@@ -243,13 +243,13 @@ def _everything(node: Node) -> tuple[Node, ...]:
 
 
 def _meaning_and_sources(node: Node) -> tuple[Node, ...]:
-    """What a node is computed from as primitives, and what it can be derived from."""
+    """The inputs of a node as primitives, and the nodes it can be derived from."""
     request = node.derivation.request if node.derivation is not None else None
     return meaning_of(node) + (request.sources if request else ())
 
 
 def _is_transparent(node: Node) -> bool:
-    """Whether derivatives see through a block, so that its inside is rewritten too."""
+    """True for a block that derivatives see through, and so rules, too."""
     return node.op.is_block and node.op.vjp is None
 
 

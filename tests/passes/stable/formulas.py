@@ -62,6 +62,11 @@ FORMULAS: dict[str, tuple[Callable, Callable, Callable]] = {
         lambda x: mpmath.log(sigmoid(-x)),
         lambda x: -sigmoid(x),
     ),
+    "log(1+-p)": (
+        lambda x: gc.log(1 + -gc.nn.sigmoid(x)),
+        lambda x: mpmath.log(sigmoid(-x)),
+        lambda x: -sigmoid(x),
+    ),
     "log(1+exp(x))": (
         lambda x: gc.log(1 + gc.exp(x)),
         lambda x: mpmath.log(1 + mpmath.exp(x)),
@@ -110,6 +115,11 @@ FORMULAS: dict[str, tuple[Callable, Callable, Callable]] = {
     ),
     "tanh by exponentials": (
         lambda x: (gc.exp(x) - gc.exp(-x)) / (gc.exp(x) + gc.exp(-x)),
+        mpmath.tanh,
+        lambda x: mpmath.sech(x) ** 2,
+    ),
+    "tanh by exponentials of -1 * x": (
+        lambda x: (gc.exp(x) - gc.exp(-1 * x)) / (gc.exp(-1 * x) + gc.exp(x)),
         mpmath.tanh,
         lambda x: mpmath.sech(x) ** 2,
     ),
