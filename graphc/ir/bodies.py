@@ -7,7 +7,7 @@ whatever is done to graphs can be done to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from .facts import Role
@@ -36,16 +36,25 @@ def map_bodies(graph: Graph, rule: Callable[[Graph], Graph]) -> Graph:
     )
 
 
-def inline(graph: Graph) -> Graph:
-    """The graph with what calls compute in place of the calls."""
-    if not any(node.op.role is Role.CALL for node in graph.nodes):
+def inline(graph: Graph, kept: Collection[Graph] = ()) -> Graph:
+    """The graph with what calls compute in place of the calls.
+
+    Args:
+        graph: any graph.
+        kept: bodies that stay functions.
+    """
+
+    def is_inlined(node: Node) -> bool:
+        return node.op.role is Role.CALL and node.bodies[0] not in kept
+
+    if not any(map(is_inlined, graph.nodes)):
         return graph
     images: dict[Node, Node] = {}
     results: dict[Node, tuple[Node, ...]] = {}
     for node in graph.nodes:
-        if node.op.role is Role.CALL:
+        if is_inlined(node):
             inputs = [images[parent] for parent in node.inputs]
-            results[node] = _substituted(inline(node.bodies[0]), inputs, node)
+            results[node] = _substituted(inline(node.bodies[0], kept), inputs, node)
         elif node.inputs and node.inputs[0] in results:
             index: int = node.attributes["index"]
             images[node] = _as_result(results[node.inputs[0]][index], node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -126,11 +127,12 @@ def _smaller_call(call: Node, body: Graph, used: list[int]) -> Node:
 
 @dataclass(frozen=True)
 class InlineCalls:
-    """Replace every call by what it computes.
+    """Replace calls by what they compute, but for functions that are called again.
 
-    Before: any graph. After: no call; what a backward pass computes anew stands there
-    twice, until equal values are merged. Sound when a call computes what its body does,
-    which is how a call is defined.
+    Before: any graph. After: no call of a body that is called once, and none beside a
+    derivative: what a backward pass computes anew stands there twice, until equal
+    values are merged. Sound when a call computes what its body does, which is how a
+    call is defined.
     """
 
     name: str = "inline calls"
@@ -141,5 +143,9 @@ class InlineCalls:
         return {}
 
     def run(self, graph: Graph) -> Graph:
-        """The graph without calls."""
-        return inline(graph)
+        """The graph with fewer calls, or none."""
+        if any(node.origin.derivative is not None for node in graph.nodes):
+            return inline(graph)
+        calls = (node for each in graph.nested for node in each.nodes if node.bodies)
+        counts = Counter(node.bodies[0] for node in calls)
+        return inline(graph, {body for body in counts if counts[body] > 1})

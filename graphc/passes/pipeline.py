@@ -24,16 +24,16 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
     """The passes in their order.
 
     Formulas are made stable first, while gradients are still what differentiation
-    returned and blocks are whole. Calls become what they compute, so that a backward
-    pass shares the values of the forward one once equal ones are merged. Merging before
-    algebra lets rules see that two values are one. Constants are broadcast to arrays
-    last, when no operand is one any more.
+    returned and blocks are whole. Beside a derivative, calls become what they
+    compute, so that a backward pass shares the values of the forward one once equal
+    ones are merged. Merging before algebra lets rules see that two values are one.
+    Constants are broadcast to arrays last, when no operand is one any more.
 
-    Without `simplify` the graph stays as written: a program needs primitives, and the
-    expansion of a block is the same nodes wherever it is used.
+    Without `simplify` the graph stays as written, calls included: a program needs
+    primitives, and the expansion of a block is the same nodes wherever it is used.
     """
     if not simplify:
-        return (ExpandBlocks(), InlineCalls())
+        return (ExpandBlocks(),)
     return (
         Stability(),
         ExpandBlocks(),

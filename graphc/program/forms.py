@@ -163,7 +163,7 @@ class Forms:
 
     def is_inline(self, node: Node) -> bool:
         """True where a value has no statement of its own."""
-        return is_free(node) or node in self._depth
+        return is_free(node) or node.op.role is Role.RESULT or node in self._depth
 
     def __getitem__(self, node: Node) -> Form:
         """The form of a value that gets a new array, or none."""

@@ -90,7 +90,20 @@ class Tiled:
     checks: tuple[Check, ...] = ()
 
 
-Step = Compute | Tiled
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A step that calls the function of a body."""
+
+    node: Node
+    function: Function
+    given: tuple[Node, ...]
+    """Values for what the function takes, in its order."""
+    results: tuple[Node | None, ...]
+    """Values that it returns; None for one that nothing reads."""
+    checks: tuple[Check, ...] = ()
+
+
+Step = Compute | Tiled | Call
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +128,8 @@ class Function:
     workspace: Workspace
     symbols: tuple[str, ...]
     """Named sizes that its code refers to."""
+    given_symbols: tuple[str, ...]
+    """Those that no input tells, which it takes as arguments."""
     is_fast: bool
     """True in fast style."""
     one_row: Variant | None = None
@@ -134,30 +149,54 @@ class Function:
         """True where it checks positions."""
         return any(step.checks for step in self.steps)
 
-    def with_variants(self) -> Iterator[Function]:
-        """The function and those that it calls instead."""
+    def called(self) -> Iterator[Function]:
+        """The functions of bodies that it calls, each once, and what those call."""
+        known: set[Graph] = set()
+        for step in self.steps:
+            if isinstance(step, Call):
+                for each in (*step.function.called(), step.function):
+                    if each.declared.graph not in known:
+                        known.add(each.declared.graph)
+                        yield each
+
+    def everything(self) -> Iterator[Function]:
+        """The function and all that it calls."""
         yield self
+        yield from self.called()
         if self.one_row is not None:
-            yield self.one_row.function
+            yield from self.one_row.function.everything()
 
     def forms_used(self) -> Iterator[Form]:
         """The forms of everything that its code computes, workspace included."""
+        for function in self.everything():
+            yield from function.own_forms()
+
+    def own_forms(self) -> Iterator[Form]:
+        """Those of its code without the functions that it calls."""
+        results = [*self.declared.graph.outputs]
         for step in self.steps:
             forms = step.forms if isinstance(step, Tiled) else self.forms
+            if not isinstance(step, Compute):
+                results += _given_to(step)
             for each in computes_of(step):
                 if each.before is not None:
                     yield from forms.within(each.before)
                 yield from forms.within(each.form)
-        for node in self.declared.graph.outputs:
+        for node in results:
             if self.forms.is_inside(node):
                 yield from self.forms.within(self.forms[node])
         yield from self.workspace.forms_used()
-        if self.one_row is not None:
-            yield from self.one_row.function.forms_used()
 
     def footprint(self, tile: int) -> Footprint:
         """The bytes of its arrays, besides parameters, inputs and results."""
         own = self.workspace.footprint(tile)
+        for other in (function.workspace.footprint(tile) for function in self.called()):
+            own = replace(
+                own,
+                workspace=own.workspace + other.workspace,
+                tiles=tuple(dict.fromkeys((*own.tiles, *other.tiles))),
+                sizes=tuple(sorted({*own.sizes, *other.sizes})),
+            )
         if self.one_row is None:
             return own
         dimension = self.one_row.dimension
@@ -169,9 +208,17 @@ class Function:
         )
 
 
-def lower(declared: Declared, *, fast: bool) -> Function:
-    """Decide how a function is computed, in fast or in readable style."""
-    graph = declared.graph
+def lower(
+    declared: Declared, *, fast: bool, bodies: dict[Graph, Function] | None = None
+) -> Function:
+    """Decide how a function is computed, in fast or in readable style.
+
+    Args:
+        declared: the function.
+        fast: the style.
+        bodies: functions of bodies that were lowered already, to which more are added.
+    """
+    graph, bodies = declared.graph, {} if bodies is None else bodies
     entries = Entries() if fast else None
     forms = Forms(graph, fast=fast, entries=entries)
     inline = {node for node in graph.nodes if forms.is_inline(node)}
@@ -198,6 +245,8 @@ def lower(declared: Declared, *, fast: bool) -> Function:
     steps: list[Step] = [
         _tiled(step, forms, memory)
         if isinstance(step, Chain)
+        else _call(step, forms, declared, graph, bodies, fast=fast)
+        if step.op.bodies
         else step_of(step, forms, memory)
         for step in order
     ]
@@ -211,10 +260,9 @@ def lower(declared: Declared, *, fast: bool) -> Function:
     ]
     stored = {*graph.inputs, *graph.parameters} - set(declared.inputs)
     workspace = Workspace.of(
-        declared.name,
         memory,
         persistent,
-        typed_by=[n for n in graph.nodes if n in stored]
+        typed_by=[n for n in graph.nodes if n in stored or n.op.role is Role.ARGUMENT]
         if declared.follows_dtypes
         else [],
         hoisted=_read_of(hoisted, read),
@@ -225,10 +273,12 @@ def lower(declared: Declared, *, fast: bool) -> Function:
     symbols |= set(workspace.symbols).union(*(_sizes(step, forms) for step in steps))
     for node in results:
         symbols |= forms.sizes_of_value(node)
+    told = {str(size) for node in declared.inputs for size in node.shape}
     one_row = None
     if declared.one_row is not None and fast:
         other = _for_one_row(declared, declared.one_row, workspace.is_typed)
-        one_row = Variant(declared.one_row.dimension, lower(other, fast=True))
+        other = lower(other, fast=True, bodies=bodies)
+        one_row = Variant(declared.one_row.dimension, other)
     return Function(
         declared,
         forms,
@@ -236,7 +286,8 @@ def lower(declared: Declared, *, fast: bool) -> Function:
         tuple(node for node in graph.nodes if node in stored),
         copied,
         workspace,
-        tuple(sorted(symbols)),
+        tuple(sorted(symbols & told)),
+        tuple(sorted(symbols - told)),
         fast,
         one_row,
     )
@@ -259,6 +310,36 @@ def _for_one_row(declared: Declared, one_row: OneRow, is_typed: bool) -> Declare
         size_bounds=(),
         one_row=None,
     )
+
+
+def _call(
+    node: Node,
+    forms: Forms,
+    caller: Declared,
+    graph: Graph,
+    bodies: dict[Graph, Function],
+    *,
+    fast: bool,
+) -> Call:
+    """The step of a call; a body that is called from several places is one function."""
+    body = node.bodies[0]
+    if body not in bodies:
+        declared = Declared(
+            node.name or "body",
+            body,
+            body.arguments,
+            source="",
+            tile=caller.tile,
+            follows_dtypes=caller.follows_dtypes,
+        )
+        bodies[body] = lower(declared, fast=fast, bodies=bodies)
+    results: list[Node | None] = [None] * len(body.outputs)
+    for user in graph.users[node]:
+        results[user.attributes["index"]] = user
+    indices: list[int] = [node.attributes["index"] for node in body.arguments]
+    checks = tuple(forms.checks(node))
+    given = tuple(node.inputs[index] for index in indices)
+    return Call(node, bodies[body], given, tuple(results), checks)
 
 
 def step_of(node: Node, forms: Forms, memory: MemoryPlan) -> Compute:
@@ -310,7 +391,7 @@ def _each_once(steps: Iterable[Step]) -> Iterator[Step]:
     for step in steps:
         checks = tuple(c for c in dict.fromkeys(step.checks) if c not in known)
         known.update(checks)
-        if isinstance(step, Tiled) or step.before is None:
+        if not isinstance(step, Compute) or step.before is None:
             yield replace(step, checks=checks)
             continue
         key = (
@@ -349,7 +430,7 @@ def _read(steps: Iterable[Step], forms: Forms, results: Iterable[Node]) -> set[N
         if isinstance(step, Compute):
             found |= reads([step], forms)
         else:
-            for node in (*step.tiled, *step.whole):
+            for node in _given_to(step):
                 found.update(forms.read_by_value(node))
         for check in step.checks:
             found.update(forms.read_by_value(check.positions))
@@ -363,13 +444,21 @@ def _sizes(step: Step, forms: Forms) -> set[str]:
         if step.before is not None:
             found |= forms.sizes(step.before)
     else:
-        found = {*step.symbols, *symbols_of(step.chain.shape)}
-        for node in (*step.tiled, *step.whole):
+        if isinstance(step, Call):
+            found = set(step.function.given_symbols)
+        else:
+            found = {*step.symbols, *symbols_of(step.chain.shape)}
+        for node in _given_to(step):
             found |= forms.sizes_of_value(node)
     for check in step.checks:
         found |= forms.sizes_of_value(check.positions)
         found |= set(symbols_of((check.low, check.high)))
     return found
+
+
+def _given_to(step: Tiled | Call) -> tuple[Node, ...]:
+    """The values that the function of a step is given."""
+    return step.given if isinstance(step, Call) else (*step.tiled, *step.whole)
 
 
 def decided_by_sizes(
@@ -389,6 +478,7 @@ def decided_by_sizes(
             node.ndim
             and node.op.pure
             and node.op.numpy is not None
+            and not node.op.bodies
             and not node.op.is_statements
             and node not in results
             and all(known)
@@ -407,8 +497,15 @@ def _read_of(hoisted: Mapping[Node, None], read: Collection[Node]) -> list[Node]
 
 
 def computes_of(step: Step) -> tuple[Compute, ...]:
-    """The values that a step computes, in order."""
+    """The values that a step computes one by one, in order."""
+    if isinstance(step, Call):
+        return ()
     return step.computes if isinstance(step, Tiled) else (step,)
+
+
+def first_of(step: Step) -> Node:
+    """The value that a step computes first."""
+    return step.chain.nodes[0] if isinstance(step, Tiled) else step.node
 
 
 def in_order(steps: Iterable[Node | Chain]) -> Iterator[Node]:

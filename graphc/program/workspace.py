@@ -46,7 +46,6 @@ class Persistent:
 class Workspace:
     """The arrays that a function works with."""
 
-    function: str
     entries: tuple[Entry, ...]
     persistent: Persistent | None
     forms: Forms
@@ -59,7 +58,6 @@ class Workspace:
 
     @staticmethod
     def of(
-        function: str,
         memory: MemoryPlan,
         persistent: Persistent | None,
         *,
@@ -88,12 +86,7 @@ class Workspace:
             for chain, nodes in memory.scratch.items()
         }
         tiles = tuple(TileScratch(*kind, 0) for kind in sorted(scratch, key=str))
-        return Workspace(function, tuple(found), persistent, forms, typed, tiles)
-
-    @property
-    def allocation(self) -> str:
-        """The name of the function that allocates."""
-        return f"{self.function}_workspace"
+        return Workspace(tuple(found), persistent, forms, typed, tiles)
 
     @property
     def bytes(self) -> Dimension:

@@ -1,4 +1,4 @@
-"""Arrays and numbers that a module holds at its top level, each once."""
+"""Arrays, numbers and functions of bodies that a module holds, each once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.graph import Graph
 from ...ir.literal import Literal
 from ...ir.node import Node
 from ...ir.types import DType
@@ -19,12 +20,20 @@ _INLINE_ELEMENTS = 16
 
 
 class Constants:
-    """Arrays that a module holds at its top level, each once."""
+    """Arrays, numbers and names of functions of one module."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self._by_value: dict[Literal, str] = {}
         self._scalars: dict[tuple[str, DType], tuple[str, ast.expr]] = {}
+        self._functions: dict[Graph, str] = {}
+
+    def function(self, body: Graph, wish: str) -> tuple[str, bool]:
+        """The name of the function of a body, and True where it is a new one."""
+        is_new = body not in self._functions
+        if is_new:
+            self._functions[body] = self._names.reserve_in_module(wish)
+        return self._functions[body], is_new
 
     def scalar(self, value: ast.expr, dtype: DType) -> ast.expr:
         """The variable that holds a number as an array, which NumPy need not convert.

@@ -12,16 +12,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from ...ir.facts import Role
+from ...ir.node import Node
 from ...ir.types import is_floating
-from ...program.lower import Function, Tiled, Variant
+from ...program.lower import Call, Function, Tiled, Variant
+from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import assign, call, name, parse, subscript
+from .expressions import assign, call, name, one_or_tuple, parse, subscript
 from .kernels import Kernel
 from .names import Names
 from .sizes import size_of_axis, size_sources, write_size_check, write_sizes
-from .steps import write_steps
+from .steps import shape_comment, write_steps
 from .values import Values
 from .workspace import Allocation, names_of_entries, side_by_side
 
@@ -52,12 +55,23 @@ class _Printer:
     """A function and the names of everything in it."""
 
     def __init__(
-        self, function: Function, wording: Wording, names: Names, constants: Constants
+        self,
+        function: Function,
+        wording: Wording,
+        names: Names,
+        constants: Constants,
+        name: str = "",
     ) -> None:
         self.function, self.wording, self.constants = function, wording, constants
-        self.outer = names
+        self.outer, self.name = names, name or function.name
+        self.bodies: list[_Printer] = []
+        self.calls: dict[Function, str] = {}
+        for step in function.steps:
+            if isinstance(step, Call) and step.function not in self.calls:
+                self._name_body(step.function)
         self.names = names = names.function_scope(wording.reserved)
-        names.assign(function.declared.graph.nodes)
+        nodes = function.declared.graph.nodes
+        names.assign(node for node in nodes if not node.op.bodies)
         self.kernels = {
             step: Kernel(step, names)
             for step in function.steps
@@ -65,7 +79,18 @@ class _Printer:
         }
         entries = names_of_entries(function.workspace, names)
         self.values = Values(names, constants, function.forms, entries)
-        self.allocation = Allocation(function.workspace, names, constants, entries)
+        self.allocation = Allocation(
+            self.name, function.workspace, names, constants, entries
+        )
+
+    def _name_body(self, body: Function) -> None:
+        """Name the function of a body, and print it here if it is a new one."""
+        known, is_new = self.constants.function(body.declared.graph, body.name)
+        self.calls[body] = known
+        if is_new:
+            wording = Wording(f"Return the results of `{body.name}`.", _returned)
+            printer = _Printer(body, wording, self.outer, self.constants, known)
+            self.bodies.append(printer)
 
     @property
     def persistent(self) -> Persistent | None:
@@ -79,6 +104,7 @@ class _Printer:
         arguments = [self.names[node] for node in declared.inputs]
         if declared.source:
             arguments.insert(0, declared.source)
+        arguments += [self.names.symbol(size) for size in self.function.given_symbols]
         return [*arguments, "rng=None"] if declared.random else arguments
 
     @property
@@ -96,10 +122,12 @@ class _Printer:
     @property
     def quick(self) -> str:
         """The name of the function that computes."""
-        return f"{self.function.name}_in_place" if self.copies else self.function.name
+        return f"{self.name}_in_place" if self.copies else self.name
 
     def write(self, writer: Writer) -> None:
         """Write the function, after those that it calls."""
+        for printer in self.bodies:
+            printer.write(writer)
         kernels, body = Writer(), Writer()
         for kernel in self.kernels.values():
             kernel.write(kernels, self.constants)
@@ -151,16 +179,36 @@ class _Printer:
                 whole = ast.Subscript(slot, ast.Constant(...), ast.Store())
                 with writer.about(node):
                     writer.statement(ast.Assign([whole], self.values.value(node)))
-            results = [self.values.value(node) for node in declared.graph.outputs]
+            results = [self._result(node) for node in declared.graph.outputs]
             for statement in wording.ending(results):
                 writer.statement(statement)
 
-    def _run(self, writer: Writer, step: Tiled) -> None:
-        self.kernels[step].write_call(writer, self.values, self.allocation.dtype)
+    def _run(self, writer: Writer, step: Tiled | Call) -> None:
+        """Write the call of a function that computes several values."""
+        if isinstance(step, Tiled):
+            self.kernels[step].write_call(writer, self.values, self.allocation.dtype)
+            return
+        given = [self.values.value(node) for node in step.given]
+        given += [self.values.size(size) for size in step.function.given_symbols]
+        targets = [
+            ast.Name("_" if node is None else self.names[node], ast.Store())
+            for node in step.results
+        ]
+        called = call(self.calls[step.function], *given)
+        shapes = ", ".join("-" if n is None else shape_comment(n) for n in step.results)
+        writer.statement(ast.Assign([one_or_tuple(targets)], called), shapes)
+
+    def _result(self, node: Node) -> ast.expr:
+        """A result, which is no argument's array where arrays are written again."""
+        value = self.values.value(node)
+        is_argument = storage_of(node).op.role is Role.ARGUMENT
+        if is_argument and node.ndim and self.function.is_fast:
+            return call("np.copy", value)
+        return value
 
     def _write_copying(self, writer: Writer, persistent: Persistent) -> None:
         """Write the function that returns arrays of the caller's own."""
-        with writer.function(self.function.name, self.arguments):
+        with writer.function(self.name, self.arguments):
             writer.docstring(self.wording.docstring)
             self._write_dtype_check(writer)
             names = self.wording.results
@@ -214,6 +262,10 @@ class _Printer:
         )
         with writer.block(ast.If(is_one, [], [])):
             writer.statement(ast.Return(quick_call))
+
+
+def _returned(values: Sequence[ast.expr]) -> list[ast.stmt]:
+    return [ast.Return(one_or_tuple(values))]
 
 
 def write_function(

@@ -165,7 +165,7 @@ _HELPERS = frozenset(("arrays", "flat", "indexing", "tiles"))
 def called_features(functions: Iterable[Function]) -> frozenset[str]:
     """The parts of the harness that the functions of a module call."""
     wanted: set[str] = set()
-    for function in (each for f in functions for each in f.with_variants()):
+    for function in (each for f in functions for each in f.everything()):
         if function.workspace.is_used:
             wanted |= {"arrays"}
         if function.has_tiles:

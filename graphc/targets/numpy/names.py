@@ -11,6 +11,7 @@ import keyword
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from ...ir.facts import Role
 from ...ir.node import Node
 
 _RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
@@ -111,7 +112,10 @@ class Names:
         while (forward := node.origin.gradient_of) is not None:
             node, depth = forward, depth + 1
         known = self._by_order.get(node.order)
-        name = known or (node.name or node.op.name).replace(".", "_")
+        wish = node.name or node.op.name
+        if node.op.role is Role.RESULT and node.name is None:
+            wish = f"{node.inputs[0].name or 'call'}_{wish}"
+        name = known or wish.replace(".", "_")
         return "d_" * depth + name
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
-from ...program.lower import Compute, Step, Tiled, computes_of
+from ...program.lower import Call, Compute, Step, Tiled, first_of
 from ...pysource.writer import Writer
 from .values import Values
 
@@ -27,13 +27,13 @@ def write_steps(
     writer: Writer,
     steps: Sequence[Step],
     values: Values,
-    run: Callable[[Tiled], None] | None = None,
+    run: Callable[[Tiled | Call], None] | None = None,
 ) -> None:
-    """Write steps in order; `run` writes the call of a chain."""
-    phases = {phase_of(computes_of(step)[0].node) for step in steps}
+    """Write steps in order; `run` writes those that are calls."""
+    phases = {phase_of(first_of(step)) for step in steps}
     current = ""
     for step in steps:
-        first = computes_of(step)[0].node
+        first = first_of(step)
         phase = phase_of(first)
         if len(phases) > 1 and phase != current and current in ("", "Forward"):
             writer.heading(phase)

@@ -45,15 +45,22 @@ class Allocation:
 
     def __init__(
         self,
+        function: str,
         workspace: Workspace,
         names: Names,
         constants: Constants,
         variables: Mapping[Entry, str],
     ) -> None:
+        self._function = function
         self._workspace = workspace
         self._names = names
         self._variables = variables
         self._inside = Values(names, constants, workspace.forms, variables)
+
+    @property
+    def _allocation(self) -> str:
+        """The name of the function that allocates."""
+        return f"{self._function}_workspace"
 
     def write_functions(self, writer: Writer) -> None:
         """Write the functions that allocate, each once for given sizes."""
@@ -80,7 +87,7 @@ class Allocation:
             targets = [ast.Name(v, ast.Store()) for v in self._variables.values()]
             sizes = [name(self._names.symbol(s)) for s in self._workspace.symbols]
             arguments = [*sizes, *self._dtype_argument(), _THREAD]
-            arrays = call(self._workspace.allocation, *arguments)
+            arrays = call(self._allocation, *arguments)
             writer.statement(ast.Assign([one_or_tuple(targets)], arrays))
 
     def dtype(self, node: Node) -> ast.expr:
@@ -95,17 +102,17 @@ class Allocation:
         arguments = [self._names.symbol(symbol) for symbol in workspace.symbols]
         arguments += [*["dtype"] * len(self._dtype_argument()), "thread"]
         decorators = ["lru_cache(maxsize=16)"]
-        with writer.function(workspace.allocation, arguments, decorators=decorators):
+        with writer.function(self._allocation, arguments, decorators=decorators):
             count = len(workspace.entries)
             arrays = f"{count} array{'' if count == 1 else 's'}"
             writer.docstring(
                 f"Make, once for each size and thread, the {arrays} "
                 f"({bytes_text(workspace.bytes)} bytes)\n"
-                f"that `{workspace.function}` works with."
+                f"that `{self._function}` works with."
             )
             if workspace.symbols:
                 size = literal(workspace.bytes, self._inside.size)
-                room = call("make_room", name(workspace.allocation), size)
+                room = call("make_room", name(self._allocation), size)
                 writer.statement(ast.Expr(room))
             for entry, variable in self._variables.items():
                 with writer.about(entry.node):
@@ -144,7 +151,7 @@ class Allocation:
         with writer.function(persistent.allocation, arguments, decorators=decorators):
             writer.docstring(
                 f"Allocate, once for each thread, the {persistent.variable} that "
-                f"`{self._workspace.function}`\nwrites to."
+                f"`{self._function}`\nwrites to."
             )
             arrays = [
                 call(
