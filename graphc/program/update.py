@@ -15,6 +15,7 @@ from ..ir.types import DType, TensorType
 from ..ir.walk import ancestors
 from .footprint import CACHE_LINE
 from .forms import Form, Forms
+from .function import Compute
 from .groups import (
     ParameterUpdate,
     Update,
@@ -25,7 +26,7 @@ from .groups import (
     rule_nodes,
     shared_nodes,
 )
-from .lower import Compute, named_where_read, reads, step_of
+from .lower import named_where_read, reads, step_of
 from .memory import MemoryPlan, plan_memory
 from .storage import is_written, storage_of
 

@@ -15,7 +15,7 @@ from functools import partial
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.types import is_floating
-from ...program.lower import Call, Function, Tiled, Variant
+from ...program.function import Call, Function, Tiled, Variant
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer

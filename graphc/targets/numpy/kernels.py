@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
-from ...program.lower import Tiled
+from ...program.function import Tiled
 from ...pysource.writer import Writer
 from .constants import Constants
 from .expressions import assign, call, literal, name

@@ -15,7 +15,8 @@ from ...ir.pickling import Together
 from ...ir.sizes import SizeBound, check_known, sizes_told_by
 from ...ir.template import top_level_names
 from ...program.footprint import Footprint
-from ...program.lower import Declared, Function, lower
+from ...program.function import Declared, Function
+from ...program.lower import lower
 from ...program.plan import Style
 from ...program.schedule import TILE, Tiling
 from ...pysource.writer import Writer

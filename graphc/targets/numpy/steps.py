@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
-from ...program.lower import Call, Compute, Step, Tiled, first_of
+from ...program.function import Call, Compute, Step, Tiled, first_of
 from ...pysource.writer import Writer
 from .values import Values
 

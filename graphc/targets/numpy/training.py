@@ -14,8 +14,9 @@ from ...ir.graph import Graph
 from ...ir.node import Node
 from ...program.footprint import Footprint, flat_bytes
 from ...program.forms import Forms
+from ...program.function import Declared, Function
 from ...program.groups import ParameterUpdate, Update, groups_of, shared_nodes
-from ...program.lower import Declared, Function, lower, step_of
+from ...program.lower import lower, step_of
 from ...program.memory import MemoryPlan
 from ...program.plan import Style, TrainingPlan
 from ...program.schedule import TILE

@@ -11,8 +11,8 @@ import ast
 from collections.abc import Callable, Sequence
 
 from ...ir.node import Node
+from ...program.function import Compute
 from ...program.groups import ParameterUpdate
-from ...program.lower import Compute
 from ...program.update import Copies, Group, LoweredUpdate
 from ...pysource.expression_text import format_expression
 from ...pysource.writer import Writer

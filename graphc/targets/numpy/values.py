@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...program.forms import Check, Entry, Form, Forms, Operand
-from ...program.lower import Compute
+from ...program.function import Compute
 from .constants import Constants
 from .expressions import (
     assign,

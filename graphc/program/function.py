@@ -1,0 +1,216 @@
+"""Functions of steps: a plan in data, which a target prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ..ir.graph import Graph, OneRow
+from ..ir.node import Node
+from ..ir.sizes import SizeBound
+from .footprint import Footprint, OneRowFootprint
+from .forms import Check, Form, Forms
+from .schedule import Chain
+from .workspace import Persistent, Workspace
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A function to lower: a graph, and the inputs that it takes in order."""
+
+    name: str
+    graph: Graph
+    inputs: tuple[Node, ...] = ()
+    """Placeholders, used or not."""
+    source: str = "parameters"
+    """The first argument, if any: a mapping that holds parameters, and placeholders
+    that are not arguments, by name."""
+    random: bool = False
+    """True where it takes a generator `rng`."""
+    starts_generator: bool = False
+    """True where it starts a generator, always the same, if it is given none."""
+    persistent: Persistent | None = None
+    """In fast style, outputs in arrays that stay."""
+    converts: bool = False
+    """True where, in fast style, inputs may be of another floating dtype."""
+    tile: int | None = None
+    """In fast style, the numbers in a tile; None for no tiles."""
+    follows_dtypes: bool = True
+    """True where, in fast style, it computes in the dtype that parameters have, if all
+    is declared alike."""
+    size_bounds: tuple[SizeBound, ...] = ()
+    """Conditions on named sizes."""
+    one_row: OneRow | None = None
+    """In fast style, the graph that another function computes for data of one row."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compute:
+    """A step that computes one value."""
+
+    node: Node
+    form: Form
+    array: Node | None = None
+    """The value whose array it is written to; None for a new array or a number."""
+    is_named: bool = True
+    """False where nothing reads it by a name besides that of its array."""
+    checks: tuple[Check, ...] = ()
+    before: Form | None = None
+    """Statements that run before, once for all values that need them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tiled:
+    """A step that computes a chain of elementwise values, tile by tile."""
+
+    chain: Chain
+    forms: Forms
+    computes: tuple[Compute, ...]
+    tiled: tuple[Node, ...]
+    """Arrays of which it takes a tile; the first tells how large one is."""
+    whole: tuple[Node, ...]
+    """Values that are the same for all tiles."""
+    scratch: tuple[Node, ...]
+    """Values that have an array of one tile."""
+    fresh: tuple[Node, ...]
+    """Outputs that get a new array at each run."""
+    arrays: Mapping[Node, Node]
+    """The array that each value is written to."""
+    symbols: tuple[str, ...]
+    """Named sizes that its code refers to."""
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A step that calls the function of a body."""
+
+    node: Node
+    function: Function
+    given: tuple[Node, ...]
+    """Values for what the function takes, in its order."""
+    results: tuple[Node | None, ...]
+    """Values that it returns; None for one that nothing reads."""
+    checks: tuple[Check, ...] = ()
+
+
+Step = Compute | Tiled | Call
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A function that is called instead where a dimension is 1."""
+
+    dimension: str
+    function: Function
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A lowered function."""
+
+    declared: Declared
+    forms: Forms
+    steps: tuple[Step, ...]
+    stored: tuple[Node, ...]
+    """Values that it fetches from its first argument."""
+    copied: Mapping[str, Node]
+    """Persistent outputs that are computed elsewhere, by name."""
+    workspace: Workspace
+    symbols: tuple[str, ...]
+    """Named sizes that its code refers to."""
+    given_symbols: tuple[str, ...]
+    """Those that no input tells, which it takes as arguments."""
+    is_fast: bool
+    """True in fast style."""
+    one_row: Variant | None = None
+
+    @property
+    def name(self) -> str:
+        """As it was declared."""
+        return self.declared.name
+
+    @property
+    def has_tiles(self) -> bool:
+        """True where it computes a chain tile by tile."""
+        return any(isinstance(step, Tiled) for step in self.steps)
+
+    @property
+    def has_checks(self) -> bool:
+        """True where it checks positions."""
+        return any(step.checks for step in self.steps)
+
+    def called(self) -> Iterator[Function]:
+        """The functions of bodies that it calls, each once, and what those call."""
+        known: set[Graph] = set()
+        for step in self.steps:
+            if isinstance(step, Call):
+                for each in (*step.function.called(), step.function):
+                    if each.declared.graph not in known:
+                        known.add(each.declared.graph)
+                        yield each
+
+    def everything(self) -> Iterator[Function]:
+        """The function and all that it calls."""
+        yield self
+        yield from self.called()
+        if self.one_row is not None:
+            yield from self.one_row.function.everything()
+
+    def forms_used(self) -> Iterator[Form]:
+        """The forms of everything that its code computes, workspace included."""
+        for function in self.everything():
+            yield from function.own_forms()
+
+    def own_forms(self) -> Iterator[Form]:
+        """Those of its code without the functions that it calls."""
+        results = [*self.declared.graph.outputs]
+        for step in self.steps:
+            forms = step.forms if isinstance(step, Tiled) else self.forms
+            if not isinstance(step, Compute):
+                results += given_to(step)
+            for each in computes_of(step):
+                if each.before is not None:
+                    yield from forms.within(each.before)
+                yield from forms.within(each.form)
+        for node in results:
+            if self.forms.is_inside(node):
+                yield from self.forms.within(self.forms[node])
+        yield from self.workspace.forms_used()
+
+    def footprint(self, tile: int) -> Footprint:
+        """The bytes of its arrays, besides parameters, inputs and results."""
+        own = self.workspace.footprint(tile)
+        for other in (function.workspace.footprint(tile) for function in self.called()):
+            own = replace(
+                own,
+                workspace=own.workspace + other.workspace,
+                tiles=tuple(dict.fromkeys((*own.tiles, *other.tiles))),
+                sizes=tuple(sorted({*own.sizes, *other.sizes})),
+            )
+        if self.one_row is None:
+            return own
+        dimension = self.one_row.dimension
+        row = self.one_row.function.workspace.footprint(tile)
+        return replace(
+            own,
+            sizes=tuple(sorted({*own.sizes, dimension})),
+            one_row=OneRowFootprint(dimension, row.workspace, row.tiles),
+        )
+
+
+def given_to(step: Tiled | Call) -> tuple[Node, ...]:
+    """The values that the function of a step is given."""
+    return step.given if isinstance(step, Call) else (*step.tiled, *step.whole)
+
+
+def computes_of(step: Step) -> tuple[Compute, ...]:
+    """The values that a step computes one by one, in order."""
+    if isinstance(step, Call):
+        return ()
+    return step.computes if isinstance(step, Tiled) else (step,)
+
+
+def first_of(step: Step) -> Node:
+    """The value that a step computes first."""
+    return step.chain.nodes[0] if isinstance(step, Tiled) else step.node
