@@ -7,6 +7,7 @@ whatever is done to graphs can be done to it.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -31,9 +32,14 @@ def map_bodies(graph: Graph, rule: Callable[[Graph], Graph]) -> Graph:
             known[body] = rule(body)
         return known[body]
 
-    return rebuild(
-        graph, lambda node: node.with_bodies(tuple(map(mapped, node.bodies)))
-    )
+    def with_mapped_bodies(node: Node) -> Node:
+        bodies = tuple(map(mapped, node.bodies))
+        if all(map(operator.is_, bodies, node.bodies)):
+            return node
+        named = dict(zip(node.op.bodies, bodies, strict=True))
+        return node.copy(attributes={**node.attributes, **named})
+
+    return rebuild(graph, with_mapped_bodies)
 
 
 def inline(graph: Graph, kept: Collection[Graph] = ()) -> Graph:

@@ -155,13 +155,6 @@ class Node(ArrayMethods):
         """The graphs that it holds, which run on its inputs."""
         return tuple([self.attributes[name] for name in self.op.bodies])
 
-    def with_bodies(self, bodies: tuple[Graph, ...]) -> Node:
-        """This node of other bodies: itself, if they are its own."""
-        if all(map(operator.is_, bodies, self.bodies)):
-            return self
-        named = dict(zip(self.op.bodies, bodies, strict=True))
-        return self.copy(attributes={**self.attributes, **named})
-
     def remember(self, derivation: Derivation) -> None:
         """Note that this node is the derivative that `derivation` asks for.
 
