@@ -178,8 +178,14 @@ class Grower:
                 operands.append(value > 0.0)
             else:
                 most = 5 if maximum is None else maximum - 1
-                operands.append(gc.clip(gc.rint(value * 3.0), 0, most).astype(dtype))
+                operands.append(_counted(value, min(most, 5)).astype(dtype))
         return tuple(operands)
+
+
+def _counted(value: Node, most: int) -> Node:
+    """Whole numbers up to some, 0 for what is NaN, which no integer stands for."""
+    levels = [(value * 3.0 > level + 0.5).astype("int64") for level in range(most)]
+    return sum(levels, gc.zeros(value.shape, "int64"))
 
 
 def _within(value: Node, case: Case) -> Node:

@@ -11,6 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir import OPS, Case, Graph, Node, Op, Point
+from graphc.ops.arithmetic import WHERE
 from graphc.passes import pipeline
 from graphc.passes.rewriting import Rule, Uses, apply_rules
 from tests.op_cases import Application
@@ -153,12 +154,12 @@ class WrongBranch:
     reasons: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def run(self, graph: Graph) -> Graph:
-        return apply_rules(graph, [Rule(self.name, ("where",), _wrong_branch, "")])
+        return apply_rules(graph, [Rule(self.name, (WHERE,), _wrong_branch, "")])
 
 
 def _wrong_branch(node: Node, uses: Uses) -> Node | None:
     condition, chosen, other = node.inputs
-    if chosen.op.name != "where" or chosen.inputs[0] is not condition:
+    if chosen.op is not WHERE or chosen.inputs[0] is not condition:
         return None
     found = node.op(condition, chosen.inputs[2], other)
     return found if found.type == node.type else None
