@@ -138,7 +138,7 @@ def _value(node: Node, inputs: list[Array]) -> Array:
         )
     template = op.template(node)
     try:
-        if op.is_statements:
+        if op.is_statements(node):
             exec(compiled(template, "exec"), scope)
             return np.asarray(scope["out"])
         return np.asarray(eval(compiled(template, "eval"), scope))

@@ -96,7 +96,7 @@ def evaluate_node(
     template = node.op.template(node)
     try:
         with np.errstate(all="ignore"):
-            if node.op.is_statements:
+            if node.op.is_statements(node):
                 exec(compiled(template, "exec"), scope)
                 result = scope["out"]
             else:

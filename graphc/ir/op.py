@@ -23,6 +23,7 @@ from ..errors import GraphcError
 from .dims import Dimension
 from .facts import NONE, Facts, Role, StableForm
 from .node import Node
+from .template import parsed
 from .types import TensorType
 
 if TYPE_CHECKING:
@@ -157,8 +158,6 @@ class Op:
     stable_form: StableForm | None = None
     """For blocks that take the place of a formula."""
     numpy: Template | None = None
-    is_statements: bool = False
-    """True where `numpy` is statements that assign `out`, not an expression."""
     into: Template | None = None
     allocation_free: Callable[[Node], AllocationFree | None] | None = None
     """Another form of `into`, for a node that has one."""
@@ -173,8 +172,8 @@ class Op:
     view_when: Callable[[Node], bool] | None = None
     """For ops that are views for some attributes only: True for such a node."""
     positions: Callable[[Node], tuple[tuple[int, Dimension], ...]] | None = None
-    """For ops that index: which inputs are positions, and the size of the axis along
-    which they are."""
+    """For ops that index: the inputs that are positions, and the sizes of the axes
+    along which they are."""
     value_range: Callable[[Node, ValueRanges], ValueRange | None] | None = None
     """For ops of integers: the range of the elements, from those of the inputs."""
     input_range: Callable[[Node, int, int], InputRange | None] | None = None
@@ -183,8 +182,8 @@ class Op:
     admits: tuple[str, ...] = ()
     """Values that are not finite and that an input may hold, since the op asks."""
     size_bounds: Callable[[Node], Iterable[tuple[Dimension, Dimension]]] | None = None
-    """For ops that not all sizes will do for: pairs of sizes of a node, of which the
-    first must not be above the second. No size of a shape may be negative anyway."""
+    """Pairs of sizes of a node, of which the first must not be above the second. No
+    size of a shape may be negative anyway."""
     helpers: tuple[str, ...] = ()
     """Source of functions that templates call, with the imports that they need."""
     pure: bool = True
@@ -227,6 +226,10 @@ class Op:
         """The NumPy source of `node`."""
         assert self.numpy is not None, self.name
         return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def is_statements(self, node: Node) -> bool:
+        """True where the source of `node` assigns `out`, and is not an expression."""
+        return self.numpy is not None and not parsed(self.template(node)).is_expression
 
     def template_fast(self, node: Node) -> str:
         """The NumPy expression of `node` that costs least."""

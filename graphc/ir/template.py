@@ -28,6 +28,8 @@ class Template:
     """Names that it defines for itself: variables, functions and their arguments."""
     written_at: int
     """Position of the first statement that mentions `out`."""
+    is_expression: bool
+    """True for one expression, whose value is the array."""
     returns_out: bool
     """True where its last statement is a call that returns the array it writes."""
 
@@ -57,6 +59,7 @@ def parsed(text: str) -> Template:
         frozenset(names - own).union(name for name, _ in items),
         frozenset(own),
         next(mentions, 0),
+        len(body) == 1 and isinstance(body[0], ast.Expr),
         returns_out,
     )
 

@@ -159,7 +159,6 @@ SCATTER_ALONG_AXIS = Op(
         nonnegative=(0,), finite=(0,), multiply_adds=lambda node: node.inputs[0].shape
     ),
     kind="movement",
-    is_statements=True,
     numpy=lambda node: (
         f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}"
     ),

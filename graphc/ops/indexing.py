@@ -284,7 +284,6 @@ SCATTER_ADD = Op(
         nonnegative=(0,), finite=(0,), multiply_adds=lambda node: node.inputs[0].shape
     ),
     kind="movement",
-    is_statements=True,
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
     into=lambda node: f"out.fill(0)\n{_scatter_statement(node)}",
     allocation_free=lambda node: _adding_allocation_free(
@@ -348,7 +347,6 @@ ADD_AT = Op(
         multiply_adds=lambda node: node.inputs[1].shape,
     ),
     kind="movement",
-    is_statements=True,
     numpy=lambda node: f"out = x.copy()\n{_adding_at(node, 'values')}",
     into=lambda node: f"out[...] = x\n{_adding_at(node, 'values')}",
     allocation_free=lambda node: _adding_allocation_free(

@@ -170,7 +170,7 @@ class Forms:
         if node not in self._known:
             op = node.op
             text = op.template(node)
-            if self._fast and not op.is_statements:
+            if self._fast and not op.is_statements(node):
                 text = op.template_fast(node)
             self._known[node] = self._form(node, parsed(text))
         return self._known[node]
@@ -331,7 +331,7 @@ def _inline_depths(
             node.op.is_view(node)
             and uses.get(node) == 1
             and node not in outputs
-            and not node.op.is_statements
+            and not node.op.is_statements(node)
         )
         if is_view:
             depth = 1 + depths.get(node.inputs[0], 0)

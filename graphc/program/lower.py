@@ -297,7 +297,7 @@ def decided_by_sizes(
             and node.op.pure
             and node.op.numpy is not None
             and not node.op.bodies
-            and not node.op.is_statements
+            and not node.op.is_statements(node)
             and node not in results
             and all(known)
         ):

@@ -295,7 +295,7 @@ def _formula(
         if text is not None:
             trees[node] = ast.Name(text)
             continue
-        if node.op.is_statements or node.op.kind == "source":
+        if node.op.is_statements(node) or node.op.kind == "source":
             return None
         missing = [parent for parent in node.inputs if parent not in trees]
         if missing:

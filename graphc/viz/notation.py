@@ -122,7 +122,7 @@ def expression(
     """
     op = node.op
     source = op.facts.notation
-    if source is None and op.numpy is not None and not op.is_statements:
+    if source is None and op.numpy is not None and not op.is_statements(node):
         source = op.template(node)
     if source is None:
         return ast.Call(ast.Name(op.name), list(operands), _keywords(node))

@@ -106,7 +106,7 @@ def test_into_writes_what_the_expression_gives(application: Application) -> None
     scope = _slots(application, arrays)
     scope.setdefault("dtype", node.dtype.type)
     template = op.template(node)
-    if op.is_statements:
+    if op.is_statements(node):
         exec(template, scope)
         expected = scope["out"]
     else:

@@ -42,13 +42,12 @@ def running(x: Any) -> Any:
 
 FORMS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
     "a variable": (
-        {"numpy": "scale = np.max(x)\nout = x / scale", "is_statements": True},
+        {"numpy": "scale = np.max(x)\nout = x / scale"},
         largest,
     ),
     "a variable, and one in the form that writes": (
         {
             "numpy": "scale = np.max(x)\nout = x / scale",
-            "is_statements": True,
             "into": "row = np.max(x)\nnp.divide(x, row, out=out)",
         },
         largest,
@@ -63,7 +62,6 @@ FORMS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
             "        out[row] = x[row]\n"
             "    else:\n"
             "        raise ValueError(row)",
-            "is_statements": True,
             "into": "total = np.zeros_like(x[0])\n"
             "for row in range(len(x)):\n"
             "    total = total + x[row]\n"
@@ -75,7 +73,6 @@ FORMS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
         {
             "numpy": "def scale(row):\n    return row / np.max(x)\n\n\n"
             "out = np.stack(list(map(scale, x)))",
-            "is_statements": True,
         },
         largest,
     ),

@@ -111,7 +111,7 @@ class Values:
     def computed(self, compute: Compute, target: str, array: str) -> list[ast.stmt]:
         """The statements of a step, whose value goes by `target`."""
         if compute.array is None:
-            if compute.node.op.is_statements:
+            if compute.node.op.is_statements(compute.node):
                 return self.statements(compute.form, target)
             return [assign(target, self.expression(compute.form))]
         statements = self.statements(compute.form, array)
