@@ -5,18 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import mpmath
 import numpy as np
+import sympy
 
+from graphc.ir import Op
 from tests.op_cases import Application, Array
 
 
 def numpy_value(application: Application, arrays: Sequence[Array]) -> Any:
-    """NumPy's function of the op's name, or what is written here in its place."""
-    reference = REFERENCES.get(application.op.name)
+    """NumPy's function of the op's name, or what is written here in its place.
+
+    An op that has neither, but a meaning in SymPy, has that as its reference.
+    """
+    op = application.op
+    reference = REFERENCES.get(op.name)
     if reference is not None:
         return reference(application, *arrays)
-    function = getattr(np, application.op.name)
-    return function(*arrays, **application.case.attributes)
+    if hasattr(np, op.name):
+        return getattr(np, op.name)(*arrays, **application.case.attributes)
+    assert op.sympy is not None, (
+        f"NumPy has no function {op.name!r}: declare `sympy`, or write a reference "
+        f"in {__file__}"
+    )
+    return _meaning(op, arrays)
+
+
+def tolerance(application: Application, dtype: Any) -> float:
+    """The relative error that an op may have beside its reference."""
+    op = application.op
+    if op.name.startswith("scatter") or op.name == "add_at":
+        return 1e-6
+    if op.name in REFERENCES or hasattr(np, op.name):
+        return 0.0
+    return 8.0 * float(np.finfo(dtype).eps)
+
+
+def _meaning(op: Op, arrays: Sequence[Array]) -> Any:
+    """The meaning in SymPy, by mpmath with 30 digits, element by element."""
+    symbols = {name: sympy.Symbol(name, real=True) for name in op.inputs}
+    expression = sympy.sympify(op.sympy, locals=symbols)
+    function = sympy.lambdify(list(symbols.values()), expression, modules="mpmath")
+    dtype = np.result_type(*arrays)
+    with mpmath.workdps(30):
+        values = np.vectorize(
+            lambda *row: float(function(*map(float, row))), otypes=["float64"]
+        )(*arrays)
+    return values.astype(dtype)
 
 
 def _index(application: Application, arrays: list[Any]) -> tuple[Any, ...]:

@@ -163,6 +163,8 @@ class Op:
     """Another form of `into`, for a node that has one."""
     fast: Template | None = None
     """The expression in fast style, where a quicker one says the same less plainly."""
+    forms: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Forms for targets besides NumPy, by the target: an expression of the inputs."""
     vjp: Vjp | None = None
     jvp: Jvp | None = None
     sympy: str | None = None

@@ -1,0 +1,98 @@
+"""The page for contributors: its op, block, optimizer, pass and target, tried.
+
+They are added to a copy, in which the generated tests then find them by themselves.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs/contributing.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+) title=(\S+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with all that the page adds to it."""
+    root = tmp_path_factory.mktemp("copy")
+    for folder in ("graphc", "tests"):
+        shutil.copytree(
+            ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "pyproject.toml", root)
+    for language, name, text in BLOCKS:
+        path = root / name
+        if language == "diff":
+            path.write_text(_patched(path.read_text("utf-8"), text), "utf-8")
+        else:
+            assert not path.exists(), f"{name} is there already"
+            path.write_text(text, "utf-8")
+    return root
+
+
+def _patched(source: str, diff: str) -> str:
+    """A file with the lines that begin with + in place, beside those that do not."""
+    lines = diff.splitlines(keepends=True)
+    old = "".join(line[1:] for line in lines if not line.startswith("+"))
+    assert source.count(old) == 1, f"not once in the file: {old}"
+    return source.replace(old, "".join(line[1:] for line in lines))
+
+
+def _run(root: Path, *arguments: str) -> tuple[int, str]:
+    """How many tests pass in the copy, and the report."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "-m", "not slow and not peer", *arguments],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    passed = re.search(r"(\d+) passed", done.stdout)
+    return int(passed[1]) if passed else 0, done.stdout[-4000:]
+
+
+def test_each_is_one_file_and_lines_that_export_it() -> None:
+    files = [name for language, name, _ in BLOCKS if language == "python"]
+    assert len(files) == 6
+    assert [name for name in files if name.startswith("tests")] == [
+        "tests/targets/test_c_loop.py"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folders", "word", "least"),
+    [
+        (["tests/ops"], "versine", 50),
+        (["tests/nn", "tests/ops"], "squareplus", 80),
+        (["tests/optim"], "QHM or every", 10),
+        (["tests/passes/test_rules.py"], "", 10),
+        (["tests/targets/test_c_loop.py"], "", 1),
+        (["tests/test_architecture.py"], "", 100),
+    ],
+    ids=["op", "block", "optimizer", "pass", "target", "house"],
+)
+def test_the_generated_tests_find_it(
+    copy: Path, folders: list[str], word: str, least: int
+) -> None:
+    passed, report = _run(copy, *folders, "-k", word)
+    assert passed >= least, report
+    assert " failed" not in report, report
+    assert " error" not in report, report
+
+
+def test_they_find_a_wrong_one(copy: Path) -> None:
+    path = copy / "graphc/ops/versine.py"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("(g * sin(x),)", "(g * out,)"), "utf-8")
+    try:
+        _, report = _run(copy, "tests/ops", "-k", "versine")
+    finally:
+        path.write_text(text, "utf-8")
+    assert "failed" in report
