@@ -185,8 +185,8 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     if len(content) < 4 or content[:2] != b"\0\0":
         start = content[:4].hex(" ") or "nothing"
         raise DataError(
-            f"{name} is no IDX file: it must start with two zero bytes, a dtype and a "
-            f"number of axes, got {start}"
+            f"{name} is not an IDX file: it must start with two zero bytes, a dtype "
+            f"and a number of axes, got {start}"
         )
     code, axes = content[2], content[3]
     if code not in _IDX_DTYPES:
@@ -195,7 +195,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
             f"{name} has the unknown IDX dtype 0x{code:02x}; those of IDX are {known}"
         )
     if axes > 32:
-        raise DataError(f"{name} is no IDX file: it claims to have {axes} axes")
+        raise DataError(f"{name} is not an IDX file: it claims to have {axes} axes")
     start = 4 + 4 * axes
     if len(content) < start:
         raise DataError(

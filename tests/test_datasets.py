@@ -78,9 +78,9 @@ def test_gzip_is_seen_from_the_content(tmp_path):
 GOOD = idx_bytes(np.arange(6, dtype="i2").reshape(2, 3))
 
 DAMAGED = {
-    "empty": (b"", "no IDX file"),
-    "other magic": (b"\x01" + GOOD[1:], "no IDX file.*01 00 0b 02"),
-    "png": (b"\x89PNG\r\n\x1a\n", "no IDX file"),
+    "empty": (b"", "not an IDX file"),
+    "other magic": (b"\x01" + GOOD[1:], "not an IDX file.*01 00 0b 02"),
+    "png": (b"\x89PNG\r\n\x1a\n", "not an IDX file"),
     "unknown dtype": (GOOD[:2] + b"\x0a" + GOOD[3:], "unknown IDX dtype 0x0a"),
     "header cut": (GOOD[:9], "cut short.*axes end at byte 12"),
     "cut short": (GOOD[:-1], r"cut short.*int16 \(2, 3\) takes 24 bytes.*got 23"),

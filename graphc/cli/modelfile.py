@@ -128,7 +128,7 @@ class ModelFile:
         value = self.variables[name]
         if not allows(value):
             raise OptionError(
-                f"{name!r} in {self.path} is no Trainer and no node, but "
+                f"{name!r} in {self.path} is neither a Trainer nor a node, but "
                 f"{type(value).__name__}"
             )
         return value

@@ -140,7 +140,7 @@ class CompiledFunction(LazyState):
 
 
 def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool]]:
-    """Positions of results that are no arrays of their own, and whether they share one.
+    """Positions of results without arrays of their own; True for those that share one.
 
     Scalars become arrays, and what is shared or read-only is copied, so that the caller
     may write to all. There may be several versions of the outputs: for one row, too.
@@ -210,7 +210,7 @@ def compile(
     Raises:
         NamingError: two inputs or parameters share a name.
         GraphError: `inputs` lacks one that is needed, or a size that no input tells.
-        OptionError: an unknown style, or a tile size or number of threads that is none.
+        OptionError: an unknown style, or a wrong tile size or number of threads.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))

@@ -107,7 +107,8 @@ def bind_feeds(
             label = key.describe() if isinstance(key, Node) else repr(key)
             names = ", ".join(str(n.name) for n in nodes if n.op.role is Role.INPUT)
             raise FeedError(
-                f"{label} is no input of this program; it takes {names or 'no inputs'}"
+                f"{label} is not an input of this program; it takes "
+                f"{names or 'no inputs'}"
             )
         if node in given:
             raise _error(node, "was fed twice, as a node and by its name")

@@ -166,7 +166,7 @@ def test_feeds_rows_and_labels():
     assert gc.check_gradients(loss, feeds={"x": np.ones((3, 2))}).passed
     with pytest.raises(gc.errors.FeedError, match="labels from 0 to 3, got 4"):
         gc.check_gradients(loss, feeds={"y": np.array([4])})
-    with pytest.raises(gc.errors.FeedError, match="'z' is no input"):
+    with pytest.raises(gc.errors.FeedError, match="'z' is not an input"):
         gc.check_gradients(loss, feeds={"z": 1.0})
 
 

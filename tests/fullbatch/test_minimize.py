@@ -304,7 +304,7 @@ def test_wrong_arguments_are_errors_at_the_users_line() -> None:
     w = gc.parameter("w", (), 1.0, "float64")
     for feeds, message in (
         ({}, "was not fed"),
-        ({"x": [1.0], "y": [1.0]}, "no input of this program"),
+        ({"x": [1.0], "y": [1.0]}, "not an input of this program"),
         ({"x": [[1.0]]}, "requires shape"),
     ):
         with pytest.raises(FeedError, match=message):
@@ -341,5 +341,5 @@ def test_data_that_the_loss_was_declared_from_may_be_fed(method: str) -> None:
     # 4 * 9 * |w|^2 / 72 = |w|^2 / 2, so that w = 2/3.
     np.testing.assert_allclose(found.parameters["w"], [2 / 3, 2 / 3], atol=1e-5)
     np.testing.assert_allclose(found.parameters["b"], 1.0, atol=1e-5)
-    with pytest.raises(FeedError, match="'z' is no input of this program"):
+    with pytest.raises(FeedError, match="'z' is not an input of this program"):
         minimize(loss, {"x": np.ones((4, 2)), "z": 1.0}, method)

@@ -150,7 +150,7 @@ def test_arrays_by_position_that_do_not_fit() -> None:
         ),
         (lambda: f(three, two), r"input 'x' requires shape \(2,\)"),
         (lambda: f(two), "input 'y' was not fed"),
-        (lambda: f(two, three, z=three), "'z' is no input of this program"),
+        (lambda: f(two, three, z=three), "'z' is not an input of this program"),
         (lambda: gc.compile(gc.ones((2,)))(two), "takes no inputs"),
     ):
         with pytest.raises(FeedError, match=message) as caught:
@@ -181,10 +181,10 @@ def test_feeds_that_nothing_was_declared_from_are_refused() -> None:
     x, z = gc.input("x", (2,)), gc.input("z", (2,))
     one = np.ones(2, "float32")
     for run in _runs(gc.grad(gc.sum(3 * x), x)):
-        with pytest.raises(FeedError, match="'z' is no input of this program"):
+        with pytest.raises(FeedError, match="'z' is not an input of this program"):
             run(x=one, z=one)
     for key in (z, 3, None, ("x",)):
-        with pytest.raises(FeedError, match="is no input of this program"):
+        with pytest.raises(FeedError, match="is not an input of this program"):
             gc.evaluate(2 * x, {"x": one, key: one})
 
 
@@ -201,7 +201,7 @@ def test_trainers_take_arrays_by_position(model: dict[str, Any]) -> None:
         np.testing.assert_allclose(given, expected, rtol=1e-6)
     with pytest.raises(FeedError, match="3 arrays were fed"):
         one.step(X, T, T)
-    with pytest.raises(FeedError, match="'z' is no input"):
+    with pytest.raises(FeedError, match="'z' is not an input"):
         one.predict(X, z=T)
 
 

@@ -156,9 +156,9 @@ SETS: list[tuple[Any, str]] = [
     ({"x": np.zeros((2, 3))}, "input 'y' was not fed"),
     (
         {"x": np.zeros((2, 3)), "y": [0, 1], "z": 1},
-        "'z' is no input of this program; it takes x, y",
+        "'z' is not an input of this program; it takes x, y",
     ),
-    ({"x": np.zeros((2, 3)), "y": [0, 1], 3: 1}, "3 is no input"),
+    ({"x": np.zeros((2, 3)), "y": [0, 1], 3: 1}, "3 is not an input"),
     (
         {"x": np.zeros((2, 3)), "y": [0, 1, 2]},
         "'y' has batch = 3, but 'x' was fed with batch = 2",

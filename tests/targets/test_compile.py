@@ -318,7 +318,7 @@ def test_bad_feeds_name_input_and_line(style):
         ({"y": np.array([0.0, 1.0])}, "int64, got float64"),
         ({"y": np.array([0, 4])}, "labels from 0 to 3, got 4"),
         ({"y": np.array([-1, 0])}, "labels from 0 to 3, got -1"),
-        ({"z": np.array([0])}, "'z' is no input"),
+        ({"z": np.array([0])}, "'z' is not an input"),
     ]:
         with pytest.raises(FeedError, match=text):
             f(**{**good, **change})

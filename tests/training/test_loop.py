@@ -56,7 +56,7 @@ def test_predictions_are_those_of_evaluation_mode() -> None:
     assert trainer.evaluate(DEV)["accuracy"] == pytest.approx(accuracy)
     assert np.array_equal(logits, trainer.predict(x=DEV["x"]))
     assert np.array_equal(logits, trainer.predict(**DEV))
-    with pytest.raises(ValueError, match="'z' is no input"):
+    with pytest.raises(ValueError, match="'z' is not an input"):
         trainer.predict(x=DEV["x"], z=DEV["y"])
     x = gc.input("x", ("batch",))
     w = gc.parameter("w", (), 1.0)

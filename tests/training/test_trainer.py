@@ -330,7 +330,7 @@ def test_bad_data_names_the_input_and_its_line(make: Any) -> None:
     ("batch", "message"),
     [
         ({"x": rows(4)["x"]}, "input 'y' was not fed"),
-        ({**rows(4), "z": 1}, "'z' is no input of this program; it takes x, y"),
+        ({**rows(4), "z": 1}, "'z' is not an input of this program; it takes x, y"),
         ({**rows(4), "x": np.full((4, 8), 1e40)}, "float32, got float64 with 1e+40"),
         ({**rows(4), "x": np.ones((4, 7), "f")}, "requires shape"),
         ({**rows(4), "y": rows(3)["y"]}, "has batch = 3"),
