@@ -215,7 +215,7 @@ def _each_once(steps: Iterable[Step]) -> Iterator[Step]:
         checks = tuple(c for c in dict.fromkeys(step.checks) if c not in known)
         known.update(checks)
         if not isinstance(step, Compute) or step.before is None:
-            yield replace(step, checks=checks)
+            yield replace(step, checks=checks) if step.checks else step
             continue
         key = (
             step.before.template.body,
@@ -233,7 +233,7 @@ def named_where_read(
     """Steps in which an array that has a name gets no other one that nobody reads."""
     for each in computes:
         is_named = each.array is None or each.node in read
-        yield replace(each, is_named=is_named)
+        yield each if is_named else replace(each, is_named=False)
 
 
 def reads(computes: Iterable[Compute], forms: Forms) -> set[Node]:

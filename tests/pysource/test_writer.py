@@ -328,3 +328,60 @@ def test_time_is_linear() -> None:
 
     seconds(100)
     assert seconds(10_000) < 5
+
+
+COMPOUND = '''\
+for row in range(3):
+    if row > 1:
+        out = row
+    elif row:
+        out = 2
+    else:
+        out = 3
+while out:
+    out = out - 1
+with open("file") as file:
+    text = file.read()
+
+
+def step(x):
+    """Return x."""
+    return x
+'''
+
+
+def test_statements_that_hold_others_are_written_as_they_are() -> None:
+    writer = Writer()
+    for part in ast.parse(COMPOUND).body:
+        writer.statement(part)
+    assert writer.source() == COMPOUND
+
+
+def test_lines_belong_to_what_they_were_written_for() -> None:
+    writer, inner = Writer(), Writer()
+    first, second = object(), object()
+    with inner.function("f", ["x"]):
+        inner.docstring("Return x.")
+        with inner.about(first):
+            inner.heading("A heading belongs to nobody.")
+            inner.statement(ast.parse("y = x").body[0])
+            with inner.about(second):
+                inner.statement(ast.parse("z = y").body[0], "a comment beside it")
+            inner.statement(ast.parse(f"y = [{', '.join(['x' * 20] * 9)}]").body[0])
+        inner.statement(ast.parse("return y").body[0])
+    writer.docstring("A module.")
+    writer.statement(ast.parse("a = 1").body[0])
+    writer.append(inner)
+    writer.import_("math")
+    lines = writer.source().splitlines()
+    found = {
+        lines[number - 1].strip(): thing for number, thing in writer.subjects().items()
+    }
+    assert found["y = x"] is first
+    assert found["z = y  # a comment beside it"] is second
+    whole = next(i for i, line in enumerate(lines) if line.endswith("y = ["))
+    end = next(i for i, line in enumerate(lines) if i > whole and line.strip() == "]")
+    for number in range(whole + 1, end + 2):
+        assert writer.subjects()[number] is first
+    assert not {"return y", "a = 1", "import math"} & found.keys()
+    assert not any(line.startswith("#") for line in found)

@@ -125,6 +125,14 @@ def test_random_calls_keep_their_values(style: Any, seed: int) -> None:
         assert_near(function(**feeds), expected, beside, note=f"seed {seed}")
 
 
+def test_an_argument_may_have_the_name_of_an_input() -> None:
+    x = gc.input("x", ("batch", 3))
+    twice = call(lambda x: x * 2.0 + 1.0, call(lambda x: x * 2.0 + 1.0, x))
+    function = gc.compile(twice, style="readable", simplify=False)
+    assert "(x):\n" in function.source
+    np.testing.assert_array_equal(function(x=values()), values() * 4.0 + 3.0)
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_each_statement_of_a_function_has_the_users_line(style: Any) -> None:
     program = gc.compile(layers(), style=style)._program

@@ -67,7 +67,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     graphs = [plan.forward, plan.training, plan.predict]
     check_sizes([graph for graph in graphs if graph is not None], plan.inputs)
     fast = style == "fast"
-    layout = _Layout(plan) if fast else None
+    layout = _MemoryOrder(plan) if fast else None
     positions: dict[str, Node] = {}
     functions = [
         (lower(declared, fast=fast), wording)
@@ -155,7 +155,7 @@ def _footprint(
     )
 
 
-class _Layout:
+class _MemoryOrder:
     """The order of arrays in memory: those that follow one rule stand together."""
 
     def __init__(self, plan: TrainingPlan) -> None:
@@ -200,7 +200,7 @@ def _write_state(
     plan: TrainingPlan,
     names: Names,
     constants: Constants,
-    layout: _Layout | None,
+    layout: _MemoryOrder | None,
 ) -> None:
     graph = Graph(tuple(plan.state.values()))
     order = layout.slots if layout is not None else tuple(plan.state)
@@ -247,7 +247,7 @@ def _write_state(
 
 
 def _functions(
-    plan: TrainingPlan, layout: _Layout | None
+    plan: TrainingPlan, layout: _MemoryOrder | None
 ) -> list[tuple[Declared, Wording]]:
     """The functions that are in the style of the program."""
     results = ("loss", *plan.results)
