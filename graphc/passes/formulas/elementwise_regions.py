@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ class Region:
         """The dtype of every node in it."""
         return self.root.dtype
 
+    @functools.cached_property
     def inputs(self) -> tuple[Node, ...]:
         """The nodes it is computed from, in the order of first use, but for numbers."""
         inside = set(self.nodes)
@@ -47,7 +49,7 @@ class Region:
 
     def key(self) -> Hashable:
         """Equal for regions that are the same formula of their inputs."""
-        places = {node: place for place, node in enumerate(self.inputs())}
+        places = {node: place for place, node in enumerate(self.inputs)}
 
         def leaf(node: Node) -> Hashable | None:
             if node in places:
@@ -63,7 +65,7 @@ class Region:
 
     def replay(self, inputs: Sequence[Node], dtype: DType) -> Node:
         """The formula, as it is written, of other inputs of another dtype."""
-        values = dict(zip(self.inputs(), inputs, strict=True))
+        values = dict(zip(self.inputs, inputs, strict=True))
         for node in self.nodes:
             operands = tuple(
                 values[p] if p in values else constant(constant_of(p).astype(dtype))

@@ -30,10 +30,12 @@ from ...ops.exponential import cos, cosh, power
 from ...ops.source import constant
 from ..algebra.powers import integer_power
 
-Product = tuple[tuple[int, Fraction], ...]
+Number = int | Fraction
+
+Product = tuple[tuple[int, Number], ...]
 """Factors by their places in `Formulas.factors`, each with its exponent."""
 
-Sum = tuple[tuple[Product, Fraction], ...]
+Sum = tuple[tuple[Product, Number], ...]
 """Products, each with the number that it is multiplied by; empty for 0."""
 
 _LARGEST_EXPONENT = 16
@@ -71,7 +73,7 @@ class Formulas:
         if op is multiply.op:
             return self._multiply(first, last)
         if op is divide.op:
-            return self._multiply(first, self._power(last, Fraction(-1)))
+            return self._multiply(first, self._power(last, -1))
         if op in _EXPONENTS:
             return self._power(first, _EXPONENTS[op])
         if op is power.op and (exponent := _value(last)) is not None:
@@ -82,7 +84,7 @@ class Formulas:
         if op is absolute.op and len(first) == 1:
             ((product, size),) = first
             self.merged |= size != 1
-            found = self._call(op, (((product, Fraction(1)),),), {})
+            found = self._call(op, (((product, 1),),), {})
             return self._multiply(((_ONE, abs(size)),), found)
         if op in _EVEN:
             operands = (self._unsigned(first),)
@@ -97,7 +99,7 @@ class Formulas:
         place = self._places.setdefault(key, len(self.factors))
         if place == len(self.factors):
             self.factors.append(factor)
-        return ((((place, Fraction(1)),), Fraction(1)),)
+        return ((((place, 1),), 1),)
 
     def _unsigned(self, form: Sum) -> Sum:
         """A form or its negative, the one that does not begin with a minus."""
@@ -144,7 +146,7 @@ class Formulas:
         product = tuple(sorted(factor for factor in exponents.items() if factor[1]))
         return ((product, a * b),)
 
-    def _power(self, operand: Sum, exponent: Fraction) -> Sum:
+    def _power(self, operand: Sum, exponent: Number) -> Sum:
         if not operand:
             raise ZeroDivisionError(exponent)
         whole = exponent.denominator == 1
@@ -158,19 +160,22 @@ class Formulas:
             return self._call(power.op, (operand, ((_ONE, exponent),)), {})
         if size.numerator.bit_length() + size.denominator.bit_length() > _LONGEST:
             raise OverflowError(exponent)
-        size = size**exponent.numerator if whole else Fraction(float(size) ** exponent)
+        if whole:
+            size = Fraction(size) ** exponent.numerator
+        else:
+            size = Fraction(float(size) ** float(exponent))
         # sqrt(x**2) is not x, nor is sqrt(x*y) the product of two roots.
         if not whole and not (len(product) == 1 and product[0][1].numerator % 2):
-            key = ((product, Fraction(1)),)
+            key = ((product, 1),)
             ((product, _),) = self._factor(key, frozenset(key))
         return ((tuple((place, inner * exponent) for place, inner in product), size),)
 
 
 _ONE: Product = ()
 _EXPONENTS = {
-    reciprocal.op: Fraction(-1),
+    reciprocal.op: -1,
     sqrt.op: Fraction(1, 2),
-    square.op: Fraction(2),
+    square.op: 2,
 }
 _EVEN = (absolute.op, cos.op, cosh.op)
 
@@ -180,10 +185,10 @@ def number(value: float) -> Sum:
     return ((_ONE, Fraction(value)),) if value else ()
 
 
-def _value(form: Sum) -> Fraction | None:
+def _value(form: Sum) -> Number | None:
     """The number that a form is."""
     if not form:
-        return Fraction(0)
+        return 0
     return form[0][1] if len(form) == 1 and form[0][0] == _ONE else None
 
 
@@ -219,18 +224,18 @@ class Builder:
                     continue
                 term = self._product(product, -size)
                 total = negative(term) if total is None else total - term
-        return self._number(Fraction(0)) if total is None else total
+        return self._number(0) if total is None else total
 
-    def _number(self, value: Fraction) -> Node:
+    def _number(self, value: Number) -> Node:
         return constant(float(value), self._dtype)
 
-    def _product(self, product: Product, size: Fraction) -> Node:
+    def _product(self, product: Product, size: Number) -> Node:
         key = (product, size)
         if key not in self._known:
             self._known[key] = self._make_product(product, size)
         return self._known[key]
 
-    def _make_product(self, product: Product, size: Fraction) -> Node:
+    def _make_product(self, product: Product, size: Number) -> Node:
         above = [self._power(*factor) for factor in product if factor[1] > 0]
         below = [
             self._power(place, -exponent) for place, exponent in product if exponent < 0
@@ -240,16 +245,16 @@ class Builder:
         numerator = _times(above)
         return divide(numerator, _times(below)) if below else numerator
 
-    def _power(self, place: int, exponent: Fraction) -> Node:
+    def _power(self, place: int, exponent: Number) -> Node:
         key = (place, exponent)
         if key not in self._known:
             self._known[key] = self._make_power(place, exponent)
         return self._known[key]
 
-    def _make_power(self, place: int, exponent: Fraction) -> Node:
+    def _make_power(self, place: int, exponent: Number) -> Node:
         if exponent == 1:
             return self._factor(self._factors[place])
-        base = self._power(place, Fraction(1))
+        base = self._power(place, 1)
         if exponent == Fraction(1, 2):
             return sqrt(base)
         if exponent.denominator == 1 and exponent <= _LARGEST_EXPONENT:

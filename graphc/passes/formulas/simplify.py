@@ -65,7 +65,7 @@ class Simplify:
         found: dict[Node, tuple[Region, Recipe]] = {}
         known: dict[Any, Recipe | None] = {}
         for region in find_regions(graph):
-            if not 1 <= len(region.inputs()) <= _MOST_INPUTS:
+            if not 1 <= len(region.inputs) <= _MOST_INPUTS:
                 continue
             if _form(region) is None:
                 continue
@@ -88,7 +88,7 @@ def _replace(graph: Graph, found: Mapping[Node, tuple[Region, Recipe]]) -> Graph
             return node
         region, recipe = found[old]
         with replacing(old, _RULE):
-            inputs = [images[parent] for parent in region.inputs()]
+            inputs = [images[parent] for parent in region.inputs]
             new = recipe(inputs, region.dtype)
         if new.type != old.type:
             return node
@@ -115,7 +115,7 @@ def _simplify(region: Region) -> Recipe | None:
     found = _form(region)
     if found is None:
         return None
-    inputs = region.inputs()
+    inputs = region.inputs
     recipe = functools.partial(_build, *found)
     try:
         price = cost(_computed(recipe(inputs, region.dtype), inputs))
@@ -129,7 +129,7 @@ def _simplify(region: Region) -> Recipe | None:
 def _form(region: Region) -> tuple[Formulas, Sum] | None:
     """The normal form of a region, if anything merges in it."""
     formulas = Formulas()
-    forms = {node: formulas.input(n) for n, node in enumerate(region.inputs())}
+    forms = {node: formulas.input(n) for n, node in enumerate(region.inputs)}
     try:
         for node in region.nodes:
             operands = [

@@ -26,7 +26,7 @@ def regions(root: Node) -> list[Region]:
         if isinstance(step, simplify.Simplify):
             break
         graph = step.run(graph)
-    return [region for region in find_regions(graph) if region.inputs()]
+    return [region for region in find_regions(graph) if region.inputs]
 
 
 def merges(root: Node) -> bool:
@@ -101,7 +101,7 @@ def test_forms_are_the_formulas_but_for_rounding() -> None:
 
 def hold(region: Region, formulas: Formulas, form: Sum) -> None:
     """Hold a form against the region, in as many digits as that takes."""
-    inputs = [gc.input(f"v{n}", (4,), "float64") for n in range(len(region.inputs()))]
+    inputs = [gc.input(f"v{n}", (4,), "float64") for n in range(len(region.inputs))]
     rng = np.random.default_rng(0)
     feeds = {node: rng.uniform(0.2, 0.9, 4) for node in inputs}
     built = simplify._build(formulas, form, inputs, F64)

@@ -146,7 +146,7 @@ def test_regions_are_single_use_and_of_one_type() -> None:
         ("multiply", "exp", "add"),
         ("add", "tanh", "multiply", "add"),
     }
-    assert regions["add", "tanh", "multiply", "add"].inputs() == (x, row)
+    assert regions["add", "tanh", "multiply", "add"].inputs == (x, row)
 
 
 def test_a_value_used_elsewhere_is_still_computed_once() -> None:
