@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir.dims import Dim, Dimension
-from ..ir.facts import Role
+from ..ir.literal import uniform_value
 from ..ir.node import Node
 from ..ir.op import InputRange, ValueRange, ValueRanges
 from ..ir.types import DType, is_integer
@@ -103,13 +103,9 @@ def range_of_choice(node: Node, ranges: ValueRanges) -> ValueRange | None:
 
 
 def _only_number(node: Node) -> int | None:
-    """The integer that is every element of a constant."""
-    while node.op.kind == "view":
-        node = node.inputs[0]
-    if node.op.role is not Role.CONSTANT or not is_integer(node.dtype):
-        return None
-    array = node.attributes["value"].array
-    return int(array.min()) if array.size and array.min() == array.max() else None
+    """The integer that is every element of a node."""
+    found = uniform_value(node) if is_integer(node.dtype) else None
+    return None if found is None else int(found)
 
 
 def _range_within(node: Node, low: int, high: int) -> InputRange | None:

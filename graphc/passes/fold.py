@@ -10,10 +10,10 @@ import numpy as np
 from ..errors import GraphcError
 from ..ir.evaluate import Array, evaluate_node
 from ..ir.graph import Graph
+from ..ir.literal import constant_of, is_constant, uniform_value
 from ..ir.node import Node
 from ..ops.shape import BROADCAST_TO, broadcast_to
 from ..ops.source import constant
-from .algebra.values import constant_of, is_constant, uniform_value
 from .rewriting import Rule, Uses, apply_rules
 
 _LARGEST = 1024

@@ -13,7 +13,7 @@ from typing import Any, cast
 from ..errors import GraphcError
 from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes
 from ..ir.graph import Graph, OneRow
-from ..ir.literal import Literal
+from ..ir.literal import Literal, constant_of, is_uniform
 from ..ir.node import Node
 from ..ir.op import Kind, Op
 from ..ir.origin import replacing
@@ -45,7 +45,7 @@ from ..ops.source import (
     STOP_GRADIENT,
     constant,
 )
-from .algebra.values import constant_of, is_uniform, never_negative_zero
+from .algebra.values import never_negative_zero
 from .cse import MergeEqual
 
 _MOST_NUMBERS_IN_CALLS = 2**20

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...ir.literal import scalar_value
+from ...ir.literal import is_uniform, scalar_value, uniform_value
 from ...ir.node import Node
 from ...ir.op import OPS, Op
 from ...ops.arithmetic import (
@@ -29,12 +29,7 @@ from ...ops.comparison import invert, logical_not
 from ...ops.shape import broadcast_to
 from ...ops.source import ASTYPE, STOP_GRADIENT, astype, constant
 from ..rewriting import Rule, Uses
-from .values import (
-    is_nonnegative,
-    is_uniform,
-    never_negative_zero,
-    uniform_value,
-)
+from .values import is_nonnegative, never_negative_zero
 
 
 def fit(x: Node, node: Node) -> Node | None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...ir.facts import Role, inputs_that
+from ...ir.literal import constant_of, is_constant, uniform_value, without_views
 from ...ir.node import Node
 from ...ops.arithmetic import WHERE, add, divide, minimum, multiply, sqrt
 from ...ops.comparison import invert
@@ -27,13 +28,7 @@ from ...ops.exponential import exp
 from ...ops.linalg import MATMUL
 from ...ops.source import constant
 from ..rewriting import Rule, Uses, is_of_choice
-from .values import (
-    constant_of,
-    is_constant,
-    is_nonnegative,
-    uniform_value,
-    without_views,
-)
+from .values import is_nonnegative
 
 _MOST = 64
 """The number of values that are looked at, so that it stays cheap."""

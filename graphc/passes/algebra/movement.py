@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import GraphcError
 from ...ir.dims import product
+from ...ir.literal import without_views
 from ...ir.node import Node
 from ...ops.arithmetic import add, divide, multiply, negative, square, subtract
 from ...ops.indexing import ADD_AT, GETITEM, SCATTER_ADD
@@ -32,7 +33,7 @@ from ...ops.shape import (
 )
 from ...ops.source import constant
 from ..rewriting import Rule, Uses
-from .values import never_negative_zero, without_views
+from .values import never_negative_zero
 
 _RESHAPING = (EXPAND_DIMS, RESHAPE, SQUEEZE)
 _LONGEST = 4096

@@ -15,13 +15,14 @@ import functools
 
 import numpy as np
 
+from ...ir.literal import uniform_value
 from ...ir.node import Node
 from ...ir.types import DType
 from ...ops.arithmetic import divide, multiply, sqrt, square
 from ...ops.exponential import power
 from ...ops.source import constant, full
 from ..rewriting import Rule, Uses
-from .values import is_nonnegative, uniform_value
+from .values import is_nonnegative
 
 _LARGEST = 16
 _LARGEST_NEGATIVE = 8

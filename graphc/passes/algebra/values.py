@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import numpy as np
 
 from ...ir.facts import Role, inputs_that
+from ...ir.literal import constant_of, is_constant, without_views
 from ...ir.node import Node
 from ...ops.arithmetic import add, multiply, subtract
 from ...ops.exponential import log, log2, log10
@@ -14,55 +13,6 @@ from ...ops.products import VECDOT
 
 _LARGEST = 1024
 _DEPTH = 6
-_LONGEST = 16
-
-
-def is_constant(node: Node) -> bool:
-    """True for a literal."""
-    return node.op.role is Role.CONSTANT
-
-
-def constant_of(node: Node) -> np.ndarray[Any, Any]:
-    """The array of a literal."""
-    return cast("np.ndarray[Any, Any]", node.attributes["value"].array)
-
-
-def without_views(node: Node) -> Node:
-    """The node whose elements `node` rearranges or repeats."""
-    # Bounded, because each of many users may ask about one long chain of views.
-    for _ in range(_LONGEST):
-        if not node.op.rearranges:
-            break
-        node = node.inputs[0]
-    return node
-
-
-def uniform_value(node: Node) -> np.generic | None:
-    """The one value that all elements have, where that is known."""
-    core = without_views(node)
-    if core.op.role is Role.FULL:
-        return core.dtype.type(core.attributes["value"])
-    if not is_constant(core):
-        return None
-    array = constant_of(core)
-    if not array.shape:
-        return cast("np.generic", array[()])
-    if not 1 <= array.size <= _LARGEST:
-        return None
-    first = array.reshape(-1)[:1]
-    if array.size > 1 and first.tobytes() * array.size != array.tobytes():
-        return None
-    return cast("np.generic", first[0])
-
-
-def is_uniform(node: Node, value: float) -> bool:
-    """True where every element is `value`, told apart by sign where it is zero."""
-    found = uniform_value(node)
-    return (
-        found is not None
-        and bool(found == value)
-        and bool(np.signbit(float(found)) == np.signbit(value))
-    )
 
 
 def is_nonnegative(node: Node, depth: int = _DEPTH) -> bool:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...ir.graph import Graph
+from ...ir.literal import constant_of, is_constant
 from ...ir.node import Node
 from ...ir.types import DType
 from ...ir.walk import Numbering, attributes_key
 from ...ops.source import constant
-from ..algebra.values import constant_of, is_constant
 
 LARGEST = 16
 """Nodes in a region. Larger formulas are cut, so that simplifying stays cheap."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...ir.graph import Graph, rebuild
+from ...ir.literal import constant_of, is_constant
 from ...ir.node import Node
 from ...ir.origin import replacing
 from ...ir.types import DType
 from ...ir.walk import ancestors, topological_order
-from ..algebra.values import constant_of, is_constant
 from ..base import adopt, note
 from ..cse import value_numbers
 from .elementwise_regions import Region, find_regions

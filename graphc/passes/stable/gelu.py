@@ -12,10 +12,10 @@ import operator
 import numpy as np
 
 from ...ir.facts import Formula
+from ...ir.literal import scalar_value
 from ...ir.node import Node
 from ...ops.arithmetic import add, divide, multiply, square, subtract
 from ...ops.exponential import power, tanh
-from ..algebra.values import uniform_value
 from .forms import stable
 from .matching import View
 
@@ -47,7 +47,7 @@ def gated_by_tanh(node: Node, view: View) -> Node | None:
         if not stack:
             break
         factor = stack.pop()
-        if (value := _number(factor)) is not None:
+        if (value := scalar_value(factor)) is not None:
             numbers.append(value)
         elif (scaled := _over_number(factor, view)) is not None:
             numbers.append(1.0 / scaled[1])
@@ -69,16 +69,11 @@ def gated_by_tanh(node: Node, view: View) -> Node | None:
     return result if scale == 1.0 else multiply(result, scale)
 
 
-def _number(node: Node) -> float | None:
-    value = None if node.shape else uniform_value(node)
-    return None if value is None else float(value)
-
-
 def _over_number(node: Node, view: View) -> tuple[Node, float] | None:
     """The `x` and `c` of `x / c`."""
     if not view.match(node, divide.op):
         return None
-    divisor = _number(node.inputs[1])
+    divisor = scalar_value(node.inputs[1])
     return (node.inputs[0], divisor) if divisor else None
 
 
@@ -106,7 +101,7 @@ def _polynomial(
     node: Node, view: View, variables: set[Node], depth: int
 ) -> np.poly1d | None:
     """A node as a polynomial; None of a high degree. All else is a variable."""
-    if (value := _number(node)) is not None:
+    if (value := scalar_value(node)) is not None:
         return np.poly1d([value])
     if depth and view.match(node, *_OPERATORS):
         x, y = (_polynomial(p, view, variables, depth - 1) for p in node.inputs)
@@ -124,5 +119,5 @@ def _exponent(node: Node, view: View) -> int | None:
     """The `n` of `x**n` that is small enough for a polynomial."""
     if view.match(node, square.op):
         return 2
-    value = _number(node.inputs[1]) if view.match(node, power.op) else None
+    value = scalar_value(node.inputs[1]) if view.match(node, power.op) else None
     return int(value) if value in (2.0, 3.0) else None

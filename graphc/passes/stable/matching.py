@@ -13,6 +13,7 @@ import numpy as np
 
 from ...ir.dims import Dimension, Shape
 from ...ir.facts import Formula
+from ...ir.literal import constant_of, is_constant, is_uniform, uniform_value
 from ...ir.node import Node
 from ...ir.op import Op
 from ...ir.walk import Numbering, identity_key
@@ -44,13 +45,7 @@ from ...ops.shape import (
     transpose,
 )
 from ...ops.source import ARANGE, STOP_GRADIENT, astype, stop_gradient
-from ..algebra.values import (
-    constant_of,
-    is_constant,
-    is_uniform,
-    never_negative_zero,
-    uniform_value,
-)
+from ..algebra.values import never_negative_zero
 from .forms import computes, stable
 
 _RESHAPING = (EXPAND_DIMS, RESHAPE, SQUEEZE)

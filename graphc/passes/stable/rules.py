@@ -17,6 +17,7 @@ from functools import cached_property
 
 from ...ir.facts import Formula
 from ...ir.graph import Graph
+from ...ir.literal import is_uniform, uniform_value
 from ...ir.node import DerivativeRequest, Node
 from ...ir.origin import replacing, within
 from ...ir.walk import ancestors, meaning_of, topological_order
@@ -36,7 +37,6 @@ from ...ops.exponential import expm1, log, log1p, power, tanh
 from ...ops.indexing import GETITEM
 from ...ops.source import zeros_like
 from ..algebra.signs import zeros_with_visible_signs
-from ..algebra.values import is_uniform, uniform_value
 from ..base import adopt, note
 from ..rewriting import Rule, RuleTable
 from .forms import stable
