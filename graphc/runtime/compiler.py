@@ -161,7 +161,9 @@ def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
     seen: set[Node] = set()
     for position, node in enumerate(outputs):
         array = storage_of(node)
-        if is_free(array) or array in seen:
+        # A function may return what it is passed, or a view of it.
+        is_returned = array.op.role is Role.RESULT
+        if is_free(array) or array in seen or is_returned:
             shared.add(position)
         seen.add(array)
     return shared

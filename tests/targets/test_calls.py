@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.errors import FeedError
 from graphc.ops.control import call
 from tests.bodies import random_calls
 from tests.random_graphs import MOVED, assert_near, drawn, moved
@@ -168,3 +169,93 @@ def test_a_model_with_calls_trains_and_predicts(tmp_path: Path, style: Any) -> N
     for _ in range(20):
         after = trainer.step(x=values())
     assert after < before
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_results_of_functions_belong_to_the_caller(style: Any) -> None:
+    x = gc.input("x", SHAPE)
+
+    def turned(x: gc.Node) -> tuple[gc.Node, gc.Node]:
+        return x[1:].T, gc.constant(np.ones(SHAPE, "float32"))
+
+    first, ones = call(turned, x)
+    second, _ = call(turned, x * 2.0)
+    outputs = [first, second, ones]
+    function = gc.compile(outputs, style=style, simplify=False)
+    fed = values()
+    expected = gc.evaluate(outputs, {"x": fed})
+    for _ in range(2):
+        results = function(x=fed)
+        for result, other in zip(results, expected, strict=True):
+            np.testing.assert_array_equal(result, other)
+            result[...] = 7.0
+    np.testing.assert_array_equal(fed, values())
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("simplify", [True, False])
+def test_a_result_may_be_read_under_two_names(style: Any, simplify: bool) -> None:
+    x = gc.input("x", SHAPE)
+
+    def layer(x: gc.Node) -> gc.Node:
+        return gc.tanh(x) * 2.0
+
+    plain = call(layer, x)
+    named = plain.named("hidden")
+    outputs = [call(layer, named + plain), named, plain]
+    function = gc.compile(outputs, style=style, simplify=simplify)
+    expected = gc.evaluate(outputs, {"x": values()})
+    for result, other in zip(function(x=values()), expected, strict=True):
+        np.testing.assert_allclose(result, other, rtol=1e-6)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_functions_call_functions_and_share_them(style: Any) -> None:
+    x = gc.input("x", SHAPE)
+
+    def inner(x: gc.Node) -> gc.Node:
+        return gc.tanh(x) * 2.0
+
+    def outer(x: gc.Node) -> gc.Node:
+        return call(inner, call(inner, x)) + 1.0
+
+    y = call(outer, x) + call(outer, gc.sin(call(inner, x)))
+    function = gc.compile(y, style=style)
+    found = functions_of(function.source)
+    assert {"inner", "outer", "compute"} <= set(found)
+    assert ast.unparse(found["outer"]).count("inner(") == 2
+    expected = gc.evaluate(y, {"x": values()})
+    np.testing.assert_allclose(function(x=values()), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_position_out_of_bounds_is_refused_in_a_function(style: Any) -> None:
+    x = gc.input("x", (4,), "float64")
+
+    def pick(x: gc.Node) -> gc.Node:
+        return gc.take(x, gc.rint(x).astype("int64"))
+
+    y = call(pick, call(pick, x))
+    function = gc.compile(y, style=style)
+    assert "pick" in functions_of(function.source)
+    assert function(x=[0.0, 1.0, 2.0, 3.0]).tolist() == [0, 1, 2, 3]
+    with pytest.raises(FeedError, match="not in the range 0 to 3"):
+        function(x=[0.0, 1.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_names_of_functions_meet_no_other_names(style: Any) -> None:
+    x = gc.input("layer", SHAPE)
+
+    def layer(np_value: gc.Node) -> gc.Node:
+        return gc.exp(np_value).named("layer")
+
+    def other(x: gc.Node) -> gc.Node:
+        return gc.sin(x)
+
+    other.__name__ = "layer"
+    twice = call(layer, x) + call(layer, x * 2.0)
+    y = twice + call(other, x).named("compute") + call(other, x * 2.0)
+    function = gc.compile(y, style=style)
+    expected = gc.evaluate(y, {"layer": values()})
+    np.testing.assert_allclose(function(values()), expected, rtol=1e-6)

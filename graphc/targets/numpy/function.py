@@ -72,6 +72,14 @@ class _Printer:
         self.names = names = names.function_scope(wording.reserved)
         nodes = function.declared.graph.nodes
         names.assign(node for node in nodes if not node.op.bodies)
+        for step in function.steps:
+            if isinstance(step, Call):
+                # Nodes that read the same result go by one name.
+                for node in function.declared.graph.users[step.node]:
+                    index: int = node.attributes["index"]
+                    read = step.results[index]
+                    if read is not None:
+                        names.alias(node, names[read])
         self.kernels = {
             step: Kernel(step, names)
             for step in function.steps
