@@ -120,12 +120,20 @@ class Formulas:
         return tuple(term for term in terms.items() if term[1])
 
     def _terms(self, operand: Sum) -> Sum:
-        """The terms that an operand adds to a sum: of `x + 2` both, of `x + y` one.
+        """The terms that an operand adds to a sum: of `3*(x + 2)` both, of `x + y` one.
 
         Floats hardly ever agree with a sum in another order.
         """
-        count = sum(product != _ONE for product, _ in operand)
-        return operand if count <= 1 else self._single(operand)
+        terms = operand
+        match operand:
+            case ((((place, 1),), size),):
+                inner = self.factors[place]
+                if not isinstance(inner, int | _Call):
+                    terms = tuple((product, part * size) for product, part in inner)
+            case _:
+                pass
+        count = sum(product != _ONE for product, _ in terms)
+        return terms if count <= 1 else self._single(operand)
 
     def _single(self, operand: Sum) -> Sum:
         """A sum as a product: itself where it has one term, else a factor."""

@@ -54,6 +54,7 @@ NOTHING_MERGES: dict[str, Callable[[Node, Node, Node], Node]] = {
 
 MERGES: dict[str, Callable[[Node, Node, Node], Node]] = {
     "two numbers": lambda x, y, z: (x * y * 3.0) * (z * 5.0),
+    "an offset in a product": lambda x, y, z: (gc.cos(x) + 1.0) * 0.045 + 0.01 + y,
     "two offsets": lambda x, y, z: (x + 2.0) - 3.0 + y * z,
     "like terms": lambda x, y, z: x * y - 3.0 * (y * x) + z,
     "powers of one operand": lambda x, y, z: gc.sqrt(x) * y * x,

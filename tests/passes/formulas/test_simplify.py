@@ -26,6 +26,10 @@ def declare(build: Callable[[Node, Node], Node], dtype: str = "float32") -> Grap
 
 GAINS: dict[str, tuple[Callable[[Node, Node], Node], dict[str, int]]] = {
     "2x + 3x": (lambda x, y: 2 * x + 3 * x, {"multiply": 1}),
+    "an offset in a product": (
+        lambda x, y: (gc.cos(x) + 1.0) * 0.045 + 0.01,
+        {"cos": 1, "multiply": 1, "add": 1},
+    ),
     "3 * x * 5": (lambda x, y: 3.0 * (x * 5.0), {"multiply": 1}),
     "exp(x)**3": (lambda x, y: gc.exp(x) ** 3, {"exp": 1, "square": 1, "multiply": 1}),
     "x + x + x + x": (lambda x, y: x + x + x + x, {"multiply": 1}),
