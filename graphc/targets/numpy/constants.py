@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import base64
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from ...ir.graph import Graph
 from ...ir.literal import Literal
 from ...ir.node import Node
 from ...ir.types import DType
-from .expressions import call, dtype_expression, name, number
+from ...pysource.writer import Writer
+from .expressions import assign, call, dtype_expression, name, number
 from .names import Names
 
 _INLINE_ELEMENTS = 16
@@ -49,25 +49,27 @@ class Constants:
 
     def reference(self, node: Node) -> ast.expr:
         """The variable that holds an array constant."""
-        value = node.attributes["value"]
-        if value not in self._by_value:
-            wish = (node.name or "constant").replace(".", "_").upper()
-            self._by_value[value] = self._names.reserve_in_module(wish)
-        return name(self._by_value[value])
+        return name(self._array(node.attributes["value"], node.name or "constant"))
 
-    def start(self, parameter: Node) -> ast.expr:
+    def start(self, parameter: Node) -> str:
         """The variable that holds the array a parameter starts from."""
-        value = parameter.attributes["init"]
-        if value not in self._by_value:
-            wish = f"{parameter.name}_START".replace(".", "_").upper()
-            self._by_value[value] = self._names.reserve_in_module(wish)
-        return name(self._by_value[value])
+        return self._array(parameter.attributes["init"], f"{parameter.name}_START")
 
-    def definitions(self) -> Iterable[tuple[str, ast.expr]]:
-        """The variables and their values, in order of first use."""
+    def _array(self, value: Literal, wish: str) -> str:
+        if value not in self._by_value:
+            variable = self._names.reserve_in_module(wish.replace(".", "_").upper())
+            self._by_value[value] = variable
+        return self._by_value[value]
+
+    def write(self, writer: Writer) -> None:
+        """Write the variables and their values, in order of first use."""
         for value, variable in self._by_value.items():
-            yield variable, array_expression(value.array)
-        yield from self._scalars.values()
+            short = _short(value.array)
+            if short is None:
+                writer.import_("base64")
+            writer.statement(assign(variable, short or _encoded(value.array)))
+        for variable, array in self._scalars.values():
+            writer.statement(assign(variable, array))
 
 
 _NUMBERS = {"0.0": "ZERO", "0.5": "HALF", "1.0": "ONE", "2.0": "TWO"}
@@ -82,17 +84,22 @@ def _name_of_number(text: str) -> str:
     return f"NUMBER_{text}".upper().removesuffix("_0")
 
 
-def array_expression(array: np.ndarray[Any, Any]) -> ast.expr:
-    """An array as source: numbers, an identity, or base 85 bytes where that is long."""
+def _short(array: np.ndarray[Any, Any]) -> ast.expr | None:
+    """An array as numbers or as an identity, unless that is long."""
     dtype = dtype_expression(array.dtype)
     if array.size <= _INLINE_ELEMENTS and array.size:
         return call("np.array", _nested(array), dtype)
     if array.ndim == 2 and np.array_equal(array, np.eye(*array.shape)):
         sizes = [ast.Constant(size) for size in dict.fromkeys(array.shape)]
         return call("np.eye", *sizes, dtype=dtype)
+    return None
+
+
+def _encoded(array: np.ndarray[Any, Any]) -> ast.expr:
+    """An array as bytes in base 85."""
     text = base64.b85encode(array.tobytes()).decode("ascii")
     data = call("base64.b85decode", ast.Constant(text))
-    flat = call("np.frombuffer", data, dtype)
+    flat = call("np.frombuffer", data, dtype_expression(array.dtype))
     shape = ast.Tuple([ast.Constant(size) for size in array.shape], ast.Load())
     return ast.Call(ast.Attribute(flat, "reshape", ast.Load()), [shape], [])
 

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Sequence
 
 from ...ir.node import Node
+from ...ir.template import parsed
 from ...pysource.writer import Writer
 from .constants import Constants
 from .expressions import assign, parse
@@ -35,20 +36,21 @@ def write_init(
     """
     with writer.function("init_parameters", ["seed=0"]):
         writer.docstring("Return the parameters that training starts from, by name.")
-        values: list[ast.expr] = []
-        for node in parameters:
-            init = node.attributes["init"]
-            if hasattr(init, "source"):
-                values.append(parse(init.source(node.shape, node.dtype)))
-            else:
-                start = constants.start(node)
-                copied = ast.Attribute(start, "copy", ast.Load())
-                values.append(ast.Call(copied, [], []))
-        if any("rng" in ast.dump(value) for value in values):
+        sources = [_source(node, constants) for node in parameters]
+        if any("rng" in parsed(source).names for source in sources):
             rng = parse("np.random.default_rng(seed)")
             writer.statement(assign("rng", rng))
+        values = [parse(source) for source in sources]
         names = {str(node.name): None for node in parameters}
         table: ast.expr = ast.Dict([ast.Constant(key) for key in names], values)
         if order is not None:
             table = side_by_side(table, order, names)
         writer.statement(ast.Return(table))
+
+
+def _source(parameter: Node, constants: Constants) -> str:
+    """The expression of an initialiser, or of a copy of an array."""
+    init = parameter.attributes["init"]
+    if hasattr(init, "source"):
+        return init.source(parameter.shape, parameter.dtype)
+    return f"{constants.start(parameter)}.copy()"

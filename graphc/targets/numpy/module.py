@@ -72,13 +72,6 @@ def is_random(graph: Graph) -> bool:
     return any(not node.op.pure for node in graph.nodes)
 
 
-def _write_constants(writer: Writer, constants: Constants) -> None:
-    for variable, value in constants.definitions():
-        if "b85decode" in ast.dump(value):
-            writer.import_("base64")
-        writer.statement(assign(variable, value))
-
-
 # What fixed parts of emitted functions call their own values: no input goes by these.
 _LOCAL_NAMES = ("loss", "gradients", "name", "parameter", "gradient", "slots")
 
@@ -102,12 +95,6 @@ def module_names(inputs: Sequence[Node], reserved: Iterable[str]) -> Names:
     for symbol in symbols_of(size for node in inputs for size in node.shape):
         names.symbol(symbol)
     return names
-
-
-def write_body(writer: Writer, constants: Constants, functions: Writer) -> None:
-    """Constants come first, though what they are is known last."""
-    _write_constants(writer, constants)
-    writer.append(functions)
 
 
 def emit_function(
@@ -155,7 +142,8 @@ def emit_function(
     harness = harness_source(features, sections)
     write_imports(writer, harness)
     write_tiling(writer, tiling, features)
-    write_body(writer, constants, functions)
+    constants.write(writer)
+    writer.append(functions)
     if harness.text.strip():
         writer.raw(harness.text)
     return Emitted(writer.source(), nodes_of_lines(writer), footprint)

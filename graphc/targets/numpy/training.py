@@ -20,6 +20,7 @@ from ...program.lower import lower, step_of
 from ...program.memory import MemoryPlan
 from ...program.plan import Style, TrainingPlan
 from ...program.schedule import TILE
+from ...program.storage import is_free
 from ...program.update import LoweredUpdate, lower_update
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
@@ -37,7 +38,6 @@ from .module import (
     is_random,
     module_names,
     nodes_of_lines,
-    write_body,
     write_imports,
     write_tiling,
 )
@@ -84,7 +84,11 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     lowered = [function for function, _ in functions]
     helpers = start_helpers(plan.parameters)
     parts = [*lowered, *(function for function, _ in small), update]
-    helpers += called_helpers(form for part in parts for form in part.forms_used())
+    used = [form for part in parts for form in part.forms_used()]
+    state = Graph(tuple(plan.state.values()))
+    forms = Forms(state)
+    used += [forms[node] for node in state.nodes if not is_free(node)]
+    helpers += called_helpers(used)
     names = _names(plan, helpers)
     constants = Constants(names)
     writer, text = Writer(), Writer()
@@ -92,7 +96,9 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         write_helper(writer, text, helper)
     order = layout.parameters if layout is not None else None
     write_init(text, plan.parameters, constants, order)
-    _write_state(text, plan, names, constants, layout)
+    scope = names.function_scope()
+    scope.assign(state.nodes)
+    _write_state(text, plan, Values(scope, constants, forms), layout)
     calls = {
         function.name: write_function(text, function, wording, names, constants)
         for function, wording in functions
@@ -126,7 +132,8 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_tiling(writer, plan.tiling, features)
     if layout is not None:
         _write_rules(writer, update)
-    write_body(writer, constants, text)
+    constants.write(writer)
+    writer.append(text)
     writer.raw(harness.text)
     return Emitted(writer.source(), nodes_of_lines(writer), footprint, positions)
 
@@ -196,18 +203,11 @@ def _write_rules(writer: Writer, update: LoweredUpdate) -> None:
 
 
 def _write_state(
-    writer: Writer,
-    plan: TrainingPlan,
-    names: Names,
-    constants: Constants,
-    layout: _MemoryOrder | None,
+    writer: Writer, plan: TrainingPlan, values: Values, layout: _MemoryOrder | None
 ) -> None:
-    graph = Graph(tuple(plan.state.values()))
     order = layout.slots if layout is not None else tuple(plan.state)
-    scope = names.function_scope()
-    scope.assign(graph.nodes)
-    forms = Forms(graph)
-    values = Values(scope, constants, forms)
+    scope, forms = values.names, values.forms
+    graph = Graph(tuple(plan.state.values()))
     with writer.function("init_state", ["parameters", "seed=0"]):
         writer.docstring("Return what training remembers from step to step.")
         used = [node for node in graph.nodes if node.op.role is Role.PARAMETER]
