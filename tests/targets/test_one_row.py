@@ -112,9 +112,16 @@ def test_both_styles_train_alike_as_written(model: str) -> None:
     assert_train_alike(found, 1, 3, 1)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+BIASES = optim.ParameterGroups({"*.bias": optim.SGD(0.1)}, default=optim.Adam(0.01))
+TRIED = {
+    **{key: each for key, each in OPTIMIZERS.items() if "ParameterGroups" not in key},
+    "groups": BIASES,
+}
+
+
+@pytest.mark.parametrize("optimizer", TRIED)
 def test_every_optimizer_trains_alike(optimizer: str) -> None:
-    found = training_program(MODELS["ReLU"](), OPTIMIZERS[optimizer])
+    found = training_program(MODELS["ReLU"](), TRIED[optimizer])
     assert_train_alike(found, 1, 1, 4, 1, 1, 1, 2)
 
 

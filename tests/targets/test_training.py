@@ -320,13 +320,11 @@ def test_model_files_of_any_name(tmp_path):
 
 
 def test_wrong_style():
-    model = made(StaticBatch)
+    loss, optimizer = made(StaticBatch).loss, optim.SGD(0.1)
     with pytest.raises(OptionError, match="'quick'"):
-        emitted(model, "quick")
-    program = emitted(model, "fast")
-    for method in (program.emit, program.reloaded):
-        with pytest.raises(OptionError, match="'quick'"):
-            method("quick")
+        gc.Trainer(loss, optimizer, style="quick")
+    with pytest.raises(OptionError, match="'quick'"):
+        gc.Trainer(loss, optimizer).emit("x.py", style="quick")
 
 
 def test_a_program_in_another_style_is_the_program_in_that_style(style):
