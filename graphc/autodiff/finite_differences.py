@@ -1,4 +1,4 @@
-"""Gradients held against finite differences, and the node found where they part.
+"""Gradients compared with finite differences, and the node found where they part.
 
 A derived gradient is checked from both ends. Along random directions in each variable,
 the change of the loss must be what the gradient says. And at every node on the way, the
@@ -41,7 +41,7 @@ _ROUNDING = 20 * float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class VariableCheck:
-    """How the gradient by one variable compares with finite differences of the loss."""
+    """The gradient by one variable, compared with finite differences of the loss."""
 
     variable: Node
     error: float
@@ -49,18 +49,18 @@ class VariableCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is small enough."""
+        """True where the error is small enough."""
         return self.error <= TOLERANCE
 
     @property
     def name(self) -> str:
-        """What the variable is called."""
+        """The name of the variable."""
         return self.variable.name or self.variable.op.name
 
 
 @dataclass(frozen=True)
 class NodeCheck:
-    """How what a node passes back compares with finite differences of its value."""
+    """The flows of a node, compared with finite differences of its value."""
 
     node: Node
     """The node whose derivative rule was tried."""
@@ -72,7 +72,7 @@ class NodeCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is small enough."""
+        """True where the error is small enough."""
         return self.error <= TOLERANCE
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class NodeCheck:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What `gc.check_gradients` found. Printed, it is a table."""
+    """The findings of `gc.check_gradients`. Printed, they are a table."""
 
     variables: tuple[VariableCheck, ...]
     """One for each variable, in the order asked for."""
@@ -97,7 +97,7 @@ class GradientReport:
 
     @property
     def passed(self) -> bool:
-        """Whether all gradients agree with finite differences."""
+        """True where all gradients agree with finite differences."""
         return all(check.passed for check in (*self.variables, *self.nodes))
 
     @property
@@ -318,7 +318,7 @@ def _check_nodes(run: _Run, rng: np.random.Generator) -> Iterator[NodeCheck]:
 
 
 def _flows_of(run: _Run, node: Node) -> dict[Node, Array]:
-    """What a node passes back to each of its inputs, over all places it stands in."""
+    """The flow of a node to each of its inputs, over all places it stands in."""
     flows: dict[Node, Array] = {}
     for position, parent in enumerate(differentiable_inputs(node)):
         flow = run.adjoints.flows.get((node, position))
@@ -331,7 +331,7 @@ def _flows_of(run: _Run, node: Node) -> dict[Node, Array]:
 def _rule_error(
     run: _Run, node: Node, parent: Node, flow: Array, rng: np.random.Generator
 ) -> float:
-    """How far `flow · d` is from `adjoint · (change of the node along d)`."""
+    """The distance of `flow · d` from `adjoint · (change of the node along d)`."""
     if node.op.is_block and node.op.vjp is None:
         return 0.0
     value = run.values[parent]

@@ -188,7 +188,7 @@ def _tangent(parent: Node, known: Mapping[Node, Node]) -> Node | None:
 
 
 def _partial(node: Node, position: int, tangent: Node) -> Node | None:
-    """What one input's tangent contributes."""
+    """The contribution of one input's tangent."""
     if node.op.jvp == "multilinear":
         inputs = list(node.inputs)
         inputs[position] = tangent

@@ -31,12 +31,12 @@ Unused = Literal["error", "zeros"]
 
 @dataclass(frozen=True)
 class Adjoints:
-    """What reverse mode found."""
+    """The result of reverse mode."""
 
     of: Mapping[Node, Node]
     """The adjoint of each node that the targets and outputs have between them."""
     flows: Mapping[tuple[Node, int], Node]
-    """What each node sends back along each of its input edges."""
+    """The part of an adjoint that each node sends along each of its input edges."""
 
 
 def unit_cotangent(y: Node) -> Node:
@@ -45,7 +45,7 @@ def unit_cotangent(y: Node) -> Node:
 
 
 def differentiable_inputs(node: Node) -> tuple[Node, ...]:
-    """What derivatives of a node flow to: a block without a rule is seen through."""
+    """The nodes that derivatives flow to; a block without a rule is seen through."""
     if node.op.is_block and node.op.vjp is None:
         return meaning_of(node)
     return node.inputs

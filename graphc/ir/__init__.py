@@ -1,4 +1,4 @@
-"""What a graph is: types, nodes, op declarations, graphs and their verifier."""
+"""The parts of a graph: types, nodes, op declarations, graphs and their verifier."""
 
 from .dims import Dim, Dimension, Shape
 from .graph import Graph, rebuild

@@ -1,4 +1,4 @@
-"""What a node has of NumPy's arrays: operators, methods, and being handed to NumPy.
+"""NumPy's operators and methods on nodes, and nodes that are handed to NumPy.
 
 All are looked up by NumPy's name among the array functions that `graphc.ops` declares,
 because what a graph is must not depend on which ops exist.
@@ -31,7 +31,7 @@ def _call(name: str, *arguments: Any, **keywords: Any) -> Any:
 
 
 def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> Any:
-    """What a function of NumPy's calls where it is given a node."""
+    """The function that one of NumPy's calls where it is given a node."""
     try:
         inspect.signature(_functions[name]).bind(*arguments, **keywords)
     except (KeyError, TypeError) as error:
@@ -41,7 +41,7 @@ def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> An
 
 
 def is_array_function(name: str) -> bool:
-    """Whether there is an array function of this name."""
+    """True where there is an array function of this name."""
     return name in _functions
 
 

@@ -97,7 +97,7 @@ def _substituted(
 
 
 def _as_result(value: Node, result: Node) -> Node:
-    """What a body computes, under the name of the result that it is."""
+    """A value that a body computes, under the name of the result that it is."""
     if value.op.kind == "source":
         return value
     if result.name is not None:

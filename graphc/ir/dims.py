@@ -96,18 +96,18 @@ class Dim:
 
     @property
     def is_symbol(self) -> bool:
-        """Whether this is a bare name."""
+        """True where this is a bare name."""
         return self.text.isidentifier()
 
     @property
     def is_nonnegative(self) -> bool:
-        """Whether this is known not to be negative, whatever its names stand for."""
+        """True where this is known not to be negative, whatever its names stand for."""
         if self._polynomial is not None:
             return all(factor > 0 for factor in self._polynomial.terms.values())
         return bool(self.expression.is_nonnegative)
 
     def bound(self) -> tuple[Dimension, Dimension, str, int]:
-        """What it means that this is not negative: that one size is not below another.
+        """The meaning of this not being negative: that one size is not below another.
 
         Returns:
             The larger and the smaller size, `n` and 3 for `n - 3` as for `m*n - 3*m`,
@@ -124,7 +124,7 @@ class Dim:
 
     @property
     def is_whole(self) -> bool:
-        """Whether this is a whole number whatever its names stand for."""
+        """True where this is a whole number whatever its names stand for."""
         if self._polynomial is not None:
             return True
         return bool(self.expression.as_numer_denom()[1] == 1)
@@ -428,7 +428,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
                 raise ShapeError(
                     f"requires shapes that broadcast, got {given}: "
                     f"{size} and {shape[axis]} meet at axis {axis}",
-                    hint="equal sizes, or 1 where an axis is to be stretched",
+                    hint="equal sizes, or 1 where an axis is to be broadcast",
                 )
             size = shape[axis]
         result.append(size)

@@ -102,7 +102,7 @@ class Facts:
 
 
 NONE = Facts()
-"""What is known of an op that declares nothing."""
+"""The facts of an op that declares nothing."""
 
 
 def inputs_that(needed: Inputs, node: Any) -> tuple[Node, ...] | None:

@@ -177,7 +177,7 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class OneRow:
-    """What computes the same as another graph where a dimension of its inputs is 1."""
+    """A graph that computes the same as another where a dimension of inputs is 1."""
 
     dimension: str
     graph: Graph

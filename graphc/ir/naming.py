@@ -41,7 +41,7 @@ class Naming:
         return named
 
     def names(self, text: str, nodes: set[Node]) -> set[str]:
-        """What those of `nodes` that it names are called where the layer is `text`."""
+        """The names of those of `nodes` that it names where the layer is `text`."""
         return {text + suffix for node, suffix in self._living() if node in nodes}
 
     def rename(self, text: str) -> None:

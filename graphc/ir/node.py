@@ -65,7 +65,7 @@ class Node(ArrayMethods):
     name: str | None
     """The user's name, or a block's hint; inputs and parameters always have one."""
     naming: Naming | None
-    """Where the name comes from that may still change, if it may."""
+    """The source of a name that may still change; None where it may not."""
     origin: Origin
     index: int
     """Position in the order of creation, unique in a process."""
@@ -73,7 +73,7 @@ class Node(ArrayMethods):
     """Its place in the declared order: where the node that it replaces was declared,
     and inside a block after what the block's place is."""
     derivation: Derivation | None
-    """How to derive it again, where it is what a differentiation returned."""
+    """The way to derive it again, where a differentiation returned it."""
     declared_from: tuple[Node, ...]
     """Nodes that it was made of when it was declared, though it need not depend on
     them: what was differentiated, and what only a shape was taken from."""
@@ -296,7 +296,7 @@ class Node(ArrayMethods):
 
 
 def _in_place_of(attribute: str) -> str | None:
-    """What to try in place of an attribute that arrays or tensors have elsewhere."""
+    """A hint in place of an attribute that arrays or tensors have elsewhere."""
     if is_array_function(attribute):
         return f"gc.{attribute}(node)"
     if attribute in ("grad", "backward"):
@@ -330,4 +330,4 @@ class Derivation:
 
     request: DerivativeRequest
     position: int
-    """Which of the results of `request.derive` it is."""
+    """Its place among the results of `request.derive`."""

@@ -103,7 +103,7 @@ class Polynomial:
         )
 
     def given(self, sizes: Mapping[str, int]) -> Polynomial:
-        """What is left of it where some of its names have these values."""
+        """The rest of it where some of its names have these values."""
         result = Polynomial({})
         for product, factor in self.terms.items():
             rest = tuple(part for part in product if part[0] not in sizes)

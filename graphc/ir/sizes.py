@@ -1,4 +1,4 @@
-"""What has to hold of named sizes, so that a graph means what its shapes say.
+"""Conditions on named sizes, so that a graph means what its shapes say.
 
 `x[k:]` along an axis of size `n` has `n - k` elements, `pos[:n]` has `n` where `pos` is
 that long, and the maximum along an axis needs one element. NumPy would clip a slice,
@@ -21,7 +21,7 @@ class SizeBound:
     """One size that must not be above another."""
 
     node: Node
-    """What needs it."""
+    """The node that needs it."""
     low: Dimension
     high: Dimension
 
@@ -32,13 +32,13 @@ class SizeBound:
 
     @property
     def message(self) -> str:
-        """What is required: `getitem requires n >= 3`."""
+        """The requirement in words: `getitem requires n >= 3`."""
         if isinstance(self.high, int):
             return f"{self.node.op.name} requires {self.low} <= {self.high}"
         return f"{self.node.op.name} requires {self.high} >= {self.low}"
 
     def holds(self, sizes: Mapping[str, int]) -> bool:
-        """Whether it holds for these sizes of its names."""
+        """True where it holds for these sizes of its names."""
         low, high = evaluate_shape((self.low, self.high), sizes)
         return low <= high
 
@@ -61,7 +61,7 @@ def size_bounds(graph: Graph) -> tuple[SizeBound, ...]:
 
 
 def _only_rearranges(node: Node) -> bool:
-    """Whether all sizes of a node are made of those of its input."""
+    """True where all sizes of a node are made of those of its input."""
     return node.op.kind == "view" and node.size == node.inputs[0].size
 
 

@@ -1,4 +1,4 @@
-"""What a value is before it exists: its dtype and its shape."""
+"""Types of values: a dtype and a shape, or several of them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def as_dtype(value: object) -> DType:
 
 
 def is_floating(dtype: DType) -> bool:
-    """Whether derivatives with respect to values of this dtype exist."""
+    """True where derivatives with respect to values of this dtype exist."""
     return dtype.kind == "f"
 
 
@@ -91,5 +91,5 @@ def has_derivatives(type: TensorType) -> bool:
 
 
 def is_integer(dtype: DType) -> bool:
-    """Whether values of this dtype may index."""
+    """True where values of this dtype may index."""
     return dtype.kind in "iu"

@@ -73,7 +73,7 @@ RESULT = Op(
 def results(
     body: Graph, inputs: Sequence[Node], name: str | None = None
 ) -> tuple[Node, ...]:
-    """What a body computes of inputs, as one node for each result."""
+    """The results of a body for inputs, one node for each."""
     call = CALL.build(tuple(inputs), {"body": body}, name=name)
     return tuple(RESULT(call, index=index) for index in range(len(body.outputs)))
 

@@ -7,7 +7,7 @@ correction, a step size) is shared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..ir.dims import Shape
@@ -15,7 +15,7 @@ from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.template import parsed
-from ..ir.walk import ancestors, attributes_key
+from ..ir.walk import Numbering, ancestors, attributes_key
 from .storage import storage_of
 
 
@@ -61,36 +61,25 @@ class Update:
     """The fingerprint of the rules with all their settings."""
 
 
-class _Structures:
-    """Numbers for the rules' values that are equal where the rules are.
+def _structure(rule: ParameterUpdate, shared: set[Node]) -> Hashable:
+    """A key that is equal for rules that apply the same ops to equal values.
 
-    Values are equal if they apply the same op to equal values. Their shapes don't
-    count, but whether they are scalars or of the parameter's own shape does.
+    Shapes don't count, but being a scalar or of the parameter's own shape does.
     """
+    own = rule.parameter.shape
+    labels = {node: label for label, node in rule.placeholders()}
 
-    def __init__(self, shared: set[Node]) -> None:
-        self._shared = shared
-        self._numbers: dict[object, int] = {}
+    def leaf(node: Node) -> Hashable | None:
+        if node in labels:
+            return (labels[node], *_kind(node, own))
+        return node.index if node in shared else None
 
-    def __call__(self, rule: ParameterUpdate) -> tuple[int, ...]:
-        own = rule.parameter.shape
-        numbers: dict[Node, int] = {}
-        for label, node in rule.placeholders():
-            numbers[node] = self._number((label, *_kind(node, own)))
-        outputs = [value for value, _ in rule.outputs()]
-        for node in Graph(tuple(outputs)).nodes:
-            if node in numbers:
-                continue
-            if node in self._shared:
-                numbers[node] = self._number(node)
-                continue
-            inputs = tuple(numbers[parent] for parent in node.inputs)
-            key = (node.op.name, inputs, _wording(node), *_kind(node, own))
-            numbers[node] = self._number(key)
-        return tuple(numbers[output] for output in outputs)
+    def key(node: Node, inputs: tuple[int, ...]) -> Hashable:
+        return (node.op.name, inputs, _wording(node), *_kind(node, own))
 
-    def _number(self, key: object) -> int:
-        return self._numbers.setdefault(key, len(self._numbers))
+    number = Numbering(leaf, key)
+    results = tuple([number(value) for value, _ in rule.outputs()])
+    return (*number.keys, results)
 
 
 def _wording(node: Node) -> object:
@@ -114,10 +103,9 @@ def _kind(node: Node, own: Shape) -> tuple[str, bool, bool]:
 
 def groups_of(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
     """The rules that are equal but for the shape, together."""
-    structure = _Structures(shared)
-    groups: dict[object, list[ParameterUpdate]] = {}
+    groups: dict[Hashable, list[ParameterUpdate]] = {}
     for rule in update.rules:
-        groups.setdefault(structure(rule), []).append(rule)
+        groups.setdefault(_structure(rule, shared), []).append(rule)
     return list(groups.values())
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arguments import Seed
 from ..errors import NonFiniteError
+from ..ir.bodies import inline
 from ..ir.dims import symbols_of
 from ..ir.evaluate import compiled, evaluate_node
 from ..ir.facts import Role
@@ -130,6 +131,16 @@ def interpret(
             )
         )
         if check_finite and is_floating(node.dtype) and not np.isfinite(value).all():
+            if node.op.role is Role.RESULT:
+                # Once more without calls, which finds the node in the body.
+                interpret(
+                    inline(graph).outputs,
+                    feeds,
+                    parameters=parameters,
+                    seed=seed,
+                    check_finite=True,
+                    strict=strict,
+                )
             raise _non_finite(node, value)
         values[node] = value
     return Interpretation(values)

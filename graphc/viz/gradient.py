@@ -142,7 +142,7 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
 
 
 def _leaf_names(leaves: Iterable[Node], names: Mapping[Node, str]) -> Iterator[str]:
-    """What forward values are called; those inside a block by the block's name too."""
+    """The names of forward values; those inside a block by the block's name too."""
     for node in leaves:
         block = node.origin.block
         if node in names:
@@ -201,7 +201,7 @@ def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
 
 @dataclass(frozen=True)
 class _Flow:
-    """What comes back along one drawn edge; several where a block uses it inside."""
+    """The flow back along one drawn edge; several where a block uses it inside."""
 
     node: Node
     parent: Node
@@ -242,7 +242,7 @@ def _flowing_back(
 
 
 def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:
-    """What flows back along the drawn input edges of a node."""
+    """The flows back along the drawn input edges of a node."""
     if not node.op.is_block or node.op.vjp is not None:
         for position, parent in enumerate(node.inputs):
             value = adjoints.flows.get((node, position))
@@ -274,7 +274,7 @@ def _formula(
     adjoints: Adjoints,
     names: Mapping[Node, str],
 ) -> str | None:
-    """What flows, in terms of the incoming gradient and forward values, if short."""
+    """The flow in terms of the incoming gradient and forward values, if short."""
     if len(flow.values) != 1 or flow.node.op.bodies:
         return None
     known = {adjoints.of[flow.node]: f"d_{names[flow.node]}"}

@@ -1,4 +1,4 @@
-"""What a drawing shows, before any of it is DOT: vertices, edges and clusters.
+"""The content of a drawing, before any of it is DOT: vertices, edges and clusters.
 
 A scene is plain data with keys that count from the first node in topological order, so
 that the same declaration gives the same bytes in every process.
@@ -91,7 +91,7 @@ def drawn_order(
 
 
 def value_names(order: Iterable[Node]) -> dict[Node, str]:
-    """What each value is called: the user's name, `d_<name>`, or op and count.
+    """The name of each value: the user's name, `d_<name>`, or op and count.
 
     >>> import graphc as gc
     >>> x = gc.input("x", (3,))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import FeedError, GraphError
+from graphc.errors import FeedError, GraphError, NonFiniteError
 from graphc.ir import Graph, Node, rebuild, verify
 from graphc.ir.bodies import inline, map_bodies
 from graphc.ir.fingerprint import graph_hash
@@ -273,3 +273,14 @@ def test_every_value_of_a_call_is_kept() -> None:
     run = gc.interpret([y * total], {"x": [0.0, 1.0, 2.0]})
     np.testing.assert_array_equal(run[y], np.exp([0.0, 1.0, 2.0]))
     assert run[total] == 3.0
+
+
+def test_the_first_number_that_is_not_finite_is_found_in_a_body() -> None:
+    x = gc.input("x", (2,), "float64")
+
+    def layer(x: Node) -> Node:
+        return gc.exp(gc.log(x))
+
+    with pytest.raises(NonFiniteError, match="NaN in log at") as caught:
+        gc.evaluate(call(layer, x), {"x": [1.0, -1.0]}, check_finite=True)
+    assert caught.value.location == f"{__file__}:{layer.__code__.co_firstlineno + 1}"
