@@ -211,7 +211,6 @@ def test_blocks_leave_facts_to_what_they_expand_to() -> None:
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("subtract", {"commutative": "exact"}),
     ("divide", {"commutative": "real"}),
-    ("maximum", {"commutative": "exact"}),
     ("arctan2", {"commutative": "real"}),
     ("add", {"neutral": (0.0, 0.0)}),
     ("subtract", {"neutral": (0.0, 0.0)}),
