@@ -126,6 +126,22 @@ def test_random_calls_keep_their_values(style: Any, seed: int) -> None:
         assert_near(function(**feeds), expected, beside, note=f"seed {seed}")
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_names_of_functions_meet_no_names_of_users(style: Any) -> None:
+    def layer(layer: gc.Node) -> gc.Node:
+        return gc.exp(layer) * 2.0 + 1.0
+
+    names = ("layer", "layer_workspace", "layer_2", "layer_2_workspace")
+    inputs = [gc.input(name, ("batch", 3)) for name in names]
+    outputs = [call(layer, call(layer, each)) for each in inputs]
+    function = gc.compile(outputs, style=style)
+    feeds = {name: values() / 4 for name in names}
+    for result, expected in zip(
+        function(**feeds), gc.evaluate(outputs, feeds), strict=True
+    ):
+        np.testing.assert_allclose(result, expected, rtol=1e-5)
+
+
 def test_an_argument_may_have_the_name_of_an_input() -> None:
     x = gc.input("x", ("batch", 3))
     twice = call(lambda x: x * 2.0 + 1.0, call(lambda x: x * 2.0 + 1.0, x))

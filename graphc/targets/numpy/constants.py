@@ -12,6 +12,7 @@ from ...ir.graph import Graph
 from ...ir.literal import Literal
 from ...ir.node import Node
 from ...ir.types import DType
+from ...program.function import Function
 from ...pysource.writer import Writer
 from .expressions import assign, call, dtype_expression, name, number
 from .names import Names
@@ -26,14 +27,19 @@ class Constants:
         self._names = names
         self._by_value: dict[Literal, str] = {}
         self._scalars: dict[tuple[str, DType], tuple[str, ast.expr]] = {}
-        self._functions: dict[Graph, str] = {}
+        self._functions: dict[tuple[Graph, bool], str] = {}
 
-    def function(self, body: Graph, wish: str) -> tuple[str, bool]:
+    def function(self, body: Function) -> tuple[str, bool]:
         """The name of the function of a body, and True where it is a new one."""
-        is_new = body not in self._functions
-        if is_new:
-            self._functions[body] = self._names.reserve_in_module(wish)
-        return self._functions[body], is_new
+        key = body.declared.graph, body.is_fast
+        is_new = key not in self._functions
+        while key not in self._functions:
+            found = self._names.reserve_in_module(body.name)
+            # Its workspace has a name, too, which no value may take.
+            allocation = f"{found}_workspace"
+            if self._names.reserve_in_module(allocation) == allocation:
+                self._functions[key] = found
+        return self._functions[key], is_new
 
     def scalar(self, value: ast.expr, dtype: DType) -> ast.expr:
         """The variable that holds a number as an array, which NumPy need not convert.

@@ -93,7 +93,7 @@ class _Printer:
 
     def _name_body(self, body: Function) -> None:
         """Name the function of a body, and print it here if it is a new one."""
-        known, is_new = self.constants.function(body.declared.graph, body.name)
+        known, is_new = self.constants.function(body)
         self.calls[body] = known
         if is_new:
             wording = Wording(f"Return the results of `{body.name}`.", _returned)
