@@ -415,7 +415,7 @@ def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
-    """The shape NumPy's broadcasting gives; a named size stretches only a 1."""
+    """The shape NumPy's broadcasting gives; a named size fits only itself or a 1."""
     rank = max((len(shape) for shape in shapes), default=0)
     result: list[Dimension] = []
     for axis in range(-rank, 0):

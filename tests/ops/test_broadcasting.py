@@ -95,7 +95,7 @@ def test_gradients_have_the_shapes_of_small_operands(
     assert other.sum() == 2.0 * count
 
 
-def test_nothing_is_summed_where_nothing_was_stretched() -> None:
+def test_nothing_is_summed_where_nothing_was_broadcast() -> None:
     """An adjoint is specialised from the shapes: no reduction without a reason."""
     x, y = gc.input("x", ("batch", 3)), gc.input("y", ("batch", 3))
     weight = gc.input("weight", ("batch", 3))
@@ -103,7 +103,7 @@ def test_nothing_is_summed_where_nothing_was_stretched() -> None:
     assert {n.op.name for n in Graph(tuple(gradients))} == {"input", "multiply"}
 
 
-def test_only_stretched_axes_are_summed() -> None:
+def test_only_broadcast_axes_are_summed() -> None:
     x, y = gc.input("x", (1, 1)), gc.input("y", (1, 4))
     gradient = gc.grad(gc.sum(x * y), x)
     sums = [n for n in Graph((gradient,)) if n.op.name == "sum"]
