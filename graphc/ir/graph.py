@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any, cast
 
-from ..errors import NamingError
+from ..errors import GraphError, NamingError
 from .dims import Dim, symbols_of
 from .facts import Role
 from .node import Node
@@ -184,9 +184,19 @@ class OneRow:
 
 
 def check_names(nodes: Iterable[Node]) -> None:
-    """Raise where two different inputs, parameters or named nodes share a name."""
+    """Raise where two different inputs, parameters or named nodes share a name.
+
+    Or where there is an argument, which has a meaning in the body of a function only.
+    """
     seen: dict[str, Node] = {}
     for node in nodes:
+        if node.op.role is Role.ARGUMENT:
+            raise GraphError(
+                f"{node.describe()} is an argument, and has no value outside of its "
+                "function",
+                at=node,
+                hint="the function's result, or what the function was called with",
+            )
         strict = node.op.role in (Role.INPUT, Role.PARAMETER)
         if node.name is None or not (strict or _named_by_user(node)):
             continue

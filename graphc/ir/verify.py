@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import GraphcError, GraphError, NamingError
 from .facts import Role
-from .graph import Graph
+from .graph import Graph, check_names
 from .node import Node
 from .op import OPS
 from .walk import attributes_key
@@ -23,7 +23,7 @@ def verify(graph: Graph) -> None:
 
 def _verify(graph: Graph, bodies: set[int], *, is_body: bool) -> None:
     try:
-        graph.check_names()
+        check_names(n for n in graph.nodes if n.op.role is not Role.ARGUMENT)
     except NamingError as error:
         raise GraphError(
             f"invalid graph: {error.message}", node=error.node, location=error.location

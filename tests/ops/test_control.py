@@ -136,6 +136,23 @@ def test_a_draw_that_depends_on_an_argument_is_refused() -> None:
         del OPS["noisy"]
 
 
+@pytest.mark.parametrize("use", [gc.evaluate, gc.compile])
+def test_what_leaves_a_function_behind_its_back_is_refused(use: Any) -> None:
+    x = gc.input("x", (), "float64")
+    kept: list[Node] = []
+
+    def leaks(x: Node) -> Node:
+        kept.append(gc.exp(x))
+        return kept[0]
+
+    call(leaks, x)
+    with pytest.raises(GraphError, match="and has no value outside of its function"):
+        use(kept[0])
+    # A function may well use what belongs to one around it.
+    outer = call(lambda y: call(lambda z: z + gc.sin(y), gc.exp(y)), x)
+    assert gc.evaluate(outer, {"x": 0.5}) == np.exp(0.5) + np.sin(0.5)
+
+
 # Derivatives --------------------------------------------------------------------------
 
 
