@@ -100,7 +100,9 @@ def test_what_is_written_alike_has_one_number() -> None:
     x, y = gc.input("x", (3,)), gc.input("y", (3,))
     number = Numbering()
     assert number(gc.exp(x) * y) == number(gc.exp(x) * y)
+    square = gc.input("square", (3, 3))
     different = [gc.exp(y), gc.sin(x), gc.exp(x), x.sum(), x.sum(keepdims=True), x, y]
+    different += [square.sum(axis=0), square.sum(axis=1)]
     assert len({number(node) for node in different}) == len(different)
 
 

@@ -212,6 +212,14 @@ def _slope(y: Node, wrt: list[Node], direction: dict[str, Any]) -> Node:
     return gc.jvp(y, wrt, [direction[str(node.name)] for node in wrt])
 
 
+def test_adjoints_of_a_result_under_two_names_add_up() -> None:
+    x = gc.input("x", (), "float64")
+    y, z = call(lambda x: (gc.sin(x), x * x), x)
+    gradient = gc.grad(y * 2.0 + y.named("again") * 3.0 + z, x)
+    expected = 5.0 * np.cos(0.5) + 1.0
+    np.testing.assert_allclose(gc.evaluate(gradient, {"x": 0.5}), expected)
+
+
 def test_only_what_flows_has_a_derivative() -> None:
     x, w = x_and_w()
     k = gc.input("k", (), "int64")
