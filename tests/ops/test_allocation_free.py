@@ -152,9 +152,9 @@ def test_positions_in_matrices_of_two_widths_are_not_confused() -> None:
     picked: list[gc.Node] = []
     for name, width in (("a", 5), ("b", 7), ("c", 5)):
         matrix = gc.input(name, ("batch", width))
-        picked.append(gc.exp(matrix)[rows, labels])
+        picked.append(gc.exp(matrix)[rows, labels] * 2.0)
         values[name] = np.linspace(0, 1 + len(picked), 4 * width).reshape(4, width)
     results = gc.compile(picked, style="fast")(**values)
     for result, name in zip(results, "abc", strict=True):
-        expected = np.exp(values[name])[np.arange(4), values["labels"]]
+        expected = 2.0 * np.exp(values[name])[np.arange(4), values["labels"]]
         np.testing.assert_allclose(result, expected, rtol=1e-6)

@@ -82,10 +82,8 @@ def test_results_that_look_into_an_argument_are_not_overwritten(style: Any) -> N
         return matrix.T, gc.sum(matrix, axis=0)
 
     x = gc.input("x", ("batch", 3))
-    outputs: list[gc.Node] = []
-    for number in range(4):
-        there, total = call(turned, gc.exp(x + float(number)))
-        outputs += [there * 2.0, total]
+    found = [call(turned, gc.exp(x + float(number))) for number in range(4)]
+    outputs = [there * 2.0 + gc.max(total) for there, total in found]
     function = gc.compile(outputs, style=style, simplify=False)
     assert function.source.count("def turned(") == 1
     feeds = {"x": values()}

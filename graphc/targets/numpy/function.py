@@ -207,7 +207,7 @@ class _Printer:
         writer.statement(ast.Assign([one_or_tuple(targets)], called), shapes)
 
     def _result(self, node: Node) -> ast.expr:
-        """A result, which is no argument's array where arrays are written again."""
+        """A result; in fast style a copy of what would be an argument's array."""
         value = self.values.value(node)
         is_argument = storage_of(node).op.role is Role.ARGUMENT
         if is_argument and node.ndim and self.function.is_fast:
