@@ -26,7 +26,17 @@ from ...ops.arithmetic import (
     square,
     subtract,
 )
-from ...ops.exponential import cos, cosh, power
+from ...ops.exponential import (
+    arcsinh,
+    arctan,
+    cos,
+    cosh,
+    power,
+    sin,
+    sinh,
+    tan,
+    tanh,
+)
 from ...ops.source import constant
 from ..algebra.powers import integer_power
 
@@ -88,6 +98,9 @@ class Formulas:
             return self._multiply(((_ONE, abs(size)),), found)
         if op in _EVEN:
             operands = (self._unsigned(first),)
+        elif op in _ODD and (unsigned := self._unsigned(first)) is not first:
+            found = self._call(op, (unsigned,), node.attributes)
+            return self._multiply(number(-1.0), found)
         return self._call(op, operands, node.attributes)
 
     def _call(self, op: Op, operands: Sequence[Sum], attributes: Attributes) -> Sum:
@@ -152,7 +165,20 @@ class Formulas:
             self.merged |= place in exponents
             exponents[place] = exponents.get(place, 0) + exponent
         product = tuple(sorted(factor for factor in exponents.items() if factor[1]))
-        return ((product, a * b),)
+        form: Sum = ((product, a * b),)
+        return self._distributed(form) if _ONE in (x, y) else form
+
+    def _distributed(self, form: Sum) -> Sum:
+        """A number times a sum where it meets another: of `2*(3*x + 1)` two terms.
+
+        No negative number: the zeros of a sum would change their signs.
+        """
+        ((_, size),) = form
+        terms = self._terms(form)
+        if size < 0 or all(p == _ONE or abs(part) == size for p, part in terms):
+            return form
+        self.merged = True
+        return terms
 
     def _power(self, operand: Sum, exponent: Number) -> Sum:
         if not operand:
@@ -186,6 +212,7 @@ _EXPONENTS = {
     square.op: 2,
 }
 _EVEN = (absolute.op, cos.op, cosh.op)
+_ODD = (sin.op, sinh.op, tan.op, tanh.op, arctan.op, arcsinh.op)
 
 
 def number(value: float) -> Sum:
