@@ -1,0 +1,3 @@
+"""Fixtures of the tests of training."""
+
+from tests.training.support import expected as expected
