@@ -13,6 +13,7 @@ from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
 from ..ir.types import TupleType
 from .base import Pass, adopt, note
+from .forward_values import forward_calls, has_higher_order
 
 
 def run_everywhere(step: Pass, graph: Graph) -> Graph:
@@ -129,8 +130,8 @@ def _smaller_call(call: Node, body: Graph, used: list[int]) -> Node:
 class InlineCalls:
     """Replace calls by what they compute, but for functions that are called again.
 
-    Before: any graph. After: no call of a body that is called once, and none beside a
-    derivative: what a backward pass computes anew stands there twice, until equal
+    Before: any graph. After: no call of a body that is called once, and none at all
+    beside a derivative of a derivative of one, which computes both anew, until equal
     values are merged. Sound when a call computes what its body does, which is how a
     call is defined.
     """
@@ -144,7 +145,7 @@ class InlineCalls:
 
     def run(self, graph: Graph) -> Graph:
         """The graph with fewer calls, or none."""
-        if any(node.origin.derivative is not None for node in graph.nodes):
+        if has_higher_order(forward_calls(graph)):
             return inline(graph)
         calls = (node for each in graph.nested for node in each.nodes if node.bodies)
         counts = Counter(node.bodies[0] for node in calls)

@@ -17,6 +17,7 @@ from .cse import MergeEqual
 from .expand import ExpandBlocks
 from .fold import FoldConstants
 from .formulas.simplify import Simplify
+from .forward_values import KeepForwardValues
 from .stable.rules import Stability
 
 
@@ -24,10 +25,10 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
     """The passes in their order.
 
     Formulas are made stable first, while gradients are still what differentiation
-    returned and blocks are whole. Beside a derivative, calls become what they
-    compute, so that a backward pass shares the values of the forward one once equal
-    ones are merged. Merging before algebra lets rules see that two values are one.
-    Constants are broadcast to arrays last, when no operand is one any more.
+    returned and blocks are whole. Functions that are called again stay functions, and
+    pass on the values that their derivatives need. Merging before algebra lets rules
+    see that two values are one. Constants are broadcast to arrays last, when no operand
+    is one any more.
 
     Without `simplify` the graph stays as written, calls included: a program needs
     primitives, and the expansion of a block is the same nodes wherever it is used.
@@ -37,6 +38,7 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
     return (
         Stability(),
         ExpandBlocks(),
+        KeepForwardValues(),
         DropUnread(),
         InlineCalls(),
         MergeEqual(),

@@ -59,6 +59,8 @@ def cases() -> Iterator[Case]:
     yield Graph((2 * x + 3 * x, gc.exp(x) + gc.exp(x) * y)), IN_PAIRS, pipeline(True)
     same, _, product = call(lambda x, y, z: (y, x + z, x * 2.0), x, y, x)
     yield Graph((same, product)), IN_PAIRS, pipeline(True)
+    wave = call(gc.sin, call(gc.sin, x))
+    yield Graph((wave, gc.grad(gc.sum(wave), x))), IN_PAIRS, pipeline(True)
 
 
 def found_in(cases: Sequence[Case]) -> Iterator[tuple[Rewrite, Feeds]]:

@@ -11,6 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import FeedError
+from graphc.ir import Graph
 from graphc.ops.control import call
 from tests.bodies import random_calls
 from tests.random_graphs import MOVED, assert_near, drawn, moved
@@ -169,7 +170,7 @@ def test_the_memory_of_functions_is_counted() -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_model_with_calls_trains_and_predicts(tmp_path: Path, style: Any) -> None:
-    """Its forward pass calls a function, and its backward pass shares values."""
+    """Its passes call a function each, and their gradients are the interpreter's."""
     hidden, x = layers(3)
     loss = gc.mean(gc.square(hidden - x))
     trainer = gc.Trainer(loss, gc.optim.SGD(lr=0.1), style=style)
@@ -178,7 +179,15 @@ def test_a_model_with_calls_trains_and_predicts(tmp_path: Path, style: Any) -> N
     assert_formatted(source, tmp_path)
     functions = functions_of(source)
     assert "layer(" in ast.unparse(functions["forward"])
-    assert "layer_backward" not in functions
+    assert "layer_backward" in functions
+    assert source.count("layer_backward(") == 4
+    found = trainer.gradients(x=values())
+    for weight in Graph((loss,)).parameters:
+        gradient = gc.grad(loss, weight)
+        expected = gc.evaluate(
+            gradient, {"x": values()}, parameters=dict(trainer.parameters)
+        )
+        np.testing.assert_allclose(found[weight.name], expected, rtol=1e-4, atol=1e-6)
     before = trainer.step(x=values())
     for _ in range(20):
         after = trainer.step(x=values())
