@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -103,17 +103,13 @@ class Minimum:
         )
 
 
+@dataclass
 class _Recorder:
     """The history of a run, and the user's own function that is told of each row."""
 
-    def __init__(
-        self,
-        problem: FlatLoss,
-        callback: Callable[[Iteration, dict[str, Array]], object] | None,
-    ) -> None:
-        self._problem = problem
-        self._callback = callback
-        self.rows: list[Iteration] = []
+    problem: FlatLoss
+    callback: Callable[[Iteration, dict[str, Array]], object] | None
+    rows: list[Iteration] = field(default_factory=list[Iteration])
 
     def add(self, point: Point, step: float | None = None) -> None:
         """Note the place that an iteration has reached."""
@@ -122,11 +118,11 @@ class _Recorder:
             loss=point.loss,
             gradient_norm=point.gradient_norm,
             step=step,
-            evaluations=self._problem.evaluations,
+            evaluations=self.problem.evaluations,
         )
         self.rows.append(row)
-        if self._callback is not None:
-            self._callback(row, self._problem.arrays(point.x))
+        if self.callback is not None:
+            self.callback(row, self.problem.arrays(point.x))
 
 
 def minimize(
@@ -340,10 +336,9 @@ def _line_search(kind: str | None, step: float, c1: float, rho: float) -> LineSe
     return Backtracking(float(step), float(c1), float(rho))
 
 
-def _check(name: str, value: Any, low: float, high: float) -> None:
+def _check(name: str, value: float, low: float, high: float) -> None:
     """Raise unless `value` is between the bounds, both excluded."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not low < value < high:
+    if not low < value < high:
         bounds = f"above {low:g}" if high == math.inf else f"between {low:g} and 1"
         raise OptionError(f"{name} must be {bounds}, got {value!r}")
 

@@ -95,11 +95,10 @@ def _penalty(
     name: str,
     measure: Callable[[Node], Node],
     parameters: Any,
-    strength: Any,
+    strength: float,
     factor: float,
 ) -> Node:
-    is_number = isinstance(strength, int | float) and not isinstance(strength, bool)
-    if not is_number or not 0.0 <= strength < math.inf:
+    if not 0.0 <= strength < math.inf:
         raise OptionError(f"{name} requires strength >= 0, got {strength!r}", node=name)
     nodes: list[Node] = (
         [parameters] if isinstance(parameters, Node) else list(parameters)

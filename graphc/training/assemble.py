@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.reverse import grad
-from ..errors import DifferentiationError, DTypeError, GraphError, ShapeError
+from ..errors import DifferentiationError, GraphError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import Dim, format_shape
 from ..ir.fingerprint import graph_hash
@@ -108,7 +108,6 @@ def training_program(
 
     Raises:
         DifferentiationError: the loss is not a floating scalar or has no parameters.
-        DTypeError: the loss is not a node, or the optimizer not an optimizer.
         NamingError: two inputs or parameters share a name.
     """
     with paused():
@@ -128,7 +127,6 @@ def training_plan(
     strict: bool = False,
 ) -> TrainingPlan:
     """All graphs of a training program, optimised."""
-    _check_arguments(loss, optimizer)
     predicted = _outputs(loss, outputs)
     measured = evaluation_of(loss, metrics)
     declared = Graph((loss, *measured.outputs.values(), *predicted.values()))
@@ -213,22 +211,8 @@ def _clock() -> dict[str, Node]:
 
 
 def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
-    if not isinstance(plateau, ReduceLROnPlateau):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise DTypeError(
-            f"plateau must be a gc.optim.ReduceLROnPlateau, got {plateau!r}"
-        )
     state = tuple(plateau.initial())
     return Plateau(asdict(plateau), state, inspect.getsource(update_plateau))
-
-
-def _check_arguments(loss: object, optimizer: object) -> None:
-    """Raise unless the loss is a node and the optimizer an optimizer."""
-    if not isinstance(loss, Node):
-        raise DTypeError(f"a loss must be a node, got {type(loss).__name__} {loss!r}")
-    if not isinstance(optimizer, Optimizer):
-        raise DTypeError(
-            f"requires an optimizer, got {optimizer!r}", hint="gc.optim.SGD(lr=0.1)"
-        )
 
 
 def _check_loss(loss: Node, trained: Sequence[Node]) -> None:

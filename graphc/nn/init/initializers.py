@@ -26,7 +26,7 @@ _ROLES = ("in", "out", "kernel", "stack")
 
 def check_layout(layout: str) -> str:
     """`layout` if it is one, else raise `OptionError`."""
-    roles = layout.split("_") if isinstance(layout, str) else []  # pyright: ignore[reportUnnecessaryIsInstance]
+    roles = layout.split("_")
     if not {"in", "out"} <= set(roles) or not set(roles) <= set(_ROLES):
         raise OptionError(
             f"a layout names the role of each axis, of {', '.join(_ROLES)}, joined by "

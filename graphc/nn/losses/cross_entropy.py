@@ -350,7 +350,7 @@ def cross_entropy(
     warn_of_probabilities(logits, (SOFTMAX,), takes)
     ignored = ignored_label(ignore_index, "cross_entropy", goal)
     weights = () if weight is None else (as_node(weight),)
-    smoothing = _number(label_smoothing)
+    smoothing = float(label_smoothing)
     if is_floating(goal.dtype):
         if ignored is not None:
             raise OptionError(
@@ -370,14 +370,3 @@ def cross_entropy(
         reduction=reduction,
         label_smoothing=smoothing,
     )
-
-
-def _number(label_smoothing: object) -> float:
-    if isinstance(label_smoothing, bool) or not isinstance(
-        label_smoothing, int | float | np.number
-    ):
-        raise OptionError(
-            f"label_smoothing must be a number in [0, 1], got {label_smoothing!r}",
-            node="cross_entropy",
-        )
-    return float(label_smoothing)  # pyright: ignore[reportUnknownArgumentType]

@@ -279,17 +279,15 @@ def nll_loss(
     )
 
 
-def ignored_label(ignore_index: object, function: str, target: Node) -> int | None:
+def ignored_label(ignore_index: int, function: str, target: Node) -> int | None:
     """The label to ignore; None where the user named none."""
     if isinstance(ignore_index, _NothingIgnored):
         return None
-    problem = None
-    if isinstance(ignore_index, bool) or not isinstance(ignore_index, int | np.integer):
-        problem = f"ignore_index must be an integer, got {ignore_index!r}"
-    elif is_integer(target.dtype):
+    if is_integer(target.dtype):
         limits = np.iinfo(target.dtype)
         if not limits.min <= ignore_index <= limits.max:
-            problem = f"ignore_index {ignore_index} is no value of {target.dtype}"
-    if problem:
-        raise OptionError(problem, node=function)
-    return int(ignore_index)  # pyright: ignore[reportArgumentType]
+            raise OptionError(
+                f"ignore_index {ignore_index} is no value of {target.dtype}",
+                node=function,
+            )
+    return int(ignore_index)
