@@ -206,20 +206,14 @@ def train(
     test: str | None,
     columns: Sequence[str],
     threads: int | None,
-    epochs: int,
-    batch_size: int,
     init: str | None,
     seed: int | None,
-    best: str | None,
-    patience: int | None,
-    evaluations_per_epoch: int,
     out: str | None,
     checkpoint: str | None,
-    checkpoint_every: float,
-    drop_last: bool,
     resume: bool,
     predict: str | None,
     style: Style | None,
+    **options: Any,
 ) -> int:
     """Train a model on arrays in files, or predict with it.
 
@@ -270,15 +264,9 @@ def train(
             history = trainer.fit(
                 read(data),
                 None if dev is None else read(dev),
-                epochs=epochs,
-                batch_size=batch_size,
-                best=best,
-                patience=patience,
-                evaluations_per_epoch=evaluations_per_epoch,
                 checkpoint=checkpoint,
-                checkpoint_every=checkpoint_every,
                 resume=resume,
-                drop_last=drop_last,
+                **options,
             )
         except NonFiniteError:
             if trainer.steps:

@@ -10,7 +10,7 @@ from ..ir.node import Node
 from ..ops.arithmetic import maximum, sqrt, square
 from .base import Clock, Rule, State, StepSize
 from .formulas import in_dtype_of, moments, zero_slots
-from .options import Decay, NonNegative, Options
+from .options import Decay, NonNegative
 
 Dialect = Literal["torch", "keras", "optax", "paper"]
 
@@ -150,7 +150,7 @@ class AdamW(Adam):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.dialect == "paper" and not isinstance(self._initial_step_size, float):
-            raise Options(self).fail(
+            raise self._failure(
                 "a number, or a schedule that has one as its `lr`, in the paper's "
                 f"dialect, whose decay is relative to it; got lr={self.lr!r}"
             )

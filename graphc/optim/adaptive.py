@@ -12,7 +12,7 @@ from ..ops.arithmetic import clip, maximum, sign, sqrt, square, where
 from ..ops.source import constant, full
 from .base import Clock, Rule, State, StepSize
 from .formulas import in_dtype_of, running_mean, zero_slots
-from .options import NonNegative, Options, Positive, Share, Within
+from .options import NonNegative, Positive, Share, Within
 
 
 @dataclass(frozen=True)
@@ -264,11 +264,10 @@ class Rprop(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        options = Options(self)
         if not self.etas[0] < 1.0 < self.etas[1]:
-            raise options.fail(f"0 < etas[0] < 1 < etas[1], got etas={self.etas}")
+            raise self._failure(f"0 < etas[0] < 1 < etas[1], got etas={self.etas}")
         if self.step_sizes[0] > self.step_sizes[1]:
-            raise options.fail(
+            raise self._failure(
                 f"step_sizes[0] <= step_sizes[1], got step_sizes={self.step_sizes}"
             )
 

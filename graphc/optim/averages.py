@@ -13,7 +13,7 @@ from ..ops.reduction import sum
 from ..ops.source import astype, zeros_like
 from .base import Clock, State, check_gradients
 from .formulas import complement, in_dtype_of, running_mean, wide
-from .options import Count, Options, Positive, Share
+from .options import Count, Positive, Share
 from .transformation import Transformation
 
 
@@ -229,7 +229,7 @@ class MaxNorm(Transformation):
         axis = self.axis if isinstance(self.axis, tuple) else (self.axis,)
         if not all(isinstance(a, int) for a in axis):  # pyright: ignore[reportUnnecessaryIsInstance]
             required = f"axis to be an integer or several, got {self.axis!r}"
-            raise Options(self).fail(required)
+            raise self._failure(required)
 
     def after(
         self, parameter: Node, state: Mapping[str, Node], clock: Clock

@@ -173,7 +173,7 @@ def options_of(optimizer: Optimizer) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Rule(Optimizer):
+class Rule(Options, Optimizer):
     """An optimizer that treats every parameter by itself and alike.
 
     A subclass is a frozen dataclass of its options, `update` with the textbook's
@@ -220,9 +220,6 @@ class Rule(Optimizer):
     """Slots that fade to nothing where gradients stay zero, as running means of
     gradients do. Means of squares are not among them: some rules divide by their
     roots."""
-
-    def __post_init__(self) -> None:
-        Options(self).check()
 
     @property
     def decaying_slots(self) -> frozenset[str]:
@@ -284,7 +281,7 @@ class Rule(Optimizer):
         new_state: State = {}
         for parameter, gradient in zip(parameters, gradients, strict=True):
             prefix = f"{parameter_name(parameter, self)}."
-            own = _slots_under(prefix, state)
+            own = slots_under(prefix, state)
             with derived(parameter, f"{type(self).__name__} update"):
                 old = self._descent(wide(parameter), wide(gradient), clock)
                 new_parameter, slots = self.update(*old, own, clock)
@@ -304,7 +301,7 @@ class Rule(Optimizer):
         return size if scalar_value(size) is not None else size.named("step_size")
 
 
-def _slots_under(prefix: str, state: Mapping[str, Node]) -> State:
+def slots_under(prefix: str, state: Mapping[str, Node]) -> State:
     """One parameter's own state: `a.b.slot` belongs to `a.b` and not to `a`."""
     return {
         key.removeprefix(prefix): value

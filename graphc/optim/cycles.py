@@ -11,7 +11,7 @@ from ..ir.node import Node
 from ..ops.arithmetic import absolute, floor, maximum, minimum, where
 from ..ops.exponential import cos
 from ..ops.source import constant
-from .options import Count, NonNegative, Options, Positive, Share, Whole, Within
+from .options import Count, NonNegative, Positive, Share, Whole, Within
 from .schedules import By, Schedule
 
 
@@ -59,7 +59,7 @@ class OneCycleLR(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.total_steps is None and None in (self.epochs, self.steps_per_epoch):
-            raise Options(self).fail("total_steps, or epochs and steps_per_epoch")
+            raise self._failure("total_steps, or epochs and steps_per_epoch")
 
     def _phases(self) -> list[tuple[float, float, float]]:
         """The last count, first and last step size of each phase."""
@@ -195,7 +195,29 @@ class RangeTest(Schedule):
 
 
 @dataclass(frozen=True)
-class SequentialLR(Schedule):
+class _Composed(Schedule):
+    """A schedule made of others, which count the same."""
+
+    schedulers: Sequence[Schedule]
+    by: By = field(default="epoch", init=False)
+
+    def __post_init__(self) -> None:
+        given: Any = self.schedulers
+        parts = cast("list[Any]", given) if isinstance(given, tuple | list) else []
+        if not parts or not all(isinstance(part, Schedule) for part in parts):
+            raise self._failure(f"a list of schedules, got {given!r}")
+        object.__setattr__(self, "schedulers", tuple(parts))
+        units = sorted({part.by for part in parts})
+        if len(units) > 1:
+            raise self._failure(
+                "schedules that count the same, got by='epoch' and 'step'"
+            )
+        object.__setattr__(self, "by", units[0])
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
+class SequentialLR(_Composed):
     """One schedule after another; each counts from its own beginning.
 
     Args:
@@ -211,20 +233,17 @@ class SequentialLR(Schedule):
     array(0.25)
     """
 
-    schedulers: Sequence[Schedule]
-    by: By = field(default="epoch", init=False)
     milestones: Sequence[Whole]
 
     def __post_init__(self) -> None:
-        options = _check_parts(self, self.schedulers)
         super().__post_init__()
         if len(self.milestones) != len(self.schedulers) - 1:
-            raise options.fail(
+            raise self._failure(
                 "one milestone fewer than schedulers, got "
                 f"{len(self.milestones)} for {len(self.schedulers)}"
             )
         if list(self.milestones) != sorted(set(self.milestones)):
-            raise options.fail(f"growing milestones, got {self.milestones}")
+            raise self._failure(f"growing milestones, got {self.milestones}")
 
     def at(self, count: Node) -> Node:
         """See the class."""
@@ -238,7 +257,7 @@ class SequentialLR(Schedule):
 
 
 @dataclass(frozen=True)
-class ChainedScheduler(Schedule):
+class ChainedScheduler(_Composed):
     """The product of schedules: one has the step size as its `lr`, the others have 1.
 
     torch's class does the same with schedules that multiply the step size; a
@@ -256,29 +275,9 @@ class ChainedScheduler(Schedule):
     array(0.0625)
     """
 
-    schedulers: Sequence[Schedule]
-    by: By = field(default="epoch", init=False)
-
-    def __post_init__(self) -> None:
-        _check_parts(self, self.schedulers)
-
     def at(self, count: Node) -> Node:
         """See the class."""
         size = self.schedulers[0].at(count)
         for schedule in self.schedulers[1:]:
             size = size * schedule.at(count)
         return size
-
-
-def _check_parts(owner: Schedule, parts: Any) -> Options:
-    options = Options(owner)
-    is_list = isinstance(parts, tuple | list) and len(cast("list[Any]", parts)) > 0
-    schedules = cast("list[Any]", parts) if is_list else []
-    if not is_list or not all(isinstance(part, Schedule) for part in schedules):
-        raise options.fail(f"a list of schedules, got {parts!r}")
-    object.__setattr__(owner, "schedulers", tuple(schedules))
-    units = sorted({part.by for part in schedules})
-    if len(units) > 1:
-        raise options.fail("schedules that count the same, got by='epoch' and 'step'")
-    object.__setattr__(owner, "by", units[0])
-    return options

@@ -19,7 +19,7 @@ Selector: TypeAlias = str | Callable[[Node], bool]
 
 
 @dataclass(frozen=True, eq=False)
-class ParameterGroups(Optimizer):
+class ParameterGroups(Options, Optimizer):
     """Different optimizers, or options, for different parameters.
 
     The first selector that matches a parameter decides.
@@ -53,22 +53,21 @@ class ParameterGroups(Optimizer):
     default: Optimizer | None = None
 
     def __post_init__(self) -> None:
-        options = Options(self)
         given: Any = self.groups
         if not isinstance(given, Mapping):
-            raise options.fail(
+            raise self._failure(
                 f"a dictionary of optimizers by name pattern, got {given!r}",
                 hint='ParameterGroups({"*.bias": SGD(0.1)}, default=Adam())',
             )
         groups = dict(cast("Mapping[Any, Any]", given))
         for selector, optimizer in groups.items():
             if not isinstance(selector, str) and not callable(selector):
-                raise options.fail(f"patterns or functions as keys, got {selector!r}")
+                raise self._failure(f"patterns or functions as keys, got {selector!r}")
             if not isinstance(optimizer, Optimizer):
-                raise options.fail(f"optimizers as values, got {optimizer!r}")
+                raise self._failure(f"optimizers as values, got {optimizer!r}")
         default: Any = self.default
         if default is not None and not isinstance(default, Optimizer):
-            raise options.fail(f"an optimizer as default, got {default!r}")
+            raise self._failure(f"an optimizer as default, got {default!r}")
         object.__setattr__(self, "groups", MappingProxyType(groups))
 
     def assign(self, parameters: Sequence[Node]) -> list[tuple[Optimizer, list[Node]]]:

@@ -76,32 +76,28 @@ Count: TypeAlias = Annotated[int, Within(low=1)]
 
 
 class Options:
-    """The fields of a frozen dataclass, checked and normalised in `__post_init__`."""
+    """A frozen dataclass whose fields are checked and normalised when it is made."""
 
-    def __init__(self, owner: object) -> None:
-        self._owner = owner
-        self._name = type(owner).__name__
-
-    def fail(self, message: str, hint: str | None = None) -> OptionError:
-        """An error about the owner, at the user's line."""
-        return OptionError(
-            f"{self._name} requires {message}", node=self._name, hint=hint
-        )
-
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Raise unless every field is given and fits its annotation."""
-        hints = _annotations(type(self._owner))
-        names = [field.name for field in fields(cast(Any, self._owner))]
+        hints = _annotations(type(self))
+        names = [field.name for field in fields(cast(Any, self))]
+        owner = type(self).__name__
         for name in names:
-            if getattr(self._owner, name) is REQUIRED:
+            if getattr(self, name) is REQUIRED:
                 raise ArgumentError(
-                    f"{self._name} requires the argument {name}",
-                    node=self._name,
-                    hint=f"{self._name} takes {', '.join(names)}",
+                    f"{owner} requires the argument {name}",
+                    node=owner,
+                    hint=f"{owner} takes {', '.join(names)}",
                 )
         for name in names:
-            value = self._checked(name, hints.get(name), getattr(self._owner, name))
-            object.__setattr__(self._owner, name, value)
+            value = self._checked(name, hints.get(name), getattr(self, name))
+            object.__setattr__(self, name, value)
+
+    def _failure(self, message: str, hint: str | None = None) -> OptionError:
+        """An error about the options, at the user's line."""
+        name = type(self).__name__
+        return OptionError(f"{name} requires {message}", node=name, hint=hint)
 
     def _checked(self, name: str, hint: Any, value: Any) -> Any:
         origin, arguments = get_origin(hint), get_args(hint)
@@ -121,9 +117,9 @@ class Options:
         elif hint is float:
             return self._real(name, Within(), value)
         elif hint is bool and not isinstance(value, bool):
-            raise self.fail(f"{name} to be True or False, got {value!r}")
+            raise self._failure(f"{name} to be True or False, got {value!r}")
         elif origin is Callable and not callable(value):
-            raise self.fail(f"{name} to be a function, got {value!r}")
+            raise self._failure(f"{name} to be a function, got {value!r}")
         return value
 
     def _real(self, name: str, within: Within, value: Any) -> float:
@@ -133,29 +129,31 @@ class Options:
             number = math.nan
         if not within.admits(number):
             required = within.condition(name)
-            raise self.fail(f"{required}, got {name}={value!r}", within.hint)
+            raise self._failure(f"{required}, got {name}={value!r}", within.hint)
         return number
 
     def _reals(self, name: str, hints: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
         if not isinstance(value, tuple | list) or len(cast(Any, value)) != len(hints):
-            raise self.fail(f"{name} to be {len(hints)} numbers, got {value!r}")
+            raise self._failure(f"{name} to be {len(hints)} numbers, got {value!r}")
         items = enumerate(zip(hints, cast("list[Any]", value), strict=True))
         return tuple(self._checked(f"{name}[{i}]", *pair) for i, pair in items)
 
     def _integer(self, name: str, within: Within, value: Any) -> int:
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not whole or not within.low <= value < 2**63:
-            raise self.fail(f"{name} to be an integer >= {within.low}, got {value!r}")
+            raise self._failure(
+                f"{name} to be an integer >= {within.low}, got {value!r}"
+            )
         return int(cast(int, value))
 
     def _integers(self, name: str, within: Within, value: Any) -> tuple[int, ...]:
         if not isinstance(value, tuple | list):
-            raise self.fail(f"{name} to be a list of integers, got {value!r}")
+            raise self._failure(f"{name} to be a list of integers, got {value!r}")
         items = cast("tuple[Any, ...]", tuple(value))  # pyright: ignore[reportUnknownArgumentType]
         for item in items:
             if isinstance(item, bool) or not isinstance(item, int) or item < within.low:
                 wanted = f"{name} to be integers >= {within.low}"
-                raise self.fail(f"{wanted}, got {value!r}")
+                raise self._failure(f"{wanted}, got {value!r}")
         return items
 
     def _choice(self, name: str, choices: Sequence[object], value: object) -> None:
@@ -163,7 +161,7 @@ class Options:
         alike = [c for c in choices if value is c or type(value) is type(c)]
         if value not in alike:
             listed = ", ".join(map(repr, choices))
-            raise self.fail(f"{name} to be one of {listed}; got {value!r}")
+            raise self._failure(f"{name} to be one of {listed}; got {value!r}")
 
 
 def _is_a(value: object, hint: Any) -> bool:

@@ -29,7 +29,7 @@ class PlateauState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(Options):
     """Multiply the step size by `factor` when a metric stops improving.
 
     Args:
@@ -63,9 +63,6 @@ class ReduceLROnPlateau:
     cooldown: Whole = 0
     min_lr: NonNegative = 0.0
     eps: NonNegative = 1e-8
-
-    def __post_init__(self) -> None:
-        Options(self).check()
 
     def initial(self) -> PlateauState:
         """The state before the first epoch."""

@@ -33,7 +33,7 @@ By: TypeAlias = Literal["epoch", "step"]
 
 
 @dataclass(frozen=True)
-class Schedule(ABC):
+class Schedule(Options, ABC):
     """A step size as a function of the number of completed epochs or updates."""
 
     by: By = field(default="epoch", kw_only=True)
@@ -48,9 +48,6 @@ class Schedule(ABC):
 
     def _count(self, clock: Clock) -> Node:
         return clock.epoch if self.by == "epoch" else clock.step - 1.0
-
-    def __post_init__(self) -> None:
-        Options(self).check()
 
 
 @dataclass(frozen=True)
@@ -363,7 +360,7 @@ class WarmUp(Schedule):
         if not isinstance(after, Schedule):
             return after * self._factor(count)
         if after.by != self.by:
-            raise Options(self).fail(
+            raise self._failure(
                 f"a schedule that counts by {self.by} where it is part of another one"
             )
         return self._factor(count) * after.at(count)

@@ -10,7 +10,7 @@ from ..ir.node import Node
 from ..ops.arithmetic import maximum, where
 from .base import Clock, Rule, State, StepSize
 from .formulas import complement, decayed, in_dtype_of, zero_slots
-from .options import NonNegative, Options
+from .options import NonNegative
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,14 @@ class SGD(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        options = Options(self)
         if self.nesterov and (not self.momentum or self.dampening):
-            raise options.fail(
+            raise self._failure(
                 f"momentum > 0 and dampening = 0 for nesterov=True, got momentum="
                 f"{self.momentum} and dampening={self.dampening}",
                 hint="SGD(lr, momentum=0.9, nesterov=True)",
             )
         if self.dampening and self.dialect != "torch":
-            raise options.fail(f"dampening = 0 in the {self.dialect} dialect")
+            raise self._failure(f"dampening = 0 in the {self.dialect} dialect")
 
     def slots(self, parameter: Node) -> State:
         """The velocity, where there is momentum."""

@@ -23,7 +23,7 @@ from .options import Options
 
 
 @dataclass(frozen=True)
-class Transformation(Optimizer):
+class Transformation(Options, Optimizer):
     """An optimizer around another one. A subclass overrides what it changes.
 
     Args:
@@ -36,14 +36,13 @@ class Transformation(Optimizer):
     """Name of the transformation's own array for each parameter, if it keeps one."""
 
     def __post_init__(self) -> None:
-        options = Options(self)
         if not isinstance(self.inner, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
             name = type(self).__name__
-            raise options.fail(
+            raise self._failure(
                 f"an optimizer as its first argument, got {self.inner!r}",
                 hint=f"{name}(SGD(0.1), ...)",
             )
-        options.check()
+        super().__post_init__()
 
     def start(self, parameter: Node) -> Node:
         """The initial value of the slot."""

@@ -31,7 +31,7 @@ from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.regularization import evaluation_mode
 from ..ops.outer_broadcast import outer_broadcast_of
 from ..ops.source import dimension
-from ..optim.base import Clock, Optimizer, options_of
+from ..optim.base import Clock, Optimizer, options_of, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
@@ -66,11 +66,6 @@ class TrainingProgram:
     def inputs(self) -> tuple[Node, ...]:
         """The placeholders, in order."""
         return self.plan.inputs
-
-    @property
-    def parameters(self) -> tuple[Node, ...]:
-        """The parameters, in order."""
-        return self.plan.parameters
 
     @cached_property
     def footprint(self) -> Footprint:
@@ -316,19 +311,15 @@ def _update(
     owned: set[str] = set()
     for position, node in enumerate(trained):
         prefix = f"{node.name}."
-        keys = [
-            key
-            for key in slots
-            if key.startswith(prefix) and "." not in key.removeprefix(prefix)
-        ]
-        owned |= set(keys)
+        own = slots_under(prefix, slots)
+        owned |= {prefix + slot for slot in own}
         rules.append(
             ParameterUpdate(
                 parameter=old[position],
                 gradient=gradients[position],
-                slots={key.removeprefix(prefix): slots[key] for key in keys},
+                slots=own,
                 new_parameter=values[position],
-                new_slots={key.removeprefix(prefix): states[key] for key in keys},
+                new_slots={slot: states[prefix + slot] for slot in own},
             )
         )
     shared = {key: (slots[key], states[key]) for key in slots if key not in owned}

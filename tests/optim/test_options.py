@@ -25,7 +25,7 @@ from graphc.optim.options import (
 
 
 @dataclass(frozen=True)
-class Example:
+class Example(Options):
     """One field of each kind."""
 
     size: NonNegative = 1.0
@@ -38,9 +38,6 @@ class Example:
     is_on: bool = False
     limit: Annotated[float, Within(above=0.0, finite=False)] = 1.0
     anything: Any = None
-
-    def __post_init__(self) -> None:
-        Options(self).check()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def train(program):
         for count in BATCHES
     ]
     results = module.forward(parameters, *feed(2, others, rng)).values()
-    assert list(parameters) == [node.name for node in program.parameters]
+    assert list(parameters) == [node.name for node in program.plan.parameters]
     return [*losses, *results, *parameters.values()]
 
 

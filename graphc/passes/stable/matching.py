@@ -104,10 +104,13 @@ class View:
 
     def plus_one(self, node: Node) -> Node | None:
         """The `u` of `1 + u`, which integers may wrap."""
-        if node.dtype.kind == "f" and self.match(node, add.op):
-            for place in (0, 1):
-                other = node.inputs[1 - place]
-                if is_uniform(node.inputs[place], 1.0) and other.type == node.type:
+        return self._beside(node, add.op, 1.0) if node.dtype.kind == "f" else None
+
+    def _beside(self, node: Node, op: Op, number: float) -> Node | None:
+        """The operand of a sum or product whose other operand is a number."""
+        if self.match(node, op):
+            for one, other in (node.inputs, node.inputs[::-1]):
+                if is_uniform(one, number) and other.type == node.type:
                     return other
         return None
 
@@ -136,12 +139,7 @@ class View:
         """The `x` of `-x`."""
         if self.match(node, negative.op):
             return node.inputs[0]
-        if self.match(node, multiply.op):
-            for place in (0, 1):
-                other = node.inputs[1 - place]
-                if is_uniform(node.inputs[place], -1.0) and other.type == node.type:
-                    return other
-        return None
+        return self._beside(node, multiply.op, -1.0)
 
     def opposite(self, node: Node) -> Node:
         """`-x`, which is `y` where `x` is written as `-y`."""
@@ -218,10 +216,9 @@ class View:
         if self.match(node, divide.op):
             return self._quotient(node, *node.inputs)
         if self.match(node, multiply.op):
-            for place in (0, 1):
-                denominator = self.inverse_of(node.inputs[1 - place])
-                if denominator is not None:
-                    return self._quotient(node, node.inputs[place], denominator)
+            for above, factor in (node.inputs, node.inputs[::-1]):
+                if (below := self.inverse_of(factor)) is not None:
+                    return self._quotient(node, above, below)
         return None
 
     def _quotient(
