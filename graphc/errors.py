@@ -125,8 +125,8 @@ def _is_of_package(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     if file != "<string>":
         return file.startswith(_NOT_THE_USERS)
-    # A dataclass's method has no file, but a module.
-    return str(frame.f_globals.get("__name__")).split(".")[0] == __package__
+    # A dataclass's own methods have no file, be it the user's class or ours.
+    return frame.f_code.co_qualname.startswith("__create_fn__")
 
 
 class GraphcError(Exception):
