@@ -195,7 +195,7 @@ def test_any_identifier_may_name_an_input_or_a_parameter(style, tmp_path):
     values = [feeds[node.name] for node in program.inputs]
     found = module.forward(parameters, *values)["loss"]
     loss, gradients = module.loss_and_gradients(parameters, *values)
-    wanted = [total, *gc.grad(total, list(program.parameters))]
+    wanted = [total, *gc.grad(total, list(program.plan.parameters))]
     expected = gc.evaluate(wanted, {**feeds, **parameters})
     np.testing.assert_allclose(found, expected[0], rtol=1e-5)
     for name, value in zip(parameters, expected[1:], strict=True):
