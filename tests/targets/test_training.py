@@ -152,7 +152,7 @@ def test_names_and_signatures(model, style):
 def test_parameters_start_from_their_initialisers(model, style):
     program = emitted(model, style)
     for seed in (0, 7):
-        expected = initial_parameters(program.parameters, seed)
+        expected = initial_parameters(program.plan.parameters, seed)
         found = program.module.init_parameters(seed)
         assert_close(found, expected, rtol=0)
         for name, value in found.items():
@@ -186,7 +186,7 @@ def test_loss_and_gradients(model, style, simplify):
     module = program.module
     rng = np.random.default_rng(2)
     parameters = module.init_parameters(3)
-    wrt = [n for n in program.parameters if n.name in module.PARAMETERS]
+    wrt = [n for n in program.plan.parameters if n.name in module.PARAMETERS]
     wanted = [model.loss, *gc.grad(model.loss, wrt)]
     kept = []
     for size in (6, 2, 6):
