@@ -92,25 +92,26 @@ def find_regions(graph: Graph) -> Iterator[Region]:
     root_of: dict[Node, Node] = {}
     members: dict[Node, list[Node]] = {}
     for node in reversed(graph.nodes):
-        if node.op.kind != "elementwise" or node.dtype.kind != "f":
+        if not _is_computed_in_one_dtype(node):
             continue
         roots = {root_of.get(user, user) for user in graph.users[node]}
         root = next(iter(roots)) if len(roots) == 1 and node not in outputs else node
         fits = (
-            root in members
-            and root.type == node.type
-            and len(members[root]) < LARGEST
-            and all(_is_float(parent, node) for parent in node.inputs)
+            root in members and root.type == node.type and len(members[root]) < LARGEST
         )
         root = root if fits else node
         root_of[node] = root
         members.setdefault(root, []).append(node)
     for root in graph.nodes:
         found = members.get(root, [])
-        if len(found) > 1 and all(_is_float(parent, root) for parent in root.inputs):
+        if len(found) > 1:
             yield Region(tuple(reversed(found)))
 
 
-def _is_float(parent: Node, node: Node) -> bool:
-    """True for an operand that takes part without a change of dtype."""
-    return parent.dtype == node.dtype
+def _is_computed_in_one_dtype(node: Node) -> bool:
+    """True for a formula of floats that no operand changes the dtype of."""
+    return (
+        node.op.kind == "elementwise"
+        and node.dtype.kind == "f"
+        and all(parent.dtype == node.dtype for parent in node.inputs)
+    )

@@ -83,6 +83,8 @@ class Formulas:
         if op is multiply.op:
             return self._multiply(first, last)
         if op is divide.op:
+            # Another number may take the place of the 1 in `1 / x`.
+            self.merged |= _is_reciprocal(first) and _value(last) is not None
             return self._multiply(first, self._power(last, -1))
         if op in _EXPONENTS:
             return self._power(first, _EXPONENTS[op])
@@ -225,6 +227,13 @@ def _value(form: Sum) -> Number | None:
     if not form:
         return 0
     return form[0][1] if len(form) == 1 and form[0][0] == _ONE else None
+
+
+def _is_reciprocal(form: Sum) -> bool:
+    """True for a product of inverses."""
+    if len(form) != 1 or form[0][0] == _ONE:
+        return False
+    return all(exponent < 0 for _, exponent in form[0][0])
 
 
 class Builder:

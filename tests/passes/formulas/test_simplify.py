@@ -35,6 +35,10 @@ GAINS: dict[str, tuple[Callable[[Node, Node], Node], dict[str, int]]] = {
         lambda x, y: (((x + 1.0) * 0.5) + 0.25) * 2.0 * y,
         {"add": 1, "multiply": 1},
     ),
+    "below a choice": (
+        lambda x, y: gc.where(x > y, x * 2.0 + x * 3.0, y),
+        {"greater": 1, "multiply": 1, "where": 1},
+    ),
     "a sign that leaves a sine": (lambda x, y: y - gc.sin(-x), {"sin": 1, "add": 1}),
     "3 * x * 5": (lambda x, y: 3.0 * (x * 5.0), {"multiply": 1}),
     "exp(x)**3": (lambda x, y: gc.exp(x) ** 3, {"exp": 1, "square": 1, "multiply": 1}),
