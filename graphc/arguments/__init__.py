@@ -1,6 +1,6 @@
 """Arguments of public functions and classes, held against their annotations."""
 
-from .annotations import AtLeast, Count, Natural, Seed
+from .annotations import Count, Natural, Seed, Within
 from .entries import entry, public, shown
 
-__all__ = ["AtLeast", "Count", "Natural", "Seed", "entry", "public", "shown"]
+__all__ = ["Count", "Natural", "Seed", "Within", "entry", "public", "shown"]

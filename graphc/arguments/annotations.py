@@ -33,20 +33,43 @@ PLACES = {
 
 
 @dataclass(frozen=True)
-class AtLeast:
-    """Bounds of a number, as metadata of its annotation."""
+class Within:
+    """Bounds of a number: `low <= value <= high` and `above < value < below`."""
 
-    low: int
+    low: float = -math.inf
+    high: float = math.inf
+    above: float = -math.inf
     below: float = math.inf
+    finite: bool = True
+    hint: str | None = None
+    """An example for the error."""
+
+    def admits(self, value: float) -> bool:
+        """True for a number between the bounds."""
+        if math.isinf(value):
+            return value > 0.0 and not self.finite
+        return self.low <= value <= self.high and self.above < value < self.below
+
+    def condition(self, name: str) -> str:
+        """The bounds as text: `"0 <= rho <= 1"`."""
+        lower, sign = (self.low, "=") if self.low > -math.inf else (self.above, "")
+        upper, end = (self.high, "=") if self.high < math.inf else (self.below, "")
+        if lower > -math.inf and upper < math.inf:
+            return f"{lower:g} <{sign} {name} <{end} {upper:g}"
+        if lower > -math.inf:
+            return f"{name} >{sign} {lower:g}"
+        if upper < math.inf:
+            return f"{name} <{end} {upper:g}"
+        return f"{name} to be a finite number"
 
 
-Seed: TypeAlias = Annotated[int, AtLeast(0)]
+Seed: TypeAlias = Annotated[int, Within(0)]
 """The seed of a generator of random numbers."""
 
-Count: TypeAlias = Annotated[int, AtLeast(1, below=2**63)]
+Count: TypeAlias = Annotated[int, Within(1, below=2**63)]
 """A number of things, at least one."""
 
-Natural: TypeAlias = Annotated[int, AtLeast(0, below=2**63)]
+Natural: TypeAlias = Annotated[int, Within(0, below=2**63)]
 """A number of things, or 0 for none."""
 
 
@@ -142,7 +165,7 @@ _SIMPLE: dict[Any, Check] = {
 
 def _bounded(annotation: Any, bounds: Sequence[Any]) -> Check | None:
     inner = check_of(annotation)
-    bound = next((each for each in bounds if isinstance(each, AtLeast)), None)
+    bound = next((each for each in bounds if isinstance(each, Within)), None)
     if inner is None or bound is None:
         return inner
     return Check(

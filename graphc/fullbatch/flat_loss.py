@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -76,9 +77,6 @@ class FlatLoss:
             graph.inputs, feeds or {}, label_bounds(graph), declared_inputs((loss,))
         )
         self._feeds = {str(node.name): array for node, array in bound.items()}
-        self._products: CompiledFunction | None = None
-        self._directions: list[str] = []
-        self._product_inputs: list[str] = []
         self._recent: deque[Point] = deque(maxlen=3)
         precisions = [np.finfo(node.dtype).eps for node in self.parameters]
         self.resolution = float(max(precisions))
@@ -145,17 +143,16 @@ class FlatLoss:
 
     def hessian_product(self, x: Array, direction: Array) -> Array:
         """The Hessian at a place times a direction."""
-        function = self._products or self._compile_products()
+        function, inputs, directions = self._products
         self.hessian_products += 1
         self._write(function, x)
-        parts = dict(
-            zip(self._directions, self.arrays(direction).values(), strict=True)
-        )
-        known = self._feeds | parts
-        feeds = {name: known[name] for name in self._product_inputs if name in known}
-        return self._flat(function(**feeds))
+        parts = zip(directions, self.arrays(direction).values(), strict=True)
+        known = self._feeds | dict(parts)
+        return self._flat(function(**{k: known[k] for k in inputs if k in known}))
 
-    def _compile_products(self) -> CompiledFunction:
+    @cached_property
+    def _products(self) -> tuple[CompiledFunction, list[str], list[str]]:
+        """The function of products, the names of its inputs, and of directions."""
         taken = {*self._feeds, *(str(node.name) for node in self.parameters)}
         directions: list[Node] = []
         for node in self.parameters:
@@ -165,8 +162,8 @@ class FlatLoss:
             fields = {"shape": node.shape, "dtype": node.dtype}
             directions.append(INPUT.build((), fields, name=name))
         products = hvp(self._loss, list(self.parameters), directions)
-        self._directions = [str(node.name) for node in directions]
-        taken = declared_inputs(products)
-        self._product_inputs = [str(node.name) for node in taken]
-        self._products = compile_nodes(products, style=self._style)
-        return self._products
+        inputs, names = (
+            [str(node.name) for node in nodes]
+            for nodes in (declared_inputs(products), directions)
+        )
+        return compile_nodes(products, style=self._style), inputs, names

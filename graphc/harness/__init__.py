@@ -19,8 +19,6 @@ import pkgutil
 import re
 from dataclasses import dataclass
 
-__all__ = ["FEATURES", "MARKER", "SECTIONS", "HarnessSource", "harness_source"]
-
 MARKER = "# --- imports above, copied into emitted programs below ---"
 SECTIONS = (
     "arrays",

@@ -5,25 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec, Protocol, cast
+from typing import Any, ParamSpec, cast
 
 from ..ir.node import Node
 from ..ir.op import Case, Jvp, Op, Vjp
 from ..ir.types import TensorType
+from ..ops.elementwise import OpFunction
 from ..ops.source import as_node
 from ..ops.type_rules import same_floating_type
 
 _P = ParamSpec("_P")
-
-
-class Block(Protocol[_P]):
-    """The function that applies a block, and the op that it applies."""
-
-    op: Op
-
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Node:
-        """Apply it."""
-        ...
 
 
 def _as_nodes(*arrays: Any) -> tuple[Node, ...]:
@@ -38,7 +29,7 @@ def block(
     jvp: Jvp | None = None,
     operands: Callable[..., tuple[Node, ...]] = _as_nodes,
     **facts: Any,
-) -> Callable[[Callable[_P, Node]], Block[_P]]:
+) -> Callable[[Callable[_P, Node]], OpFunction[_P]]:
     """Turn a documented function into a block and the function that applies it.
 
     The body says the block in smaller ops; it is given nodes. Parameters
@@ -53,7 +44,7 @@ def block(
         facts: see `Op`.
     """
 
-    def declare(function: Callable[_P, Node]) -> Block[_P]:
+    def declare(function: Callable[_P, Node]) -> OpFunction[_P]:
         signature = inspect.signature(function)
         kinds = {key: p.annotation for key, p in signature.parameters.items()}
         inputs = tuple(key for key, kind in kinds.items() if kind == "ArrayLike")
@@ -80,7 +71,7 @@ def block(
             }
             return op.build(nodes, options)
 
-        declared = cast("Block[_P]", apply)
+        declared = cast("OpFunction[_P]", apply)
         declared.op = op
         return declared
 
@@ -93,7 +84,7 @@ def elementwise_block(
     infer: Callable[..., TensorType] = same_floating_type,
     options: Sequence[Mapping[str, Any]] = ({},),
     **facts: Any,
-) -> Callable[[Callable[_P, Node]], Block[_P]]:
+) -> Callable[[Callable[_P, Node]], OpFunction[_P]]:
     """Turn a documented function of one array's elements into a block, see `block`.
 
     Args:

@@ -27,8 +27,8 @@ from .source import ArrayLike, as_node, weak_type
 _P = ParamSpec("_P")
 
 
-class Elementwise(Protocol[_P]):
-    """The function of a ufunc, and the op that it applies."""
+class OpFunction(Protocol[_P]):
+    """A function that applies an op, and that op."""
 
     op: Op
 
@@ -126,7 +126,7 @@ def ufunc(
     input_range: Callable[[Node, int, int], InputRange | None] | None = None,
     admits: tuple[str, ...] = (),
     facts: Facts = NONE,
-) -> Callable[[Callable[_P, Node]], Elementwise[_P]]:
+) -> Callable[[Callable[_P, Node]], OpFunction[_P]]:
     """Turn a documented, empty function into the op and function of a NumPy ufunc.
 
     Args:
@@ -143,7 +143,7 @@ def ufunc(
         TypeError: NumPy has no ufunc of that name and as many inputs.
     """
 
-    def declare(function: Callable[_P, Node]) -> Elementwise[_P]:
+    def declare(function: Callable[_P, Node]) -> OpFunction[_P]:
         name = function.__name__
         signature = inspect.signature(function)
         inputs = tuple(signature.parameters)
@@ -176,7 +176,7 @@ def ufunc(
             warn_of_outer_broadcast(nodes)
             return op.build(nodes, {})
 
-        declared = cast("Elementwise[_P]", array_function(apply))
+        declared = cast("OpFunction[_P]", array_function(apply))
         declared.op = op
         return declared
 

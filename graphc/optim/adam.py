@@ -90,21 +90,16 @@ class Adam(Rule):
                 second = second / square(root_correction)
             second = maximum(largest, second).named("largest_second_moment")
             new_state["max_exp_avg_sq"] = second
-        if self.amsgrad and self.dialect == "paper":
-            denominator = sqrt(second) + self.eps
-        elif self.amsgrad and self.dialect == "optax":
+        eps: float | Node = self.eps
+        if self.amsgrad and self.dialect == "optax":
             step_size = step_size / correction1
-            denominator = sqrt(second) + self.eps
-        elif self.dialect == "keras":
-            step_size = step_size * correction2 / correction1
-            denominator = sqrt(second) + self.eps
-        else:
+        elif not (self.amsgrad and self.dialect == "paper"):
             # Both corrections at the step size, as the paper recommends, for speed.
             step_size = step_size * correction2 / correction1
-            eps = in_dtype_of(
-                parameter, (self.eps * correction2).named("corrected_eps")
-            )
-            denominator = sqrt(second) + eps
+            if self.dialect != "keras":
+                eps = (self.eps * correction2).named("corrected_eps")
+                eps = in_dtype_of(parameter, eps)
+        denominator = sqrt(second) + eps
         step_size = step_size.named("corrected_step_size")
         direction = first / denominator.named("denominator")
         return parameter - in_dtype_of(parameter, step_size) * direction, new_state

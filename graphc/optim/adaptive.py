@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Literal
 
+from ..arguments import Within
 from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ops.arithmetic import clip, maximum, sign, sqrt, square, where
 from ..ops.source import constant, full
 from .base import Clock, Rule, State, StepSize
 from .formulas import in_dtype_of, running_mean, zero_slots
-from .options import NonNegative, Positive, Share, Within
+from .options import NonNegative, Positive, Share
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..arguments import Count
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ops.arithmetic import floor, remainder, sqrt, square, where
@@ -13,7 +14,7 @@ from ..ops.reduction import sum
 from ..ops.source import astype, zeros_like
 from .base import Clock, State, check_gradients
 from .formulas import complement, in_dtype_of, running_mean, wide
-from .options import Count, Positive, Share
+from .options import Positive, Share
 from .transformation import Transformation
 
 

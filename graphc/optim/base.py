@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
+from ..arguments import Within
 from ..errors import DTypeError, NamingError, OptionError, ShapeError
 from ..ir.facts import Role
 from ..ir.literal import scalar_value
@@ -32,7 +33,7 @@ from ..ir.types import is_floating
 from ..ir.walk import ancestors
 from ..ops.source import astype, constant
 from .formulas import decayed, wide
-from .options import Options, Within
+from .options import Options
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Any, Literal, cast
 
+from ..arguments import Count, Natural, Within
 from ..ir.node import Node
 from ..ops.arithmetic import absolute, floor, maximum, minimum, where
 from ..ops.exponential import cos
 from ..ops.source import constant
-from .options import Count, NonNegative, Positive, Share, Whole, Within
+from .options import NonNegative, Positive, Share
 from .schedules import By, Schedule
 
 
@@ -233,7 +234,7 @@ class SequentialLR(_Composed):
     array(0.25)
     """
 
-    milestones: Sequence[Whole]
+    milestones: Sequence[Natural]
 
     def __post_init__(self) -> None:
         super().__post_init__()

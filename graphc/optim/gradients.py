@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from ..arguments import Within
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ops.arithmetic import absolute, clip, maximum, minimum, sqrt, square, where
@@ -15,7 +16,7 @@ from ..ops.reduction import max, sum
 from ..ops.source import astype
 from .base import Clock
 from .formulas import in_dtype_of, norm, wide
-from .options import NonNegative, Positive, Within
+from .options import NonNegative, Positive
 from .transformation import Transformation
 
 

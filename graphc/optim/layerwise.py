@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
+from ..arguments import Natural, Within
 from ..errors import ShapeError
 from ..ir.dims import Dim, format_shape, product
 from ..ir.node import Node
@@ -18,7 +19,7 @@ from ..ops.reduction import mean
 from ..ops.source import constant, zeros
 from .base import Clock, Rule, State, StepSize
 from .formulas import complement, decayed, in_dtype_of, moments, norm, zero_slots
-from .options import Decay, NonNegative, Share, Whole, Within
+from .options import Decay, NonNegative, Share
 
 
 @dataclass(frozen=True)
@@ -330,7 +331,7 @@ class Muon(Rule):
     nesterov: bool = True
     ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315)
     eps: NonNegative = 1e-7
-    ns_steps: Whole = 5
+    ns_steps: Natural = 5
     adjust_lr_fn: Literal[None, "original", "match_rms_adamw"] = None
     _: KW_ONLY
     maximize: bool = False

@@ -14,12 +14,13 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin
 
 import numpy as np
 
+from ..arguments import Within
 from ..errors import ArgumentError, OptionError
 
 
@@ -35,44 +36,11 @@ REQUIRED: Any = _Required()
 though the step size before it may be left out."""
 
 
-@dataclass(frozen=True)
-class Within:
-    """Bounds of a number: `low <= value <= high` and `above < value < below`."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    above: float = -math.inf
-    below: float = math.inf
-    finite: bool = True
-    hint: str | None = None
-    """An example for the error."""
-
-    def admits(self, value: float) -> bool:
-        """True for a number between the bounds."""
-        if math.isinf(value):
-            return value > 0.0 and not self.finite
-        return self.low <= value <= self.high and self.above < value < self.below
-
-    def condition(self, name: str) -> str:
-        """The bounds as text: `"0 <= rho <= 1"`."""
-        lower, sign = (self.low, "=") if self.low > -math.inf else (self.above, "")
-        upper, end = (self.high, "=") if self.high < math.inf else (self.below, "")
-        if lower > -math.inf and upper < math.inf:
-            return f"{lower:g} <{sign} {name} <{end} {upper:g}"
-        if lower > -math.inf:
-            return f"{name} >{sign} {lower:g}"
-        if upper < math.inf:
-            return f"{name} <{end} {upper:g}"
-        return f"{name} to be a finite number"
-
-
 NonNegative: TypeAlias = Annotated[float, Within(low=0.0)]
 Positive: TypeAlias = Annotated[float, Within(above=0.0)]
 Share: TypeAlias = Annotated[float, Within(low=0.0, high=1.0)]
 Decay: TypeAlias = Annotated[float, Within(low=0.0, below=1.0)]
 """The part of a running mean that stays, less than all of it."""
-Whole: TypeAlias = Annotated[int, Within(low=0)]
-Count: TypeAlias = Annotated[int, Within(low=1)]
 
 
 class Options:

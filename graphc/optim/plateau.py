@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-from .options import Decay, NonNegative, Options, Whole
+from ..arguments import Natural
+from .options import Decay, NonNegative, Options
 
 
 class PlateauState(NamedTuple):
@@ -57,10 +58,10 @@ class ReduceLROnPlateau(Options):
 
     mode: Literal["min", "max"] = "min"
     factor: Decay = 0.1
-    patience: Whole = 10
+    patience: Natural = 10
     threshold: NonNegative = 1e-4
     threshold_mode: Literal["rel", "abs"] = "rel"
-    cooldown: Whole = 0
+    cooldown: Natural = 0
     min_lr: NonNegative = 0.0
     eps: NonNegative = 1e-8
 

@@ -21,12 +21,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
+from ..arguments import Count, Natural, Within
 from ..ir.node import Node
 from ..ops.arithmetic import floor, minimum, remainder, where
 from ..ops.exponential import cos, log
 from ..ops.source import ArrayLike, constant
 from .base import Clock
-from .options import REQUIRED, Count, NonNegative, Options, Share, Whole, Within
+from .options import REQUIRED, NonNegative, Options, Share
 
 By: TypeAlias = Literal["epoch", "step"]
 """The unit that a schedule counts."""
@@ -92,7 +93,7 @@ class MultiStepLR(Schedule):
     """
 
     lr: NonNegative = 1.0
-    milestones: tuple[Whole, ...] = REQUIRED
+    milestones: tuple[Natural, ...] = REQUIRED
     gamma: NonNegative = 0.1
 
     def at(self, count: Node) -> Node:
@@ -170,7 +171,7 @@ class ConstantLR(Schedule):
 
     lr: NonNegative = 1.0
     factor: Share = 1.0 / 3.0
-    total_iters: Whole = 5
+    total_iters: Natural = 5
 
     def at(self, count: Node) -> Node:
         """See the class."""

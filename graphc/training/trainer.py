@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from ..arguments import AtLeast, Count, Natural, Seed, entry
+from ..arguments import Count, Natural, Seed, Within, entry
 from ..errors import OptionError
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, check_metric_name
@@ -302,7 +302,7 @@ class Trainer(Trained):
         train: Data,
         low: float = 1e-6,
         high: float = 1.0,
-        steps: Annotated[int, AtLeast(2)] = 100,
+        steps: Annotated[int, Within(2)] = 100,
         batch_size: int = 32,
         *,
         mode: Literal["exponential", "linear"] = "exponential",

@@ -10,13 +10,14 @@ import pytest
 import graphc as gc
 from graphc.ir import OPS, Graph
 from graphc.ir.graph import expand
-from graphc.nn.block import Block, elementwise_block
+from graphc.nn.block import elementwise_block
 from graphc.nn.layer import FunctionLayer
+from graphc.ops.elementwise import OpFunction
 from graphc.ops.source import ArrayLike
 
 
 @pytest.fixture
-def shifted() -> Iterator[Block[...]]:
+def shifted() -> Iterator[OpFunction[...]]:
     @elementwise_block(
         vjp=lambda g, out, input: (g,), options=({"by": 1.0, "kind": "a"},)
     )
@@ -27,7 +28,7 @@ def shifted() -> Iterator[Block[...]]:
     del OPS["shifted"]
 
 
-def test_the_body_is_the_expansion(shifted: Block[...]) -> None:
+def test_the_body_is_the_expansion(shifted: OpFunction[...]) -> None:
     x = gc.input("x", (3,))
     node = shifted(x)
     assert node.op is shifted.op
@@ -35,7 +36,7 @@ def test_the_body_is_the_expansion(shifted: Block[...]) -> None:
     assert gc.evaluate(node, {"x": [1.0, 2.0, 3.0]}).tolist() == [3.0, 4.0, 5.0]
 
 
-def test_inputs_are_arrays_and_options_attributes(shifted: Block[...]) -> None:
+def test_inputs_are_arrays_and_options_attributes(shifted: OpFunction[...]) -> None:
     node = shifted([1.0], 3, kind="b")
     assert node.op.inputs == ("input",)
     assert node.attributes == {"by": 3.0, "kind": "b"}
@@ -45,14 +46,14 @@ def test_inputs_are_arrays_and_options_attributes(shifted: Block[...]) -> None:
     ] * 3
 
 
-def test_a_wrong_call_is_one_of_python(shifted: Block[...]) -> None:
+def test_a_wrong_call_is_one_of_python(shifted: OpFunction[...]) -> None:
     with pytest.raises(TypeError, match="missing"):
         shifted()
     with pytest.raises(TypeError, match="unexpected"):
         shifted([1.0], size=3)
 
 
-def test_a_layer_of_a_function(shifted: Block[...]) -> None:
+def test_a_layer_of_a_function(shifted: OpFunction[...]) -> None:
     class Shift(FunctionLayer):
         function = shifted
 

@@ -11,16 +11,14 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.arguments import Count, Natural, Within
 from graphc.errors import ArgumentError, OptionError
 from graphc.optim.options import (
     REQUIRED,
-    Count,
     Decay,
     NonNegative,
     Options,
     Share,
-    Whole,
-    Within,
 )
 
 
@@ -32,7 +30,7 @@ class Example(Options):
     share: Share = 0.5
     decays: tuple[Decay, Decay | None] = (0.9, None)
     count: Count | None = None
-    milestones: tuple[Whole, ...] = (1, 2)
+    milestones: tuple[Natural, ...] = (1, 2)
     function: Callable[..., Any] | None = None
     kind: Literal["one", "other"] = "one"
     is_on: bool = False

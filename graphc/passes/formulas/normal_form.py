@@ -7,6 +7,7 @@ ever agree with the result. Numbers are exact, and rounded once when nodes are m
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -245,15 +246,12 @@ class Builder:
         self._factors = formulas.factors
         self._inputs = inputs
         self._dtype = dtype
-        self._known: dict[Hashable, Node] = {}
+        self.sum = functools.cache(self._sum)
+        self._product = functools.cache(self._make_product)
+        self._power = functools.cache(self._make_power)
 
-    def sum(self, form: Sum) -> Node:
+    def _sum(self, form: Sum) -> Node:
         """The node that computes a form."""
-        if form not in self._known:
-            self._known[form] = self._make_sum(form)
-        return self._known[form]
-
-    def _make_sum(self, form: Sum) -> Node:
         # Numbers come last, so that what is left of them is one operation.
         terms = sorted(form, key=lambda term: term[0] == _ONE)
         total: Node | None = None
@@ -273,12 +271,6 @@ class Builder:
     def _number(self, value: Number) -> Node:
         return constant(float(value), self._dtype)
 
-    def _product(self, product: Product, size: Number) -> Node:
-        key = (product, size)
-        if key not in self._known:
-            self._known[key] = self._make_product(product, size)
-        return self._known[key]
-
     def _make_product(self, product: Product, size: Number) -> Node:
         above = [self._power(*factor) for factor in product if factor[1] > 0]
         below = [
@@ -288,12 +280,6 @@ class Builder:
             above.append(self._number(size))
         numerator = _times(above)
         return divide(numerator, _times(below)) if below else numerator
-
-    def _power(self, place: int, exponent: Number) -> Node:
-        key = (place, exponent)
-        if key not in self._known:
-            self._known[key] = self._make_power(place, exponent)
-        return self._known[key]
 
     def _make_power(self, place: int, exponent: Number) -> Node:
         if exponent == 1:

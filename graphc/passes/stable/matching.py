@@ -186,20 +186,6 @@ class View:
                 return x
         return None
 
-    def summed_exp(self, node: Node, ndim: int) -> tuple[Node, tuple[int, ...]] | None:
-        """The `t` and axes of `sum(exp(t), axes)`, broadcasting against `t` as
-        `keepdims=True` does, whatever way its axes of size 1 were kept or restored.
-        """
-        core = self._without_reshapes(node)
-        if not self.match(core, SUM):
-            return None
-        exponent = self.exp_of(core.inputs[0])
-        if exponent is None or exponent.ndim != ndim:
-            return None
-        axes: tuple[int, ...] = core.attributes["axis"]
-        padded = (1,) * (ndim - node.ndim) + node.shape
-        return (exponent, axes) if padded == _kept(exponent.shape, axes) else None
-
     def _without_reshapes(self, node: Node) -> Node:
         for _ in range(_DEEPEST):
             if not self.match(node, *_RESHAPING, GETITEM):
@@ -224,26 +210,19 @@ class View:
     def _quotient(
         self, node: Node, above: Node, below: Node
     ) -> tuple[Node, tuple[int, ...]] | None:
-        if self.match(above, TRANSPOSE):
-            return self._transposed_quotient(node, above, below)
-        exponent = self.exp_of(above)
-        found = None if exponent is None else self.summed_exp(below, exponent.ndim)
-        if exponent is None or found is None or not self.same(exponent, found[0]):
-            return None
-        return (exponent, found[1]) if exponent.type == node.type else None
+        """The `t` and axes of a quotient, also of `exp(t).T / exp(t).sum(axis=1)`.
 
-    def _transposed_quotient(
-        self, node: Node, above: Node, below: Node
-    ) -> tuple[Node, tuple[int, ...]] | None:
-        """The same, where it is written `exp(t).T / exp(t).sum(axis=1)`."""
-        exponent = self.exp_of(above.inputs[0])
+        The sum has to broadcast as with `keepdims=True`, whatever way its axes of size
+        1 were kept or restored.
+        """
+        powers, order = above, tuple(range(above.ndim))
+        if self.match(above, TRANSPOSE):
+            powers, order = above.inputs[0], above.attributes["axes"]
         core = self._without_reshapes(below)
-        if exponent is None or not self.match(core, SUM):
+        exponent = self.exp_of(powers)
+        summed = self.exp_of(core.inputs[0]) if self.match(core, SUM) else None
+        if exponent is None or summed is None or not self.same(exponent, summed):
             return None
-        summed = self.exp_of(core.inputs[0])
-        if summed is None or not self.same(exponent, summed):
-            return None
-        order: tuple[int, ...] = above.attributes["axes"]
         reduced: tuple[int, ...] = core.attributes["axis"]
         left = [order.index(a) for a in range(exponent.ndim) if a not in reduced]
         axes = tuple(sorted(order.index(axis) for axis in reduced))
@@ -251,7 +230,7 @@ class View:
         aligned = left == sorted(left) and padded == _kept(above.shape, axes)
         if not aligned or above.type != node.type:
             return None
-        return transpose(exponent, order), axes
+        return (exponent if powers is above else transpose(exponent, order)), axes
 
     def picked_log_softmax_of(self, node: Node) -> tuple[Node, Node] | None:
         """The `x` and `labels` of `log_softmax(x)[arange(rows), labels]`."""
