@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from ..errors import GraphError, UnsupportedError
@@ -188,7 +188,8 @@ def call(function: Graph | Callable[..., Any], *arguments: ArrayLike) -> Any:
     Args:
         function: takes nodes in the structure of `arguments` and returns nodes in any;
             or a body.
-        arguments: nodes, or lists, tuples and dicts of nodes.
+        arguments: nodes, or lists, tuples and dicts of nodes. A Python number is part
+            of the body.
 
     Returns:
         Nodes in the structure that the function returns; of a body, a list.
@@ -206,17 +207,28 @@ def call(function: Graph | Callable[..., Any], *arguments: ArrayLike) -> Any:
     >>> gc.evaluate(y - gc.tanh(w * gc.tanh(w * x)), {"x": 0.5}, parameters={"w": 2.0})
     array(0.)
     """
-    structures = [a if _is_nest(a) else as_node(a) for a in arguments]
-    nodes = flatten(structures, "arguments")
     if isinstance(function, Graph):
-        return list(results(function, nodes))
+        return list(results(function, flatten([*map(_as_nest, arguments)])))
     names = chain(_argument_names(function), repeat(None))
+    nodes: list[Node] = []
     own: list[Node] = []
-    for structure, name in zip(structures, names, strict=False):
-        for node in flatten(structure):
-            called = name if node is structure else None
-            own.append(argument(len(own), node.type, called))
-    returned = function(*refill(structures, own))
+    passed: list[Any] = []
+    for given, name in zip(arguments, names, strict=False):
+        if type(given) in (bool, int, float):
+            # Inside, it takes the dtype of the arrays beside it; an argument has one.
+            passed.append(given)
+            continue
+        structure = _as_nest(given)
+        entering = flatten(structure, "arguments")
+        called = name if isinstance(structure, Node) else None
+        inside = [
+            argument(len(own) + place, node.type, called)
+            for place, node in enumerate(entering)
+        ]
+        passed.append(refill(structure, inside))
+        nodes += entering
+        own += inside
+    returned = function(*passed)
     outputs = flatten(returned, "the results of a function")
     body, captured = _closed(outputs, own)
     name = str(getattr(function, "__name__", ""))
@@ -224,8 +236,10 @@ def call(function: Graph | Callable[..., Any], *arguments: ArrayLike) -> Any:
     return refill(returned, found)
 
 
-def _is_nest(value: Any) -> bool:
-    return isinstance(value, Node | list | tuple | Mapping)
+def _as_nest(value: Any) -> Any:
+    if isinstance(value, Node | list | tuple | Mapping):
+        return cast(Any, value)
+    return as_node(value)
 
 
 def _argument_names(function: Callable[..., Any]) -> list[str]:

@@ -89,6 +89,18 @@ def test_arguments_may_be_nested_numbers_and_unused() -> None:
     np.testing.assert_array_equal(value, FEEDS["x"] @ FEEDS["w"] * 2.0 + FEEDS["x"])
 
 
+def test_a_number_takes_the_dtype_of_the_arrays_beside_it() -> None:
+    x = gc.input("x", (2,), "float32")
+
+    def scaled(x: Node, by: float, pair: list[Node]) -> Node:
+        return x * by + pair[0]
+
+    found = call(scaled, x, 2.0, [x])
+    assert found.dtype == np.float32
+    assert bodies_of(found)[0] is not bodies_of(call(scaled, x, 3.0, [x]))[0]
+    assert gc.evaluate(found, {"x": [1, 2]}).tolist() == [3.0, 6.0]
+
+
 def test_a_draw_is_passed_and_so_new_for_each_tracing() -> None:
     x = gc.input("x", (1000,), "float64")
     first, second = (call(gc.nn.dropout, x) for _ in range(2))

@@ -76,6 +76,15 @@ FORMS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
         },
         largest,
     ),
+    "a function with arguments by name": (
+        {
+            "numpy": "def scaled(row, scale=2.0, *, out=1.0):\n"
+            "    return row / scale * out\n\n\n"
+            "total = 3.0\n"
+            "out = scaled(row=x, out=total, scale=np.max(x)) / total",
+        },
+        largest,
+    ),
     "an anonymous function": (
         {"numpy": "np.apply_along_axis(lambda row: row / np.max(x), 1, x)"},
         largest,

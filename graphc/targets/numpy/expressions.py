@@ -117,6 +117,10 @@ def substituted(node: Any, values: Mapping[str, ast.expr]) -> Any:
         case ast.Subscript(ast.Name(owner), ast.Constant(int(position))):
             if (item := values.get(f"{owner}[{position}]")) is not None:
                 return item
+        case ast.Call(func=ast.Name(function), keywords=[_, *_]) if function in values:
+            # A function of the template itself, whose arguments have other names, too.
+            node = copy.copy(node)
+            node.keywords = [_renamed(each, values) for each in node.keywords]
         case ast.arg(arg=own) | ast.FunctionDef(name=own) if own in values:
             renamed = cast(ast.Name, values[own]).id
             node = copy.copy(node)
@@ -133,6 +137,13 @@ def substituted(node: Any, values: Mapping[str, ast.expr]) -> Any:
     if not changed:
         return node
     return type(node)(**fields)
+
+
+def _renamed(keyword: ast.keyword, values: Mapping[str, ast.expr]) -> ast.keyword:
+    known = values.get(keyword.arg or "")
+    if not isinstance(known, ast.Name):
+        return keyword
+    return ast.keyword(known.id, keyword.value)
 
 
 def one_or_tuple(items: Sequence[ast.expr]) -> ast.expr:
