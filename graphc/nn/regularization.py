@@ -6,6 +6,7 @@ or expands again, forward and backward use the one mask that was drawn.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 
@@ -180,34 +181,6 @@ def gaussian_noise(input: ArrayLike, std: float, training: bool = True) -> Node:
 _RANDOM_BLOCKS = (DROPOUT, GAUSSIAN_NOISE)
 
 
-class _Containing:
-    """Blocks that have dropout or noise somewhere inside their expansion."""
-
-    def __init__(self) -> None:
-        self._known: dict[Node, bool] = {}
-
-    def __call__(self, node: Node) -> bool:
-        """True where the expansion of `node`, down to its own inputs, has any."""
-        if not node.op.is_block or node.op in _RANDOM_BLOCKS:
-            return False
-        if node not in self._known:
-            self._known[node] = self._search(node)
-        return self._known[node]
-
-    def _search(self, block: Node) -> bool:
-        seen = {parent.index for parent in block.inputs}
-        stack = [block.expansion]
-        while stack:
-            node = stack.pop()
-            if node.index in seen:
-                continue
-            seen.add(node.index)
-            if node.op in _RANDOM_BLOCKS or self(node):
-                return True
-            stack.extend(node.inputs)
-        return False
-
-
 def evaluation_mode(graph: Graph) -> Graph:
     """The same graph with all dropout and noise, and their adjoints, passed by.
 
@@ -228,7 +201,17 @@ def evaluation_mode(graph: Graph) -> Graph:
     >>> evaluation_mode(Graph((y,))).outputs
     (<exp float32 (n,)>,)
     """
-    contains = _Containing()
+
+    @functools.cache
+    def contains(node: Node) -> bool:
+        """True where `node` expands, down to its own inputs, into one of these."""
+        if not node.op.is_block or node.op in _RANDOM_BLOCKS:
+            return False
+        ends = set(node.inputs)
+        inside = ancestors([node.expansion], lambda n: () if n in ends else n.inputs)
+        return any(
+            n.op in _RANDOM_BLOCKS or contains(n) for n in inside if n not in ends
+        )
 
     def dependencies(node: Node) -> tuple[Node, ...]:
         if node.op in _RANDOM_BLOCKS:

@@ -277,15 +277,15 @@ class _Reader:
 
     def _positions(self, column: str, values: Array, classes: list[str]) -> Array:
         """The place of each text among the classes."""
-        place = {each: position for position, each in enumerate(classes)}
         texts = [str(value).strip() for value in values]
-        for row, text in enumerate(texts):
-            if text not in place:
-                raise DataError(
-                    f"{self._where(int(self.kept[row]), column)}: {text!r} is not one "
-                    f"of the classes {', '.join(map(repr, classes))}"
-                )
-        return np.array([place[text] for text in texts], np.int64)
+        places: Array = self.pandas.Index(classes, dtype=object).get_indexer(texts)
+        if (places < 0).any():
+            row = int(np.argmax(places < 0))
+            raise DataError(
+                f"{self._where(int(self.kept[row]), column)}: {texts[row]!r} is not "
+                f"one of the classes {', '.join(map(repr, classes))}"
+            )
+        return places.astype(np.int64)
 
     def _hint(self, column: str, text: str, values: Array) -> str:
         """A hint for a text that is not a number."""

@@ -11,15 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from ..ir.dims import Dim, Dimension, Shape, product
+from ..ir.dims import Dim, Dimension, product
 from ..ir.node import Node
 from ..ir.walk import meaning_of, reading_order
 
-
-@lru_cache(maxsize=4096)
-def size_of(shape: Shape) -> Dimension:
-    """The number of elements of a shape."""
-    return product(shape)
+size_of = lru_cache(maxsize=4096)(product)
+"""The number of elements of a shape."""
 
 
 def multiply_adds(node: Node) -> Dimension:
