@@ -219,6 +219,11 @@ class Forms:
                     if (name, item) in template.items:
                         operands[f"{name}[{item}]"] = each
         described = {"dtype": node.dtype, **node.attributes}
+        if clashing := template.own & {*given, *described}:
+            raise ValueError(
+                f"a template of op {node.op.name!r} has a variable {min(clashing)!r}, "
+                "which is the name of an input or attribute"
+            )
         attributes = {
             name: value
             for name, value in described.items()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.errors import InternalError
 from graphc.ir.op import OPS, Op
 from graphc.ir.template import parsed
 from graphc.ir.types import TensorType
@@ -176,3 +177,24 @@ def test_names_of_a_template_are_found() -> None:
     assert template.own == {"first", "item", "y"}
     assert template.written_at == 2
     assert template.returns_out
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    "template",
+    [
+        "x = x * 2.0\nout = x",
+        "def twice(x):\n    return x * 2.0\n\n\nout = twice(x)",
+        "(lambda x: x * 2.0)(x)",
+        "dtype = x.dtype\nout = x.astype(dtype)",
+    ],
+)
+def test_a_variable_with_the_name_of_an_input_is_refused(
+    template: str, style: Any
+) -> None:
+    op = Op(name="tried", inputs=("x",), infer=same, kind="movement", numpy=template)
+    try:
+        with pytest.raises(InternalError, match="op 'tried' has a variable '"):
+            gc.compile(op(gc.input("x", (3,))), style=style)
+    finally:
+        del OPS["tried"]
