@@ -147,5 +147,9 @@ def _annotations(kind: type) -> dict[str, Any]:
     for base in reversed(kind.__mro__):
         # Names that only a function knows, in which a user's class was defined.
         with suppress(NameError):
-            found |= inspect.get_annotations(base, eval_str=True)
+            hints = inspect.get_annotations(base, eval_str=True)
+            # A plain float takes nothing back: a step size may still be a schedule.
+            found |= {
+                n: h for n, h in hints.items() if h is not float or n not in found
+            }
     return found

@@ -93,6 +93,23 @@ def test_an_option_without_a_default_is_asked_for_first() -> None:
         Rate(-1.0, 2)
 
 
+def test_a_plain_float_is_what_the_base_class_says() -> None:
+    @dataclass(frozen=True)
+    class Rule(gc.optim.Rule):
+        lr: float = 0.1
+
+        def update(
+            self, parameter: Any, gradient: Any, state: Any, clock: Any
+        ) -> tuple[Any, Any]:
+            return parameter, {}
+
+    schedule = gc.optim.StepLR(0.1, step_size=1)
+    assert Rule(schedule).lr == schedule
+    assert Rule().lr == 0.1
+    with pytest.raises(OptionError, match="lr >= 0"):
+        Rule(-1.0)
+
+
 def test_names_that_only_a_function_knows_are_not_checked() -> None:
     Local = Annotated[float, Within(low=3.0)]
 
