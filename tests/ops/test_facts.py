@@ -68,10 +68,14 @@ def _agree(left: Array, right: Array, *, signs: bool) -> bool:
 
 def commutative(value: Value, facts: Facts) -> Iterator[str]:
     shapes = value.application.case.shapes
-    if facts.commutative is None or len(set(shapes)) > 1:
+    if facts.commutative is None:
         return
     if len(shapes) != 2:
         yield "commutative, but has not two operands"
+        return
+    if len(set(shapes)) > 1:
+        if value.op.kind != "elementwise":
+            yield "commutative, but operands have shapes of their own"
         return
     exact = facts.commutative == "exact"
     for arrays in value.draws(SPECIAL if exact else MODERATE, SPECIAL, {0, 1}):
@@ -82,7 +86,11 @@ def commutative(value: Value, facts: Facts) -> Iterator[str]:
 
 
 def neutral(value: Value, facts: Facts) -> Iterator[str]:
-    if len(set(value.application.case.shapes)) > 1 or not all(value.floating):
+    if len(set(value.application.case.shapes)) > 1:
+        if facts.neutral and value.op.kind != "elementwise":
+            yield "neutral, but operands have shapes of their own"
+        return
+    if not all(value.floating):
         return
     for place, number in enumerate(facts.neutral):
         for arrays in value.draws(SPECIAL, SPECIAL, {0, 1}):
@@ -212,6 +220,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("subtract", {"commutative": "exact"}),
     ("divide", {"commutative": "real"}),
     ("arctan2", {"commutative": "real"}),
+    ("matmul", {"commutative": "real"}),
+    ("matmul", {"neutral": (None, 1.0)}),
     ("add", {"neutral": (0.0, 0.0)}),
     ("subtract", {"neutral": (0.0, 0.0)}),
     ("maximum", {"neutral": (0.0, 0.0)}),
