@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,6 +157,51 @@ def test_imports_keep_to_the_table(file: Path) -> None:
                 assert _name(file) in ONLY_IN[parts[0]], where
         elif allowed is not None and parts[1:]:
             assert parts[1] in allowed | LEAVES | {room}, where
+
+
+def _imported_files(file: Path) -> set[Path]:
+    """The files that a file imports when it is run, in functions or not."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    late = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    package = file.parent
+    found: set[Path] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not node.level or id(node) in late:
+            continue
+        base = [package, *package.parents][node.level - 1]
+        module = base.joinpath(*node.module.split(".")) if node.module else base
+        places = [module / alias.name for alias in node.names]
+        for place in [*places, *([module] if node.module else [])]:
+            found |= {place.with_suffix(".py"), place / "__init__.py"} & set(FILES)
+    return found - {file}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    imports = {file: _imported_files(file) for file in FILES}
+    assert imports[PACKAGE / "ops/reduction.py"] >= {PACKAGE / "ops/shape.py"}
+    while ground := {file for file, needed in imports.items() if not needed}:
+        imports = {f: n - ground for f, n in imports.items() if f not in ground}
+    assert not imports, f"these import each other: {sorted(map(_name, imports))}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_only_the_faces_of_packages_list_their_names(file: Path) -> None:
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    listed = "\n__all__ = " in file.read_text(encoding="utf-8")
+    is_face = parts[-1] == "__init__"
+    assert not listed or is_face or parts in (("datasets",), ("errors",))
+
+
+@pytest.mark.parametrize("file", FILES, ids=_name)
+def test_docstrings_begin_with_a_noun_or_a_verb(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    found = re.findall(r'"""(?:What|Whether|How|Where|Which|Who|When|Why)\b.*', text)
+    assert not found, f"{file}: {found}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=_name)

@@ -70,7 +70,7 @@ class Minimum:
     converged: bool
     """True if the method met its own test, not a limit."""
     message: str
-    """Why the method stopped, in its words."""
+    """The reason why the method stopped, in its words."""
     method: str
     history: tuple[Iteration, ...]
 
