@@ -47,7 +47,8 @@ class Within:
     def admits(self, value: float) -> bool:
         """True for a number between the bounds."""
         if math.isinf(value):
-            return value > 0.0 and not self.finite
+            unbounded = value > 0.0 or max(self.low, self.above) == -math.inf
+            return unbounded and not self.finite
         return self.low <= value <= self.high and self.above < value < self.below
 
     def condition(self, name: str) -> str:
@@ -60,7 +61,7 @@ class Within:
             return f"{name} >{sign} {lower:g}"
         if upper < math.inf:
             return f"{name} <{end} {upper:g}"
-        return f"{name} to be a finite number"
+        return f"{name} to be a{' finite' * self.finite} number"
 
 
 Seed: TypeAlias = Annotated[int, Within(0)]

@@ -36,6 +36,7 @@ REQUIRED: Any = _Required()
 though the step size before it may be left out."""
 
 
+Finite: TypeAlias = Annotated[float, Within()]
 NonNegative: TypeAlias = Annotated[float, Within(low=0.0)]
 Positive: TypeAlias = Annotated[float, Within(above=0.0)]
 Share: TypeAlias = Annotated[float, Within(low=0.0, high=1.0)]
@@ -83,7 +84,7 @@ class Options:
         elif origin in (tuple, Sequence) and get_origin(arguments[0]) is Annotated:
             return self._integers(name, get_args(arguments[0])[1], value)
         elif hint is float:
-            return self._real(name, Within(), value)
+            return self._real(name, Within(finite=False), value)
         elif hint is bool and not isinstance(value, bool):
             raise self._failure(f"{name} to be True or False, got {value!r}")
         elif origin is Callable and not callable(value):

@@ -10,7 +10,7 @@ from ..ir.node import Node
 from ..ops.arithmetic import maximum, where
 from .base import Clock, Rule, State, StepSize
 from .formulas import complement, decayed, in_dtype_of, zero_slots
-from .options import NonNegative
+from .options import Finite, NonNegative
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class SGD(Rule):
 
     lr: StepSize = 1e-3
     momentum: NonNegative = 0.0
-    dampening: float = 0.0
+    dampening: Finite = 0.0
     weight_decay: NonNegative = 0.0
     nesterov: bool = False
     _: KW_ONLY

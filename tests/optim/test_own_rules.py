@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc import optim
+from graphc.errors import OptionError
 from graphc.optim.options import Decay, NonNegative
 from graphc.training.assemble import training_program
 
@@ -118,3 +120,23 @@ def test_a_transformation_says_what_comes_before_and_after() -> None:
             w = 0.5 * (w - 0.1 * velocity)
         np.testing.assert_allclose(ours[-1][name], w, rtol=1e-12)
         assert state[f"{name}.count"] == 3.0
+
+
+@dataclass(frozen=True)
+class Clipped(optim.Rule):
+    """Descent by a bounded step, by default none."""
+
+    clip: float = math.inf
+
+    def update(
+        self, parameter: Any, gradient: Any, state: Any, clock: Any
+    ) -> tuple[Any, Any]:
+        return parameter - self.lr * gc.clip(gradient, -self.clip, self.clip), {}
+
+
+def test_a_plain_number_may_be_infinite_but_not_nan() -> None:
+    assert Clipped(0.1).clip == math.inf
+    assert Clipped(0.1, clip=-math.inf).clip == -math.inf
+    for wrong in (math.nan, "large"):
+        with pytest.raises(OptionError, match="clip to be a number, got clip="):
+            Clipped(0.1, clip=wrong)
