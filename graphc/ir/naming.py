@@ -48,7 +48,7 @@ class Naming:
         """Call the layer, and all its nodes, something else."""
         self.text = text
         for node, suffix in self._living():
-            expanded = node._expansion  # pyright: ignore[reportPrivateUsage]
+            expanded = node.known_expansion
             if expanded is not None and expanded.name == node.name:
                 object.__setattr__(expanded, "name", text + suffix)
             object.__setattr__(node, "name", text + suffix)

@@ -201,6 +201,11 @@ class Node(ArrayMethods):
 
     _expansion: Node | None
 
+    @property
+    def known_expansion(self) -> Node | None:
+        """The expansion, if anybody has asked for it."""
+        return self._expansion
+
     def describe(self) -> str:
         """The node for an error message: name or op, and type."""
         return f"{self.name or self.op.name}: {self.type}"

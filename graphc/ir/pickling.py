@@ -53,7 +53,7 @@ _rows: WeakValueDictionary[int, Row] = WeakValueDictionary()
 def _references(node: Node) -> list[Node]:
     """All nodes that a node refers to."""
     origin, derivation = node.origin, node.derivation
-    others = [origin.block, origin.gradient_of, _expansion(node)]
+    others = [origin.block, origin.gradient_of, node.known_expansion]
     if origin.derivative is not None:
         others.append(origin.derivative.through)
     found = [*node.inputs, *(other for other in others if other is not None)]
@@ -62,16 +62,11 @@ def _references(node: Node) -> list[Node]:
     return found
 
 
-def _expansion(node: Node) -> Node | None:
-    """The expansion of a block, if anybody has asked for it."""
-    return node._expansion  # pyright: ignore[reportPrivateUsage]
-
-
 def _row(node: Node) -> Row:
     row = _rows.get(node.index)
     if row is not None:
         return row
-    origin, expansion = node.origin, _expansion(node)
+    origin, expansion = node.origin, node.known_expansion
     derivation = None
     if node.derivation is not None:
         request = node.derivation.request

@@ -33,9 +33,9 @@ def _verify(graph: Graph, bodies: set[int], *, is_body: bool) -> None:
         if OPS.get(node.op.name) is not node.op:
             raise _broken(node, f"op {node.op.name!r} is not the declared one")
         _verify_place(node, is_body=is_body)
-        for body in node.bodies:
-            if not isinstance(body, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise _broken(node, f"has a body that is no graph: {body!r}")
+        for body in map(node.attributes.get, node.op.bodies):
+            if not isinstance(body, Graph):
+                raise _broken(node, f"has a body that is not a graph: {body!r}")
             if id(body) not in bodies:
                 _verify(body, bodies, is_body=True)
                 bodies.add(id(body))

@@ -11,9 +11,8 @@ from ..ir.bodies import inline, map_bodies
 from ..ir.facts import Role
 from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
-from ..ir.types import TupleType
 from .base import Pass, adopt, note
-from .forward_values import forward_calls, has_higher_order
+from .forward_values import calling, forward_calls, has_higher_order
 
 
 def run_everywhere(step: Pass, graph: Graph) -> Graph:
@@ -115,15 +114,7 @@ def _smaller_call(call: Node, body: Graph, used: list[int]) -> Node:
     """A call of a body that has been made smaller: itself, if nothing changed."""
     if body is call.bodies[0] and used == list(range(len(call.inputs))):
         return call
-    return Node(
-        call.op,
-        tuple(call.inputs[index] for index in used),
-        {"body": body},
-        TupleType.of(*(output.type for output in body.outputs)),
-        name=call.name,
-        origin=call.origin,
-        order=call.order,
-    )
+    return calling(call, tuple(call.inputs[index] for index in used), body)
 
 
 @dataclass(frozen=True)

@@ -63,11 +63,11 @@ class KeepForwardValues:
                 origin = origins[old]
                 body, kept = backward[origin.bodies[0], old.bodies[0]]
                 values = [RESULT.build((images[origin],), {"index": i}) for i in kept]
-                images[old] = _calling(node, (*node.inputs, *values), body)
+                images[old] = calling(node, (*node.inputs, *values), body)
                 note(_RULE, _SOUND, old, images[old])
                 return images[old]
             if old.op.role is Role.CALL and old.bodies[0] in bodies:
-                images[old] = _calling(node, node.inputs, bodies[old.bodies[0]])
+                images[old] = calling(node, node.inputs, bodies[old.bodies[0]])
                 return images[old]
             return node
 
@@ -100,7 +100,7 @@ def has_higher_order(origins: Mapping[Node, Node]) -> bool:
     return not origins.keys().isdisjoint(origins.values())
 
 
-def _calling(call: Node, inputs: tuple[Node, ...], body: Graph) -> Node:
+def calling(call: Node, inputs: tuple[Node, ...], body: Graph) -> Node:
     """A call in the place of another one."""
     return Node(
         call.op,

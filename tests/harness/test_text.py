@@ -11,7 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.harness import FEATURES, harness_source
-from tests.targets.support import program
+from tests.targets.support import ISOLATED, OURS, assert_clean, program
 
 
 def test_the_text_is_formatted_and_clean_under_both_configurations(
@@ -19,16 +19,8 @@ def test_the_text_is_formatted_and_clean_under_both_configurations(
 ) -> None:
     file = tmp_path / "train.py"
     file.write_text(program())
-    root = Path(__file__).parents[2]
-    for options in (["--isolated"], ["--config", str(root / "pyproject.toml")]):
-        for action in (["check"], ["format", "--check", "--diff"]):
-            done = subprocess.run(
-                [sys.executable, "-m", "ruff", *action, *options, str(file)],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+    assert_clean(file, *ISOLATED)
+    assert_clean(file, *OURS)
 
 
 FEATURES_IN_USE = [frozenset[str](), frozenset(("totals",)), FEATURES]

@@ -122,7 +122,7 @@ _FLOAT32 = gc.input("z", ())
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (_call("body", _X, _Y), "a body that is no graph"),
+        (_call("body", _X, _Y), "a body that is not a graph"),
         (_call(_in_body(_X), _X, _Y), "input is in a body, which must be passed it"),
         (
             _call(_in_body(gc.parameter("w", (), dtype="float64")), _X, _Y),

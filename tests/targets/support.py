@@ -149,12 +149,17 @@ def assert_formatted(source: str, folder: Path) -> None:
     assert_clean(path)
 
 
-def assert_clean(path: Path) -> None:
+def assert_clean(path: Path, *options: str) -> None:
     """Hold a file, or all of a folder, against ruff's formatter and linter."""
     for command in (["check"], ["format", "--check", "--diff"]):
         found = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
+            [sys.executable, "-m", "ruff", *command, *(options or ISOLATED), str(path)],
             capture_output=True,
             text=True,
         )
-        assert found.returncode == 0, found.stdout
+        assert found.returncode == 0, found.stdout + found.stderr
+
+
+ISOLATED = ("--isolated",)
+OURS = ("--config", str(Path(__file__).parents[2] / "pyproject.toml"))
+"""Ruff's own configuration, and the project's."""

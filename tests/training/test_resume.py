@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import CheckpointError
-from tests.targets.support import command, load, run
+from tests.targets.support import ISOLATED, OURS, assert_clean, command, load, run
 from tests.training.loops import DEV, OPTIONS, TRAIN, make, rows
 from tests.training.support import same
 
@@ -113,16 +112,8 @@ def test_a_program_killed_again_and_again_ends_as_an_unbroken_one(
 @pytest.mark.parametrize("style", ["readable", "fast"])
 def test_a_program_with_everything_is_clean(style: str, tmp_path: Path) -> None:
     file = make().emit(tmp_path / "train.py", style)
-    root = Path(__file__).parents[2]
-    for options in (["--isolated"], ["--config", str(root / "pyproject.toml")]):
-        for action in (["check"], ["format", "--check", "--diff"]):
-            done = subprocess.run(
-                [sys.executable, "-m", "ruff", *action, *options, str(file)],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+    assert_clean(file, *ISOLATED)
+    assert_clean(file, *OURS)
 
 
 # Options that a resumed run shares ----------------------------------------------------

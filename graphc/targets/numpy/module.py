@@ -91,7 +91,7 @@ def module_names(inputs: Sequence[Node], reserved: Iterable[str]) -> Names:
     names = Names(reserved)
     for node in inputs:
         names.alias(node, names.reserve(locals_[node]))
-        names.inputs.add(names[node])
+        names.outside.add(names[node])
     for symbol in symbols_of(size for node in inputs for size in node.shape):
         names.symbol(symbol)
     return names

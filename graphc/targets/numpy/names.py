@@ -33,9 +33,9 @@ class Names:
         self._symbols: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._temporaries: dict[str, str] = {}
-        self.inputs: set[str] = set()
-        """Names of inputs. A function of a body takes none, so an argument may go by
-        the name of one."""
+        self.outside: set[str] = set()
+        """Names of inputs and parameters. A function of a body knows none, so an
+        argument may go by the name of one."""
 
     def function_scope(self, reserved: Iterable[str] = ()) -> Names:
         """A scope inside this one: what it adds stays there."""
@@ -46,7 +46,7 @@ class Names:
         scope._by_order = dict(self._by_order)
         scope._symbols = dict(self._symbols)
         scope._counts = dict(self._counts)
-        scope.inputs = set(self.inputs)
+        scope.outside = set(self.outside)
         return scope
 
     def reserve(self, wish: str) -> str:
@@ -95,9 +95,9 @@ class Names:
         for node in nodes:
             if node.index not in self._by_index:
                 known = self._by_order.get(node.order)
-                if node.op.role is Role.ARGUMENT and node.name in self.inputs:
+                if node.op.role is Role.ARGUMENT and node.name in self.outside:
                     known = node.name
-                    self.inputs.discard(known)
+                    self.outside.discard(known)
                 elif known is None or node.order in seen:
                     known = self.reserve(self._wish(viewed.get(node, node)))
                 self.alias(node, known)

@@ -144,6 +144,7 @@ def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
     taken = names_of_helpers(helpers)
     names = module_names(plan.inputs, {*_MODULE_NAMES, *defined_names(every), *taken})
     names.assign(plan.parameters)
+    names.outside.update(names[node] for node in plan.parameters)
     return names
 
 
