@@ -20,7 +20,7 @@ from ..errors import DifferentiationError
 from ..ir.bodies import primitives
 from ..ir.graph import Graph
 from ..ir.node import Node
-from ..ir.types import is_floating
+from ..ir.types import TupleType, is_floating
 from ..ir.walk import ancestors, reading_order
 from .notation import expression, label, literal, scalar_text
 from .scene import (
@@ -30,6 +30,7 @@ from .scene import (
     describe,
     drawn_order,
     shape_text,
+    shown,
     value_names,
 )
 
@@ -117,7 +118,7 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
     ]
     order = reading_order(
         (node for _, node in gradients),
-        lambda node: () if node in forward else node.inputs,
+        lambda node: () if node in forward else shown(node).inputs,
     )
     leaves = [node for node in order if node in forward]
     called = dict(zip(leaves, _leaf_names(leaves, names), strict=True))
@@ -215,7 +216,8 @@ def _flowing_back(
     flows = [
         flow
         for node in keys
-        if node is not None and (node in derivation.adjoints.of or node.op.bodies)
+        if node is not None
+        and (node in derivation.adjoints.of or isinstance(node.type, TupleType))
         for flow in _flows_of(node, derivation.adjoints)
     ]
     used: dict[Node, int] = {}
@@ -244,8 +246,9 @@ def _flowing_back(
 def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:
     """The flows back along the drawn input edges of a node."""
     if not node.op.is_block or node.op.vjp is not None:
-        for position, parent in enumerate(node.inputs):
-            value = adjoints.flows.get((node, position))
+        whole = shown(node)
+        for position, parent in enumerate(whole.inputs):
+            value = adjoints.flows.get((whole, position))
             if value is not None:
                 yield _Flow(node, parent, (value,))
         return
@@ -275,7 +278,7 @@ def _formula(
     names: Mapping[Node, str],
 ) -> str | None:
     """The flow in terms of the incoming gradient and forward values, if short."""
-    if len(flow.values) != 1 or flow.node.op.bodies:
+    if len(flow.values) != 1 or isinstance(shown(flow.node).type, TupleType):
         return None
     known = {adjoints.of[flow.node]: f"d_{names[flow.node]}"}
     steps = _FORMULA_STEPS

@@ -17,10 +17,11 @@ from ..ir.bodies import primitives
 from ..ir.dims import Dim, Dimension, Shape, format_shape, symbols_of
 from ..ir.facts import Role
 from ..ir.graph import Graph
+from ..ir.types import TupleType
 from .costs import evaluated, multiply_adds, size_of, total
 from .drawing import named_outputs
 from .notation import label, scalar_text
-from .scene import drawn_order, value_names
+from .scene import drawn_order, shown, value_names
 from .text import place, printable, shortened
 
 if TYPE_CHECKING:
@@ -204,16 +205,17 @@ def report(
     for node in order:
         if scalar_text(node) is not None and node not in results:
             continue
+        whole = shown(node)
         is_parameter = node.op.role is Role.PARAMETER
         size = size_of(node.shape)
         rows.append(
             Row(
                 name=names[node],
-                op=label(node, [scalar_text(parent) for parent in node.inputs]),
+                op=label(whole, [scalar_text(parent) for parent in whole.inputs]),
                 shape=tuple(evaluated(d, sizes) for d in node.shape),
-                dtype="" if node.op.bodies else str(node.dtype),
+                dtype="" if isinstance(node.type, TupleType) else str(node.dtype),
                 parameters=int(size) if is_parameter else 0,
-                multiply_adds=evaluated(multiply_adds(node), sizes),
+                multiply_adds=evaluated(multiply_adds(whole), sizes),
                 bytes=evaluated(size * node.dtype.itemsize, sizes),
                 line=place(node.origin.location),
             )

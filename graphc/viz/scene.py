@@ -87,7 +87,24 @@ def drawn_order(
     what was asked before.
     """
     stops = leaves or {}
-    return reading_order(outputs, lambda node: () if node in stops else node.inputs)
+    return reading_order(
+        outputs, lambda node: () if node in stops else shown(node).inputs
+    )
+
+
+def shown(node: Node) -> Node:
+    """The node that a vertex shows for a value: for the only result of one, that one.
+
+    >>> import graphc as gc
+    >>> from graphc.ops.control import call
+    >>> shown(call(lambda x: x * 2.0, gc.input("x", ())))
+    <call (float32 ())>
+    """
+    if node.op.role is Role.RESULT:
+        (whole,) = node.inputs
+        if isinstance(whole.type, TupleType) and len(whole.type.items) == 1:
+            return whole
+    return node
 
 
 def value_names(order: Iterable[Node]) -> dict[Node, str]:
@@ -107,13 +124,18 @@ def value_names(order: Iterable[Node]) -> dict[Node, str]:
             continue
         source = node.origin.gradient_of
         base = (
-            f"d_{names.get(source) or source.name or source.op.name}"
-            if (source is not None)
-            else node.op.name
+            f"d_{names.get(source) or _called(source)}"
+            if source is not None
+            else _called(node)
         )
         counts[base] = counts.get(base, 0) + 1
         names[node] = base if counts[base] == 1 else f"{base}_{counts[base]}"
     return names
+
+
+def _called(node: Node) -> str:
+    """The name of a value, of the function whose only result it is, or of its op."""
+    return node.name or shown(node).name or shown(node).op.name
 
 
 def build_scene(
@@ -170,8 +192,8 @@ def build_scene(
         )
         if is_leaf:
             continue
-        words = operand_words(node)
-        for parent, word in zip(node.inputs, words, strict=True):
+        inputs, words = shown(node).inputs, operand_words(shown(node))
+        for parent, word in zip(inputs, words, strict=True):
             if parent not in folded:
                 shape = shape_text(parent)
                 text = f"{word} {shape}" if word else shape
@@ -194,7 +216,7 @@ def role_of(node: Node, is_leaf: bool = False) -> VertexRole:
         return "value"
     if node.op.role in (Role.CONSTANT, Role.FULL, Role.SIZE):
         return "constant"
-    has_inside = node.op.is_block or bool(node.op.bodies)
+    has_inside = node.op.is_block or bool(shown(node).op.bodies)
     if node.origin.derivative:
         return "gradient-block" if has_inside else "gradient"
     return "block" if has_inside else "op"
@@ -222,10 +244,10 @@ def _lines(
         return (leaf, "forward value")
     if node.op.role is Role.CONSTANT:
         return _constant_lines(node)
-    operands = [folded.get(parent) for parent in node.inputs]
-    text = label(node, operands, named)
+    whole = shown(node)
+    text = label(whole, [folded.get(parent) for parent in whole.inputs], named)
     source = node.origin.gradient_of
-    called = node.name or named.get(node)
+    called = node.name or named.get(node) or whole.name
     # The gradients of parameters and inputs are results and marked as such.
     if called is None and source is not None and source.inputs and source.name:
         called = f"d_{source.name}"
@@ -244,14 +266,15 @@ def _constant_lines(node: Node) -> tuple[str, ...]:
 
 def describe(node: Node) -> tuple[str, ...]:
     """The tooltip of a node: what it is, where it was written, how it was derived."""
-    name = f" {node.name}" if node.name else ""
-    lines = [f"{node.op.name}{name}: {node.type}"]
+    op, called = shown(node).op, _called(node)
+    name = "" if called == op.name else f" {called}"
+    lines = [f"{op.name}{name}: {node.type}"]
     where = place(node.origin.location)
     if where:
         lines.append(where)
     source = node.origin.gradient_of
     if source is not None:
-        lines.append(f"gradient of {source.name or source.op.name}")
+        lines.append(f"gradient of {_called(source)}")
     rules = node.origin.rules
     if rules:
         # Each order of differentiation adds one; the last few say what happened here.

@@ -36,6 +36,35 @@ def test_a_call_is_one_vertex(read: Any) -> None:
     assert not picture.clusters
 
 
+@pytest.mark.parametrize("backward", [False, "graph", "overlay"])
+def test_the_only_result_of_a_call_is_the_call(read: Any, backward: Any) -> None:
+    x = gc.input("x", ("n", 3))
+
+    def layer(x: Node) -> Node:
+        return gc.tanh(x)
+
+    loss = gc.mean(call(layer, call(layer, x))).named("loss")
+    picture = read(render(loss, backward=backward))
+    labels = [vertex["label"] for vertex in picture.vertices.values()]
+    calls = {
+        False: ["layer\ncall"] * 2,
+        "graph": ["layer_backward\ncall"] * 2,
+        "overlay": ["layer\ncall", "layer_2\ncall"],
+    }
+    assert sorted(each for each in labels if "call" in each) == calls[backward]
+    assert not any("[0]" in each or "result" in each for each in labels)
+    flowing = [edge for _, _, edge in picture.kind("gradient")]
+    assert len(flowing) == (4 if backward == "overlay" else 0)
+
+
+def test_the_only_result_of_a_call_is_one_row_of_a_report() -> None:
+    x = gc.input("x", ("n", 3))
+    whole = report(call(gc.tanh, x).named("y"))
+    (row,) = [row for row in whole.rows if row.op == "call"]
+    assert (row.name, str(row.shape), row.dtype) == ("y", "(n, 3)", "float32")
+    assert str(row.multiply_adds) == "3*n"
+
+
 def test_a_body_is_a_frame_for_each_call(read: Any) -> None:
     picture = read(render(model(), level="primitive"))
     titles = [label for _, label in picture.clusters.values()]
