@@ -266,9 +266,9 @@ def _constant_lines(node: Node) -> tuple[str, ...]:
 
 def describe(node: Node) -> tuple[str, ...]:
     """The tooltip of a node: what it is, where it was written, how it was derived."""
-    op, called = shown(node).op, _called(node)
-    name = "" if called == op.name else f" {called}"
-    lines = [f"{op.name}{name}: {node.type}"]
+    whole = shown(node)
+    name = node.name or whole.name
+    lines = [f"{whole.op.name}{f' {name}' if name else ''}: {node.type}"]
     where = place(node.origin.location)
     if where:
         lines.append(where)
