@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import errors, nn
-from .arguments import public
+from .arguments import getattr_of, public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ir import Dim, Node
 from .nn import init
@@ -287,11 +287,12 @@ for those that are modules themselves."""
 
 # A type checker takes a function of this name as word that every name exists.
 if not TYPE_CHECKING:
+    _without = getattr_of(__name__, __all__)
 
     def __getattr__(name: str) -> object:
         """Import what is named for the first time."""
         if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return _without(name)
         module = _LATER[name]
         if not module:
             return import_module(f"{__name__}.{name}")

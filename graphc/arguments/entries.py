@@ -26,6 +26,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 from ..errors import ArgumentError, GraphcError, InternalError
 from ..ir.node import Node
 from .annotations import PLACES, Check, check_of, or_none
+from .names import getattr_of
 from .synonyms import name_here
 
 _Function: TypeAlias = Callable[..., Any]
@@ -35,7 +36,8 @@ _Class = TypeVar("_Class", bound=type)
 def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
     """Check the arguments of these functions and classes of a module from now on.
 
-    Where they are all its public names, `dir` lists no others.
+    Where they are all its public names, `dir` lists no others, and the error for a
+    name that does not exist tells the nearest one.
 
     Args:
         namespace: the module's variables, in which functions are replaced; classes
@@ -47,6 +49,7 @@ def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
     if names is namespace.get("__all__"):
         hidden = [name for name in namespace if name.startswith("__")]
         namespace["__dir__"] = lambda: sorted({*names, *hidden})
+        namespace["__getattr__"] = getattr_of(module, names)
     for name in names:
         value = namespace.get(name)
         if inspect.isclass(value):

@@ -1,0 +1,32 @@
+"""A public name that does not exist is told the nearest one that does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import graphc as gc
+from graphc.errors import NoAttributeError
+
+MISSING: list[tuple[Any, str, str | None]] = [
+    (gc, "sofmax", "gc.nn.softmax"),
+    (gc, "relu", "gc.nn.relu"),
+    (gc, "Adam", "gc.optim.Adam"),
+    (gc, "trainer", "gc.Trainer"),
+    (gc, "concat_", "gc.concatenate"),
+    (gc, "zzzqqq", None),
+    (gc.nn, "soft_max", "gc.nn.softmax"),
+    (gc.nn, "exp", "gc.exp"),
+    (gc.optim, "adam", "gc.optim.Adam"),
+    (gc.init, "xavier", "gc.init.xavier_normal"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "hint"), MISSING)
+def test_the_nearest_name_is_told(module: Any, name: str, hint: str | None) -> None:
+    assert not hasattr(module, name)
+    with pytest.raises(NoAttributeError, match=f"has no attribute '{name}'") as caught:
+        getattr(module, name)
+    assert caught.value.hint == hint
+    assert str(caught.value.location).startswith(__file__)
