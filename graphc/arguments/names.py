@@ -33,7 +33,8 @@ def getattr_of(module: str, names: Iterable[str]) -> Callable[[str], object]:
 def _nearest(name: str, module: str, known: list[str]) -> str | None:
     """The public name that one means: here, or in another module."""
     here = PLACES.get(module, "gc")
-    others = {place: _public(each) for each, place in _MODULES.items() if each != module}
+    rooms = {name: place for name, place in _MODULES.items() if name != module}
+    others = {place: _public(name) for name, place in rooms.items()}
     for place, names in others.items():
         if name in names:
             return f"{place}.{name}"

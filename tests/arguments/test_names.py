@@ -18,7 +18,7 @@ MISSING: list[tuple[Any, str, str | None]] = [
     (gc, "zzzqqq", None),
     (gc.nn, "soft_max", "gc.nn.softmax"),
     (gc.nn, "exp", "gc.exp"),
-    (gc.optim, "adam", "gc.optim.Adam"),
+    (gc.optim, "ADAMW", "gc.optim.AdamW"),
     (gc.init, "xavier", "gc.init.xavier_normal"),
 ]
 
