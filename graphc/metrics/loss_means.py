@@ -17,7 +17,7 @@ from ..ir.node import Node
 from ..ir.origin import derived
 from ..ir.walk import ancestors, topological_order
 from ..nn.losses.cross_entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
-from ..nn.losses.labels import NLL_LOSS, kept_labels, shares_of
+from ..nn.losses.labels import kept_labels, nll, shares_of
 from ..ops.arithmetic import (
     CLIP,
     WHERE,
@@ -31,7 +31,7 @@ from ..ops.arithmetic import (
 from ..ops.reduction import MEAN, SUM, sum
 from ..ops.source import ASTYPE
 
-_LABELLED = (CROSS_ENTROPY, NLL_LOSS, WEIGHTED_CROSS_ENTROPY)
+_LABELLED = (CROSS_ENTROPY, nll.op, WEIGHTED_CROSS_ENTROPY)
 """Losses by labels, some of which may be ignored or count more than others."""
 
 _LINEAR = (add.op, ASTYPE, divide.op, multiply.op, negative.op, subtract.op)
@@ -123,7 +123,7 @@ class LossMeans:
             if ignored is None and not weight:
                 return None
             labels, kept = kept_labels(target, ignored)
-            shares = shares_of(labels, kept, tuple(weight), input)
+            shares = shares_of(labels, kept, weight[0] if weight else None, input)
             return sum(shares.astype("float64"))
         if node.op is not divide.op or node.shape:
             return None

@@ -11,17 +11,18 @@ import numpy as np
 from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape, product
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Case
 from ..ir.types import TensorType
 from ..ops.shape import reshape
-from ..ops.source import ArrayLike, as_node
+from ..ops.source import ArrayLike
 from ..ops.type_rules import floating
 from . import init
+from .block import block
 from .layer import Layer, check_size
 
 
 def _linear_infer(
-    input: TensorType, weight: TensorType, *bias: TensorType
+    input: TensorType, weight: TensorType, bias: TensorType | None
 ) -> TensorType:
     floating(input)
     floating(weight, "weight")
@@ -39,37 +40,29 @@ def _linear_infer(
             if swapped
             else f"an input of shape (..., {inputs}), or a weight of another shape",
         )
-    if bias and bias[0].shape != (outputs,):
+    if bias is not None and bias.shape != (outputs,):
         raise ShapeError(
             f"requires a bias of shape {format_shape((outputs,))}, "
-            f"got {format_shape(bias[0].shape)}"
+            f"got {format_shape(bias.shape)}"
         )
-    dtypes = [part.dtype for part in (input, weight, *bias)]
+    dtypes = [part.dtype for part in (input, weight, bias) if part is not None]
     return TensorType(np.result_type(*dtypes), (*input.shape[:-1], outputs))
 
 
-def _linear_expand(input: Node, weight: Node, *bias: Node) -> Node:
-    weighted = input @ weight.T
-    return weighted.named("weighted") + bias[0] if bias else weighted
-
-
 def _linear_vjp(
-    g: Node, out: Node, input: Node, weight: Node, *bias: Node
+    g: Node, out: Node, input: Node, weight: Node, bias: Node | None
 ) -> tuple[Node, ...]:
     # The product in this order has the layout of the weight: nothing is transposed.
     rows = product(input.shape[:-1])
     by_row = reshape(g, (rows, g.shape[-1]))
     d_weight = by_row.T @ reshape(input, (rows, input.shape[-1]))
-    return (g @ weight, d_weight, *(g for _ in bias))
+    return g @ weight, d_weight, g
 
 
-LINEAR = Op(
-    name="linear",
-    inputs=("input", "weight", "*bias"),
+@block(
     infer=_linear_infer,
-    expand=_linear_expand,
     vjp=_linear_vjp,
-    cases=tuple(
+    cases=[
         Case(shapes)
         for shapes in (
             ((3, 4), (2, 4), (2,)),
@@ -78,10 +71,8 @@ LINEAR = Op(
             ((2, 3, 4), (5, 4), (5,)),
             ((0, 4), (2, 4), (2,)),
         )
-    ),
+    ],
 )
-
-
 def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike = None) -> Node:
     """Affine map, `y = input @ weight.T + bias`.
 
@@ -104,8 +95,8 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike = None) -> Node:
     >>> gc.nn.linear(x, gc.parameter("w", (10, 64)), gc.parameter("b", (10,)))
     <linear float32 (batch, 10)>
     """
-    nodes = (as_node(input), as_node(weight))
-    return LINEAR(*nodes) if bias is None else LINEAR(*nodes, as_node(bias))
+    weighted = input @ weight.T
+    return weighted if bias is None else weighted.named("weighted") + bias
 
 
 class Linear(Layer):

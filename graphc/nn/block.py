@@ -28,34 +28,41 @@ def block(
     vjp: Vjp | None = None,
     jvp: Jvp | None = None,
     operands: Callable[..., tuple[Node, ...]] = _as_nodes,
+    name: str | None = None,
     **facts: Any,
 ) -> Callable[[Callable[_P, Node]], OpFunction[_P]]:
     """Turn a documented function into a block and the function that applies it.
 
     The body says the block in smaller ops; it is given nodes. Parameters
     annotated as `ArrayLike` are the block's inputs, the others its attributes, of
-    which those annotated as `float` are converted.
+    which those annotated as `float` are converted. Inputs whose default is None may be
+    left out: rules are then given None, after the other inputs; the flow to it is
+    dropped. Of several, a block's attribute `parts` names those that it has.
 
     Args:
         infer: the type rule, of the inputs' types and the attributes.
         cases: applications that generated tests make.
         vjp, jvp: rules to prefer to those that follow from the body.
-        operands: a conversion of the inputs to nodes.
+        operands: a conversion of the inputs that can't be left out to nodes.
         facts: see `Op`.
+        name: the block's name, where it is not the function's.
     """
 
     def declare(function: Callable[_P, Node]) -> OpFunction[_P]:
         signature = inspect.signature(function)
         kinds = {key: p.annotation for key, p in signature.parameters.items()}
-        inputs = tuple(key for key, kind in kinds.items() if kind == "ArrayLike")
+        arrays = [key for key, kind in kinds.items() if kind == "ArrayLike"]
+        optional = [key for key in arrays if signature.parameters[key].default is None]
+        inputs = tuple(key for key in arrays if key not in optional)
+        rules: dict[str, Any] = {"infer": infer, "expand": function, "vjp": vjp}
+        if optional:
+            rules = _of_optional_inputs(inputs, optional, rules)
         op = Op(
-            name=function.__name__,
-            inputs=inputs,
-            infer=infer,
-            expand=function,
-            vjp=vjp,
+            name=name or function.__name__,
+            inputs=(*inputs, *(f"*{key}" for key in optional[:1])),
             jvp=jvp,
             cases=tuple(cases),
+            **rules,
             **facts,
         )
 
@@ -65,17 +72,51 @@ def block(
             bound.apply_defaults()
             given = bound.arguments
             nodes = operands(*(given.pop(key) for key in inputs))
+            extra = {key: given.pop(key) for key in optional}
+            parts = {
+                k: as_node(array) for k, array in extra.items() if array is not None
+            }
             options = {
                 key: float(value) if kinds[key] == "float" else value
                 for key, value in given.items()
             }
-            return op.build(nodes, options)
+            if len(optional) > 1:
+                options["parts"] = " ".join(parts)
+            return op.build((*nodes, *parts.values()), options)
 
         declared = cast("OpFunction[_P]", apply)
         declared.op = op
         return declared
 
     return declare
+
+
+def _of_optional_inputs(
+    inputs: Sequence[str], optional: Sequence[str], rules: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Rules of a block, which has no input for what is left out, from rules that are
+    given None for it.
+    """
+
+    def filled(given: Sequence[Any], parts: str | None) -> tuple[Any, ...]:
+        rest = given[len(inputs) :]
+        names = optional[: len(rest)] if parts is None else parts.split()
+        named = dict(zip(names, rest, strict=True))
+        return (*given[: len(inputs)], *(named.get(key) for key in optional))
+
+    def infer(*types: Any, parts: str | None = None, **attributes: Any) -> TensorType:
+        return rules["infer"](*filled(types, parts), **attributes)
+
+    def expand(*nodes: Any, parts: str | None = None, **attributes: Any) -> Node:
+        named = zip((*inputs, *optional), filled(nodes, parts), strict=True)
+        return rules["expand"](**dict(named), **attributes)
+
+    def vjp(g: Node, out: Node, *nodes: Node) -> list[Node | None]:
+        given = filled(nodes, out.attributes.get("parts"))
+        flows = zip(rules["vjp"](g, out, *given), given, strict=True)
+        return [flow for flow, node in flows if node is not None]
+
+    return {"infer": infer, "expand": expand, "vjp": vjp if rules["vjp"] else None}
 
 
 def elementwise_block(

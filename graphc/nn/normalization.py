@@ -9,32 +9,39 @@ import numpy as np
 from ..errors import OptionError, ShapeError
 from ..ir.dims import as_shape, format_shape
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Case
 from ..ir.types import TensorType
 from ..ops import reduction
 from ..ops.arithmetic import sqrt, square
 from ..ops.source import ArrayLike, as_node
 from ..ops.type_rules import floating
 from . import init
+from .block import block
 from .layer import Layer, check_size
-from .optional import by_name, given
 
 
 def _layer_norm_infer(
-    input: TensorType, *affine: TensorType, axes: int, parts: str, eps: float
+    input: TensorType,
+    weight: TensorType | None,
+    bias: TensorType | None,
+    *,
+    axes: int,
+    eps: float,
 ) -> TensorType:
     floating(input)
     if not eps >= 0.0:
         raise OptionError(f"eps must not be negative, got {eps!r}")
     normalized = input.shape[input.ndim - axes :]
-    for name, part in by_name(parts, affine).items():
+    affine = {"weight": weight, "bias": bias}
+    given = {name: part for name, part in affine.items() if part is not None}
+    for name, part in given.items():
         floating(part, name)
         if part.shape != normalized:
             raise ShapeError(
                 f"requires {name} of shape {format_shape(normalized)}, "
                 f"got {format_shape(part.shape)}"
             )
-    dtype = np.result_type(input.dtype, *(part.dtype for part in affine))
+    dtype = np.result_type(input.dtype, *(part.dtype for part in given.values()))
     return TensorType(dtype, input.shape)
 
 
@@ -53,44 +60,30 @@ def _normalize(input: Node, axes: int, eps: float) -> tuple[Node, Node]:
     return (centered / deviation).named("normalized"), deviation
 
 
-def _layer_norm_expand(
-    input: Node, *affine: Node, axes: int, parts: str, eps: float
-) -> Node:
-    result, _ = _normalize(input, axes, eps)
-    named = by_name(parts, affine)
-    if "weight" in named:
-        result = (result * named["weight"]).named("scaled")
-    if "bias" in named:
-        result = result + named["bias"]
-    return result
-
-
-def _layer_norm_vjp(g: Node, out: Node, input: Node, *affine: Node) -> list[Node]:
+def _layer_norm_vjp(
+    g: Node, out: Node, input: Node, weight: Node | None, bias: Node | None
+) -> tuple[Node, ...]:
     axes, eps = out.attributes["axes"], out.attributes["eps"]
-    named = by_name(out.attributes["parts"], affine)
     normalized, deviation = _normalize(input, axes, eps)
     last = _last(input, axes)
     flow = g
-    if "weight" in named:
-        flow = (g * named["weight"]).named("d_normalized")
+    if weight is not None:
+        flow = (g * weight).named("d_normalized")
     # What shifts or scales the whole input changes nothing, and is taken out.
     correlation = reduction.mean(flow * normalized, last, keepdims=True)
     mean_flow = reduction.mean(flow, last, keepdims=True).named("mean_flow")
     centered = (flow - mean_flow).named("centered_flow")
     scaling = (normalized * correlation.named("correlation")).named("scaling_flow")
-    adjoints = [(centered - scaling).named("remaining_flow") / deviation]
+    remaining = (centered - scaling).named("remaining_flow") / deviation
     # Sums over the axes before are left to the differentiator, as for any broadcast.
-    flows = {"weight": (g * normalized).named("weight_flow"), "bias": g}
-    return adjoints + [flows[name] for name in named]
+    return remaining, (g * normalized).named("weight_flow"), g
 
 
-LAYER_NORM = Op(
+@block(
     name="layer_norm",
-    inputs=("input", "*affine"),
     infer=_layer_norm_infer,
-    expand=_layer_norm_expand,
     vjp=_layer_norm_vjp,
-    cases=tuple(
+    cases=[
         Case(shapes, {"axes": axes, "parts": parts, "eps": 1e-5})
         for shapes, axes, parts in (
             (((3, 4), (4,), (4,)), 1, "weight bias"),
@@ -99,8 +92,20 @@ LAYER_NORM = Op(
             (((2, 3, 4), (4,)), 1, "bias"),
             (((0, 4), (4,), (4,)), 1, "weight bias"),
         )
-    ),
+    ],
 )
+def _layer_norm(
+    input: ArrayLike,
+    weight: ArrayLike = None,
+    bias: ArrayLike = None,
+    *,
+    axes: int,
+    eps: float,
+) -> Node:
+    result, _ = _normalize(input, axes, eps)
+    if weight is not None:
+        result = (result * weight).named("scaled")
+    return result if bias is None else result + bias
 
 
 def layer_norm(
@@ -145,8 +150,7 @@ def layer_norm(
             f"got {format_shape(node.shape)}",
             node=f"layer_norm({node.describe()})",
         )
-    parts, affine = given(weight=weight, bias=bias)
-    return LAYER_NORM(node, *affine, axes=axes, parts=parts, eps=float(eps))
+    return _layer_norm(node, weight, bias, axes=axes, eps=eps)
 
 
 class LayerNorm(Layer):

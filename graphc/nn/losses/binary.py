@@ -6,19 +6,17 @@ probability that was rounded to 0 or 1.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...ir.node import Node
-from ...ir.op import Case, Op
+from ...ir.op import Case
 from ...ir.types import TensorType
 from ...ops.arithmetic import maximum, negative
 from ...ops.exponential import log, log1p
 from ...ops.source import ArrayLike
 from ...ops.type_rules import floating
 from ..activations import log_tail, sigmoid, softplus
-from ..optional import by_name, given
+from ..block import block
 from ..softmaxes import SOFTMAX
 from .logits import warn_of_probabilities
 from .reduction import reduce_losses, share_of
@@ -28,16 +26,18 @@ from .regression import check_fits, numeric_pair, pair_infer
 def _infer(
     input: TensorType,
     target: TensorType,
-    *extra: TensorType,
-    parts: str,
+    weight: TensorType | None,
+    pos_weight: TensorType | None = None,
+    *,
     reduction: str,
 ) -> TensorType:
     result = pair_infer(input, target, reduction=reduction)
-    for name, part in by_name(parts, extra).items():
-        floating(part, name)
-        check_fits(input, part, name)
-    dtype = np.result_type(result.dtype, *(part.dtype for part in extra))
-    return TensorType(dtype, result.shape)
+    for name, part in (("weight", weight), ("pos_weight", pos_weight)):
+        if part is not None:
+            check_fits(input, floating(part, name), name)
+            dtype = np.result_type(result.dtype, part.dtype)
+            result = TensorType(dtype, result.shape)
+    return result
 
 
 def _weighted(losses: Node, weight: Node | None) -> Node:
@@ -58,45 +58,36 @@ def _bce_losses(input: Node, target: Node) -> Node:
     return negative((yes + no).named("log_likelihood"))
 
 
-def _bce_expand(
-    input: Node, target: Node, *extra: Node, parts: str, reduction: str
-) -> Node:
-    losses = _weighted(_bce_losses(input, target), by_name(parts, extra).get("weight"))
-    return reduce_losses(losses.named("losses"), reduction)
-
-
-def _bce_vjp(g: Node, out: Node, input: Node, target: Node, *extra: Node) -> list[Node]:
+def _bce_vjp(
+    g: Node, out: Node, input: Node, target: Node, weight: Node | None
+) -> list[Node | None]:
     share = share_of(g, out, input)
-    weighted = share * extra[0] if extra else share
+    weighted = _weighted(share, weight)
     yes, no = _logarithms(input)
     # Bounded below where the probability is 0 or 1 and the quotient would be infinite.
     variance = (input * (1.0 - input).named("complement")).named("variance")
     slope = (input - target).named("error") / maximum(variance, 1e-12).named("bounded")
-    adjoints = [
+    return [
         weighted * slope.named("slope"),
         weighted * (no - yes).named("log_odds"),
+        None if weight is None else share * _bce_losses(input, target),
     ]
-    return [*adjoints, share * _bce_losses(input, target)] if extra else adjoints
 
 
-BINARY_CROSS_ENTROPY = Op(
-    name="binary_cross_entropy",
-    inputs=("input", "target", "*extra"),
+@block(
     infer=_infer,
-    expand=_bce_expand,
     vjp=_bce_vjp,
-    cases=tuple(
-        Case(shapes, {"parts": parts, "reduction": reduction}, low=0.1, high=0.9)
-        for shapes, parts, reduction in (
-            (((3, 4), (3, 4)), "", "mean"),
-            (((3, 4), (3, 4), (4,)), "weight", "none"),
-            (((3, 4), (3, 4), (3, 1)), "weight", "sum"),
-            (((), ()), "", "sum"),
+    operands=numeric_pair,
+    cases=[
+        Case(shapes, {"reduction": reduction}, low=0.1, high=0.9)
+        for shapes, reduction in (
+            (((3, 4), (3, 4)), "mean"),
+            (((3, 4), (3, 4), (4,)), "none"),
+            (((3, 4), (3, 4), (3, 1)), "sum"),
+            (((), ()), "sum"),
         )
-    ),
+    ],
 )
-
-
 def binary_cross_entropy(
     input: ArrayLike,
     target: ArrayLike,
@@ -128,9 +119,8 @@ def binary_cross_entropy(
     >>> gc.evaluate(gc.nn.binary_cross_entropy([0.5, 1.0], [1.0, 1.0]), {})
     array(0.34657359)
     """
-    parts, extra = given(weight=weight)
-    pair = numeric_pair(input, target)
-    return BINARY_CROSS_ENTROPY(*pair, *extra, parts=parts, reduction=reduction)
+    losses = _weighted(_bce_losses(input, target), weight)
+    return reduce_losses(losses.named("losses"), reduction)
 
 
 def _logit_losses(input: Node, target: Node, pos_weight: Node | None) -> Node:
@@ -151,24 +141,18 @@ def _yes_weight(target: Node, pos_weight: Node) -> Node:
     return (1.0 + more).named("yes_weight")
 
 
-def _logits_expand(
-    input: Node, target: Node, *extra: Node, parts: str, reduction: str
-) -> Node:
-    named = by_name(parts, extra)
-    losses = _logit_losses(input, target, named.get("pos_weight"))
-    losses = _weighted(losses, named.get("weight"))
-    return reduce_losses(losses.named("losses"), reduction)
-
-
 def _logits_vjp(
-    g: Node, out: Node, input: Node, target: Node, *extra: Node
-) -> list[Node]:
-    named = by_name(out.attributes["parts"], extra)
-    pos_weight = named.get("pos_weight")
+    g: Node,
+    out: Node,
+    input: Node,
+    target: Node,
+    weight: Node | None,
+    pos_weight: Node | None,
+) -> list[Node | None]:
     share = share_of(g, out, input)
-    weighted = _weighted(share, named.get("weight"))
+    weighted = _weighted(share, weight)
     probability = sigmoid(input).named("probability")
-    flows: dict[str, Any] = {}
+    by_weight = by_pos_weight = None
     if pos_weight is None:
         error = (probability - target).named("error")
         adjoints = [weighted * error, negative(weighted * input)]
@@ -180,19 +164,24 @@ def _logits_vjp(
         error = (error + (1.0 - target).named("target_of_no")).named("error")
         by_target = (pos_weight - 1.0).named("more_weight") * loss - input
         adjoints = [weighted * error, weighted * by_target.named("slope_by_target")]
-        flows["pos_weight"] = weighted * (target * loss).named("target_loss")
-    if "weight" in named:
-        flows["weight"] = share * _logit_losses(input, target, pos_weight)
-    return adjoints + [flows[name] for name in named]
+        by_pos_weight = weighted * (target * loss).named("target_loss")
+    if weight is not None:
+        by_weight = share * _logit_losses(input, target, pos_weight)
+    return [*adjoints, by_weight, by_pos_weight]
 
 
-BINARY_CROSS_ENTROPY_WITH_LOGITS = Op(
-    name="binary_cross_entropy_with_logits",
-    inputs=("input", "target", "*extra"),
+def _logits_and_target(input: ArrayLike, target: ArrayLike) -> tuple[Node, Node]:
+    logits, goal = numeric_pair(input, target)
+    takes = "binary_cross_entropy_with_logits takes logits and applies sigmoid itself"
+    warn_of_probabilities(logits, (sigmoid.op, SOFTMAX), takes)
+    return logits, goal
+
+
+@block(
     infer=_infer,
-    expand=_logits_expand,
     vjp=_logits_vjp,
-    cases=tuple(
+    operands=_logits_and_target,
+    cases=[
         Case(shapes, {"parts": parts, "reduction": reduction}, low=0.1)
         for shapes, parts, reduction in (
             (((3, 4), (3, 4)), "", "mean"),
@@ -201,10 +190,8 @@ BINARY_CROSS_ENTROPY_WITH_LOGITS = Op(
             (((3, 4), (3, 4), (3, 1), (4,)), "weight pos_weight", "sum"),
             (((), ()), "", "sum"),
         )
-    ),
+    ],
 )
-
-
 def binary_cross_entropy_with_logits(
     input: ArrayLike,
     target: ArrayLike,
@@ -241,10 +228,5 @@ def binary_cross_entropy_with_logits(
     >>> gc.evaluate(loss, {})
     array(500.34657359)
     """
-    parts, extra = given(weight=weight, pos_weight=pos_weight)
-    logits, goal = numeric_pair(input, target)
-    takes = "binary_cross_entropy_with_logits takes logits and applies sigmoid itself"
-    warn_of_probabilities(logits, (sigmoid.op, SOFTMAX), takes)
-    return BINARY_CROSS_ENTROPY_WITH_LOGITS(
-        *(logits, goal), *extra, parts=parts, reduction=reduction
-    )
+    losses = _weighted(_logit_losses(input, target, pos_weight), weight)
+    return reduce_losses(losses.named("losses"), reduction)

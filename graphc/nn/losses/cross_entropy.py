@@ -23,9 +23,9 @@ from ...ops.arithmetic import negative, where
 from ...ops.shape import expand_dims, reshape, squeeze
 from ...ops.source import ArrayLike, as_node, dimension
 from ...ops.type_rules import floating
+from ..block import block
 from ..softmaxes import LOG_SOFTMAX, SOFTMAX, shifted_exponentials
 from .labels import (
-    NLL_LOSS,
     NOTHING_IGNORED,
     check_classes,
     check_weight,
@@ -35,6 +35,7 @@ from .labels import (
     kept_labels,
     label_loss_infer,
     labels_shape,
+    nll,
     pick,
     reduce_kept,
     shares_of,
@@ -46,12 +47,13 @@ from .reduction import reduce_losses, reduced_type
 def _label_infer(
     input: TensorType,
     target: TensorType,
-    *weight: TensorType,
+    weight: TensorType | None = None,
+    *,
     label_smoothing: float,
     **options: Any,
 ) -> TensorType:
     _check_smoothing(label_smoothing)
-    return label_loss_infer(input, target, *weight, **options)
+    return label_loss_infer(input, target, weight, **options)
 
 
 def _check_smoothing(label_smoothing: float) -> None:
@@ -79,7 +81,7 @@ def _cross_entropy_expand(
     losses = log_total - goal
     if kept is None:
         return reduce_losses(losses.named("losses"), reduction)
-    shares = shares_of(labels, kept, (), input)
+    shares = shares_of(labels, kept, None, input)
     return reduce_kept(losses.named("all_losses"), kept, reduction, shares)
 
 
@@ -97,7 +99,7 @@ def _cross_entropy_vjp(
     if kept is None:
         share = reductions.over_count(g, target.size) if reduction == "mean" else g
     else:
-        count = reductions.total(shares_of(labels, kept, (), input))
+        count = reductions.total(shares_of(labels, kept, None, input))
         mean_share = reductions.over_count(g, count.named("total_share"))
         share = mean_share.named("share") if reduction == "mean" else g
         share = where(kept, share, 0.0).named("kept_share")
@@ -154,8 +156,7 @@ def _weighted_expand(
 ) -> Node:
     axis = class_axis(input.ndim)
     logs = LOG_SOFTMAX(input, axis=axis).named("log_probabilities")
-    options = {"ignore_index": ignore_index, "reduction": reduction}
-    hard = NLL_LOSS(logs, target, weight, **options)
+    hard = nll(logs, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return hard
     labels, kept = kept_labels(target, ignore_index)
@@ -163,7 +164,7 @@ def _weighted_expand(
     even = negative(reductions.sum(weighted, axis).named("sums_of_logs"))
     if kept is not None:
         even = where(kept, even.named("all_even_losses"), 0.0)
-    shares = shares_of(labels, kept, (weight,), input)
+    shares = shares_of(labels, kept, weight, input)
     even = reduce_losses(even.named("even_losses"), reduction, shares)
     count = dimension(input.shape[axis], input.dtype)
     even_part = even.named("even_loss") * (label_smoothing / count)
@@ -208,7 +209,8 @@ WEIGHTED_CROSS_ENTROPY = Op(
 def _soft_infer(
     input: TensorType,
     target: TensorType,
-    *weight: TensorType,
+    weight: TensorType | None,
+    *,
     reduction: str,
     label_smoothing: float,
 ) -> TensorType:
@@ -225,22 +227,7 @@ def _soft_infer(
         )
     check_weight(input, weight)
     _check_smoothing(label_smoothing)
-    return reduced_type(input, labels_shape(input), reduction, target, *weight)
-
-
-def _soft_expand(
-    input: Node, target: Node, *weight: Node, reduction: str, label_smoothing: float
-) -> Node:
-    if label_smoothing:
-        count = dimension(input.shape[class_axis(input.ndim)], target.dtype)
-        even = label_smoothing / count
-        scaled = (target * (1.0 - label_smoothing)).named("scaled")
-        target = (scaled + even).named("smoothed")
-    if weight:
-        target = target * _along_classes(weight[0], input)
-        target = target.named("weighted_target")
-    losses = SOFT_LOSSES(input, target).named("losses")
-    return reduce_losses(losses, reduction)
+    return reduced_type(input, labels_shape(input), reduction, target, weight)
 
 
 def _soft_losses_infer(input: TensorType, target: TensorType) -> TensorType:
@@ -282,12 +269,10 @@ SOFT_LOSSES = Op(
 """Cross entropy for each row of class probabilities, which need not add up to 1."""
 
 
-SOFT_CROSS_ENTROPY = Op(
+@block(
     name="soft_cross_entropy",
-    inputs=("input", "target", "*weight"),
     infer=_soft_infer,
-    expand=_soft_expand,
-    cases=tuple(
+    cases=[
         Case(
             shapes,
             {"reduction": reduction, "label_smoothing": smoothing},
@@ -300,8 +285,26 @@ SOFT_CROSS_ENTROPY = Op(
             (((3, 4), (3, 4), (4,)), "mean", 0.1),
             (((2, 4, 3), (2, 4, 3), (4,)), "sum", 0.0),
         )
-    ),
+    ],
 )
+def _soft_cross_entropy(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike = None,
+    *,
+    reduction: str,
+    label_smoothing: float,
+) -> Node:
+    if label_smoothing:
+        count = dimension(input.shape[class_axis(input.ndim)], target.dtype)
+        even = label_smoothing / count
+        scaled = (target * (1.0 - label_smoothing)).named("scaled")
+        target = (scaled + even).named("smoothed")
+    if weight is not None:
+        target = target * _along_classes(weight, input)
+        target = target.named("weighted_target")
+    losses = SOFT_LOSSES(input, target).named("losses")
+    return reduce_losses(losses, reduction)
 
 
 def cross_entropy(
@@ -349,8 +352,8 @@ def cross_entropy(
     takes = "cross_entropy takes logits and applies softmax itself"
     warn_of_probabilities(logits, (SOFTMAX,), takes)
     ignored = ignored_label(ignore_index, "cross_entropy", goal)
-    weights = () if weight is None else (as_node(weight),)
     smoothing = float(label_smoothing)
+    options: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing}
     if is_floating(goal.dtype):
         if ignored is not None:
             raise OptionError(
@@ -358,15 +361,8 @@ def cross_entropy(
                 node=f"cross_entropy({logits.describe()}, {goal.describe()})",
                 hint="a row of zeros in target, which adds no loss",
             )
-        return SOFT_CROSS_ENTROPY(
-            logits, goal, *weights, reduction=reduction, label_smoothing=smoothing
-        )
-    block = WEIGHTED_CROSS_ENTROPY if weights else CROSS_ENTROPY
-    return block(
-        logits,
-        goal,
-        *weights,
-        ignore_index=ignored,
-        reduction=reduction,
-        label_smoothing=smoothing,
-    )
+        return _soft_cross_entropy(logits, goal, weight, **options)
+    if weight is None:
+        return CROSS_ENTROPY(logits, goal, ignore_index=ignored, **options)
+    scale = as_node(weight)
+    return WEIGHTED_CROSS_ENTROPY(logits, goal, scale, ignore_index=ignored, **options)

@@ -14,7 +14,7 @@ import numpy as np
 from ...errors import DTypeError, OptionError, ShapeError
 from ...ir.dims import Shape, format_shape
 from ...ir.node import Node
-from ...ir.op import Case, Op
+from ...ir.op import Case
 from ...ir.types import TensorType, is_integer
 from ...ops.arithmetic import negative, where
 from ...ops.indexing import SCATTER_ADD, getitem, take
@@ -29,6 +29,7 @@ from ...ops.source import (
     ones,
 )
 from ...ops.type_rules import floating
+from ..block import block
 from ..softmaxes import SOFTMAX
 from .logits import warn_of_probabilities
 from .reduction import reduce_losses, reduced_type
@@ -87,22 +88,21 @@ def _labels_hint(input: TensorType, target: TensorType, expected: Shape) -> str:
     return "classes are axis 1 of input, or axis 0 where it is the only one"
 
 
-def check_weight(input: TensorType, weight: tuple[TensorType, ...]) -> None:
+def check_weight(input: TensorType, weight: TensorType | None) -> None:
     """Raise unless there is one weight a class, or none."""
     classes = input.shape[class_axis(input.ndim)]
-    for part in weight:
-        floating(part, "weight")
-        if part.shape != (classes,):
-            raise ShapeError(
-                f"requires a weight for each class, of shape "
-                f"{format_shape((classes,))}, got {format_shape(part.shape)}"
-            )
+    if weight is not None and floating(weight, "weight").shape != (classes,):
+        raise ShapeError(
+            f"requires a weight for each class, of shape "
+            f"{format_shape((classes,))}, got {format_shape(weight.shape)}"
+        )
 
 
 def label_loss_infer(
     input: TensorType,
     target: TensorType,
-    *weight: TensorType,
+    weight: TensorType | None = None,
+    *,
     ignore_index: int | None,
     reduction: str,
     label_smoothing: float = 0.0,
@@ -111,21 +111,7 @@ def label_loss_infer(
     check_classes(input)
     _check_labels(input, target)
     check_weight(input, weight)
-    return reduced_type(input, target.shape, reduction, *weight)
-
-
-def _nll_expand(
-    input: Node, target: Node, *weight: Node, ignore_index: int | None, reduction: str
-) -> Node:
-    if not weight and ignore_index is None:
-        picked = pick(input, target)
-        return negative(reduce_losses(picked, reduction).named("log_likelihood"))
-    labels, kept = kept_labels(target, ignore_index)
-    shares = shares_of(labels, kept, weight, input)
-    losses = negative(pick(input, labels)).named("all_losses")
-    if weight:
-        losses = losses * shares
-    return reduce_kept(losses, kept, reduction, shares)
+    return reduced_type(input, target.shape, reduction, weight)
 
 
 def reduce_kept(
@@ -192,24 +178,22 @@ def kept_labels(target: Node, ignore_index: int | None) -> tuple[Node, Node | No
 
 
 def shares_of(
-    labels: Node, kept: Node | None, weight: tuple[Node, ...], input: Node
+    labels: Node, kept: Node | None, weight: Node | None, input: Node
 ) -> Node:
     """The weight of each label in a mean."""
-    if not weight:
+    if weight is None:
         assert kept is not None
         return kept.astype(input.dtype).named("shares")
-    shares = take(weight[0], labels, axis=0)
+    shares = take(weight, labels, axis=0)
     if kept is not None:
         shares = where(kept, shares, 0.0)
     return shares.named("shares")
 
 
-NLL_LOSS = Op(
+@block(
     name="nll_loss",
-    inputs=("input", "target", "*weight"),
     infer=label_loss_infer,
-    expand=_nll_expand,
-    cases=tuple(
+    cases=[
         Case(
             shapes,
             {"ignore_index": ignored, "reduction": reduction},
@@ -227,8 +211,26 @@ NLL_LOSS = Op(
             (((2, 4, 3), (2, 3)), 1, "sum"),
             (((0, 4), (0,)), None, "sum"),
         )
-    ),
+    ],
 )
+def nll(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike = None,
+    *,
+    ignore_index: int | None,
+    reduction: str,
+) -> Node:
+    """The block of `nll_loss`, where None ignores no label."""
+    if weight is None and ignore_index is None:
+        picked = pick(input, target)
+        return negative(reduce_losses(picked, reduction).named("log_likelihood"))
+    labels, kept = kept_labels(target, ignore_index)
+    shares = shares_of(labels, kept, weight, input)
+    losses = negative(pick(input, labels)).named("all_losses")
+    if weight is not None:
+        losses = losses * shares
+    return reduce_kept(losses, kept, reduction, shares)
 
 
 def nll_loss(
@@ -267,15 +269,12 @@ def nll_loss(
     >>> gc.evaluate(gc.exp(gc.nn.nll_loss(log_p, [0, 0], reduction="none")), {})
     array([2., 4.])
     """
-    nodes = [as_node(input), as_node(target)]
+    log_probabilities, labels = as_node(input), as_node(target)
     takes = "nll_loss takes log-probabilities, as log_softmax gives them"
-    warn_of_probabilities(nodes[0], (SOFTMAX,), takes)
-    if weight is not None:
-        nodes.append(as_node(weight))
-    return NLL_LOSS(
-        *nodes,
-        ignore_index=ignored_label(ignore_index, "nll_loss", nodes[1]),
-        reduction=reduction,
+    warn_of_probabilities(log_probabilities, (SOFTMAX,), takes)
+    ignored = ignored_label(ignore_index, "nll_loss", labels)
+    return nll(
+        *(log_probabilities, labels, weight), ignore_index=ignored, reduction=reduction
     )
 
 

@@ -21,11 +21,11 @@ def check_reduction(reduction: object) -> None:
 
 
 def reduced_type(
-    input: TensorType, losses: Shape, reduction: str, *others: TensorType
+    input: TensorType, losses: Shape, reduction: str, *others: TensorType | None
 ) -> TensorType:
     """The type of losses of this shape after a reduction."""
     check_reduction(reduction)
-    dtype = np.result_type(input.dtype, *(other.dtype for other in others))
+    dtype = np.result_type(input.dtype, *(other.dtype for other in others if other))
     return TensorType(dtype, losses if reduction == "none" else ())
 
 
