@@ -83,21 +83,13 @@ from .ops.exponential import (
     tan,
     tanh,
 )
+from .ops.extrema import amax, amin, argmax, argmin, max, min, ptp
 from .ops.indexing import take
 from .ops.joining import concatenate, stack
 from .ops.linalg import dot, matmul, outer
 from .ops.products import prod
 from .ops.random import bernoulli
-from .ops.reduction import (
-    argmax,
-    argmin,
-    max,
-    mean,
-    min,
-    std,
-    sum,
-    var,
-)
+from .ops.reduction import mean, sum
 from .ops.shape import (
     broadcast_to,
     expand_dims,
@@ -119,6 +111,8 @@ from .ops.source import (
     zeros,
     zeros_like,
 )
+from .ops.statistics import average, corrcoef, cov, std, var
+from .ops.truth import all, any, count_nonzero
 from .runtime.compiler import compile
 from .runtime.interpreter import evaluate, interpret
 from .version import __version__ as __version__
@@ -147,6 +141,10 @@ __all__ = [
     "abs",
     "absolute",
     "add",
+    "all",
+    "amax",
+    "amin",
+    "any",
     "arccos",
     "arccosh",
     "arcsin",
@@ -157,6 +155,7 @@ __all__ = [
     "argmax",
     "argmin",
     "astype",
+    "average",
     "bernoulli",
     "bitwise_and",
     "bitwise_invert",
@@ -171,8 +170,11 @@ __all__ = [
     "compile",
     "concatenate",
     "constant",
+    "corrcoef",
     "cos",
     "cosh",
+    "count_nonzero",
+    "cov",
     "datasets",
     "divide",
     "dot",
@@ -232,6 +234,7 @@ __all__ = [
     "parameter",
     "power",
     "prod",
+    "ptp",
     "ravel",
     "reciprocal",
     "remainder",

@@ -202,33 +202,144 @@ class ArrayMethods:
         """See `gc.astype`."""
         return _call("astype", self, dtype)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def sum(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = None,
+    ) -> Node:
         """See `gc.sum`."""
-        return _call("sum", self, axis=axis, keepdims=keepdims)
+        return _call(
+            "sum", self, axis, dtype, keepdims=keepdims, initial=initial, where=where
+        )
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """See `gc.mean`."""
-        return _call("mean", self, axis=axis, keepdims=keepdims)
-
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def prod(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = None,
+    ) -> Node:
         """See `gc.prod`."""
-        return _call("prod", self, axis=axis, keepdims=keepdims)
+        return _call(
+            "prod", self, axis, dtype, keepdims=keepdims, initial=initial, where=where
+        )
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def mean(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        keepdims: bool = False,
+        where: Any = None,
+    ) -> Node:
+        """See `gc.mean`."""
+        return _call("mean", self, axis, dtype, keepdims=keepdims, where=where)
+
+    def max(
+        self,
+        axis: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = None,
+    ) -> Node:
         """See `gc.max`."""
-        return _call("max", self, axis=axis, keepdims=keepdims)
+        return _call(
+            "max",
+            self,
+            axis,
+            keepdims=keepdims,
+            initial=initial,
+            where=where,
+        )
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Node:
+    def min(
+        self,
+        axis: Any = None,
+        *,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = None,
+    ) -> Node:
         """See `gc.min`."""
-        return _call("min", self, axis=axis, keepdims=keepdims)
+        return _call(
+            "min",
+            self,
+            axis,
+            keepdims=keepdims,
+            initial=initial,
+            where=where,
+        )
 
-    def var(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Node:
+    def any(
+        self,
+        axis: Any = None,
+        *,
+        keepdims: bool = False,
+        where: Any = None,
+    ) -> Node:
+        """See `gc.any`."""
+        return _call("any", self, axis, keepdims=keepdims, where=where)
+
+    def all(
+        self,
+        axis: Any = None,
+        *,
+        keepdims: bool = False,
+        where: Any = None,
+    ) -> Node:
+        """See `gc.all`."""
+        return _call("all", self, axis, keepdims=keepdims, where=where)
+
+    def var(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        ddof: float = 0,
+        keepdims: bool = False,
+        where: Any = None,
+        correction: float | None = None,
+    ) -> Node:
         """See `gc.var`."""
-        return _call("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return _call(
+            "var",
+            self,
+            axis,
+            dtype,
+            ddof=ddof,
+            keepdims=keepdims,
+            where=where,
+            correction=correction,
+        )
 
-    def std(self, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Node:
+    def std(
+        self,
+        axis: Any = None,
+        dtype: Any = None,
+        *,
+        ddof: float = 0,
+        keepdims: bool = False,
+        where: Any = None,
+        correction: float | None = None,
+    ) -> Node:
         """See `gc.std`."""
-        return _call("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return _call(
+            "std",
+            self,
+            axis,
+            dtype,
+            ddof=ddof,
+            keepdims=keepdims,
+            where=where,
+            correction=correction,
+        )
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Node:
         """See `gc.argmax`."""

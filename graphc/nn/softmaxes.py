@@ -19,6 +19,7 @@ from ..ops import exponential, reduction
 from ..ops.arithmetic import where
 from ..ops.axes import normalize_axis
 from ..ops.comparison import isfinite
+from ..ops.extrema import largest_along
 from ..ops.source import ArrayLike, as_node, stop_gradient
 from ..ops.type_rules import floating
 from .layer import FunctionLayer
@@ -34,7 +35,7 @@ def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:
 
 def shifted_exponentials(input: Node, axis: int) -> tuple[Node, Node, Node]:
     """`input` less its maximum along an axis, its exponentials, and their sum."""
-    largest = reduction.largest_along(input, (axis,)).named("largest")
+    largest = largest_along(input, (axis,)).named("largest")
     shifted = (input - largest).named("shifted")
     exponentials = exponential.exp(shifted).named("exponentials")
     total = reduction.sum(exponentials, axis, keepdims=True).named("total")
@@ -47,7 +48,7 @@ def _softmax_expand(input: Node, *, axis: int) -> Node:
 
 
 def _softmax_quotient_expand(input: Node, *, axis: int) -> Node:
-    largest = reduction.largest_along(input, (axis,)).named("largest")
+    largest = largest_along(input, (axis,)).named("largest")
     # Where one is infinite, `exp(x) / sum(exp(x))` is 0 for the others.
     shift = where(isfinite(largest).named("finite"), largest, 0.0).named("shift")
     shifted = (input - stop_gradient(shift)).named("shifted")

@@ -13,18 +13,20 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
-from .arithmetic import where
+from .arithmetic import multiply, where
 from .axes import normalize_axes
 from .reduction import (
     REDUCTION_CASES,
     SUM,
     method_call,
     numpy_call,
+    operand,
     restore_axes,
+    result,
     sum_type,
 )
 from .shape import expand_dims, reshape, transpose
-from .source import ArrayLike, arange, as_node, constant
+from .source import ArrayLike, arange, constant
 from .type_rules import same_type
 
 
@@ -109,15 +111,33 @@ PROD = Op(
 
 
 @array_function
-def prod(a: ArrayLike, axis: Any = None, keepdims: bool = False) -> Node:
-    """Product over `axis` (all axes where None).
+def prod(
+    a: ArrayLike,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: ArrayLike = None,
+    where: ArrayLike = None,
+) -> Node:
+    """Product over `axis`, with derivatives that are right at zeros, too.
+
+    Args:
+        a: numbers or booleans.
+        axis: one axis, several, or all where None.
+        dtype: the dtype that elements are converted to before they are multiplied.
+            Where None, small integers are multiplied in int64, as in NumPy.
+        keepdims: keep the axes, with size 1.
+        initial: a number to begin with.
+        where: booleans that broadcast to `a`: the elements to multiply.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.prod([2.0, 3.0, 4.0]), {})
     array(24.)
     """
-    x = as_node(a)
-    return PROD(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+    x = operand(a, dtype, where, 1)
+    found = PROD(x, axis=normalize_axes(axis, x), keepdims=bool(keepdims))
+    return result(found, dtype, initial, multiply)
 
 
 def _vecdot_infer(x1: TensorType, x2: TensorType) -> TensorType:

@@ -11,8 +11,9 @@ from ..arguments import Within
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ops.arithmetic import absolute, clip, maximum, minimum, sqrt, square, where
+from ..ops.extrema import max
 from ..ops.random import standard_normal
-from ..ops.reduction import max, sum
+from ..ops.reduction import sum
 from ..ops.source import astype
 from .base import Clock
 from .formulas import in_dtype_of, norm, wide

@@ -68,7 +68,9 @@ def test_it_is_told(call: Callable[[], Any], message: str, hint: str) -> None:
 
 
 def test_a_name_of_nothing_is_told_all_names() -> None:
-    with pytest.raises(ArgumentError, match="it takes a, axis, keepdims") as caught:
+    with pytest.raises(
+        ArgumentError, match="it takes a, axis, dtype, keepdims"
+    ) as caught:
         gc.sum(X, colour=3)  # type: ignore[call-arg]
     assert caught.value.hint is None
 

@@ -130,3 +130,93 @@ def test_a_reduction_over_no_axis(name: str, keepdims: bool) -> None:
         for found in _everywhere([y, slope], x=array):
             np.testing.assert_array_equal(found[0], expected)
             np.testing.assert_array_equal(found[1], 0 if is_spread else 2 * array)
+
+
+MATRIX = np.array([[0.5, -2.0, 3.0, 0.0], [1.0, 4.0, -1.0, 2.5], [2.0, 0.25, 7.0, -3]])
+SMALL = np.array([[3, -1, 0, 7], [100, 2, 5, 1], [0, 0, 0, 0]], "int8")
+MASK = MATRIX > 0.3
+
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {"dtype": "float32"}) for name in ("sum", "prod", "mean", "var", "std")),
+    *((name, {"dtype": "int32"}) for name in ("sum", "prod")),
+    *((name, {"dtype": bool}) for name in ("sum", "prod")),
+    *((name, {"initial": 2}) for name in ("sum", "prod", "max", "min")),
+    *(
+        (name, {"where": MASK, "axis": 1, "keepdims": True})
+        for name in ("sum", "prod", "mean", "var", "std", "any", "all")
+    ),
+    *((name, {"where": MASK[:, :1], "axis": (0, 1)}) for name in ("sum", "mean")),
+    *((name, {"where": MASK, "initial": 1, "axis": 0}) for name in ("max", "amin")),
+    *((name, {"where": MASK, "ddof": 1}) for name in ("var", "std")),
+    *((name, {"where": MASK, "axis": 1, "correction": 5}) for name in ("var", "std")),
+    *((name, {"axis": -1}) for name in ("ptp", "amax", "amin", "any", "all")),
+    *((name, {"axis": (1, 0)}) for name in ("ptp", "any", "all", "count_nonzero")),
+    *((name, {"keepdims": True}) for name in ("ptp", "count_nonzero", "average")),
+    ("average", {"weights": MATRIX**2}),
+    ("average", {"weights": [1.0, 2.0, 0.5], "axis": 0, "returned": True}),
+    ("average", {"weights": [1, 2, 3, 0], "axis": 1, "keepdims": True}),
+    ("average", {"weights": SMALL.T, "axis": (1, 0)}),
+    ("average", {"axis": 1, "returned": True}),
+    *(
+        ("cov", options)
+        for options in (
+            *({}, {"rowvar": False}, {"bias": True}, {"ddof": 2}, {"y": MATRIX[:1]}),
+            {"fweights": np.array([1, 2, 0, 3])},
+            {"aweights": np.array([1.0, 0.5, 0.0, 3.0])},
+            {"fweights": np.array([1, 2, 1, 3]), "aweights": MATRIX[1] ** 2, "ddof": 2},
+        )
+    ),
+    *(("corrcoef", options) for options in ({}, {"rowvar": False}, {"y": MATRIX[0]})),
+]
+
+
+@pytest.mark.parametrize("name", dict(CALLS))
+def test_arguments_are_numpys(name: str) -> None:
+    for options in (given for called, given in CALLS if called == name):
+        for array in (MATRIX, SMALL) if name != "corrcoef" else (MATRIX,):
+            x = gc.input("x", array.shape, array.dtype)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                expected = getattr(np, name)(array, **options)
+                found = gc.evaluate(getattr(gc, name)(x, **options), {"x": array})
+            several = isinstance(expected, tuple)
+            for ours, theirs in zip(
+                found if several else [found],
+                expected if several else [expected],
+                strict=True,
+            ):
+                assert ours.dtype == theirs.dtype, options
+                assert ours.shape == theirs.shape, options
+                np.testing.assert_allclose(
+                    ours, theirs, rtol=1e-6, err_msg=f"{options}"
+                )
+
+
+def test_nothing_has_the_maximum_that_it_starts_from() -> None:
+    for shape in (("n", 3), (0, 3)):
+        x = gc.input("x", shape)
+        nodes = [gc.max(x, axis=0, initial=-1), gc.min(x, axis=0, initial=1), x]
+        for most, least, _ in _everywhere(nodes, x=np.zeros((0, 3), "float32")):
+            np.testing.assert_array_equal(most, [-1] * 3)
+            np.testing.assert_array_equal(least, [1] * 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: gc.sum(x, where=[1, 0, 1, 1]), "where must be booleans"),
+        (lambda x: gc.mean(x, where=[True, False]), "where must broadcast"),
+        (lambda x: gc.max(x, where=x > 0), "where requires initial"),
+        (lambda x: gc.sum(x, initial=[1.0, 2.0]), "initial must be one number"),
+        (lambda x: gc.sum(x, 0, True), "dtype must name a NumPy dtype"),
+        (lambda x: gc.var(x, ddof=1, correction=1), "two names of one argument"),
+        (lambda x: gc.average(x, 0, [1.0, 2.0]), "requires weights of shape"),
+        (lambda x: gc.cov(x[None]), "at most two axes"),
+        (lambda x: gc.cov(x, fweights=[1.0, 2.0, 1.0, 1.0]), "fweights must be int"),
+        (lambda x: gc.cov(x, aweights=[1.0]), "requires aweights of shape"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(call: Any, message: str) -> None:
+    with pytest.raises(GraphcError, match=message) as error:
+        call(gc.input("x", (3, 4)))
+    assert "test_reductions.py" in str(error.value)

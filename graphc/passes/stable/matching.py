@@ -31,9 +31,10 @@ from ...ops.arithmetic import (
 )
 from ...ops.comparison import isfinite
 from ...ops.exponential import exp, log, logaddexp, power
+from ...ops.extrema import MAX, MAX_FROM, largest_along
 from ...ops.indexing import GETITEM
 from ...ops.products import PROD
-from ...ops.reduction import MAX, MAX_FROM, SUM, largest_along
+from ...ops.reduction import SUM
 from ...ops.reduction import sum as sum_along
 from ...ops.shape import (
     EXPAND_DIMS,
