@@ -305,8 +305,8 @@ def corrcoef(
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.corrcoef([[0.0, 1.0, 2.0], [3.0, 1.0, 0.0]]), {}).round(4)
-    array([[ 1.    , -0.982 ],
-           [-0.982 ,  1.    ]])
+    array([[ 1.   , -0.982],
+           [-0.982,  1.   ]])
     """
     c = cov(x, y, rowvar, dtype=dtype)
     if not c.ndim:

@@ -205,7 +205,7 @@ def test_nothing_has_the_maximum_that_it_starts_from() -> None:
     ("call", "message"),
     [
         (lambda x: gc.sum(x, where=[1, 0, 1, 1]), "where must be booleans"),
-        (lambda x: gc.mean(x, where=[True, False]), "where must broadcast"),
+        (lambda x: gc.mean(x, where=[True, False]), "requires shapes that broadcast"),
         (lambda x: gc.max(x, where=x > 0), "where requires initial"),
         (lambda x: gc.sum(x, initial=[1.0, 2.0]), "initial must be one number"),
         (lambda x: gc.sum(x, 0, True), "dtype must name a NumPy dtype"),
