@@ -185,7 +185,7 @@ def result(
     initial: ArrayLike,
     combine: Callable[[Node, Node], Node],
 ) -> Node:
-    """What a reduction gives, begun from `initial` and in `dtype` where these are
+    """The value of a reduction, begun from `initial` and in `dtype` where these are
     given."""
     if dtype is not None:
         reduced = astype(reduced, as_dtype(dtype))
