@@ -305,7 +305,18 @@ def test_all_public_names_can_be_imported_from_a_fresh_start() -> None:
     assert _fresh(code) == []
 
 
-ORDINARY = {"constant", "input", "linear", "max", "mean", "min", "parameter", "sum"}
+ORDINARY = {
+    "all",
+    "any",
+    "constant",
+    "input",
+    "linear",
+    "max",
+    "mean",
+    "min",
+    "parameter",
+    "sum",
+}
 """Names of ops that are words for other things, too, such as roles of vertices."""
 
 OTHER_MEANINGS: dict[str, set[str]] = {
