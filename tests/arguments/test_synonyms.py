@@ -26,7 +26,7 @@ CALLS: list[tuple[Callable[[], Any], str, str]] = [
         "gc.mean has no argument 'keepdim'",
         "keepdims=",
     ),
-    (lambda: gc.var(X, correction=1), "gc.var", "ddof="),
+    (lambda: gc.var(X, unbiased=True), "gc.var", "ddof="),
     (lambda: X.sum(dim=0), "gc.Node.sum has no argument 'dim'", "axis="),
     (lambda: X.max(dim=0), "gc.Node.max", "axis="),
     (lambda: gc.concatenate([X, X], dim=1), "gc.concatenate", "axis="),
