@@ -6,8 +6,6 @@ and bring the derivative that follows from the output where that is cheaper.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..errors import DTypeError, OptionError
@@ -17,7 +15,6 @@ from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import (
     absolute,
-    clip,
     maximum,
     minimum,
     negative,
@@ -26,7 +23,6 @@ from ..ops.arithmetic import (
     where,
 )
 from ..ops.source import ArrayLike
-from ..ops.special import erfc
 from ..ops.type_rules import floating
 from .block import elementwise_block
 from .layer import FunctionLayer
@@ -269,15 +265,25 @@ def logsigmoid(input: ArrayLike) -> Node:
     return minimum(input, 0.0).named("negative_part") - log_tail(input).named("tail")
 
 
-def _silu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    gate = sigmoid(input).named("gate")
-    growth = (out * (1.0 - gate).named("complement")).named("gate_growth")
-    return (g * (gate + growth).named("slope"),)
+class LogSigmoid(FunctionLayer):
+    """`gc.nn.logsigmoid` as a layer: `log(sigmoid(input))`.
+
+    >>> import graphc as gc
+    >>> gc.nn.LogSigmoid()(gc.input("x", ("batch", 3)))
+    <logsigmoid float32 (batch, 3)>
+    """
+
+    function = logsigmoid
 
 
-@elementwise_block(vjp=_silu_vjp)
-def silu(input: ArrayLike) -> Node:
-    """Sigmoid-weighted linear unit (swish), `y = input * sigmoid(input)`.
+def _softsign_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    size = (1.0 + absolute(input).named("magnitude")).named("one_and_magnitude")
+    return (g / square(size).named("squared_size"),)
+
+
+@elementwise_block(vjp=_softsign_vjp)
+def softsign(input: ArrayLike) -> Node:
+    """`y = input / (1 + abs(input))`, in (-1, 1); `dy/dx = 1 / (1 + abs(x))**2`.
 
     Args:
         input: floating, of any shape.
@@ -288,113 +294,58 @@ def silu(input: ArrayLike) -> Node:
     Raises:
         DTypeError: `input` is not floating.
 
-    Source: Elfwing et al. 2018, "Sigmoid-weighted linear units for neural network
-    function approximation in reinforcement learning".
+    Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep
+    feedforward neural networks".
 
     >>> import graphc as gc
-    >>> gc.evaluate(gc.nn.silu([0.0, 100.0]), {})
-    array([  0., 100.])
+    >>> gc.evaluate(gc.nn.softsign([-1.0, 0.0, 3.0]), {})
+    array([-0.5 ,  0.  ,  0.75])
     """
-    return input * sigmoid(input).named("gate")
+    magnitude = absolute(input).named("magnitude")
+    return input / (1.0 + magnitude).named("one_and_magnitude")
 
 
-class SiLU(FunctionLayer):
-    """`gc.nn.silu` as a layer: `input * sigmoid(input)`.
+class Softsign(FunctionLayer):
+    """`gc.nn.softsign` as a layer: `input / (1 + abs(input))`.
 
     >>> import graphc as gc
-    >>> gc.nn.SiLU()(gc.input("x", ("batch", 3)))
-    <silu float32 (batch, 3)>
+    >>> gc.nn.Softsign()(gc.input("x", ("batch", 3)))
+    <softsign float32 (batch, 3)>
     """
 
-    function = silu
-
-
-def _gelu_infer(input: TensorType, *, approximate: str) -> TensorType:
-    if approximate not in ("none", "tanh"):
-        raise OptionError(f'approximate must be "none" or "tanh", got {approximate!r}')
-    return floating(input)
-
-
-_LINEAR = 2.0 * math.sqrt(2.0 / math.pi)
-_CUBIC = 0.044715 * _LINEAR
-
-
-def _gelu_gate(input: Node, approximate: str) -> Node:
-    """The share of the input that passes: the normal distribution, or nearly."""
-    if approximate == "none":
-        return 0.5 * erfc((input * -math.sqrt(0.5)).named("scaled"))
-    # (1 + tanh(x)) / 2 is sigmoid(2*x), which keeps the digits of its left tail.
-    cubic = (_CUBIC * _squared(input)).named("cubic_part")
-    return sigmoid((input * (cubic + _LINEAR).named("steepness")).named("exponent"))
-
-
-def _squared(input: Node) -> Node:
-    """The square; in float16, where 256 overflows, of a number whose gate is the same.
-
-    The gate is 0 or 1 from 6 on, and 0 times infinity would be the NaN of a gradient.
-    """
-    if input.dtype == np.float16:
-        input = clip(input, -8.0, 8.0).named("bounded")
-    return square(input).named("squared")
-
-
-def _gelu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    approximate: str = out.attributes["approximate"]
-    gate = _gelu_gate(input, approximate).named("gate")
-    if approximate == "none":
-        exponent = (-0.5 * square(input).named("squared")).named("exponent")
-        bell = exponential.exp(exponent).named("bell")
-        density = (bell / math.sqrt(2.0 * math.pi)).named("density")
-        growth = (input * density).named("gate_growth")
-        return (g * (gate + growth).named("slope"),)
-    cubic = (3.0 * _CUBIC * _squared(input)).named("cubic_slope")
-    exponent_slope = (cubic + _LINEAR).named("exponent_slope")
-    spread = (out * (1.0 - gate).named("complement")).named("gate_spread")
-    growth = (spread * exponent_slope).named("gate_growth")
-    return (g * (gate + growth).named("slope"),)
+    function = softsign
 
 
 @elementwise_block(
-    infer=_gelu_infer,
-    vjp=_gelu_vjp,
-    options=({"approximate": "none"}, {"approximate": "tanh"}),
+    vjp=lambda g, out, input: (
+        g * square(exponential.tanh(input).named("tanh")).named("slope"),
+    )
 )
-def gelu(input: ArrayLike, approximate: str = "none") -> Node:
-    """Gaussian error linear unit, `y = input * Phi(input)`.
-
-    `Phi(x) = erfc(-x / sqrt(2)) / 2` is the normal distribution; `"tanh"` takes
-    `(1 + tanh(sqrt(2/pi) * (x + 0.044715 * x**3))) / 2` for it.
+def tanhshrink(input: ArrayLike) -> Node:
+    """The input less its hyperbolic tangent, `y = x - tanh(x)`; `dy/dx = tanh(x)**2`.
 
     Args:
         input: floating, of any shape.
-        approximate: `"none"` or `"tanh"`.
 
     Returns:
         An array of the type of `input`.
 
     Raises:
         DTypeError: `input` is not floating.
-        OptionError: another `approximate`.
-
-    Source: Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)".
 
     >>> import graphc as gc
-    >>> gc.evaluate(gc.nn.gelu([-1.0, 0.0, 10.0]), {}).round(6)
-    array([-0.158655,  0.      , 10.      ])
+    >>> gc.evaluate(gc.nn.tanhshrink([-50.0, 0.0, 2.0]), {}).round(6)
+    array([-49.      ,   0.      ,   1.035972])
     """
-    return input * _gelu_gate(input, approximate).named("gate")
+    return input - exponential.tanh(input).named("tanh")
 
 
-class GELU(FunctionLayer):
-    """`gc.nn.gelu` as a layer: `input * Phi(input)`, exactly or by tanh.
+class Tanhshrink(FunctionLayer):
+    """`gc.nn.tanhshrink` as a layer: `input - tanh(input)`.
 
     >>> import graphc as gc
-    >>> gc.nn.GELU()(gc.input("x", ("batch", 3)))
-    <gelu float32 (batch, 3)>
+    >>> gc.nn.Tanhshrink()(gc.input("x", ("batch", 3)))
+    <tanhshrink float32 (batch, 3)>
     """
 
-    function = gelu
-
-    def __init__(self, approximate: str = "none", *, name: str | None = None) -> None:
-        super().__init__(name=name)
-        self.approximate = approximate
+    function = tanhshrink

@@ -121,7 +121,7 @@ def _of_optional_inputs(
 
 def elementwise_block(
     *,
-    vjp: Vjp,
+    vjp: Vjp | None = None,
     infer: Callable[..., TensorType] = same_floating_type,
     options: Sequence[Mapping[str, Any]] = ({},),
     **facts: Any,
@@ -129,11 +129,12 @@ def elementwise_block(
     """Turn a documented function of one array's elements into a block, see `block`.
 
     Args:
-        vjp: the derivative rule, which serves both directions.
+        vjp: a derivative rule to prefer to the body's, which serves both directions.
         infer: the type rule; by default the type of the input, which must be floating.
         options: attributes to try in generated tests.
         facts: see `Op`.
     """
-    shapes = ((3, 4),), ((),), ((0, 3),)
-    cases = [Case(shape, chosen) for chosen in options for shape in shapes]
-    return block(infer=infer, cases=cases, vjp=vjp, jvp="diagonal", **facts)
+    cases = [Case(((3, 4),), chosen) for chosen in options]
+    cases += [Case(shape, options[0]) for shape in (((),), ((0, 3),))]
+    jvp = None if vjp is None else "diagonal"
+    return block(infer=infer, cases=cases, vjp=vjp, jvp=jvp, **facts)

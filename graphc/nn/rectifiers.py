@@ -5,15 +5,25 @@ At the bend itself each takes the derivative that torch takes.
 
 from __future__ import annotations
 
-from ..errors import OptionError
+from typing import Any
+
+import numpy as np
+
+from ..errors import OptionError, ShapeError
+from ..ir.dims import broadcast_shapes, format_shape
 from ..ir.node import Node
+from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential
-from ..ops.arithmetic import clip, maximum, minimum, sign, where
-from ..ops.source import ArrayLike
+from ..ops.arithmetic import maximum, minimum, sign, where
+from ..ops.random import standard_uniform
+from ..ops.shape import reshape
+from ..ops.source import ArrayLike, as_node
 from ..ops.type_rules import floating
 from .block import elementwise_block
-from .layer import FunctionLayer
+from .init import constant as constant_start
+from .layer import FunctionLayer, Layer, check_size
+from .regularization import RANDOM_SCALE, drawn
 
 
 def _is_larger_above_zero(negative_slope: float) -> bool:
@@ -75,6 +85,15 @@ class LeakyReLU(FunctionLayer):
         self.negative_slope = negative_slope
 
 
+def _growth(x: Node) -> Node:
+    """`exp(x) - 1` where `x` is at most 0."""
+    # 2*tanh(x/2) / (1 - tanh(x/2)) is exp(x) - 1, also to the last digit near 0, and
+    # takes a fraction of the time of NumPy's expm1.
+    half = exponential.tanh((0.5 * x).named("half_input")).named("half")
+    complement = (1.0 - half).named("complement")
+    return ((2.0 * half).named("twice") / complement).named("below")
+
+
 def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     alpha: float = out.attributes["alpha"]
     slope = exponential.exp(minimum(input, 0.0).named("negative_part"))
@@ -105,12 +124,7 @@ def elu(input: ArrayLike, alpha: float = 1.0) -> Node:
     >>> gc.evaluate(gc.nn.elu([-1e4, 0.0, 1e4]), {})
     array([-1.e+00,  0.e+00,  1.e+04])
     """
-    # 2*tanh(x/2) / (1 - tanh(x/2)) is exp(x) - 1, also to the last digit near 0, and
-    # takes a fraction of the time of NumPy's expm1.
-    negative_part = minimum(input, 0.0).named("negative_part")
-    half = exponential.tanh((0.5 * negative_part).named("half_input")).named("half")
-    complement = (1.0 - half).named("complement")
-    below = ((2.0 * half).named("twice") / complement).named("below")
+    below = _growth(minimum(input, 0.0).named("negative_part"))
     if alpha != 1.0:
         below = (alpha * below).named("scaled_below")
     # One of the two is 0.
@@ -132,52 +146,76 @@ class ELU(FunctionLayer):
         self.alpha = alpha
 
 
-def _hardtanh_infer(input: TensorType, *, min_val: float, max_val: float) -> TensorType:
-    if not min_val <= max_val:
-        raise OptionError(f"requires min_val <= max_val, got {min_val} and {max_val}")
+def _celu_infer(input: TensorType, *, alpha: float) -> TensorType:
+    if not alpha > 0.0:
+        raise OptionError(f"alpha must be positive, got {alpha!r}")
     return floating(input)
 
 
-def _hardtanh_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    low, high = out.attributes["min_val"], out.attributes["max_val"]
-    # Asked of the output, so that NaN passes the gradient on.
-    above, below = (out != low).named("above"), (out != high).named("below")
-    return (where((above & below).named("inside"), g, 0.0),)
+def _scaled_below(input: Node, alpha: float) -> Node:
+    below = minimum(input, 0.0).named("negative_part")
+    return below if alpha == 1.0 else (below / alpha).named("exponent")
+
+
+def _celu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
+    below = _scaled_below(input, out.attributes["alpha"])
+    return (g * exponential.exp(below).named("slope"),)
 
 
 @elementwise_block(
-    infer=_hardtanh_infer,
-    vjp=_hardtanh_vjp,
-    options=({"min_val": -1.0, "max_val": 1.0},),
+    infer=_celu_infer, vjp=_celu_vjp, options=({"alpha": 1.5}, {"alpha": 1.0})
 )
-def hardtanh(input: ArrayLike, min_val: float = -1.0, max_val: float = 1.0) -> Node:
-    """`input` bounded by `min_val` and `max_val`; at a bound the derivative is 0.
-
-    Where `input` is NaN the gradient flows to it, as in `relu`.
+def celu(input: ArrayLike, alpha: float = 1.0) -> Node:
+    """`input` above 0, `alpha * (exp(input / alpha) - 1)` below: an `elu` with slope 1.
 
     Args:
         input: floating, of any shape.
-        min_val: the lower bound.
-        max_val: the upper bound.
+        alpha: minus the value that large negative inputs approach, positive.
 
     Returns:
         An array of the type of `input`.
 
     Raises:
         DTypeError: `input` is not floating.
-        OptionError: the bounds are in the wrong order.
+        OptionError: `alpha` is not positive.
 
-    Source: Collobert 2004, *Large scale machine learning*, section 6.2.
+    Source: Barron 2017, "Continuously differentiable exponential linear units".
 
     >>> import graphc as gc
-    >>> gc.evaluate(gc.nn.hardtanh([-2.0, 0.5, 2.0]), {})
-    array([-1. ,  0.5,  1. ])
+    >>> gc.evaluate(gc.nn.celu([-1e4, 0.0, 1e4], alpha=2.0), {})
+    array([-2.e+00,  0.e+00,  1.e+04])
     """
-    return clip(input, min_val, max_val)
+    below = _growth(_scaled_below(input, alpha))
+    if alpha != 1.0:
+        below = (alpha * below).named("scaled_growth")
+    return maximum(input, 0.0).named("positive_part") + below
 
 
-def relu6(input: ArrayLike) -> Node:
-    """`min(max(input, 0), 6)`.
+class CELU(FunctionLayer):
+    """`gc.nn.celu` as a layer: `input`, or `alpha * (exp(input / alpha) - 1)` below 0.
+
+    >>> import graphc as gc
+    >>> gc.nn.CELU()(gc.input("x", ("batch", 3)))
+    <celu float32 (batch, 3)>
+    """
+
+    function = celu
+
+    def __init__(self, alpha: float = 1.0, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.alpha = alpha
+
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+@elementwise_block()
+def selu(input: ArrayLike) -> Node:
+    """Self-normalising unit, `scale * elu(input, alpha)`.
+
+    With `scale = 1.0507...` and `alpha = 1.6732...` mean 0 and variance 1 of the inputs
+    are a fixed point of layers whose weights start with `gc.init.lecun_normal()`.
 
     Args:
         input: floating, of any shape.
@@ -188,10 +226,196 @@ def relu6(input: ArrayLike) -> Node:
     Raises:
         DTypeError: `input` is not floating.
 
-    Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10".
+    Source: Klambauer et al. 2017, "Self-normalizing neural networks".
 
     >>> import graphc as gc
-    >>> gc.evaluate(gc.nn.relu6([-2.0, 5.0, 8.0]), {})
-    array([0., 5., 6.])
+    >>> gc.evaluate(gc.nn.selu([-1e4, 0.0, 1.0]), {}).round(4)
+    array([-1.7581,  0.    ,  1.0507])
     """
-    return hardtanh(input, 0.0, 6.0)
+    return SELU_SCALE * elu(input, SELU_ALPHA).named("unscaled")
+
+
+class SELU(FunctionLayer):
+    """`gc.nn.selu` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.SELU()(gc.input("x", ("batch", 3)))
+    <selu float32 (batch, 3)>
+    """
+
+    function = selu
+
+
+def _prelu_infer(input: TensorType, weight: TensorType) -> TensorType:
+    floating(input)
+    floating(weight, "weight")
+    dtype = np.result_type(input.dtype, weight.dtype)
+    return TensorType(dtype, broadcast_shapes(input.shape, weight.shape))
+
+
+def _prelu_expand(input: Node, weight: Node) -> Node:
+    scaled = (weight * input).named("scaled")
+    return where((input > 0.0).named("is_positive"), input, scaled)
+
+
+def _prelu_vjp(g: Node, out: Node, input: Node, weight: Node) -> tuple[Node, Node]:
+    is_positive = (input > 0.0).named("is_positive")
+    flow = where(is_positive, g, (weight * g).named("scaled_flow"))
+    return flow, g * minimum(input, 0.0).named("negative_part")
+
+
+PRELU = Op(
+    name="prelu",
+    inputs=("input", "weight"),
+    infer=_prelu_infer,
+    expand=_prelu_expand,
+    vjp=_prelu_vjp,
+    jvp="diagonal",
+    cases=(Case(((2, 3, 2), (3, 1))), Case(((3, 4), (4,))), Case(((0, 4), ()))),
+)
+
+
+def prelu(input: ArrayLike, weight: ArrayLike) -> Node:
+    """Rectifier with a slope to be learned: `input` above 0, `weight * input` below.
+
+    Args:
+        input: floating, of any shape.
+        weight: `(1,)`, or `(channels,)` for the channels along axis 1.
+
+    Returns:
+        An array of the shape of `input`.
+
+    Raises:
+        ShapeError: a weight of another shape.
+        DTypeError: an array that is not floating.
+
+    Source: He et al. 2015, "Delving deep into rectifiers".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.prelu([-2.0, 3.0], [0.1]), {})
+    array([-0.2,  3. ])
+    """
+    x = as_node(input)
+    slopes = as_node(weight, x.dtype)
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if slopes.ndim > 1 or slopes.size not in (1, channels):
+        raise ShapeError(
+            f"requires a weight of shape (1,), or one for each of the {channels} "
+            f"channels, which are axis 1 of input {format_shape(x.shape)}, "
+            f"got {format_shape(slopes.shape)}",
+            node=f"prelu({x.describe()})",
+        )
+    spread = () if slopes.size == 1 else (-1, *(1,) * (x.ndim - 2))
+    return PRELU(x, reshape(slopes, spread))
+
+
+class PReLU(Layer):
+    """`gc.nn.prelu` with a weight of its own.
+
+    Args:
+        num_parameters: 1, or the number of channels, which are axis 1 of inputs.
+        init: the start of all slopes.
+        name: the name of the output and prefix of the parameter.
+        dtype: the dtype of the weight.
+
+    >>> import graphc as gc
+    >>> gc.nn.PReLU(name="act")(gc.input("x", ("batch", 3)))
+    <prelu 'act' float32 (batch, 3)>
+    """
+
+    def __init__(
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        *,
+        name: str | None = None,
+        dtype: Any = "float32",
+    ) -> None:
+        super().__init__(name)
+        self.num_parameters = check_size(num_parameters, "num_parameters", self)
+        self._declare("weight", (self.num_parameters,), constant_start(init), dtype)
+
+    @property
+    def weight(self) -> Node:
+        """`(num_parameters,)`."""
+        self._fix()
+        return self._nodes["weight"]
+
+    def forward(self, input: Node) -> Node:
+        """`gc.nn.prelu` with the layer's weight."""
+        return prelu(input, self.weight)
+
+    def _describe(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
+def rrelu(
+    input: ArrayLike,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+) -> Node:
+    """Leaky rectifier whose slope below 0 is drawn anew for each element.
+
+    `y = input` above 0 and `a * input` below, with `a` uniform on `[lower, upper)` in
+    training and `(lower + upper) / 2` in evaluation.
+
+    Args:
+        input: floating, of any shape.
+        lower: the lower bound of slopes.
+        upper: the upper bound of slopes.
+        training: True to draw; a trainer evaluates with the mean slope.
+
+    Returns:
+        An array of the type of `input`.
+
+    Raises:
+        DTypeError: `input` is not floating.
+        OptionError: `lower` is above `upper`.
+
+    Source: Xu et al. 2015, "Empirical evaluation of rectified activations in
+    convolutional network".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.rrelu([-8.0, 8.0], 0.1, 0.4), {})
+    array([-2.,  8.])
+    """
+    node = as_node(input)
+    low, high = float(lower), float(upper)
+    if not low <= high:
+        raise OptionError(
+            f"requires lower <= upper, got {lower} and {upper}",
+            node=f"rrelu({node.describe()})",
+        )
+    if not training:
+        return leaky_relu(node, (low + high) / 2)
+    shares = drawn(standard_uniform(node.shape, node.dtype), "share")
+    scaled = RANDOM_SCALE(node, shares, lower=low, upper=high).named("scaled")
+    return where((node > 0.0).named("is_positive"), node, scaled)
+
+
+class RReLU(Layer):
+    """`gc.nn.rrelu` as a layer, always of training: a trainer evaluates without chance.
+
+    >>> import graphc as gc
+    >>> gc.nn.RReLU(name="act")(gc.input("x", ("batch", 3)))
+    <where 'act' float32 (batch, 3)>
+    """
+
+    def __init__(
+        self,
+        lower: float = 1.0 / 8,
+        upper: float = 1.0 / 3,
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.lower = lower
+        self.upper = upper
+
+    def forward(self, input: Node) -> Node:
+        """`gc.nn.rrelu` of training."""
+        return rrelu(input, self.lower, self.upper, training=True)
+
+    def _describe(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}"

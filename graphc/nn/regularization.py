@@ -1,4 +1,4 @@
-"""Dropout and noise, and the graph without them that a trained model is used with.
+"""Dropout, noise and random slopes, of which a trained model is used without.
 
 The mask is an input of the block and not part of its expansion: whatever a pass copies
 or expands again, forward and backward use the one mask that was drawn.
@@ -6,35 +6,38 @@ or expands again, forward and backward use the one mask that was drawn.
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import replace
 
 import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
-from ..ir.bodies import map_bodies
 from ..ir.dims import format_shape
-from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from ..ir.walk import ancestors, topological_order
 from ..ops.random import bernoulli, standard_normal
 from ..ops.source import ArrayLike, as_node
 from ..ops.type_rules import floating
 from .layer import FunctionLayer
 
 
-def _dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorType:
+def dropout_infer(input: TensorType, mask: TensorType, *, p: float) -> TensorType:
+    """The type rule of dropouts: that of the input, for a mask that spreads over it."""
     if mask.dtype != np.dtype(bool):
         raise DTypeError(f"requires a boolean mask, got {mask}")
-    if mask.shape != input.shape:
-        raise ShapeError(
-            f"requires a mask of shape {format_shape(input.shape)}, "
-            f"got {format_shape(mask.shape)}"
-        )
+    check_spreads(input, mask, "a mask")
     return floating(input)
+
+
+def check_spreads(input: TensorType, drawn: TensorType, what: str) -> None:
+    """Raise unless what was drawn has the shape of the input, or 1 along some axes."""
+    pairs = zip(input.shape, drawn.shape, strict=False)
+    if drawn.ndim != input.ndim or any(got not in (size, 1) for size, got in pairs):
+        raise ShapeError(
+            f"requires {what} of shape {format_shape(input.shape)}, or 1 along axes, "
+            f"got {format_shape(drawn.shape)}"
+        )
 
 
 def _dropout_expand(input: Node, mask: Node, *, p: float) -> Node:
@@ -47,7 +50,7 @@ def _dropout_expand(input: Node, mask: Node, *, p: float) -> Node:
 DROPOUT = Op(
     name="dropout",
     inputs=("input", "mask"),
-    infer=_dropout_infer,
+    infer=dropout_infer,
     expand=_dropout_expand,
     # An adjoint is dropped like the value, so evaluation_mode finds it there too.
     vjp=lambda g, out, input, mask: (DROPOUT(g, mask, **out.attributes), None),
@@ -55,6 +58,7 @@ DROPOUT = Op(
     cases=(
         Case(((3, 4), (3, 4)), {"p": 0.5}, dtypes=("", "bool")),
         Case(((3, 4), (3, 4)), {"p": 0.0}, dtypes=("", "bool")),
+        Case(((2, 3, 4), (2, 3, 1)), {"p": 0.2}, dtypes=("", "bool")),
         Case(((0, 4), (0, 4)), {"p": 0.2}, dtypes=("", "bool")),
     ),
 )
@@ -87,19 +91,44 @@ def dropout(input: ArrayLike, p: float = 0.5, training: bool = True) -> Node:
     >>> gc.evaluate(gc.nn.dropout(x, p=0.5), {"x": [1.0, 2.0, 3.0, 4.0]}, seed=1)
     array([2., 0., 0., 0.], dtype=float32)
     """
+    return dropped(dropout.__name__, input, p, training, spread_from=None)
+
+
+def dropped(
+    function: str,
+    input: ArrayLike,
+    p: float,
+    training: bool,
+    spread_from: int | None,
+    block: Op = DROPOUT,
+) -> Node:
+    """`input` with elements dropped, or from an axis on all at once.
+
+    Args:
+        function: its name, for errors.
+        input, p, training: see `dropout`.
+        spread_from: the first axis along which one draw serves all; None for none.
+        block: the dropout.
+    """
     node = as_node(input)
     probability = float(p)
     if not 0.0 <= probability <= 1.0:
         raise OptionError(
             f"p must be a probability in [0, 1], got {p!r}",
-            node=f"dropout({node.describe()})",
+            node=f"{function}({node.describe()})",
         )
     if not training or probability == 0.0:
         return node
-    kept = bernoulli(1.0 - probability, node.shape)
-    # Marked as derived, which makes the name a hint: every dropout has its own.
-    origin = replace(kept.origin, rules=(*kept.origin.rules, "mask of dropout"))
-    return DROPOUT(node, kept.copy(name="kept", origin=origin), p=probability)
+    axis = node.ndim if spread_from is None else spread_from
+    shape = (*node.shape[:axis], *(1 for _ in node.shape[axis:]))
+    kept = drawn(bernoulli(1.0 - probability, shape), "kept")
+    return block(node, kept, p=probability)
+
+
+def drawn(node: Node, name: str) -> Node:
+    """A random draw under a name, which is a hint only: every block has its own."""
+    origin = replace(node.origin, rules=(*node.origin.rules, f"{name}, drawn"))
+    return node.copy(name=name, origin=origin)
 
 
 class Dropout(FunctionLayer):
@@ -117,6 +146,35 @@ class Dropout(FunctionLayer):
     def __init__(self, p: float = 0.5, *, name: str | None = None) -> None:
         super().__init__(name=name)
         self.p = p
+
+
+def _random_scale_infer(
+    input: TensorType, shares: TensorType, *, lower: float, upper: float
+) -> TensorType:
+    check_spreads(input, shares, "shares")
+    return floating(input)
+
+
+def _random_scale_expand(
+    input: Node, shares: Node, *, lower: float, upper: float
+) -> Node:
+    beyond = (shares * (upper - lower)).named("slope_beyond")
+    return input * (beyond + lower).named("slope")
+
+
+RANDOM_SCALE = Op(
+    name="random_scale",
+    inputs=("input", "shares"),
+    infer=_random_scale_infer,
+    expand=_random_scale_expand,
+    # An adjoint is scaled like the value, so evaluation_mode finds it there too.
+    vjp=lambda g, out, input, shares: (
+        RANDOM_SCALE(g, shares, **out.attributes),
+        g * (out.attributes["upper"] - out.attributes["lower"]) * input,
+    ),
+    cases=(Case(((3, 4), (3, 4)), {"lower": 0.1, "upper": 0.4}),),
+)
+"""The input times factors between two bounds, at the shares drawn from 0 to 1."""
 
 
 def _noise_infer(input: TensorType, noise: TensorType, *, std: float) -> TensorType:
@@ -173,58 +231,5 @@ def gaussian_noise(input: ArrayLike, std: float, training: bool = True) -> Node:
         )
     if not training or std == 0.0:
         return node
-    drawn = standard_normal(node.shape, node.dtype)
-    origin = replace(drawn.origin, rules=(*drawn.origin.rules, "gaussian noise"))
-    return GAUSSIAN_NOISE(node, drawn.copy(name="noise", origin=origin), std=float(std))
-
-
-_RANDOM_BLOCKS = (DROPOUT, GAUSSIAN_NOISE)
-
-
-def evaluation_mode(graph: Graph) -> Graph:
-    """The same graph with all dropout and noise, and their adjoints, passed by.
-
-    Before: a training graph with `dropout` and `gaussian_noise` blocks, at any depth of
-    expansion. After: none; what used `dropout(x)` uses `x`, and a block that contains
-    one stands expanded. Sound because the scaled mask has expectation 1, and noise 0.
-
-    Args:
-        graph: any graph; gradients in it become those of evaluation.
-
-    Returns:
-        A graph with as many outputs, of the same types, that draws no mask.
-
-    >>> import graphc as gc
-    >>> from graphc.ir import Graph
-    >>> x = gc.input("x", ("n",))
-    >>> y = gc.nn.dropout(gc.exp(x))
-    >>> evaluation_mode(Graph((y,))).outputs
-    (<exp float32 (n,)>,)
-    """
-
-    @functools.cache
-    def contains(node: Node) -> bool:
-        """True where `node` expands, down to its own inputs, into one of these."""
-        if not node.op.is_block or node.op in _RANDOM_BLOCKS:
-            return False
-        ends = set(node.inputs)
-        inside = ancestors([node.expansion], lambda n: () if n in ends else n.inputs)
-        return any(
-            n.op in _RANDOM_BLOCKS or contains(n) for n in inside if n not in ends
-        )
-
-    def dependencies(node: Node) -> tuple[Node, ...]:
-        if node.op in _RANDOM_BLOCKS:
-            return node.inputs[:1]
-        return (node.expansion,) if contains(node) else node.inputs
-
-    order = topological_order(ancestors(graph.outputs, dependencies), dependencies)
-    replaced: dict[Node, Node] = {}
-    for node in order:
-        if node.op in _RANDOM_BLOCKS or contains(node):
-            replaced[node] = replaced[dependencies(node)[0]]
-            continue
-        inputs = tuple(replaced[parent] for parent in node.inputs)
-        replaced[node] = node.with_inputs(inputs)
-    passed_by = Graph(tuple(replaced[output] for output in graph.outputs))
-    return map_bodies(passed_by, evaluation_mode)
+    noise = drawn(standard_normal(node.shape, node.dtype), "noise")
+    return GAUSSIAN_NOISE(node, noise, std=float(std))

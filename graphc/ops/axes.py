@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from ..errors import DTypeError, IndexRangeError, OptionError
-from ..ir.dims import format_shape
+from ..ir.dims import Shape, format_shape
 from ..ir.node import Node
 
 
@@ -25,6 +25,18 @@ def normalize_axis(axis: Any, ndim: int, node: Node, what: str = "axis") -> int:
             node=node.describe(),
         )
     return number % ndim
+
+
+def axis_of(shape: Shape, axis: Any, what: str = "dim") -> int:
+    """One axis of a shape as a number from 0 on; for type rules, which have no node."""
+    ndim = len(shape)
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise DTypeError(f"{what} must be an integer, got {axis!r}")
+    if not -ndim <= axis < ndim:
+        raise IndexRangeError(
+            f"{what} {axis} is out of range for shape {format_shape(shape)}"
+        )
+    return axis % ndim
 
 
 def normalize_axes(axis: Any, node: Node) -> tuple[int, ...]:

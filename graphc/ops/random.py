@@ -74,6 +74,35 @@ STANDARD_NORMAL = Op(
 )
 
 
+STANDARD_UNIFORM = Op(
+    name="standard_uniform",
+    inputs=(),
+    infer=_normal_infer,
+    kind="source",
+    numpy="rng.random(shape, dtype)",
+    into="rng.random(shape, out.dtype, out)",
+    pure=False,
+    cases=(Case((), {"shape": (3, 4), "dtype": np.dtype("float64")}),),
+)
+
+
+def standard_uniform(shape: Any, dtype: Any = "float32") -> Node:
+    """Numbers in [0, 1), all alike, drawn anew in every run.
+
+    Args:
+        shape: ints and names of sizes.
+        dtype: `"float32"` or `"float64"`.
+
+    Raises:
+        DTypeError: another dtype.
+
+    >>> from graphc.ops.random import standard_uniform
+    >>> standard_uniform(("batch", 10))
+    <standard_uniform float32 (batch, 10)>
+    """
+    return _drawn(STANDARD_UNIFORM, shape, dtype)
+
+
 def standard_normal(shape: Any, dtype: Any = "float32") -> Node:
     """Gaussian numbers of mean 0 and deviation 1, drawn anew in every run.
 
@@ -88,10 +117,14 @@ def standard_normal(shape: Any, dtype: Any = "float32") -> Node:
     >>> standard_normal(("batch", 10))
     <standard_normal float32 (batch, 10)>
     """
+    return _drawn(STANDARD_NORMAL, shape, dtype)
+
+
+def _drawn(op: Op, shape: Any, dtype: Any) -> Node:
     try:
         target = as_dtype(dtype)
         if target not in (np.dtype("float32"), np.dtype("float64")):
             raise DTypeError(f"requires float32 or float64, got {target}")
-        return STANDARD_NORMAL(shape=as_shape(shape), dtype=target)
+        return op(shape=as_shape(shape), dtype=target)
     except GraphcError as error:
-        raise error.locate(node="standard_normal") from None
+        raise error.locate(node=op.name) from None

@@ -28,7 +28,7 @@ from ..ir.node import Node
 from ..ir.sizes import size_bounds
 from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
-from ..nn.regularization import evaluation_mode
+from ..nn.evaluation import evaluation_mode
 from ..ops.outer_broadcast import outer_broadcast_of
 from ..ops.source import dimension
 from ..optim.base import Clock, Optimizer, options_of, slots_under

@@ -12,7 +12,7 @@ from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
-from ..nn.regularization import evaluation_mode
+from ..nn.evaluation import evaluation_mode
 from ..ops.source import constant
 from ..program.plan import Style
 from ..runtime.compiler import CompiledFunction, compile_nodes

@@ -19,6 +19,15 @@ def _phi(x: Any) -> Any:
     return mpmath.erfc(-x / mpmath.sqrt(2)) / 2
 
 
+def _selu(x: Any) -> Any:
+    scale, alpha = 1.0507009873554804934, 1.6732632423543772848
+    return scale * (x if x > 0 else alpha * (mpmath.exp(x) - 1))
+
+
+def _threshold(x: Any) -> Any:
+    return x if x > 0.3 else 2.0
+
+
 EXACT: dict[str, tuple[Any, Any]] = {
     "relu": (gc.nn.relu, lambda x: max(x, 0)),
     "sigmoid": (gc.nn.sigmoid, lambda x: 1 / (1 + mpmath.exp(-x))),
@@ -41,6 +50,22 @@ EXACT: dict[str, tuple[Any, Any]] = {
     ),
     "hardtanh": (gc.nn.hardtanh, lambda x: min(max(x, -1), 1)),
     "relu6": (gc.nn.relu6, lambda x: min(max(x, 0), 6)),
+    "celu": (
+        lambda x: gc.nn.celu(x, 1.5),
+        lambda x: x if x > 0 else 1.5 * (mpmath.exp(x / 1.5) - 1),
+    ),
+    "selu": (gc.nn.selu, _selu),
+    "mish": (gc.nn.mish, lambda x: x * mpmath.tanh(mpmath.log(1 + mpmath.exp(x)))),
+    "softsign": (gc.nn.softsign, lambda x: x / (1 + abs(x))),
+    "hardswish": (gc.nn.hardswish, lambda x: x * min(max(x + 3, 0), 6) / 6),
+    "hardsigmoid": (gc.nn.hardsigmoid, lambda x: min(max(x + 3, 0), 6) / 6),
+    "softshrink": (
+        gc.nn.softshrink,
+        lambda x: x - 0.5 * mpmath.sign(x) if abs(x) > 0.5 else 0,
+    ),
+    "hardshrink": (gc.nn.hardshrink, lambda x: x if abs(x) > 0.5 else 0),
+    "threshold": (lambda x: gc.nn.threshold(x, 0.3, 2.0), _threshold),
+    "rrelu": (gc.nn.rrelu, lambda x: x if x > 0 else x * 11 / 48),
 }
 
 
@@ -56,7 +81,11 @@ def test_values_keep_their_digits(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["sigmoid", "silu", "softplus", "logsigmoid", "elu", "leaky_relu", "gelu"]
+    "name",
+    [
+        *("sigmoid", "silu", "softplus", "logsigmoid", "elu", "leaky_relu", "gelu"),
+        *("celu", "selu", "mish", "softsign"),
+    ],
 )
 def test_single_precision_keeps_its_digits(name: str) -> None:
     """To a few units in the last place, from where a value underflows to saturation."""
@@ -141,6 +170,13 @@ def test_dtype_is_kept(name: str, dtype: str) -> None:
         (gc.nn.softplus, 0.0, 0.5),
         (gc.nn.logsigmoid, 0.0, 0.5),
         (gc.nn.sigmoid, 0.0, 0.25),
+        (gc.nn.celu, 0.0, 1.0),
+        (gc.nn.hardsigmoid, 3.0, 0.0),
+        (gc.nn.hardsigmoid, -3.0, 0.0),
+        (gc.nn.hardshrink, 0.5, 0.0),
+        (gc.nn.softshrink, -0.5, 0.0),
+        (lambda x: gc.nn.threshold(x, 0.5, 2.0), 0.5, 0.0),
+        (lambda x: gc.nn.prelu(x, [0.25]), 0.0, 0.25),
     ],
 )
 def test_slope_at_the_bend(function: Any, at: float, slope: float) -> None:
@@ -252,6 +288,17 @@ def test_slope_of_leaky_relu_at_0_is_that_of_the_left(zero: float) -> None:
         (lambda x, k: gc.nn.softplus(x, beta=0), OptionError, "beta must be positive"),
         (lambda x, k: gc.nn.gelu(x, "erf"), OptionError, '"none" or "tanh"'),
         (lambda x, k: gc.nn.hardtanh(x, 1, -1), OptionError, "min_val <= max_val"),
+        (lambda x, k: gc.nn.celu(x, 0.0), OptionError, "alpha must be positive"),
+        (lambda x, k: gc.nn.softshrink(x, -1.0), OptionError, "lambd must not"),
+        (lambda x, k: gc.nn.glu(x), GraphcError, "requires an even size along dim -1"),
+        (lambda x, k: gc.nn.glu(x, 2), IndexRangeError, "dim 2 is out of range"),
+        (
+            lambda x, k: gc.nn.prelu(x, np.ones(2)),
+            GraphcError,
+            "each of the 3 channels",
+        ),
+        (lambda x, k: gc.nn.rrelu(x, 0.5, 0.25), OptionError, "lower <= upper"),
+        (lambda x, k: gc.nn.threshold(k, 0.5, 0.25), DTypeError, "floating"),
     ],
 )
 def test_errors_say_what_and_where(call: Any, error: Any, says: str) -> None:

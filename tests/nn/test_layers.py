@@ -12,7 +12,7 @@ import pytest
 import graphc as gc
 from graphc.errors import DTypeError, NamingError, OptionError, ShapeError
 from graphc.ir import Graph, Node
-from graphc.nn.regularization import evaluation_mode
+from graphc.nn.evaluation import evaluation_mode
 
 X = np.random.default_rng(3).normal(size=(5, 8)).astype("float32")
 

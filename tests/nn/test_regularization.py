@@ -11,7 +11,7 @@ import graphc as gc
 from graphc.errors import DTypeError, OptionError
 from graphc.ir import OPS, Graph, Node, Op, rebuild, verify
 from graphc.ir.graph import expand
-from graphc.nn.regularization import evaluation_mode
+from graphc.nn.evaluation import evaluation_mode
 
 ONES = np.ones((200, 300), "float32")
 

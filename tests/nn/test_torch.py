@@ -60,8 +60,8 @@ OF_ONE_ARRAY: list[tuple[str, dict[str, Any]]] = [
     ("softplus", {"beta": 3.0, "threshold": 2.0}),
     ("hardtanh", {"min_val": -6.0, "max_val": 6.0}),
     ("relu6", {}),
-    ("layer_norm", {"normalized_shape": (7,)}),
-    ("layer_norm", {"normalized_shape": (5, 7), "eps": 1e-3}),
+    ("layer_norm", {"normalized_shape": (8,)}),
+    ("layer_norm", {"normalized_shape": (6, 8), "eps": 1e-3}),
 ]
 
 
@@ -71,7 +71,9 @@ def _declared() -> Iterator[tuple[str, dict[str, Any]]]:
         op = getattr(getattr(gc.nn, name), "op", None)
         if op is None or len(op.inputs) != 1 or not hasattr(functional, name):
             continue
-        yield name, {}
+        parameters = list(inspect.signature(getattr(gc.nn, name)).parameters.values())
+        if all(p.default is not p.empty for p in parameters[1:]):
+            yield name, {}
         for case in op.cases:
             options = {k: v for k, v in case.attributes.items() if v is not None}
             if options and case.shapes == ((3, 4),):
@@ -82,7 +84,9 @@ def _declared() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_functions_of_one_array(name: str, options: Any, dtype: str) -> None:
     tolerance = 3e-6 if dtype == "float32" else 1e-12
-    _compare(name, [_points((5, 7), dtype)], options, tolerance)
+    if name == "hardsigmoid":
+        tolerance = 3e-6  # The sixth in torch's derivative is rounded to float32.
+    _compare(name, [_points((6, 8), dtype)], options, tolerance)
 
 
 @pytest.mark.parametrize("shape", [(3,), (5, 3), (2, 5, 3), (0, 3)])
@@ -281,9 +285,16 @@ def test_signatures_are_torchs(name: str) -> None:
 ARGUMENTS: dict[str, list[Any]] = {
     "Linear": [3, 4],
     "LayerNorm": [3],
+    "Threshold": [0.1, 20.0],
     "Softmax": [1],
     "LogSoftmax": [1],
 }
+DROPPED = (
+    *("inplace", "device", "dtype", "args", "kwargs"),
+    *("min_value", "max_value"),
+)
+"""Arguments that mean nothing here, or that torch deprecates."""
+
 LAYERS = [
     name
     for name in gc.nn.__all__
@@ -299,7 +310,7 @@ def test_layers_take_torchs_arguments(name: str) -> None:
     mine = inspect.signature(getattr(gc.nn, name)).parameters
     theirs = inspect.signature(getattr(torch.nn, name)).parameters
     for parameter, given in theirs.items():
-        if parameter in ("inplace", "device", "dtype", "args", "kwargs"):
+        if parameter in DROPPED:
             continue
         assert parameter in mine
         if parameter != "dim":

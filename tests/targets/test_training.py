@@ -14,7 +14,7 @@ import graphc as gc
 from graphc import optim
 from graphc.errors import OptionError
 from graphc.ir.graph import Graph
-from graphc.nn.regularization import evaluation_mode
+from graphc.nn.evaluation import evaluation_mode
 from graphc.runtime.interpreter import initial_parameters
 from graphc.training import assemble
 

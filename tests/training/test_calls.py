@@ -11,7 +11,7 @@ import pytest
 import graphc as gc
 from graphc.errors import NonFiniteError
 from graphc.ir import Graph, Node
-from graphc.nn.regularization import evaluation_mode
+from graphc.nn.evaluation import evaluation_mode
 from graphc.ops.control import call
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
