@@ -316,6 +316,7 @@ ORDINARY = {
     "min",
     "parameter",
     "sum",
+    "threshold",
 }
 """Names of ops that are words for other things, too, such as roles of vertices."""
 
