@@ -7,7 +7,7 @@ trains, measures and draws it, when it is first named.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import errors, nn
+from . import errors, linalg, nn
 from .arguments import getattr_of, public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ir import Dim, Node
@@ -205,6 +205,7 @@ __all__ = [
     "jvp",
     "less",
     "less_equal",
+    "linalg",
     "log",
     "log1p",
     "log2",

@@ -7,7 +7,7 @@ across the inputs and away from the ends, so that no tie, kink or pole is met.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 import graphc as gc
 from graphc.errors import GraphcError
 from graphc.ir import OPS, Case, Dim, Node, Op
+from graphc.ops.control import results_of
 
 WITHOUT_CASES = {
     *("input", "parameter", "constant", "dimension"),
@@ -33,11 +34,18 @@ class Application:
     op: Op
     case: Case
     number: int
+    result: int | None = None
+    """Of an op with several results, the one that is looked at; None for all floating
+    ones, joined to one vector."""
 
     @property
     def id(self) -> str:
         """A name for pytest."""
-        return f"{self.op.name}-{self.number}"
+        name = f"{self.op.name}-{self.number}"
+        if not self.op.outputs:
+            return name
+        looked_at = "all" if self.result is None else self.op.outputs[self.result]
+        return f"{name}-{looked_at}"
 
     def dtypes(self, floating: str = "float64") -> tuple[str, ...]:
         """The dtype of each input, where floating ones have the dtype named."""
@@ -80,8 +88,38 @@ class Application:
         ]
 
     def apply(self, nodes: Sequence[Node]) -> Node:
+        """The op applied to nodes; of several results that which is looked at."""
+        applied = self.node(nodes)
+        if not self.op.outputs:
+            return applied
+        results = results_of(applied)
+        if self.result is not None:
+            return results[self.result]
+        return gc.concatenate([gc.ravel(r) for r in results if r.dtype.kind == "f"])
+
+    def node(self, nodes: Sequence[Node]) -> Node:
         """The op applied to nodes."""
         return self.op(*nodes, **self.case.attributes)
+
+    def of_results(self, value: Any) -> Any:
+        """What `apply` says, of the value of the op."""
+        if not self.op.outputs:
+            return value
+        if self.result is not None:
+            return np.asarray(value[self.result])
+        arrays = [np.asarray(each) for each in value]
+        return np.concatenate([a.ravel() for a in arrays if a.dtype.kind == "f"])
+
+    def matrices(self, position: int) -> str | None:
+        """The matrices that an input is made of, if it matters."""
+        return self.case.matrices[position] if self.case.matrices else None
+
+    def direction(self, rng: np.random.Generator, position: int, like: Array) -> Array:
+        """A direction along which an input may move."""
+        drawn = rng.uniform(-1, 1, like.shape)
+        if self.matrices(position) in ("symmetric", "positive definite"):
+            return _as_matrices(drawn, "symmetric")
+        return drawn
 
     def draw(
         self, floating: str = "float64", *, seed: int = 0, batch: int | None = None
@@ -99,11 +137,11 @@ class Application:
         values = iter(self.case.low + (self.case.high - self.case.low) * grid)
         maxima = self.case.maximum or (None,) * len(shapes)
         arrays: list[Array] = []
-        for shape, dtype, maximum in zip(shapes, dtypes, maxima, strict=True):
-            kind = np.dtype(dtype).kind
+        for position, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True)):
+            kind, maximum = np.dtype(dtype).kind, maxima[position]
             if kind == "f":
                 drawn = np.array([next(values) for _ in range(int(np.prod(shape)))])
-                array = drawn.reshape(shape)
+                array = _as_matrices(drawn.reshape(shape), self.matrices(position))
             elif kind == "b":
                 array = rng.random(shape) < 0.5
             elif maximum is not None:
@@ -116,6 +154,20 @@ class Application:
         return arrays
 
 
+def _as_matrices(array: Array, kind: str | None) -> Array:
+    """Matrices of a kind, from any of the same shape with elements up to 2."""
+    if kind is None:
+        return array
+    unit = np.eye(*array.shape[-2:])
+    if kind == "well-conditioned":
+        # No row has more beside its diagonal than on it.
+        return 0.5 * array + max(unit.shape) * unit
+    if kind == "positive definite":
+        return array @ array.swapaxes(-1, -2) / max(len(unit), 1) + unit
+    assert kind == "symmetric", kind
+    return 0.5 * (array + array.swapaxes(-1, -2))
+
+
 def feeds(arrays: Sequence[Array]) -> dict[str, Array]:
     """Arrays under the names that `Application.nodes` gives."""
     return {f"x{position}": array for position, array in enumerate(arrays)}
@@ -124,11 +176,23 @@ def feeds(arrays: Sequence[Array]) -> dict[str, Array]:
 def applications(keep: Callable[[Op], bool] = lambda op: True) -> list[Any]:
     """All cases of the ops to keep, as parameters of a test."""
     return [
-        Application(op, case, number)
+        application
         for op in OPS.values()
         if keep(op)
         for number, case in enumerate(op.cases)
+        for application in _results(Application(op, case, number))
     ]
+
+
+def _results(application: Application) -> list[Application]:
+    """Each result of an op alone, and all together if several are floating."""
+    if not application.op.outputs:
+        return [application]
+    applied = application.node(application.nodes())
+    dtypes = [result.dtype for result in results_of(applied)]
+    alone = [replace(application, result=place) for place in range(len(dtypes))]
+    several = sum(dtype.kind == "f" for dtype in dtypes) > 1
+    return [*alone, application] if several else alone
 
 
 def floating_positions(application: Application) -> list[int]:

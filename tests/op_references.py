@@ -21,9 +21,10 @@ def numpy_value(application: Application, arrays: Sequence[Array]) -> Any:
     op = application.op
     reference = REFERENCES.get(op.name)
     if reference is not None:
-        return reference(application, *arrays)
-    if hasattr(np, op.name):
-        return getattr(np, op.name)(*arrays, **application.case.attributes)
+        return application.of_results(reference(application, *arrays))
+    if (function := _function(op)) is not None:
+        value = function(*arrays, **application.case.attributes)
+        return application.of_results(value)
     assert op.sympy is not None, (
         f"NumPy has no function {op.name!r}: declare `sympy`, or write a reference "
         f"in {__file__}"
@@ -36,9 +37,14 @@ def tolerance(application: Application, dtype: Any) -> float:
     op = application.op
     if op.name.startswith("scatter") or op.name == "add_at":
         return 1e-6
-    if op.name in REFERENCES or hasattr(np, op.name):
+    if op.name in REFERENCES or _function(op) is not None:
         return 0.0
     return 8.0 * float(np.finfo(dtype).eps)
+
+
+def _function(op: Op) -> Any:
+    """NumPy's function of an op's name."""
+    return getattr(np, op.name, None) or getattr(np.linalg, op.name, None)
 
 
 def _meaning(op: Op, arrays: Sequence[Array]) -> Any:

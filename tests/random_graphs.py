@@ -20,6 +20,7 @@ import graphc as gc
 from graphc.errors import GraphcError
 from graphc.ir import OPS, Case, Dim, Node, Op
 from graphc.ir.walk import ancestors
+from graphc.ops.control import results_of
 from graphc.ops.source import arange
 from tests.op_cases import WITHOUT_CASES
 
@@ -32,8 +33,9 @@ ATTEMPTS = 20
 
 
 def is_pure(op: Op) -> bool:
-    """Any op whose value its inputs decide."""
-    return op.pure and op.name not in WITHOUT_CASES and bool(op.inputs)
+    """Any op whose value its inputs decide, whatever matrices they are."""
+    asks = any(case.matrices for case in op.cases)
+    return op.pure and op.name not in WITHOUT_CASES and bool(op.inputs) and not asks
 
 
 def is_elementwise(op: Op) -> bool:
@@ -133,7 +135,8 @@ class Grower:
             inputs = self._broadcasting(op, case)
         else:
             inputs = self._fitted(case)
-        return op(*inputs, **case.attributes)
+        found = op(*inputs, **case.attributes)
+        return self.chance.choice(results_of(found)) if op.outputs else found
 
     def _weighted(self) -> list[str]:
         weights = {"elementwise": 5, "block": 2}

@@ -28,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "ir": {"networkx", "sympy"},
     "ops": {"ir"},
     "nn": {"ir", "ops"},
+    "linalg": {"ops"},
     "optim": {"ir", "ops"},
     "autodiff": {"ir", "ops"},
     "passes": {"ir", "ops"},
@@ -330,8 +331,8 @@ OTHER_MEANINGS: dict[str, set[str]] = {
 REGISTRY = {"ir/op.py", "ir/pickling.py", "ir/verify.py"}
 """The table of ops, and those that ask whether an op is in it."""
 
-DECLARING = {"nn", "ops"}
-"""Rooms in which ops are declared, and may be called what they are."""
+DECLARING = {"linalg", "nn", "ops"}
+"""Rooms in which ops are declared or listed, and may be called what they are."""
 
 
 def _is_op_name(node: ast.AST) -> bool:

@@ -9,7 +9,7 @@ from ..errors import DifferentiationError
 from ..ir.facts import Role
 from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import Derivative, derived
-from ..ir.types import has_derivatives, is_floating
+from ..ir.types import TupleType, has_derivatives, is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to
 from ..ops.source import ArrayLike, as_node, astype, input, zeros_like
@@ -83,11 +83,8 @@ def tangents_of(
                 index: int = node.attributes["index"]
                 tangent = of_several[parents[0]][index]
         elif any(parent in known for parent in parents):
-            if node.op.bodies:
-                moving = [known.get(parent) for parent in parents]
-                part = Derivative(node, "forward")
-                with derived(node, f"jvp of {node.op.name}", derivative=part):
-                    of_several[node] = node.op.tangent(moving, node, tangents_of)
+            if isinstance(node.type, TupleType):
+                of_several[node] = _push_several(node, parents, known)
             else:
                 tangent = _push(node, parents, known)
         if tangent is not None:
@@ -155,6 +152,21 @@ def _push(
             return _transposed(node, parents, known)
         filled = tuple(_tangent(parent, known) for parent in parents)
         return node.op.tangent(filled, node)
+
+
+def _push_several(
+    node: Node, parents: tuple[Node, ...], known: Mapping[Node, Node]
+) -> Sequence[Node | None]:
+    """The tangents of the results of a node; None where none flows."""
+    moving = [
+        known.get(parent) if node.op.bodies else _tangent(parent, known)
+        for parent in parents
+    ]
+    if node.op.jvp is None:
+        return [None] * len(node.op.outputs)
+    part = Derivative(node, "forward")
+    with derived(node, f"jvp of {node.op.name}", derivative=part):
+        return node.op.tangent(moving, node, tangents_of)
 
 
 def _transposed(

@@ -74,6 +74,9 @@ Reverse: `(outputs, cotangents, variables)` to the adjoints of the variables. Fo
 `(outputs, variables, tangents)` to the tangents of the outputs. None where none flows.
 """
 
+MatrixKind = Literal["symmetric", "positive definite", "well-conditioned"]
+"""Kinds of matrices that an op may ask for."""
+
 OPS: dict[str, Op] = {}
 """All declared ops by name. Generated tests walk this table."""
 
@@ -107,6 +110,9 @@ class Case:
     """Dtype of each input; floating for all where empty."""
     maximum: tuple[int | None, ...] = ()
     """Exclusive bound of integer inputs that are indices."""
+    matrices: tuple[MatrixKind | None, ...] = ()
+    """The matrices that each input is made of; any where empty. Derivatives are taken
+    along directions that keep to the kind."""
     points: tuple[Point, ...] = ()
     """Points at which derivatives are special. Elementwise ops are tried at 0 and
     around it without being asked."""
@@ -149,6 +155,12 @@ class Op:
     name: str
     inputs: tuple[str, ...]
     """Names of the inputs in the templates; a single `*name` takes any number."""
+    outputs: tuple[str, ...] = ()
+    """Names of the results of an op that has several: `infer` says a `TupleType`,
+    `numpy` is an expression whose value is a tuple, and `ops.control.results_of` gives
+    the nodes. Its rules are `vjp(cotangents, out, *inputs)`, with a cotangent or None
+    for each result, and `jvp(tangents, out, *inputs)`, which returns a tangent, or
+    None, for each."""
     infer: Callable[..., TensorType]
     """`infer(*input_types, **attributes)`: the type rule; raises `GraphcError`."""
     kind: Kind | None = None
@@ -292,3 +304,10 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def result_name(node: Node) -> str | None:
+    """The name that an op gives one of its several results."""
+    if node.op.role is not Role.RESULT or not node.inputs[0].op.outputs:
+        return None
+    return node.inputs[0].op.outputs[node.attributes["index"]]

@@ -74,8 +74,22 @@ def results(
     body: Graph, inputs: Sequence[Node], name: str | None = None
 ) -> tuple[Node, ...]:
     """The results of a body for inputs, one node for each."""
-    call = CALL.build(tuple(inputs), {"body": body}, name=name)
-    return tuple(RESULT(call, index=index) for index in range(len(body.outputs)))
+    return results_of(CALL.build(tuple(inputs), {"body": body}, name=name))
+
+
+_results: WeakValueDictionary[tuple[int, int], Node] = WeakValueDictionary()
+
+
+def results_of(node: Node) -> tuple[Node, ...]:
+    """The results of a node that has several; the same nodes as long as any is used."""
+    assert isinstance(node.type, TupleType)
+    found: list[Node] = []
+    for index in range(len(node.type.items)):
+        known = _results.get((node.index, index))
+        if known is None:
+            known = _results[node.index, index] = RESULT(node, index=index)
+        found.append(known)
+    return tuple(found)
 
 
 _bodies: WeakValueDictionary[Hashable, Graph] = WeakValueDictionary()

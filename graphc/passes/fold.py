@@ -12,6 +12,7 @@ from ..ir.evaluate import Array, evaluate_node
 from ..ir.graph import Graph
 from ..ir.literal import constant_of, is_constant, uniform_value
 from ..ir.node import Node
+from ..ir.types import TupleType
 from ..ops.shape import BROADCAST_TO, broadcast_to
 from ..ops.source import constant
 from .rewriting import Rule, Uses, apply_rules
@@ -69,7 +70,9 @@ def _finite(array: Array) -> bool:
 def _fold(node: Node, uses: Uses) -> Node | None:
     if node.op is BROADCAST_TO and not node.inputs[0].shape:
         return None
-    if not node.inputs or not node.op.pure or node.op.is_block or node.op.bodies:
+    if not node.inputs or not node.op.pure or node.op.is_block:
+        return None
+    if isinstance(node.type, TupleType):
         return None
     if not all(is_constant(parent) for parent in node.inputs):
         return None

@@ -46,7 +46,7 @@ class Declared:
 
 @dataclass(frozen=True, eq=False)
 class Compute:
-    """A step that computes one value."""
+    """A step that computes one value, or all results of one node."""
 
     node: Node
     form: Form
@@ -57,6 +57,8 @@ class Compute:
     checks: tuple[Check, ...] = ()
     before: Form | None = None
     """Statements that run before, once for all values that need them."""
+    results: tuple[Node | None, ...] = ()
+    """Of a node with several results, those values; None for one that nothing reads."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from ..ir.dims import symbols_of
 from ..ir.facts import Role
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
+from ..ir.types import TupleType
 from .forms import Entries, Forms, is_literal
 from .function import (
     Call,
@@ -70,7 +71,7 @@ def lower(
         if isinstance(step, Chain)
         else _call(step, forms, declared, graph, bodies, fast=fast)
         if step.op.bodies
-        else step_of(step, forms, memory)
+        else replace(step_of(step, forms, memory), results=_results(step, graph))
         for step in order
     ]
     copied = persistent.copied() if persistent is not None else {}
@@ -156,13 +157,20 @@ def _call(
             follows_dtypes=caller.follows_dtypes,
         )
         bodies[body] = lower(declared, fast=fast, bodies=bodies)
-    results: list[Node | None] = [None] * len(body.outputs)
-    for user in graph.users[node]:
-        results[user.attributes["index"]] = user
     indices: list[int] = [node.attributes["index"] for node in body.arguments]
     checks = tuple(forms.checks(node))
     given = tuple(node.inputs[index] for index in indices)
-    return Call(node, bodies[body], given, tuple(results), checks)
+    return Call(node, bodies[body], given, _results(node, graph), checks)
+
+
+def _results(node: Node, graph: Graph) -> tuple[Node | None, ...]:
+    """Of a node with several results, those values; None for one that nothing reads."""
+    if not isinstance(node.type, TupleType):
+        return ()
+    results: list[Node | None] = [None] * len(node.type.items)
+    for user in graph.users[node]:
+        results[user.attributes["index"]] = user
+    return tuple(results)
 
 
 def step_of(node: Node, forms: Forms, memory: MemoryPlan) -> Compute:

@@ -158,14 +158,16 @@ def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool
 def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
     """Positions of outputs that look into an input, a parameter or another output."""
     shared: set[int] = set()
-    seen: set[Node] = set()
+    seen: set[object] = set()
     for position, node in enumerate(outputs):
-        array = storage_of(node)
+        array, key = storage_of(node), None
+        if array.op.role is Role.RESULT:
+            key = array.inputs[0], array.attributes["index"]
         # A function may return what it is passed, or a view of it.
-        is_returned = array.op.role is Role.RESULT
-        if is_free(array) or array in seen or is_returned:
+        is_returned = key is not None and bool(key[0].op.bodies)
+        if is_free(array) or (key or array) in seen or is_returned:
             shared.add(position)
-        seen.add(array)
+        seen.add(key or array)
     return shared
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 from ..ir.dims import format_shape
 from ..ir.facts import Role
 from ..ir.node import Node
+from ..ir.op import result_name
 from ..ir.types import TupleType
 from ..ir.walk import reading_order
 from .notation import label, operand_words, scalar_text, type_text
@@ -135,7 +136,8 @@ def value_names(order: Iterable[Node]) -> dict[Node, str]:
 
 def _called(node: Node) -> str:
     """The name of a value, of the function whose only result it is, or of its op."""
-    return node.name or shown(node).name or shown(node).op.name
+    named = node.name or result_name(node) or shown(node).name
+    return named or shown(node).op.name
 
 
 def build_scene(
@@ -245,7 +247,8 @@ def _lines(
     if node.op.role is Role.CONSTANT:
         return _constant_lines(node)
     whole = shown(node)
-    text = label(whole, [folded.get(parent) for parent in whole.inputs], named)
+    operands = [folded.get(parent) for parent in whole.inputs]
+    text = result_name(node) or label(whole, operands, named)
     source = node.origin.gradient_of
     called = node.name or named.get(node) or whole.name
     # The gradients of parameters and inputs are results and marked as such.

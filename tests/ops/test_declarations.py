@@ -129,7 +129,7 @@ def test_templates_parse_and_use_only_known_names(application: Application) -> N
     op = application.op
     if op.numpy is None:
         return
-    node = application.apply(application.nodes())
+    node = application.node(application.nodes())
     given = {name.lstrip("*") for name in op.inputs} | set(node.attributes)
     allowed = given | {"np", "out", "dtype", "rng", *dir(builtins)}
     allowed |= {name for helper in op.helpers for name in top_level_names(helper)}

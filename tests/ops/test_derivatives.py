@@ -63,7 +63,10 @@ class _Problem:
         self.positions = floating_positions(application)
         self.variables = [self.nodes[p] for p in self.positions]
         self.points = [self.arrays[p] for p in self.positions]
-        self.tangents = [rng.uniform(-1, 1, p.shape) for p in self.points]
+        self.tangents = [
+            application.direction(rng, position, point)
+            for position, point in zip(self.positions, self.points, strict=True)
+        ]
         value = gc.evaluate([self.output, *self.nodes], feeds(self.arrays))[0]
         self.cotangent = rng.uniform(-1, 1, value.shape)
         self.weight = gc.input("weight", self.output.shape, "float64")

@@ -101,16 +101,17 @@ def _size(application: Application) -> float:
 
 
 def special_points() -> list[SpecialPoint]:
-    """All that are declared; around 0, for elementwise ops; with ties, for others."""
+    """All that are declared; around 0, for elementwise ops; with ties, for others that
+    do not ask for matrices of a kind."""
     found: list[SpecialPoint] = []
     seen: set[Any] = set()
     others: dict[str, list[Application]] = {}
     for application in filter(is_differentiable, applications()):
         found += declared(application)
         key = (application.op.name, str(application.case.attributes))
-        if not is_elementwise(application):
+        if not is_elementwise(application) and not application.case.matrices:
             others.setdefault(application.op.name, []).append(application)
-        elif key not in seen:
+        elif is_elementwise(application) and key not in seen:
             seen.add(key)
             found += around_zero(application)
     for each in others.values():

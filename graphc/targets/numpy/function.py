@@ -14,7 +14,7 @@ from functools import partial
 
 from ...ir.facts import Role
 from ...ir.node import Node
-from ...ir.types import is_floating
+from ...ir.types import TupleType, is_floating
 from ...program.function import Call, Function, Tiled, Variant
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
@@ -24,7 +24,7 @@ from .expressions import assign, call, name, one_or_tuple, parse, subscript
 from .kernels import Kernel
 from .names import Names
 from .sizes import size_of_axis, size_sources, write_size_check, write_sizes
-from .steps import shape_comment, write_steps
+from .steps import write_several, write_steps
 from .values import Values
 from .workspace import Allocation, names_of_entries, side_by_side
 
@@ -71,9 +71,9 @@ class _Printer:
                 self._name_body(step.function)
         self.names = names = names.function_scope(wording.reserved)
         nodes = function.declared.graph.nodes
-        names.assign(node for node in nodes if not node.op.bodies)
+        names.assign(node for node in nodes if not isinstance(node.type, TupleType))
         for step in function.steps:
-            if isinstance(step, Call):
+            if not isinstance(step, Tiled) and step.results:
                 # Nodes that read the same result go by one name.
                 for node in function.declared.graph.users[step.node]:
                     index: int = node.attributes["index"]
@@ -198,13 +198,8 @@ class _Printer:
             return
         given = [self.values.value(node) for node in step.given]
         given += [self.values.size(size) for size in step.function.given_symbols]
-        targets = [
-            ast.Name("_" if node is None else self.names[node], ast.Store())
-            for node in step.results
-        ]
         called = call(self.calls[step.function], *given)
-        shapes = ", ".join("-" if n is None else shape_comment(n) for n in step.results)
-        writer.statement(ast.Assign([one_or_tuple(targets)], called), shapes)
+        write_several(writer, step.results, called, self.names)
 
     def _result(self, node: Node) -> ast.expr:
         """A result; in fast style a copy of what would be an argument's array."""

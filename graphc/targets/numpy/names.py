@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ...ir.facts import Role
 from ...ir.node import Node
+from ...ir.op import result_name
 
 _RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 
@@ -119,8 +120,8 @@ class Names:
         while (forward := node.origin.gradient_of) is not None:
             node, depth = forward, depth + 1
         known = self._by_order.get(node.order)
-        wish = node.name or node.op.name
-        if node.op.role is Role.RESULT and node.name is None:
+        wish = node.name or result_name(node) or node.op.name
+        if wish == node.op.name and node.op.role is Role.RESULT:
             wish = f"{node.inputs[0].name or 'call'}_{wish}"
         name = known or wish.replace(".", "_")
         return "d_" * depth + name

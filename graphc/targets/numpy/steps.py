@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Sequence
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
 from ...program.function import Call, Compute, Step, Tiled, first_of
 from ...pysource.writer import Writer
+from .expressions import one_or_tuple
+from .names import Names
 from .values import Values
 
 
@@ -21,6 +24,17 @@ def phase_of(node: Node) -> str:
 def shape_comment(node: Node) -> str:
     """The shape as a comment says it."""
     return format_shape(node.shape) if node.shape else "scalar"
+
+
+def write_several(
+    writer: Writer, results: Sequence[Node | None], value: ast.expr, names: Names
+) -> None:
+    """Assign several results at once, with their shapes."""
+    targets = [
+        ast.Name("_" if node is None else names[node], ast.Store()) for node in results
+    ]
+    shapes = ", ".join("-" if n is None else shape_comment(n) for n in results)
+    writer.statement(ast.Assign([one_or_tuple(targets)], value), shapes)
 
 
 def write_steps(
@@ -55,6 +69,10 @@ def _write_value(writer: Writer, step: Compute, values: Values) -> None:
     if step.before is not None:
         for statement in values.statements(step.before):
             writer.statement(statement)
+    if step.results:
+        value = values.expression(step.form)
+        write_several(writer, step.results, value, values.names)
+        return
     target = values.names[step.node]
     array = target if step.array is None else values.names[step.array]
     commented = step.form.template.written_at
