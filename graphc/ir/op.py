@@ -310,4 +310,5 @@ def result_name(node: Node) -> str | None:
     """The name that an op gives one of its several results."""
     if node.op.role is not Role.RESULT or not node.inputs[0].op.outputs:
         return None
-    return node.inputs[0].op.outputs[node.attributes["index"]]
+    index: int = node.attributes["index"]
+    return node.inputs[0].op.outputs[index]
