@@ -120,8 +120,9 @@ class Names:
         while (forward := node.origin.gradient_of) is not None:
             node, depth = forward, depth + 1
         known = self._by_order.get(node.order)
-        wish = node.name or result_name(node) or node.op.name
-        if wish == node.op.name and node.op.role is Role.RESULT:
+        given = node.name or result_name(node)
+        wish = given or node.op.name
+        if node.op.role is Role.RESULT and given is None:
             wish = f"{node.inputs[0].name or 'call'}_{wish}"
         name = known or wish.replace(".", "_")
         return "d_" * depth + name
