@@ -46,22 +46,37 @@ def _clip(x: Any, *bounds: Any, lower: bool, upper: bool) -> Any:
     return min(x, bounds[-1]) if upper else x
 
 
+def _frexp(x: Any) -> tuple[Any, int]:
+    return mpmath.frexp(x) if mpmath.isfinite(x) else (x, 0)
+
+
 MEANINGS: Mapping[str, Callable[..., Any]] = {
     "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     "clip": _clip,
+    "copysign": lambda x1, x2: abs(x1) if x2 >= 0 else -abs(x1),
     "expm1": mpmath.expm1,
+    "fmax": max,
+    "fmin": min,
+    "fmod": lambda x1, x2: mpmath.sign(x1) * mpmath.fmod(abs(x1), abs(x2)),
+    "frexp_exponent": lambda x: _frexp(x)[1],
+    "frexp_mantissa": lambda x: _frexp(x)[0],
+    "heaviside": lambda x1, x2: x2 if x1 == 0 else mpmath.mpf(int(x1 > 0)),
     "isfinite": lambda x: bool(mpmath.isfinite(x)),
     "isinf": lambda x: bool(mpmath.isinf(x)),
     "isnan": lambda x: bool(mpmath.isnan(x)),
+    "ldexp": lambda x1, x2: mpmath.ldexp(x1, int(x2)),
     "log1p": mpmath.log1p,
     "logaddexp": _log_add_exp,
     "maximum": max,
     "minimum": min,
+    "nan_to_num": lambda x, **given: x if mpmath.isfinite(x) else mpmath.mpf(0),
+    "nextafter": lambda x1, x2: x1,
     "polyval": lambda x, coefficients: mpmath.polyval(
         [mpmath.mpf(float(c)) for c in coefficients], x
     ),
     "remainder": lambda x1, x2: x1 - x2 * mpmath.floor(x1 / x2),
     "rint": mpmath.nint,
+    "trunc": lambda x: mpmath.mpf(_truncated(x)),
     "where": lambda condition, x, y: x if condition else y,
 }
 """Elementwise ops whose SymPy meaning is missing, or loses digits."""

@@ -123,6 +123,8 @@ REFERENCES: dict[str, Any] = {
         a.case.attributes["value"],
         a.case.attributes["dtype"],
     ),
+    "frexp_exponent": lambda a, x: np.frexp(x)[1],
+    "frexp_mantissa": lambda a, x: np.frexp(x)[0],
     "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
     "max_from": lambda a, x: np.max(x, **a.case.attributes, initial=-np.inf),
     "polyval": lambda a, x: np.polyval(

@@ -20,9 +20,15 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _functions: dict[str, Callable[..., Any]] = {}
 
 
-def array_function(function: _F) -> _F:
-    """Register the function that NumPy, and a node's operators, call by this name."""
-    _functions[function.__name__] = function
+def array_function(function: _F, *names: str) -> _F:
+    """Register the function that NumPy, and a node's operators, call by this name.
+
+    Args:
+        function: one that has the name of NumPy's.
+        names: those of other functions of NumPy, if it stands for them.
+    """
+    for name in names or (function.__name__,):
+        _functions[name] = function
     return function
 
 
@@ -148,6 +154,18 @@ class ArrayMethods:
 
     def __rxor__(self, other: Any) -> Node:
         return _call("bitwise_xor", other, self)
+
+    def __lshift__(self, other: Any) -> Node:
+        return _call("left_shift", self, other)
+
+    def __rlshift__(self, other: Any) -> Node:
+        return _call("left_shift", other, self)
+
+    def __rshift__(self, other: Any) -> Node:
+        return _call("right_shift", self, other)
+
+    def __rrshift__(self, other: Any) -> Node:
+        return _call("right_shift", other, self)
 
     def __eq__(self, other: Any) -> Node:  # type: ignore[override]
         return _call("equal", self, other)
@@ -362,3 +380,11 @@ class ArrayMethods:
     def clip(self, min: Any = None, max: Any = None) -> Node:
         """See `gc.clip`."""
         return _call("clip", self, min, max)
+
+    def round(self, decimals: int = 0) -> Node:
+        """See `gc.round`."""
+        return _call("round", self, decimals)
+
+    def conj(self) -> Node:
+        """See `gc.conjugate`."""
+        return _call("conjugate", self)

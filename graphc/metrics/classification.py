@@ -16,11 +16,12 @@ from ..ir.types import is_floating
 from ..nn.losses.cross_entropy import cross_entropy
 from ..nn.losses.labels import class_axis, labels_shape
 from ..ops.along_axis import SCATTER_ALONG_AXIS, take_along_axis
-from ..ops.arithmetic import clip, floor, where
+from ..ops.arithmetic import clip, where
 from ..ops.exponential import arcsinh, exp, log
 from ..ops.extrema import argmax
 from ..ops.linalg import matmul
 from ..ops.reduction import mean, sum
+from ..ops.rounding import floor
 from ..ops.shape import expand_dims, ravel, reshape
 from ..ops.source import ArrayLike, as_node, constant, dimension
 from .metric import Metric

@@ -15,7 +15,7 @@ from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from .elementwise import ufunc
+from .elementwise import loop_dtype, ufunc
 from .outer_broadcast import warn_of_outer_broadcast
 from .source import ArrayLike, as_node, astype, coerce, constant, promote
 from .type_rules import same_type
@@ -96,6 +96,9 @@ def divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
+true_divide = divide
+
+
 @ufunc(symbol="x1 // x2", sympy="floor(x1/x2)", low=0.5, facts=Facts(cost=(60.0, 40.0)))
 def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     """Largest integer not above `x1 / x2`; its derivative is zero, so none flows."""
@@ -114,6 +117,9 @@ def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
+mod = remainder
+
+
 @ufunc(
     vjp=lambda g, out, x: (-g,),
     symbol="-x",
@@ -123,6 +129,18 @@ def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
 def negative(x: ArrayLike) -> Node:
     """`-x`, elementwise."""
     ...
+
+
+@array_function
+def positive(x: ArrayLike) -> Node:
+    """`+x`, elementwise: `x` itself, of any dtype but boolean.
+
+    >>> import graphc as gc
+    >>> gc.positive(gc.input("x", (2,)))
+    <input 'x' float32 (2,)>
+    """
+    loop_dtype("positive", x)
+    return as_node(x)
 
 
 @ufunc(
@@ -206,30 +224,23 @@ def absolute(x: ArrayLike) -> Node:
 abs = absolute
 
 
+@array_function
+def fabs(x: ArrayLike) -> Node:
+    """Absolute value, elementwise; floating also for integers.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.fabs([-3, 2]), {})
+    array([3., 2.])
+    """
+    return absolute(astype(x, loop_dtype("fabs", x)))
+
+
 @ufunc(
     sympy="sign(x)",
     facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=(2.0, 1.5)),
 )
 def sign(x: ArrayLike) -> Node:
     """-1, 0 or 1, elementwise; its derivative is zero, so none flows."""
-    ...
-
-
-@ufunc(sympy="floor(x)", facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
-def floor(x: ArrayLike) -> Node:
-    """Largest integer not above `x`, elementwise; no derivative flows."""
-    ...
-
-
-@ufunc(sympy="ceiling(x)", facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
-def ceil(x: ArrayLike) -> Node:
-    """Smallest integer not below `x`, elementwise; no derivative flows."""
-    ...
-
-
-@ufunc(facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
-def rint(x: ArrayLike) -> Node:
-    """Nearest integer, ties to even, elementwise; no derivative flows."""
     ...
 
 

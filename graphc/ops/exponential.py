@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
+from ..ir.array_methods import array_function
 from ..ir.facts import Facts
 from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from .arithmetic import minimum, negative, sqrt, square, where
 from .comparison import isinf
-from .elementwise import ufunc
-from .source import ArrayLike, constant, zeros_like
+from .elementwise import coerce_for, loop_dtype, ufunc
+from .source import ArrayLike, astype, constant, zeros_like
 from .type_rules import same_type
 
 
@@ -126,6 +128,22 @@ def power(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
+pow = power
+
+
+@array_function
+def float_power(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1**x2` in float64, elementwise, whatever the dtypes are.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.float_power([2, 3], -1).round(3), {})
+    array([0.5  , 0.333])
+    """
+    base, exponent = coerce_for("float_power", (x1, x2))
+    loop = loop_dtype("float_power", base, exponent)
+    return power(astype(base, loop), astype(exponent, loop))
+
+
 def _logistic_expand(x: Node) -> Node:
     # The quotient rounds to 1 at the bound, and its exponential does not overflow yet.
     bounded = minimum(x, 11.0 if x.dtype == np.float16 else 50.0).named("bounded")
@@ -146,10 +164,14 @@ LOGISTIC = Op(
 """`exp(x) / (1 + exp(x))`, exact in both tails, and so are its derivatives."""
 
 
-def _logaddexp_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
+def _logaddexp_vjp(
+    g: Node, out: Node, x1: Node, x2: Node, base: float = math.e
+) -> tuple[Node, Node]:
     # Of two equal infinities, which have no difference, each has half of the sum.
     has_halves = ((x1 == x2) & isinf(out)).named("has_halves")
     difference = where(has_halves, constant(0.0, out.dtype), x1 - x2)
+    if base != math.e:
+        difference = difference * math.log(base)
     difference = difference.named("difference")
     shares = LOGISTIC(difference), LOGISTIC(negative(difference).named("opposite"))
     return (g * shares[0].named("share"), g * shares[1].named("share"))
@@ -167,6 +189,17 @@ def _logaddexp_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
 )
 def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
+    ...
+
+
+@ufunc(
+    points=(Point((1e16, 1e16)), Point((1000.0, -1000.0))),
+    vjp=partial(_logaddexp_vjp, base=2.0),
+    sympy="log(2**x1 + 2**x2, 2)",
+    facts=Facts(commutative="real", zero_sign="ignored", cost=(70.0, 40.0)),
+)
+def logaddexp2(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`log2(2**x1 + 2**x2)`, elementwise, without overflow."""
     ...
 
 
@@ -350,6 +383,10 @@ def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
     Its gradient at the origin is taken as 0.
     """
     ...
+
+
+acos, acosh, asin, asinh = arccos, arccosh, arcsin, arcsinh
+atan, atan2, atanh = arctan, arctan2, arctanh
 
 
 @ufunc(

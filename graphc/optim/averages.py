@@ -9,8 +9,9 @@ from typing import Literal
 from ..arguments import Count
 from ..ir.node import Node
 from ..ir.origin import derived
-from ..ops.arithmetic import floor, remainder, sqrt, square, where
+from ..ops.arithmetic import remainder, sqrt, square, where
 from ..ops.reduction import sum
+from ..ops.rounding import floor
 from ..ops.source import astype, zeros_like
 from .base import Clock, State, check_gradients
 from .formulas import complement, in_dtype_of, running_mean, wide

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, cast
 
 from ..arguments import Count, Natural, Within
 from ..ir.node import Node
-from ..ops.arithmetic import absolute, floor, maximum, minimum, where
+from ..ops.arithmetic import absolute, maximum, minimum, where
 from ..ops.exponential import cos
+from ..ops.rounding import floor
 from ..ops.source import constant
 from .options import NonNegative, Positive, Share
 from .schedules import By, Schedule

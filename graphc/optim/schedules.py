@@ -23,8 +23,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from ..arguments import Count, Natural, Within
 from ..ir.node import Node
-from ..ops.arithmetic import floor, minimum, remainder, where
+from ..ops.arithmetic import minimum, remainder, where
 from ..ops.exponential import cos, log
+from ..ops.rounding import floor
 from ..ops.source import ArrayLike, constant
 from .base import Clock
 from .options import REQUIRED, NonNegative, Options, Share

@@ -174,6 +174,13 @@ SPECIAL = np.array(
     [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, np.inf, -np.inf, np.nan, 1e-300, 1e300, -3.0]
 )
 
+SPECIAL_OF = {
+    "": SPECIAL,
+    "bool": SPECIAL != 0,
+    "int64": np.array([0, 1, -1, 2, 3, -12, 18, 62, 63, 64, 2**40]),
+}
+"""By the dtype that an op declares for an input."""
+
 
 def _is_ufunc(op: Any) -> bool:
     return isinstance(getattr(np, op.name, None), np.ufunc) and op.name != "matmul"
@@ -186,10 +193,9 @@ UFUNCS = [op for op in OPS.values() if _is_ufunc(op)]
 def test_special_values_are_numpys(op: Any) -> None:
     """0, -0, infinities, NaN and huge numbers, in all pairs."""
     function = getattr(np, op.name)
-    dtype = op.cases[0].dtypes[0] if op.cases[0].dtypes else "float64"
-    values = SPECIAL if dtype == "float64" else SPECIAL != 0
-    grids = np.meshgrid(*[values] * len(op.inputs))
-    nodes = [gc.input(f"x{i}", g.shape, dtype) for i, g in enumerate(grids)]
+    dtypes = op.cases[0].dtypes or ("",) * len(op.inputs)
+    grids = np.meshgrid(*(SPECIAL_OF[dtype] for dtype in dtypes))
+    nodes = [gc.input(f"x{i}", g.shape, g.dtype) for i, g in enumerate(grids)]
     actual = gc.evaluate(getattr(gc, op.name, op)(*nodes), feeds(grids))
     with np.errstate(all="ignore"):
         expected = function(*grids)

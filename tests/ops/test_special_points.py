@@ -78,6 +78,9 @@ def around_zero(application: Application) -> Iterator[SpecialPoint]:
 EXCEPTED: Mapping[str, Callable[..., bool]] = {
     # Between bounds that coincide torch, too, lets the gradient flow.
     "clip": lambda x, *bounds: len(set(bounds)) < len(bounds),
+    # At a jump the derivative is that of the value that is taken there.
+    "copysign": lambda x1, x2: x2 == 0.0,
+    "heaviside": lambda x1, x2: x1 == 0.0,
 }
 """Where a convention is not between the slopes of both sides."""
 

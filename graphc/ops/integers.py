@@ -1,0 +1,37 @@
+"""Arithmetic of integers: shifts of bits, common divisors and multiples."""
+
+from __future__ import annotations
+
+from ..ir.facts import Facts
+from ..ir.node import Node
+from .elementwise import ufunc
+from .source import ArrayLike
+
+_DIVISORS = Facts(commutative="exact", nonnegative=(), cost=(40.0, 40.0))
+
+
+@ufunc(symbol="x1 << x2", dtype="int64", facts=Facts(cost=1.0))
+def left_shift(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 << x2`, elementwise: `x1 * 2**x2` for integers, without what overflows."""
+    ...
+
+
+@ufunc(symbol="x1 >> x2", dtype="int64", facts=Facts(cost=1.0))
+def right_shift(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """`x1 >> x2`, elementwise: `floor(x1 / 2**x2)` for integers."""
+    ...
+
+
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
+
+
+@ufunc(dtype="int64", facts=_DIVISORS)
+def gcd(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Greatest common divisor of integers, elementwise, not negative."""
+    ...
+
+
+@ufunc(dtype="int64", facts=_DIVISORS)
+def lcm(x1: ArrayLike, x2: ArrayLike) -> Node:
+    """Lowest common multiple of integers, elementwise, not negative."""
+    ...

@@ -1,0 +1,159 @@
+"""Public elementwise functions against NumPy's, for all dtypes and special values."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import DTypeError, GraphcError, OptionError
+
+DTYPES = (
+    *("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"),
+    *("int64", "uint64", "float16", "float32", "float64"),
+)
+FLOATS = np.array([0.0, -0.0, 0.5, -1.5, 2.5, 7.0, -3.0, np.inf, -np.inf, np.nan])
+INTEGERS = np.array([0, 1, 2, 3, 5, 12, 7, 1, 4, 6])
+
+UNARY = (
+    *(
+        "angle",
+        "around",
+        "real",
+        "imag",
+        "ceil",
+        "conj",
+        "conjugate",
+        "deg2rad",
+        "degrees",
+        "fabs",
+    ),
+    *("fix", "floor", "frexp", "modf", "nan_to_num", "negative", "positive"),
+    *("rad2deg", "radians", "rint", "round", "signbit", "spacing", "trunc"),
+    *("acos", "asin", "atan", "acosh", "asinh", "atanh"),
+)
+BINARY = (
+    *("copysign", "divmod", "float_power", "fmax", "fmin", "fmod", "gcd"),
+    *("heaviside", "lcm", "left_shift", "logaddexp2", "mod", "nextafter", "pow"),
+    *("right_shift", "true_divide", "atan2", "bitwise_left_shift", "ldexp"),
+)
+
+
+def sample(dtype: str) -> Any:
+    """Telling values of a dtype."""
+    values = FLOATS if np.dtype(dtype).kind == "f" else INTEGERS
+    return values.astype(dtype)
+
+
+def assert_is_numpys(name: str, *values: Any, **options: Any) -> None:
+    """The function of graphc and of NumPy give the same, or both refuse."""
+    nodes = [
+        gc.constant(value) if isinstance(value, np.ndarray) else value
+        for value in values
+    ]
+    note = f"{name} of {[getattr(v, 'dtype', v) for v in values]} {options}"
+    try:
+        with np.errstate(all="ignore"):
+            expected = getattr(np, name)(*values, **options)
+    except (TypeError, OverflowError):
+        with pytest.raises(GraphcError):
+            getattr(gc, name)(*nodes, **options)
+        return
+    declared = getattr(gc, name)(*nodes, **options)
+    # NumPy hands its own function over, too.
+    again = getattr(np, name)(*nodes, **options)
+    several = isinstance(expected, tuple)
+    for each, more, wanted in zip(
+        declared if several else [declared],
+        again if several else [again],
+        expected if several else [expected],
+        strict=True,
+    ):
+        found = gc.evaluate(each, {})
+        assert (each.dtype, each.shape) == (wanted.dtype, wanted.shape), note
+        assert (more.dtype, more.shape) == (wanted.dtype, wanted.shape), note
+        assert found.dtype == wanted.dtype, note
+        np.testing.assert_allclose(
+            found, wanted, rtol=2 * _rounding(wanted), atol=0, err_msg=note
+        )
+        if found.dtype.kind == "f":
+            number = ~np.isnan(wanted)
+            signs = np.signbit(found[number]) == np.signbit(wanted[number])
+            assert signs.all(), note
+
+
+def _rounding(array: Any) -> float:
+    return float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_unary(name: str) -> None:
+    for dtype in DTYPES:
+        assert_is_numpys(name, sample(dtype))
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_binary(name: str) -> None:
+    for left, right in itertools.product(DTYPES, DTYPES):
+        x1, x2 = sample(left), sample(right)[::-1].copy()
+        if name in ("mod", "divmod", "fmod", "pow", "float_power", "true_divide"):
+            x2 = np.where(x2 == 0, np.ones_like(x2), x2)
+        assert_is_numpys(name, x1, x2)
+    for dtype, number in itertools.product(DTYPES, (True, 3, 2.5)):
+        assert_is_numpys(name, sample(dtype), number)
+        if name != "ldexp":
+            assert_is_numpys(name, number, sample(dtype)[1:7])
+
+
+def test_round_to_decimals() -> None:
+    for dtype, decimals in itertools.product(DTYPES, (0, 1, 2, -1)):
+        assert_is_numpys("round", sample(dtype), decimals=decimals)
+    node = gc.input("x", (3,), "float64")
+    value = np.array([1.25, -0.35, 12.0])
+    np.testing.assert_array_equal(
+        gc.evaluate(node.round(1), {"x": value}), value.round(1)
+    )
+    with pytest.raises(OptionError, match="decimals must be an integer"):
+        gc.round(node, 0.5)  # type: ignore[arg-type]
+    with pytest.raises(DTypeError, match="round to decimals requires numbers"):
+        gc.round(gc.input("x", (3,), "bool"), 1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"nan": 1.5}, {"posinf": 3.0}, {"nan": -1.0, "neginf": 0.0}]
+)
+def test_nan_to_num(options: dict[str, float]) -> None:
+    for dtype in ("float16", "float32", "float64", "int8"):
+        assert_is_numpys("nan_to_num", sample(dtype), **options)
+
+
+def test_shifts_are_operators() -> None:
+    x = gc.input("x", (4,), "int32")
+    value = np.array([1, 5, -7, 64], "int32")
+    for found, expected in (
+        (x << 2, value << 2),
+        (x >> 1, value >> 1),
+        (1 << (x & 3), 1 << (value & 3)),
+        (256 >> (x & 3), 256 >> (value & 3)),
+    ):
+        np.testing.assert_array_equal(gc.evaluate(found, {"x": value}), expected)
+    with pytest.raises(DTypeError, match="left_shift is not defined for dtype float32"):
+        gc.input("y", (2,)) << 1
+
+
+def test_gradients_that_are_conventions() -> None:
+    x, y = (gc.input(name, (3,), "float64") for name in "xy")
+    feeds = {"x": [0.0, -2.0, np.nan], "y": [0.0, -1.0, 3.0]}
+
+    def gradients(value: gc.Node) -> list[list[float]]:
+        found = gc.grad(gc.sum(value), [x, y], unused="zeros")
+        return [each.tolist() for each in gc.evaluate([found, [x, y]], feeds)[0]]
+
+    assert gradients(gc.fmax(x, y)) == [[0.5, 0.0, 0.0], [0.5, 1.0, 1.0]]
+    assert gradients(gc.fmin(x, y)) == [[0.5, 1.0, 0.0], [0.5, 0.0, 1.0]]
+    assert gradients(gc.heaviside(x, y))[1] == [1.0, 0.0, 0.0]
+    assert gradients(gc.copysign(x, y))[0][:2] == [0.0, 1.0]
+    assert gradients(gc.nan_to_num(x)) == [[1.0, 1.0, 0.0], [0.0] * 3]
