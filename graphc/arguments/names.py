@@ -38,11 +38,13 @@ def _nearest(name: str, module: str, known: list[str]) -> str | None:
     for place, names in others.items():
         if name in names:
             return f"{place}.{name}"
-    for place, names in {here: known, **others}.items():
-        if close := _closest(name, names, 0.8):
-            return f"{place}.{close}"
-    close = _closest(name, known, 0.6)
-    return f"{here}.{close}" if close else None
+    found = {
+        f"{place}.{each}": likeness
+        for place, names in {here: known, **others}.items()
+        for each in names
+        if (likeness := _likeness(name, each)) >= ((0.6 if place == here else 0.8), 0.0)
+    }
+    return max(found, key=lambda each: found[each], default=None)
 
 
 _MODULES = {"graphc": "gc", **PLACES}
@@ -55,9 +57,8 @@ def _public(module: str) -> list[str]:
     return getattr(found, "__all__", [])
 
 
-def _closest(name: str, known: Iterable[str], cutoff: float) -> str | None:
-    """The one that is most alike, whatever its capitals are."""
-    by_letters = {each.lower().replace("_", ""): each for each in known}
-    letters = name.lower().replace("_", "")
-    close = difflib.get_close_matches(letters, by_letters, 1, cutoff)
-    return by_letters[close[0]] if close else None
+def _likeness(name: str, other: str) -> tuple[float, float]:
+    """Two numbers up to 1: of their letters, and of these with capitals and dashes."""
+    letters = [each.lower().replace("_", "") for each in (name, other)]
+    match = difflib.SequenceMatcher
+    return match(None, *letters).ratio(), match(None, name, other).ratio()

@@ -27,7 +27,7 @@ def rad2deg(x: ArrayLike) -> Node:
     """Radians as degrees, elementwise: `x * 180 / pi`.
 
     >>> import graphc as gc
-    >>> gc.evaluate(gc.rad2deg([0.0, np.pi]), {})
+    >>> gc.evaluate(gc.rad2deg([0.0, 3.141592653589793]), {})
     array([  0., 180.])
     """
     return astype(x, loop_dtype("rad2deg", x)) * (180.0 / math.pi)

@@ -222,7 +222,7 @@ def nan_to_num(
         An array of the type of `x`.
 
     >>> import graphc as gc
-    >>> gc.evaluate(gc.nan_to_num([np.nan, np.inf, 1.0], posinf=9.0), {})
+    >>> gc.evaluate(gc.nan_to_num([float("nan"), float("inf"), 1.0], posinf=9.0), {})
     array([0., 9., 1.])
     """
     node = as_node(x)

@@ -263,12 +263,12 @@ def test_a_copy_of_a_node_is_the_node() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda x: np.heaviside(x, 0.5), "np.heaviside can't .* no such function"),
+        (lambda x: np.isnat(x), "np.isnat can't .* no such function"),
         (lambda x: np.einsum("ij->i", x), "np.einsum can't take a node"),
         (lambda x: np.add.reduce(x), "np.add.reduce can't take a node"),
         (lambda x: np.add(x, 1, out=np.ones(3)), "unexpected keyword argument 'out'"),
         (lambda x: np.sum(x, dtype="f4"), "unexpected keyword argument 'dtype'"),
-        (lambda x: np.ones(3) << x, "np.left_shift can't take a node"),
+        (lambda x: np.ones(3) << x, "left_shift is not defined for dtype float64"),
     ],
 )
 def test_what_numpy_can_not_do_with_a_node(call: Any, says: str) -> None:
