@@ -61,4 +61,6 @@ def _likeness(name: str, other: str) -> tuple[float, float]:
     """Two numbers up to 1: of their letters, and of these with capitals and dashes."""
     letters = [each.lower().replace("_", "") for each in (name, other)]
     match = difflib.SequenceMatcher
-    return match(None, *letters).ratio(), match(None, name, other).ratio()
+    begins = len(letters[0]) > 3 and letters[1].startswith(letters[0])
+    likeness = match(None, *letters).ratio()
+    return max(likeness, 0.75 if begins else 0.0), match(None, name, other).ratio()
