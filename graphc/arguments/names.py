@@ -59,8 +59,8 @@ def _public(module: str) -> list[str]:
 
 def _likeness(name: str, other: str) -> tuple[float, float]:
     """Two numbers up to 1: of their letters, and of these with capitals and dashes."""
-    letters = [each.lower().replace("_", "") for each in (name, other)]
-    match = difflib.SequenceMatcher
-    begins = len(letters[0]) > 3 and letters[1].startswith(letters[0])
-    likeness = match(None, *letters).ratio()
-    return max(likeness, 0.75 if begins else 0.0), match(None, name, other).ratio()
+    letters, others = (each.lower().replace("_", "") for each in (name, other))
+    begins = len(letters) > 3 and others.startswith(letters)
+    likeness = difflib.SequenceMatcher(None, letters, others).ratio()
+    exact = difflib.SequenceMatcher(None, name, other).ratio()
+    return max(likeness, 0.75 if begins else 0.0), exact
