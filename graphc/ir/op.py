@@ -23,6 +23,7 @@ from ..errors import GraphcError
 from .dims import Dimension
 from .facts import NONE, Facts, Role, StableForm
 from .node import Node
+from .template import Template as ParsedTemplate
 from .template import parsed
 from .types import TensorType
 
@@ -215,6 +216,9 @@ class Op:
             raise ValueError(f"op {self.name!r} is declared twice")
         if (self.kind is None) != self.is_block:
             raise ValueError(f"op {self.name!r} is a block or has a kind, not both")
+        for template in (self.numpy, self.into, self.fast):
+            if isinstance(template, str):
+                self.parsed(template)
         OPS[self.name] = self
 
     def __call__(self, *inputs: Node, **attributes: Any) -> Node:
@@ -236,6 +240,28 @@ class Op:
             raise error.locate(node=f"{self.name}({given})") from None
         return Node(self, inputs, attributes, result, name=name)
 
+    def parsed(self, text: str) -> ParsedTemplate:
+        """A template of this op, which may be what a template may."""
+        try:
+            template = parsed(text)
+        except (SyntaxError, ValueError) as error:
+            reason = f"is not Python: {error}"
+            reason = reason if isinstance(error, SyntaxError) else str(error)
+            message = f"a template of op {self.name!r} {reason}"
+            raise ValueError(f"{message}, in {text!r}") from None
+        given = {name.removeprefix("*") for name in self.inputs}
+        if clashing := template.own & given:
+            raise ValueError(
+                f"a template of op {self.name!r} has a variable {min(clashing)!r}, "
+                "which is the name of an input"
+            )
+        if template.alias in given and not (self.kind == "view" or self.view_when):
+            raise ValueError(
+                f"a template of op {self.name!r} gives the array of {template.alias!r} "
+                "itself, though it is not a view"
+            )
+        return template
+
     def template(self, node: Node) -> str:
         """The NumPy source of `node`."""
         assert self.numpy is not None, self.name
@@ -243,7 +269,10 @@ class Op:
 
     def is_statements(self, node: Node) -> bool:
         """True where the source of `node` assigns `out`, and is not an expression."""
-        return self.numpy is not None and not parsed(self.template(node)).is_expression
+        return (
+            self.numpy is not None
+            and not self.parsed(self.template(node)).is_expression
+        )
 
     def template_fast(self, node: Node) -> str:
         """The NumPy expression of `node` that costs least."""

@@ -18,7 +18,7 @@ from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.labels import position_checks
 from ..ir.node import Node
-from ..ir.template import Template, parsed
+from ..ir.template import Template
 from ..ir.types import DType, TensorType, is_floating
 from ..ir.walk import attributes_key
 from .footprint import CACHE_LINE
@@ -172,7 +172,7 @@ class Forms:
             text = op.template(node)
             if self._fast and not op.is_statements(node):
                 text = op.template_fast(node)
-            self._known[node] = self._form(node, parsed(text))
+            self._known[node] = self._form(node, node.op.parsed(text))
         return self._known[node]
 
     def into(self, node: Node) -> tuple[Form | None, Form]:
@@ -184,9 +184,9 @@ class Forms:
         if found is None or self._entries is None:
             text = node.op.template_into(node)
             assert text is not None, node.op.name
-            return None, self._form(node, parsed(text))
+            return None, self._form(node, node.op.parsed(text))
         served: object = ()
-        setup = parsed(found.setup)
+        setup = node.op.parsed(found.setup)
         if found.setup:
             plain = self._form(node, setup)
             kept = [
@@ -200,7 +200,7 @@ class Forms:
             for wish, kind in found.arrays.items()
         }
         before = self._form(node, setup, arrays) if found.setup else None
-        return before, self._form(node, parsed(found.template), arrays)
+        return before, self._form(node, node.op.parsed(found.template), arrays)
 
     def _form(
         self, node: Node, template: Template, arrays: Mapping[str, Entry] | None = None
@@ -219,10 +219,10 @@ class Forms:
                     if (name, item) in template.items:
                         operands[f"{name}[{item}]"] = each
         described = {"dtype": node.dtype, **node.attributes}
-        if clashing := template.own & {*given, *described}:
+        if clashing := template.own & described.keys():
             raise ValueError(
                 f"a template of op {node.op.name!r} has a variable {min(clashing)!r}, "
-                "which is the name of an input or attribute"
+                "which is the name of an attribute"
             )
         attributes = {
             name: value

@@ -67,6 +67,14 @@ def expression_document(
             return _constant(value)
         case ast.JoinedStr(values=pieces):
             return f'f"{"".join(map(_part_of_string, pieces))}"'
+        case ast.ListComp(elt=element, generators=clauses):
+            return brackets("[", [_comprehension(_element(element), clauses)], "]")
+        case ast.SetComp(elt=element, generators=clauses):
+            return brackets("{", [_comprehension(_element(element), clauses)], "}")
+        case ast.DictComp(key=key, value=value, generators=clauses):
+            return brackets("{", [_comprehension(_pair(key, value), clauses)], "}")
+        case ast.GeneratorExp(elt=element, generators=clauses):
+            return brackets("(", [_comprehension(_element(element), clauses)], ")")
         case ast.Attribute() | ast.Call() | ast.Subscript():
             return _chain(node, level)
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
@@ -141,8 +149,16 @@ def _part_of_string(part: ast.expr) -> str:
         case ast.Constant(value=str() as text):
             escaped = repr('"' + text)[2:-1].replace("{", "{{").replace("}", "}}")
             return escaped.replace(r"\'", "'").replace('"', r"\"")
-        case ast.FormattedValue(value=ast.Name(id=name), conversion=-1):
-            return f"{{{identifier(name)}}}"
+        case ast.FormattedValue(value=value, conversion=kind, format_spec=spec):
+            text = format_expression(value)
+            # Before Python 3.12 no quote of the f-string's own may stand inside.
+            text = text.replace('"', "'") if "'" not in text else text
+            if '"' in text or "\\" in text or text.startswith(("{", "lambda")):
+                raise TypeError(f"cannot write {text} in an f-string")
+            conversion = "" if kind == -1 else f"!{chr(kind)}"
+            pieces = spec.values if isinstance(spec, ast.JoinedStr) else []
+            form = "".join(map(_part_of_string, pieces))
+            return f"{{{text}{conversion}{':' if pieces else ''}{form}}}"
         case _:
             raise TypeError(f"cannot write {ast.dump(part)} in an f-string")
 
@@ -185,7 +201,11 @@ def arguments_document(
     arguments: Sequence[ast.expr], keywords: Sequence[ast.keyword]
 ) -> Document:
     """Return the layout of a call's arguments, brackets included."""
-    items = [_element(argument) for argument in arguments]
+    match arguments, keywords:
+        case [ast.GeneratorExp(elt=element, generators=clauses)], []:
+            return brackets("(", [_comprehension(_element(element), clauses)], ")")
+        case _:
+            items = [_element(argument) for argument in arguments]
     for item in keywords:
         start = "**" if item.arg is None else identifier(item.arg) + "="
         items.append([start, _element(item.value)])
@@ -358,6 +378,22 @@ def _pair(key: ast.expr | None, value: ast.expr) -> Document:
         loose = precedence(source_number(value)) < BIT_OR
         return ["**", expression_document(value, Level.CLOSED, loose)]
     return [_element(key), ": ", _element(value)]
+
+
+def _comprehension(element: Document, clauses: Sequence[ast.comprehension]) -> Document:
+    """Print what stands in the brackets of a comprehension."""
+    parts: list[Document] = [element]
+    for clause in clauses:
+        target = target_document(clause.target)
+        parts += [SPACE_OR_BREAK, "for ", *target, " in ", _operand(clause.iter)]
+        for condition in clause.ifs:
+            parts += [SPACE_OR_BREAK, "if ", _operand(condition)]
+    return Group(parts)
+
+
+def _operand(node: ast.expr) -> Document:
+    """Print an expression where a condition or a lambda needs parentheses."""
+    return expression_document(node, Level.CLOSED, precedence(node) == TEST)
 
 
 def _items(start: str, items: list[Document], end: str) -> Document:

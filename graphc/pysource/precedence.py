@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+from typing import TypeAlias
 
 # Python's precedences, loosest first; ruff ranks the dot of a call chain above them.
 TEST, OR, AND, NOT, COMPARE, BIT_OR, BIT_XOR, BIT_AND = range(8)
@@ -46,6 +47,17 @@ PREFIX: dict[type[ast.unaryop], str] = {
     ast.UAdd: "+",
     ast.Invert: "~",
 }
+
+
+Display: TypeAlias = (
+    ast.Tuple
+    | ast.List
+    | ast.Dict
+    | ast.ListComp
+    | ast.SetComp
+    | ast.DictComp
+    | ast.GeneratorExp
+)
 
 
 def children(node: ast.expr) -> list[tuple[ast.expr, bool]]:
@@ -135,5 +147,4 @@ def is_fluent(node: ast.expr) -> bool:
 
 def has_brackets(node: ast.expr | None) -> bool:
     """True where `node` ends in brackets that a line can break in."""
-    kinds = ast.Call | ast.Subscript | ast.Tuple | ast.List | ast.Dict
-    return isinstance(node, kinds)
+    return isinstance(node, ast.Call | ast.Subscript | Display)

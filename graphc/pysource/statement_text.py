@@ -5,12 +5,12 @@ has to run a formatter drags a dependency along. These files follow the layout r
 ``ruff format`` (width 88, four spaces, double quotes) with the standard library alone.
 What ruff adds to a plain pretty printer is whether a statement's value is wrapped.
 
-Limits: one target a statement; f-strings, comprehensions, ``await``, ``yield``, ``:=``,
-bytes and complex numbers are refused with ``TypeError``. A lambda that does not fit on
-its line, a ``with`` header of several items that does not, a call with two subscripts
-after it, and a value with a word too long for any line may be laid out otherwise than
-by ruff. Expressions may nest about 100 levels deep; a chain of one operator may have
-300 operands.
+Limits: one target a statement; ``await``, ``yield``, ``:=``, bytes and complex numbers
+are refused with ``TypeError``, and quotes in f-strings that Python 3.10 does not read.
+A lambda that does not fit on its line, a ``with`` header of several items that does
+not, a call with two subscripts after it, and a value with a word too long for any line
+may be laid out otherwise than by ruff. Expressions may nest about 100 levels deep; a
+chain of one operator may have 300 operands.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from .precedence import (
     OR,
     TEST,
     UNARY,
+    Display,
     children,
     has_brackets,
     is_fluent,
@@ -215,7 +216,7 @@ def _lay_out(
 def _wrapping(node: ast.expr) -> _Wrap:
     """Tell when ruff considers parentheses around ``node`` (``needs_parentheses``)."""
     match node:
-        case ast.Dict() | ast.List() | ast.Tuple():
+        case _ if isinstance(node, Display):
             return _Wrap.NEVER
         case ast.Name() | ast.Constant():
             return _Wrap.IF_IT_HELPS
@@ -256,7 +257,7 @@ class _Visit:
 
     def descend(self, node: ast.expr) -> None:
         match node:
-            case ast.Dict() | ast.List() | ast.Tuple():
+            case _ if isinstance(node, Display):
                 self.brackets = True
             case ast.BoolOp(values=values):
                 self.note(OR, len(values) - 1)
@@ -305,6 +306,8 @@ def _may_omit_parentheses(node: ast.expr) -> bool:
                 return bool(items)
             case (ast.Dict(values=items), False):
                 return bool(items)
+            case (each, False) if isinstance(each, Display):
+                return True
             case (_, parenthesised):
                 return parenthesised
 

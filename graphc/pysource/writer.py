@@ -88,6 +88,11 @@ class Writer:
                 self.comment(comment)
             self._compound(node)
             return
+        if isinstance(node, ast.Try):
+            if comment is not None:
+                self.comment(comment)
+            self._try(node)
+            return
         lines = format_statement(node, self._indent, width=self._width)
         if comment is not None:
             line = f"{lines[0]}  # {comment_text(comment)}"
@@ -112,12 +117,31 @@ class Writer:
         match node:
             case ast.If(orelse=[ast.If() as other]):
                 self._compound(other, "elif")
-            case ast.If(orelse=[_, *_] as others) | ast.For(orelse=[_, *_] as others):
-                with self.block("else:"):
-                    for statement in others:
-                        self.statement(statement)
+            case ast.If(orelse=others) | ast.For(orelse=others):
+                self._clause("else:", others)
+            case ast.While(orelse=others):
+                self._clause("else:", others)
             case _:
                 pass
+
+    def _try(self, node: ast.Try) -> None:
+        """Write a statement that handles exceptions."""
+        self._clause("try:", node.body)
+        for handler in node.handlers:
+            caught = (
+                "" if handler.type is None else f" {format_expression(handler.type)}"
+            )
+            called = "" if handler.name is None else f" as {identifier(handler.name)}"
+            self._clause(f"except{caught}{called}:", handler.body)
+        self._clause("else:", node.orelse)
+        self._clause("finally:", node.finalbody)
+
+    def _clause(self, header: str, body: Sequence[ast.stmt]) -> None:
+        """Write a part of a statement, if it has any statements."""
+        if body:
+            with self.block(header):
+                for statement in body:
+                    self.statement(statement)
 
     @contextmanager
     def about(self, subject: object) -> Generator[None]:

@@ -10,7 +10,9 @@ import pytest
 
 import graphc as gc
 from graphc.ir import OPS, Dim, Op, verify
+from graphc.ir.evaluate import evaluate_node
 from graphc.ir.graph import Graph
+from graphc.ir.op import Case
 from graphc.ir.template import parsed, top_level_names
 from graphc.ops.elementwise import ufunc
 from tests.op_cases import (
@@ -21,6 +23,7 @@ from tests.op_cases import (
     feeds,
 )
 from tests.op_references import numpy_value, tolerance
+from tests.planted import undeclared_later
 from tests.styles import assert_styles_agree
 
 
@@ -89,6 +92,43 @@ def test_template_is_the_function_of_its_name(
     assert actual.shape == np.shape(expected)
     error = tolerance(application, actual.dtype)
     np.testing.assert_allclose(actual, expected, rtol=error, atol=0)
+
+
+def shares_undeclared(application: Application) -> bool:
+    """True where the value is an input's memory, though the node is not a view.
+
+    Programs reuse the arrays of values, and only views are known to look into them.
+    """
+    node = application.apply(application.nodes())
+    arrays = application.draw()
+    for given in (arrays, [np.array(a, order="F") for a in arrays]):
+        value = evaluate_node(node, given, rng=np.random.default_rng(7))
+        values = value if isinstance(value, tuple) else (value,)
+        shares = any(np.shares_memory(v, array) for v in values for array in given)
+        if shares and not node.op.is_view(node):
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "application", applications(lambda op: op.numpy is not None), ids=_id
+)
+def test_only_views_share_memory(application: Application) -> None:
+    assert not shares_undeclared(application)
+
+
+def test_an_op_that_gives_its_input_is_seen() -> None:
+    for template in ("np.asarray(x)", "y = x.T\nout = y.T", "np.ascontiguousarray(x)"):
+        with undeclared_later():
+            op = Op(
+                name="tried",
+                inputs=("x",),
+                infer=lambda x: x,
+                kind="movement",
+                numpy=template,
+                cases=(Case(((3, 2),)),),
+            )
+            assert shares_undeclared(Application(op, op.cases[0], 0))
 
 
 def _writes(op: Any) -> bool:

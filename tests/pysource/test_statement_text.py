@@ -204,7 +204,7 @@ def test_wide_signs_count_twice() -> None:
 
 
 def test_what_is_not_in_the_subset_is_refused() -> None:
-    for text in ("x = y = 1", "del x", "x = [i for i in y]", "b'x'", "1j"):
+    for text in ("x = y = 1", "del x", "f(x := 1)", "b'x'", "1j", "f'{d[k](\"\\n\")}'"):
         with pytest.raises(TypeError):
             format_statement(statement(text))
     for name in ("x; import os", "", "class", "a.b", "a\nb"):

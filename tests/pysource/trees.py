@@ -157,7 +157,23 @@ class Trees:
             arguments = ast.arguments([], names, None, [], [], None, [inner()])
             return ast.Lambda(arguments, inner())
 
+        def comprehension() -> ast.expr:
+            clauses = [
+                ast.comprehension(
+                    ast.Name(self.identifier(), STORE),
+                    inner(),
+                    self.many(inner, 0, 1),
+                    0,
+                )
+                for _ in range(self.random.randint(1, 2))
+            ]
+            kinds = [ast.ListComp, ast.SetComp, ast.GeneratorExp]
+            if self.random.random() < 0.2:
+                return ast.DictComp(inner(), inner(), clauses)
+            return self.random.choice(kinds)(inner(), clauses)
+
         makers = [
+            comprehension,
             *(self.name, self.constant, attribute, call, call, call, operation),
             *(operation, operation, sign, logic, comparison, subscript, subscript),
             *(lambda: ast.Tuple(self.many(argument, 0, 4), LOAD), dictionary),

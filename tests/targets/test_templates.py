@@ -16,6 +16,7 @@ from graphc.ir.op import OPS, Op
 from graphc.ir.template import parsed
 from graphc.ir.types import TensorType
 
+from ..planted import undeclared_later
 from .support import assert_formatted
 
 STYLES = ("readable", "fast")
@@ -93,6 +94,70 @@ FORMS: dict[str, tuple[dict[str, Any], Callable[[Any], Any]]] = {
     "a helper": ({"numpy": "twice(x)", "helpers": (TWICE,)}, lambda x: x * 2),
     "a helper in the form that writes": (
         {"numpy": "x + x", "into": "out[...] = twice(x)", "helpers": (TWICE,)},
+        lambda x: x * 2,
+    ),
+    "comprehensions": (
+        {
+            "numpy": "np.stack([row / scale for scale in [np.max(x)] for row in x])",
+            "into": "rows = {row: total for row, total in enumerate(x) if row < 9}\n"
+            "out[...] = np.stack([total / np.max(x) for total in rows.values()])",
+        },
+        largest,
+    ),
+    "a generator": (
+        {"numpy": "x * sum(row for row in (1.0, 2.0) for _ in [1] if row > 1.0)"},
+        lambda x: x * 2,
+    ),
+    "a generator that reads a variable late": (
+        {
+            "numpy": "row = 1.0\nrows = (total * row for total in x)\nrow = 2.0\n"
+            "out = np.stack(list(rows))"
+        },
+        lambda x: x * 2,
+    ),
+    "an anonymous function with an argument by name": (
+        {
+            "numpy": "total = lambda row, scale=1.0: row * scale\n"
+            "out = total(row=x, scale=2.0)"
+        },
+        lambda x: x * 2,
+    ),
+    "a starred value": (
+        {
+            "numpy": "row, *total = x\nout = np.stack([*total, row])\n"
+            "out = np.stack([out[-1], *out[:-1]]) * 2.0"
+        },
+        lambda x: x * 2,
+    ),
+    "a context": (
+        {
+            "numpy": "with np.nditer(x) as row:\n"
+            "    scale = 2.0 * row.operands[0].ndim\n"
+            "out = x * scale / x.ndim",
+            "into": "with np.errstate(all='ignore'):\n    np.add(x, x, out=out)",
+        },
+        lambda x: x * 2,
+    ),
+    "exceptions and formatted text": (
+        {
+            "numpy": "total = 0\n"
+            "try:\n"
+            "    raise ValueError(f'{x.shape[0]} rows of {np.max(x)!r:>8} {{')\n"
+            "except (ValueError, TypeError) as row:\n"
+            "    scale = len(f'{row}') / len(str(row))\n"
+            "else:\n    scale = 3.0\n"
+            "finally:\n    total += 1\n"
+            "out = x * (scale + total)",
+        },
+        lambda x: x * 2,
+    ),
+    "a loop that ends": (
+        {
+            "numpy": "row = 0\n"
+            "out = x * 3.0\n"
+            "while row < 3:\n    row += 1\n    if row > 5:\n        break\n"
+            "else:\n    out = x + x",
+        },
         lambda x: x * 2,
     ),
     "an elementwise op with a variable": (
@@ -179,22 +244,54 @@ def test_names_of_a_template_are_found() -> None:
     assert template.returns_out
 
 
+REFUSED = {
+    "x = x * 2.0\nout = x": "has a variable 'x', which is the name of an input",
+    "def twice(x):\n    return x * 2.0\n\n\nout = twice(x)": "variable 'x', which is",
+    "np.stack([*map(lambda x: x * 2.0, x)])": "variable 'x', which is the name of",
+    "(lambda row: row * 2.0)(x)": "a lambda that is called where it stands",
+    "[x for x in x]": "variable 'x', which is the name of an input",
+    "(y := x * 2.0) + y": "an assignment inside an expression",
+    "return x * 2.0": "return outside of a function",
+    "def f():\n    yield x\n\n\nout = list(f())": "yield",
+    "import math\nout = x * math.pi": "import; a helper may import",
+    "class A:\n    y = x\n\n\nout = A.y": "a class; a helper may be one",
+    "y = out = x * 2.0": "an assignment to several names at once",
+    "out = x * 2.0\ndel x": "del",
+    "out = x * len({1, 2})": "a set",
+    "out = x * len(b'12')": "bytes",
+    "out = x * len(f'{dict(a=1)[\"a\"]}')": "a string, dict or lambda inside",
+    "x * (1j).imag": "a complex number",
+    "x * ": "is not Python",
+    "out = x": "gives the array of 'x' itself, though it is not a view",
+    "x": "gives the array of 'x' itself, though it is not a view",
+}
+"""Templates that make no sense, and what is said of them."""
+
+
+@pytest.mark.parametrize("template", REFUSED)
+@pytest.mark.parametrize("form", ["numpy", "into"])
+def test_a_template_that_makes_no_sense_is_refused(template: str, form: str) -> None:
+    forms = {"numpy": "x + x", form: template}
+    with undeclared_later(), pytest.raises(ValueError, match="of op 'tried'") as error:
+        Op(name="tried", inputs=("x",), infer=same, kind="movement", **forms)
+    assert REFUSED[template] in str(error.value)
+    assert "tried" not in OPS
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize(
-    "template",
-    [
-        "x = x * 2.0\nout = x",
-        "def twice(x):\n    return x * 2.0\n\n\nout = twice(x)",
-        "(lambda x: x * 2.0)(x)",
-        "dtype = x.dtype\nout = x.astype(dtype)",
-    ],
+    "template", ["dtype = x.dtype\nout = x.astype(dtype)", "(y := x)", "out = x"]
 )
-def test_a_variable_with_the_name_of_an_input_is_refused(
+def test_a_template_of_a_node_is_checked_when_it_is_known(
     template: str, style: Any
 ) -> None:
-    op = Op(name="tried", inputs=("x",), infer=same, kind="movement", numpy=template)
-    try:
-        with pytest.raises(InternalError, match="op 'tried' has a variable '"):
+    with undeclared_later():
+        op = Op(
+            name="tried",
+            inputs=("x",),
+            infer=same,
+            kind="movement",
+            numpy=lambda node: template,
+        )
+        with pytest.raises(InternalError, match="a template of op 'tried'"):
             gc.compile(op(gc.input("x", (3,))), style=style)
-    finally:
-        del OPS["tried"]

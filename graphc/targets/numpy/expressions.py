@@ -121,7 +121,11 @@ def substituted(node: Any, values: Mapping[str, ast.expr]) -> Any:
             # A function of the template itself, whose arguments have other names, too.
             node = copy.copy(node)
             node.keywords = [_renamed(each, values) for each in node.keywords]
-        case ast.arg(arg=own) | ast.FunctionDef(name=own) if own in values:
+        case (
+            ast.arg(arg=own)
+            | ast.FunctionDef(name=own)
+            | ast.ExceptHandler(name=str(own))
+        ) if own in values:
             renamed = cast(ast.Name, values[own]).id
             node = copy.copy(node)
             setattr(node, "arg" if isinstance(node, ast.arg) else "name", renamed)
