@@ -96,6 +96,10 @@ def test_ruff_leaves_printed_statements_alone(source: random.Random) -> None:
         ("'it\\'s'", '"it\'s"'),
         ("'say \"a\"'", "'say \"a\"'"),
         ("1e+16", "1e16"),
+        ("[a for a,b in c if a if b]", "[a for a, b in c if a if b]"),
+        ("f(a for a in (b if c else d))", "f(a for a in (b if c else d))"),
+        ("{a:b for a in c}", "{a: b for a in c}"),
+        ("f'{d[\"a\"]!r:>{n}}'", "f\"{d['a']!r:>{n}}\""),
         ("f'n = {n}, {{\"m\"}}: it\\'s {m}'", 'f"n = {n}, {{\\"m\\"}}: it\'s {m}"'),
     ],
 )
@@ -204,7 +208,7 @@ def test_wide_signs_count_twice() -> None:
 
 
 def test_what_is_not_in_the_subset_is_refused() -> None:
-    for text in ("x = y = 1", "del x", "f(x := 1)", "b'x'", "1j", "f'{d[k](\"\\n\")}'"):
+    for text in ("x = y = 1", "del x", "f(x := 1)", "b'x'", "1j", "f'{ {1: 2} }'"):
         with pytest.raises(TypeError):
             format_statement(statement(text))
     for name in ("x; import os", "", "class", "a.b", "a\nb"):
