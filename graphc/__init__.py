@@ -144,6 +144,7 @@ from .ops.rounding import (
     round,
     trunc,
 )
+from .ops.scans import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .ops.shape import (
     broadcast_to,
     expand_dims,
@@ -243,6 +244,10 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cov",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
     "datasets",
     "deg2rad",
     "degrees",
@@ -296,6 +301,7 @@ __all__ = [
     "log10",
     "logaddexp",
     "logaddexp2",
+    "logcumsumexp",
     "logical_and",
     "logical_not",
     "logical_or",

@@ -82,6 +82,16 @@ MEANINGS: Mapping[str, Callable[..., Any]] = {
 """Elementwise ops whose SymPy meaning is missing, or loses digits."""
 
 
+def _log_add(left: Any, right: Any) -> Any:
+    return mpmath.log(mpmath.exp(left) + mpmath.exp(right))
+
+
+OF_ARRAYS: dict[str, Callable[..., Any]] = {
+    "logcumsumexp": lambda x, axis: np.frompyfunc(_log_add, 2, 1).accumulate(x, axis),
+}
+"""Ops of arrays whose source calls what NumPy has for floats only."""
+
+
 @functools.cache
 def _meaning(op: Op) -> Callable[..., Any] | None:
     if op.name in MEANINGS:
@@ -140,6 +150,8 @@ def _value(node: Node, inputs: list[Array]) -> Array:
         raise NoMeaning(op.name)
     if op.name == "astype":
         return _converted(node, inputs[0])
+    if op.name in OF_ARRAYS:
+        return np.asarray(OF_ARRAYS[op.name](*inputs, **node.attributes))
     meaning = _meaning(op)
     if meaning is not None:
         return _elementwise(meaning, node, inputs)

@@ -112,12 +112,39 @@ def _clipped(application: Application, x: Any, *bounds: Any) -> Any:
     return np.clip(x, low, high)
 
 
+def _recurred(application: Application, a: Any, b: Any) -> Any:
+    """The recurrence element by element, from the front."""
+    attributes = application.case.attributes
+    turn = -1 if attributes["reverse"] else 1
+    a, b = (np.moveaxis(x, attributes["axis"], 0)[::turn] for x in (a, b))
+    if turn == -1:
+        a = np.roll(a, 1, axis=0)
+    out = np.zeros_like(b)
+    for place, term in enumerate(b):
+        out[place] = term + (a[place] * out[place - 1] if place else 0)
+    return np.moveaxis(out[::turn], 0, attributes["axis"])
+
+
+def _last_attained(application: Application, x: Any, extrema: Any) -> Any:
+    out = np.zeros(x.shape, np.intp)
+    axis = application.case.attributes["axis"]
+    for place in np.ndindex(x.shape):
+        line = [*place]
+        for position in range(place[axis] + 1):
+            line[axis] = position
+            if x[tuple(line)] == extrema[tuple(line)]:
+                out[place] = position
+    return out
+
+
 REFERENCES: dict[str, Any] = {
     "add_at": _added_at,
     "arange": lambda a: np.arange(a.case.attributes["size"]),
     "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
     "clip": _clipped,
     "concatenate": lambda a, *xs: np.concatenate(xs, a.case.attributes["axis"]),
+    "cummax": lambda a, x: np.maximum.accumulate(x, a.case.attributes["axis"]),
+    "cummin": lambda a, x: np.minimum.accumulate(x, a.case.attributes["axis"]),
     "full": lambda a: np.full(
         a.case.attributes["shape"],
         a.case.attributes["value"],
@@ -126,6 +153,9 @@ REFERENCES: dict[str, Any] = {
     "frexp_exponent": lambda a, x: np.frexp(x)[1],
     "frexp_mantissa": lambda a, x: np.frexp(x)[0],
     "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
+    "last_attained": _last_attained,
+    "linear_recurrence": _recurred,
+    "logcumsumexp": lambda a, x: np.logaddexp.accumulate(x, a.case.attributes["axis"]),
     "max_from": lambda a, x: np.max(x, **a.case.attributes, initial=-np.inf),
     "polyval": lambda a, x: np.polyval(
         np.array(a.case.attributes["coefficients"], x.dtype), x

@@ -359,6 +359,14 @@ class ArrayMethods:
             correction=correction,
         )
 
+    def cumsum(self, axis: int | None = None, dtype: Any = None) -> Node:
+        """See `gc.cumsum`."""
+        return _call("cumsum", self, axis, dtype)
+
+    def cumprod(self, axis: int | None = None, dtype: Any = None) -> Node:
+        """See `gc.cumprod`."""
+        return _call("cumprod", self, axis, dtype)
+
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Node:
         """See `gc.argmax`."""
         return _call("argmax", self, axis=axis, keepdims=keepdims)
