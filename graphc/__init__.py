@@ -168,6 +168,7 @@ from .ops.source import (
 )
 from .ops.statistics import average, corrcoef, cov, std, var
 from .ops.truth import all, any, count_nonzero
+from .ops.windows import sliding_window_view
 from .runtime.compiler import compile
 from .runtime.interpreter import evaluate, interpret
 from .version import __version__ as __version__
@@ -349,6 +350,7 @@ __all__ = [
     "signbit",
     "sin",
     "sinh",
+    "sliding_window_view",
     "spacing",
     "sqrt",
     "square",

@@ -10,6 +10,7 @@ import numpy as np
 import sympy
 
 from graphc.ir import Op
+from tests import window_references
 from tests.op_cases import Application, Array
 
 
@@ -35,7 +36,7 @@ def numpy_value(application: Application, arrays: Sequence[Array]) -> Any:
 def tolerance(application: Application, dtype: Any) -> float:
     """The relative error that an op may have beside its reference."""
     op = application.op
-    if op.name.startswith("scatter") or op.name == "add_at":
+    if op.name.startswith("scatter") or op.name in ADDING:
         return 1e-6
     if op.name in REFERENCES or _function(op) is not None:
         return 0.0
@@ -137,14 +138,24 @@ def _last_attained(application: Application, x: Any, extrema: Any) -> Any:
     return out
 
 
+ADDING = {"add_at", "add_windows", "put_in_windows", "sum_windows"}
+"""Ops that add up, in an order of their own."""
+
 REFERENCES: dict[str, Any] = {
     "add_at": _added_at,
+    "add_windows": window_references.added,
     "arange": lambda a: np.arange(a.case.attributes["size"]),
     "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
+    "border": lambda a, x: np.pad(
+        x,
+        a.case.attributes["pad_width"],
+        constant_values=a.case.attributes["value"],
+    ),
     "clip": _clipped,
     "concatenate": lambda a, *xs: np.concatenate(xs, a.case.attributes["axis"]),
     "cummax": lambda a, x: np.maximum.accumulate(x, a.case.attributes["axis"]),
     "cummin": lambda a, x: np.minimum.accumulate(x, a.case.attributes["axis"]),
+    "copy_windows": window_references.windows,
     "full": lambda a: np.full(
         a.case.attributes["shape"],
         a.case.attributes["value"],
@@ -157,15 +168,21 @@ REFERENCES: dict[str, Any] = {
     "linear_recurrence": _recurred,
     "logcumsumexp": lambda a, x: np.logaddexp.accumulate(x, a.case.attributes["axis"]),
     "max_from": lambda a, x: np.max(x, **a.case.attributes, initial=-np.inf),
+    "max_position": window_references.positions,
+    "max_windows": window_references.maxima,
     "polyval": lambda a, x: np.polyval(
         np.array(a.case.attributes["coefficients"], x.dtype), x
     ),
+    "put_in_windows": window_references.put,
     "row_starts": lambda a: np.array(
         [a.case.attributes["step"] * row for row in range(a.case.attributes["size"])],
         np.intp,
     ),
     "scatter_add": _scattered,
     "scatter_along_axis": _scattered_along,
+    "sliding_window_view": window_references.windows,
     "stop_gradient": lambda a, x: x,
+    "sum_windows": window_references.sums,
+    "take_of_windows": window_references.taken,
 }
 """Hand-written meanings of ops that NumPy has no function of that name for."""

@@ -19,6 +19,7 @@ from .activations import (
     tanhshrink,
 )
 from .affine import Linear, linear
+from .convolution import conv1d, conv2d, conv3d
 from .dropouts import (
     AlphaDropout,
     Dropout1d,
@@ -55,6 +56,14 @@ from .piecewise import (
     softshrink,
     threshold,
 )
+from .pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from .rectifiers import (
     CELU,
     ELU,
@@ -64,14 +73,21 @@ from .rectifiers import (
     RReLU,
     celu,
     elu,
+    hardtanh,
     leaky_relu,
     prelu,
+    relu6,
     rrelu,
     selu,
 )
 from .regularization import Dropout, dropout, gaussian_noise
 from .sequential import Flatten, Identity, Sequential
 from .softmaxes import LogSoftmax, Softmax, log_softmax, softmax
+from .transposed_convolution import (
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 
 __all__ = [
     "CELU",
@@ -113,9 +129,18 @@ __all__ = [
     "Tanhshrink",
     "Threshold",
     "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dropout",
     "dropout1d",
@@ -138,6 +163,9 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mish",
     "mse_loss",
     "nll_loss",
