@@ -73,10 +73,8 @@ from .rectifiers import (
     RReLU,
     celu,
     elu,
-    hardtanh,
     leaky_relu,
     prelu,
-    relu6,
     rrelu,
     selu,
 )
