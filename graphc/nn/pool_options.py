@@ -91,7 +91,7 @@ def pool_options(
     ceil_mode: Any,
     dilation: Any = 1,
 ) -> dict[str, Any]:
-    """What a user says about windows over the last `count` axes, as attributes."""
+    """Options of windows over the last `count` axes, as attributes of a node."""
     window = per_axis(kernel_size, count, "kernel_size", x)
     empty = stride is None or (isinstance(stride, tuple | list) and not stride)
     widths = per_axis(padding, count, "padding", x, least=0)
