@@ -1,14 +1,16 @@
 """Arguments of public functions and classes, held against their annotations."""
 
-from .annotations import Count, Natural, Seed, Within
+from .annotations import Check, Count, Natural, Seed, Within, check_of
 from .entries import entry, public, shown
 from .names import getattr_of
 
 __all__ = [
+    "Check",
     "Count",
     "Natural",
     "Seed",
     "Within",
+    "check_of",
     "entry",
     "getattr_of",
     "public",

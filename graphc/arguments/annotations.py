@@ -13,7 +13,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import numpy as np
@@ -46,22 +46,19 @@ class Within:
 
     def admits(self, value: float) -> bool:
         """True for a number between the bounds."""
-        if math.isinf(value):
+        if abs(value) == math.inf:
             unbounded = value > 0.0 or max(self.low, self.above) == -math.inf
             return unbounded and not self.finite
         return self.low <= value <= self.high and self.above < value < self.below
 
-    def condition(self, name: str) -> str:
-        """The bounds as text: `"0 <= rho <= 1"`."""
-        lower, sign = (self.low, "=") if self.low > -math.inf else (self.above, "")
-        upper, end = (self.high, "=") if self.high < math.inf else (self.below, "")
-        if lower > -math.inf and upper < math.inf:
-            return f"{lower:g} <{sign} {name} <{end} {upper:g}"
-        if lower > -math.inf:
-            return f"{name} >{sign} {lower:g}"
-        if upper < math.inf:
-            return f"{name} <{end} {upper:g}"
-        return f"{name} to be a{' finite' * self.finite} number"
+    def of(self, kind: str) -> str:
+        """A number of a kind with the bounds: `"a number >= 0 and < 1"`."""
+        ends = {">=": self.low, ">": self.above, "<=": self.high, "<": self.below}
+        # An integer of 64 bits is large enough to need no mention.
+        shown = [f"{sign} {x:g}" for sign, x in ends.items() if abs(x) < 2**63]
+        if self == Within():
+            return kind.replace(" ", " finite ")
+        return f"{kind} {' and '.join(shown)}".strip()
 
 
 Seed: TypeAlias = Annotated[int, Within(0)]
@@ -81,6 +78,9 @@ class Check:
     allows: Callable[[Any], bool]
     required: str
     error: type[GraphcError] = ArgumentError
+    convert: Callable[[Any], Any] = lambda value: value
+    """A value that is allowed as a plain one of Python's: `np.float32(1)` as `1.0`."""
+    hint: str | None = None
 
 
 def check_of(annotation: Any) -> Check | None:
@@ -151,8 +151,8 @@ _PATH = Check(_is_path, "a path without null bytes")
 
 _SIMPLE: dict[Any, Check] = {
     bool: Check(lambda value: isinstance(value, bool | np.bool_), "True or False"),
-    int: Check(_is_whole, "an integer"),
-    float: Check(_is_number, "a number"),
+    int: Check(_is_whole, "an integer", convert=int),
+    float: Check(_is_number, "a number", convert=float),
     str: Check(lambda value: isinstance(value, str), "a string"),
     Node: Check(lambda value: isinstance(value, Node), "a node", DTypeError),
     None: _NONE,
@@ -169,9 +169,15 @@ def _bounded(annotation: Any, bounds: Sequence[Any]) -> Check | None:
     bound = next((each for each in bounds if isinstance(each, Within)), None)
     if inner is None or bound is None:
         return inner
-    return Check(
-        lambda value: inner.allows(value) and bound.low <= value < bound.below,
-        f"{inner.required} of at least {bound.low}",
+
+    def allows(value: Any) -> bool:
+        return inner.allows(value) and bound.admits(value)
+
+    return replace(
+        inner,
+        allows=allows,
+        required=bound.of(inner.required),
+        hint=bound.hint,
     )
 
 
@@ -189,6 +195,8 @@ def _either(one: Check, other: Check) -> Check:
         lambda value: one.allows(value) or other.allows(value),
         f"{one.required} or {other.required}",
         one.error,
+        lambda value: (one if one.allows(value) else other).convert(value),
+        one.hint,
     )
 
 
@@ -212,7 +220,14 @@ def _tuple_of(parts: Sequence[Any]) -> Check:
     )
     if len(kinds) == 1:
         inside = f"{len(checks)} {_plural(kinds.pop())}"
-    return Check(allows, f"a tuple of {inside}")
+
+    def convert(value: Any) -> Any:
+        return tuple(
+            item if check is None else check.convert(item)
+            for check, item in zip(checks, value, strict=True)
+        )
+
+    return Check(allows, f"a tuple of {inside}", convert=convert)
 
 
 def _sequence_of(part: Any, container: Any, what: str = "a list") -> Check:
@@ -223,13 +238,14 @@ def _sequence_of(part: Any, container: Any, what: str = "a list") -> Check:
             return False
         if not isinstance(value, container):
             return False
-        if inner is None or not isinstance(value, list | tuple):
+        if inner is None or not isinstance(value, Sequence):
             return True  # To look into an iterator would use it up.
         return all(inner.allows(item) for item in cast("Sequence[Any]", value))
 
-    error = ArgumentError if inner is None else inner.error
-    of = "" if inner is None else f" of {_plural(inner.required)}"
-    return Check(allows, what + of, error)
+    if inner is None:
+        return Check(allows, what)
+    required = f"{what} of {_plural(inner.required)}"
+    return Check(allows, required, inner.error, lambda v: tuple(map(inner.convert, v)))
 
 
 def _mapping_of(parts: Sequence[Any]) -> Check:
@@ -275,7 +291,8 @@ def _plural(what: str) -> str:
     if " or " in what:
         return " or ".join(_plural(part) for part in what.split(" or "))
     article, _, noun = what.partition(" ")
-    return f"{noun}s" if article in ("a", "an") and " " not in noun else what
+    kind, space, rest = noun.partition(" ")
+    return f"{kind}s{space}{rest}" if article in ("a", "an") else what
 
 
 def or_none(check: Check) -> Check:

@@ -215,7 +215,7 @@ def _refuse(name: str, check: Check, value: object, label: str) -> NoReturn:
     raise check.error(
         f"{name} must be {check.required}, got {shown(value)}",
         node=label,
-        hint=f"{value.__name__}(...)" if isinstance(value, type) else None,
+        hint=f"{value.__name__}(...)" if isinstance(value, type) else check.hint,
     )
 
 

@@ -226,13 +226,6 @@ class MaxNorm(Transformation):
     max_norm: Positive
     axis: int | tuple[int, ...] = 1
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        axis = self.axis if isinstance(self.axis, tuple) else (self.axis,)
-        if not all(isinstance(a, int) for a in axis):  # pyright: ignore[reportUnnecessaryIsInstance]
-            required = f"axis to be an integer or several, got {self.axis!r}"
-            raise self._failure(required)
-
     def after(
         self, parameter: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:

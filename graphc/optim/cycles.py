@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from ..arguments import Count, Natural, Within
 from ..ir.node import Node
@@ -204,18 +204,14 @@ class _Composed(Schedule):
     by: By = field(default="epoch", init=False)
 
     def __post_init__(self) -> None:
-        given: Any = self.schedulers
-        parts = cast("list[Any]", given) if isinstance(given, tuple | list) else []
-        if not parts or not all(isinstance(part, Schedule) for part in parts):
-            raise self._failure(f"a list of schedules, got {given!r}")
-        object.__setattr__(self, "schedulers", tuple(parts))
-        units = sorted({part.by for part in parts})
-        if len(units) > 1:
+        super().__post_init__()
+        units = sorted({part.by for part in self.schedulers})
+        if len(units) != 1:
             raise self._failure(
-                "schedules that count the same, got by='epoch' and 'step'"
+                "schedules that count the same, got those that count by "
+                f"{' and '.join(units) or 'nothing'}"
             )
         object.__setattr__(self, "by", units[0])
-        super().__post_init__()
 
 
 @dataclass(frozen=True)

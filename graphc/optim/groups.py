@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias
 
 from ..errors import NamingError
 from ..ir.node import Node
@@ -53,22 +53,8 @@ class ParameterGroups(Options, Optimizer):
     default: Optimizer | None = None
 
     def __post_init__(self) -> None:
-        given: Any = self.groups
-        if not isinstance(given, Mapping):
-            raise self._failure(
-                f"a dictionary of optimizers by name pattern, got {given!r}",
-                hint='ParameterGroups({"*.bias": SGD(0.1)}, default=Adam())',
-            )
-        groups = dict(cast("Mapping[Any, Any]", given))
-        for selector, optimizer in groups.items():
-            if not isinstance(selector, str) and not callable(selector):
-                raise self._failure(f"patterns or functions as keys, got {selector!r}")
-            if not isinstance(optimizer, Optimizer):
-                raise self._failure(f"optimizers as values, got {optimizer!r}")
-        default: Any = self.default
-        if default is not None and not isinstance(default, Optimizer):
-            raise self._failure(f"an optimizer as default, got {default!r}")
-        object.__setattr__(self, "groups", MappingProxyType(groups))
+        super().__post_init__()
+        object.__setattr__(self, "groups", MappingProxyType(dict(self.groups)))
 
     def assign(self, parameters: Sequence[Node]) -> list[tuple[Optimizer, list[Node]]]:
         """Each optimizer that is used with its parameters, in the order of groups."""

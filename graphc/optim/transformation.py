@@ -35,15 +35,6 @@ class Transformation(Options, Optimizer):
     slot: ClassVar[str | None] = None
     """Name of the transformation's own array for each parameter, if it keeps one."""
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.inner, Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]
-            name = type(self).__name__
-            raise self._failure(
-                f"an optimizer as its first argument, got {self.inner!r}",
-                hint=f"{name}(SGD(0.1), ...)",
-            )
-        super().__post_init__()
-
     def start(self, parameter: Node) -> Node:
         """The initial value of the slot."""
         return parameter

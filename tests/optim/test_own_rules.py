@@ -138,5 +138,5 @@ def test_a_plain_number_may_be_infinite_but_not_nan() -> None:
     assert Clipped(0.1).clip == math.inf
     assert Clipped(0.1, clip=-math.inf).clip == -math.inf
     for wrong in (math.nan, "large"):
-        with pytest.raises(OptionError, match="clip to be a number, got clip="):
+        with pytest.raises(OptionError, match="clip to be a number, got "):
             Clipped(0.1, clip=wrong)

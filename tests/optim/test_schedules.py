@@ -190,29 +190,41 @@ def test_sequential_and_chained():
 
 STEP = optim.StepLR(step_size=3, by="step")
 BAD = [
-    (lambda: optim.StepLR(-0.1, step_size=3), "lr >= 0"),
-    (lambda: optim.StepLR(math.nan, step_size=3), "lr >= 0"),
+    (lambda: optim.StepLR(-0.1, step_size=3), "lr to be a number >= 0"),
+    (lambda: optim.StepLR(math.nan, step_size=3), "lr to be a number >= 0"),
     (lambda: optim.StepLR(0.1, step_size=0), "step_size to be an integer >= 1"),
     (lambda: optim.StepLR(0.1, step_size=3, by="day"), "by to be one of"),
     (lambda: optim.MultiStepLR(0.1, milestones=3), "milestones"),
     (lambda: optim.MultiStepLR(0.1, milestones=[1.5]), "milestones"),
-    (lambda: optim.ExponentialLR(0.1, gamma=-1), "gamma >= 0"),
+    (lambda: optim.ExponentialLR(0.1, gamma=-1), "gamma to be a number >= 0"),
     (lambda: optim.InverseTimeLR(0.1, decay=math.inf), "decay"),
-    (lambda: optim.ConstantLR(0.1, factor=2), "0 <= factor <= 1"),
-    (lambda: optim.LinearLR(0.1, start_factor=0), "0 < start_factor <= 1"),
+    (lambda: optim.ConstantLR(0.1, factor=2), "factor to be a number >= 0 and <= 1"),
+    (
+        lambda: optim.LinearLR(0.1, start_factor=0),
+        "start_factor to be a number > 0 and <= 1",
+    ),
     (lambda: optim.PolynomialLR(0.1, total_iters=0), "total_iters"),
     (lambda: optim.CosineAnnealingLR(0.1, T_max=0), "T_max"),
     (lambda: optim.CosineAnnealingWarmRestarts(0.1, T_0=2, T_mult=0), "T_mult"),
     (lambda: optim.LambdaLR(0.1, lr_lambda=0.5), "lr_lambda to be a function"),
-    (lambda: optim.WarmUp(-1.0, steps=3), "after >= 0"),
-    (lambda: optim.RangeTest(0.0, 1.0), "start > 0"),
+    (lambda: optim.WarmUp(-1.0, steps=3), "after to be a number >= 0"),
+    (lambda: optim.RangeTest(0.0, 1.0), "start to be a number > 0"),
     (lambda: optim.OneCycleLR(1.0), "total_steps, or epochs"),
     (lambda: optim.OneCycleLR(1.0, total_steps=0), "total_steps"),
-    (lambda: optim.OneCycleLR(1.0, total_steps=9, pct_start=2), "pct_start <= 1"),
+    (
+        lambda: optim.OneCycleLR(1.0, total_steps=9, pct_start=2),
+        "pct_start to be a number >= 0 and <= 1",
+    ),
     (lambda: optim.CyclicLR(0.1, 0.2, mode="square"), "mode"),
     (lambda: optim.CyclicLR(0.1, 0.2, scale_fn=3), "scale_fn"),
-    (lambda: optim.SequentialLR([], milestones=[]), "a list of schedules"),
-    (lambda: optim.SequentialLR([STEP, 0.1], milestones=[1]), "a list of schedules"),
+    (
+        lambda: optim.SequentialLR([], milestones=[]),
+        "a list of gc.optim.Schedules",
+    ),
+    (
+        lambda: optim.SequentialLR([STEP, 0.1], milestones=[1]),
+        "a list of gc.optim.Schedules",
+    ),
     (lambda: optim.SequentialLR([STEP, STEP], milestones=[]), "one milestone fewer"),
     (lambda: optim.SequentialLR([STEP] * 3, milestones=[4, 2]), "growing"),
     (
@@ -220,9 +232,9 @@ BAD = [
         "count the same",
     ),
     (lambda: optim.ReduceLROnPlateau(mode="best"), "mode"),
-    (lambda: optim.ReduceLROnPlateau(factor=1.0), "0 <= factor < 1"),
+    (lambda: optim.ReduceLROnPlateau(factor=1.0), "factor to be a number >= 0 and < 1"),
     (lambda: optim.ReduceLROnPlateau(patience=-1), "patience"),
-    (lambda: optim.SGD(lr=optim.ReduceLROnPlateau()), "lr >= 0"),
+    (lambda: optim.SGD(lr=optim.ReduceLROnPlateau()), "lr to be a number >= 0"),
 ]
 
 

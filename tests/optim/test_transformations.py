@@ -268,26 +268,44 @@ def test_nesting():
 
 
 BAD = [
-    (lambda: optim.ClipByValue(optim.SGD(), clip_value=0.0), "clip_value > 0"),
-    (lambda: optim.ClipByValue(0.1, clip_value=1.0), "optimizer as its first"),
-    (lambda: optim.ClipByNorm(optim.SGD(), max_norm=math.nan), "max_norm > 0"),
-    (lambda: optim.ClipByGlobalNorm(optim.SGD(), max_norm=-1), "max_norm > 0"),
+    (
+        lambda: optim.ClipByValue(optim.SGD(), clip_value=0.0),
+        "clip_value to be a number > 0",
+    ),
+    (
+        lambda: optim.ClipByValue(0.1, clip_value=1.0),
+        "inner to be a gc.optim.Optimizer",
+    ),
+    (
+        lambda: optim.ClipByNorm(optim.SGD(), max_norm=math.nan),
+        "max_norm to be a number > 0",
+    ),
+    (
+        lambda: optim.ClipByGlobalNorm(optim.SGD(), max_norm=-1),
+        "max_norm to be a number > 0",
+    ),
     (
         lambda: optim.ClipByGlobalNorm(optim.SGD(), max_norm=1, norm_type=0),
-        "norm_type > 0",
+        "norm_type to be a number > 0",
     ),
-    (lambda: optim.GradientNoise(optim.SGD(), eta=-1), "eta >= 0"),
+    (lambda: optim.GradientNoise(optim.SGD(), eta=-1), "eta to be a number >= 0"),
     (lambda: optim.GradientAccumulation(optim.SGD(), steps=0), "steps"),
     (lambda: optim.GradientAccumulation(optim.SGD(), steps=2.0), "steps"),
-    (lambda: optim.EMA(optim.SGD(), decay=1.5), "0 <= decay <= 1"),
+    (lambda: optim.EMA(optim.SGD(), decay=1.5), "decay to be a number >= 0 and <= 1"),
     (lambda: optim.Lookahead(optim.SGD(), k=0), "k to be an integer >= 1"),
-    (lambda: optim.Lookahead(optim.SGD(), alpha=2), "0 <= alpha <= 1"),
-    (lambda: optim.MaxNorm(optim.SGD(), max_norm=0), "max_norm > 0"),
+    (
+        lambda: optim.Lookahead(optim.SGD(), alpha=2),
+        "alpha to be a number >= 0 and <= 1",
+    ),
+    (lambda: optim.MaxNorm(optim.SGD(), max_norm=0), "max_norm to be a number > 0"),
     (lambda: optim.MaxNorm(optim.SGD(), max_norm=1, axis="x"), "axis"),
-    (lambda: optim.ParameterGroups({"*": 0.1}), "optimizers as values"),
-    (lambda: optim.ParameterGroups({1: optim.SGD()}), "patterns or functions"),
-    (lambda: optim.ParameterGroups([optim.SGD()]), "a dictionary"),
-    (lambda: optim.ParameterGroups({}, default=0.1), "an optimizer as default"),
+    (lambda: optim.ParameterGroups({"*": 0.1}), "groups to be a dict from"),
+    (lambda: optim.ParameterGroups({1: optim.SGD()}), "from strings or functions to"),
+    (lambda: optim.ParameterGroups([optim.SGD()]), "groups to be a dict"),
+    (
+        lambda: optim.ParameterGroups({}, default=0.1),
+        "default to be a gc.optim.Optimizer or None",
+    ),
 ]
 
 
