@@ -219,7 +219,7 @@ BAD = [
     (lambda: optim.CyclicLR(0.1, 0.2, scale_fn=3), "scale_fn"),
     (
         lambda: optim.SequentialLR([], milestones=[]),
-        "a list of gc.optim.Schedules",
+        "count by nothing",
     ),
     (
         lambda: optim.SequentialLR([STEP, 0.1], milestones=[1]),
