@@ -145,6 +145,7 @@ REFERENCES: dict[str, Any] = {
     "add_at": _added_at,
     "add_windows": window_references.added,
     "arange": lambda a: np.arange(a.case.attributes["size"]),
+    "argsort": lambda a, x: np.argsort(x, kind="stable", **a.case.attributes),
     "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
     "border": lambda a, x: np.pad(
         x,

@@ -359,6 +359,16 @@ class ArrayMethods:
             correction=correction,
         )
 
+    def argsort(
+        self, axis: int | None = -1, kind: Any = None, *, descending: bool = False
+    ) -> Node:
+        """See `gc.argsort`."""
+        return _call("argsort", self, axis, kind, descending=descending)
+
+    def argpartition(self, kth: Any, axis: int | None = -1) -> Node:
+        """See `gc.argpartition`."""
+        return _call("argpartition", self, kth, axis)
+
     def cumsum(self, axis: int | None = None, dtype: Any = None) -> Node:
         """See `gc.cumsum`."""
         return _call("cumsum", self, axis, dtype)

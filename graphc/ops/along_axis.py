@@ -12,7 +12,10 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
 from .axes import normalize_axis
+from .indexing import GETITEM
+from .orders import ARGPARTITION, ARGSORT
 from .shape import broadcast_to, reshape
+from .slices import Slice
 from .source import ArrayLike, as_node
 from .value_ranges import range_of_first
 
@@ -136,9 +139,24 @@ def _scatter_along_infer(
     return x.with_shape(shape)
 
 
+def _are_distinct(positions: Node, axis: int) -> bool:
+    """True where no position is repeated along an axis: those of an order, and a part
+    of them."""
+    if positions.op in (ARGSORT, ARGPARTITION):
+        return positions.attributes["axis"] == axis
+    if positions.op is TAKE_ALONG_AXIS and positions.attributes["axis"] == axis:
+        return all(_are_distinct(each, axis) for each in positions.inputs)
+    # Of as many axes, it only leaves some positions out, or turns them round.
+    if positions.op is GETITEM and len(positions.inputs) == 1:
+        items = positions.attributes["index"]
+        sliced = all(isinstance(item, Slice) for item in items)
+        return sliced and _are_distinct(positions.inputs[0], axis)
+    return False
+
+
 def _scatter_along_statement(node: Node) -> str:
     axis: int = node.attributes["axis"]
-    if node.inputs[1].shape[axis] == 1:
+    if node.inputs[1].shape[axis] == 1 or _are_distinct(node.inputs[1], axis):
         return "np.put_along_axis(out, indices, x, axis=axis)"
     grid: list[str] = []
     for position in range(node.ndim):

@@ -317,7 +317,7 @@ LAST_ATTAINED = Op(
 
 
 def _positions_of(extrema: Node, x: Node, axis: int) -> Node:
-    return LAST_ATTAINED(x, extrema, axis=axis).named("positions")
+    return LAST_ATTAINED(x, extrema, axis=axis)
 
 
 def _cummax_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
