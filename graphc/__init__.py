@@ -12,7 +12,7 @@ from .arguments import getattr_of, public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ir import Dim, Node
 from .nn import init
-from .nn.parameter import parameter
+from .nn.parameter import buffer, parameter
 from .ops.along_axis import take_along_axis
 from .ops.angles import (
     angle,
@@ -233,6 +233,7 @@ __all__ = [
     "bitwise_right_shift",
     "bitwise_xor",
     "broadcast_to",
+    "buffer",
     "cbrt",
     "ceil",
     "check_gradients",

@@ -63,7 +63,7 @@ class FlatLoss:
         self._refuse_random(loss)
         self._loss = loss
         self._style: Literal["fast", "readable"] = style
-        self.parameters = Graph((loss,)).parameters
+        self.parameters = Graph((loss,)).trainable
         if not self.parameters:
             raise DifferentiationError(
                 "the loss depends on no parameter, so there is nothing to minimise",

@@ -45,6 +45,7 @@ FEATURES = frozenset(
         "accumulation",
         "arrays",
         "averages",
+        "buffers",
         "computed_positions",
         "denormals",
         "flat",
@@ -59,10 +60,10 @@ FEATURES = frozenset(
     )
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
-evaluate with; positions that data can be checked for; state that decays; arrays side by
-side; several step sizes; positions that depend on data; decay on a plateau; outputs
-that are predicted; a step size that changes; chains in tiles; metrics made of totals; a
-loss whose mean is not over rows."""
+evaluate with; values that a step assigns; positions that data can be checked for; state
+that decays; arrays side by side; several step sizes; positions that depend on data;
+decay on a plateau; outputs that are predicted; a step size that changes; chains in
+tiles; metrics made of totals; a loss whose mean is not over rows."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,12 @@ def check_gradients(
     if parameters is None:
         # Moved a little, because relu and the like have no derivative at exactly 0.
         starts = init_parameters(seed)
-        parameters = {n: a + rng.normal(0, 0.01, a.shape) for n, a in starts.items()}
+        parameters = {
+            name: start + rng.normal(0, 0.01, start.shape)
+            for name, start in starts.items()
+            if start.dtype.kind == "f"
+        }
+        parameters = starts | parameters
     point = {name: widen(array) for name, array in parameters.items()}
     loss, gradients = loss_at(point, batch, seed)
     if not np.isfinite(loss):

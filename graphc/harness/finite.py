@@ -36,6 +36,17 @@ def check_finite(gradients: Arrays) -> None:
             raise FloatingPointError(f"the gradient of {name!r} became {bad.flat[0]}")
 
 
+# if buffers
+def assign(parameters: Arrays, values: dict[str, Any]) -> None:
+    """Write values into parameters, all or, where one is not finite, none."""
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise FloatingPointError(f"the new value of {name!r} became {value}")
+    for name, value in values.items():
+        parameters[name][...] = value
+
+
+# end
 def find_row(parameters: Arrays, batch: list[Array]) -> int | None:
     """The first row of a batch whose own loss or gradients are not finite, or None."""
     data = dict(zip(INPUTS, batch, strict=True))

@@ -22,12 +22,20 @@ class Role(Enum):
 
     INPUT = "fed when the program runs"
     PARAMETER = "persistent and trained"
+    BUFFER = "persistent, and assigned to rather than trained"
     CONSTANT = "an array that is known from the declaration"
     FULL = "one number that is known from the declaration, in every element"
     SIZE = "the size of an axis"
     ARGUMENT = "passed when the body that it belongs to runs"
     CALL = "runs its body once, on its inputs"
     RESULT = "one of the results of its input"
+
+
+PERSISTENT = frozenset({Role.PARAMETER, Role.BUFFER})
+"""Roles of arrays that outlive a run of the program."""
+
+NAMED = PERSISTENT | {Role.INPUT}
+"""Roles of nodes that are one thing by their name, with an array from outside."""
 
 
 class Formula(Enum):

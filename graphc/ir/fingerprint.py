@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, cast
 
-from .facts import Role
+from .facts import NAMED
 from .graph import Graph
 from .literal import Literal
 from .node import Node
@@ -18,7 +18,7 @@ def graph_hash(outputs: Sequence[Node]) -> str:
     positions: dict[Node, int] = {}
     digest = hashlib.sha256()
     for node in Graph(tuple(outputs)).nodes:
-        name = node.name if node.op.role in (Role.INPUT, Role.PARAMETER) else None
+        name = node.name if node.op.role in NAMED else None
         attributes = {k: v for k, v in node.attributes.items() if k != "init"}
         line = (
             node.op.name,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ..errors import GraphError, NamingError
 from .dims import Dim, symbols_of
-from .facts import Role
+from .facts import NAMED, PERSISTENT, Role
 from .node import Node
 from .pickling import Together
 from .walk import Numbering, ancestors, meaning_of, topological_order
@@ -110,8 +110,13 @@ class Graph:
 
     @cached_property
     def parameters(self) -> tuple[Node, ...]:
-        """The trainable tensors, in the order of declaration."""
-        return tuple(n for n in self.nodes if n.op.role is Role.PARAMETER)
+        """The persistent tensors, buffers included, in the order of declaration."""
+        return tuple(n for n in self.nodes if n.op.role in PERSISTENT)
+
+    @cached_property
+    def trainable(self) -> tuple[Node, ...]:
+        """The parameters that are no buffers."""
+        return tuple(n for n in self.parameters if n.op.role is Role.PARAMETER)
 
     @cached_property
     def arguments(self) -> tuple[Node, ...]:
@@ -197,7 +202,7 @@ def check_names(nodes: Iterable[Node]) -> None:
                 at=node,
                 hint="the function's result, or what the function was called with",
             )
-        strict = node.op.role in (Role.INPUT, Role.PARAMETER)
+        strict = node.op.role in NAMED
         if node.name is None or not (strict or _named_by_user(node)):
             continue
         other = seen.setdefault(node.name, node)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .dims import Dim, Dimension
-from .facts import Role
+from .facts import PERSISTENT, Role
 from .graph import Graph
 from .node import Node
 from .op import ValueRange
@@ -177,7 +177,7 @@ def computed_positions(
 def _needs_only_inputs(node: Node) -> bool:
     nodes = ancestors([node])
     return any(n.op.role is Role.INPUT for n in nodes) and all(
-        n.op.role is not Role.PARAMETER and n.op.pure for n in nodes
+        n.op.role not in PERSISTENT and n.op.pure for n in nodes
     )
 
 

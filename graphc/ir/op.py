@@ -78,6 +78,9 @@ Reverse: `(outputs, cotangents, variables)` to the adjoints of the variables. Fo
 MatrixKind = Literal["symmetric", "positive definite", "well-conditioned"]
 """Kinds of matrices that an op may ask for."""
 
+Assignment = Callable[[Node], Node]
+"""The new value of a buffer, from its old one."""
+
 OPS: dict[str, Op] = {}
 """All declared ops by name. Generated tests walk this table."""
 
@@ -201,6 +204,9 @@ class Op:
     size of a shape may be negative anyway."""
     helpers: tuple[str, ...] = ()
     """Source of functions that templates call, with the imports that they need."""
+    assigns: Callable[[Node], Iterable[tuple[int, Assignment]]] | None = None
+    """For blocks with buffers among their inputs: the positions of these, each with the
+    value that a step of training assigns to the buffer."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     bodies: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import GraphcError, GraphError, NamingError
-from .facts import Role
+from .facts import NAMED, Role
 from .graph import Graph, check_names
 from .node import Node
 from .op import OPS
@@ -55,7 +55,7 @@ def _verify_node(node: Node) -> None:
     least = len(op.inputs) - variadic
     if len(node.inputs) < least or (len(node.inputs) > least and not variadic):
         raise _broken(node, f"takes {least} inputs, has {len(node.inputs)}")
-    if op.role in (Role.INPUT, Role.PARAMETER) and not node.name:
+    if op.role in NAMED and not node.name:
         raise _broken(node, "has no name")
     try:
         hash(attributes_key(node.attributes))
@@ -75,7 +75,7 @@ def _verify_node(node: Node) -> None:
 
 def _verify_place(node: Node, *, is_body: bool) -> None:
     """Raise where a node may not be in a body, or only there."""
-    is_free = node.op.role in (Role.INPUT, Role.PARAMETER) or not node.op.pure
+    is_free = node.op.role in NAMED or not node.op.pure
     if is_body and is_free:
         raise _broken(node, "is in a body, which must be passed it as an argument")
     if node.op.role is Role.ARGUMENT and not is_body:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, cast
 
-from .facts import Role
+from .facts import NAMED
 from .node import Attributes, Node
 
 Dependencies = Callable[[Node], tuple[Node, ...]]
@@ -121,7 +121,7 @@ def structural_key(node: Node, inputs: tuple[int, ...]) -> Hashable:
 
 def identity_key(node: Node) -> Hashable | None:
     """The key of a node that equals itself alone: an input, a parameter, a draw."""
-    is_unique = not node.op.pure or node.op.role in (Role.INPUT, Role.PARAMETER)
+    is_unique = not node.op.pure or node.op.role in NAMED
     return node.index if is_unique else None
 
 

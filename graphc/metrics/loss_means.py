@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import cast
 
-from ..ir.facts import Role
+from ..ir.facts import PERSISTENT, Role
 from ..ir.graph import Graph, symbols_in
 from ..ir.node import Node
 from ..ir.origin import derived
@@ -131,9 +131,7 @@ class LossMeans:
         if len(below) != 1 or {each.op for each in above} != {below[0].op}:
             return None
         counted = below[0].inputs[0]
-        if any(
-            n.op.role is Role.PARAMETER or not n.op.pure for n in ancestors((counted,))
-        ):
+        if any(n.op.role in PERSISTENT or not n.op.pure for n in ancestors((counted,))):
             return None
         return sum(counted.astype("float64"))
 

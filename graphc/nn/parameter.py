@@ -1,11 +1,11 @@
-"""Parameters with an initialiser that suits their shape."""
+"""Parameters and buffers, with initialisers that suit their shape."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..ir.node import Node
-from ..ops.source import parameter_node
+from ..ops.source import BUFFER, PARAMETER, persistent_node
 from .init import constant, glorot_uniform, zeros
 
 
@@ -29,6 +29,37 @@ def parameter(name: str, shape: Any, init: Any = None, dtype: Any = "float32") -
     if init is None:
         is_matrix = hasattr(shape, "__len__") and len(shape) >= 2
         init = glorot_uniform() if is_matrix else zeros()
-    if isinstance(init, int | float) and not isinstance(init, bool):
-        init = constant(init)
-    return parameter_node(name, shape, init, dtype)
+    return persistent_node(PARAMETER, name, shape, _initializer(init), dtype)
+
+
+def buffer(name: str, shape: Any, init: Any = 0, dtype: Any = "float32") -> Node:
+    """A persistent tensor that is assigned to, not trained: a running mean, a counter.
+
+    A step of training assigns it what a block such as `gc.nn.batch_norm` says, or
+    `gc.Trainer(updates={buffer: value})`. It is saved with the parameters, and emitted.
+
+    Args:
+        name: an identifier, or several joined by dots, as in `"norm.running_mean"`.
+        shape: integer dimensions.
+        init: an array, a number, or an initialiser of `gc.init`.
+        dtype: any NumPy dtype of numbers or booleans.
+
+    Raises:
+        NamingError, ShapeError, DTypeError: for arguments that don't fit.
+
+    >>> import graphc as gc
+    >>> x, w = gc.input("x", ("n",)), gc.parameter("w", (), 1.0)
+    >>> steps = gc.buffer("steps", (), 0, "int64")
+    >>> loss = gc.mean((w * x) ** 2)
+    >>> trainer = gc.Trainer(loss, gc.optim.SGD(0.1), updates={steps: steps + 1})
+    >>> _ = trainer.step(x=[1.0])
+    >>> trainer.parameters["steps"]
+    array(1)
+    """
+    return persistent_node(BUFFER, name, shape, _initializer(init), dtype)
+
+
+def _initializer(init: Any) -> Any:
+    """A number as the initialiser that prints it."""
+    is_number = isinstance(init, int | float) and not isinstance(init, bool)
+    return constant(init) if is_number else init

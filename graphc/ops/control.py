@@ -14,7 +14,7 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from ..errors import GraphError, UnsupportedError
-from ..ir.facts import Facts, Role
+from ..ir.facts import NAMED, Facts, Role
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
@@ -292,7 +292,7 @@ def _closed(
         if node in inside:
             continue
         is_inside = any(parent in inside for parent in node.inputs)
-        is_source = node.op.role in (Role.INPUT, Role.PARAMETER, Role.ARGUMENT)
+        is_source = node.op.role in {*NAMED, Role.ARGUMENT}
         if is_inside:
             inside.add(node)
             if not node.op.pure:

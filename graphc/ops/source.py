@@ -56,6 +56,8 @@ PARAMETER = Op(
     name="parameter", inputs=(), infer=_typed, kind="source", role=Role.PARAMETER
 )
 
+BUFFER = Op(name="buffer", inputs=(), infer=_typed, kind="source", role=Role.BUFFER)
+
 
 def _literal_type(*, value: Literal) -> TensorType:
     return TensorType(value.array.dtype, value.array.shape)
@@ -127,9 +129,9 @@ def _source(op: Op, name: str, shape: Any, dtype: Any, **attributes: Any) -> Nod
     return op.build((), fields, name=name)
 
 
-def parameter_node(name: str, shape: Any, init: Any, dtype: Any = "float32") -> Node:
-    """A trainable tensor with an initializer or an array to start from."""
-    check_name(name, "parameter name")
+def persistent_node(op: Op, name: str, shape: Any, init: Any, dtype: Any) -> Node:
+    """A parameter or a buffer with an initializer or an array to start from."""
+    check_name(name, f"{op.name} name")
     try:
         sizes = _integer_shape(shape)
         target = as_dtype(dtype)
@@ -139,9 +141,9 @@ def parameter_node(name: str, shape: Any, init: Any, dtype: Any = "float32") -> 
         else:
             init = Literal(_start(init, sizes, target))
     except GraphcError as error:
-        raise error.locate(node=f"parameter {name!r}") from None
+        raise error.locate(node=f"{op.name} {name!r}") from None
     fields = {"shape": sizes, "dtype": target, "init": init}
-    return PARAMETER.build((), fields, name=name)
+    return op.build((), fields, name=name)
 
 
 def _integer_shape(shape: Any) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 from ..arguments import Within
 from ..errors import DTypeError, NamingError, OptionError, ShapeError
-from ..ir.facts import Role
+from ..ir.facts import NAMED
 from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.origin import derived
@@ -318,7 +318,7 @@ def _scheduled(rule: Rule, clock: Clock) -> Node:
     # A clock may itself be computed: one that counts the updates of an accumulation.
     told = set(ancestors([clock.step, clock.epoch, clock.scale]))
     for node in ancestors([size]):
-        if node.op.role in (Role.INPUT, Role.PARAMETER) and node not in told:
+        if node.op.role in NAMED and node not in told:
             raise OptionError(
                 f"a schedule may depend on its clock alone, not on {node.describe()}",
                 node=type(rule).__name__,

@@ -48,7 +48,8 @@ class TrainingPlan:
     predict: Graph | None
     """`outputs` alone."""
     training: Graph
-    """In training mode: the loss, then a gradient for each of `trained`."""
+    """In training mode: the loss, a gradient for each of `trained`, and a new value for
+    each of `assigned`."""
     trained: tuple[Node, ...]
     state: Mapping[str, Node]
     """The optimizer's initial state, from parameters."""
@@ -58,7 +59,9 @@ class TrainingPlan:
     one."""
     options: Mapping[str, str]
     """The optimizer's options by name, as text."""
-    results: tuple[str, ...]
+    assigned: tuple[Node, ...] = ()
+    """Buffers, and parameters that are not trained, which a step assigns to."""
+    results: tuple[str, ...] = ()
     """Values of `forward` besides the loss: metrics, or parts that they are made of."""
     totals: tuple[str, ...] = ()
     """Those of `results` that are summed over batches."""
@@ -105,6 +108,19 @@ class TrainingPlan:
         return tuple(node for node in self.inputs if node in taken)
 
     @property
+    def gradients(self) -> Mapping[str, Node]:
+        """The gradients by the names of the parameters."""
+        names = [str(node.name) for node in self.trained]
+        return dict(zip(names, self.training.outputs[1:], strict=False))
+
+    @property
+    def new_values(self) -> Mapping[str, Node]:
+        """What a step assigns, by name."""
+        names = [str(node.name) for node in self.assigned]
+        values = self.training.outputs[1 + len(self.trained) :]
+        return dict(zip(names, values, strict=True))
+
+    @property
     def is_scheduled(self) -> bool:
         """True where the step size depends on when the update happens."""
         return any(node.name in ("step", "epoch") for node in self.step_sizes.inputs)
@@ -115,6 +131,7 @@ class TrainingPlan:
         wanted = {
             "accumulation": self.micro_batches > 1,
             "averages": bool(self.averages),
+            "buffers": bool(self.assigned),
             "computed_positions": self.positions is not None,
             "denormals": bool(self.update.decaying),
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,

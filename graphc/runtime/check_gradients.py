@@ -17,6 +17,7 @@ from ..autodiff.reverse import as_targets, grad
 from ..errors import DifferentiationError
 from ..ir.bodies import inline
 from ..ir.dims import Dim, evaluate_shape, symbols_of
+from ..ir.facts import Role
 from ..ir.graph import Graph, declared_inputs
 from ..ir.labels import LabelBounds, label_bounds
 from ..ir.naming import number_unnamed
@@ -99,7 +100,7 @@ def _variables(graph: Graph, wrt: Node | Iterable[Node] | None) -> tuple[Node, .
     if wrt is not None:
         return as_targets(wrt)
     floating = tuple(node for node in graph.inputs if is_floating(node.dtype))
-    variables = graph.parameters or floating
+    variables = graph.trainable or floating
     if not variables:
         raise DifferentiationError(
             "there is nothing to differentiate by: no parameter and no floating input",
@@ -133,9 +134,8 @@ def _point(
             # Moved a little, because relu and the like have no derivative at exactly 0.
             start = starts[str(node.name)]
             moved: Array = start + np.asarray(rng.normal(0.0, 0.01, start.shape), float)
-            arrays[node] = (
-                moved.astype(node.dtype) if is_floating(node.dtype) else start
-            )
+            is_moved = is_floating(node.dtype) and node.op.role is Role.PARAMETER
+            arrays[node] = moved.astype(node.dtype) if is_moved else start
     return arrays
 
 

@@ -16,7 +16,7 @@ from ..arguments import Count, Natural, Seed
 from ..errors import GraphError, OptionError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
-from ..ir.facts import Role
+from ..ir.facts import PERSISTENT, Role
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.naming import number_unnamed
@@ -309,7 +309,7 @@ def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:
 def _check_updates(updates: Mapping[Node, Node]) -> list[Node]:
     for parameter, value in updates.items():
         where = parameter.describe()
-        if parameter.op.role is not Role.PARAMETER:
+        if parameter.op.role not in PERSISTENT:
             raise OptionError(
                 f"only parameters can be updated, got {parameter!r}", node=where
             )

@@ -39,7 +39,7 @@ def find_non_finite(
     given = {**parameters, **batch}
     nodes = (*graph.inputs, *graph.parameters)
     feeds = {node: given[str(node.name)] for node in nodes if node.name in given}
-    wanted = [loss, *grad(loss, list(graph.parameters))] if graph.parameters else [loss]
+    wanted = [loss, *grad(loss, list(graph.trainable))] if graph.trainable else [loss]
     wanted = list(inline(Graph(tuple(wanted))).outputs)
     with np.errstate(all="ignore"):
         run = interpret(wanted, feeds)

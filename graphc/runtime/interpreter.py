@@ -17,7 +17,7 @@ from ..errors import NonFiniteError
 from ..ir.bodies import inline
 from ..ir.dims import symbols_of
 from ..ir.evaluate import compiled, evaluate_node
-from ..ir.facts import Role
+from ..ir.facts import PERSISTENT, Role
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
 from ..ir.literal import Literal as ArrayLiteral
@@ -98,7 +98,7 @@ def interpret(
     number_unnamed(graph.nodes)
     order = graph.meanings
     check_names(order)
-    trained = [node for node in order if node.op.role is Role.PARAMETER]
+    trained = [node for node in order if node.op.role in PERSISTENT]
     inputs = [node for node in order if node.op.role is Role.INPUT]
     known, fed = parameters or {}, {*feeds}
     given = {node: known[name] for node in trained if (name := str(node.name)) in known}

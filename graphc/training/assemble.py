@@ -20,6 +20,7 @@ from ..autodiff.reverse import grad
 from ..errors import DifferentiationError, GraphError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import Dim, format_shape
+from ..ir.facts import Role
 from ..ir.fingerprint import graph_hash
 from ..ir.graph import Graph
 from ..ir.labels import admitted, computed_positions, label_bounds
@@ -30,7 +31,7 @@ from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.evaluation import evaluation_mode
 from ..ops.outer_broadcast import outer_broadcast_of
-from ..ops.source import dimension
+from ..ops.source import ArrayLike, dimension
 from ..optim.base import Clock, Optimizer, options_of, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..passes.one_row import for_one_row
@@ -42,6 +43,7 @@ from ..program.schedule import Tiling
 from ..runtime.load import Program
 from ..targets.numpy.training import emit_training
 from ..version import __version__
+from .persistent import Selection, assignments, trained_parameters
 
 
 @dataclass(frozen=True)
@@ -120,15 +122,19 @@ def training_plan(
     plateau: ReduceLROnPlateau | None = None,
     tiling: Tiling | None = None,
     strict: bool = False,
+    parameters: Selection | None = None,
+    updates: Mapping[Node, ArrayLike] | None = None,
 ) -> TrainingPlan:
     """All graphs of a training program, optimised."""
     predicted = _outputs(loss, outputs)
     measured = evaluation_of(loss, metrics)
-    declared = Graph((loss, *measured.outputs.values(), *predicted.values()))
+    trained = trained_parameters(loss, parameters)
+    _check_loss(loss, trained)
+    assigned = assignments(loss, updates or {}, trained)
+    shown_too = (*measured.outputs.values(), *predicted.values())
+    declared = Graph((loss, *shown_too, *assigned, *assigned.values()))
     number_unnamed(declared.nodes, finally_=True)
     declared.check_names()
-    trained = Graph((loss,)).parameters
-    _check_loss(loss, trained)
     gradients = grad(loss, list(trained))
     named = loss if loss.name else loss.named("loss")
     results = [
@@ -141,8 +147,8 @@ def training_plan(
 
     evaluated = evaluation_mode(Graph((named, *results)))
     shown = evaluation_mode(Graph(tuple(predicted.values())))
-    trained_on = Graph((named, *gradients))
-    needs = {"forward": evaluated, "predict": shown, "loss_and_gradients": trained_on}
+    trained_on = Graph((named, *gradients, *assigned.values()))
+    needs = {"forward": evaluated, "predict": shown, "training": trained_on}
     state = optimizer.init_state(trained)
     title = _title(loss)
     training = final(trained_on)
@@ -151,7 +157,7 @@ def training_plan(
     fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
     return TrainingPlan(
         title=title,
-        docstring=_docstring(title, loss, declared, fingerprint, optimizer),
+        docstring=_docstring(title, loss, declared, trained, fingerprint, optimizer),
         version=__version__,
         hash=fingerprint,
         inputs=declared.inputs,
@@ -165,6 +171,7 @@ def training_plan(
         training=training,
         one_row=for_one_row(training, declared.inputs),
         trained=trained,
+        assigned=tuple(assigned),
         state=state,
         update=_update(optimizer, trained, state, simplify),
         step_sizes=final(Graph(tuple(optimizer.all_step_sizes(Clock(**_clock()))))),
@@ -254,26 +261,38 @@ def _title(loss: Node) -> str:
 
 
 def _docstring(
-    title: str, loss: Node, declared: Graph, fingerprint: str, optimizer: Optimizer
+    title: str,
+    loss: Node,
+    declared: Graph,
+    trained: Sequence[Node],
+    fingerprint: str,
+    optimizer: Optimizer,
 ) -> str:
     location = loss.origin.location
     file = Path(location.file).name if location else "an unnamed file"
     rows = [
         f"    {node.name}  {node.dtype} {format_shape(node.shape)}"
+        f"{_note(node, declared, trained)}"
         for node in (*declared.inputs, *declared.parameters)
     ]
-    count = sum(int(node.size) for node in declared.parameters)
+    count = sum(int(node.size) for node in trained)
     return "\n".join(
         [
             f"Train {title} with nothing but NumPy.",
             "",
             f"Written by graphc {__version__} from {file}; graph {fingerprint}.",
             f"Optimizer: {type(optimizer).__name__}. "
-            f"{count:,} trainable numbers in {len(declared.parameters)} parameters.",
+            f"{count:,} trainable numbers in {len(trained)} parameters.",
             "",
             *rows,
         ]
     )
+
+
+def _note(node: Node, declared: Graph, trained: Sequence[Node]) -> str:
+    if node in {*trained, *declared.inputs}:
+        return ""
+    return ", frozen" if node.op.role is Role.PARAMETER else ", a buffer"
 
 
 def _averages(

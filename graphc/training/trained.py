@@ -8,7 +8,7 @@ from typing import Any
 
 from ..arguments import Seed, entry
 from ..errors import OptionError, UntrainedWarning, warn_at_user
-from ..ir.facts import Role
+from ..ir.facts import PERSISTENT
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
@@ -39,7 +39,7 @@ def with_values(outputs: Any, values: Mapping[str, Any], source: str) -> Any:
     nodes = flatten(outputs)
     replaced: dict[Node, Node] = {}
     for node in Graph(tuple(nodes)).nodes:
-        if node.op.role is Role.PARAMETER:
+        if node.op.role in PERSISTENT:
             value = values.get(str(node.name))
             found = "nothing" if value is None else f"{value.dtype} {value.shape}"
             wanted = f"{node.dtype} {node.shape}"

@@ -20,6 +20,7 @@ from ..arguments import Count, Natural, Seed, Within, entry
 from ..errors import OptionError
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, check_metric_name
+from ..ops.source import ArrayLike
 from ..optim.base import Optimizer
 from ..optim.plateau import ReduceLROnPlateau
 from ..program.plan import Style
@@ -32,6 +33,7 @@ from . import assemble
 from .callbacks import Callback, RecordFunction, running
 from .data import Data
 from .history import History
+from .persistent import Selection
 from .progress import reporting, say_result
 from .step_size_range import range_of_step_sizes, range_test
 from .trained import Trained
@@ -45,10 +47,16 @@ class Trainer(Trained):
     """A model that can be trained: a loss, an optimizer, and metrics.
 
     Args:
-        loss: a scalar node. Parameters that it depends on are trained.
+        loss: a scalar node.
         optimizer: of `gc.optim`.
         metrics: scalar nodes, such as means and formulas of means, or `gc.metrics`, by
             name. They decide nothing unless `fit` is told so.
+        parameters: those to train, as nodes or names, or a function of a parameter
+            that is true of them; by default all that the loss depends on. No gradient
+            is computed for the others, which stay as they are.
+        updates: what else a step assigns: to each buffer, or parameter that is not
+            trained, a value of its type. It is computed from what parameters and
+            buffers are before the step.
         outputs: nodes that the emitted program's `predict` returns, if any.
         seed: of the start of the parameters, of dropout, and of the order of rows.
         plateau: when to lower the step size because dev no longer improves: by the
@@ -70,6 +78,8 @@ class Trainer(Trained):
         optimizer: Optimizer,
         metrics: Metrics | None = None,
         *,
+        parameters: Selection | None = None,
+        updates: Mapping[Node, ArrayLike] | None = None,
         outputs: Node | Mapping[str, Node] | None = None,
         seed: Seed = 0,
         plateau: ReduceLROnPlateau | None = None,
@@ -97,6 +107,8 @@ class Trainer(Trained):
                 plateau=plateau,
                 tiling=Tiling(tile_size, threads),
                 strict=strict,
+                parameters=parameters,
+                updates=updates,
             )
         )
 

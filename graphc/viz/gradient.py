@@ -86,7 +86,7 @@ def _derive(outputs: Outputs) -> _Derivation:
 def _derive_one(name: str, loss: Node) -> _Derivation | None:
     graph = Graph((loss,))
     floating = tuple(node for node in graph.inputs if is_floating(node.dtype))
-    for targets in (graph.parameters, floating):
+    for targets in (graph.trainable, floating):
         seed = unit_cotangent(loss)
         adjoints = backward([loss], [seed], targets)
         reached = tuple(node for node in targets if node in adjoints.of)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..ir.dims import format_shape
-from ..ir.facts import Role
+from ..ir.facts import NAMED, Role
 from ..ir.node import Node
 from ..ir.op import result_name
 from ..ir.types import TupleType
@@ -296,7 +296,7 @@ class _Frames:
 
     def of(self, node: Node) -> int | None:
         """The innermost cluster of a node."""
-        if not self.wanted or node.op.role in (Role.INPUT, Role.PARAMETER):
+        if not self.wanted or node.op.role in NAMED:
             return None
         # What differentiation derives from a block's primitives inherits the block,
         # and yet a backward pass is no part of the forward one.

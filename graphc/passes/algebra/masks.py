@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...ir.facts import Role, inputs_that
+from ...ir.facts import PERSISTENT, Role, inputs_that
 from ...ir.literal import constant_of, is_constant, uniform_value, without_views
 from ...ir.node import Node
 from ...ops.arithmetic import WHERE, add, divide, minimum, multiply, sqrt
@@ -76,7 +76,7 @@ def _number_if(node: Node) -> tuple[Node, ...] | None:
 
 def _finite_if(node: Node) -> tuple[Node, ...] | None:
     """Nodes that must be finite for a node to be so; None where none would do."""
-    if node.op.role in (Role.PARAMETER, Role.SIZE):
+    if node.op.role in {*PERSISTENT, Role.SIZE}:
         return ()
     if node.op is MATMUL:
         # An infinity or NaN in the other operand is spread over whole rows, so no
@@ -93,7 +93,7 @@ def _finite_if(node: Node) -> tuple[Node, ...] | None:
 
 
 def _is_parameter(node: Node) -> bool:
-    return without_views(node).op.role is Role.PARAMETER
+    return without_views(node).op.role in PERSISTENT
 
 
 def _is_bounded_above(node: Node) -> bool:

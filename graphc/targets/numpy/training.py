@@ -9,7 +9,7 @@ from typing import Any
 
 from ...harness import harness_source
 from ...ir.dims import symbols_of
-from ...ir.facts import Role
+from ...ir.facts import NAMED, PERSISTENT
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...program.footprint import Footprint, flat_bytes
@@ -20,7 +20,7 @@ from ...program.lower import lower, step_of
 from ...program.memory import MemoryPlan
 from ...program.plan import Style, TrainingPlan
 from ...program.schedule import TILE
-from ...program.storage import is_free
+from ...program.storage import is_free, storage_of
 from ...program.update import LoweredUpdate, lower_update
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
@@ -58,7 +58,13 @@ _MODULE_NAMES = (
     *("gradient_arrays", "forward_workspace", "predict_workspace"),
     *("loss_and_gradients_workspace", "loss_and_gradients_in_place"),
     *("loss_and_gradients_for_one_row", "loss_and_gradients_for_one_row_workspace"),
-    "train_step",
+    *("train_step", "loss_gradients_and_buffers", "buffers"),
+    "loss_gradients_and_buffers_in_place",
+    "loss_gradients_and_buffers_workspace",
+    *(
+        "loss_gradients_and_buffers_for_one_row",
+        "loss_gradients_and_buffers_for_one_row_workspace",
+    ),
 )
 
 
@@ -105,7 +111,9 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     }
     scope = names.function_scope(["name", "slots"])
     write_update(text, update, scope, constants)
-    _write_train_step(text, plan, names, calls["loss_and_gradients"])
+    if plan.assigned:
+        _write_loss_and_gradients(text, plan, names)
+    _write_train_step(text, plan, names, calls[_training_name(plan)])
     if plan.averages:
         _write_averages(text, plan)
     for function, wording in small:
@@ -153,7 +161,7 @@ def _footprint(
 ) -> Footprint:
     """The bytes that a training step keeps allocated in fast style."""
     tile = plan.tiling.size or TILE
-    training = next(f for f in functions if f.name == "loss_and_gradients")
+    training = next(f for f in functions if f.name == _training_name(plan))
     names = symbols_of(size for node in plan.inputs for size in node.shape)
     return replace(
         training.footprint(tile).of_program(names),
@@ -211,7 +219,7 @@ def _write_state(
     graph = Graph(tuple(plan.state.values()))
     with writer.function("init_state", ["parameters", "seed=0"]):
         writer.docstring("Return what training remembers from step to step.")
-        used = [node for node in graph.nodes if node.op.role is Role.PARAMETER]
+        used = [node for node in graph.nodes if node.op.role in PERSISTENT]
         for node in used:
             stored = subscript(name("parameters"), node.name)
             writer.statement(assign(scope[node], stored))
@@ -225,7 +233,7 @@ def _write_state(
             node = plan.state[key]
             if node.op.kind == "source" and node.op.numpy is not None:
                 slots.append(values.expression(forms[node]))
-            elif node.op.role is Role.PARAMETER:
+            elif node.op.role in PERSISTENT:
                 slots.append(parse(f"{scope[node]}.copy()"))
             else:
                 slots.append(values.value(node))
@@ -283,38 +291,77 @@ def _functions(
             lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
         )
         functions.append((predict, wording))
-    trained = [str(node.name) for node in plan.trained]
-    gradients = dict(zip(trained, plan.training.outputs[1:], strict=True))
+    keys = [*(declared.name for declared, _ in functions), "training"]
+    functions.append(_training_function(plan, layout, common))
+    return [
+        (
+            replace(
+                declared,
+                size_bounds=plan.size_bounds.get(key, ()),
+            ),
+            replace(wording, size_error="DataError"),
+        )
+        for key, (declared, wording) in zip(keys, functions, strict=True)
+    ]
+
+
+def _training_name(plan: TrainingPlan) -> str:
+    """The function that differentiates the loss."""
+    return "loss_gradients_and_buffers" if plan.assigned else "loss_and_gradients"
+
+
+def _training_function(
+    plan: TrainingPlan, layout: _MemoryOrder | None, common: dict[str, Any]
+) -> tuple[Declared, Wording]:
     persistent = None
     if layout is not None:
         persistent = Persistent(
-            "gradients", "gradient_arrays", gradients, layout.gradients
+            "gradients", "gradient_arrays", plan.gradients, layout.gradients
+        )
+    results = (
+        ("loss", "gradients", "buffers")
+        if plan.assigned
+        else (
+            "loss",
+            "gradients",
+        )
+    )
+    docstring = _LOSS_AND_GRADIENTS
+    if plan.assigned:
+        docstring = (
+            "Return the loss of a batch, its gradient by each parameter, and what the\n"
+            "step assigns to buffers."
         )
 
     def ending(values: Sequence[ast.expr]) -> list[ast.stmt]:
-        result = ast.Return(ast.Tuple([values[0], name("gradients")], ast.Load()))
-        if persistent is not None:
-            return [result]
-        return [assign("gradients", _dict(trained, values[1:])), result]
+        count = 1 + len(plan.trained)
+        statements: list[ast.stmt] = []
+        if persistent is None:
+            gradients = _dict(list(plan.gradients), values[1:count])
+            statements.append(assign("gradients", gradients))
+        if plan.assigned:
+            # What would be another parameter's own array changes with it.
+            new = [
+                call("np.copy", value) if storage_of(node).op.role in NAMED else value
+                for value, node in zip(
+                    values[count:], plan.new_values.values(), strict=True
+                )
+            ]
+            statements.append(assign("buffers", _dict(list(plan.new_values), new)))
+        returned = [values[0], *map(name, results[1:])]
+        return [*statements, ast.Return(ast.Tuple(returned, ast.Load()))]
 
-    training = Declared("loss_and_gradients", plan.training, **common)
-    training = replace(
-        training, random=True, persistent=persistent, one_row=plan.one_row
+    return (
+        Declared(
+            _training_name(plan),
+            plan.training,
+            random=True,
+            persistent=persistent,
+            one_row=plan.one_row,
+            **common,
+        ),
+        Wording(docstring, ending, results=results, reserved=results[1:]),
     )
-    wording = Wording(
-        "Return the loss of a batch and its gradient by each parameter.",
-        ending,
-        results=("loss", "gradients"),
-        reserved=("gradients",),
-    )
-    functions.append((training, wording))
-    return [
-        (
-            replace(declared, size_bounds=plan.size_bounds.get(declared.name, ())),
-            replace(wording, size_error="DataError"),
-        )
-        for declared, wording in functions
-    ]
 
 
 def _index_arrays(
@@ -394,6 +441,19 @@ def _write_averages(writer: Writer, plan: TrainingPlan) -> None:
         writer.statement(ast.Return(parse("parameters | averages")))
 
 
+_LOSS_AND_GRADIENTS = "Return the loss of a batch and its gradient by each parameter."
+
+
+def _write_loss_and_gradients(writer: Writer, plan: TrainingPlan, names: Names) -> None:
+    """Write the function without what a step assigns, for those who ask."""
+    given = ["parameters", *(names[node] for node in plan.inputs)]
+    with writer.function("loss_and_gradients", [*given, "rng=None"]):
+        writer.docstring(_LOSS_AND_GRADIENTS)
+        found = call(_training_name(plan), *map(name, [*given, "rng"]))
+        first_two = ast.Slice(None, ast.Constant(2))
+        writer.statement(ast.Return(ast.Subscript(found, first_two, ast.Load())))
+
+
 def _write_train_step(
     writer: Writer, plan: TrainingPlan, names: Names, gradients: ast.expr
 ) -> None:
@@ -412,13 +472,13 @@ def _write_train_step(
         if plan.is_scheduled:
             writer.statement(ast.Expr(parse("check_step_size(state)")))
         writer.statement(assign("rng", subscript(name("state"), "rng")))
-        stored: list[ast.expr] = [
-            ast.Name("loss", ast.Store()),
-            ast.Name("gradients", ast.Store()),
-        ]
-        target = ast.Tuple(stored, ast.Store())
+        results = ["loss", "gradients", *(["buffers"] if plan.assigned else [])]
+        stored = [ast.Name(result, ast.Store()) for result in results]
+        target = ast.Tuple(list(stored), ast.Store())
         writer.statement(ast.Assign([target], gradients))
         with writer.block("if math.isfinite(loss):"):
             writer.statement(ast.Expr(parse("check_finite(gradients)")))
+            if plan.assigned:
+                writer.statement(ast.Expr(parse("assign(parameters, buffers)")))
             writer.statement(ast.Expr(parse("update(parameters, gradients, state)")))
         writer.statement(ast.Return(parse("float(loss)")))

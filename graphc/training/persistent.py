@@ -1,0 +1,108 @@
+"""Parameters that a step trains, and what it assigns to buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from ..arguments import shown
+from ..errors import DifferentiationError, OptionError, ShapeError
+from ..ir.facts import PERSISTENT, Role
+from ..ir.graph import Graph
+from ..ir.nest import flatten
+from ..ir.node import Node
+from ..ops.source import ArrayLike, as_node
+
+Selection: TypeAlias = Iterable[Node | str] | Callable[[Node], bool]
+"""Parameters, or their names, or a function that is true of those that are trained."""
+
+
+def trained_parameters(loss: Node, chosen: Selection | None) -> tuple[Node, ...]:
+    """The parameters to train, in the order of declaration.
+
+    Raises:
+        OptionError: one of those chosen is not a parameter, or is a buffer.
+        DifferentiationError: the loss does not depend on one of those chosen.
+    """
+    found = Graph((loss,)).trainable
+    if chosen is None:
+        return found
+    if callable(chosen):
+        return tuple(node for node in found if chosen(node))
+    by_name = {node.name: node for node in found}
+    wanted = {_one_of(by_name, given) for given in _leaves(chosen)}
+    return tuple(node for node in found if node in wanted)
+
+
+def _leaves(chosen: Iterable[Node | str]) -> Sequence[Node | str]:
+    if isinstance(chosen, Node | str):
+        return [chosen]
+    names = [given for given in chosen if isinstance(given, str)]
+    others = [given for given in chosen if not isinstance(given, str)]
+    return [*names, *flatten(others, "parameters")]
+
+
+def _one_of(known: Mapping[str | None, Node], given: Node | str) -> Node:
+    node = known.get(given) if isinstance(given, str) else given
+    if node is None or node not in set(known.values()):
+        raise DifferentiationError(
+            f"parameters names {shown(given) if node is None else node.describe()}, "
+            "which is not a parameter that the loss depends on; they are "
+            f"{', '.join(map(str, known)) or 'none'}",
+            at=node,
+            hint="leave it out; metrics and outputs may use it all the same",
+        )
+    return node
+
+
+def assignments(
+    loss: Node, updates: Mapping[Node, ArrayLike], trained: Sequence[Node]
+) -> dict[Node, Node]:
+    """The new value of each buffer that a step assigns to.
+
+    A buffer that several blocks of the loss assign to gets one value after the other.
+
+    Args:
+        loss: whose blocks may assign to their buffers.
+        updates: what else to assign, or instead.
+        trained: the parameters that the optimizer changes.
+
+    Raises:
+        OptionError: something else than a buffer, or a parameter that is trained.
+        ShapeError: a value of another type.
+    """
+    found: dict[Node, Node] = {}
+    for node in Graph((loss,)).meanings:
+        if node.op.assigns is None:
+            continue
+        for position, rule in node.op.assigns(node):
+            buffer = node.inputs[position]
+            if buffer.op.role is Role.BUFFER:
+                found[buffer] = rule(found.get(buffer, buffer))
+    for buffer, value in updates.items():
+        if not isinstance(buffer, Node) or buffer.op.role not in PERSISTENT:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise OptionError(
+                f"updates assigns to buffers, got {shown(buffer)}",
+                hint="gc.buffer(name, shape, init)",
+            )
+        if buffer in set(trained):
+            raise OptionError(
+                f"the optimizer trains {buffer.describe()}, so that updates can't "
+                "assign to it as well",
+                at=buffer,
+                hint="gc.buffer, or Trainer(parameters=...) without it",
+            )
+        found[buffer] = _fitting(buffer, value)
+    return found
+
+
+def _fitting(buffer: Node, value: ArrayLike) -> Node:
+    node = as_node(value, buffer.dtype)
+    if node.type != buffer.type:
+        raise ShapeError(
+            f"an update must have the type of its buffer, {buffer.type}, "
+            f"got {node.type}",
+            at=buffer,
+            hint="value.astype(buffer.dtype), gc.broadcast_to or gc.reshape",
+        )
+    return node
