@@ -59,8 +59,9 @@ class TrainingPlan:
     one."""
     options: Mapping[str, str]
     """The optimizer's options by name, as text."""
-    assigned: tuple[Node, ...] = ()
-    """Buffers, and parameters that are not trained, which a step assigns to."""
+    assigned: Mapping[Node, Node] = field(default_factory=dict[Node, Node])
+    """Buffers, and parameters that are not trained, with what a step assigns to each,
+    as declared."""
     results: tuple[str, ...] = ()
     """Values of `forward` besides the loss: metrics, or parts that they are made of."""
     totals: tuple[str, ...] = ()

@@ -171,7 +171,7 @@ def training_plan(
         training=training,
         one_row=for_one_row(training, declared.inputs),
         trained=trained,
-        assigned=tuple(assigned),
+        assigned=assigned,
         state=state,
         update=_update(optimizer, trained, state, simplify),
         step_sizes=final(Graph(tuple(optimizer.all_step_sizes(Clock(**_clock()))))),

@@ -129,6 +129,11 @@ class LoadedProgram(LazyState):
         return metric_nodes(self.metrics)
 
     @property
+    def updates(self) -> Mapping[Node, Node]:
+        """Buffers, with what a step assigns to each of them."""
+        return self._compiled.plan.assigned
+
+    @property
     def footprint(self) -> Footprint:
         """The bytes of the arrays that a training step in fast style keeps allocated.
 

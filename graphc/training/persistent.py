@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from ..arguments import shown
@@ -13,7 +13,7 @@ from ..ir.nest import flatten
 from ..ir.node import Node
 from ..ops.source import ArrayLike, as_node
 
-Selection: TypeAlias = Iterable[Node | str] | Callable[[Node], bool]
+Selection: TypeAlias = Node | str | Sequence[Node | str] | Callable[[Node], bool]
 """Parameters, or their names, or a function that is true of those that are trained."""
 
 
@@ -34,7 +34,7 @@ def trained_parameters(loss: Node, chosen: Selection | None) -> tuple[Node, ...]
     return tuple(node for node in found if node in wanted)
 
 
-def _leaves(chosen: Iterable[Node | str]) -> Sequence[Node | str]:
+def _leaves(chosen: Node | str | Sequence[Node | str]) -> Sequence[Node | str]:
     if isinstance(chosen, Node | str):
         return [chosen]
     names = [given for given in chosen if isinstance(given, str)]
@@ -80,7 +80,7 @@ def assignments(
             if buffer.op.role is Role.BUFFER:
                 found[buffer] = rule(found.get(buffer, buffer))
     for buffer, value in updates.items():
-        if not isinstance(buffer, Node) or buffer.op.role not in PERSISTENT:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if buffer.op.role not in PERSISTENT:
             raise OptionError(
                 f"updates assigns to buffers, got {shown(buffer)}",
                 hint="gc.buffer(name, shape, init)",
@@ -93,7 +93,14 @@ def assignments(
                 hint="gc.buffer, or Trainer(parameters=...) without it",
             )
         found[buffer] = _fitting(buffer, value)
-    return found
+    return {buffer: _called_new(buffer, value) for buffer, value in found.items()}
+
+
+def _called_new(buffer: Node, value: Node) -> Node:
+    """A value that has no name yet, under that of its buffer."""
+    if value.name is not None or value.op.kind == "source":
+        return value
+    return value.named(f"new_{buffer.name}".replace(".", "_"))
 
 
 def _fitting(buffer: Node, value: ArrayLike) -> Node:

@@ -149,7 +149,9 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
         pairs = [(None, node) for node in cast("Iterable[Any]", target)]
     elif isinstance(getattr(target, "loss", None), Node):
         metrics = cast("Mapping[str, Any]", getattr(target, "metric_nodes", None) or {})
+        updates = cast("Mapping[Node, Node]", getattr(target, "updates", None) or {})
         pairs = [("loss", target.loss), *metrics.items()]
+        pairs += [(f"new {buffer.name}", value) for buffer, value in updates.items()]
     else:
         raise _not_drawable(type(target).__name__)
     for _, node in pairs:
