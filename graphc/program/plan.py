@@ -116,7 +116,7 @@ class TrainingPlan:
 
     @property
     def new_values(self) -> Mapping[str, Node]:
-        """What a step assigns, by name."""
+        """The new values that a step assigns, by name."""
         names = [str(node.name) for node in self.assigned]
         values = self.training.outputs[1 + len(self.trained) :]
         return dict(zip(names, values, strict=True))
