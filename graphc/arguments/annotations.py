@@ -83,8 +83,11 @@ class Check:
     hint: str | None = None
 
 
-def check_of(annotation: Any) -> Check | None:
-    """The test that an annotation means; None where everything is allowed."""
+ANYTHING = Check(lambda value: True, "anything")
+
+
+def check_of(annotation: Any) -> Check:
+    """The test that an annotation means."""
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
@@ -94,18 +97,17 @@ def check_of(annotation: Any) -> Check | None:
         return _one_of(parts)
     if origin in (types.UnionType, typing.Union):
         checks = [check_of(part) for part in parts]
-        known = [check for check in checks if check is not None]
         # Where many kinds are allowed, the function's own error says more.
-        if len(known) < len(checks) or len(checks) > _MOST:
-            return None
-        return functools.reduce(_either, known)
+        if ANYTHING in checks or len(checks) > _MOST:
+            return ANYTHING
+        return functools.reduce(_either, checks)
     if origin is tuple:
         return _tuple_of(parts)
     if origin is not None:
         return _generic(origin, parts)
     if isinstance(annotation, type) and annotation not in _ANYTHING:
         return _instance_of(annotation)
-    return None
+    return ANYTHING
 
 
 _MOST = 3
@@ -164,10 +166,10 @@ _SIMPLE: dict[Any, Check] = {
 }
 
 
-def _bounded(annotation: Any, bounds: Sequence[Any]) -> Check | None:
+def _bounded(annotation: Any, bounds: Sequence[Any]) -> Check:
     inner = check_of(annotation)
     bound = next((each for each in bounds if isinstance(each, Within)), None)
-    if inner is None or bound is None:
+    if bound is None:
         return inner
 
     def allows(value: Any) -> bool:
@@ -210,27 +212,21 @@ def _tuple_of(parts: Sequence[Any]) -> Check:
             return False
         items = cast("Sequence[Any]", value)
         return len(items) == len(checks) and all(
-            check is None or check.allows(item)
-            for check, item in zip(checks, items, strict=True)
+            check.allows(item) for check, item in zip(checks, items, strict=True)
         )
-
-    kinds = {"one thing" if c is None else c.required for c in checks}
-    inside = " and ".join(
-        "anything" if check is None else check.required for check in checks
-    )
-    if len(kinds) == 1:
-        inside = f"{len(checks)} {_plural(kinds.pop())}"
 
     def convert(value: Any) -> Any:
-        return tuple(
-            item if check is None else check.convert(item)
-            for check, item in zip(checks, value, strict=True)
-        )
+        pairs = zip(checks, value, strict=True)
+        return tuple(check.convert(item) for check, item in pairs)
 
+    kinds = dict.fromkeys(check.required for check in checks)
+    inside = " and ".join(check.required for check in checks)
+    if len(kinds) == 1:
+        inside = f"{len(checks)} {_plural(*kinds)}"
     return Check(allows, f"a tuple of {inside}", convert=convert)
 
 
-def _sequence_of(part: Any, container: Any, what: str = "a list") -> Check:
+def _sequence_of(part: Any, container: Any) -> Check:
     inner = check_of(part)
 
     def allows(value: Any) -> bool:
@@ -238,13 +234,11 @@ def _sequence_of(part: Any, container: Any, what: str = "a list") -> Check:
             return False
         if not isinstance(value, container):
             return False
-        if inner is None or not isinstance(value, Sequence):
+        if not isinstance(value, Sequence):
             return True  # To look into an iterator would use it up.
         return all(inner.allows(item) for item in cast("Sequence[Any]", value))
 
-    if inner is None:
-        return Check(allows, what)
-    required = f"{what} of {_plural(inner.required)}"
+    required = f"a list of {_plural(inner.required)}".removesuffix(" of anything")
     return Check(allows, required, inner.error, lambda v: tuple(map(inner.convert, v)))
 
 
@@ -255,17 +249,13 @@ def _mapping_of(parts: Sequence[Any]) -> Check:
         if not isinstance(given, Mapping):
             return False
         items = cast("Mapping[Any, Any]", given).items()
-        return all(
-            (key is None or key.allows(name)) and (value is None or value.allows(item))
-            for name, item in items
-        )
+        return all(key.allows(name) and value.allows(item) for name, item in items)
 
-    inside = "" if key is None else f" from {_plural(key.required)}"
-    inside += "" if value is None else f" to {_plural(value.required)}"
-    return Check(allows, "a dict" + inside)
+    required = f"a dict from {_plural(key.required)} to {_plural(value.required)}"
+    return Check(allows, required.removesuffix(" from anything to anything"))
 
 
-def _generic(origin: Any, parts: Sequence[Any]) -> Check | None:
+def _generic(origin: Any, parts: Sequence[Any]) -> Check:
     if origin is Callable:
         return Check(callable, "a function")
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -274,12 +264,12 @@ def _generic(origin: Any, parts: Sequence[Any]) -> Check | None:
         return _sequence_of(parts[0], Sequence)
     if origin is Iterable:
         return _sequence_of(parts[0], Iterable)
-    return _instance_of(origin) if isinstance(origin, type) else None
+    return _instance_of(origin) if isinstance(origin, type) else ANYTHING
 
 
-def _instance_of(kind: type) -> Check | None:
+def _instance_of(kind: type) -> Check:
     if getattr(kind, "_is_protocol", False):
-        return None
+        return ANYTHING
     room = ".".join(kind.__module__.split(".")[:2])
     place = PLACES.get(room, "gc") if room.startswith("graphc") else ""
     name = f"{place}.{kind.__name__}".lstrip(".")

@@ -25,7 +25,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 from ..errors import ArgumentError, GraphcError, InternalError
 from ..ir.node import Node
-from .annotations import PLACES, Check, check_of, or_none
+from .annotations import ANYTHING, PLACES, Check, check_of, or_none
 from .names import getattr_of
 from .synonyms import name_here
 
@@ -162,7 +162,7 @@ def _checks_of(
     for position, parameter in enumerate(parameters):
         check = check_of(_resolved(parameter.annotation, namespace))
         # A name has to be more than a string, and `check_name` says all of it.
-        if check is None or parameter.kind in _STARRED or parameter.name == "name":
+        if check is ANYTHING or parameter.kind in _STARRED or parameter.name == "name":
             continue
         if parameter.default is None:
             check = or_none(check)

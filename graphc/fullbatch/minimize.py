@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from ..arguments import Count, Seed, public
+from ..arguments import Count, Seed, Within, public
 from ..errors import FeedError, NonFiniteError, OptionError, import_extra
 from ..ir.node import Node
 from .flat_loss import FlatLoss
@@ -132,12 +132,12 @@ def minimize(
     *,
     parameters: Mapping[Any, Any] | None = None,
     seed: Seed = 0,
-    tolerance: float | None = None,
+    tolerance: Annotated[float, Within(above=0.0)] | None = None,
     max_iterations: Count | None = None,
     line_search: Literal["backtracking", "exact"] | None = None,
-    step: float = 1.0,
-    c1: float = 1e-4,
-    rho: float = 0.5,
+    step: Annotated[float, Within(above=0.0)] = 1.0,
+    c1: Annotated[float, Within(above=0.0, below=1.0)] = 1e-4,
+    rho: Annotated[float, Within(above=0.0, below=1.0)] = 0.5,
     options: Mapping[str, Any] | None = None,
     callback: Callable[[Iteration, dict[str, Array]], object] | None = None,
     style: Literal["fast", "readable"] = "fast",
@@ -204,9 +204,8 @@ def minimize(
     Source: Nocedal and Wright 2006, "Numerical optimization", chapters 3, 6 and 7.
     """
     chosen = _method(method, line_search, options)
-    search = _line_search(line_search, step, c1, rho)
-    if tolerance is not None:
-        _check("tolerance", tolerance, 0.0, math.inf)
+    exact = line_search == "exact"
+    search = Exact(step) if exact else Backtracking(step, c1, rho)
     problem = FlatLoss(loss, feeds, parameters, seed, style)
     start = problem.at(problem.start)
     if not start.is_finite:
@@ -325,22 +324,6 @@ def _method(
             hint=f"method={GRADIENT_DESCENT!r}",
         )
     return chosen
-
-
-def _line_search(kind: str | None, step: float, c1: float, rho: float) -> LineSearch:
-    _check("step", step, 0.0, math.inf)
-    _check("c1", c1, 0.0, 1.0)
-    _check("rho", rho, 0.0, 1.0)
-    if kind == "exact":
-        return Exact(float(step))
-    return Backtracking(float(step), float(c1), float(rho))
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    """Raise unless `value` is between the bounds, both excluded."""
-    if not low < value < high:
-        bounds = f"above {low:g}" if high == math.inf else f"between {low:g} and 1"
-        raise OptionError(f"{name} must be {bounds}, got {value!r}")
 
 
 def _not_finite(loss: Node, point: Point, where: str, hint: str) -> NonFiniteError:

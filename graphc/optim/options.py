@@ -80,5 +80,4 @@ def _checks(kind: Any) -> dict[str, Check]:
             }
     number = Annotated[float, Within(finite=False)]
     hints = {field.name: found.get(field.name, Any) for field in fields(kind)}
-    checks = {n: check_of(number if h is float else h) for n, h in hints.items()}
-    return {name: check for name, check in checks.items() if check is not None}
+    return {n: check_of(number if h is float else h) for n, h in hints.items()}

@@ -7,8 +7,9 @@ printer and runtime know nothing of one another.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, cast
 
 import numpy as np
 
@@ -36,6 +37,8 @@ from .fresh_parameters import warn_of_fresh
 from .interpreter import initial_parameters
 from .load import Program
 from .parameters import Array, LazyState, LiveParameters
+
+_P = ParamSpec("_P")
 
 
 class CompiledFunction(LazyState):
@@ -66,13 +69,14 @@ class CompiledFunction(LazyState):
         random = any(not node.op.pure for node in graph.nodes)
         declared = [*graph.parameters, *updates]
         unique = sorted(dict.fromkeys(declared), key=lambda node: node.order)
-        self._nodes = tuple(unique)
+        self.parameter_nodes = tuple(unique)
+        """The parameters as nodes, in the order of declaration."""
         self._seed, self._is_random = seed, random
         self._made_of = (structure, graphs, emitted, binder, updates, seed)
 
     def _begin(self) -> tuple[dict[str, Array], dict[str, Any]]:
         state = {"rng": np.random.default_rng(self._seed)} if self._is_random else {}
-        return initial_parameters(self._nodes, self._seed), state
+        return initial_parameters(self.parameter_nodes, self._seed), state
 
     def __getstate__(self) -> tuple[Any, Any]:
         return self._made_of, self._is_begun and (self._arrays, self._state)
@@ -86,7 +90,7 @@ class CompiledFunction(LazyState):
     @property
     def parameters(self) -> LiveParameters:
         """The live arrays by name; assign, or write into them, to change them."""
-        return LiveParameters(self._nodes, self._arrays)
+        return LiveParameters(self.parameter_nodes, self._arrays)
 
     def share(self, arrays: Mapping[str, Array]) -> None:
         """Compute with these very arrays, where they are parameters of this function.
@@ -171,7 +175,7 @@ def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
     return shared
 
 
-def compile(
+def compile_nodes(
     outputs: Any,
     *,
     inputs: Node | str | Sequence[Node | str] | None = None,
@@ -222,34 +226,6 @@ def compile(
     >>> f(x=[1.0, 3.0])
     {'mean': array(2., dtype=float32), 'double': array([2., 6.], dtype=float32)}
     """
-    graph = Graph((*flatten(outputs), *(updates or {}).values()))
-    warn_of_fresh(graph.parameters, "gc.compile")
-    return compile_nodes(
-        outputs,
-        inputs=inputs,
-        style=style,
-        simplify=simplify,
-        updates=updates,
-        seed=seed,
-        tile_size=tile_size,
-        threads=threads,
-        strict=strict,
-    )
-
-
-def compile_nodes(
-    outputs: Any,
-    *,
-    inputs: Node | str | Sequence[Node | str] | None = None,
-    style: Style = "fast",
-    simplify: bool = True,
-    updates: Mapping[Node, Node] | None = None,
-    seed: int = 0,
-    tile_size: Count | None = TILE,
-    threads: Natural = 0,
-    strict: bool = False,
-) -> CompiledFunction:
-    """See `compile`, which also warns where trained parameters would start anew."""
     with paused():
         nodes = flatten(outputs)
         targets = _check_updates(updates or {})
@@ -276,6 +252,24 @@ def compile_nodes(
         bounds = label_bounds(everything)
         binder = Binder(taken, bounds, order, sized, strict=strict, needs=needs)
         return CompiledFunction(outputs, graphs, emitted, binder, targets, seed)
+
+
+def _warning_of_fresh(
+    function: Callable[_P, CompiledFunction],
+) -> Callable[_P, CompiledFunction]:
+    """A function that warns, besides, where trained parameters start anew."""
+
+    @functools.wraps(function)
+    def compile(*args: _P.args, **kwargs: _P.kwargs) -> CompiledFunction:
+        compiled = function(*args, **kwargs)
+        warn_of_fresh(compiled.parameter_nodes, "gc.compile")
+        return compiled
+
+    return compile
+
+
+compile = _warning_of_fresh(compile_nodes)
+"""Compilation for users; parts of graphc bring the parameters, and need no warning."""
 
 
 def _order(inputs: Any, graph: Graph) -> tuple[Node, ...]:

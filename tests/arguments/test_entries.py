@@ -33,8 +33,8 @@ WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str]] = [
     (gc.grad, (X, X), {"unused": "no"}, 'unused must be one of "error", "zeros"'),
     (gc.nn.elu, (X, 10**400), {}, "alpha must be a number, got 1000"),
     (gc.evaluate, (X, [("x", 1.0)]), {}, "feeds must be a dict"),
-    (gc.evaluate, (X, {"x": [1.0]}), {"seed": -1}, "seed must be an integer of at"),
-    (gc.evaluate, (X, {"x": [1.0]}), {"seed": True}, "seed must be an integer of at"),
+    (gc.evaluate, (X, {"x": [1.0]}), {"seed": -1}, "seed must be an integer >= 0"),
+    (gc.evaluate, (X, {"x": [1.0]}), {"seed": True}, "seed must be an integer >= 0"),
     (gc.compile, (X,), {"simplify": 1}, "simplify must be True or False, got 1"),
     (
         gc.compile,
@@ -188,7 +188,7 @@ def test_every_public_function_is_checked(name: str, value: Any) -> None:
 
 
 def test_options_of_optimizers_say_it_themselves() -> None:
-    with pytest.raises(OptionError, match="SGD requires lr >= 0"):
+    with pytest.raises(OptionError, match="SGD requires lr to be a number >= 0"):
         gc.optim.SGD(lr="x")  # type: ignore[arg-type]
 
 

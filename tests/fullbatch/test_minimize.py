@@ -282,12 +282,12 @@ def test_wrong_arguments_are_errors_at_the_users_line() -> None:
         ({"method": "L-BFGS-B", "line_search": "exact"}, "a line search of its own"),
         ({"method": "gradient-descent", "options": {"a": 1}}, "for SciPy's methods"),
         ({"method": "gradient-descent", "line_search": "wolfe"}, "line_search must be"),
-        ({"step": 0.0}, "step must be above 0"),
-        ({"c1": 1.0}, "c1 must be between 0 and 1"),
-        ({"rho": math.nan}, "rho must be between 0 and 1"),
+        ({"step": 0.0}, "step must be a number > 0"),
+        ({"c1": 1.0}, "c1 must be a number > 0 and < 1"),
+        ({"rho": math.nan}, "rho must be a number > 0 and < 1"),
         ({"rho": "half"}, "rho must be a number"),
-        ({"tolerance": -1e-3}, "tolerance must be above 0"),
-        ({"max_iterations": 0}, "max_iterations must be an integer of at least 1"),
+        ({"tolerance": -1e-3}, "tolerance must be a number > 0"),
+        ({"max_iterations": 0}, "max_iterations must be an integer >= 1"),
     ]
     for arguments, message in wrong:
         with pytest.raises(OptionError, match=message) as caught:

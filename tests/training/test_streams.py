@@ -91,7 +91,7 @@ def test_a_streamed_run_is_resumed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "says"), [(0, "must be an integer of at least 1"), (3, "is for streams")]
+    ("steps", "says"), [(0, "must be an integer >= 1"), (3, "is for streams")]
 )
 def test_steps_per_epoch_is_for_streams_only(steps: int, says: str) -> None:
     with pytest.raises(OptionError, match=f"steps_per_epoch {says}"):
