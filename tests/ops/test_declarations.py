@@ -99,7 +99,7 @@ def shares_undeclared(application: Application) -> bool:
 
     Programs reuse the arrays of values, and only views are known to look into them.
     """
-    node = application.apply(application.nodes())
+    node = application.node(application.nodes())
     arrays = application.draw()
     for given in (arrays, [np.array(a, order="F") for a in arrays]):
         value = evaluate_node(node, given, rng=np.random.default_rng(7))
