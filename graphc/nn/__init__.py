@@ -18,6 +18,17 @@ from .activations import (
     tanh,
     tanhshrink,
 )
+from .adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+)
 from .affine import Linear, linear
 from .convolution import conv1d, conv2d, conv3d
 from .dropouts import (
@@ -34,12 +45,14 @@ from .dropouts import (
 )
 from .encodings import one_hot
 from .gated import GELU, GLU, Mish, SiLU, gelu, glu, mish, silu
+from .grids import affine_grid, grid_sample
 from .layer import Layer
 from .losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from .losses.cross_entropy import cross_entropy
 from .losses.labels import nll_loss
 from .losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .normalization import LayerNorm, layer_norm
+from .padding import pad
 from .piecewise import (
     Hardshrink,
     Hardsigmoid,
@@ -79,13 +92,16 @@ from .rectifiers import (
     selu,
 )
 from .regularization import Dropout, dropout, gaussian_noise
+from .resampling import interpolate
 from .sequential import Flatten, Identity, Sequential
+from .shuffling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .softmaxes import LogSoftmax, Softmax, log_softmax, softmax
 from .transposed_convolution import (
     conv_transpose1d,
     conv_transpose2d,
     conv_transpose3d,
 )
+from .unfolding import fold, unfold
 
 __all__ = [
     "CELU",
@@ -126,6 +142,13 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -133,6 +156,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -146,21 +170,27 @@ __all__ = [
     "dropout3d",
     "elu",
     "feature_alpha_dropout",
+    "fold",
     "gaussian_noise",
     "gelu",
     "glu",
+    "grid_sample",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "huber_loss",
     "init",
+    "interpolate",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
@@ -168,6 +198,9 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "one_hot",
+    "pad",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "prelu",
     "relu",
     "relu6",
@@ -183,6 +216,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "unfold",
 ]
 
 public(globals(), __all__)

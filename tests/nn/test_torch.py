@@ -270,7 +270,9 @@ EXTRA = {
 def test_signatures_are_torchs(name: str) -> None:
     """Argument names in torch's order, with torch's defaults."""
     mine = inspect.signature(getattr(gc.nn, name)).parameters
-    theirs = inspect.signature(getattr(functional, name)).parameters
+    # What chooses by `return_indices` takes any arguments, and passes them on.
+    same = getattr(functional, f"{name}_with_indices", getattr(functional, name))
+    theirs = inspect.signature(same).parameters
     expected = [parameter for parameter in theirs if parameter not in EXTRA]
     assert [p for p in expected if p in mine] == list(mine)
     missing = [p for p in expected if p not in mine]
