@@ -141,11 +141,28 @@ def _last_attained(application: Application, x: Any, extrema: Any) -> Any:
 ADDING = {"add_at", "add_windows", "put_in_windows", "sum_windows"}
 """Ops that add up, in an order of their own."""
 
+
+def _on_diagonal(application: Application, x: Any) -> Any:
+    offset = application.case.attributes["offset"]
+    out = np.zeros(application.case.attributes["shape"], x.dtype)
+    for place in range(x.shape[-1]):
+        out[..., place + max(0, -offset), place + max(0, offset)] = x[..., place]
+    return out
+
+
+def _padded(application: Application, x: Any) -> Any:
+    options = dict(application.case.attributes)
+    if options["mode"] != "constant":
+        del options["constant_values"]
+    return np.pad(x, **options)
+
+
 REFERENCES: dict[str, Any] = {
     "add_at": _added_at,
     "add_windows": window_references.added,
     "arange": lambda a: np.arange(a.case.attributes["size"]),
     "argsort": lambda a, x: np.argsort(x, kind="stable", **a.case.attributes),
+    "arange_from": lambda a: np.arange(**a.case.attributes),
     "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
     "border": lambda a, x: np.pad(
         x,
@@ -157,6 +174,7 @@ REFERENCES: dict[str, Any] = {
     "cummax": lambda a, x: np.maximum.accumulate(x, a.case.attributes["axis"]),
     "cummin": lambda a, x: np.minimum.accumulate(x, a.case.attributes["axis"]),
     "copy_windows": window_references.windows,
+    "diag_embed": _on_diagonal,
     "full": lambda a: np.full(
         a.case.attributes["shape"],
         a.case.attributes["value"],
@@ -171,6 +189,7 @@ REFERENCES: dict[str, Any] = {
     "max_from": lambda a, x: np.max(x, **a.case.attributes, initial=-np.inf),
     "max_position": window_references.positions,
     "max_windows": window_references.maxima,
+    "pad": _padded,
     "polyval": lambda a, x: np.polyval(
         np.array(a.case.attributes["coefficients"], x.dtype), x
     ),

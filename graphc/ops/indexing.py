@@ -30,6 +30,7 @@ from .slices import (
     indexed_shape,
     is_whole,
     parse_index,
+    whole_index,
 )
 from .source import ARANGE, ArrayLike, arange, as_node
 from .value_ranges import range_of_first
@@ -235,9 +236,10 @@ def _scatter_statement(node: Node) -> str:
 
 def _are_distinct(node: Node) -> bool:
     """True where no position is repeated, since every one is in a row of its own."""
-    arrays = [parent for parent in node.inputs if is_integer(parent.dtype)]
-    return any(parent.op is ARANGE for parent in arrays) and all(
-        parent.shape == arrays[0].shape for parent in arrays
+    arrays = node.inputs[node.op.inputs.index("*arrays") :]
+    return not arrays or (
+        any(parent.op is ARANGE for parent in arrays)
+        and all(parent.shape == arrays[0].shape for parent in arrays)
     )
 
 
@@ -389,7 +391,7 @@ def getitem(a: ArrayLike, index: Any) -> Node:
 
 def slice_axis(x: Node, axis: int, start: Dimension, stop: Dimension) -> Node:
     """`x[..., start:stop, ...]` along one axis."""
-    index = [Slice(None, None, None, size) for size in x.shape]
+    index = whole_index(x.shape)
     index[axis] = Slice(start, stop, None, stop - start)
     return GETITEM(x, index=tuple(index))
 

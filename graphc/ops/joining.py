@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -16,8 +16,9 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .axes import normalize_axis
 from .indexing import slice_axis
-from .shape import expand_dims
-from .source import coerce, zeros_like
+from .reshaping import atleast_1d, atleast_2d, atleast_3d
+from .shape import expand_dims, reshape
+from .source import ArrayLike, as_node, coerce, zeros_like
 
 
 def _concatenate_infer(*arrays: TensorType, axis: int) -> TensorType:
@@ -74,6 +75,10 @@ CONCATENATE = Op(
 )
 
 
+_MOST_AXES = 64
+"""As many levels of lists as NumPy has axes."""
+
+
 def _arrays(arrays: Any, function: str) -> tuple[Node, ...]:
     if not isinstance(arrays, Iterable):
         raise DTypeError(f"{function} requires a list of arrays, got {arrays!r}")
@@ -84,8 +89,8 @@ def _arrays(arrays: Any, function: str) -> tuple[Node, ...]:
 
 
 @array_function
-def concatenate(arrays: Any, axis: int = 0) -> Node:
-    """Arrays joined along an axis that they have.
+def concatenate(arrays: Any, axis: int | None = 0) -> Node:
+    """Arrays joined along an axis that they have; all flat where it is None.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("batch", 3))
@@ -93,6 +98,8 @@ def concatenate(arrays: Any, axis: int = 0) -> Node:
     <concatenate float32 (batch, 6)>
     """
     nodes = _arrays(arrays, "concatenate")
+    if axis is None:
+        nodes, axis = tuple(reshape(node, -1) for node in nodes), 0
     return CONCATENATE(*nodes, axis=normalize_axis(axis, nodes[0].ndim, nodes[0]))
 
 
@@ -107,3 +114,121 @@ def stack(arrays: Any, axis: int = 0) -> Node:
     """
     nodes = [expand_dims(node, axis) for node in _arrays(arrays, "stack")]
     return concatenate(nodes, axis)
+
+
+@array_function
+def concat(arrays: Any, axis: int | None = 0) -> Node:
+    """The array API's name of `gc.concatenate`.
+
+    >>> import graphc as gc
+    >>> gc.concat([gc.input("x", ("batch", 3)), gc.input("y", ("batch", 2))], axis=1)
+    <concatenate float32 (batch, 5)>
+    """
+    return concatenate(arrays, axis)
+
+
+@array_function
+def hstack(tup: Any) -> Node:
+    """Arrays joined along axis 1, or along the only axis of vectors.
+
+    >>> import graphc as gc
+    >>> gc.hstack([gc.input("x", ("batch", 3)), gc.input("y", ("batch", 2))])
+    <concatenate float32 (batch, 5)>
+    """
+    nodes = [atleast_1d(node) for node in _arrays(tup, "hstack")]
+    return concatenate(nodes, 0 if nodes[0].ndim == 1 else 1)
+
+
+@array_function
+def vstack(tup: Any) -> Node:
+    """Arrays joined along axis 0; vectors are rows.
+
+    >>> import graphc as gc
+    >>> gc.vstack([gc.input("x", (3,)), gc.input("y", (3,))])
+    <concatenate float32 (2, 3)>
+    """
+    return concatenate([atleast_2d(node) for node in _arrays(tup, "vstack")], 0)
+
+
+@array_function
+def dstack(tup: Any) -> Node:
+    """Arrays joined along axis 2; see `gc.atleast_3d` for those that have none.
+
+    >>> import graphc as gc
+    >>> gc.dstack([gc.input("x", (2, 3)), gc.input("y", (2, 3))])
+    <concatenate float32 (2, 3, 2)>
+    """
+    return concatenate([atleast_3d(node) for node in _arrays(tup, "dstack")], 2)
+
+
+@array_function
+def column_stack(tup: Any) -> Node:
+    """Arrays joined along axis 1; vectors are columns.
+
+    >>> import graphc as gc
+    >>> gc.column_stack([gc.input("x", ("n",)), gc.input("y", ("n",))])
+    <concatenate float32 (n, 2)>
+    """
+    nodes = [
+        expand_dims(node, tuple(range(node.ndim, 2)))
+        for node in _arrays(tup, "column_stack")
+    ]
+    return concatenate(nodes, 1)
+
+
+@array_function
+def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Node:
+    """`values` after `arr` along an axis; both flat where None.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.append([1, 2], [[3], [4]]), {})
+    array([1, 2, 3, 4])
+    """
+    return concatenate([arr, values], axis)
+
+
+@array_function
+def block(arrays: Any) -> Node:
+    """An array of blocks: lists are joined along the last axis, lists of lists along
+    the one before, and so on.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.block([[gc.eye(2), gc.ones((2, 1))], [gc.zeros((1, 3))]]), {})
+    array([[1., 0., 1.],
+           [0., 1., 1.],
+           [0., 0., 0.]], dtype=float32)
+    """
+    depth = _depth(arrays)
+    found = [as_node(leaf) for leaf in _leaves(arrays, depth)]
+    ndim = max(depth, *(node.ndim for node in found))
+    return _joined_blocks(arrays, depth, ndim)
+
+
+def _depth(arrays: Any) -> int:
+    """The number of levels of lists."""
+    level, depth = arrays, 0
+    while isinstance(level, list):
+        if not level:
+            raise ShapeError("block requires at least one array in each list, got []")
+        level, depth = cast("list[Any]", level)[0], depth + 1
+        if depth > _MOST_AXES:
+            raise ShapeError(f"block takes lists of up to {_MOST_AXES} levels")
+    return depth
+
+
+def _leaves(arrays: Any, depth: int) -> Iterator[Any]:
+    if isinstance(arrays, list) != bool(depth) or (depth and not arrays):
+        raise ShapeError("block requires lists that are nested alike")
+    if not depth:
+        yield arrays
+        return
+    for item in cast("list[Any]", arrays):
+        yield from _leaves(item, depth - 1)
+
+
+def _joined_blocks(arrays: Any, depth: int, ndim: int) -> Node:
+    if not depth:
+        node = as_node(arrays)
+        return expand_dims(node, tuple(range(ndim - node.ndim)))
+    parts = [_joined_blocks(item, depth - 1, ndim) for item in arrays]
+    return concatenate(parts, -depth)

@@ -66,6 +66,11 @@ ARRAY: Final = "array"
 Index = tuple[Any, ...]
 
 
+def whole_index(shape: Shape) -> list[Any]:
+    """The items of an index that takes all of every axis."""
+    return [Slice(None, None, None, size) for size in shape]
+
+
 def _bound(part: Any) -> Any:
     """A bound of a slice as an int, a size or None."""
     if part is None or isinstance(part, Dim):

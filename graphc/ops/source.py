@@ -356,27 +356,45 @@ def ones(shape: Any, dtype: Any = "float32") -> Node:
 
 
 @array_function
-def zeros_like(a: ArrayLike) -> Node:
-    """Zeros of the shape and dtype of `a`.
+def full_like(
+    a: ArrayLike, fill_value: ArrayLike, dtype: Any = None, *, shape: Any = None
+) -> Node:
+    """An array with every element `fill_value`, of the shape and dtype of `a`.
+
+    Args:
+        a: an array.
+        fill_value: a number.
+        dtype, shape: others than those of `a`.
+
+    >>> import graphc as gc
+    >>> gc.full_like(gc.input("x", ("batch", 3)), 0.5)
+    <full float32 (batch, 3)>
+    """
+    node = as_node(a)
+    sizes = node.shape if shape is None else shape
+    return full(sizes, fill_value, dtype or node.dtype).made_of((node,))
+
+
+@array_function
+def zeros_like(a: ArrayLike, dtype: Any = None, *, shape: Any = None) -> Node:
+    """Zeros of the shape and dtype of `a`, or of others.
 
     >>> import graphc as gc
     >>> gc.zeros_like(gc.input("x", ("batch", 3)))
     <full float32 (batch, 3)>
     """
-    node = as_node(a)
-    return full(node.shape, 0.0, node.dtype).made_of((node,))
+    return full_like(a, 0.0, dtype, shape=shape)
 
 
 @array_function
-def ones_like(a: ArrayLike) -> Node:
-    """Ones of the shape and dtype of `a`.
+def ones_like(a: ArrayLike, dtype: Any = None, *, shape: Any = None) -> Node:
+    """Ones of the shape and dtype of `a`, or of others.
 
     >>> import graphc as gc
     >>> gc.ones_like(gc.input("x", ("batch", 3)))
     <full float32 (batch, 3)>
     """
-    node = as_node(a)
-    return full(node.shape, 1.0, node.dtype).made_of((node,))
+    return full_like(a, 1.0, dtype, shape=shape)
 
 
 def _arange_infer(*, size: Dimension) -> TensorType:
