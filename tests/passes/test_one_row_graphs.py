@@ -32,6 +32,9 @@ from .rows import BATCH, Feeds, derivative, draws, same
 
 Place = tuple[Any, ...]
 
+SIZES = ("size", "stop", "num", "N", "M")
+"""Attributes that are sizes."""
+
 
 def places(application: Application) -> list[Place]:
     """Where a case says a size: of an input, and in attributes that tell shapes."""
@@ -42,7 +45,7 @@ def places(application: Application) -> list[Place]:
         for axis in range(len(shape))
     ]
     found += [("shape", axis) for axis in range(len(attributes.get("shape", ())))]
-    found += [("size",)] if isinstance(attributes.get("size"), int) else []
+    found += [(key,) for key in SIZES if isinstance(attributes.get(key), int)]
     index = enumerate(attributes.get("index", ()))
     found += [("index", i) for i, item in index if isinstance(item, Slice)]
     return found
@@ -55,8 +58,8 @@ def with_rows(application: Application, chosen: Sequence[Place]) -> list[Node]:
     for kind, *place in chosen:
         if kind == "input":
             shapes[place[0]][place[1]] = BATCH
-        elif kind == "size":
-            attributes["size"] = BATCH
+        elif kind in SIZES:
+            attributes[kind] = BATCH
         else:
             items = list(attributes[kind])
             item = items[place[0]]
