@@ -96,7 +96,7 @@ def _pad_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
 
 
 def _folded(g: Node, axis: int, before: Dimension, after: Dimension, mode: str) -> Node:
-    """What was added along an axis, added to the elements that it was taken from."""
+    """Copies along an axis added to the elements that they were taken from."""
     total = g.shape[axis]
     size = total - before - after
     most: Dimension = size - 1 if mode == "reflect" else size
