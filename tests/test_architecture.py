@@ -207,6 +207,8 @@ def test_docstrings_begin_with_a_noun_or_a_verb(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=_name)
 def test_a_file_is_one_room(file: Path) -> None:
+    if file.name == "__init__.py":
+        return  # The face of a package is as long as what it shows.
     lines = file.read_text(encoding="utf-8").count("\n")
     assert lines <= 500, f"{file} has {lines} lines; it is probably two rooms"
 
