@@ -324,11 +324,12 @@ ORDINARY = {
 """Names of ops that are words for other things, too, such as roles of vertices."""
 
 OTHER_MEANINGS: dict[str, set[str]] = {
+    "autodiff/forward.py": {"diagonal"},
     "ir/dims.py": {"add", "divide", "floor_divide", "multiply", "subtract"},
     "ir/symbolic.py": {"add", "divide", "floor", "multiply", "subtract"},
     "optim/cycles.py": {"cos"},
 }
-"""Where a word is the name of something else: arithmetic of sizes, a kind of cycle."""
+"""Where a word is the name of something else: a Jacobian, arithmetic of sizes."""
 
 REGISTRY = {"ir/op.py", "ir/pickling.py", "ir/verify.py"}
 """The table of ops, and those that ask whether an op is in it."""
