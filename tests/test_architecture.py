@@ -324,6 +324,8 @@ ORDINARY = {
 """Names of ops that are words for other things, too, such as roles of vertices."""
 
 OTHER_MEANINGS: dict[str, set[str]] = {
+    "targets/numpy/training.py": {"tile"},
+    "viz/dot.py": {"pad"},
     "autodiff/forward.py": {"diagonal"},
     "ir/dims.py": {"add", "divide", "floor_divide", "multiply", "subtract"},
     "ir/symbolic.py": {"add", "divide", "floor", "multiply", "subtract"},
