@@ -30,7 +30,22 @@ from .adaptive_pooling import (
     lp_pool3d,
 )
 from .affine import Linear, linear
+from .attention import scaled_dot_product_attention
+from .channel_norm_layers import (
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+)
+from .channel_norms import (
+    LocalResponseNorm,
+    batch_norm,
+    group_norm,
+    instance_norm,
+    local_response_norm,
+)
 from .convolution import conv1d, conv2d, conv3d
+from .distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
 from .dropouts import (
     AlphaDropout,
     Dropout1d,
@@ -43,6 +58,7 @@ from .dropouts import (
     dropout3d,
     feature_alpha_dropout,
 )
+from .embedding import Embedding, EmbeddingBag, embedding, embedding_bag
 from .encodings import one_hot
 from .gated import GELU, GLU, Mish, SiLU, gelu, glu, mish, silu
 from .grids import affine_grid, grid_sample
@@ -51,7 +67,7 @@ from .losses.binary import binary_cross_entropy, binary_cross_entropy_with_logit
 from .losses.cross_entropy import cross_entropy
 from .losses.labels import nll_loss
 from .losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
-from .normalization import LayerNorm, layer_norm
+from .normalization import LayerNorm, RMSNorm, layer_norm, rms_norm
 from .padding import pad
 from .piecewise import (
     Hardshrink,
@@ -114,21 +130,29 @@ __all__ = [
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
+    "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "Mish",
     "PReLU",
+    "RMSNorm",
     "RReLU",
     "ReLU",
     "ReLU6",
@@ -153,8 +177,10 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cdist",
     "celu",
     "channel_shuffle",
     "conv1d",
@@ -163,29 +189,35 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "dropout1d",
     "dropout2d",
     "dropout3d",
     "elu",
+    "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "fold",
     "gaussian_noise",
     "gelu",
     "glu",
     "grid_sample",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "huber_loss",
     "init",
+    "instance_norm",
     "interpolate",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
@@ -197,14 +229,19 @@ __all__ = [
     "mish",
     "mse_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
     "rrelu",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",

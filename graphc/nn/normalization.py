@@ -6,18 +6,17 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..ir.dims import as_shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
-from ..ops import reduction
-from ..ops.arithmetic import sqrt, square
 from ..ops.source import ArrayLike, as_node
 from ..ops.type_rules import floating
 from . import init
 from .block import block
 from .layer import Layer, check_size
+from .standardize import STANDARDIZE, affine_type, scaled_and_shifted
 
 
 def _layer_norm_infer(
@@ -28,61 +27,17 @@ def _layer_norm_infer(
     axes: int,
     eps: float,
 ) -> TensorType:
-    floating(input)
-    if not eps >= 0.0:
-        raise OptionError(f"eps must not be negative, got {eps!r}")
-    normalized = input.shape[input.ndim - axes :]
-    affine = {"weight": weight, "bias": bias}
-    given = {name: part for name, part in affine.items() if part is not None}
-    for name, part in given.items():
-        floating(part, name)
-        if part.shape != normalized:
-            raise ShapeError(
-                f"requires {name} of shape {format_shape(normalized)}, "
-                f"got {format_shape(part.shape)}"
-            )
-    dtype = np.result_type(input.dtype, *(part.dtype for part in given.values()))
-    return TensorType(dtype, input.shape)
+    shape = input.shape[input.ndim - axes :]
+    return affine_type(input, shape, eps, weight=weight, bias=bias)
 
 
 def _last(input: Node, axes: int) -> tuple[int, ...]:
     return tuple(range(input.ndim - axes, input.ndim))
 
 
-def _normalize(input: Node, axes: int, eps: float) -> tuple[Node, Node]:
-    """The input with mean 0 and variance 1, and its standard deviation."""
-    last = _last(input, axes)
-    mean = reduction.mean(input, last, keepdims=True).named("mean")
-    centered = (input - mean).named("centered")
-    squares = square(centered).named("squares")
-    variance = reduction.mean(squares, last, keepdims=True).named("variance")
-    deviation = sqrt((variance + eps).named("variance_and_eps")).named("deviation")
-    return (centered / deviation).named("normalized"), deviation
-
-
-def _layer_norm_vjp(
-    g: Node, out: Node, input: Node, weight: Node | None, bias: Node | None
-) -> tuple[Node, ...]:
-    axes, eps = out.attributes["axes"], out.attributes["eps"]
-    normalized, deviation = _normalize(input, axes, eps)
-    last = _last(input, axes)
-    flow = g
-    if weight is not None:
-        flow = (g * weight).named("d_normalized")
-    # What shifts or scales the whole input changes nothing, and is taken out.
-    correlation = reduction.mean(flow * normalized, last, keepdims=True)
-    mean_flow = reduction.mean(flow, last, keepdims=True).named("mean_flow")
-    centered = (flow - mean_flow).named("centered_flow")
-    scaling = (normalized * correlation.named("correlation")).named("scaling_flow")
-    remaining = (centered - scaling).named("remaining_flow") / deviation
-    # Sums over the axes before are left to the differentiator, as for any broadcast.
-    return remaining, (g * normalized).named("weight_flow"), g
-
-
 @block(
     name="layer_norm",
     infer=_layer_norm_infer,
-    vjp=_layer_norm_vjp,
     cases=[
         Case(shapes, {"axes": axes, "parts": parts, "eps": 1e-5})
         for shapes, axes, parts in (
@@ -102,10 +57,8 @@ def _layer_norm(
     axes: int,
     eps: float,
 ) -> Node:
-    result, _ = _normalize(input, axes, eps)
-    if weight is not None:
-        result = (result * weight).named("scaled")
-    return result if bias is None else result + bias
+    normalized = STANDARDIZE(input, axes=_last(input, axes), eps=eps)
+    return scaled_and_shifted(normalized.named("normalized"), weight, bias)
 
 
 def layer_norm(
@@ -141,16 +94,93 @@ def layer_norm(
     >>> gc.evaluate(gc.nn.layer_norm([[1.0, 2.0, 3.0]], 3), {}).round(4)
     array([[-1.2247,  0.    ,  1.2247]])
     """
+    node, axes = _ends_in(input, normalized_shape, "layer_norm")
+    return _layer_norm(node, weight, bias, axes=axes, eps=eps)
+
+
+def _ends_in(
+    input: ArrayLike, normalized_shape: Any, function: str
+) -> tuple[Node, int]:
+    """The input as a node, and the number of its axes that are normalised."""
     node = as_node(input)
     shape = as_shape(normalized_shape)
     axes = len(shape)
-    if axes == 0 or axes > node.ndim or node.shape[node.ndim - axes :] != shape:
+    if not axes or axes > node.ndim or node.shape[node.ndim - axes :] != shape:
         raise ShapeError(
             f"requires input whose last axes are {format_shape(shape)}, "
             f"got {format_shape(node.shape)}",
-            node=f"layer_norm({node.describe()})",
+            node=f"{function}({node.describe()})",
         )
-    return _layer_norm(node, weight, bias, axes=axes, eps=eps)
+    return node, axes
+
+
+def _rms_norm_infer(
+    input: TensorType, weight: TensorType | None, *, axes: int, eps: float
+) -> TensorType:
+    return _layer_norm_infer(input, weight, None, axes=axes, eps=eps)
+
+
+@block(
+    name="rms_norm",
+    infer=_rms_norm_infer,
+    cases=[
+        Case(((3, 4), (4,)), {"axes": 1, "eps": 1e-5}),
+        Case(((2, 3, 4),), {"axes": 2, "eps": 1e-5}),
+    ],
+)
+def _rms_norm(
+    input: ArrayLike, weight: ArrayLike = None, *, axes: int, eps: float
+) -> Node:
+    last = _last(input, axes)
+    normalized = STANDARDIZE(input, axes=last, eps=eps, centered=False)
+    return scaled_and_shifted(normalized.named("normalized"), weight)
+
+
+def rms_norm(
+    input: ArrayLike,
+    normalized_shape: Any,
+    weight: ArrayLike = None,
+    eps: float | None = None,
+) -> Node:
+    """Each example divided by its root mean square over its last axes, then scaled.
+
+    `y = x / sqrt(mean(x**2) + eps) * weight`
+
+    Args:
+        input: `(..., *normalized_shape)`, floating.
+        normalized_shape: an integer, or the sizes of the last axes.
+        weight: of shape `normalized_shape`, or None for ones.
+        eps: added to the mean square; None for the spacing of numbers at 1 in the
+            dtype of `input`.
+
+    Returns:
+        An array of the shape of `input`.
+
+    Raises:
+        ShapeError: `input` or weight does not end in `normalized_shape`.
+        DTypeError: an array that is not floating.
+        OptionError: `eps` is negative.
+
+    Source: Zhang and Sennrich 2019, "Root mean square layer normalization".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.rms_norm([[1.0, 7.0]], 2), {})
+    array([[0.2, 1.4]])
+    """
+    node, axes = _ends_in(input, normalized_shape, "rms_norm")
+    if eps is None:
+        eps = float(np.finfo(floating(node.type).dtype).eps)
+    return _rms_norm(node, weight, axes=axes, eps=eps)
+
+
+def _sizes(normalized_shape: Any, layer: Layer) -> tuple[int, ...]:
+    several = isinstance(normalized_shape, list | tuple)
+    sizes: tuple[Any, ...] = (normalized_shape,)
+    if several:
+        sizes = tuple(cast("tuple[Any, ...]", normalized_shape))
+    return tuple(
+        check_size(size, "a size of normalized_shape", layer) for size in sizes
+    )
 
 
 class LayerNorm(Layer):
@@ -182,13 +212,7 @@ class LayerNorm(Layer):
         dtype: Any = "float32",
     ) -> None:
         super().__init__(name)
-        several = isinstance(normalized_shape, list | tuple)
-        sizes: tuple[Any, ...] = (normalized_shape,)
-        if several:
-            sizes = tuple(cast("tuple[Any, ...]", normalized_shape))
-        self.normalized_shape = tuple(
-            check_size(size, "a size of normalized_shape", self) for size in sizes
-        )
+        self.normalized_shape = _sizes(normalized_shape, self)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         if elementwise_affine:
@@ -211,6 +235,55 @@ class LayerNorm(Layer):
         return layer_norm(
             input, self.normalized_shape, self.weight, self.bias, self.eps
         )
+
+    def _describe(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}"
+        )
+
+
+class RMSNorm(Layer):
+    """`gc.nn.rms_norm` with a weight that starts at 1.
+
+    Args:
+        normalized_shape: an integer, or the sizes of the last axes.
+        eps: added to the mean square; None for the spacing of numbers at 1.
+        elementwise_affine: True for a weight.
+        name: the name of the output and prefix of the parameter.
+        dtype: the dtype of the weight.
+
+    >>> import graphc as gc
+    >>> gc.nn.RMSNorm(8, name="norm")(gc.input("x", ("batch", 8)))
+    <rms_norm 'norm' float32 (batch, 8)>
+    """
+
+    kind = "rms_norm"
+
+    def __init__(
+        self,
+        normalized_shape: Any,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        *,
+        name: str | None = None,
+        dtype: Any = "float32",
+    ) -> None:
+        super().__init__(name)
+        self.normalized_shape = _sizes(normalized_shape, self)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        if elementwise_affine:
+            self._declare("weight", self.normalized_shape, init.ones(), dtype)
+
+    @property
+    def weight(self) -> Node | None:
+        """The scale, of shape `normalized_shape`, or None."""
+        return self._parameter("weight")
+
+    def forward(self, input: Node) -> Node:
+        """`gc.nn.rms_norm` with the layer's weight."""
+        return rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def _describe(self) -> str:
         return (

@@ -141,6 +141,19 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class WithoutRow:
+    """Another start, with one row of zeros."""
+
+    start: Normal
+    row: int
+
+    def source(self, shape: tuple[int, ...], dtype: DType) -> str:
+        """The NumPy expression for the array."""
+        others = f"(np.arange({shape[0]}) != {self.row})[:, None]"
+        return f"{self.start.source(shape, dtype)} * {others}"
+
+
+@dataclass(frozen=True)
 class TruncatedNormal:
     """Gaussian of a mean and a standard deviation, where it is in `[low, high]`."""
 
