@@ -76,7 +76,7 @@ FUNCTION_LAYERS = [
 ]
 
 
-RANKS = {"Dropout2d": 3, "Dropout3d": 4}
+RANKS = {"Dropout2d": 3, "Dropout3d": 4, "LocalResponseNorm": 2}
 """Axes that a layer's input has after the first, where one is not enough."""
 
 OF_OTHERS = {
