@@ -278,7 +278,7 @@ COPY_WINDOWS = Op(
     infer=_windows_infer,
     facts=Facts(rearranges=True),
     kind="movement",
-    numpy=lambda node: f"np.ascontiguousarray({_over(node).view()})",
+    numpy=lambda node: f"{_over(node).view()}.copy()",
     into=_copy_into,
     vjp=_windows_vjp,
     jvp="linear",
