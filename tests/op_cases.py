@@ -18,7 +18,7 @@ from graphc.ir import OPS, Case, Dim, Node, Op
 from graphc.ops.control import results_of
 
 WITHOUT_CASES = {
-    *("input", "parameter", "constant", "dimension"),
+    *("input", "parameter", "buffer", "constant", "dimension"),
     *("argument", "call", "result"),
 }
 """Ops without a meaning of their own to test: placeholders, values, and calls, whose
