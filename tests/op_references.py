@@ -157,6 +157,12 @@ def _padded(application: Application, x: Any) -> Any:
     return np.pad(x, **options)
 
 
+def _quantile(application: Application, x: Any) -> Any:
+    attributes = {**application.case.attributes}
+    q, dtype = attributes.pop("q"), attributes.pop("q_dtype")
+    return np.quantile(x, q if dtype is None else np.array(q, dtype), **attributes)
+
+
 REFERENCES: dict[str, Any] = {
     "add_at": _added_at,
     "add_windows": window_references.added,
@@ -194,6 +200,7 @@ REFERENCES: dict[str, Any] = {
         np.array(a.case.attributes["coefficients"], x.dtype), x
     ),
     "put_in_windows": window_references.put,
+    "quantile": _quantile,
     "row_starts": lambda a: np.array(
         [a.case.attributes["step"] * row for row in range(a.case.attributes["size"])],
         np.intp,

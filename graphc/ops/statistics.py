@@ -104,10 +104,15 @@ def _variance(a: Node, axis: Any, ddof: Any, keepdims: bool, where: ArrayLike) -
     """The variance, in a dtype that has room for sums of squares."""
     x = astype(a, dtype_for_counts(a.dtype))
     axes = normalize_axes(axis, x)
-    deviation = x - mean(x, axes, keepdims=True, where=where)
-    total = sum(square(deviation), axes, keepdims=keepdims, where=where)
     if where is None:
+        deviation = x - mean(x, axes, keepdims=True)
+        total = sum(square(deviation), axes, keepdims=keepdims)
         return total / _degrees_of_freedom(count_along(x, axes), ddof, total)
+    # What is left out may be NaN, which a derivative must not meet.
+    taken = operand(x, None, where, 0)
+    average = mean(taken, axes, keepdims=True, where=where)
+    deviation = operand(taken - average, None, where, 0)
+    total = sum(square(deviation), axes, keepdims=keepdims)
     left = count_where(where, x, axes, keepdims, total.dtype) - _number(ddof, total)
     return total / (left if ddof <= 0 else maximum(left, 0.0))
 
