@@ -9,7 +9,6 @@ array(1.25, dtype=float32)
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,9 +17,10 @@ from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ops.arithmetic import absolute, square
 from ..ops.reduction import sum
+from .options import NonNegative
 
 
-def l2(parameters: Node | Iterable[Node], strength: float) -> Node:
+def l2(parameters: Node | Iterable[Node], strength: NonNegative) -> Node:
     """`strength / 2 * sum of w**2` over all elements of all parameters.
 
     Its gradient is `strength * w`, as that of an optimizer's coupled `weight_decay`.
@@ -45,7 +45,7 @@ def l2(parameters: Node | Iterable[Node], strength: float) -> Node:
     return _penalty("l2", lambda w: sum(square(w)), parameters, strength, 0.5)
 
 
-def l1(parameters: Node | Iterable[Node], strength: float) -> Node:
+def l1(parameters: Node | Iterable[Node], strength: NonNegative) -> Node:
     """`strength * sum of |w|` over all elements of all parameters.
 
     Its gradient is `strength * sign(w)`, and 0 at 0.
@@ -71,7 +71,9 @@ def l1(parameters: Node | Iterable[Node], strength: float) -> Node:
 
 
 def elastic_net(
-    parameters: Node | Iterable[Node], l1_strength: float, l2_strength: float
+    parameters: Node | Iterable[Node],
+    l1_strength: NonNegative,
+    l2_strength: NonNegative,
 ) -> Node:
     """The sum of both penalties.
 
@@ -98,16 +100,12 @@ def _penalty(
     strength: float,
     factor: float,
 ) -> Node:
-    if not 0.0 <= strength < math.inf:
-        raise OptionError(f"{name} requires strength >= 0, got {strength!r}", node=name)
     nodes: list[Node] = (
         [parameters] if isinstance(parameters, Node) else list(parameters)
     )
     if not nodes:
         raise OptionError(f"{name} requires at least one parameter", node=name)
     for node in nodes:
-        if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise DTypeError(f"{name} requires nodes, got {node!r}", node=name)
         if not is_floating(node.dtype):
             raise DTypeError(
                 f"{name} requires floating parameters, got {node.describe()}", node=name

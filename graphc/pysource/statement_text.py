@@ -203,8 +203,6 @@ def _lay_out(
         wrapping is _Wrap.IF_IT_HELPS and splits and not isinstance(value, ast.UnaryOp)
     ):
         chain = isinstance(value, ast.Attribute | ast.Call | ast.Subscript)
-        before: Document = flat_text(start)
-        first = render([before, opened, *end], indent, width, explode=True)[0]
         if not chain or columns(first) > width:
             chosen = wrap(Level.OPEN)
     elif wrapping is _Wrap.IF_IT_HELPS and helps and not fits(opened):

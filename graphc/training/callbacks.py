@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..arguments import public
-from ..errors import OptionError, import_extra
+from ..errors import import_extra
 
 RecordFunction: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """Called with the record of an evaluation; True ends the run."""
@@ -109,12 +109,7 @@ def running(
     """Start callbacks, give the functions to call after evaluations, and end them."""
     objects = [each for each in callbacks if isinstance(each, Callback)]
     called = [each for each in functions if each is not None]
-    for each in callbacks:
-        if not isinstance(each, Callback) and not callable(each):
-            raise OptionError(
-                f"a callback must be a gc.Callback or a function, got {each!r}"
-            )
-        called.append(each.record if isinstance(each, Callback) else each)
+    called += [c.record if isinstance(c, Callback) else c for c in callbacks]
     run = Run(called)
     started: list[Callback] = []
     try:

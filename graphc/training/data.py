@@ -35,13 +35,6 @@ or `.csv` file or a folder; a pandas DataFrame; or a stream of batches, or a fun
 that gives one."""
 
 
-def _name(key: object, label: str) -> str:
-    name = key.name if isinstance(key, Node) else key
-    if not isinstance(name, str):
-        raise DataError(f"{label} has a key that names no input: {key!r}")
-    return name
-
-
 class BatchStream:
     """A stream as a function from the number of an epoch to its batches.
 
@@ -53,17 +46,12 @@ class BatchStream:
             ended; None for all that there are.
 
     Raises:
-        DataError: it is not a stream, or a batch does not map names to arrays.
+        DataError: a batch does not map names to arrays.
     """
 
     def __init__(
         self, module: Any, data: Any, label: str, steps: int | None = None
     ) -> None:
-        if not callable(data) and not _is_stream(data):
-            raise DataError(
-                f"{label} must map input names to arrays, got {type(data).__name__}",
-                hint='{"x": images, "y": labels}, or the path of an .npz file',
-            )
         self._module, self._data, self._label = module, data, label
         self.steps_per_epoch = steps
         self.first_epoch = 0
@@ -169,9 +157,9 @@ def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> 
         return module.read_data(os.fspath(data))
     if isinstance(data, CSV):
         return read_table(module, data, label)
-    if isinstance(data, Mapping):
-        return named_arrays(data, label)
-    return BatchStream(module, data, label, steps)
+    if not isinstance(data, Mapping) and (callable(data) or _is_stream(data)):
+        return BatchStream(module, data, label, steps)
+    return named_arrays(data, label)
 
 
 def named_arrays(data: Any, label: str) -> dict[str, Any]:
@@ -194,7 +182,9 @@ def named_arrays(data: Any, label: str) -> dict[str, Any]:
         )
     named: dict[str, Any] = {}
     for key, value in cast("Mapping[Any, Any]", data).items():
-        name = _name(key, label)
+        name = key.name if isinstance(key, Node) else key
+        if not isinstance(name, str):
+            raise DataError(f"{label} has a key that names no input: {key!r}")
         if name in named:
             raise DataError(f"{label} has two arrays for {name!r}")
         is_path = isinstance(value, os.PathLike)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from ..arguments import public
@@ -27,16 +27,6 @@ from .text import place, printable, shortened
 if TYPE_CHECKING:
     from rich.table import Table
 
-_HEADINGS = (
-    "name",
-    "op",
-    "shape",
-    "dtype",
-    "parameters",
-    "multiply-adds",
-    "bytes",
-    "line",
-)
 _NUMERIC = frozenset(["parameters", "multiply-adds", "bytes"])
 
 
@@ -71,6 +61,9 @@ class Row:
             _count(self.bytes),
             printable(self.line),
         )
+
+
+_HEADINGS = tuple(field.name.replace("_", "-") for field in fields(Row))
 
 
 @dataclass(frozen=True)

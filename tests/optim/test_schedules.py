@@ -281,9 +281,9 @@ def test_penalties():
 
 def test_bad_penalties():
     w = gc.parameter("w", (2,))
-    with pytest.raises(OptionError, match="strength >= 0"):
+    with pytest.raises(OptionError, match="strength must be a number >= 0"):
         optim.l2([w], -1.0)
-    with pytest.raises(OptionError, match="strength >= 0"):
+    with pytest.raises(OptionError, match="strength must be a number >= 0"):
         optim.l1([w], math.nan)
     with pytest.raises(OptionError, match="at least one parameter"):
         optim.l1([], 1.0)
