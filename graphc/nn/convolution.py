@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import OptionError, ShapeError
-from ..ir.dims import Dimension, format_shape, product
+from ..ir.dims import Dimension, Shape, product
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -34,6 +34,7 @@ from .spatial import (
     padded,
     per_axis,
     result_type,
+    sizes_of,
 )
 
 
@@ -170,34 +171,34 @@ def _conv(
     return CONV[count - 1](
         *nodes,
         stride=strides,
-        padding=padding_widths(padding, w, strides, dilations),
+        padding=padding_widths(padding, w.shape[2:], strides, dilations, w.describe()),
         dilation=dilations,
         groups=number_of_groups(groups, w),
     )
 
 
 def padding_widths(
-    padding: Any, weight: Node, stride: tuple[int, ...], dilation: tuple[int, ...]
+    padding: Any,
+    kernel: Shape,
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    at: str,
 ) -> Widths:
     """The widths of zeros that `padding` means, in numbers or in words."""
     count = len(stride)
     if not isinstance(padding, str):
-        widths = per_axis(padding, count, "padding", weight, least=0)
+        widths = sizes_of(padding, count, "padding", at, least=0)
         return tuple((width, width) for width in widths)
     if padding == "valid":
         return ((0, 0),) * count
     if padding != "same":
         raise OptionError(
-            f'padding must be integers, "same" or "valid", got {padding!r}',
-            node=weight.describe(),
+            f'padding must be integers, "same" or "valid", got {padding!r}', node=at
         )
     if stride != (1,) * count:
-        raise OptionError(
-            f'padding="same" requires stride 1, got {stride}', node=weight.describe()
-        )
+        raise OptionError(f'padding="same" requires stride 1, got {stride}', node=at)
     totals = [
-        span(size, each) - 1
-        for size, each in zip(kernel_sizes(weight.shape), dilation, strict=False)
+        span(int(size), each) - 1 for size, each in zip(kernel, dilation, strict=False)
     ]
     return tuple((total // 2, total - total // 2) for total in totals)
 

@@ -41,7 +41,7 @@ def pad(input: ArrayLike, pad: Any, mode: str = "constant", value: Any = None) -
     array([[3., 2., 1., 2., 3., 2.]])
     """
     x = as_node(input)
-    flat = whole_numbers(pad, "pad", x, least=-(2**31))
+    flat = whole_numbers(pad, "pad", x.describe(), least=-(2**31))
     if len(flat) % 2 or len(flat) > 2 * x.ndim:
         raise OptionError(
             f"pad must have two widths for each of up to {x.ndim} axes, got {pad!r}",

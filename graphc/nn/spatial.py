@@ -26,19 +26,33 @@ Widths = tuple[tuple[int, int], ...]
 """The numbers of elements to add before and after each of some axes."""
 
 
-def per_axis(
-    value: Any, count: int, what: str, node: Node, *, least: int = 1
+def sizes_of(
+    value: Any, count: int, what: str, at: str, *, least: int = 1
 ) -> tuple[int, ...]:
-    """An integer for each of `count` axes, from one or several."""
-    numbers = whole_numbers(value, what, node, least=least)
+    """An integer for each of `count` axes, from one or several.
+
+    Args:
+        value: what the user gave.
+        count: the number of axes.
+        what: the name of the argument.
+        at: the node or layer, for errors.
+        least: the smallest number that is allowed.
+    """
+    numbers = whole_numbers(value, what, at, least=least)
     if len(numbers) == 1:
         return numbers * count
     if len(numbers) != count:
         raise OptionError(
-            f"{what} must be an integer or {count} of them, got {value!r}",
-            node=node.describe(),
+            f"{what} must be an integer or {count} of them, got {value!r}", node=at
         )
     return numbers
+
+
+def per_axis(
+    value: Any, count: int, what: str, node: Node, *, least: int = 1
+) -> tuple[int, ...]:
+    """`sizes_of` an argument of a function of `node`."""
+    return sizes_of(value, count, what, node.describe(), least=least)
 
 
 def check_rank(shape: Shape, count: int, what: str = "input") -> None:

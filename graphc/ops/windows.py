@@ -365,7 +365,7 @@ def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Any = None) -> No
            [2., 3., 4.]])
     """
     node = as_node(x)
-    sizes = whole_numbers(window_shape, "window_shape", node)
+    sizes = whole_numbers(window_shape, "window_shape", node.describe())
     axes = ordered_axes(
         tuple(range(node.ndim)) if axis is None else axis, node.ndim, node
     )
@@ -386,9 +386,7 @@ def sliding_window_view(x: ArrayLike, window_shape: Any, axis: Any = None) -> No
     )
 
 
-def whole_numbers(
-    value: Any, what: str, node: Node, *, least: int = 1
-) -> tuple[int, ...]:
+def whole_numbers(value: Any, what: str, at: str, *, least: int = 1) -> tuple[int, ...]:
     """One integer or several, none below `least`."""
     several = (
         cast("Sequence[Any]", value) if isinstance(value, tuple | list) else (value,)
@@ -402,10 +400,8 @@ def whole_numbers(
         except TypeError:
             raise DTypeError(
                 f"{what} must be an integer or several, got {value!r}",
-                node=node.describe(),
+                node=at,
             ) from None
     if any(number < least for number in numbers):
-        raise OptionError(
-            f"{what} must not be below {least}, got {value!r}", node=node.describe()
-        )
+        raise OptionError(f"{what} must not be below {least}, got {value!r}", node=at)
     return tuple(numbers)

@@ -286,6 +286,23 @@ def test_signatures_are_torchs(name: str) -> None:
 
 ARGUMENTS: dict[str, list[Any]] = {
     "Linear": [3, 4],
+    **{f"Conv{i}d": [4, 6, 3] for i in (1, 2, 3)},
+    **{f"ConvTranspose{i}d": [4, 6, 3] for i in (1, 2, 3)},
+    **{f"{kind}Pool{i}d": [2] for kind in ("Avg", "Max") for i in (1, 2, 3)},
+    **{f"Adaptive{kind}Pool{i}d": [2] for kind in ("Avg", "Max") for i in (1, 2, 3)},
+    **{f"LPPool{i}d": [2, 2] for i in (1, 2, 3)},
+    **{
+        f"{kind}Pad{i}d": [2]
+        for kind in ("Zero", "Reflection", "Replication", "Circular")
+        for i in (1, 2, 3)
+    },
+    **{f"ConstantPad{i}d": [2, 1.0] for i in (1, 2, 3)},
+    "ChannelShuffle": [2],
+    "Fold": [4, 2],
+    "PixelShuffle": [2],
+    "PixelUnshuffle": [2],
+    "Unflatten": [1, (2, 3)],
+    "Unfold": [2],
     "LayerNorm": [3],
     "Threshold": [0.1, 20.0],
     "Softmax": [1],
