@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import OptionError, ShapeError
-from ..ir.dims import Dimension, Shape, product
+from ..ir.dims import Dimension, Shape, format_shape, product
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
