@@ -80,6 +80,16 @@ class Facts:
     neutral: tuple[float | None, ...] = ()
     """For each of two operands the number that makes the other one the result, bit for
     bit; None where no number does."""
+    associative: Literal["exact", "integers"] | None = None
+    """`op(op(x, y), z)` and `op(x, op(y, z))` are the same, but for the sign of a zero:
+    of all numbers, or of integers only, whose results are not rounded."""
+    absorbing: tuple[float | None, ...] = ()
+    """For each of two operands the number that is the result, but for the sign of a
+    zero, if the other one is a number, neither NaN nor an infinity."""
+    idempotent: bool = False
+    """`op(x, x)` is `x` bit for bit, where it is of the type of `x`."""
+    involutive: bool = False
+    """`op(op(x))` is `x` bit for bit, where both are of the type of `x`."""
     nonnegative: Inputs = None
     """The result is NaN or in [+0, inf] where these inputs are."""
     finite: Inputs = None

@@ -39,6 +39,7 @@ from .value_ranges import (
     input_range=input_range_of_sum,
     facts=Facts(
         commutative="exact",
+        associative="integers",
         neutral=(-0.0, -0.0),
         nonnegative="all",
         finite="all",
@@ -70,7 +71,9 @@ def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
     sympy="x1*x2",
     facts=Facts(
         commutative="exact",
+        associative="integers",
         neutral=(1.0, 1.0),
+        absorbing=(0.0, 0.0),
         nonnegative="all",
         finite="all",
         zero_sign="kept",
@@ -124,7 +127,9 @@ mod = remainder
     vjp=lambda g, out, x: (-g,),
     symbol="-x",
     sympy="-x",
-    facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=0.5),
+    facts=Facts(
+        involutive=True, finite="all", overflows=False, zero_sign="kept", cost=0.5
+    ),
 )
 def negative(x: ArrayLike) -> Node:
     """`-x`, elementwise."""
@@ -289,7 +294,10 @@ _FEW = 4096
     sympy="Max(x1, x2)",
     facts=Facts(
         commutative="real",
+        associative="exact",
         neutral=(-math.inf, -math.inf),
+        absorbing=(math.inf, math.inf),
+        idempotent=True,
         nonnegative="all",
         finite="all",
         overflows=False,
@@ -311,7 +319,10 @@ def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     sympy="Min(x1, x2)",
     facts=Facts(
         commutative="real",
+        associative="exact",
         neutral=(math.inf, math.inf),
+        absorbing=(-math.inf, -math.inf),
+        idempotent=True,
         nonnegative="all",
         finite="all",
         overflows=False,

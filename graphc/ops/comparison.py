@@ -11,8 +11,8 @@ from .source import ArrayLike
 
 _ASKS = Facts(zero_sign="ignored", cost=0.5)
 _SYMMETRIC = replace(_ASKS, commutative="exact")
-_CONNECTS = replace(_SYMMETRIC, cost=0.25)
-_BITWISE = Facts(commutative="exact", cost=0.25)
+_CONNECTS = replace(_SYMMETRIC, associative="exact", cost=0.25)
+_BITWISE = Facts(commutative="exact", associative="exact", cost=0.25)
 
 
 @ufunc(symbol="x1 == x2", sympy="Eq(x1, x2)", facts=_SYMMETRIC)
@@ -51,49 +51,63 @@ def greater_equal(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
-@ufunc(dtype="bool", facts=_CONNECTS)
+@ufunc(
+    dtype="bool",
+    facts=replace(_CONNECTS, neutral=(1.0, 1.0), absorbing=(0.0, 0.0), idempotent=True),
+)
 def logical_and(x1: ArrayLike, x2: ArrayLike) -> Node:
     """True where both are true (not zero), elementwise."""
     ...
 
 
-@ufunc(dtype="bool", facts=_CONNECTS)
+@ufunc(
+    dtype="bool",
+    facts=replace(_CONNECTS, neutral=(0.0, 0.0), absorbing=(1.0, 1.0), idempotent=True),
+)
 def logical_or(x1: ArrayLike, x2: ArrayLike) -> Node:
     """True where either is true (not zero), elementwise."""
     ...
 
 
-@ufunc(dtype="bool", facts=_CONNECTS)
+@ufunc(dtype="bool", facts=replace(_CONNECTS, neutral=(0.0, 0.0)))
 def logical_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
     """True where exactly one is true (not zero), elementwise."""
     ...
 
 
-@ufunc(dtype="bool", facts=Facts(zero_sign="ignored", cost=0.25))
+@ufunc(dtype="bool", facts=Facts(involutive=True, zero_sign="ignored", cost=0.25))
 def logical_not(x: ArrayLike) -> Node:
     """True where `x` is false (zero), elementwise."""
     ...
 
 
-@ufunc(symbol="x1 & x2", dtype="bool", facts=_BITWISE)
+@ufunc(
+    symbol="x1 & x2",
+    dtype="bool",
+    facts=replace(_BITWISE, absorbing=(0.0, 0.0), idempotent=True),
+)
 def bitwise_and(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 & x2`, elementwise: logical for booleans, bit by bit for integers."""
     ...
 
 
-@ufunc(symbol="x1 | x2", dtype="bool", facts=_BITWISE)
+@ufunc(
+    symbol="x1 | x2",
+    dtype="bool",
+    facts=replace(_BITWISE, neutral=(0.0, 0.0), idempotent=True),
+)
 def bitwise_or(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 | x2`, elementwise: logical for booleans, bit by bit for integers."""
     ...
 
 
-@ufunc(symbol="x1 ^ x2", dtype="bool", facts=_BITWISE)
+@ufunc(symbol="x1 ^ x2", dtype="bool", facts=replace(_BITWISE, neutral=(0.0, 0.0)))
 def bitwise_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`x1 ^ x2`, elementwise: logical for booleans, bit by bit for integers."""
     ...
 
 
-@ufunc(symbol="~x", dtype="bool", facts=Facts(cost=0.25))
+@ufunc(symbol="~x", dtype="bool", facts=Facts(involutive=True, cost=0.25))
 def invert(x: ArrayLike) -> Node:
     """`~x`, elementwise: negation of booleans, complement of integers."""
     ...

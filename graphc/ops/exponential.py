@@ -120,7 +120,11 @@ def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...
     low=0.3,
     high=2.0,
     facts=Facts(
-        neutral=(None, 1.0), nonnegative=(0,), cost=(20.0, 25.0), notation="x1**x2"
+        neutral=(None, 1.0),
+        absorbing=(1.0, None),
+        nonnegative=(0,),
+        cost=(20.0, 25.0),
+        notation="x1**x2",
     ),
 )
 def power(x1: ArrayLike, x2: ArrayLike) -> Node:
@@ -185,7 +189,11 @@ def _logaddexp_vjp(
     ),
     vjp=_logaddexp_vjp,
     sympy="log(exp(x1) + exp(x2))",
-    facts=Facts(commutative="real", zero_sign="ignored", cost=(70.0, 40.0)),
+    facts=Facts(
+        commutative="real",
+        zero_sign="ignored",
+        cost=(70.0, 40.0),
+    ),
 )
 def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
@@ -399,7 +407,10 @@ atan, atan2, atanh = arctan, arctan2, arctanh
     sympy="sqrt(x1**2 + x2**2)",
     low=0.2,
     facts=Facts(
-        commutative="real", nonnegative=(), zero_sign="ignored", cost=(16.0, 35.0)
+        commutative="real",
+        nonnegative=(),
+        zero_sign="ignored",
+        cost=(16.0, 35.0),
     ),
 )
 def hypot(x1: ArrayLike, x2: ArrayLike) -> Node:

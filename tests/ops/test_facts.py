@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -30,10 +31,10 @@ def _is_plain(op: Op) -> bool:
 class Value:
     """The value of an application for chosen arrays."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, floating: str = "float64") -> None:
         self.application = application
         self.op = application.op
-        self.node = application.apply(application.nodes())
+        self.node = application.apply(application.nodes(floating))
         self.floating = [np.dtype(d).kind == "f" for d in application.dtypes()]
 
     def __call__(self, arrays: list[Array]) -> Array:
@@ -85,19 +86,82 @@ def commutative(value: Value, facts: Facts) -> Iterator[str]:
             yield f"not commutative for {arrays}"
 
 
+def _can_be(number: float, dtype: np.dtype[Any]) -> bool:
+    """True where a dtype has a number, as rules look for it: -0.0 only among floats."""
+    return dtype.kind == "f" or (np.isfinite(number) and not np.signbit(number))
+
+
 def neutral(value: Value, facts: Facts) -> Iterator[str]:
     if len(set(value.application.case.shapes)) > 1:
         if facts.neutral and value.op.kind != "elementwise":
             yield "neutral, but operands have shapes of their own"
         return
-    if not all(value.floating):
-        return
     for place, number in enumerate(facts.neutral):
-        for arrays in value.draws(SPECIAL, SPECIAL, {0, 1}):
-            if number is not None:
+        for op, arrays in of_one_type(value, 2):
+            if number is not None and _can_be(number, arrays[place].dtype):
                 arrays[place] = np.full_like(arrays[place], number)
-                if not _agree(value(arrays), arrays[1 - place], signs=True):
+                if not _agree(op(arrays), arrays[1 - place], signs=True):
                     yield f"{number} is not neutral at {place} for {arrays}"
+
+
+POOLS = {
+    "float64": SPECIAL,
+    "int8": np.array([-127, -1, 0, 1, 5]),
+    "bool": [False, True],
+}
+FINITE = {**POOLS, "float64": np.concatenate([MODERATE, LARGE])}
+
+
+def of_one_type(
+    value: Value, count: int, pools: Any = POOLS
+) -> Iterator[tuple[Value, list[Array]]]:
+    """An op of operands that have the type of the result, and arrays of that type."""
+    application = value.application
+    for dtype, pool in pools.items():
+        same = replace(application, case=replace(application.case, dtypes=()))
+        try:
+            typed = Value(same, dtype)
+            typed([np.full(shape, -1, dtype) for shape in application.case.shapes])
+        except gc.errors.GraphcError:
+            continue
+        shapes = {*application.case.shapes, typed.node.shape}
+        if typed.node.dtype == dtype and len(shapes) == 1:
+            for seed in range(DRAWS):
+                rng = np.random.default_rng(seed)
+                drawn = [rng.choice(pool, *shapes) for _ in range(count)]
+                yield typed, [array.astype(dtype) for array in drawn]
+
+
+def associative(value: Value, facts: Facts) -> Iterator[str]:
+    if facts.associative is not None:
+        if facts.commutative is None:
+            yield "associative, but not commutative, which rules rely on"
+        for op, (x, y, z) in of_one_type(value, 3):
+            one, other = op([op([x, y]), z]), op([x, op([y, z])])
+            exact = facts.associative == "exact" or op.node.dtype.kind != "f"
+            if exact and not _agree(one, other, signs=False):
+                yield f"not associative for {x}, {y}, {z}"
+
+
+def absorbing(value: Value, facts: Facts) -> Iterator[str]:
+    for place, number in enumerate(facts.absorbing):
+        for op, arrays in of_one_type(value, 2, FINITE):
+            if number is not None and _can_be(number, arrays[place].dtype):
+                arrays[place] = np.full_like(arrays[place], number)
+                if not _agree(op(arrays), arrays[place], signs=False):
+                    yield f"{number} is not absorbing at {place} for {arrays}"
+
+
+def idempotent(value: Value, facts: Facts) -> Iterator[str]:
+    for op, (x,) in of_one_type(value, 1) if facts.idempotent else ():
+        if not _agree(op([x, x]), x, signs=True):
+            yield f"not idempotent for {x}"
+
+
+def involutive(value: Value, facts: Facts) -> Iterator[str]:
+    for op, (x,) in of_one_type(value, 1) if facts.involutive else ():
+        if not _agree(op([op([x])]), x, signs=True):
+            yield f"not involutive for {x}"
 
 
 def nonnegative(value: Value, facts: Facts) -> Iterator[str]:
@@ -184,6 +248,10 @@ def notation(value: Value, facts: Facts) -> Iterator[str]:
 CHECKS: dict[str, Callable[[Value, Facts], Iterator[str]]] = {
     "commutative": commutative,
     "neutral": neutral,
+    "associative": associative,
+    "absorbing": absorbing,
+    "idempotent": idempotent,
+    "involutive": involutive,
     "nonnegative": nonnegative,
     "finite": finite,
     "overflows": integers,
@@ -226,6 +294,21 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("subtract", {"neutral": (0.0, 0.0)}),
     ("maximum", {"neutral": (0.0, 0.0)}),
     ("divide", {"neutral": (1.0, 1.0)}),
+    ("logical_and", {"neutral": (0.0, 0.0)}),
+    ("bitwise_and", {"neutral": (1.0, 1.0)}),
+    ("subtract", {"associative": "integers"}),
+    ("bitwise_and", {"associative": "exact", "commutative": None}),
+    ("multiply", {"associative": "exact"}),
+    ("add", {"absorbing": (0.0, 0.0)}),
+    ("divide", {"absorbing": (0.0, None)}),
+    ("multiply", {"absorbing": (1.0, 0.0)}),
+    ("maximum", {"absorbing": (None, -math.inf)}),
+    ("logical_or", {"absorbing": (0.0, 1.0)}),
+    ("bitwise_or", {"absorbing": (1.0, 1.0)}),
+    ("multiply", {"idempotent": True}),
+    ("logical_xor", {"idempotent": True}),
+    ("reciprocal", {"involutive": True}),
+    ("absolute", {"involutive": True}),
     ("sin", {"nonnegative": "all"}),
     ("negative", {"nonnegative": ()}),
     ("log", {"nonnegative": "all"}),

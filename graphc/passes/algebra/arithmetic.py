@@ -10,14 +10,11 @@ import numpy as np
 
 from ...ir.literal import is_uniform, scalar_value, uniform_value
 from ...ir.node import Node
-from ...ir.op import OPS, Op
 from ...ops.arithmetic import (
     WHERE,
     absolute,
     add,
     divide,
-    maximum,
-    minimum,
     multiply,
     negative,
     reciprocal,
@@ -29,19 +26,8 @@ from ...ops.comparison import invert, logical_not
 from ...ops.shape import broadcast_to
 from ...ops.source import ASTYPE, STOP_GRADIENT, astype, constant
 from ..rewriting import Rule, Uses
+from .declared import ALWAYS, fit
 from .values import is_nonnegative, never_negative_zero
-
-
-def fit(x: Node, node: Node) -> Node | None:
-    """`x` broadcast to the type of `node`; None where only a cast could give it."""
-    return broadcast_to(x, node.shape) if x.dtype == node.dtype else None
-
-
-def _neutral(node: Node, uses: Uses) -> Node | None:
-    for place, value in enumerate(node.op.facts.neutral):
-        if value is not None and is_uniform(node.inputs[place], value):
-            return fit(node.inputs[1 - place], node)
-    return None
 
 
 def _add_zero(node: Node, uses: Uses) -> Node | None:
@@ -67,11 +53,6 @@ def _negated(node: Node) -> Node | None:
     """
     written = node.op is negative.op and node.dtype.kind == "f"
     return node.inputs[0] if written else None
-
-
-def _double_negative(node: Node, uses: Uses) -> Node | None:
-    inner = node.inputs[0]
-    return inner.inputs[0] if inner.op is negative.op else None
 
 
 def _add_negative(node: Node, uses: Uses) -> Node | None:
@@ -149,11 +130,6 @@ def _even(node: Node, uses: Uses) -> Node | None:
     return None
 
 
-def _same_operands(node: Node, uses: Uses) -> Node | None:
-    x, y = node.inputs
-    return x if x is y else None
-
-
 def _where_constant(node: Node, uses: Uses) -> Node | None:
     value = uniform_value(node.inputs[0])
     return None if value is None else fit(node.inputs[1 if value else 2], node)
@@ -170,13 +146,6 @@ def _where_not(node: Node, uses: Uses) -> Node | None:
         return None
     opposite = condition.inputs[0]
     return where(opposite, y, x) if opposite.dtype.kind == "b" else None
-
-
-def _double_not(node: Node, uses: Uses) -> Node | None:
-    inner = node.inputs[0]
-    if inner.op is not node.op or inner.inputs[0].dtype != node.dtype:
-        return None
-    return inner.inputs[0]
 
 
 def _astype(node: Node, uses: Uses) -> Node | None:
@@ -252,36 +221,21 @@ def _square_of_itself(node: Node, uses: Uses) -> Node | None:
     return square(x) if x is y and node.dtype.kind == "f" else None
 
 
-_ALWAYS = "for every operand: IEEE 754 defines both sides alike"
-
-
-def _neutral_rule(op: Op) -> Rule:
-    """`x * 1 -> x`, for an op that declares which number is neutral."""
-    number = op.facts.neutral[1]
-    text = str(number) if str(number) == "-0.0" else f"{number:g}"
-    formula = op.facts.notation or str(op.numpy)
-    for name, operand in (("x1", "x"), ("x2", text), ("np.", "")):
-        formula = formula.replace(name, operand)
-    return Rule(f"{formula} -> x", (op,), _neutral, _ALWAYS)
-
-
 _SCALING = (multiply.op, divide.op)
 _NOT = (logical_not.op, invert.op)
 
 ARITHMETIC = (
-    *(_neutral_rule(op) for op in OPS.values() if op.facts.neutral),
     Rule(
         "x + 0 -> x",
         (add.op,),
         _add_zero,
         "x is known never to be -0.0, which the addition would make +0.0",
     ),
-    Rule("x * -1 -> -x", _SCALING, _minus_one, _ALWAYS),
-    Rule("-(-x) -> x", (negative.op,), _double_negative, _ALWAYS),
-    Rule("x + -y -> x - y", (add.op,), _add_negative, _ALWAYS),
-    Rule("x - -y -> x + y", (subtract.op,), _subtract_negative, _ALWAYS),
-    Rule("-x * -y -> x * y", _SCALING, _negatives, _ALWAYS),
-    Rule("-x * c -> x * -c", _SCALING, _negative_constant, _ALWAYS),
+    Rule("x * -1 -> -x", _SCALING, _minus_one, ALWAYS),
+    Rule("x + -y -> x - y", (add.op,), _add_negative, ALWAYS),
+    Rule("x - -y -> x + y", (subtract.op,), _subtract_negative, ALWAYS),
+    Rule("-x * -y -> x * y", _SCALING, _negatives, ALWAYS),
+    Rule("-x * c -> x * -c", _SCALING, _negative_constant, ALWAYS),
     Rule(
         "-x * y -> -(x * y)",
         _SCALING,
@@ -301,12 +255,10 @@ ARITHMETIC = (
         _absolute_nonnegative,
         "x is known to be in [+0, inf] or NaN: a square, an exponential, an abs",
     ),
-    Rule("abs(-x) -> abs(x)", (absolute.op, square.op), _even, _ALWAYS),
-    Rule("max(x, x) -> x", (maximum.op, minimum.op), _same_operands, _ALWAYS),
-    Rule("where(constant, x, y) -> x or y", (WHERE,), _where_constant, _ALWAYS),
-    Rule("where(c, x, x) -> x", (WHERE,), _where_same, _ALWAYS),
-    Rule("where(not c, x, y) -> where(c, y, x)", (WHERE,), _where_not, _ALWAYS),
-    Rule("not not c -> c", _NOT, _double_not, "c is boolean"),
+    Rule("abs(-x) -> abs(x)", (absolute.op, square.op), _even, ALWAYS),
+    Rule("where(constant, x, y) -> x or y", (WHERE,), _where_constant, ALWAYS),
+    Rule("where(c, x, x) -> x", (WHERE,), _where_same, ALWAYS),
+    Rule("where(not c, x, y) -> where(c, y, x)", (WHERE,), _where_not, ALWAYS),
     Rule(
         "x.astype(a).astype(b) -> x.astype(b)",
         (ASTYPE,),
@@ -336,5 +288,5 @@ ARITHMETIC = (
         "nothing overflows or underflows on one side only, and c1 * c2 is normal",
         "rounding",
     ),
-    Rule("x * x -> square(x)", (multiply.op,), _square_of_itself, _ALWAYS),
+    Rule("x * x -> square(x)", (multiply.op,), _square_of_itself, ALWAYS),
 )

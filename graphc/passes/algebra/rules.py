@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from ...ir.graph import Graph
 from ..rewriting import Rule, apply_rules
 from .arithmetic import ARITHMETIC
+from .declared import DECLARED
 from .masks import MASKS
 from .movement import MOVEMENT
 from .powers import POWERS
 
-RULES: tuple[Rule, ...] = (*ARITHMETIC, *POWERS, *MASKS, *MOVEMENT)
+RULES: tuple[Rule, ...] = (*DECLARED, *ARITHMETIC, *POWERS, *MASKS, *MOVEMENT)
 """Every rule says when it is sound, and whether bit for bit or but for rounding."""
 
 
