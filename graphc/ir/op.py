@@ -29,6 +29,7 @@ from .types import TensorType
 
 if TYPE_CHECKING:
     from .node import Attributes
+    from .rows import Rows
 
 Kind = Literal[
     "source", "elementwise", "reduction", "view", "contraction", "movement", "control"
@@ -207,6 +208,10 @@ class Op:
     assigns: Callable[[Node], Iterable[tuple[int, Assignment]]] | None = None
     """For blocks with buffers among their inputs: the positions of these, each with the
     value that a step of training assigns to the buffer."""
+    one_row: Callable[[Rows, Node], Node | None] | None = None
+    """The value for data of one row, without axes of size 1; None for one that is not
+    known. Left out, it is what ops of the kind are, if elementwise or a reduction along
+    `axis`, and else the op applied to arrays that have all their axes."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     bodies: tuple[str, ...] = ()

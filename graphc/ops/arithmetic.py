@@ -276,6 +276,21 @@ def _extremum_into(name: str, bounds: str) -> Callable[[Node], str]:
     return into
 
 
+def _extremum_facts(largest: float) -> Facts:
+    return Facts(
+        commutative="real",
+        associative="exact",
+        neutral=(-largest, -largest),
+        absorbing=(largest, largest),
+        idempotent=True,
+        nonnegative="all",
+        finite="all",
+        overflows=False,
+        zero_sign="kept",
+        cost=1.0,
+    )
+
+
 def is_large(shape: Shape) -> bool:
     """True where work on each element likely takes longer than a call."""
     known = [size for size in shape if isinstance(size, int)]
@@ -292,18 +307,7 @@ _FEW = 4096
     vjp=_extremum_vjp,
     into=_extremum_into("maximum", "{}, np.inf"),
     sympy="Max(x1, x2)",
-    facts=Facts(
-        commutative="real",
-        associative="exact",
-        neutral=(-math.inf, -math.inf),
-        absorbing=(math.inf, math.inf),
-        idempotent=True,
-        nonnegative="all",
-        finite="all",
-        overflows=False,
-        zero_sign="kept",
-        cost=1.0,
-    ),
+    facts=_extremum_facts(math.inf),
 )
 def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The larger, elementwise; NaN if either is. Ties share the gradient equally.
@@ -317,18 +321,7 @@ def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     vjp=_extremum_vjp,
     into=_extremum_into("minimum", "-np.inf, {}"),
     sympy="Min(x1, x2)",
-    facts=Facts(
-        commutative="real",
-        associative="exact",
-        neutral=(math.inf, math.inf),
-        absorbing=(-math.inf, -math.inf),
-        idempotent=True,
-        nonnegative="all",
-        finite="all",
-        overflows=False,
-        zero_sign="kept",
-        cost=1.0,
-    ),
+    facts=_extremum_facts(-math.inf),
 )
 def minimum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The smaller, elementwise; NaN if either is. Ties share the gradient equally.

@@ -20,6 +20,7 @@ from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType, is_integer
 from .arithmetic import clip
 from .axes import normalize_axis
+from .rows import getitem_of_one_row
 from .shape import reshape
 from .slices import (
     ARRAY,
@@ -210,6 +211,7 @@ GETITEM = Op(
     size_bounds=lambda node: index_bounds(
         node.attributes["index"], node.inputs[0].shape
     ),
+    one_row=getitem_of_one_row,
     vjp=_getitem_vjp,
     jvp=_getitem_jvp,
     cases=_getitem_cases(),

@@ -16,6 +16,7 @@ from ..ir.types import TensorType
 from .elementwise import coerce_for
 from .indexing import GETITEM
 from .outer_broadcast import warn_of_outer_broadcast
+from .rows import matmul_of_one_row
 from .shape import BROADCAST_TO, TRANSPOSE, expand_dims, reshape, swapaxes
 from .slices import is_block
 from .source import ArrayLike
@@ -114,6 +115,7 @@ MATMUL = Op(
     numpy="x1 @ x2",
     into=lambda node: f"{_matmul_function(node)}(x1, x2, out=out)",
     fast=lambda node: f"{_matmul_function(node)}(x1, x2)",
+    one_row=matmul_of_one_row,
     vjp=_matmul_vjp,
     jvp="multilinear",
     cases=tuple(

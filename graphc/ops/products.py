@@ -25,6 +25,7 @@ from .reduction import (
     result,
     sum_type,
 )
+from .rows import vecdot_of_one_row
 from .shape import expand_dims, reshape, transpose
 from .source import ArrayLike, arange, constant
 from .type_rules import same_type
@@ -167,6 +168,7 @@ VECDOT = Op(
     # `np.vecdot` is new in NumPy 2; products of one row and one column are the same.
     numpy="np.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]",
     into="np.matmul(x1[..., None, :], x2[..., None], out[..., None, None])",
+    one_row=vecdot_of_one_row,
     vjp=_vecdot_vjp,
     jvp="multilinear",
     cases=(

@@ -21,6 +21,7 @@ from ..ir.dims import (
 )
 from ..ir.node import Node
 from ..ir.op import Case, Op
+from ..ir.rows import Rows, long_axes, without_ones
 from ..ir.types import TensorType
 from .axes import normalize_axes, normalize_axis, ordered_axes
 from .source import ArrayLike, as_node
@@ -36,11 +37,16 @@ def _reshape_infer(x: TensorType, *, shape: Shape) -> TensorType:
     return x.with_shape(shape)
 
 
+def _reshape_of_one_row(rows: Rows, node: Node) -> Node:
+    return reshape(rows.short(node.inputs[0]), without_ones(rows.shape(node)))
+
+
 RESHAPE = Op(
     name="reshape",
     inputs=("x",),
     infer=_reshape_infer,
     kind="view",
+    one_row=_reshape_of_one_row,
     numpy="x.reshape(shape)",
     vjp=lambda g, out, x: (reshape(g, x.shape),),
     jvp="linear",
@@ -120,11 +126,18 @@ def _transpose_infer(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
     return x.with_shape(tuple(x.shape[axis] for axis in axes))
 
 
+def _transpose_of_one_row(rows: Rows, node: Node) -> Node:
+    kept = long_axes(rows.shape(node.inputs[0]))
+    order = [kept.index(axis) for axis in node.attributes["axes"] if axis in kept]
+    return transpose(rows.short(node.inputs[0]), order)
+
+
 TRANSPOSE = Op(
     name="transpose",
     inputs=("x",),
     infer=_transpose_infer,
     kind="view",
+    one_row=_transpose_of_one_row,
     numpy=lambda node: (
         "x.T"
         if node.attributes["axes"] == tuple(range(node.ndim))[::-1]
@@ -227,6 +240,7 @@ EXPAND_DIMS = Op(
     inputs=("x",),
     infer=_expand_infer,
     kind="view",
+    one_row=_reshape_of_one_row,
     numpy=lambda node: (
         "np.expand_dims(x, axis)" if not node.inputs[0].shape else _expand_numpy(node)
     ),
@@ -270,6 +284,7 @@ SQUEEZE = Op(
     inputs=("x",),
     infer=_squeeze_infer,
     kind="view",
+    one_row=_reshape_of_one_row,
     numpy=lambda node: (
         f"x.squeeze({node.attributes['axis'][0]})"
         if len(node.attributes["axis"]) == 1
@@ -314,11 +329,17 @@ def _broadcast_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     return (sum_to(g, x.shape),)
 
 
+def _broadcast_of_one_row(rows: Rows, node: Node) -> Node:
+    shape = rows.shape(node)
+    return broadcast_to(rows.aligned(node.inputs[0], shape), without_ones(shape))
+
+
 BROADCAST_TO = Op(
     name="broadcast_to",
     inputs=("x",),
     infer=_broadcast_infer,
     kind="view",
+    one_row=_broadcast_of_one_row,
     numpy="np.broadcast_to(x, shape)",
     vjp=_broadcast_vjp,
     jvp="linear",

@@ -25,6 +25,7 @@ from ..ir.facts import Facts, Role
 from ..ir.literal import Literal
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
+from ..ir.rows import Rows
 from ..ir.types import DType, TensorType, as_dtype
 from .numbers import numbers, shortened
 from .value_ranges import input_range_of_cast, range_of_cast, range_of_constant
@@ -401,12 +402,18 @@ def _arange_infer(*, size: Dimension) -> TensorType:
     return TensorType(np.dtype(np.intp), (size,))
 
 
+def _arange_of_one_row(rows: Rows, node: Node) -> Node:
+    size = rows.bound(node.attributes["size"])
+    return constant(0, node.dtype) if size == 1 else arange(size)
+
+
 ARANGE = Op(
     name="arange",
     inputs=(),
     infer=_arange_infer,
     kind="source",
     numpy="np.arange(size)",
+    one_row=_arange_of_one_row,
     value_range=lambda node, _: ValueRange(0, node.attributes["size"] - 1, True),
     cases=(Case((), {"size": 3}), Case((), {"size": 0})),
 )
@@ -427,6 +434,7 @@ STOP_GRADIENT = Op(
     infer=_stop_infer,
     kind="view",
     numpy="x",
+    one_row=lambda rows, node: rows.short(node.inputs[0]),
     cases=(Case(((3, 4),)), Case(((0,),))),
 )
 

@@ -11,40 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from ..errors import GraphcError
-from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes
+from ..ir.dims import Dim, Dimension, Shape
+from ..ir.facts import Role
 from ..ir.graph import Graph, OneRow
 from ..ir.literal import Literal, constant_of, is_uniform
 from ..ir.node import Node
-from ..ir.op import Kind, Op
+from ..ir.op import Kind
 from ..ir.origin import replacing
+from ..ir.rows import long_axes, without_ones
 from ..ops.exponential import power
 from ..ops.indexing import GETITEM
-from ..ops.linalg import MATMUL
-from ..ops.products import VECDOT
 from ..ops.reduction import MEAN, SUM
-from ..ops.shape import (
-    BROADCAST_TO,
-    EXPAND_DIMS,
-    RESHAPE,
-    SQUEEZE,
-    TRANSPOSE,
-    broadcast_to,
-    expand_dims,
-    reshape,
-    squeeze,
-    transpose,
-)
-from ..ops.slices import ARRAY, Slice
-from ..ops.source import (
-    ARANGE,
-    CONSTANT,
-    DIMENSION,
-    FULL,
-    INPUT,
-    PARAMETER,
-    STOP_GRADIENT,
-    constant,
-)
+from ..ops.shape import SQUEEZE, expand_dims, squeeze
+from ..ops.slices import Slice
+from ..ops.source import CONSTANT, constant
 from .algebra.values import never_negative_zero
 from .cse import MergeEqual
 
@@ -95,15 +75,6 @@ def one_row(graph: Graph, size: str) -> Graph | None:
     return MergeEqual().run(Graph(outputs))
 
 
-def _long(shape: Shape) -> list[int]:
-    """The axes whose size is not known to be 1."""
-    return [axis for axis, size in enumerate(shape) if size != 1]
-
-
-def _without_ones(shape: Shape) -> Shape:
-    return tuple(size for size in shape if size != 1)
-
-
 class _OneRow:
     """The nodes of a graph at one row, each without the axes of size 1."""
 
@@ -121,7 +92,7 @@ class _OneRow:
         if image not in self._known and image is not node:
             origin = image.origin.adjoint_of(node.origin.gradient_of)
             image = image.copy(name=image.name or node.name, origin=origin)
-        assert image.shape == _without_ones(self.shape(node)), node
+        assert image.shape == without_ones(self.shape(node)), node
         self._images[node] = image
         self._known.add(image)
 
@@ -144,8 +115,8 @@ class _OneRow:
     def aligned(self, node: Node, shape: Shape) -> Node:
         """The image as it broadcasts to a shape that has lost its axes of size 1."""
         missing = len(shape) - node.ndim
-        positions = [missing + axis for axis in _long(self.shape(node))]
-        kept = _long(shape)
+        positions = [missing + axis for axis in long_axes(self.shape(node))]
+        kept = long_axes(shape)
         first = positions[0] if positions else len(shape)
         return self._broadcasting(
             node, [axis - missing for axis in kept if axis >= first]
@@ -186,14 +157,14 @@ def _parts(item: Slice) -> tuple[Dimension | None, ...]:
 
 def _placeholder(rows: _OneRow, node: Node) -> Node:
     shape = rows.shape(node)
-    if _without_ones(shape) == node.shape:
+    if without_ones(shape) == node.shape:
         return node
     index = tuple(0 if size == 1 else Slice(None, None, None, size) for size in shape)
     return GETITEM(node, index=index).named(f"{node.name}_row".replace(".", "_"))
 
 
 def _constant(rows: _OneRow, node: Node) -> Node:
-    short = _without_ones(node.shape)
+    short = without_ones(node.shape)
     if short == node.shape:
         return node
     return CONSTANT(value=Literal(constant_of(node).reshape(short)))
@@ -203,18 +174,13 @@ def _source(rows: _OneRow, node: Node) -> Node | None:
     if "shape" not in node.attributes:
         return None
     attributes = rows.attributes(node)
-    short = _without_ones(attributes["shape"])
+    short = without_ones(attributes["shape"])
     return node.op.build((), attributes | {"shape": short}) if short else None
 
 
 def _full(rows: _OneRow, node: Node) -> Node:
     found = _source(rows, node)
     return constant(node.attributes["value"], node.dtype) if found is None else found
-
-
-def _arange(rows: _OneRow, node: Node) -> Node:
-    size = rows.bound(node.attributes["size"])
-    return constant(0, node.dtype) if size == 1 else node.op(size=size)
 
 
 def _dimension(rows: _OneRow, node: Node) -> Node:
@@ -228,7 +194,7 @@ def _elementwise(rows: _OneRow, node: Node) -> Node | None:
     shape = rows.shape(node)
     # NumPy warns where an integer overflows that is a scalar, and takes the square root
     # where an exponent is 0.5 that is a scalar, and the like.
-    warns = node.dtype.kind in "iu" and not _without_ones(shape)
+    warns = node.dtype.kind in "iu" and not without_ones(shape)
     exponent = node.inputs[-1]
     rounds = node.op is power.op and exponent.ndim and not rows.short(exponent).ndim
     if warns or rounds:
@@ -243,33 +209,12 @@ def _elementwise(rows: _OneRow, node: Node) -> Node | None:
     return found
 
 
-def _matmul(rows: _OneRow, node: Node) -> Node | None:
-    x1, x2 = node.inputs
-    first, second = rows.shape(x1), rows.shape(x2)
-    stack = _without_ones((*first[:-2], *second[:-2]))
-    height = first[-2] if x1.ndim > 1 else 1
-    width = second[-1] if x2.ndim > 1 else 1
-    left, right = rows.short(x1), rows.short(x2)
-    if first[-1] == 1:
-        if stack or height == 1 or width == 1:
-            return None
-        return MATMUL(expand_dims(left, 1), expand_dims(right, 0))
-    if not stack:
-        if height == 1 and width != 1 and right.op is TRANSPOSE:
-            return MATMUL(right.inputs[0], left)
-        return MATMUL(left, right)
-    if height == 1 or width == 1:
-        return None
-    shape = rows.shape(node)
-    return MATMUL(rows.aligned(x1, shape), rows.aligned(x2, shape))
-
-
 def _reduction(rows: _OneRow, node: Node) -> Node | None:
     x, axis = node.inputs[0], node.attributes["axis"]
     if isinstance(axis, int):
         return None
     shape, short = rows.shape(x), rows.short(x)
-    places = {axis: place for place, axis in enumerate(_long(shape))}
+    places = {axis: place for place, axis in enumerate(long_axes(shape))}
     axes = tuple(places[a] for a in axis if a in places)
     if axes:
         return node.op(short, axis=axes, keepdims=False)
@@ -282,94 +227,18 @@ def _reduction(rows: _OneRow, node: Node) -> Node | None:
     return short
 
 
-def _vecdot(rows: _OneRow, node: Node) -> Node | None:
-    x1, x2 = node.inputs
-    length = rows.shape(x1)[-1]
-    if length == 1:
-        return None
-    shape = (*rows.shape(node), length)
-    return node.op(rows.aligned(x1, shape), rows.aligned(x2, shape))
-
-
-def _transpose(rows: _OneRow, node: Node) -> Node:
-    kept = _long(rows.shape(node.inputs[0]))
-    order = [kept.index(axis) for axis in node.attributes["axes"] if axis in kept]
-    return transpose(rows.short(node.inputs[0]), order)
-
-
-def _reshape(rows: _OneRow, node: Node) -> Node:
-    return reshape(rows.short(node.inputs[0]), _without_ones(rows.shape(node)))
-
-
-def _broadcast_to(rows: _OneRow, node: Node) -> Node:
-    shape = rows.shape(node)
-    return broadcast_to(rows.aligned(node.inputs[0], shape), _without_ones(shape))
-
-
-def _stop_gradient(rows: _OneRow, node: Node) -> Node:
-    return rows.short(node.inputs[0])
-
-
-def _getitem(rows: _OneRow, node: Node) -> Node | None:
-    x, *arrays = node.inputs
-    merged = broadcast_shapes(*(rows.shape(array) for array in arrays))
-    sizes, given = iter(rows.shape(x)), iter(arrays)
-    items: list[Any] = []
-    used: list[Node] = []
-    for item in node.attributes["index"]:
-        if item is None:
-            continue
-        array = next(given) if item == ARRAY else None
-        if next(sizes) != 1:
-            items.append(rows.bound(item))
-            used += [] if array is None else [rows.aligned(array, merged)]
-        elif not _names_the_only_row(item if array is None else rows.short(array)):
-            return None
-    moved = _is_together(node.attributes["index"]) != _is_together(items)
-    if moved and _without_ones(merged):
-        return None
-    found = short = rows.short(x)
-    if used or not all(isinstance(item, Slice) and item.is_full for item in items):
-        found = squeeze(GETITEM(short, *used, index=tuple(items)))
-    return found
-
-
-def _names_the_only_row(item: Any) -> bool:
-    """True where an item of an index, or an index array, takes all of an axis of 1."""
-    if isinstance(item, Node):
-        return not item.ndim and is_uniform(item, 0.0)
-    return not isinstance(item, Slice) or item.is_full
-
-
-def _is_together(index: Sequence[Any]) -> bool:
-    """True where what integers index stands side by side: otherwise NumPy moves the
-    axes of index arrays to the front."""
-    places = [place for place, item in enumerate(index) if isinstance(item, int | str)]
-    return not places or places[-1] - places[0] == len(places) - 1
-
-
 def _with_all_axes(rows: _OneRow, node: Node) -> None:
     """Nothing: the op is applied to arrays that have all their axes."""
 
 
 _Rule = Callable[[_OneRow, Node], Node | None]
 
-_BY_OP: Mapping[Op, _Rule] = {
-    ARANGE: _arange,
-    BROADCAST_TO: _broadcast_to,
-    CONSTANT: _constant,
-    DIMENSION: _dimension,
-    EXPAND_DIMS: _reshape,
-    FULL: _full,
-    GETITEM: _getitem,
-    INPUT: _placeholder,
-    MATMUL: _matmul,
-    PARAMETER: _placeholder,
-    RESHAPE: _reshape,
-    SQUEEZE: _reshape,
-    STOP_GRADIENT: _stop_gradient,
-    TRANSPOSE: _transpose,
-    VECDOT: _vecdot,
+_BY_ROLE: Mapping[Role | None, _Rule] = {
+    Role.INPUT: _placeholder,
+    Role.PARAMETER: _placeholder,
+    Role.CONSTANT: _constant,
+    Role.FULL: _full,
+    Role.SIZE: _dimension,
 }
 _BY_KIND: Mapping[Kind | None, _Rule] = {
     "elementwise": _elementwise,
@@ -379,5 +248,5 @@ _BY_KIND: Mapping[Kind | None, _Rule] = {
 
 
 def _rule_of(node: Node) -> _Rule:
-    rule = _BY_OP.get(node.op)
-    return rule or _BY_KIND.get(node.op.kind, _with_all_axes)
+    known = node.op.one_row or _BY_ROLE.get(node.op.role)
+    return known or _BY_KIND.get(node.op.kind, _with_all_axes)
