@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -72,7 +73,8 @@ def with_rows(application: Application, chosen: Sequence[Place]) -> list[Node]:
         gc.input(f"x{number}", shape, dtype)
         for number, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
     ]
-    return [*nodes, application.op(*nodes, **attributes)]
+    case = replace(application.case, attributes=attributes)
+    return [*nodes, replace(application, case=case).apply(nodes)]
 
 
 def variants(application: Application) -> Iterator[list[Node]]:
