@@ -46,7 +46,7 @@ def vecdot_of_one_row(rows: Rows, node: Node) -> Node | None:
 
 
 def getitem_of_one_row(rows: Rows, node: Node) -> Node | None:
-    """What an index selects, where it takes the only row as a whole."""
+    """Elements that an index selects, which takes the only row as a whole."""
     x, *arrays = node.inputs
     merged = broadcast_shapes(*(rows.shape(array) for array in arrays))
     sizes, given = iter(rows.shape(x)), iter(arrays)

@@ -283,6 +283,11 @@ class Extrema(NamedTuple):
 
 
 def _attained_type(x: TensorType, extrema: TensorType, *, axis: int) -> TensorType:
+    if x.shape != extrema.shape:
+        raise ShapeError(
+            f"last_attained requires two arrays of one shape, "
+            f"got {format_shape(x.shape)} and {format_shape(extrema.shape)}"
+        )
     return TensorType(np.dtype(np.intp), x.shape)
 
 
