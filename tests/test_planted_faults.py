@@ -19,6 +19,7 @@ from tests.ops.test_special_points import around_zero, declared
 from tests.ops.test_special_points import check as check_point
 from tests.ops.test_styles import check
 from tests.passes import test_rules
+from tests.passes.test_one_row_graphs import test_every_op as check_rows_of
 from tests.planted import redeclared, undeclared_later
 
 
@@ -192,3 +193,14 @@ def test_a_rule_without_a_case_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     made = list(test_rules.found_in(list(test_rules.cases())))
     with pytest.raises(AssertionError, match="nested choices"):
         test_rules.test_every_rule_has_a_case(made)
+
+
+def test_a_wrong_meaning_on_one_row_is_seen() -> None:
+    """Of a transposition that does not move axes, and a slice that takes all."""
+    for name, number in (("transpose", 1), ("getitem", 0)):
+        op = OPS[name]
+        application = Application(op, op.cases[number], number)
+        check_rows_of(application)
+        wrong = redeclared(op, one_row=lambda rows, node: rows.short(node.inputs[0]))
+        with wrong, pytest.raises(AssertionError):
+            check_rows_of(application)
