@@ -90,6 +90,8 @@ class Facts:
     """`op(x, x)` is `x` bit for bit, where it is of the type of `x`."""
     involutive: bool = False
     """`op(op(x))` is `x` bit for bit, where both are of the type of `x`."""
+    parity: Literal["even", "odd"] | None = None
+    """`op(-x)` is `op(x)`, or `-op(x)`, to rounding."""
     nonnegative: Inputs = None
     """The result is NaN or in [+0, inf] where these inputs are."""
     finite: Inputs = None

@@ -218,7 +218,12 @@ def cbrt(x: ArrayLike) -> Node:
     vjp=lambda g, out, x: (g * sign(x),),
     sympy="Abs(x)",
     facts=Facts(
-        nonnegative=(), finite="all", overflows=False, zero_sign="ignored", cost=0.5
+        parity="even",
+        nonnegative=(),
+        finite="all",
+        overflows=False,
+        zero_sign="ignored",
+        cost=0.5,
     ),
 )
 def absolute(x: ArrayLike) -> Node:

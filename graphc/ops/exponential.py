@@ -215,6 +215,7 @@ def logaddexp2(x1: ArrayLike, x2: ArrayLike) -> Node:
     vjp=lambda g, out, x: (g * (1.0 - square(out).named("squared")).named("slope"),),
     sympy="tanh(x)",
     facts=Facts(
+        parity="odd",
         nonnegative="all",
         finite="all",
         overflows=False,
@@ -230,7 +231,7 @@ def tanh(x: ArrayLike) -> Node:
 @ufunc(
     vjp=lambda g, out, x: (g * cosh(x),),
     sympy="sinh(x)",
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=(63.0, 31.0)),
+    facts=Facts(parity="odd", nonnegative="all", zero_sign="kept", cost=(63.0, 31.0)),
 )
 def sinh(x: ArrayLike) -> Node:
     """Hyperbolic sine, elementwise."""
@@ -240,7 +241,7 @@ def sinh(x: ArrayLike) -> Node:
 @ufunc(
     vjp=lambda g, out, x: (g * sinh(x),),
     sympy="cosh(x)",
-    facts=Facts(nonnegative=(), zero_sign="ignored", cost=(40.0, 30.0)),
+    facts=Facts(parity="even", nonnegative=(), zero_sign="ignored", cost=(40.0, 30.0)),
 )
 def cosh(x: ArrayLike) -> Node:
     """Hyperbolic cosine, elementwise."""
@@ -250,7 +251,7 @@ def cosh(x: ArrayLike) -> Node:
 @ufunc(
     vjp=lambda g, out, x: (g / hypot(x, 1.0),),
     sympy="asinh(x)",
-    facts=Facts(nonnegative="all", zero_sign="kept", cost=(70.0, 40.0)),
+    facts=Facts(parity="odd", nonnegative="all", zero_sign="kept", cost=(70.0, 40.0)),
 )
 def arcsinh(x: ArrayLike) -> Node:
     """Inverse hyperbolic sine, elementwise."""
@@ -274,7 +275,7 @@ def arccosh(x: ArrayLike) -> Node:
     sympy="atanh(x)",
     low=-0.9,
     high=0.9,
-    facts=Facts(zero_sign="kept", cost=(75.0, 45.0)),
+    facts=Facts(parity="odd", zero_sign="kept", cost=(75.0, 45.0)),
 )
 def arctanh(x: ArrayLike) -> Node:
     """Inverse hyperbolic tangent, elementwise; NaN outside [-1, 1]."""
@@ -284,7 +285,9 @@ def arctanh(x: ArrayLike) -> Node:
 @ufunc(
     vjp=lambda g, out, x: (g * cos(x),),
     sympy="sin(x)",
-    facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=(5.5, 18.0)),
+    facts=Facts(
+        parity="odd", finite="all", overflows=False, zero_sign="kept", cost=(5.5, 18.0)
+    ),
 )
 def sin(x: ArrayLike) -> Node:
     """Sine, elementwise; `x` in radians."""
@@ -294,7 +297,13 @@ def sin(x: ArrayLike) -> Node:
 @ufunc(
     vjp=lambda g, out, x: (negative(g * sin(x)),),
     sympy="cos(x)",
-    facts=Facts(finite="all", overflows=False, zero_sign="ignored", cost=(5.5, 18.0)),
+    facts=Facts(
+        parity="even",
+        finite="all",
+        overflows=False,
+        zero_sign="ignored",
+        cost=(5.5, 18.0),
+    ),
 )
 def cos(x: ArrayLike) -> Node:
     """Cosine, elementwise; `x` in radians."""
@@ -306,7 +315,7 @@ def cos(x: ArrayLike) -> Node:
     sympy="tan(x)",
     low=-1.0,
     high=1.0,
-    facts=Facts(zero_sign="kept", cost=(50.0, 31.0)),
+    facts=Facts(parity="odd", zero_sign="kept", cost=(50.0, 31.0)),
 )
 def tan(x: ArrayLike) -> Node:
     """Tangent, elementwise; `x` in radians."""
@@ -318,7 +327,7 @@ def tan(x: ArrayLike) -> Node:
     sympy="asin(x)",
     low=-0.9,
     high=0.9,
-    facts=Facts(zero_sign="kept", cost=(30.0, 20.0)),
+    facts=Facts(parity="odd", zero_sign="kept", cost=(30.0, 20.0)),
 )
 def arcsin(x: ArrayLike) -> Node:
     """Inverse sine in radians, elementwise; NaN outside [-1, 1]."""
@@ -341,6 +350,7 @@ def arccos(x: ArrayLike) -> Node:
     vjp=lambda g, out, x: (g / (1.0 + square(x)),),
     sympy="atan(x)",
     facts=Facts(
+        parity="odd",
         nonnegative="all",
         finite="all",
         overflows=False,

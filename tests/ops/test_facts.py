@@ -164,6 +164,15 @@ def involutive(value: Value, facts: Facts) -> Iterator[str]:
             yield f"not involutive for {x}"
 
 
+def parity(value: Value, facts: Facts) -> Iterator[str]:
+    for op, (x,) in of_one_type(value, 1) if facts.parity else ():
+        if op.node.dtype.kind == "f":
+            found, other = op([x]), op([-x])
+            expected = found if facts.parity == "even" else -found
+            if not np.allclose(expected, other, rtol=1e-12, equal_nan=True):
+                yield f"not {facts.parity} for {x}"
+
+
 def nonnegative(value: Value, facts: Facts) -> Iterator[str]:
     if facts.nonnegative is None or value.node.dtype.kind != "f":
         return
@@ -252,6 +261,7 @@ CHECKS: dict[str, Callable[[Value, Facts], Iterator[str]]] = {
     "absorbing": absorbing,
     "idempotent": idempotent,
     "involutive": involutive,
+    "parity": parity,
     "nonnegative": nonnegative,
     "finite": finite,
     "overflows": integers,
@@ -309,6 +319,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("logical_xor", {"idempotent": True}),
     ("reciprocal", {"involutive": True}),
     ("absolute", {"involutive": True}),
+    ("sin", {"parity": "even"}),
+    ("exp", {"parity": "odd"}),
     ("sin", {"nonnegative": "all"}),
     ("negative", {"nonnegative": ()}),
     ("log", {"nonnegative": "all"}),

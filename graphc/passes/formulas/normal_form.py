@@ -27,17 +27,7 @@ from ...ops.arithmetic import (
     square,
     subtract,
 )
-from ...ops.exponential import (
-    arcsinh,
-    arctan,
-    cos,
-    cosh,
-    power,
-    sin,
-    sinh,
-    tan,
-    tanh,
-)
+from ...ops.exponential import power
 from ...ops.source import constant
 from ..algebra.powers import integer_power
 
@@ -99,9 +89,10 @@ class Formulas:
             self.merged |= size != 1
             found = self._call(op, (((product, 1),),), {})
             return self._multiply(((_ONE, abs(size)),), found)
-        if op in _EVEN:
+        parity = op.facts.parity
+        if parity == "even":
             operands = (self._unsigned(first),)
-        elif op in _ODD and (unsigned := self._unsigned(first)) is not first:
+        elif parity == "odd" and (unsigned := self._unsigned(first)) is not first:
             found = self._call(op, (unsigned,), node.attributes)
             return self._multiply(number(-1.0), found)
         return self._call(op, operands, node.attributes)
@@ -214,8 +205,6 @@ _EXPONENTS = {
     sqrt.op: Fraction(1, 2),
     square.op: 2,
 }
-_EVEN = (absolute.op, cos.op, cosh.op)
-_ODD = (sin.op, sinh.op, tan.op, tanh.op, arctan.op, arcsinh.op)
 
 
 def number(value: float) -> Sum:
