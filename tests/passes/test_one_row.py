@@ -38,7 +38,7 @@ def test_reductions_over_any_axes(shape: tuple[Any, ...], dtype: str) -> None:
             for function, keepdims in itertools.product(REDUCTIONS, (False, True)):
                 empty = any(x.shape[a] == 0 for a in axis)
                 if not empty or function in (gc.sum, gc.prod):
-                    outputs.append(function(x, axis, keepdims))
+                    outputs.append(function(x, axis, keepdims=keepdims))
     fed(*outputs)
 
 
