@@ -109,7 +109,12 @@ def test_indices() -> None:
 def test_a_sum_over_rows_is_never_minus_zero(reduce: Build) -> None:
     x, s = gc.input("x", ("batch", 2)), gc.input("s", ("batch",))
     total = reduce(x, 0)
-    outputs = [1 / total, 1 / reduce(x, (0,), True), 1 / reduce(s), 1 / reduce(x, ())]
+    outputs = [
+        1 / total,
+        1 / reduce(x, (0,), keepdims=True),
+        1 / reduce(s),
+        1 / reduce(x, ()),
+    ]
     feeds = {"x": np.array([[-0.0, 0.0]], "f4"), "s": np.array([-0.0], "f4")}
     same(Graph((*outputs, total)), feeds)
 
