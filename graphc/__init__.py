@@ -82,6 +82,7 @@ from .ops.diagonals import (
     triu,
     triu_indices,
 )
+from .ops.einsum import einsum
 from .ops.exponential import (
     acos,
     acosh,
@@ -150,7 +151,7 @@ from .ops.joining import (
     stack,
     vstack,
 )
-from .ops.linalg import dot, matmul, outer
+from .ops.linalg import matmul
 from .ops.nan_reductions import (
     nanargmax,
     nanargmin,
@@ -258,6 +259,18 @@ from .ops.splitting import (
     vsplit,
 )
 from .ops.statistics import average, corrcoef, cov, std, var
+from .ops.tensor_products import (
+    cross,
+    dot,
+    inner,
+    kron,
+    matvec,
+    outer,
+    tensordot,
+    vdot,
+    vecdot,
+    vecmat,
+)
 from .ops.truth import all, any, count_nonzero
 from .ops.windows import sliding_window_view
 from .runtime.compiler import compile
@@ -352,6 +365,7 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cov",
+    "cross",
     "cummax",
     "cummin",
     "cumprod",
@@ -368,6 +382,7 @@ __all__ = [
     "dot",
     "dsplit",
     "dstack",
+    "einsum",
     "equal",
     "errors",
     "evaluate",
@@ -406,6 +421,7 @@ __all__ = [
     "imag",
     "indices",
     "init",
+    "inner",
     "input",
     "interpret",
     "invert",
@@ -414,6 +430,7 @@ __all__ = [
     "isnan",
     "jacobian",
     "jvp",
+    "kron",
     "kthvalue",
     "lcm",
     "ldexp",
@@ -437,6 +454,7 @@ __all__ = [
     "logspace",
     "matmul",
     "matrix_transpose",
+    "matvec",
     "max",
     "maximum",
     "mean",
@@ -523,6 +541,7 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "tensordot",
     "tile",
     "topk",
     "trace",
@@ -540,6 +559,9 @@ __all__ = [
     "value_and_grad",
     "vander",
     "var",
+    "vdot",
+    "vecdot",
+    "vecmat",
     "vjp",
     "vsplit",
     "vstack",

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, Self
 
+import numpy as np
+
 __all__ = [
     "ArgumentError",
     "BroadcastWarning",
@@ -33,6 +35,7 @@ __all__ = [
     "GraphcWarning",
     "IndexRangeError",
     "InternalError",
+    "LinAlgError",
     "LogitsWarning",
     "MissingExtraError",
     "NamingError",
@@ -229,6 +232,10 @@ class DifferentiationError(GraphcError, ValueError):
 
 class FeedError(GraphcError, ValueError):
     """Arrays fed to a program that do not fit its inputs."""
+
+
+class LinAlgError(FeedError, np.linalg.LinAlgError):
+    """Matrices that have no result: singular, or not positive definite."""
 
 
 class DataError(GraphcError, ValueError):

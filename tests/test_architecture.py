@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "ir": {"networkx", "sympy"},
     "ops": {"ir"},
     "nn": {"ir", "ops"},
-    "linalg": {"ops"},
+    "linalg": {"ir", "ops"},
     "optim": {"ir", "ops"},
     "autodiff": {"ir", "ops"},
     "passes": {"ir", "ops"},

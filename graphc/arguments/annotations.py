@@ -23,6 +23,7 @@ from ..ir.dims import Dim
 from ..ir.node import Node
 
 PLACES = {
+    "graphc.linalg": "gc.linalg",
     "graphc.nn": "gc.nn",
     "graphc.nn.init": "gc.init",
     "graphc.optim": "gc.optim",

@@ -13,7 +13,13 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from ..errors import FeedError, GraphcError, IndexRangeError, ShapeError
+from ..errors import (
+    FeedError,
+    GraphcError,
+    IndexRangeError,
+    LinAlgError,
+    ShapeError,
+)
 from .dims import Dim, evaluate_shape
 from .facts import Role
 from .graph import Graph
@@ -105,6 +111,8 @@ def evaluate_node(
         raise IndexRangeError(str(error), at=node) from None
     except GraphcError as error:
         raise error.locate(at=node) from None
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(str(error), at=node) from None
     except ValueError as error:
         raise FeedError(str(error), at=node) from None
     except Exception as error:

@@ -165,35 +165,3 @@ def matmul(x1: ArrayLike, x2: ArrayLike) -> Node:
     nodes = coerce_for("matmul", (x1, x2))
     warn_of_outer_broadcast(nodes, core=2)
     return MATMUL(*nodes)
-
-
-@array_function
-def dot(a: ArrayLike, b: ArrayLike) -> Node:
-    """`np.dot` for vectors and matrices: the product `a @ b`; scalars multiply.
-
-    >>> import graphc as gc
-    >>> gc.evaluate(gc.dot([1.0, 2.0], [3.0, 4.0]), {})
-    array(11.)
-    """
-    left, right = coerce_for("matmul", (a, b))
-    if not left.shape or not right.shape:
-        return left * right
-    if left.ndim > 2 or right.ndim > 2:
-        raise ShapeError(
-            f"dot takes scalars, vectors and matrices, got {format_shape(left.shape)} "
-            f"and {format_shape(right.shape)}",
-            hint="gc.matmul for stacks",
-        )
-    return MATMUL(left, right)
-
-
-@array_function
-def outer(a: ArrayLike, b: ArrayLike) -> Node:
-    """`out[i, j] = a[i] * b[j]` of two vectors; arrays are flattened first.
-
-    >>> import graphc as gc
-    >>> gc.outer(gc.input("a", (2,)), gc.input("b", (3,)))
-    <multiply float32 (2, 3)>
-    """
-    left, right = coerce_for("multiply", (a, b))
-    return expand_dims(reshape(left, -1), 1) * reshape(right, -1)

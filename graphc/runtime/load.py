@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import FeedError
+from ..errors import FeedError, LinAlgError
 from ..ir.node import Node
 from .heap import keep_freed_memory
 
@@ -94,10 +94,9 @@ class Program:
 
     def _located(self, error: Exception) -> FeedError:
         """An error of the text about its arrays, with the user's line."""
-        node = self.node_of(error)
-        if node is None:
-            return FeedError(str(error))
-        return FeedError(str(error), at=node)
+        is_of_matrix = isinstance(error, np.linalg.LinAlgError)
+        kind = LinAlgError if is_of_matrix else FeedError
+        return kind(str(error), at=self.node_of(error))
 
     def _explain(self, error: Exception) -> None:
         node = self.node_of(error)

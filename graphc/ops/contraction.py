@@ -1,0 +1,173 @@
+"""Products of two arrays along labelled axes, as the matrix products that they are.
+
+An axis is called by a label. What both operands have and the result has not is summed
+over; what all three have counts a stack; the others are rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from ..ir.dims import Dimension, Shape, product
+from ..ir.facts import Facts
+from ..ir.node import Node
+from ..ir.op import Case, Op
+from ..ir.types import TensorType
+from .linalg import MATMUL
+from .shape import expand_dims, reshape, transpose
+from .source import ArrayLike, as_node, astype, promote
+
+Label = Hashable
+Labels = tuple[Label, ...]
+
+
+def in_one_dtype(*values: ArrayLike) -> tuple[Node, ...]:
+    """Arrays in the dtype that NumPy promotes them to together."""
+    dtype = promote(values)
+    return tuple(astype(as_node(value, dtype), dtype) for value in values)
+
+
+def arranged(x: Node, labels: Labels, wanted: Labels) -> Node:
+    """The axes of an array in another order."""
+    return x if labels == wanted else transpose(x, [labels.index(i) for i in wanted])
+
+
+def _aligned(x: Node, labels: Labels, wanted: Labels) -> Node:
+    """An array whose axes stand where `wanted` says, with others of size 1."""
+    x = arranged(x, labels, tuple(label for label in wanted if label in labels))
+    missing = tuple(i for i, label in enumerate(wanted) if label not in labels)
+    first = next((i for i, label in enumerate(wanted) if label in labels), len(wanted))
+    # Broadcasting itself adds axes in front.
+    missing = tuple(i - first for i in missing if i > first)
+    return expand_dims(x, missing) if missing else x
+
+
+def contract(x: Node, xs: Labels, y: Node, ys: Labels, wanted: Labels) -> Node:
+    """The product of two arrays, summed over the labels that are not wanted.
+
+    Args:
+        x, y: the operands.
+        xs, ys: the labels of their axes, each once. Labels that only one of them has
+            are wanted.
+        wanted: the labels of the result.
+    """
+    if not any(label in ys and label not in wanted for label in xs):
+        return _aligned(x, xs, wanted) * _aligned(y, ys, wanted)
+    rows = [label for label in wanted if label in xs and label not in ys]
+    columns = [label for label in wanted if label in ys and label not in xs]
+    stack = [label for label in wanted if label in xs and label in ys]
+    beside = [label for label in wanted if label not in stack]
+    if columns and beside[0] in columns:
+        x, xs, y, ys = y, ys, x, xs
+        rows, columns = columns, rows
+    # Summed over in the order in which the larger operand has them.
+    leader = xs if len(xs) >= len(ys) else ys
+    inner = [label for label in leader if label in xs and label in ys]
+    inner = [label for label in inner if label not in wanted]
+    if _is_slow(xs, stack, x.shape) or _is_slow(ys, stack, y.shape):
+        return _by_loops(x, xs, y, ys, wanted)
+    sizes = dict(zip((*xs, *ys), (*x.shape, *y.shape), strict=True))
+    left = _grouped(x, xs, (stack, rows, inner), sizes)
+    right = _grouped(y, ys, (stack, inner, columns), sizes)
+    if stack:
+        found = _of_stacks(left, right, bool(rows), bool(columns))
+    else:
+        found = MATMUL(left, right)
+    labels = (*stack, *rows, *columns)
+    shape = tuple(sizes[label] for label in labels)
+    found = found if found.shape == shape else reshape(found, shape)
+    return arranged(found, labels, wanted)
+
+
+def _grouped(
+    x: Node,
+    labels: Labels,
+    groups: Sequence[Sequence[Label]],
+    sizes: Mapping[Label, Dimension],
+) -> Node:
+    """The axes in groups, of which all but the first become one axis, if not empty."""
+    stack, *others = groups
+    wanted = (*stack, *(label for group in others for label in group))
+    x = arranged(x, labels, wanted)
+    shape: Shape = tuple(sizes[label] for label in stack)
+    shape += tuple(product(sizes[i] for i in group) for group in others if group)
+    return x if x.shape == shape else reshape(x, shape)
+
+
+def _of_stacks(left: Node, right: Node, has_rows: bool, has_columns: bool) -> Node:
+    """Products of stacks of matrices, some of which may be vectors."""
+    left = left if has_rows else expand_dims(left, -2)
+    right = right if has_columns else expand_dims(right, -1)
+    found = MATMUL(left, right)
+    if not has_columns:
+        found = found[..., 0]
+    return found if has_rows else found[..., 0] if not has_columns else found[..., 0, :]
+
+
+def _is_slow(labels: Labels, stack: Sequence[Label], shape: Shape) -> bool:
+    """True for a stack along the last axis: BLAS can't take such matrices."""
+    return bool(stack) and labels[-1] in stack and shape[-1] != 1
+
+
+# By NumPy's own loops -----------------------------------------------------------------
+
+
+def letters(*operands: Labels) -> list[str]:
+    """Labels as letters, the same for the same."""
+    known: dict[Label, str] = {}
+    for labels in operands:
+        for label in labels:
+            if label not in known:
+                place = len(known)
+                known[label] = chr((97 if place < 26 else 39) + place)
+    return ["".join(known[label] for label in labels) for labels in operands]
+
+
+def _by_loops(x: Node, xs: Labels, y: Node, ys: Labels, wanted: Labels) -> Node:
+    left, right, out = letters(xs, ys, wanted)
+    return SUM_OF_PRODUCTS(x, y, subscripts=f"{left},{right}->{out}")
+
+
+def _parts(subscripts: str) -> tuple[Labels, Labels, Labels]:
+    operands, _, out = subscripts.partition("->")
+    left, _, right = operands.partition(",")
+    return tuple(left), tuple(right), tuple(out)
+
+
+def _products_infer(x1: TensorType, x2: TensorType, *, subscripts: str) -> TensorType:
+    left, right, out = _parts(subscripts)
+    sizes = dict(zip((*left, *right), (*x1.shape, *x2.shape), strict=True))
+    return x1.with_shape(tuple(sizes[label] for label in out))
+
+
+def _products_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
+    left, right, wanted = _parts(out.attributes["subscripts"])
+    return (
+        contract(g, wanted, x2, right, left),
+        contract(g, wanted, x1, left, right),
+    )
+
+
+def _multiply_adds(node: Node) -> Shape:
+    left, right, _ = _parts(node.attributes["subscripts"])
+    shapes: Any = (*node.inputs[0].shape, *node.inputs[1].shape)
+    return tuple(dict(zip((*left, *right), shapes, strict=True)).values())
+
+
+SUM_OF_PRODUCTS = Op(
+    name="sum_of_products",
+    inputs=("x1", "x2"),
+    infer=_products_infer,
+    kind="contraction",
+    numpy="np.einsum(subscripts, x1, x2)",
+    into="np.einsum(subscripts, x1, x2, out=out)",
+    vjp=_products_vjp,
+    jvp="multilinear",
+    facts=Facts(zero_sign="ignored", multiply_adds=_multiply_adds),
+    cases=(
+        Case(((3, 4, 2), (4, 5, 2)), {"subscripts": "ikb,kjb->ijb"}),
+        Case(((3, 2), (3, 2)), {"subscripts": "ib,ib->b"}),
+    ),
+)
+"""Sums of products where matrix products would have to copy: by `np.einsum` itself."""
