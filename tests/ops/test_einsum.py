@@ -191,7 +191,7 @@ PRODUCTS: dict[str, Callable[[Any], Any]] = {
     "tensordot by negative axes": lambda m: m.tensordot(C, A, (-2, -1)),
     "dot": lambda m: m.dot(A, B),
     "dot of a vector": lambda m: m.dot(C, C[0, 0]),
-    "dot of stacks": lambda m: m.dot(C.swapaxes(1, 2), C.swapaxes(1, 2)),
+    "dot of stacks": lambda m: m.dot(C.swapaxes(1, 2), C),
     "dot of a number": lambda m: m.dot(2.0, A),
     "vdot": lambda m: m.vdot(A, B),
     "inner": lambda m: m.inner(C, C),
