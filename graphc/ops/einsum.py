@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import shown
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape
@@ -332,9 +333,14 @@ def _letter(label: Any) -> str:
     """The letter that stands for the number of an axis, in the same order."""
     if label is ...:
         return "..."
-    number = operator.index(label)
+    try:
+        number = operator.index(label)
+    except TypeError:
+        number = -1
     if not 0 <= number < 52:
-        raise OptionError(f"einsum takes numbers of axes from 0 to 51, got {number}")
+        raise OptionError(
+            f"einsum takes numbers of axes from 0 to 51, got {shown(label)}"
+        )
     return chr(65 + number) if number < 26 else chr(71 + number)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import shown
 from ..errors import OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import format_shape
@@ -91,6 +92,18 @@ VECTOR_NORM = Op(
 )
 
 
+def _order(ord: Any) -> float | str | None:
+    """The order of a norm as a number or a name."""
+    if ord is None or isinstance(ord, str):
+        return ord
+    try:
+        return float(ord)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError(
+            f"ord must be a number, 'fro', 'nuc' or None, got {shown(ord)}"
+        ) from None
+
+
 def _vector(x: Node, order: Any, axis: tuple[int, ...], keepdims: bool) -> Node:
     """The norm of all elements along axes."""
     if order is None or order == 2:
@@ -172,7 +185,7 @@ def norm(
     >>> gc.evaluate(gc.grad(gc.linalg.norm(x), x), {"x": [0.0, 0.0]})
     array([0., 0.])
     """
-    node = matrices(x)
+    node, ord = matrices(x), _order(ord)
     if axis is None and ord is None:
         return VECTOR_NORM(
             node, ord=2.0, axis=tuple(range(node.ndim)), keepdims=keepdims
@@ -214,7 +227,7 @@ def vector_norm(
     array(5.)
     """
     node = matrices(x)
-    return _vector(node, ord, normalize_axes(axis, node), keepdims)
+    return _vector(node, _order(ord), normalize_axes(axis, node), keepdims)
 
 
 @array_function
@@ -235,7 +248,7 @@ def matrix_norm(
     node = matrices(x)
     if node.ndim < 2:
         check_matrices(node.type)
-    return _matrix(node, ord, (node.ndim - 2, node.ndim - 1), keepdims)
+    return _matrix(node, _order(ord), (node.ndim - 2, node.ndim - 1), keepdims)
 
 
 def cond(x: ArrayLike, p: Any = None) -> Node:
@@ -255,6 +268,7 @@ def cond(x: ArrayLike, p: Any = None) -> Node:
     """
     node = matrices(x)
     check_matrices(node.type)
+    p = _order(p)
     if p in (None, 2, -2):
         s = svdvals(node)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..arguments import shown
 from ..errors import OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import format_shape
@@ -53,7 +54,14 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> Node:
         left = tuple(range(x.ndim - axes, x.ndim))
         right = tuple(range(axes))
     else:
-        first, second = axes
+        try:
+            first, second = axes
+        except (TypeError, ValueError):
+            raise OptionError(
+                "tensordot requires a number of axes, or the axes of each operand, "
+                f"got {shown(axes)}",
+                hint="axes=(axes_of_a, axes_of_b)",
+            ) from None
         left = ordered_axes(first, x.ndim, x, "axes")
         right = ordered_axes(second, y.ndim, y, "axes")
     if len(left) != len(right):
@@ -308,9 +316,9 @@ def multi_dot(arrays: Sequence[ArrayLike]) -> Node:
     >>> gc.evaluate(gc.linalg.multi_dot([[1.0, 2.0], [[1.0], [1.0]], [[3.0]]]), {})
     array([9.])
     """
+    if len(arrays) < 2:
+        raise OptionError(f"multi_dot requires two matrices or more, got {len(arrays)}")
     nodes = in_one_dtype(*arrays)
-    if len(nodes) < 2:
-        raise OptionError(f"multi_dot requires two matrices or more, got {len(nodes)}")
     parts: list[str] = []
     for place, node in enumerate(nodes):
         is_end = place in (0, len(nodes) - 1)
