@@ -206,7 +206,87 @@ TABLE: dict[str, list[Row]] = {
 }
 
 
+SIGNS = np.sign(_drawn(3, 4))
+PAIR = [_drawn(3, 4), _drawn(4, 3).T + 0.1]
+SHARES = np.abs(_drawn(3, 4)) / 5.0
+REDUCTIONS = ("mean", "sum", "none")
+
+LOSSES: dict[str, list[Row]] = {
+    "mse_loss": [(PAIR, {"weight": _positive(3, 4)})],
+    "l1_loss": [(PAIR, {"weight": _positive(3, 4)})],
+    "huber_loss": [(PAIR, {"weight": _positive(3, 4), "delta": 0.5})],
+    "kl_div": [
+        ([_drawn(3, 4), SHARES], {}),
+        ([_drawn(3, 4), np.log(SHARES)], {"log_target": True}),
+    ],
+    "poisson_nll_loss": [
+        ([_drawn(3, 4), 4.0 * SHARES], {}),
+        ([_drawn(3, 4), 4.0 * SHARES], {"full": True}),
+        ([_positive(3, 4), 4.0 * SHARES], {"log_input": False, "eps": 0.1}),
+    ],
+    "gaussian_nll_loss": [
+        ([*PAIR, _positive(3, 4)], {}),
+        ([*PAIR, _positive(3)], {"full": True}),
+        ([*PAIR, _positive(3, 1)], {"eps": 0.1}),
+        ([*PAIR, 0.5], {}),
+    ],
+    "hinge_embedding_loss": [
+        ([_drawn(3, 4), SIGNS], {}),
+        ([_drawn(3, 4), SIGNS.astype("int64")], {"margin": 0.3}),
+    ],
+    "margin_ranking_loss": [
+        ([*PAIR, SIGNS], {}),
+        ([*PAIR, SIGNS], {"margin": 0.5}),
+    ],
+    "soft_margin_loss": [([50.0 * _drawn(3, 4), SIGNS], {})],
+    "multi_margin_loss": [
+        ([_drawn(3, 4), _indices(4, 3)], {}),
+        ([_drawn(4), _indices(4)], {"p": 2, "margin": 0.5}),
+        ([_drawn(3, 4), _indices(4, 3)], {"weight": _positive(4)}),
+    ],
+    "multilabel_margin_loss": [
+        ([_drawn(3, 4), np.array([[3, 0, -1, 1], [-1, 2, 2, 2], [0, 1, 2, 3]])], {}),
+        ([_drawn(4), np.array([2, 1, -1, -1])], {}),
+    ],
+    "multilabel_soft_margin_loss": [
+        ([_drawn(3, 4), SHARES], {}),
+        ([_drawn(3, 4), SHARES], {"weight": _positive(4)}),
+    ],
+    "cosine_embedding_loss": [
+        ([*PAIR, np.array([1.0, -1.0, -1.0])], {}),
+        ([*PAIR, np.array([1, -1, -1])], {"margin": 0.3}),
+        ([_drawn(4), _drawn(2, 2).ravel(), np.array(1.0)], {}),
+    ],
+    "triplet_margin_loss": [
+        ([*PAIR, _drawn(3, 4) + 1.0], {}),
+        ([*PAIR, _drawn(3, 4) + 1.0], {"p": 1.0, "swap": True, "margin": 3.0}),
+        ([*PAIR, _drawn(3, 4) + 1.0], {"p": 3.0, "eps": 0.1}),
+    ],
+    "triplet_margin_with_distance_loss": [
+        ([*PAIR, _drawn(3, 4) + 1.0], {"swap": True, "margin": 2.0})
+    ],
+}
+
+NOT_MOVED |= {
+    *((name, "weight") for name in LOSSES if name.startswith("multi")),
+    *((name, 1) for name in LOSSES if "hinge" in name or "soft_margin" in name),
+    *((name, 2) for name in ("margin_ranking_loss", "cosine_embedding_loss")),
+}
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_values_and_gradients(name: str) -> None:
     for row in TABLE[name]:
         compare(name, row)
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name: str) -> None:
+    for arrays, options in LOSSES[name]:
+        for reduction in REDUCTIONS:
+            compare(name, (arrays, {**options, "reduction": reduction}))
+
+
+def test_mean_of_kl_div_over_the_batch() -> None:
+    compare("kl_div", ([_drawn(3, 4), SHARES], {"reduction": "batchmean"}))

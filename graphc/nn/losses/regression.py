@@ -28,6 +28,32 @@ def pair_infer(
     return TensorType(dtype, input.shape if reduction == "none" else ())
 
 
+def _weighted_infer(
+    input: TensorType, target: TensorType, weight: TensorType | None, *, reduction: str
+) -> TensorType:
+    result = pair_infer(input, target, reduction=reduction)
+    if weight is None:
+        return result
+    _check_weight(input, weight)
+    return TensorType(np.result_type(result.dtype, weight.dtype), result.shape)
+
+
+def _check_weight(input: TensorType, weight: TensorType) -> None:
+    floating(weight, "weight")
+    if weight.shape != input.shape:
+        raise ShapeError(
+            f"requires a weight of the shape of input {format_shape(input.shape)}, "
+            f"got {format_shape(weight.shape)}"
+        )
+
+
+def _reduce_weighted(losses: Node, weight: Node | None, reduction: str) -> Node:
+    """The losses as asked for; a mean of weighted ones is over the sum of weights."""
+    if weight is not None:
+        losses = (losses * weight).named("weighted_losses")
+    return reduce_losses(losses, reduction, weight)
+
+
 def check_fits(input: TensorType, other: TensorType, what: str = "target") -> None:
     """Raise unless `other` has the shape of `input`, or broadcasts to it.
 
@@ -72,14 +98,26 @@ def _difference(input: Node, target: Node) -> Node:
     return (input - target).named("difference")
 
 
-@block(infer=pair_infer, operands=numeric_pair, cases=PAIR_CASES)
-def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Node:
+_WEIGHTED_CASE = Case(((3, 4), (3, 4), (3, 4)), {"reduction": "mean"}, low=0.1)
+
+
+@block(
+    infer=_weighted_infer, operands=numeric_pair, cases=(*PAIR_CASES, _WEIGHTED_CASE)
+)
+def mse_loss(
+    input: ArrayLike,
+    target: ArrayLike,
+    reduction: str = "mean",
+    weight: ArrayLike = None,
+) -> Node:
     """Mean squared error, `mean((input - target)**2)`.
 
     Args:
         input: floating, of any shape.
         target: of the shape of `input`, or broadcasting to it; integers are converted.
         reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+        weight: a factor for each element, of the shape of `input`; a mean is then over
+            the sum of weights.
 
     Returns:
         A scalar, or an array of the shape of `input` where not reduced.
@@ -97,17 +135,24 @@ def mse_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> No
     array(2.5)
     """
     squares = square(_difference(input, target)).named("squares")
-    return reduce_losses(squares, reduction)
+    return _reduce_weighted(squares, weight, reduction)
 
 
-@block(infer=pair_infer, operands=numeric_pair, cases=PAIR_CASES)
-def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Node:
+@block(infer=_weighted_infer, operands=numeric_pair, cases=PAIR_CASES)
+def l1_loss(
+    input: ArrayLike,
+    target: ArrayLike,
+    reduction: str = "mean",
+    weight: ArrayLike = None,
+) -> Node:
     """Mean absolute error, `mean(abs(input - target))`; its derivative at 0 is 0.
 
     Args:
         input: floating, of any shape.
         target: of the shape of `input`, or broadcasting to it; integers are converted.
         reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+        weight: a factor for each element, of the shape of `input`; a mean is then over
+            the sum of weights.
 
     Returns:
         A scalar, or an array of the shape of `input` where not reduced.
@@ -124,7 +169,7 @@ def l1_loss(input: ArrayLike, target: ArrayLike, reduction: str = "mean") -> Nod
     array(1.5)
     """
     distance = absolute(_difference(input, target)).named("distance")
-    return reduce_losses(distance, reduction)
+    return _reduce_weighted(distance, weight, reduction)
 
 
 def _huber_expand(
@@ -176,7 +221,11 @@ HUBER_LOSS = Op(
 
 
 def huber_loss(
-    input: ArrayLike, target: ArrayLike, reduction: str = "mean", delta: float = 1.0
+    input: ArrayLike,
+    target: ArrayLike,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: ArrayLike = None,
 ) -> Node:
     """Squared error near the target, absolute error far from it.
 
@@ -188,6 +237,8 @@ def huber_loss(
         target: of the shape of `input`, or broadcasting to it; integers are converted.
         reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
         delta: where the loss turns from square to straight, positive.
+        weight: a factor for each element, of the shape of `input`; a mean is over the
+            number of elements all the same, as torch's.
 
     Returns:
         A scalar, or an array of the shape of `input` where not reduced.
@@ -204,7 +255,14 @@ def huber_loss(
     array([0.125, 1.5  ])
     """
     pair = numeric_pair(input, target)
-    return HUBER_LOSS(*pair, reduction=reduction, delta=float(delta), scale=1.0)
+    options = {"delta": float(delta), "scale": 1.0}
+    if weight is None:
+        return HUBER_LOSS(*pair, reduction=reduction, **options)
+    check_reduction(reduction)
+    factors = as_node(weight, pair[0].dtype)
+    _check_weight(pair[0].type, factors.type)
+    losses = HUBER_LOSS(*pair, reduction="none", **options) * factors
+    return reduce_losses(losses, reduction)
 
 
 def smooth_l1_loss(

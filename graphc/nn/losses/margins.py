@@ -1,0 +1,559 @@
+"""Losses that ask for a margin: between scores, classes, or distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...errors import DTypeError, OptionError, ShapeError
+from ...ir.dims import broadcast_shapes, format_shape
+from ...ir.node import Node
+from ...ir.op import Case
+from ...ir.types import TensorType, is_floating, is_integer
+from ...ops import reduction as reductions
+from ...ops.along_axis import take_along_axis
+from ...ops.arithmetic import minimum, negative, sqrt, square, where
+from ...ops.elementwise import coerce_for
+from ...ops.indexing import take
+from ...ops.shape import expand_dims
+from ...ops.source import ArrayLike, arange, as_node, astype
+from ...ops.type_rules import floating
+from ..activations import relu, softplus
+from ..block import block
+from ..distances import pairwise_distance
+from .binary import binary_cross_entropy_with_logits
+from .labels import check_classes, check_weight, pick
+from .reduction import check_reduction, reduce_losses, reduced_type
+from .regression import numeric_pair, pair_infer
+
+
+def _hinge_infer(
+    input: TensorType, target: TensorType, *, margin: float, reduction: str
+) -> TensorType:
+    return pair_infer(input, target, reduction=reduction)
+
+
+@block(
+    infer=_hinge_infer,
+    operands=numeric_pair,
+    cases=[Case(((3, 4), (3, 4)), {"margin": 0.5, "reduction": "mean"})],
+)
+def hinge_embedding_loss(
+    input: ArrayLike, target: ArrayLike, margin: float = 1.0, reduction: str = "mean"
+) -> Node:
+    """Distances made small where `target` is 1, and at least `margin` where it is -1.
+
+    `loss = input` where `target` is 1 and `max(0, margin - input)` where it is -1.
+
+    Args:
+        input: distances, of any shape.
+        target: 1 or -1, of the shape of `input`, or broadcasting to it.
+        margin: the distance beyond which there is no loss.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+
+    Returns:
+        A scalar, or an array of the shape of `input` where not reduced.
+
+    Raises:
+        ShapeError: `target` does not fit, or would broadcast `input`.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`.
+
+    Source: Hadsell et al. 2006, "Dimensionality reduction by learning an invariant
+    mapping", without the squares.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.hinge_embedding_loss([0.5, 0.25], [1, -1], 1.0, "none"), {})
+    array([0.5 , 0.75])
+    """
+    missing = relu((margin - input).named("missing")).named("hinge")
+    far = where((target != 1.0).named("is_far"), missing, 0.0).named("far_loss")
+    near = where((target != -1.0).named("is_near"), input, 0.0).named("near_loss")
+    return reduce_losses((near + far).named("losses"), reduction)
+
+
+def _ranking_infer(
+    input1: TensorType,
+    input2: TensorType,
+    target: TensorType,
+    *,
+    margin: float,
+    reduction: str,
+) -> TensorType:
+    check_reduction(reduction)
+    given = {"input1": input1, "input2": input2, "target": target}
+    for name, part in given.items():
+        floating(part, name)
+    shape = broadcast_shapes(*(part.shape for part in given.values()))
+    dtype = np.result_type(*(part.dtype for part in given.values()))
+    return TensorType(dtype, shape if reduction == "none" else ())
+
+
+def _with_target(*arrays: ArrayLike) -> tuple[Node, ...]:
+    """Floating inputs and, last, a target, whose integers are converted."""
+    *inputs, target = arrays
+    nodes = coerce_for("multiply", inputs)
+    goal = as_node(target, nodes[0].dtype)
+    if not is_floating(goal.dtype):
+        goal = astype(goal, nodes[0].dtype)
+    return (*nodes, goal)
+
+
+@block(
+    infer=_ranking_infer,
+    operands=_with_target,
+    cases=[Case(((3, 4), (4,), (3, 4)), {"margin": 0.5, "reduction": "sum"})],
+)
+def margin_ranking_loss(
+    input1: ArrayLike,
+    input2: ArrayLike,
+    target: ArrayLike,
+    margin: float = 0.0,
+    reduction: str = "mean",
+) -> Node:
+    """Scores put in order: `max(0, margin - target * (input1 - input2))`.
+
+    Args:
+        input1: scores, of any shape.
+        input2: scores, broadcasting with `input1`.
+        target: 1 where `input1` should be the higher score, -1 where `input2` should.
+        margin: how much higher.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+
+    Returns:
+        A scalar, or an array of the shape of all where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: arrays that don't fit.
+        OptionError: another `reduction`.
+
+    Source: Herbrich et al. 1999, "Support vector learning for ordinal regression".
+
+    >>> import graphc as gc
+    >>> loss = gc.nn.margin_ranking_loss([1.0, 2.0], [3.0, 1.5], 1, 1.0, "none")
+    >>> gc.evaluate(loss, {})
+    array([3. , 0.5])
+    """
+    lead = (target * (input1 - input2).named("difference")).named("lead")
+    return reduce_losses(relu((margin - lead).named("missing")), reduction)
+
+
+@block(
+    infer=pair_infer,
+    operands=numeric_pair,
+    cases=[Case(((3, 4), (3, 4)), {"reduction": "mean"})],
+)
+def soft_margin_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean"
+) -> Node:
+    """Logistic loss of scores, `log(1 + exp(-target * input))`, without overflow.
+
+    Args:
+        input: scores, of any shape.
+        target: 1 or -1, of the shape of `input`, or broadcasting to it.
+        reduction: `"mean"` over all elements, `"sum"`, or `"none"` for each.
+
+    Returns:
+        A scalar, or an array of the shape of `input` where not reduced.
+
+    Raises:
+        ShapeError: `target` does not fit, or would broadcast `input`.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`.
+
+    Source: Hastie et al. 2009, *The Elements of Statistical Learning*, equation 10.18.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.soft_margin_loss([0.0, 1000.0], [1, -1], "none"), {})
+    array([6.93147181e-01, 1.00000000e+03])
+    """
+    against = negative((target * input).named("agreed")).named("against")
+    losses = softplus.op(against, beta=1.0, threshold=None).named("losses")
+    return reduce_losses(losses, reduction)
+
+
+def _check_vectors(input: TensorType) -> None:
+    check_classes(input)
+    if input.ndim > 2:
+        raise ShapeError(
+            "requires input of shape (classes,) or (batch, classes), "
+            f"got {format_shape(input.shape)}"
+        )
+
+
+def _check_integers(target: TensorType) -> None:
+    if not is_integer(target.dtype):
+        raise DTypeError(
+            f"requires class labels of an integer dtype, got {target}",
+            hint='target.astype("int64")',
+        )
+
+
+def _multi_margin_infer(
+    input: TensorType,
+    target: TensorType,
+    weight: TensorType | None,
+    *,
+    p: int,
+    margin: float,
+    reduction: str,
+) -> TensorType:
+    _check_vectors(input)
+    _check_integers(target)
+    if p not in (1, 2):
+        raise OptionError(f"p must be 1 or 2, got {p!r}")
+    if target.shape != input.shape[:-1]:
+        raise ShapeError(
+            f"requires a target of shape {format_shape(input.shape[:-1])}, one label "
+            f"for each row of classes, got {format_shape(target.shape)}"
+        )
+    check_weight(input, weight)
+    return reduced_type(input, target.shape, reduction, weight)
+
+
+@block(
+    infer=_multi_margin_infer,
+    cases=[
+        Case(
+            ((3, 4), (3,), (4,)),
+            {"p": 1, "margin": 1.5, "reduction": "mean"},
+            low=0.1,
+            dtypes=("", "int64", ""),
+            maximum=(None, 4, None),
+        ),
+        Case(
+            ((4,), ()),
+            {"p": 2, "margin": 1.0, "reduction": "none"},
+            dtypes=("", "int64"),
+            maximum=(None, 4),
+        ),
+    ],
+)
+def multi_margin_loss(
+    input: ArrayLike,
+    target: ArrayLike,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: ArrayLike = None,
+    reduction: str = "mean",
+) -> Node:
+    """Hinge loss of classes: the score of the label above all others by a margin.
+
+    `loss = sum_c max(0, margin - input[target] + input[c])**p / classes`, over all `c`
+    but the label; times the weight of the label.
+
+    Args:
+        input: scores, `(classes,)` or `(batch, classes)`.
+        target: integer labels from 0 to `classes - 1`, `()` or `(batch,)`.
+        p: 1 or 2, the power.
+        margin: how much higher the score of the label should be.
+        weight: `(classes,)`, how much each class counts; None for alike.
+        reduction: `"mean"`, `"sum"`, or `"none"` for one loss for each label.
+
+    Returns:
+        A scalar, or an array of the shape of `target` where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: target or weight does not fit `input`.
+        OptionError: another `p` or `reduction`.
+
+    Source: Crammer and Singer 2001, "On the algorithmic implementation of multiclass
+    kernel-based vector machines", summed over classes.
+
+    >>> import graphc as gc
+    >>> loss = gc.nn.multi_margin_loss([[1.0, 0.5, 2.5, 0.0]], [0])
+    >>> gc.evaluate(loss, {})
+    array(0.75)
+    """
+    classes = input.shape[-1]
+    labels = expand_dims(target, -1)
+    goal = expand_dims(pick(input, target), -1)
+    hinge = relu((margin - goal + input).named("missing")).named("hinge")
+    if p == 2:
+        hinge = square(hinge).named("squared_hinge")
+    is_label = (labels == arange(classes).named("classes")).named("is_label")
+    others = where(is_label, 0.0, hinge).named("hinge_of_others")
+    losses = reductions.mean(others, -1)
+    if weight is not None:
+        losses = losses * take(weight, target, axis=0).named("shares")
+    return reduce_losses(losses.named("losses"), reduction)
+
+
+def _multilabel_infer(
+    input: TensorType, target: TensorType, *, reduction: str
+) -> TensorType:
+    _check_vectors(input)
+    _check_integers(target)
+    if target.shape != input.shape:
+        raise ShapeError(
+            f"requires a target of the shape of input {format_shape(input.shape)}, "
+            f"with -1 after the labels of a row, got {format_shape(target.shape)}"
+        )
+    return reduced_type(input, input.shape[:-1], reduction)
+
+
+@block(
+    infer=_multilabel_infer,
+    cases=[
+        Case(
+            ((3, 4), (3, 4)),
+            {"reduction": "mean"},
+            dtypes=("", "int64"),
+            maximum=(None, 4),
+        )
+    ],
+)
+def multilabel_margin_loss(
+    input: ArrayLike, target: ArrayLike, reduction: str = "mean"
+) -> Node:
+    """Hinge loss of several labels: the score of each above all classes that are none.
+
+    `loss = sum_ij max(0, 1 - input[label_j] + input[i]) / classes`, over all labels and
+    all classes `i` that are not among them.
+
+    Args:
+        input: scores, `(classes,)` or `(batch, classes)`.
+        target: integer labels, of the shape of `input`: those of a row stand first, and
+            -1 after them.
+        reduction: `"mean"`, `"sum"`, or `"none"` for one loss for each row.
+
+    Returns:
+        A scalar, or an array of one loss for each row where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: `target` does not fit `input`.
+        OptionError: another `reduction`.
+
+    Source: Elisseeff and Weston 2001, "A kernel method for multi-labelled
+    classification".
+
+    >>> import graphc as gc
+    >>> scores = [0.1, 0.2, 0.4, 0.8]
+    >>> gc.evaluate(gc.nn.multilabel_margin_loss(scores, [3, 0, -1, 1]), {})
+    array(0.85)
+    """
+    classes = input.shape[-1]
+    places = arange(classes).named("classes")
+    # A label counts where none before it, nor itself, is negative.
+    is_up_to = (places <= expand_dims(places, 1)).named("is_up_to")
+    ends = expand_dims((target < 0).named("is_end"), -2) & is_up_to
+    counts = (reductions.sum(ends, -1) == 0).named("counts")
+    labels = where(counts, target, 0).named("labels")
+    is_class = expand_dims(labels, -1) == places
+    chosen = (is_class & expand_dims(counts, -1)).named("chosen")
+    is_label = (reductions.sum(chosen, -2) != 0).named("is_label")
+    goals = expand_dims(take_along_axis(input, labels, -1).named("goals"), -1)
+    missing = (1.0 - goals + expand_dims(input, -2)).named("missing")
+    matters = expand_dims(counts, -1) & expand_dims(~is_label, -2)
+    hinge = where(matters, relu(missing), 0.0).named("hinge")
+    losses = reductions.sum(hinge, (-2, -1)).named("sums")
+    return reduce_losses(reductions.over_count(losses, classes), reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: ArrayLike,
+    target: ArrayLike,
+    weight: ArrayLike = None,
+    reduction: str = "mean",
+) -> Node:
+    """Cross entropy of a yes and no for each class, as their mean over classes.
+
+    `loss = -mean_c(weight * (t * log(sigmoid(x)) + (1 - t) * log(sigmoid(-x))))`
+
+    Args:
+        input: logits, `(..., classes)`.
+        target: in [0, 1], of the shape of `input`, or broadcasting to it.
+        weight: a factor for each class, broadcasting to `input`; None for 1.
+        reduction: `"mean"`, `"sum"`, or `"none"` for one loss for each row.
+
+    Returns:
+        A scalar, or an array of the shape of `input` without the classes.
+
+    Raises:
+        ShapeError: target or weight does not fit.
+        DTypeError: `input` is not floating.
+        OptionError: another `reduction`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.multilabel_soft_margin_loss([0.0, 0.0], [1, 0]), {})
+    array(0.69314718)
+    """
+    check_reduction(reduction)
+    losses = binary_cross_entropy_with_logits(input, target, weight, "none")
+    if not losses.shape:
+        raise ShapeError("requires input of shape (..., classes), got a scalar")
+    return reduce_losses(reductions.mean(losses, -1).named("losses"), reduction)
+
+
+def _cosine_infer(
+    input1: TensorType,
+    input2: TensorType,
+    target: TensorType,
+    *,
+    margin: float,
+    reduction: str,
+) -> TensorType:
+    floating(input1, "input1")
+    floating(input2, "input2")
+    floating(target, "target")
+    if not input1.shape or input1.shape != input2.shape or input1.ndim > 2:
+        raise ShapeError(
+            "requires input1 and input2 of one shape, (batch, features) or "
+            f"(features,), got {format_shape(input1.shape)} and "
+            f"{format_shape(input2.shape)}"
+        )
+    if target.shape != input1.shape[:-1]:
+        raise ShapeError(
+            f"requires a target of shape {format_shape(input1.shape[:-1])}, "
+            f"got {format_shape(target.shape)}"
+        )
+    return reduced_type(input1, target.shape, reduction, input2, target)
+
+
+@block(
+    infer=_cosine_infer,
+    operands=_with_target,
+    cases=[Case(((3, 4), (3, 4), (3,)), {"margin": 0.1, "reduction": "mean"})],
+)
+def cosine_embedding_loss(
+    input1: ArrayLike,
+    input2: ArrayLike,
+    target: ArrayLike,
+    margin: float = 0.0,
+    reduction: str = "mean",
+) -> Node:
+    """Vectors made parallel where `target` is 1, and not so where it is -1.
+
+    `loss = 1 - cos` where `target` is 1 and `max(0, cos - margin)` where it is -1.
+
+    Args:
+        input1: `(batch, features)` or `(features,)`.
+        input2: of the same shape.
+        target: 1 or -1, `(batch,)` or `()`.
+        margin: the cosine below which there is no loss.
+        reduction: `"mean"`, `"sum"`, or `"none"` for each pair.
+
+    Returns:
+        A scalar, or an array of the shape of `target` where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: arrays that don't fit.
+        OptionError: another `reduction`.
+
+    >>> import graphc as gc
+    >>> pair = [[3.0, 4.0]], [[4.0, 3.0]]
+    >>> loss = gc.nn.cosine_embedding_loss(*pair, [1], reduction="none")
+    >>> gc.evaluate(loss, {}).round(6)
+    array([0.04])
+    """
+    products = reductions.sum(input1 * input2, -1).named("products")
+    powers = [
+        (reductions.sum(square(x), -1) + 1e-12).named("squared_length")
+        for x in (input1, input2)
+    ]
+    cosine = (products / sqrt(powers[0] * powers[1]).named("lengths")).named("cosine")
+    near = where((target == 1.0).named("is_near"), 1.0 - cosine, 0.0)
+    beyond = relu((cosine - margin).named("beyond"))
+    far = where((target == -1.0).named("is_far"), beyond, 0.0)
+    losses = near.named("near_loss") + far.named("far_loss")
+    return reduce_losses(losses.named("losses"), reduction)
+
+
+def triplet_margin_loss(
+    anchor: ArrayLike,
+    positive: ArrayLike,
+    negative: ArrayLike,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Node:
+    """An anchor nearer to one vector than to another: `max(0, margin + near - far)`.
+
+    `near` and `far` are `gc.nn.pairwise_distance` of the anchor from both.
+
+    Args:
+        anchor: `(..., features)`, floating.
+        positive: the vector that should be near.
+        negative: the vector that should be far.
+        margin: how much farther.
+        p: the order of the norm.
+        eps: added to the differences, as torch adds it.
+        swap: True to take the distance of `positive` from `negative` where it is less.
+        reduction: `"mean"`, `"sum"`, or `"none"` for each anchor.
+
+    Returns:
+        A scalar, or one loss for each anchor where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: arrays that don't fit.
+        OptionError: another `reduction`.
+
+    Source: Balntas et al. 2016, "Learning local feature descriptors with triplets and
+    shallow convolutional neural networks".
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.triplet_margin_loss([0.0], [3.0], [1.0], eps=0.0), {})
+    array(3.)
+    """
+
+    def distance(x1: Node, x2: Node) -> Node:
+        return pairwise_distance(x1, x2, p, eps)
+
+    return triplet_margin_with_distance_loss(
+        *(anchor, positive, negative),
+        distance_function=distance,
+        margin=margin,
+        swap=swap,
+        reduction=reduction,
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: ArrayLike,
+    positive: ArrayLike,
+    negative: ArrayLike,
+    *,
+    distance_function: Callable[[Node, Node], Node] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Node:
+    """`triplet_margin_loss` with a distance of your own.
+
+    Args:
+        anchor: `(..., features)`, floating.
+        positive: the vector that should be near.
+        negative: the vector that should be far.
+        distance_function: the distance of two nodes; `gc.nn.pairwise_distance` if None.
+        margin: how much farther.
+        swap: True to take the distance of `positive` from `negative` where it is less.
+        reduction: `"mean"`, `"sum"`, or `"none"` for each anchor.
+
+    Returns:
+        A scalar, or one loss for each anchor where not reduced.
+
+    Raises:
+        ShapeError, DTypeError: arrays that don't fit.
+        OptionError: another `reduction`.
+
+    >>> import graphc as gc
+    >>> loss = gc.nn.triplet_margin_with_distance_loss(
+    ...     [0.0], [3.0], [1.0], distance_function=lambda a, b: gc.sum(abs(a - b))
+    ... )
+    >>> gc.evaluate(loss, {})
+    array(3.)
+    """
+    distance: Callable[..., Any] = distance_function or pairwise_distance
+    near_by, far_off = as_node(positive), as_node(negative)
+    start = as_node(anchor)
+    near = distance(start, near_by).named("near")
+    far = distance(start, far_off).named("far")
+    if swap:
+        far = minimum(far, distance(near_by, far_off).named("apart")).named("least_far")
+    check_reduction(reduction)
+    missing = (margin + (near - far).named("lead")).named("missing")
+    return reduce_losses(relu(missing).named("losses"), reduction)
