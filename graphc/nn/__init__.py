@@ -79,12 +79,14 @@ from .losses.margins import (
     cosine_embedding_loss,
     hinge_embedding_loss,
     margin_ranking_loss,
-    multi_margin_loss,
-    multilabel_margin_loss,
-    multilabel_soft_margin_loss,
     soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
+)
+from .losses.multiclass import (
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
 )
 from .losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 from .normalization import LayerNorm, RMSNorm, layer_norm, rms_norm
