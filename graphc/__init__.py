@@ -151,7 +151,8 @@ from .ops.joining import (
     stack,
     vstack,
 )
-from .ops.linalg import matmul
+from .ops.linalg import dot, matmul, outer
+from .ops.log_sums import logsumexp
 from .ops.nan_reductions import (
     nanargmax,
     nanargmin,
@@ -452,6 +453,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logspace",
+    "logsumexp",
     "matmul",
     "matrix_transpose",
     "matvec",

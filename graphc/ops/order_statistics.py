@@ -19,6 +19,7 @@ from .arithmetic import clip
 from .axes import normalize_axes
 from .extrema import needs_an_element
 from .indexing import getitem, slice_axis
+from .numbers import numbers
 from .orders import ARGSORT
 from .reduction import axis_argument, mean_dtype, reduced_type
 from .rounding import ceil, floor, rint
@@ -414,7 +415,7 @@ def as_levels(
             node=f"quantile of {x.type}",
             hint="gc.sort(x), and gc.take at computed positions",
         )
-    given = constant(q).attributes["value"].array
+    given = numbers(q, None)
     if given.dtype.kind == "b" or not given.size:
         raise DTypeError(f"q must be numbers, got {q!r}", node=f"quantile of {x.type}")
     levels = given / scale
