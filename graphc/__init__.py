@@ -151,7 +151,7 @@ from .ops.joining import (
     stack,
     vstack,
 )
-from .ops.linalg import dot, matmul, outer
+from .ops.linalg import matmul
 from .ops.log_sums import logsumexp
 from .ops.nan_reductions import (
     nanargmax,
