@@ -7,7 +7,7 @@ trains, measures and draws it, when it is first named.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import errors, linalg, nn
+from . import errors, linalg, nn, special
 from .arguments import getattr_of, public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ir import Dim, Node
@@ -249,6 +249,12 @@ from .ops.source import (
     zeros,
     zeros_like,
 )
+from .ops.special.bessel import (
+    i0,
+)
+from .ops.special.sinc import (
+    sinc,
+)
 from .ops.splitting import (
     array_split,
     chunk,
@@ -418,6 +424,7 @@ __all__ = [
     "hstack",
     "hvp",
     "hypot",
+    "i0",
     "identity",
     "imag",
     "indices",
@@ -525,10 +532,12 @@ __all__ = [
     "sign",
     "signbit",
     "sin",
+    "sinc",
     "sinh",
     "sliding_window_view",
     "sort",
     "spacing",
+    "special",
     "split",
     "sqrt",
     "square",

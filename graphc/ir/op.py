@@ -204,7 +204,8 @@ class Op:
     """Pairs of sizes of a node, of which the first must not be above the second. No
     size of a shape may be negative anyway."""
     helpers: tuple[str, ...] = ()
-    """Source of functions that templates call, with the imports that they need."""
+    """Source of functions that templates call, with the imports that they need; after
+    those that they call themselves."""
     assigns: Callable[[Node], Iterable[tuple[int, Assignment]]] | None = None
     """For blocks with buffers among their inputs: the positions of these, each with the
     value that a step of training assigns to the buffer."""

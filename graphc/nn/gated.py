@@ -20,7 +20,7 @@ from ..ops.arithmetic import clip, minimum, square
 from ..ops.axes import axis_of
 from ..ops.indexing import slice_axis
 from ..ops.source import ArrayLike
-from ..ops.special import erfc
+from ..ops.special.quick_erfc import QUICK_ERFC
 from ..ops.type_rules import floating
 from .activations import sigmoid
 from .block import block, elementwise_block
@@ -80,7 +80,7 @@ _CUBIC = 0.044715 * _LINEAR
 def _gelu_gate(input: Node, approximate: str) -> Node:
     """The share of the input that passes: the normal distribution, or nearly."""
     if approximate == "none":
-        return 0.5 * erfc((input * -math.sqrt(0.5)).named("scaled"))
+        return 0.5 * QUICK_ERFC((input * -math.sqrt(0.5)).named("scaled"))
     # (1 + tanh(x)) / 2 is sigmoid(2*x), which keeps the digits of its left tail.
     cubic = (_CUBIC * _squared(input)).named("cubic_part")
     return sigmoid((input * (cubic + _LINEAR).named("steepness")).named("exponent"))

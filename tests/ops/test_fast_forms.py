@@ -109,7 +109,7 @@ def test_whole_rows_are_taken(axis: int, dtype: str, style: str) -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_polynomials_by_horners_rule(dtype: str, style: str) -> None:
-    from graphc.ops.special import polynomial
+    from graphc.ops.special.quick_erfc import polynomial
 
     coefficients = (0.5, -1.25, 3.0, 1e-3)
     x = np.linspace(-3, 3, 31).reshape(31, 1).astype(dtype)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from ...ir.template import top_level_names
+from ...ir.template import parsed, top_level_names
 from ...program.forms import Form
 from ...pysource.writer import Writer
 
@@ -16,14 +16,17 @@ def names_of_helpers(helpers: Iterable[str]) -> set[str]:
 
 
 def called_helpers(forms: Iterable[Form]) -> list[str]:
-    """The helpers that code of these forms calls, each text once."""
-    helpers = (
-        helper
-        for form in forms
-        for helper in form.node.op.helpers
-        if not top_level_names(helper).isdisjoint(form.template.names)
-    )
-    return list(dict.fromkeys(helpers))
+    """The helpers that code of these forms calls, and those that these call, once."""
+    found: dict[str, None] = {}
+    for form in forms:
+        names = set(form.template.names)
+        called: list[str] = []
+        for helper in reversed(form.node.op.helpers):
+            if not top_level_names(helper).isdisjoint(names):
+                called.append(helper)
+                names |= parsed(helper).reads
+        found |= dict.fromkeys(reversed(called))
+    return list(found)
 
 
 def write_helper(writer: Writer, functions: Writer, helper: str) -> None:

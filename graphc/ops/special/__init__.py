@@ -1,0 +1,1 @@
+"""Special functions that NumPy lacks, under SciPy's names."""
