@@ -50,6 +50,16 @@ def _frexp(x: Any) -> tuple[Any, int]:
     return mpmath.frexp(x) if mpmath.isfinite(x) else (x, 0)
 
 
+def _sinc_derivative(x: Any, n: int) -> Any:
+    """The power series of sinc, differentiated term by term."""
+    first = n + n % 2
+    terms = (
+        (-1) ** (k // 2) * mpmath.pi**k * x ** (k - n) / ((k + 1) * mpmath.fac(k - n))
+        for k in range(first, first + 200, 2)
+    )
+    return mpmath.fsum(terms)
+
+
 MEANINGS: Mapping[str, Callable[..., Any]] = {
     "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     "clip": _clip,
@@ -61,6 +71,7 @@ MEANINGS: Mapping[str, Callable[..., Any]] = {
     "frexp_exponent": lambda x: _frexp(x)[1],
     "frexp_mantissa": lambda x: _frexp(x)[0],
     "heaviside": lambda x1, x2: x2 if x1 == 0 else mpmath.mpf(int(x1 > 0)),
+    "ive": lambda x, n: mpmath.besseli(n, x) * mpmath.exp(-abs(x)),
     "isfinite": lambda x: bool(mpmath.isfinite(x)),
     "isinf": lambda x: bool(mpmath.isinf(x)),
     "isnan": lambda x: bool(mpmath.isnan(x)),
@@ -71,13 +82,17 @@ MEANINGS: Mapping[str, Callable[..., Any]] = {
     "minimum": min,
     "nan_to_num": lambda x, **given: x if mpmath.isfinite(x) else mpmath.mpf(0),
     "nextafter": lambda x1, x2: x1,
+    "polygamma": lambda x, n: mpmath.polygamma(n, x),
     "polyval": lambda x, coefficients: mpmath.polyval(
         [mpmath.mpf(float(c)) for c in coefficients], x
     ),
     "remainder": lambda x1, x2: x1 - x2 * mpmath.floor(x1 / x2),
     "rint": mpmath.nint,
+    "sinc": mpmath.sincpi,
+    "sinc_derivative": _sinc_derivative,
     "trunc": lambda x: mpmath.mpf(_truncated(x)),
     "where": lambda condition, x, y: x if condition else y,
+    "zeta": lambda q, s: mpmath.zeta(s, q),
 }
 """Elementwise ops whose SymPy meaning is missing, or loses digits."""
 

@@ -11,13 +11,14 @@ import sympy
 
 from graphc.ir import Op
 from tests import window_references
+from tests.exact import MEANINGS
 from tests.op_cases import Application, Array
 
 
 def numpy_value(application: Application, arrays: Sequence[Array]) -> Any:
     """NumPy's function of the op's name, or what is written here in its place.
 
-    An op that has neither, but a meaning in SymPy, has that as its reference.
+    An op that has neither, but a meaning in SymPy or mpmath, has that as its reference.
     """
     op = application.op
     reference = REFERENCES.get(op.name)
@@ -26,11 +27,11 @@ def numpy_value(application: Application, arrays: Sequence[Array]) -> Any:
     if (function := _function(op)) is not None:
         value = function(*arrays, **application.case.attributes)
         return application.of_results(value)
-    assert op.sympy is not None, (
+    assert op.sympy is not None or op.name in MEANINGS, (
         f"NumPy has no function {op.name!r}: declare `sympy`, or write a reference "
         f"in {__file__}"
     )
-    return _meaning(op, arrays)
+    return _meaning(application, arrays)
 
 
 def tolerance(application: Application, dtype: Any) -> float:
@@ -54,15 +55,18 @@ def _function(op: Op) -> Any:
     return getattr(np, op.name, None) or getattr(np.linalg, op.name, None)
 
 
-def _meaning(op: Op, arrays: Sequence[Array]) -> Any:
-    """The meaning in SymPy, by mpmath with 30 digits, element by element."""
-    symbols = {name: sympy.Symbol(name, real=True) for name in op.inputs}
-    expression = sympy.sympify(op.sympy, locals=symbols)
-    function = sympy.lambdify(list(symbols.values()), expression, modules="mpmath")
+def _meaning(application: Application, arrays: Sequence[Array]) -> Any:
+    """The meaning in SymPy or mpmath, with 30 digits, element by element."""
+    op, given = application.op, application.case.attributes
+    function = MEANINGS.get(op.name)
+    if function is None:
+        symbols = {name: sympy.Symbol(name, real=True) for name in op.inputs}
+        expression = sympy.sympify(op.sympy, locals=symbols)
+        function = sympy.lambdify(list(symbols.values()), expression, modules="mpmath")
     dtype = np.result_type(*arrays)
     with mpmath.workdps(30):
         values = np.vectorize(
-            lambda *row: float(function(*map(float, row))), otypes=["float64"]
+            lambda *row: float(function(*map(float, row), **given)), otypes=["float64"]
         )(*arrays)
     return values.astype(dtype)
 

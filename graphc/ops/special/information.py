@@ -148,8 +148,9 @@ def rel_entr(x: ArrayLike, y: ArrayLike) -> Node:
 
 def _kl_div_vjp(g: Node, out: Node, x: Node, y: Node) -> tuple[Node, Node]:
     flat = (x == 0.0) & (y == 0.0)
-    x, y = _nonzero(x, flat), _nonzero(y, flat)
-    return (g * log(x / y), g * (1.0 - x / y))
+    ratio = _nonzero(x, flat) / _nonzero(y, flat)
+    zero = constant(0.0, x.dtype)
+    return (g * log(ratio), g * (1.0 - where(flat, zero, ratio)))
 
 
 def _kl_div_expand(x: Node, y: Node) -> Node:
@@ -162,7 +163,7 @@ def kl_div(x: ArrayLike, y: ArrayLike) -> Node:
 
     They are `y` where `x` is 0 and `y` is not negative, and else infinite where one is
     not positive. The derivatives are `log(x / y)` and `1 - x / y`; where both are 0
-    they are taken as 0. Without `- x + y` the terms are `rel_entr`.
+    they are taken as 0 and 1. Without `- x + y` the terms are `rel_entr`.
 
     Args:
         x, y: numbers, of shapes that broadcast.

@@ -40,7 +40,7 @@ def sinc_derivative(n, x):
     numpy="sinc_derivative(n, x)",
     helpers=(_DERIVATIVE,),
     options=({"n": 1}, {"n": 2}),
-    facts=Facts(finite="all", overflows=False, cost=300.0),
+    facts=Facts(finite="all", cost=300.0),
 )
 def _sinc_derivative(x: ArrayLike, n: int) -> Node:
     """Derivative of order `n` of `sinc`."""
