@@ -36,7 +36,7 @@ def gammaln_below_3(x):
 
 
 def beyond_stirling(x):
-    """What Stirling's formula for `log(gamma(x))` lacks, for x from 3 on."""
+    """`log(gamma(x))` less Stirling's formula for it, for x from 3 on."""
     return np.polyval(STIRLING, 18.0 / (x * x) - 1.0) / x
 
 
