@@ -29,7 +29,6 @@ PLACES = {
     "graphc.optim": "gc.optim",
     "graphc.metrics": "gc.metrics",
     "graphc.datasets": "gc.datasets",
-    "graphc.linalg": "gc.linalg",
     "graphc.special": "gc.special",
 }
 """Names under which users know modules; others are public under `gc` itself."""
