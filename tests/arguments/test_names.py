@@ -14,7 +14,7 @@ MISSING: list[tuple[Any, str, str | None]] = [
     (gc, "relu", "gc.nn.relu"),
     (gc, "Adam", "gc.optim.Adam"),
     (gc, "trainer", "gc.Trainer"),
-    (gc, "concat_", "gc.concatenate"),
+    (gc, "concat_", "gc.concat"),
     (gc, "zzzqqq", None),
     (gc.nn, "soft_max", "gc.nn.softmax"),
     (gc.nn, "exp", "gc.exp"),
