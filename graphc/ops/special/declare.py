@@ -58,6 +58,7 @@ def _shapes(arity: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
 def special(
     *,
     vjp: Vjp,
+    name: str = "",
     numpy: str | None = None,
     helpers: Sequence[str] = (),
     expand: Callable[..., Node] | None = None,
@@ -74,6 +75,7 @@ def special(
 
     Args:
         vjp: the derivative rule, which serves both directions.
+        name: the op's, if it is not the function's.
         numpy: the call that computes it in float64; that of its own name where None.
         helpers: sources of the functions called; see `Op`.
         expand: its meaning in smaller ops, in place of `numpy`.
@@ -105,7 +107,7 @@ def special(
                 "facts": facts,
             }
         op = Op(
-            name=function.__name__.lstrip("_"),
+            name=name or function.__name__.lstrip("_"),
             inputs=inputs,
             infer=_infer,
             vjp=vjp,

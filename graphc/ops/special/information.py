@@ -157,7 +157,7 @@ def _kl_div_expand(x: Node, y: Node) -> Node:
     return rel_entr(x, y) - x + y
 
 
-@special(vjp=_kl_div_vjp, expand=_kl_div_expand, low=0.2)
+@special(name="kl_divergence", vjp=_kl_div_vjp, expand=_kl_div_expand, low=0.2)
 def kl_div(x: ArrayLike, y: ArrayLike) -> Node:
     """Terms of the Kullback-Leibler divergence: `x * log(x / y) - x + y`, elementwise.
 
