@@ -31,6 +31,7 @@ from .adaptive_pooling import (
 )
 from .affine import Linear, linear
 from .attention import scaled_dot_product_attention
+from .batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, batch_norm
 from .channel_norm_layers import (
     GroupNorm,
     InstanceNorm1d,
@@ -39,7 +40,6 @@ from .channel_norm_layers import (
 )
 from .channel_norms import (
     LocalResponseNorm,
-    batch_norm,
     group_norm,
     instance_norm,
     local_response_norm,
@@ -198,6 +198,9 @@ __all__ = [
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",

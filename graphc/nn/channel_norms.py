@@ -9,172 +9,29 @@ from ..ir.dims import format_shape, product
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
-from ..ops.arithmetic import sqrt, square
+from ..ops.arithmetic import square
 from ..ops.exponential import power
 from ..ops.linalg import matmul
 from ..ops.shape import reshape
-from ..ops.source import ArrayLike, as_node, constant
-from ..ops.type_rules import floating
+from ..ops.source import ArrayLike, constant
+from .batch_norm import batch_norm
 from .block import block
+from .channels import check_channels, scaled_and_shifted_channels
 from .layer import FunctionLayer
-from .standardize import STANDARDIZE, affine_type, moments, scaled_and_shifted
-
-
-def _check_channels(input: TensorType, least: int, form: str) -> None:
-    floating(input)
-    if input.ndim < least:
-        raise ShapeError(
-            f"requires input of shape {form}, got {format_shape(input.shape)}"
-        )
+from .standardize import STANDARDIZE, affine_type
 
 
 def _infer(
     input: TensorType, weight: TensorType | None, bias: TensorType | None, *, eps: float
 ) -> TensorType:
-    _check_channels(input, 2, "(batch, channels, ...)")
+    check_channels(input, 2, "(batch, channels, ...)")
     return affine_type(input, input.shape[1:2], eps, weight=weight, bias=bias)
-
-
-def _along_channels(part: Node | None, ndim: int) -> Node | None:
-    """A vector over channels in a shape that broadcasts against the input."""
-    return None if part is None else reshape(part, (-1, *(1,) * (ndim - 2)))
-
-
-def _scaled_and_shifted(
-    normalized: Node, weight: Node | None, bias: Node | None
-) -> Node:
-    ndim = normalized.ndim
-    parts = (_along_channels(part, ndim) for part in (weight, bias))
-    return scaled_and_shifted(normalized.named("normalized"), *parts)
-
-
-def _all_but_channels(ndim: int) -> tuple[int, ...]:
-    return (0, *range(2, ndim))
-
-
-def _batch_infer(
-    input: TensorType,
-    running_mean: TensorType | None,
-    running_var: TensorType | None,
-    weight: TensorType | None,
-    bias: TensorType | None,
-    *,
-    eps: float,
-) -> TensorType:
-    _check_channels(input, 2, "(batch, channels, ...)")
-    running = {"running_mean": running_mean, "running_var": running_var}
-    affine = {"weight": weight, "bias": bias}
-    return affine_type(input, input.shape[1:2], eps, **running, **affine)
-
-
-_RUNNING = "running_mean running_var"
-
-
-@block(
-    name="batch_norm",
-    infer=_batch_infer,
-    cases=[
-        Case(shapes, {"parts": parts, "eps": 1e-2}, low=0.1)
-        for shapes, parts in (
-            (((3, 2, 4), (2,), (2,)), "weight bias"),
-            (((4, 2),), ""),
-            (((3, 2), *((2,),) * 4), f"{_RUNNING} weight bias"),
-            (((0, 2, 2), (2,), (2,)), _RUNNING),
-        )
-    ],
-)
-def _batch_norm(
-    input: ArrayLike,
-    running_mean: ArrayLike = None,
-    running_var: ArrayLike = None,
-    weight: ArrayLike = None,
-    bias: ArrayLike = None,
-    *,
-    eps: float,
-) -> Node:
-    """`batch_norm`, of training where there are no running statistics."""
-    if running_mean is None or running_var is None:
-        normalized = STANDARDIZE(input, axes=_all_but_channels(input.ndim), eps=eps)
-        return _scaled_and_shifted(normalized, weight, bias)
-    deviation = sqrt((running_var + eps).named("variance_and_eps")).named("deviation")
-    # One factor for each channel, and not one division for each element.
-    factor = (1.0 if weight is None else weight) / deviation
-    scale = _along_channels(factor.named("scale"), input.ndim)
-    mean = _along_channels(running_mean, input.ndim)
-    result = (input - mean).named("centered") * scale
-    if bias is None:
-        return result
-    return result.named("scaled") + _along_channels(bias, input.ndim)
-
-
-def batch_statistics(input: Node) -> tuple[Node, Node]:
-    """The mean and the (biased) variance of each channel over batch and positions.
-
-    They are the nodes that `batch_norm` of training normalises by, so that a program
-    which also keeps a running mean of them computes them once.
-    """
-    mean, _, variance = moments(input, _all_but_channels(input.ndim))
-    channels = input.shape[1:2]
-    return reshape(mean, channels), reshape(variance, channels)
-
-
-def batch_norm(
-    input: ArrayLike,
-    running_mean: ArrayLike,
-    running_var: ArrayLike,
-    weight: ArrayLike = None,
-    bias: ArrayLike = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Node:
-    """Each channel brought to mean 0 and variance 1, then scaled and shifted.
-
-    `y = (x - mean) / sqrt(var + eps) * weight + bias`, in training with the mean and
-    the (biased) variance over the batch and all positions, and else with the running
-    ones.
-
-    Args:
-        input: `(batch, channels, ...)`, floating.
-        running_mean: `(channels,)`; None only in training.
-        running_var: `(channels,)`; None only in training.
-        weight: `(channels,)`, or None for ones.
-        bias: `(channels,)`, or None for zeros.
-        training: True for the statistics of the batch.
-        momentum: the share of a batch in the running statistics.
-        eps: added to the variance.
-
-    Returns:
-        An array of the shape of `input`.
-
-    Raises:
-        ShapeError, DTypeError: arrays that don't fit.
-        OptionError: running statistics are missing, or `eps` is negative.
-
-    Source: Ioffe and Szegedy 2015, "Batch normalization".
-
-    >>> import graphc as gc
-    >>> x = [[1.0, 5.0], [3.0, 5.0]]
-    >>> y = gc.nn.batch_norm(x, None, None, training=True, eps=0.0001)
-    >>> gc.evaluate(y, {}).round(2)
-    array([[-1.,  0.],
-           [ 1.,  0.]])
-    """
-    node = as_node(input)
-    if not training and (running_mean is None or running_var is None):
-        raise OptionError(
-            "requires running_mean and running_var where it is not training",
-            node=f"batch_norm({node.describe()})",
-            hint="training=True for the statistics of the batch",
-        )
-    running = (None, None) if training else (running_mean, running_var)
-    return _batch_norm(node, *running, weight, bias, eps=eps)
 
 
 def _instance_infer(
     input: TensorType, weight: TensorType | None, bias: TensorType | None, *, eps: float
 ) -> TensorType:
-    _check_channels(input, 3, "(batch, channels, length, ...)")
+    check_channels(input, 3, "(batch, channels, length, ...)")
     return _infer(input, weight, bias, eps=eps)
 
 
@@ -190,7 +47,7 @@ def _instance_norm(
     input: ArrayLike, weight: ArrayLike = None, bias: ArrayLike = None, *, eps: float
 ) -> Node:
     normalized = STANDARDIZE(input, axes=tuple(range(2, input.ndim)), eps=eps)
-    return _scaled_and_shifted(normalized, weight, bias)
+    return scaled_and_shifted_channels(normalized, weight, bias)
 
 
 def instance_norm(
@@ -300,13 +157,13 @@ def group_norm(
     in_group = channels // num_groups * product(positions)
     groups = reshape(input, (batch, num_groups, in_group))
     normalized = STANDARDIZE(groups, axes=(2,), eps=eps).named("normalized_groups")
-    return _scaled_and_shifted(reshape(normalized, input.shape), weight, bias)
+    return scaled_and_shifted_channels(reshape(normalized, input.shape), weight, bias)
 
 
 def _response_infer(
     input: TensorType, *, size: int, alpha: float, beta: float, k: float
 ) -> TensorType:
-    _check_channels(input, 3, "(batch, channels, length, ...)")
+    check_channels(input, 3, "(batch, channels, length, ...)")
     if size < 1:
         raise OptionError(f"size must be positive, got {size}")
     if not isinstance(input.shape[1], int):

@@ -24,7 +24,7 @@ from ..errors import OptionError
 from ..ir.dims import check_identifier
 from ..ir.naming import Naming
 from ..ir.node import Node
-from ..ops.source import ArrayLike, as_node
+from ..ops.source import BUFFER, ArrayLike, as_node
 from .parameter import parameter
 
 
@@ -58,6 +58,16 @@ class Layer(ABC):
     @property
     def parameters(self) -> list[Node]:
         """The trainable nodes, in the order of declaration."""
+        return [node for node in self.persistent if node.op is not BUFFER]
+
+    @property
+    def buffers(self) -> list[Node]:
+        """The persistent nodes that are not trained, in the order of declaration."""
+        return [node for node in self.persistent if node.op is BUFFER]
+
+    @property
+    def persistent(self) -> list[Node]:
+        """Parameters and buffers, in the order of declaration."""
         self._fix()
         return list(self._nodes.values())
 
@@ -96,10 +106,17 @@ class Layer(ABC):
             return self._naming.give(node, suffix)
         return node.copy(name=f"{self._name}{suffix}")
 
-    def _declare(self, part: str, shape: tuple[int, ...], start: Any, dtype: Any):
-        """Create the parameter `<name>.<part>`."""
+    def _declare(
+        self,
+        part: str,
+        shape: tuple[int, ...],
+        start: Any,
+        dtype: Any,
+        kind: Callable[..., Node] = parameter,
+    ) -> None:
+        """Create the parameter, or the buffer, `<name>.<part>`."""
         prefix = self._name or self.kind
-        self._nodes[part] = parameter(f"{prefix}.{part}", shape, start, dtype)
+        self._nodes[part] = kind(f"{prefix}.{part}", shape, start, dtype)
 
     def _parameter(self, part: str) -> Node | None:
         self._fix()

@@ -74,13 +74,13 @@ class Sequential(Layer):
             self._name_children(name, is_given=is_given)
 
     @property
-    def parameters(self) -> list[Node]:
-        """The trainable nodes of all children, each once."""
+    def persistent(self) -> list[Node]:
+        """The parameters and buffers of all children, each once."""
         self._fix()
         found: dict[Node, None] = {}
         for layer in self._layers:
             if isinstance(layer, Layer):
-                found.update(dict.fromkeys(layer.parameters))
+                found.update(dict.fromkeys(layer.persistent))
         return list(found)
 
     def forward(self, input: Node) -> Node:

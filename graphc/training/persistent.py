@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from ..arguments import shown
@@ -11,6 +12,7 @@ from ..ir.facts import PERSISTENT, Role
 from ..ir.graph import Graph
 from ..ir.nest import flatten
 from ..ir.node import Node
+from ..ir.origin import derived
 from ..ops.source import ArrayLike, as_node
 
 Selection: TypeAlias = Node | str | Sequence[Node | str] | Callable[[Node], bool]
@@ -75,10 +77,11 @@ def assignments(
     for node in Graph((loss,)).meanings:
         if node.op.assigns is None:
             continue
-        for position, rule in node.op.assigns(node):
-            buffer = node.inputs[position]
-            if buffer.op.role is Role.BUFFER:
-                found[buffer] = rule(found.get(buffer, buffer))
+        with derived(node, "assignment"):
+            for position, rule in node.op.assigns(node):
+                buffer = node.inputs[position]
+                if buffer.op.role is Role.BUFFER:
+                    found[buffer] = rule(found.get(buffer, buffer))
     for buffer, value in updates.items():
         if buffer.op.role not in PERSISTENT:
             raise OptionError(
@@ -100,7 +103,8 @@ def _called_new(buffer: Node, value: Node) -> Node:
     """A value that has no name yet, under that of its buffer."""
     if value.name is not None or value.op.kind == "source":
         return value
-    return value.named(f"new_{buffer.name}".replace(".", "_"))
+    origin = replace(value.origin, rules=(*value.origin.rules, "assignment"))
+    return value.copy(name=f"new_{buffer.name}".replace(".", "_"), origin=origin)
 
 
 def _fitting(buffer: Node, value: ArrayLike) -> Node:

@@ -11,7 +11,7 @@ import graphc as gc
 from graphc.errors import DTypeError, OptionError, ShapeError, UnsupportedError
 from graphc.ir import Graph
 from graphc.ir.graph import expand
-from graphc.nn.channel_norms import batch_statistics
+from graphc.nn.batch_norm import batch_statistics
 
 POINTS = np.random.default_rng(0).normal(2.0, 3.0, (6, 4, 5))
 
