@@ -12,6 +12,7 @@ from .standardize import scaled_and_shifted
 
 
 def check_channels(input: TensorType, least: int, form: str) -> None:
+    """Raise where an input is not floating, or has fewer axes."""
     floating(input)
     if input.ndim < least:
         raise ShapeError(
@@ -27,10 +28,12 @@ def along_channels(part: Node | None, ndim: int) -> Node | None:
 def scaled_and_shifted_channels(
     normalized: Node, weight: Node | None, bias: Node | None
 ) -> Node:
+    """A normalised input times the weight, plus the bias, of each channel."""
     ndim = normalized.ndim
     parts = (along_channels(part, ndim) for part in (weight, bias))
     return scaled_and_shifted(normalized.named("normalized"), *parts)
 
 
 def all_but_channels(ndim: int) -> tuple[int, ...]:
+    """The axes of a batch and of positions."""
     return (0, *range(2, ndim))
