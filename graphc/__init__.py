@@ -49,6 +49,9 @@ from .ops.arithmetic import (
     true_divide,
     where,
 )
+from .ops.at import (
+    put_along_axis,
+)
 from .ops.comparison import (
     bitwise_and,
     bitwise_invert,
@@ -131,7 +134,6 @@ from .ops.floats import (
     signbit,
     spacing,
 )
-from .ops.indexing import take
 from .ops.integers import (
     bitwise_left_shift,
     bitwise_right_shift,
@@ -226,6 +228,16 @@ from .ops.rounding import (
     trunc,
 )
 from .ops.scans import cummax, cummin, cumprod, cumsum, logcumsumexp
+from .ops.selecting import (
+    choose,
+    compress,
+    delete,
+    extract,
+    insert,
+    ix_,
+    select,
+    take,
+)
 from .ops.shape import (
     broadcast_to,
     expand_dims,
@@ -357,10 +369,12 @@ __all__ = [
     "cbrt",
     "ceil",
     "check_gradients",
+    "choose",
     "chunk",
     "clip",
     "column_stack",
     "compile",
+    "compress",
     "concat",
     "concatenate",
     "conj",
@@ -380,6 +394,7 @@ __all__ = [
     "datasets",
     "deg2rad",
     "degrees",
+    "delete",
     "diag",
     "diag_embed",
     "diagflat",
@@ -397,6 +412,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "extract",
     "eye",
     "fabs",
     "fix",
@@ -431,11 +447,13 @@ __all__ = [
     "init",
     "inner",
     "input",
+    "insert",
     "interpret",
     "invert",
     "isfinite",
     "isinf",
     "isnan",
+    "ix_",
     "jacobian",
     "jvp",
     "kron",
@@ -510,6 +528,7 @@ __all__ = [
     "power",
     "prod",
     "ptp",
+    "put_along_axis",
     "quantile",
     "rad2deg",
     "radians",
@@ -529,6 +548,7 @@ __all__ = [
     "rollaxis",
     "rot90",
     "round",
+    "select",
     "sign",
     "signbit",
     "sin",

@@ -158,6 +158,20 @@ ADDING = {"add_at", "add_windows", "put_in_windows", "sum_windows"}
 """Ops that add up, in an order of their own."""
 
 
+def _updated(ufunc: np.ufunc | None) -> Any:
+    """Each value put or combined with the element that the index names, one by one."""
+
+    def update(application: Application, x: Any, values: Any, *arrays: Any) -> Any:
+        places = np.arange(x.size).reshape(x.shape)[_index(application, list(arrays))]
+        out = x.ravel().copy()
+        given = np.broadcast_to(values, places.shape)
+        for place, value in zip(places.ravel(), given.ravel(), strict=True):
+            out[place] = value if ufunc is None else ufunc(out[place], value)
+        return out.reshape(x.shape)
+
+    return update
+
+
 def _on_diagonal(application: Application, x: Any) -> Any:
     offset = application.case.attributes["offset"]
     out = np.zeros(application.case.attributes["shape"], x.dtype)
@@ -245,7 +259,11 @@ REFERENCES: dict[str, Any] = {
     "max_from": lambda a, x: np.max(x, **a.case.attributes, initial=-np.inf),
     "max_position": window_references.positions,
     "max_windows": window_references.maxima,
+    "maximum_at": _updated(np.maximum),
+    "minimum_at": _updated(np.minimum),
+    "multiply_at": _updated(np.multiply),
     "pad": _padded,
+    "set_at": _updated(None),
     "polyval": lambda a, x: np.polyval(
         np.array(a.case.attributes["coefficients"], x.dtype), x
     ),

@@ -188,6 +188,14 @@ class ArrayMethods:
     def __getitem__(self, index: Any) -> Node:
         return _call("getitem", self, index)
 
+    @property
+    def at(self) -> Any:
+        """Updates: `x.at[index].set(values)`, and so with `add`, `multiply`, `max` ...
+
+        Each is a new array; the node itself stays as it is.
+        """
+        return _call("at", self)
+
     # Methods
 
     def reshape(self, *shape: Any) -> Node:

@@ -179,7 +179,8 @@ class Op:
     allocation_free: Callable[[Node], AllocationFree | None] | None = None
     """Another form of `into`, for a node that has one."""
     fast: Template | None = None
-    """The expression in fast style, where a quicker one says the same less plainly."""
+    """The form in fast style, where a quicker one says the same less plainly: of
+    statements where `numpy` is."""
     forms: Mapping[str, str] = field(default_factory=dict[str, str])
     """Forms for targets besides NumPy, by the target: an expression of the inputs."""
     vjp: Vjp | None = None
@@ -287,7 +288,7 @@ class Op:
         )
 
     def template_fast(self, node: Node) -> str:
-        """The NumPy expression of `node` that costs least."""
+        """The NumPy source of `node` that costs least."""
         if self.fast is None:
             return self.template(node)
         return self.fast if isinstance(self.fast, str) else self.fast(node)

@@ -3,6 +3,7 @@
 from . import (
     along_axis,
     arithmetic,
+    at,
     comparison,
     contraction,
     control,
@@ -25,17 +26,20 @@ from . import (
     reordering,
     repeating,
     reshaping,
+    selecting,
     shape,
     singular_values,
     solving,
     source,
     splitting,
     tensor_products,
+    updates,
 )
 
 __all__ = [
     "along_axis",
     "arithmetic",
+    "at",
     "comparison",
     "contraction",
     "control",
@@ -58,10 +62,12 @@ __all__ = [
     "reordering",
     "repeating",
     "reshaping",
+    "selecting",
     "shape",
     "singular_values",
     "solving",
     "source",
     "splitting",
     "tensor_products",
+    "updates",
 ]

@@ -107,10 +107,10 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -
     if axis is None:
         x, axis = reshape(x, -1), 0
     along = normalize_axis(axis, x.ndim, x)
-    return TAKE_ALONG_AXIS(*_broadcast(x, chosen, along), axis=along)
+    return TAKE_ALONG_AXIS(*broadcast_along(x, chosen, along), axis=along)
 
 
-def _broadcast(x: Node, indices: Node, axis: int) -> tuple[Node, Node]:
+def broadcast_along(x: Node, indices: Node, axis: int) -> tuple[Node, Node]:
     """Both with equal sizes but along `axis`, where they broadcast to such."""
     if x.ndim != indices.ndim:
         return x, indices

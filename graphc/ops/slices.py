@@ -20,6 +20,7 @@ from ..errors import (
     UnsupportedError,
 )
 from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes, format_shape
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.types import is_integer
 from .source import as_node
@@ -138,9 +139,65 @@ def _position(item: Any, size: Dimension, axis: int) -> int:
     return position
 
 
+def _mask(item: Any) -> np.ndarray[Any, Any] | None:
+    """The booleans that are known and index axes; None for all else."""
+    if isinstance(item, Node) and item.op.role is Role.CONSTANT:
+        item = item.attributes["value"].array
+    if isinstance(item, list | np.ndarray):
+        array = np.asarray(cast("Any", item))
+        return array if array.dtype.kind == "b" and array.ndim else None
+    return None
+
+
+def _without_masks(x: Node, items: list[Any]) -> list[Any]:
+    """The items with the positions that masks choose in their place, as in NumPy."""
+    masks = [_mask(item) if _may_be_mask(item) else None for item in items]
+    if all(mask is None for mask in masks):
+        return items
+    axes = [
+        0 if item is None or item is Ellipsis else 1 if mask is None else mask.ndim
+        for item, mask in zip(items, masks, strict=True)
+    ]
+    found: list[Any] = []
+    axis = 0
+    for item, mask, count in zip(items, masks, axes, strict=True):
+        if mask is None:
+            found.append(item)
+        else:
+            shape = x.shape[axis : axis + count]
+            if mask.shape != shape:
+                raise ShapeError(
+                    f"a mask must have the sizes of the axes that it indexes, "
+                    f"{format_shape(shape)}, got {format_shape(mask.shape)}"
+                )
+            found += np.nonzero(mask)
+        axis += max(0, x.ndim - sum(axes)) if item is Ellipsis else count
+    return found
+
+
+def _may_be_mask(item: Any) -> bool:
+    if isinstance(item, list):
+        return _holds_booleans(cast("list[Any]", item))
+    return isinstance(item, Node | np.ndarray)
+
+
+def _holds_booleans(items: list[Any]) -> bool:
+    """True for a list of booleans, or of lists of them."""
+    first: Any = items
+    for _ in range(_MOST_AXES):
+        if not isinstance(first, list) or not first:
+            break
+        first = cast("list[Any]", first)[0]
+    return isinstance(first, bool | np.bool_)
+
+
+_MOST_AXES = 64
+
+
 def parse_index(x: Node, key: Any) -> tuple[Index, list[Node]]:
     """A user's index as static items and integer arrays."""
-    items = list(cast("tuple[Any, ...]", key)) if isinstance(key, tuple) else [key]
+    given = list(cast("tuple[Any, ...]", key)) if isinstance(key, tuple) else [key]
+    items = _without_masks(x, given)
     consumed = sum(1 for item in items if item is not None and item is not Ellipsis)
     ellipses = [i for i, item in enumerate(items) if item is Ellipsis]
     if len(ellipses) > 1:
@@ -183,7 +240,7 @@ def _index_array(item: Any) -> Node:
     if node.dtype == np.dtype(bool):
         raise UnsupportedError(
             "indexing with booleans gives a shape that depends on the data",
-            hint="gc.where(mask, x, 0)",
+            hint="gc.where(mask, x, 0), or a mask that is known: a NumPy array",
         )
     if not is_integer(node.dtype):
         raise DTypeError(f"index arrays must be integers, got {node.type}")

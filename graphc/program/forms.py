@@ -169,9 +169,7 @@ class Forms:
         """The form of a value that gets a new array, or none."""
         if node not in self._known:
             op = node.op
-            text = op.template(node)
-            if self._fast and not op.is_statements(node):
-                text = op.template_fast(node)
+            text = op.template_fast(node) if self._fast else op.template(node)
             self._known[node] = self._form(node, node.op.parsed(text))
         return self._known[node]
 

@@ -158,7 +158,7 @@ def test_a_slice_past_the_data_is_an_error_when_it_runs() -> None:
         (True, DTypeError),
         (slice(0.5, None), DTypeError),
         (np.array([1.5]), DTypeError),
-        (np.array([True, False, True, True]), UnsupportedError),
+        (gc.input("mask", SHAPE, "bool"), UnsupportedError),
     ],
 )
 def test_bad_indices(index: Any, error: Any) -> None:
