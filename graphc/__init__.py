@@ -134,6 +134,7 @@ from .ops.floats import (
     signbit,
     spacing,
 )
+from .ops.indexing import take
 from .ops.integers import (
     bitwise_left_shift,
     bitwise_right_shift,
@@ -236,7 +237,6 @@ from .ops.selecting import (
     insert,
     ix_,
     select,
-    take,
 )
 from .ops.shape import (
     broadcast_to,

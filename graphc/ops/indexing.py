@@ -9,17 +9,29 @@ import numpy as np
 from ..errors import (
     DTypeError,
     GraphcError,
+    OptionError,
     ShapeError,
 )
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape, product
-from ..ir.facts import Facts, Role
-from ..ir.literal import constant_of, is_constant
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
-from ..ir.types import TensorType
+from ..ir.types import TensorType, is_integer
+from .arithmetic import clip
+from .axes import normalize_axis
+from .positions import (
+    adding_allocation_free,
+    adds_rows,
+    are_distinct,
+    at_one_of_each_row,
+    indexed_axes,
+    names_one_of_each_row,
+    take_whole,
+    updating_at,
+)
 from .rows import getitem_of_one_row
-from .shape import EXPAND_DIMS, RESHAPE, SQUEEZE
+from .shape import reshape
 from .slices import (
     ARRAY,
     Index,
@@ -31,21 +43,12 @@ from .slices import (
     parse_index,
     whole_index,
 )
-from .source import ARANGE, ArrayLike, arange, as_node
+from .source import ArrayLike, as_node
 from .value_ranges import range_of_first
 
 
 def _getitem_infer(x: TensorType, *arrays: TensorType, index: Index) -> TensorType:
     return x.with_shape(indexed_shape(x.shape, index, [a.shape for a in arrays]))
-
-
-def indexed_axes(
-    arrays: int, index: Index, shape: Shape
-) -> tuple[tuple[int, Dimension], ...]:
-    """The inputs that hold positions, from `arrays` on, with sizes of their axes."""
-    axes = zip((item for item in index if item is not None), shape, strict=True)
-    sizes = [size for item, size in axes if item == ARRAY]
-    return tuple(enumerate(sizes, arrays))
 
 
 def _getitem_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
@@ -94,72 +97,6 @@ def _sized(shape: tuple[int, ...], index: Index) -> Index:
     return tuple(items)
 
 
-# NumPy's integer indexing always makes an array, and `take` does so whenever it checks
-# the positions. They are checked beforehand, as everywhere; `mode="wrap"` then only
-# means that the negative ones of a declaration count from the end.
-
-_POSITION = np.dtype(np.intp)
-"""The dtype of positions that NumPy uses as they are."""
-
-
-def _row_starts_infer(*, size: Dimension, step: int) -> TensorType:
-    return TensorType(_POSITION, (size,))
-
-
-ROW_STARTS = Op(
-    name="row_starts",
-    inputs=(),
-    infer=_row_starts_infer,
-    kind="source",
-    numpy="np.arange(0, size * step, step)",
-    cases=(Case((), {"size": 3, "step": 4}), Case((), {"size": 0, "step": 2})),
-)
-"""The position at which each row of a matrix starts in its flat array."""
-
-
-def _take_whole(x: Node, indices: Node, axis: int) -> AllocationFree | None:
-    """`x.take(indices, axis)`, where NumPy need not convert the indices."""
-    if indices.dtype != _POSITION:
-        return None
-    return AllocationFree(
-        f"x.take(arrays[0], axis={axis}, out=out, mode='wrap')",
-        {"x": x} if x.op.role is Role.CONSTANT else {},
-    )
-
-
-def _names_one_of_each_row(shape: Shape, arrays: tuple[Node, ...]) -> bool:
-    """True where index arrays name one element of each row of a matrix, in order."""
-    if len(shape) != 2 or len(arrays) != 2 or not isinstance(shape[1], int):
-        return False
-    rows, columns = arrays
-    return (
-        rows.op is ARANGE
-        and rows.shape == columns.shape == shape[:1]
-        and columns.dtype == _POSITION
-    )
-
-
-def _at_one_of_each_row(statement: str, shape: Shape) -> AllocationFree:
-    """A statement that uses `positions` in the flat array of a matrix.
-
-    Args:
-        statement: what to do there.
-        shape: that of the matrix; the number of columns is known.
-    """
-    rows, count = shape
-    assert isinstance(count, int)
-    return AllocationFree(
-        statement,
-        {
-            "columns": arange(count).named("columns"),
-            "starts": ROW_STARTS(size=rows, step=count).named("starts"),
-            "positions": TensorType(_POSITION, (rows,)),
-        },
-        setup="columns.take(arrays[1], out=positions, mode='wrap')\n"
-        "np.add(positions, starts, out=positions)",
-    )
-
-
 def _taken_axis(node: Node) -> int | None:
     """The only axis that is indexed, if that is by an array of positions."""
     index = node.attributes["index"]
@@ -183,10 +120,10 @@ def _getitem_allocation_free(node: Node) -> AllocationFree | None:
     x, *arrays = node.inputs
     axis = _taken_axis(node)
     if axis is not None:
-        return _take_whole(x, arrays[0], axis)
-    if _names_one_of_each_row(x.shape, tuple(arrays)) and not x.op.is_view(x):
+        return take_whole(x, arrays[0], axis)
+    if names_one_of_each_row(x.shape, tuple(arrays)) and not x.op.is_view(x):
         statement = "x.take(positions, out=out, mode='wrap')"
-        return _at_one_of_each_row(statement, x.shape)
+        return at_one_of_each_row(statement, x.shape)
     return None
 
 
@@ -234,32 +171,6 @@ def _scatter_statement(node: Node) -> str:
     return _adding_at(node, "x")
 
 
-def are_distinct(node: Node) -> bool:
-    """True where it is known that no position of an update is repeated.
-
-    So are slices, positions of which every one is in a row of its own, and known ones.
-    """
-    arrays = node.inputs[node.op.inputs.index("*arrays") :]
-    if all(is_constant(array) for array in arrays):
-        places = indexed_axes(0, node.attributes["index"], node.shape)
-        return _known_are_distinct([*map(constant_of, arrays)], [d for _, d in places])
-    return any(array.op is ARANGE for array in arrays) and all(
-        array.shape == arrays[0].shape for array in arrays
-    )
-
-
-def _known_are_distinct(arrays: list[Any], sizes: list[Dimension]) -> bool:
-    if not arrays:
-        return True
-    rows = np.stack(np.broadcast_arrays(*arrays)).reshape(len(arrays), -1)
-    for row, size in zip(rows, sizes, strict=True):
-        if isinstance(size, int) and size:
-            row %= size
-        elif (row < 0).any() and (row >= 0).any():
-            return False
-    return np.unique(rows, axis=1).shape == rows.shape
-
-
 def _adding_at(node: Node, values: str) -> str:
     """The statement that adds at positions.
 
@@ -267,63 +178,6 @@ def _adding_at(node: Node, values: str) -> str:
     as long as an assignment that reads, adds and writes.
     """
     return updating_at(node, "add", "+", values)
-
-
-def updating_at(node: Node, ufunc: str, operator: str, values: str) -> str:
-    """The statement that combines what is at positions of `out` with values, and does
-    so again where a position is repeated."""
-    index = index_source(node)
-    if operator and are_distinct(node):
-        return f"out[{index}] {operator}= {values}"
-    if ":" in index:
-        index = f"np.s_[{index}]"
-    elif "," in index:
-        index = f"({index})"
-    return f"np.{ufunc}.at(out, {index}, {values})"
-
-
-def _adding_allocation_free(
-    node: Node, arrays: tuple[Node, ...], start: str, values: str
-) -> AllocationFree | None:
-    """For one position in each row: `+=` would make an array of what is there. And for
-    whole rows, at positions of numbers: that takes a third to an eighth of the time."""
-    if _names_one_of_each_row(node.shape, arrays):
-        statement = f"{start}\nnp.add.at(out.reshape(-1), positions, {values})"
-        return _at_one_of_each_row(statement, node.shape)
-    if not _adds_rows(node, arrays):
-        return None
-    width, rows = product(node.shape[1:]), arrays[0].size
-    flat = f"np.add.at(out.reshape(-1), positions.reshape(-1), {values}.reshape(-1))"
-    return AllocationFree(
-        f"{start}\n{flat}",
-        {
-            "columns": arange(width).named("columns"),
-            "positions": TensorType(_POSITION, (rows, width)),
-        },
-        setup="np.multiply(arrays[0].reshape(-1, 1), "
-        f"{width}, out=positions, dtype=np.intp)\n"
-        "np.add(positions, columns, out=positions)",
-    )
-
-
-def _adds_rows(node: Node, arrays: tuple[Node, ...]) -> bool:
-    """True where values stand one after the other, and go to whole rows of a table."""
-    index, (width, *others) = node.attributes["index"], node.shape[1:] or (1,)
-    values = node.inputs[node.op.inputs.index("*arrays") - 1]
-    expected = indexed_shape(node.shape, index, [array.shape for array in arrays])
-    while values.op in (EXPAND_DIMS, RESHAPE, SQUEEZE):
-        values = values.inputs[0]
-    return (
-        len(arrays) == 1
-        and index[0] == ARRAY
-        and all(is_whole(item) for item in index[1:])
-        and all(isinstance(size, int) for size in (width, *others))
-        and product((width, *others)) not in (0, 1)
-        and np.can_cast(arrays[0].dtype, np.intp, "safe")
-        and not are_distinct(node)
-        and values.size == product(expected)
-        and not values.op.is_view(values)
-    )
 
 
 def _scatter_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
@@ -337,7 +191,7 @@ def _scatter_jvp(tangents: tuple[Any, ...], out: Node, x: Node, *arrays: Node) -
 
 def _scatter_fast(node: Node) -> str:
     width = product(node.shape[1:])
-    if not _adds_rows(node, node.inputs[1:]):
+    if not adds_rows(node, node.inputs[1:]):
         return f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}"
     return (
         "out = np.zeros(shape, dtype)\n"
@@ -357,7 +211,7 @@ SCATTER_ADD = Op(
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
     fast=_scatter_fast,
     into=lambda node: f"out.fill(0)\n{_scatter_statement(node)}",
-    allocation_free=lambda node: _adding_allocation_free(
+    allocation_free=lambda node: adding_allocation_free(
         node, node.inputs[1:], "out.fill(0)", "x"
     ),
     positions=lambda node: indexed_axes(1, node.attributes["index"], node.shape),
@@ -425,7 +279,7 @@ ADD_AT = Op(
     kind="movement",
     numpy=lambda node: f"out = x.copy()\n{_adding_at(node, 'values')}",
     into=lambda node: f"out[...] = x\n{_adding_at(node, 'values')}",
-    allocation_free=lambda node: _adding_allocation_free(
+    allocation_free=lambda node: adding_allocation_free(
         node, node.inputs[2:], "out[...] = x", "values"
     ),
     positions=lambda node: indexed_axes(2, node.attributes["index"], node.shape),
@@ -468,3 +322,45 @@ def slice_axis(x: Node, axis: int, start: Dimension, stop: Dimension) -> Node:
     index = whole_index(x.shape)
     index[axis] = Slice(start, stop, None, stop - start)
     return GETITEM(x, index=tuple(index))
+
+
+@array_function
+def take(
+    a: ArrayLike, indices: ArrayLike, axis: int | None = None, *, mode: str = "raise"
+) -> Node:
+    """Elements at `indices` along `axis`, or of the flat array where None.
+
+    Args:
+        a: the array.
+        indices: integer positions.
+        axis: along which; None for the flat array.
+        mode: what positions outside 0 to `size - 1` mean. `"raise"`: an error when the
+            program runs, for negative ones too, because a label of -1 is more often a
+            missing one than the last. `"wrap"`: the remainder by `size`, so that
+            negative positions count from the end. `"clip"`: the nearest position.
+
+    Raises:
+        IndexRangeError: positions in the declaration that are out of range.
+        OptionError: another `mode`.
+
+    >>> import graphc as gc
+    >>> table = gc.parameter("table", (1000, 16))
+    >>> gc.take(table, gc.input("tokens", ("batch", "time"), "int64"), axis=0)
+    <getitem float32 (batch, time, 16)>
+    """
+    x = as_node(a)
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    position = normalize_axis(axis, x.ndim, x)
+    chosen = as_node(indices)
+    chosen = positions_in_mode(chosen, x.shape[position], mode)
+    return getitem(x, (*(slice(None),) * position, chosen))
+
+
+def positions_in_mode(positions: Node, size: Any, mode: str) -> Node:
+    """Positions from 0 to `size - 1`, where others have a meaning."""
+    if mode not in ("raise", "wrap", "clip"):
+        raise OptionError(f'mode must be "raise", "wrap" or "clip", got {mode!r}')
+    if mode == "raise" or not is_integer(positions.dtype):
+        return positions
+    return positions % size if mode == "wrap" else clip(positions, 0, size - 1)

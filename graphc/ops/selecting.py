@@ -22,55 +22,13 @@ from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.types import is_integer
 from .along_axis import TAKE_ALONG_AXIS
-from .arithmetic import clip, where
+from .arithmetic import where
 from .axes import normalize_axis
-from .indexing import getitem, slice_axis
+from .indexing import positions_in_mode, slice_axis, take
 from .joining import concatenate, stack
 from .reshaping import broadcast_arrays
 from .shape import broadcast_to, expand_dims, moveaxis, reshape, squeeze
 from .source import ArrayLike, as_node, astype
-
-
-@array_function
-def take(
-    a: ArrayLike, indices: ArrayLike, axis: int | None = None, *, mode: str = "raise"
-) -> Node:
-    """Elements at `indices` along `axis`, or of the flat array where None.
-
-    Args:
-        a: the array.
-        indices: integer positions.
-        axis: along which; None for the flat array.
-        mode: what positions outside 0 to `size - 1` mean. `"raise"`: an error when the
-            program runs, for negative ones too, because a label of -1 is more often a
-            missing one than the last. `"wrap"`: the remainder by `size`, so that
-            negative positions count from the end. `"clip"`: the nearest position.
-
-    Raises:
-        IndexRangeError: positions in the declaration that are out of range.
-        OptionError: another `mode`.
-
-    >>> import graphc as gc
-    >>> table = gc.parameter("table", (1000, 16))
-    >>> gc.take(table, gc.input("tokens", ("batch", "time"), "int64"), axis=0)
-    <getitem float32 (batch, time, 16)>
-    """
-    x = as_node(a)
-    if axis is None:
-        x, axis = reshape(x, -1), 0
-    position = normalize_axis(axis, x.ndim, x)
-    chosen = as_node(indices)
-    chosen = _in_mode(chosen, x.shape[position], mode)
-    return getitem(x, (*(slice(None),) * position, chosen))
-
-
-def _in_mode(positions: Node, size: Any, mode: str) -> Node:
-    """Positions from 0 to `size - 1`, where others have a meaning."""
-    if mode not in ("raise", "wrap", "clip"):
-        raise OptionError(f'mode must be "raise", "wrap" or "clip", got {mode!r}')
-    if mode == "raise" or not is_integer(positions.dtype):
-        return positions
-    return positions % size if mode == "wrap" else clip(positions, 0, size - 1)
 
 
 def _known(condition: ArrayLike, function: str) -> np.ndarray[Any, Any]:
@@ -182,7 +140,9 @@ def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Node:
     arrays: list[Any] = list(choices)
     if not arrays:
         raise ShapeError("choose requires at least one choice, got none")
-    numbers, *parts = broadcast_arrays(_in_mode(numbers, len(arrays), mode), *arrays)
+    numbers, *parts = broadcast_arrays(
+        positions_in_mode(numbers, len(arrays), mode), *arrays
+    )
     stacked = stack(parts)
     return squeeze(TAKE_ALONG_AXIS(stacked, expand_dims(numbers, 0), axis=0), 0)
 

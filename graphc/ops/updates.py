@@ -15,14 +15,8 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from .arithmetic import maximum, where
 from .comparison import equal, logical_and, logical_not
-from .indexing import (
-    GETITEM,
-    SCATTER_ADD,
-    are_distinct,
-    indexed_axes,
-    update_type,
-    updating_at,
-)
+from .indexing import GETITEM, SCATTER_ADD, update_type
+from .positions import are_distinct, indexed_axes, updating_at
 from .products import prod
 from .shape import broadcast_to, expand_dims, moveaxis, reshape
 from .slices import ARRAY, Slice, index_bounds, index_source, indexed_shape

@@ -17,8 +17,7 @@ from ...ir.node import Node
 from ...ir.op import Case
 from ...ir.types import TensorType, is_integer
 from ...ops.arithmetic import negative, where
-from ...ops.indexing import SCATTER_ADD, getitem
-from ...ops.selecting import take
+from ...ops.indexing import SCATTER_ADD, getitem, take
 from ...ops.shape import expand_dims
 from ...ops.slices import ARRAY
 from ...ops.source import (
