@@ -100,7 +100,7 @@ class IndexUpdate:
         return self._updated(MINIMUM_AT, "min", values)
 
     def apply(self, function: Callable[[Node], Node]) -> Node:
-        """What a function of nodes makes of them; once, if a position is repeated."""
+        """Their values by a function of nodes; once, if a position is repeated."""
         return self.set(function(self.get()))
 
     def _values(self, values: ArrayLike) -> Node:

@@ -209,7 +209,7 @@ def _along(arr: ArrayLike, axis: int | None, function: str) -> tuple[Node, int, 
 
 
 def _positions(function: Any, x: Node, *arguments: Any) -> np.ndarray[Any, Any]:
-    """What NumPy's function makes of positions, with its errors."""
+    """The value of a function of NumPy on positions, with its errors."""
     try:
         return function(*arguments)
     except IndexError as error:
