@@ -14,6 +14,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .layout import contiguous
 from .linalg import MATMUL
 from .shape import expand_dims, reshape, transpose
 from .source import ArrayLike, as_node, astype, promote
@@ -65,16 +66,30 @@ def contract(x: Node, xs: Labels, y: Node, ys: Labels, wanted: Labels) -> Node:
     leader = xs if len(xs) >= len(ys) else ys
     inner = [label for label in leader if label in xs and label in ys]
     inner = [label for label in inner if label not in wanted]
-    if _is_slow(xs, stack, x.shape) or _is_slow(ys, stack, y.shape):
+    is_slow = _is_slow(xs, stack, x.shape) or _is_slow(ys, stack, y.shape)
+    if is_slow and not (rows and columns):
+        # A copy would take longer than a product that reads each element once.
         return _by_loops(x, xs, y, ys, wanted)
     sizes = dict(zip((*xs, *ys), (*x.shape, *y.shape), strict=True))
+    ahead: list[Label] = []
+    if rows and beside != [*rows, *columns]:
+        # Rows that stand before and after columns: the first ones count a stack, so
+        # that neither operand nor result has to be rearranged.
+        ahead = rows[: beside.index(columns[0])]
+        if beside == [*ahead, *columns, *rows[len(ahead) :]]:
+            x, xs, y, ys = y, ys, x, xs
+            rows, columns = columns, rows[len(ahead) :]
+        else:
+            ahead = []
     left = _grouped(x, xs, (stack, rows, inner), sizes)
-    right = _grouped(y, ys, (stack, inner, columns), sizes)
-    if stack:
+    right = _grouped(y, ys, ([*stack, *ahead], inner, columns), sizes)
+    if ahead and stack:
+        left = expand_dims(left, tuple(len(stack) + i for i in range(len(ahead))))
+    if stack or ahead:
         found = _of_stacks(left, right, bool(rows), bool(columns))
     else:
         found = MATMUL(left, right)
-    labels = (*stack, *rows, *columns)
+    labels = (*stack, *ahead, *rows, *columns)
     shape = tuple(sizes[label] for label in labels)
     found = found if found.shape == shape else reshape(found, shape)
     return arranged(found, labels, wanted)
@@ -89,7 +104,9 @@ def _grouped(
     """The axes in groups, of which all but the first become one axis, if not empty."""
     stack, *others = groups
     wanted = (*stack, *(label for group in others for label in group))
+    is_slow = _is_slow(labels, stack, x.shape)
     x = arranged(x, labels, wanted)
+    x = contiguous(x) if is_slow else x
     shape: Shape = tuple(sizes[label] for label in stack)
     shape += tuple(product(sizes[i] for i in group) for group in others if group)
     return x if x.shape == shape else reshape(x, shape)

@@ -41,6 +41,10 @@ NOTATIONS: list[tuple[str, tuple[tuple[int, ...], ...]]] = [
     ("ijb,jkb->ikb", ((3, 4, 2), (4, 5, 2))),
     ("bihd,bjhd->bhij", ((2, 3, 2, 4), (2, 5, 2, 4))),
     ("bhij,bjhd->bihd", ((2, 2, 3, 5), (2, 5, 2, 4))),
+    ("nchw,kc->nkhw", ((2, 3, 2, 4), (5, 3))),
+    ("bnchw,bkc->bnkhw", ((2, 3, 4, 2, 2), (2, 5, 4))),
+    ("kc,nmchw->nmkhw", ((5, 3), (2, 2, 3, 4, 2))),
+    ("ijb,jb->ib", ((3, 4, 2), (4, 2))),
     ("abcd,cdbe->ae", ((2, 3, 4, 2), (4, 2, 3, 5))),
     ("abcd,dcbe->ea", ((2, 3, 4, 2), (2, 4, 3, 5))),
     ("...ij,...jk", ((2, 1, 3, 4), (5, 4, 2))),
@@ -135,9 +139,17 @@ TEXTS: dict[str, tuple[Callable[[], Any], str]] = {
     "a transpose": (lambda: gc.einsum("ij->ji", X), "x.T"),
     "elements": (lambda: gc.einsum("ij,ij->ij", X, X + 1), " * "),
     "an outer product": (lambda: gc.einsum("i,j->ij", X[:, 0], X[0]), " * "),
-    "batches last": (
+    "stacks along the last axis": (
         lambda: gc.einsum("ijb,jkb->ikb", Z, Z),
-        'np.einsum("abc,bdc->adc"',
+        "ascontiguousarray = z.transpose((2, 0, 1)).copy()",
+    ),
+    "vectors along the first axis": (
+        lambda: gc.einsum("ijb,jb->ib", Z, Z[0]),
+        'np.einsum("abc,bc->ac", z, z[0])',
+    ),
+    "channels": (
+        lambda: gc.einsum("nchw,kc->nkhw", gc.input("i", (5, 3, 4, 4)), Y.T),
+        "y.T @ i.reshape((5, 3, 16))",
     ),
 }
 X, Y, Z = gc.input("x", (2, 3)), gc.input("y", (3, 4)), gc.input("z", (3, 3, 5))
