@@ -67,7 +67,9 @@ class ArrayMethods:
     def __array_function__(
         self, function: Any, types: Any, arguments: Any, keywords: Any
     ) -> Any:
-        return _call_by_numpy(function.__name__, arguments, keywords)
+        is_linalg = function.__module__ == "numpy.linalg"
+        name = f"linalg.{function.__name__}" if is_linalg else function.__name__
+        return _call_by_numpy(name, arguments, keywords)
 
     # Operators
 

@@ -302,8 +302,9 @@ class Node(ArrayMethods):
 
 def _in_place_of(attribute: str) -> str | None:
     """A hint in place of an attribute that arrays or tensors have elsewhere."""
-    if is_array_function(attribute):
-        return f"gc.{attribute}(node)"
+    for function in (attribute, f"linalg.{attribute}"):
+        if is_array_function(function):
+            return f"gc.{function}(node)"
     if attribute in ("grad", "backward"):
         return "gc.grad(loss, node)"
     if attribute in ("numpy", "item", "tolist", "detach", "value", "data", "eval"):

@@ -2,7 +2,8 @@
 
 from ..arguments import public
 from ..ops.decompositions import cholesky, eig, eigh, eigvals, eigvalsh, qr
-from ..ops.determinants import det, slogdet
+from ..ops.determinants import det, logdet, slogdet
+from ..ops.least_squares import lstsq, tensorinv, tensorsolve
 from ..ops.linalg import matmul
 from ..ops.matrix_functions import expm, matrix_power
 from ..ops.norms import cond, matrix_norm, matrix_rank, norm, vector_norm
@@ -25,6 +26,8 @@ __all__ = [
     "eigvalsh",
     "expm",
     "inv",
+    "logdet",
+    "lstsq",
     "matmul",
     "matrix_norm",
     "matrix_power",
@@ -41,6 +44,8 @@ __all__ = [
     "svd",
     "svdvals",
     "tensordot",
+    "tensorinv",
+    "tensorsolve",
     "trace",
     "vecdot",
     "vector_norm",

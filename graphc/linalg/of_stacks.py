@@ -6,11 +6,18 @@ from typing import Any
 
 from ..ir.node import Node
 from ..ops import diagonals
-from ..ops.matrices import check_rank
+from ..ops.linalg import matmul
+from ..ops.matrices import check_rank, linalg_function
 from ..ops.reduction import sum
+from ..ops.reshaping import matrix_transpose
 from ..ops.source import ArrayLike
+from ..ops.tensor_products import cross, outer, tensordot, vecdot
+
+for _same in (cross, matmul, matrix_transpose, outer, tensordot, vecdot):
+    linalg_function(_same)
 
 
+@linalg_function
 def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Node:
     """Diagonals of matrices along the last two axes.
 
@@ -25,6 +32,7 @@ def diagonal(x: ArrayLike, /, *, offset: int = 0) -> Node:
     return diagonals.diagonal(check_rank(x), offset, -2, -1)
 
 
+@linalg_function
 def trace(x: ArrayLike, /, *, offset: int = 0, dtype: Any = None) -> Node:
     """Sums of the diagonals of matrices along the last two axes.
 

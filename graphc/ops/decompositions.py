@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from ..errors import OptionError, UnsupportedError
-from ..ir.array_methods import array_function
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, TupleType
@@ -18,6 +17,7 @@ from .matrices import (
     check_matrices,
     cubic,
     inverse_or_zero,
+    linalg_function,
     matrices,
     smaller,
     square,
@@ -113,7 +113,7 @@ class EighResult(NamedTuple):
     eigenvectors: Node
 
 
-@array_function
+@linalg_function
 def eigh(a: ArrayLike, UPLO: Triangle = "L") -> EighResult:
     """Eigenvalues and eigenvectors of symmetric matrices, `a = V @ diag(w) @ V.mT`.
 
@@ -149,7 +149,7 @@ def eigh(a: ArrayLike, UPLO: Triangle = "L") -> EighResult:
     return EighResult(*results_of(EIGH(matrices(a), UPLO=UPLO)))
 
 
-@array_function
+@linalg_function
 def eigvalsh(a: ArrayLike, UPLO: Triangle = "L") -> Node:
     """Eigenvalues of symmetric matrices in ascending order, as `gc.linalg.eigh` has.
 
@@ -240,7 +240,7 @@ CHOLESKY = Op(
 )
 
 
-@array_function
+@linalg_function
 def cholesky(a: ArrayLike, /, *, upper: bool = False) -> Node:
     """Triangular factor of symmetric, positive definite matrices: `a = L @ L.mT`.
 
@@ -357,7 +357,7 @@ class QRResult(NamedTuple):
     R: Node
 
 
-@array_function
+@linalg_function
 def qr(a: ArrayLike, mode: str = "reduced") -> QRResult | Node:
     """Orthonormal and upper triangular factors, `a = Q @ R`.
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..ir.array_methods import array_function
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, TupleType
+from .arithmetic import where
 from .control import results_of
-from .matrices import Cotangents, cubic, matrices, number_each, square
+from .matrices import (
+    Cotangents,
+    cubic,
+    linalg_function,
+    matrices,
+    number_each,
+    square,
+)
 from .reduction import sum
 from .shape import expand_dims
 from .solving import INV
@@ -80,7 +87,7 @@ DET = Op(
 )
 
 
-@array_function
+@linalg_function
 def det(a: ArrayLike) -> Node:
     """Determinant of square matrices.
 
@@ -142,7 +149,7 @@ class SlogdetResult(NamedTuple):
     logabsdet: Node
 
 
-@array_function
+@linalg_function
 def slogdet(a: ArrayLike) -> SlogdetResult:
     """Sign and natural logarithm of the determinant, which does not overflow.
 
@@ -167,3 +174,23 @@ def slogdet(a: ArrayLike) -> SlogdetResult:
     [array(-1.), array(0.)]
     """
     return SlogdetResult(*results_of(SLOGDET(matrices(a))))
+
+
+def logdet(a: ArrayLike) -> Node:
+    """Natural logarithm of the determinant, as torch has it.
+
+    Args:
+        a: `(..., n, n)`.
+
+    Returns:
+        `(...)`: NaN where the determinant is negative, and -inf where it is 0.
+
+    Raises:
+        ShapeError: the matrices are not square.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.linalg.logdet([[1.0, 0.0], [0.0, 1.0]]), {})
+    array(0.)
+    """
+    sign, logabsdet = slogdet(a)
+    return where(sign < 0.0, float("nan"), logabsdet)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ..errors import DTypeError, ShapeError, UnsupportedError
+from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
@@ -15,6 +17,14 @@ from .source import ArrayLike, as_node, astype
 
 Cotangents = Sequence[Node | None]
 """Of an op with several results: None for one that no derivative is asked by."""
+
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def linalg_function(function: _F) -> _F:
+    """Register the function that `numpy.linalg` calls by this name, given a node."""
+    return array_function(function, f"linalg.{function.__name__}")
 
 
 def matrices(x: ArrayLike) -> Node:

@@ -6,18 +6,23 @@ import operator
 from collections.abc import Sequence
 
 from ..errors import DTypeError
-from ..ir.array_methods import array_function
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from .joining import concatenate
-from .matrices import check_matrices, cubic, matrices, square
+from .matrices import (
+    check_matrices,
+    cubic,
+    linalg_function,
+    matrices,
+    square,
+)
 from .ranges import eye
 from .shape import broadcast_to
 from .solving import INV
 from .source import ArrayLike, as_node, zeros_like
 
 
-@array_function
+@linalg_function
 def matrix_power(a: ArrayLike, n: int) -> Node:
     """Integer power of square matrices, by squaring: `a @ a @ ...`, or `inv(a) @ ...`.
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..arguments import shown
 from ..errors import OptionError, ShapeError
-from ..ir.array_methods import array_function
 from ..ir.dims import format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
@@ -21,7 +20,12 @@ from .axes import normalize_axes, ordered_axes
 from .decompositions import eigvalsh
 from .exponential import power
 from .extrema import max, min
-from .matrices import check_matrices, inverse_or_zero, matrices
+from .matrices import (
+    check_matrices,
+    inverse_or_zero,
+    linalg_function,
+    matrices,
+)
 from .reduction import restore_axes, sum
 from .shape import expand_dims, moveaxis
 from .singular_values import svdvals
@@ -151,7 +155,7 @@ def _two_axes(x: Node, axis: Sequence[int]) -> tuple[int, int]:
     return rows, columns
 
 
-@array_function
+@linalg_function
 def norm(
     x: ArrayLike, ord: Any = None, axis: Any = None, keepdims: bool = False
 ) -> Node:
@@ -210,7 +214,7 @@ def norm(
     return _matrix(node, ord, _two_axes(node, axes), keepdims)
 
 
-@array_function
+@linalg_function
 def vector_norm(
     x: ArrayLike, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2
 ) -> Node:
@@ -230,7 +234,7 @@ def vector_norm(
     return _vector(node, _order(ord), normalize_axes(axis, node), keepdims)
 
 
-@array_function
+@linalg_function
 def matrix_norm(
     x: ArrayLike, /, *, keepdims: bool = False, ord: float | str | None = "fro"
 ) -> Node:
@@ -251,6 +255,7 @@ def matrix_norm(
     return _matrix(node, _order(ord), (node.ndim - 2, node.ndim - 1), keepdims)
 
 
+@linalg_function
 def cond(x: ArrayLike, p: Any = None) -> Node:
     """Condition number of matrices, `norm(x, p) * norm(inv(x), p)`.
 
@@ -276,6 +281,7 @@ def cond(x: ArrayLike, p: Any = None) -> Node:
     return norm(node, p, axis=last) * norm(inv(node), p, axis=last)
 
 
+@linalg_function
 def matrix_rank(
     A: ArrayLike,
     tol: ArrayLike | None = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..ir.array_methods import array_function
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, TupleType
@@ -16,6 +15,7 @@ from .matrices import (
     check_matrices,
     cubic,
     inverse_or_zero,
+    linalg_function,
     matrices,
     smaller,
 )
@@ -164,7 +164,7 @@ class SVDResult(NamedTuple):
     Vh: Node
 
 
-@array_function
+@linalg_function
 def svd(
     a: ArrayLike, full_matrices: bool = True, compute_uv: bool = True
 ) -> SVDResult | Node:
@@ -202,7 +202,7 @@ def svd(
     return SVDResult(*results_of(SVD(x, full_matrices=full_matrices)))
 
 
-@array_function
+@linalg_function
 def svdvals(x: ArrayLike, /) -> Node:
     """Singular values in descending order: `gc.linalg.svd(x, compute_uv=False)`.
 
@@ -281,7 +281,7 @@ PINV = Op(
 )
 
 
-@array_function
+@linalg_function
 def pinv(a: ArrayLike, rcond: float | None = None, hermitian: bool = False) -> Node:
     """Moore-Penrose pseudoinverse, `P = V @ diag(1 / S) @ U.mT`.
 

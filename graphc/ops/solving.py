@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import DTypeError, OptionError, ShapeError
-from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .contraction import in_one_dtype
 from .diagonals import tril, triu
-from .matrices import as_columns, check_matrices, cubic, matrices, square
+from .matrices import (
+    as_columns,
+    check_matrices,
+    cubic,
+    linalg_function,
+    matrices,
+    square,
+)
 from .shape import expand_dims
 from .source import ArrayLike
 
@@ -37,7 +43,7 @@ INV = Op(
 )
 
 
-@array_function
+@linalg_function
 def inv(a: ArrayLike) -> Node:
     """Inverse of square matrices. `gc.linalg.solve(a, b)` is better than `inv(a) @ b`.
 
@@ -124,7 +130,7 @@ def _stacked(a: Node, b: Node) -> Node:
     return expand_dims(b, tuple(range(a.ndim - b.ndim))) if a.ndim > b.ndim else b
 
 
-@array_function
+@linalg_function
 def solve(a: ArrayLike, b: ArrayLike) -> Node:
     """Solution `x` of the equations `a @ x = b`.
 

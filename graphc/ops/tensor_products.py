@@ -17,6 +17,7 @@ from .einsum import einsum
 from .elementwise import coerce_for
 from .joining import stack
 from .linalg import MATMUL
+from .matrices import linalg_function
 from .products import VECDOT
 from .reduction import sum
 from .shape import expand_dims, moveaxis, ravel, reshape
@@ -299,6 +300,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /) -> Node:
     return MATMUL(expand_dims(x, -2), y)[..., 0, :]
 
 
+@linalg_function
 def multi_dot(arrays: Sequence[ArrayLike]) -> Node:
     """Product of several matrices, in the order that costs least.
 

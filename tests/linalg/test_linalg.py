@@ -24,6 +24,7 @@ STACK = RNG.normal(size=(2, 3, 3))
 TALL = RNG.normal(size=(4, 3))
 WIDE = RNG.normal(size=(2, 2, 3))
 DEFINITE = SQUARE @ SQUARE.T + np.eye(3)
+BOX = RNG.normal(size=(4, 2, 2))
 VECTOR = RNG.normal(size=3)
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
@@ -68,6 +69,14 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "vector_norm of all": lambda m: m.vector_norm(STACK),
     "vector_norm of three axes": lambda m: m.vector_norm(STACK[None], axis=(0, 1, 3)),
     "matrix_norm": lambda m: m.matrix_norm(STACK, ord="nuc", keepdims=True),
+    "lstsq": lambda m: m.lstsq(TALL, TALL[:, 0] ** 2),
+    "lstsq of columns": lambda m: m.lstsq(TALL, TALL**2),
+    "lstsq of wide": lambda m: m.lstsq(WIDE[0], WIDE[1, :, 0]),
+    "tensorsolve": lambda m: m.tensorsolve(BOX, TALL[:, 0]),
+    "tensorsolve by axes": lambda m: m.tensorsolve(
+        BOX.transpose(1, 0, 2), TALL[:, 0], (0, 2)
+    ),
+    "tensorinv": lambda m: m.tensorinv(BOX, 1),
     "cross": lambda m: m.cross(SQUARE, VECTOR),
     "diagonal": lambda m: m.diagonal(STACK, offset=1),
     "trace": lambda m: m.trace(STACK),
@@ -90,6 +99,28 @@ def test_values_are_numpys(name: str) -> None:
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == np.asarray(other).dtype
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpy_hands_nodes_over(name: str) -> None:
+    """`np.linalg.inv(node)` is `gc.linalg.inv(node)`."""
+
+    class Handed:
+        def __getattr__(self, function: str) -> Any:
+            def call(x: Any, *others: Any, **options: Any) -> Any:
+                if function == "multi_dot":
+                    return np.linalg.multi_dot([gc.constant(each) for each in x])
+                called = getattr(np.linalg, function)
+                return called(gc.constant(np.asarray(x)), *others, **options)
+
+            return call
+
+    for found, node in zip(
+        gc.evaluate(_parts(FUNCTIONS[name](Handed()))),
+        gc.evaluate(_parts(FUNCTIONS[name](gc.linalg))),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, node)
 
 
 NORMS: list[tuple[Any, dict[str, Any]]] = [
@@ -147,6 +178,14 @@ def test_the_gradient_of_a_norm_is_0_at_0(order: Any) -> None:
     again = gc.grad(gc.sum(slope * [1.0, 2.0, 3.0]), x, unused="zeros")
     for found in gc.evaluate([slope, again], {"x": np.zeros(3)}):
         np.testing.assert_array_equal(found, np.zeros(3))
+
+
+def test_logdet_is_of_positive_determinants() -> None:
+    arrays = np.stack([DEFINITE, -DEFINITE, 0.0 * DEFINITE])
+    found = gc.evaluate(gc.linalg.logdet(arrays))
+    np.testing.assert_allclose(found[0], np.log(np.linalg.det(DEFINITE)))
+    assert np.isnan(found[1])
+    assert found[2] == -np.inf
 
 
 # Triangular equations -----------------------------------------------------------------
@@ -257,6 +296,7 @@ def test_matrices_that_have_no_result_are_errors(name: str, style: Any) -> None:
 
 
 X = gc.input("x", (2, 3), "float64")
+ROWS = gc.input("x", ("rows", 3), "float64")
 WRONG: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (ShapeError, "2 rows and 3 columns", lambda: gc.linalg.inv(X)),
     (ShapeError, "2 rows and 3 columns", lambda: gc.linalg.eigh(X)),
@@ -273,7 +313,7 @@ WRONG: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (
         UnsupportedError,
         "rows and 3 columns",
-        lambda: gc.linalg.qr(gc.input("x", ("rows", 3))),
+        lambda: gc.linalg.qr(ROWS),
     ),
     (UnsupportedError, "complex", lambda: gc.linalg.eig(SQUARE)),
     (UnsupportedError, "complex", lambda: gc.linalg.eigvals(SQUARE)),
@@ -282,6 +322,11 @@ WRONG: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (OptionError, "5", lambda: gc.linalg.norm(X, 5)),
     (ShapeError, "an axis", lambda: gc.linalg.norm(STACK, 2)),
     (OptionError, "both", lambda: gc.linalg.matrix_rank(X, 0.1, rtol=0.1)),
+    (ShapeError, "a matrix", lambda: gc.linalg.lstsq(STACK, VECTOR)),
+    (UnsupportedError, "known", lambda: gc.linalg.lstsq(ROWS, VECTOR)),
+    (ShapeError, "others of 3", lambda: gc.linalg.tensorsolve(BOX, VECTOR)),
+    (ShapeError, "as many elements", lambda: gc.linalg.tensorinv(TALL, 1)),
+    (OptionError, "positive", lambda: gc.linalg.tensorinv(BOX, 0)),
     (OptionError, "two matrices", lambda: gc.linalg.multi_dot([X])),
     (ShapeError, "position 1", lambda: gc.linalg.multi_dot([X, VECTOR, SQUARE])),
 ]
@@ -312,6 +357,7 @@ def test_exponentials_are_scipys() -> None:
 TORCH: dict[str, tuple[Any, Callable[[Any, Any], Any]]] = {
     "inv": (STACK, lambda m, a: m.linalg.inv(a)),
     "det": (STACK, lambda m, a: m.linalg.det(a)),
+    "lstsq": (TALL, lambda m, a: m.linalg.lstsq(a, a[:, :2] ** 2)[0]),
     "slogdet": (STACK, lambda m, a: m.linalg.slogdet(a)[1]),
     "cholesky": (DEFINITE, lambda m, a: m.linalg.cholesky(a)),
     "eigh": (DEFINITE, lambda m, a: m.linalg.eigh(a)[1] ** 2),
