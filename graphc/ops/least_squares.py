@@ -56,7 +56,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult
     >>> import graphc as gc
     >>> x, residuals, rank, s = gc.linalg.lstsq([[1.0], [1.0]], [1.0, 3.0])
     >>> gc.evaluate([x, residuals, rank], {})
-    [array([2.]), array([2.]), array(1)]
+    [array([2.]), array([2.]), array(1, dtype=int32)]
     """
     left, right = in_one_dtype(matrices(a), matrices(b))
     check_matrices(left.type)
@@ -112,7 +112,7 @@ def tensorsolve(a: ArrayLike, b: ArrayLike, axes: Sequence[int] | None = None) -
     kept = left.shape[right.ndim :]
     if left.shape[: right.ndim] != right.shape or product(kept) != right.size:
         raise ShapeError(
-            f"tensorsolve requires axes {format_shape(right.shape)}, and then others of "
+            f"tensorsolve requires axes {format_shape(right.shape)} and then others of "
             f"{right.size} elements, got {format_shape(left.shape)}"
         )
     found = solve(reshape(left, (right.size, right.size)), reshape(right, -1))
