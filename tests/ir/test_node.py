@@ -148,7 +148,7 @@ def test_numpys_other_functions_refuse_nodes() -> None:
     x = _x()
     for call in (
         lambda: np.add.reduce(x),
-        lambda: np.linalg.inv(x),
+        lambda: np.linalg.eigvals(x),
         lambda: np.add(x, x, out=np.zeros((2, 3))),
         lambda: np.sort(x),
         lambda: np.asarray(x),
