@@ -150,7 +150,7 @@ def test_numpys_other_functions_refuse_nodes() -> None:
         lambda: np.add.reduce(x),
         lambda: np.linalg.eigvals(x),
         lambda: np.add(x, x, out=np.zeros((2, 3))),
-        lambda: np.sort(x),
+        lambda: np.unique(x),
         lambda: np.asarray(x),
         lambda: np.array([x, x]),
         lambda: np.zeros(3).__iadd__(x),
@@ -264,7 +264,7 @@ def test_a_copy_of_a_node_is_the_node() -> None:
     ("call", "says"),
     [
         (lambda x: np.isnat(x), "np.isnat can't .* no such function"),
-        (lambda x: np.einsum("ij->i", x), "np.einsum can't take a node"),
+        (lambda x: np.linalg.eigvals(x), "np.linalg.eigvals can't .* no such function"),
         (lambda x: np.add.reduce(x), "np.add.reduce can't take a node"),
         (lambda x: np.add(x, 1, out=np.ones(3)), "unexpected keyword argument 'out'"),
         (lambda x: np.ones(3) << x, "left_shift is not defined for dtype float64"),
