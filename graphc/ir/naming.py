@@ -76,10 +76,14 @@ def number_unnamed(nodes: Iterable[Node], *, finally_: bool = False) -> None:
     graph = set(nodes)
     ordered = sorted(graph, key=lambda node: node.order)
     namings = list(dict.fromkeys(n.naming for n in ordered if n.naming is not None))
+    # What a block means goes by the name of the block, and is renamed with it.
+    meanings = {node.known_expansion for node in ordered if node.naming is not None}
     taken = {
         node.name
         for node in ordered
-        if node.name is not None and (node.naming is None or node.naming.is_final)
+        if node.name is not None
+        and (node.naming is None or node.naming.is_final)
+        and node not in meanings
     }
     for naming in namings:
         if not naming.is_final:

@@ -86,7 +86,7 @@ def _conv_expand(
     if any(width for pair in padding for width in pair):
         x = padded(x, padding, axes).named("padded")
     else:
-        x = contiguous(x)
+        x = contiguous(x).named("batch_last")
     if kernel == stride == (1,) * count:
         columns = expand_dims(x, axes)
     else:

@@ -108,7 +108,7 @@ def batch_first(x: Node, count: int) -> Node:
     """The batch, if there is one, before channels and spatial axes."""
     if x.ndim == count + 1:
         return x
-    return transpose(contiguous(x), (count + 1, *range(count + 1)))
+    return transpose(contiguous(x).named("convolved"), (count + 1, *range(count + 1)))
 
 
 def result_type(

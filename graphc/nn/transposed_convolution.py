@@ -82,7 +82,7 @@ def _transpose_expand(
 ) -> Node:
     count = len(stride)
     kernel = kernel_sizes(weight.shape)
-    x = contiguous(batch_last(input, count))
+    x = contiguous(batch_last(input, count)).named("batch_last")
     inputs, each = weight.shape[:2]
     places, rows = x.shape[1:], product(x.shape[1:])
     terms, share = each * product(kernel), inputs // groups

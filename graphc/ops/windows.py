@@ -305,10 +305,12 @@ def _add_infer(
 
 
 def _adding(node: Node) -> str:
-    windows = Windows(node, node.attributes["shape"])
-    return windows.loops(
-        f"out[{windows.at_position()}] += windows[{windows.in_windows()}]"
-    )
+    over = Windows(node, node.attributes["shape"])
+    if not node.inputs[0].op.is_view(node.inputs[0]):
+        return over.loops(f"out[{over.at_position()}] += windows[{over.in_windows()}]")
+    # A view is made once, and not at every position.
+    loop = over.loops(f"out[{over.at_position()}] += parts[{over.in_windows()}]")
+    return f"parts = windows\n{loop}"
 
 
 def _add_vjp(g: Node, out: Node, windows: Node) -> tuple[Node]:

@@ -18,6 +18,7 @@ from .expand import ExpandBlocks
 from .fold import FoldConstants
 from .formulas.simplify import Simplify
 from .forward_values import KeepForwardValues
+from .layout import KeepBatchLast
 from .stable.rules import Stability
 
 
@@ -27,8 +28,8 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
     Formulas are made stable first, while gradients are still what differentiation
     returned and blocks are whole. Functions that are called again stay functions, and
     pass on the values that their derivatives need. Merging before algebra lets rules
-    see that two values are one. Constants are broadcast to arrays last, when no operand
-    is one any more.
+    see that two values are one. The order of axes is chosen once formulas are final.
+    Constants are broadcast to arrays last, when no operand is one any more.
 
     Without `simplify` the graph stays as written, calls included: a program needs
     primitives, and the expansion of a block is the same nodes wherever it is used.
@@ -46,6 +47,7 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         Algebra(),
         Simplify(),
         Algebra(),
+        KeepBatchLast(),
         FoldConstants(broadcast=True),
         MergeEqual(),
     )

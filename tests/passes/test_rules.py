@@ -59,8 +59,30 @@ def cases() -> Iterator[Case]:
     yield Graph((2 * x + 3 * x, gc.exp(x) + gc.exp(x) * y)), IN_PAIRS, pipeline(True)
     same, _, product = call(lambda x, y, z: (y, x + z, x * 2.0), x, y, x)
     yield Graph((same, product)), IN_PAIRS, pipeline(True)
+    yield Graph(images()), IMAGES, pipeline(True)
     wave = call(gc.sin, call(gc.sin, x))
     yield Graph((wave, gc.grad(gc.sum(wave), x))), IN_PAIRS, pipeline(True)
+
+
+IMAGES = {
+    "image": np.random.default_rng(0).normal(size=(2, 2, 6, 5)).astype("f4"),
+    "shift": np.random.default_rng(1).normal(size=(2, 3, 6, 5)).astype("f4"),
+}
+
+
+def images() -> tuple[Node, ...]:
+    """Convolutions with all that is computed between them."""
+    image, shift = gc.input("image", (2, 2, 6, 5)), gc.input("shift", (2, 3, 6, 5))
+    weights = [np.linspace(-1, 1, 9 * n).reshape(3, -1, 3, 3) for n in (6, 18)]
+    first, second = (weight.astype("f4") for weight in weights)
+    edges = gc.nn.conv2d(image, first, padding=1)
+    moved = gc.nn.relu(edges + shift) * gc.constant([[[2.0]], [[1.0]], [[3.0]]], "f4")
+    pooled = gc.nn.max_pool2d(moved, 2, stride=1, padding=1)[:, :, 1:, :-1]
+    joined = gc.concatenate([pooled, moved], axis=1)
+    centred = joined - joined.mean((0, 2, 3), keepdims=True)
+    again = gc.nn.conv2d(centred, second)
+    flat = again.reshape(2, -1)
+    return flat, gc.grad(gc.sum(flat * flat), image), again.sum((2, 3))
 
 
 def found_in(cases: Sequence[Case]) -> Iterator[tuple[Rewrite, Feeds]]:
