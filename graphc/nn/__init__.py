@@ -175,6 +175,7 @@ from .spatial_layers import (
     Unfold,
     Upsample,
 )
+from .state import save_state_dict
 from .transposed_convolution import (
     conv_transpose1d,
     conv_transpose2d,
@@ -359,6 +360,7 @@ __all__ = [
     "relu6",
     "rms_norm",
     "rrelu",
+    "save_state_dict",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",

@@ -10,26 +10,59 @@ process has declared: `Sequential` numbers its unnamed children by kind (`linear
 named or nested one puts its own name before theirs (`encoder.linear_1`), and a lone
 `Linear` is `linear`. Where two of these meet in a graph that is put to use, the one
 declared later is numbered (`linear_2`); two layers of one given name are refused.
+
+A layer of layers has them as attributes, and they are named after it: a parameter of
+`self.query = gc.nn.Linear(8, 8)` in a layer `attention` is `attention.query.weight`. In
+`state_dict` it is `query.weight`, as in torch.
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
-from ..errors import OptionError
+from ..errors import OptionError, ShapeError
 from ..ir.dims import check_identifier
 from ..ir.naming import Naming
 from ..ir.node import Node
-from ..ops.source import BUFFER, ArrayLike, as_node
-from .parameter import parameter
+from ..ir.types import TensorType, as_dtype
+from ..ops.source import BUFFER, PARAMETER, ArrayLike, as_node
+from .parameter import buffer, parameter
+from .state import State, loaded, put_into, read_state
+
+_L = TypeVar("_L", bound="Layer")
+
+
+class ParameterList(list[Node]):
+    """The parameters of a layer, which may be called, as torch's method is."""
+
+    def __call__(self) -> ParameterList:
+        """The list itself."""
+        return self
 
 
 class Layer(ABC):
-    """A name, parameters, and being called on nodes: the base of all layers."""
+    """A name, parameters, and being called on nodes: the base of all layers.
+
+    A class of your own calls `super().__init__(name)`, keeps other layers as
+    attributes, and defines `forward`.
+
+    >>> import graphc as gc
+    >>> class Block(gc.nn.Layer):
+    ...     def __init__(self, size, name=None):
+    ...         super().__init__(name)
+    ...         self.hidden = gc.nn.Linear(size, 2 * size)
+    ...         self.output = gc.nn.Linear(2 * size, size)
+    ...
+    ...     def forward(self, input):
+    ...         return input + self.output(gc.nn.relu(self.hidden(input)))
+    >>> [parameter.name for parameter in Block(8, name="block").parameters()][:2]
+    ['block.hidden.weight', 'block.hidden.bias']
+    """
 
     kind: ClassVar[str]
     """Name of unnamed layers of this class, before their number."""
@@ -43,9 +76,13 @@ class Layer(ABC):
             _check_name(name)
         self._name = name
         self._naming: Naming | None = None
+        self._suffix = ""
         self._is_fixed = name is not None
+        self._is_used = False
         self._calls = 0
         self._nodes: dict[str, Node] = {}
+        self._tied: set[str] = set()
+        self._layers: dict[str, Layer] = {}
 
     @property
     def name(self) -> str | None:
@@ -53,58 +90,197 @@ class Layer(ABC):
 
         One that is not given may get a number where its graph is put to use.
         """
-        return self._name if self._naming is None else self._naming.text
+        if self._naming is not None:
+            return self._naming.text + self._suffix
+        return None if self._name is None else self._name + self._suffix
 
     @property
-    def parameters(self) -> list[Node]:
-        """The trainable nodes, in the order of declaration."""
-        return [node for node in self.persistent if node.op is not BUFFER]
+    def parameters(self) -> ParameterList:
+        """The trainable nodes, in the order of declaration, each once."""
+        return ParameterList(node for node in self.persistent if node.op is not BUFFER)
 
     @property
-    def buffers(self) -> list[Node]:
+    def buffers(self) -> ParameterList:
         """The persistent nodes that are not trained, in the order of declaration."""
-        return [node for node in self.persistent if node.op is BUFFER]
+        return ParameterList(node for node in self.persistent if node.op is BUFFER)
 
     @property
     def persistent(self) -> list[Node]:
-        """Parameters and buffers, in the order of declaration."""
+        """Parameters and buffers, in the order of declaration, each once."""
         self._fix()
-        return list(self._nodes.values())
+        return list(dict.fromkeys(node for _, node in self._state()))
 
     @abstractmethod
-    def forward(self, input: Node) -> Node:
-        """The output for an input, not yet named."""
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """The output for inputs, not yet named."""
 
-    def __call__(self, input: ArrayLike) -> Node:
+    def __call__(self, input: ArrayLike, *others: ArrayLike, **options: Any) -> Any:
         """Apply the layer. Its first output takes its name, later ones `name_2`, ..."""
         self._fix()
-        node = as_node(input)
-        output = self.forward(node)
+        nodes = [None if x is None else as_node(x) for x in (input, *others)]
+        output = self.forward(*nodes, **options)
+        if isinstance(output, tuple):
+            first, *rest = cast("tuple[Node, ...]", output)
+            return (self._output(first, nodes), *rest)
+        return self._output(output, nodes)
+
+    def _output(self, output: Node, inputs: list[Node | None]) -> Node:
         # A node that is passed through is the user's, and keeps the user's name.
-        if self.name is None or output is node or output.name is not None:
+        passed = any(output is node for node in inputs)
+        if self.name is None or passed or output.name is not None:
             return output
         self._calls += 1
         return self._named(output, "" if self._calls == 1 else f"_{self._calls}")
 
+    def state_dict(self, parameters: Any = None) -> dict[str, Any]:
+        """The parameters by torch's names, as a torch module's `state_dict` has them.
+
+        Args:
+            parameters: arrays by the names of nodes, such as `trainer.parameters`; None
+                for the nodes themselves, which `gc.evaluate` takes as they are.
+
+        Returns:
+            Copies of the arrays, or nodes. `np.savez(path, **state)` writes them.
+
+        >>> import graphc as gc
+        >>> model = gc.nn.Sequential(gc.nn.Linear(2, 3), gc.nn.ReLU())
+        >>> list(model.state_dict())
+        ['0.weight', '0.bias']
+        """
+        self._fix()
+        if parameters is None:
+            return dict(self._state())
+        return {
+            key: np.array(parameters[node.name])  # The node may be renamed until used.
+            for key, node in self._state()
+        }
+
+    def load_state_dict(
+        self, state_dict: Any, strict: bool = True, *, parameters: Any = None
+    ) -> None:
+        """Start from arrays by torch's names, as a module's `state_dict` has them.
+
+        Args:
+            state_dict: arrays or torch tensors by name, or the path of an `.npz` or
+                `.safetensors` file of them.
+            strict: False takes what fits by name and leaves the rest. Counts of batches
+                that torch tracks are left anyway.
+            parameters: where to write arrays, such as `trainer.parameters`; None for
+                the start of the layer's parameters, which have to be loaded before the
+                layer is called.
+
+        Raises:
+            UnknownNameError: names are missing or unknown, where `strict`.
+            ShapeError: an array of another shape than its parameter.
+            OptionError: the layer was called already.
+
+        >>> import graphc as gc, numpy as np
+        >>> layer = gc.nn.Linear(2, 1)
+        >>> layer.load_state_dict({"weight": np.ones((1, 2)), "bias": np.zeros(1)})
+        >>> gc.evaluate(layer([3.0, 4.0]), {})
+        array([7.])
+        """
+        nodes = dict(self._state())
+        arrays = loaded(read_state(state_dict), nodes, strict, type(self).__name__)
+        if parameters is None:
+            self._start_from(arrays)
+        else:
+            put_into(parameters, {str(nodes[k].name): a for k, a in arrays.items()})
+
+    def _state(self, prefix: str = "") -> Iterator[tuple[str, Node]]:
+        """The parameters by torch's names, those of layers after its own."""
+        for part, node in self._nodes.items():
+            yield prefix + part, node
+        for key, layer in self._layers.items():
+            yield from layer._state(f"{prefix}{key}.")
+
+    def _start_from(self, arrays: State, prefix: str = "") -> None:
+        for part, node in self._nodes.items():
+            array = arrays.get(prefix + part)
+            if array is None or part in self._tied:
+                continue
+            if self._is_used:
+                raise OptionError(
+                    "weights are loaded before a layer is called: a node of a graph "
+                    "keeps the start that it has",
+                    node=type(self).__name__,
+                    hint="load_state_dict(weights, parameters=trainer.parameters)",
+                )
+            declare = buffer if node.op is BUFFER else parameter
+            started = declare(str(node.name), node.shape, array, node.dtype)
+            self._nodes[part] = self._renamed(started, part)
+        for key, layer in self._layers.items():
+            layer._start_from(arrays, f"{prefix}{key}.")
+
+    def _renamed(self, node: Node, part: str) -> Node:
+        return self._named(node, f".{part}") if self._name is not None else node
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep an attribute; a layer becomes one of the layers of this one."""
+        super().__setattr__(name, value)
+        if name.startswith("_"):
+            return
+        if "_layers" not in self.__dict__:
+            raise OptionError(
+                "a layer of your own calls super().__init__(name) first",
+                node=type(self).__name__,
+            )
+        self._layers.pop(name, None)
+        if isinstance(value, Layer):
+            self._layers[name] = value
+            if self._name is not None:
+                value._join(self, name)
+
+    def _join(self, parent: Layer, key: str) -> None:
+        """Take the name of an attribute of a layer, unless a name was given or seen."""
+        if not self._is_fixed:
+            suffix = f"{parent._suffix}.{key}"
+            self._take_name(str(parent._name), parent._naming, suffix)
+
+    def _copy(self: _L) -> _L:
+        """The same layer with parameters of its own, unnamed, that start anew."""
+        copied = copy.copy(self)
+        copied._nodes = {
+            part: node if part in self._tied else node.copy(name=f"{self.kind}.{part}")
+            for part, node in self._nodes.items()
+        }
+        copied._name, copied._naming, copied._suffix = None, None, ""
+        copied._is_fixed, copied._is_used, copied._calls = False, False, 0
+        copied._layers = {}
+        for key, layer in self._layers.items():
+            setattr(copied, key, layer._copy())
+        return copied
+
     def _fix(self) -> None:
         """Keep the name from now on, because the user holds nodes that have it."""
+        self._is_used = True
         if not self._is_fixed:
+            if self.name is None and any(self._state()):
+                self._take_name(self.kind, Naming(self.kind))
             self._is_fixed = True
-            if self.name is None and self._nodes:
-                self._take_name(self.kind, is_given=False)
+        for layer in self._layers.values():
+            layer._fix()
 
-    def _take_name(self, name: str, *, is_given: bool) -> None:
-        """Call the layer and its parameters so: for good, or until it is numbered."""
-        self._name = name
-        self._naming = None if is_given else Naming(name)
+    def _take_name(self, name: str, naming: Naming | None, suffix: str = "") -> None:
+        """Call the layer and its parameters so: for good, or until it is numbered.
+
+        Args:
+            name: the name of the layer, or of the one that it belongs to.
+            naming: how that one is named for now; None for good.
+            suffix: what follows that name in the name of this layer.
+        """
+        self._name, self._naming, self._suffix = name, naming, suffix
         self._nodes = {
-            part: self._named(node, f".{part}") for part, node in self._nodes.items()
+            part: node if part in self._tied else self._named(node, f".{part}")
+            for part, node in self._nodes.items()
         }
+        for key, layer in self._layers.items():
+            layer._join(self, key)
 
     def _named(self, node: Node, suffix: str) -> Node:
         if self._naming is not None:
-            return self._naming.give(node, suffix)
-        return node.copy(name=f"{self._name}{suffix}")
+            return self._naming.give(node, self._suffix + suffix)
+        return node.copy(name=f"{self._name}{self._suffix}{suffix}")
 
     def _declare(
         self,
@@ -114,9 +290,27 @@ class Layer(ABC):
         dtype: Any,
         kind: Callable[..., Node] = parameter,
     ) -> None:
-        """Create the parameter, or the buffer, `<name>.<part>`."""
+        """Create the parameter, or the buffer, `<name>.<part>`.
+
+        One that is given as start is shared.
+        """
+        if isinstance(start, Node):
+            self._tie(part, start, shape, dtype)
+            return
         prefix = self._name or self.kind
         self._nodes[part] = kind(f"{prefix}.{part}", shape, start, dtype)
+
+    def _tie(self, part: str, node: Node, shape: tuple[int, ...], dtype: Any) -> None:
+        """Take the parameter of another layer as one of this layer."""
+        required = TensorType(as_dtype(dtype), shape)
+        if node.op is not PARAMETER or node.type != required:
+            raise ShapeError(
+                f"requires a parameter of type {required} for {part}, "
+                f"got {node.describe()}",
+                node=type(self).__name__,
+            )
+        self._nodes[part] = node
+        self._tied.add(part)
 
     def _parameter(self, part: str) -> Node | None:
         self._fix()
@@ -130,7 +324,7 @@ class Layer(ABC):
             is_given: True where the user gave the part that tells it from others.
         """
         if not self._is_fixed:
-            self._take_name(name, is_given=is_given)
+            self._take_name(name, None if is_given else Naming(name))
 
     def _describe(self) -> str:
         """The constructor's arguments, for `repr`."""

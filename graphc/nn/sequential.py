@@ -8,6 +8,7 @@ from typing import Any, overload
 
 from ..errors import IndexRangeError, OptionError
 from ..ir.dims import format_shape, product
+from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ops.axes import normalize_axis
 from ..ops.shape import reshape
@@ -47,7 +48,12 @@ class Sequential(Layer):
                     node="Sequential",
                     hint="Sequential(first, second), not a list of them",
                 )
-        self._layers: tuple[Any, ...] = layers
+        self._sequence: tuple[Any, ...] = layers
+        self._layers = {
+            str(place): layer
+            for place, layer in enumerate(layers)
+            if isinstance(layer, Layer)
+        }
         # A layer that has a name, its own or from another Sequential, keeps it.
         self._unnamed = [
             layer
@@ -58,34 +64,45 @@ class Sequential(Layer):
 
     def _name_children(self, name: str | None, *, is_given: bool) -> None:
         prefix = f"{name}." if name else ""
-        taken = {layer.name for layer in self._layers if isinstance(layer, Layer)}
+        for layer, own in self._numbered(prefix):
+            layer._adopt(prefix + own, is_given=is_given)
+
+    def _numbered(self, prefix: str) -> Iterator[tuple[Layer, str]]:
+        """The children without names of their own, and those by kind and number."""
+        taken = {layer.name for layer in self._layers.values()}
         taken.difference_update(layer.name for layer in self._unnamed)
         counts: Counter[str] = Counter()
         for layer in self._unnamed:
             counts[layer.kind] += 1
             while f"{prefix}{layer.kind}_{counts[layer.kind]}" in taken:
                 counts[layer.kind] += 1
-            chosen = f"{prefix}{layer.kind}_{counts[layer.kind]}"
-            layer._adopt(chosen, is_given=is_given)
+            yield layer, f"{layer.kind}_{counts[layer.kind]}"
 
     def _adopt(self, name: str, *, is_given: bool) -> None:
         if not self._is_fixed:
             self._name = name
             self._name_children(name, is_given=is_given)
 
-    @property
-    def persistent(self) -> list[Node]:
-        """The parameters and buffers of all children, each once."""
-        self._fix()
-        found: dict[Node, None] = {}
-        for layer in self._layers:
-            if isinstance(layer, Layer):
-                found.update(dict.fromkeys(layer.persistent))
-        return list(found)
+    def _take_name(self, name: str, naming: Naming | None, suffix: str = "") -> None:
+        self._name, self._naming, self._suffix = name, naming, suffix
+        for layer, own in self._numbered(f"{name}{suffix}."):
+            if not layer._is_fixed:
+                layer._take_name(name, naming, f"{suffix}.{own}")
+
+    def _fix(self) -> None:
+        self._is_fixed = self._is_used = True
+        for layer in self._layers.values():
+            layer._fix()
+
+    def _copy(self) -> Sequential:
+        copies: dict[Layer, Layer] = {}
+        for layer in self._layers.values():
+            copies.setdefault(layer, layer._copy())
+        return Sequential(*(copies.get(layer, layer) for layer in self._sequence))
 
     def forward(self, input: Node) -> Node:
         """Each layer applied to the output of the one before."""
-        for layer in self._layers:
+        for layer in self._sequence:
             input = layer(input)
         return input
 
@@ -95,10 +112,10 @@ class Sequential(Layer):
         return self.forward(as_node(input))
 
     def __len__(self) -> int:
-        return len(self._layers)
+        return len(self._sequence)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._layers)
+        return iter(self._sequence)
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -106,9 +123,9 @@ class Sequential(Layer):
     def __getitem__(self, index: slice) -> Sequential: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return Sequential(*self._layers[index], name=self._name)
+            return Sequential(*self._sequence[index], name=self._name)
         try:
-            return self._layers[index]
+            return self._sequence[index]
         except (IndexError, TypeError):
             raise IndexRangeError(
                 f"requires a position in {len(self)} layers, got {index!r}",
@@ -116,7 +133,7 @@ class Sequential(Layer):
             ) from None
 
     def _describe(self) -> str:
-        return ", ".join(repr(layer) for layer in self._layers)
+        return ", ".join(repr(layer) for layer in self._sequence)
 
 
 class Flatten(Layer):
