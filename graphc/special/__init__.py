@@ -8,6 +8,7 @@ float64, in which it computes.
 from ..arguments import public
 from ..ops.arithmetic import cbrt
 from ..ops.exponential import exp2, expm1, log1p
+from ..ops.log_sums import logsumexp
 from ..ops.special.bessel import i0, i0e, i1, i1e
 from ..ops.special.error import (
     erf,
@@ -65,6 +66,7 @@ __all__ = [
     "log_softmax",
     "loggamma",
     "logit",
+    "logsumexp",
     "multigammaln",
     "ndtr",
     "ndtri",

@@ -69,7 +69,7 @@ def assert_is_numpys(name: str, *values: Any, **options: Any) -> None:
     for each, more, wanted in zip(
         declared if several else [declared],
         again if several else [again],
-        expected if several else [expected],
+        expected if several else [np.asarray(expected)],
         strict=True,
     ):
         found = gc.evaluate(each, {})
@@ -157,3 +157,75 @@ def test_gradients_that_are_conventions() -> None:
     assert gradients(gc.heaviside(x, y))[1] == [1.0, 0.0, 0.0]
     assert gradients(gc.copysign(x, y))[0][:2] == [0.0, 1.0]
     assert gradients(gc.nan_to_num(x)) == [[1.0, 1.0, 0.0], [0.0] * 3]
+
+
+def test_closeness_is_numpys() -> None:
+    values = [0.0, 1.0, 1.0 + 1e-9, np.inf, -np.inf, np.nan, 1.1]
+    a, b = (grid.ravel() for grid in np.meshgrid(values, values))
+    for options in ({}, {"equal_nan": True}, {"rtol": 0.2}, {"atol": 1.0, "rtol": 0.0}):
+        assert_is_numpys("isclose", a, b, **options)
+        assert_is_numpys("allclose", a, b, **options)
+        assert_is_numpys("allclose", a[:1], a[:1], **options)
+    for left, right in itertools.product(DTYPES, DTYPES):
+        assert_is_numpys("isclose", sample(left), sample(right))
+        assert_is_numpys("array_equal", sample(left), sample(right))
+    for name in ("array_equal", "array_equiv"):
+        assert_is_numpys(name, a, a)
+        assert_is_numpys(name, a[:2], np.stack([a[:2], a[:2]]))
+        assert_is_numpys(name, a[:2], a[:3])
+    assert_is_numpys("array_equal", a, a, equal_nan=True)
+    for dtype in DTYPES:
+        for name in ("isposinf", "isneginf", "isreal", "iscomplex"):
+            assert_is_numpys(name, sample(dtype))
+    assert gc.isrealobj(a)
+    assert not gc.iscomplexobj(gc.input("x", (2,)))
+
+
+def test_choices_are_numpys() -> None:
+    x = np.linspace(-2.0, 3.0, 11).astype("float32")
+    node = gc.input("x", (11,))
+    conditions: Any = [x < -1, x > 1, x > 2]
+    nodes: Any = [node < -1, node > 1, node > 2]
+    for choices, default in (([1, 2, 3], 0), ([x, 2 * x, 1.5], 7), ([1, 2, 3], 2.5)):
+        theirs = np.select(conditions, choices, default)
+        ours = gc.select(nodes, choices, default)
+        np.testing.assert_array_equal(gc.evaluate(ours, {"x": x}), theirs)
+        assert ours.dtype == theirs.dtype
+    functions: Any = [-1.0, lambda t: t * t, np.sin]
+    for more in ([], [np.abs]):
+        theirs = np.piecewise(x, conditions, functions + more)
+        ours = gc.piecewise(node, nodes, functions + more)
+        np.testing.assert_array_equal(gc.evaluate(ours, {"x": x}), theirs)
+    alone = gc.piecewise(node, node > 0, [lambda t, scale: t * scale, 0], scale=2.0)
+    np.testing.assert_array_equal(
+        gc.evaluate(alone, {"x": x}), np.where(x > 0, 2 * x, 0)
+    )
+    for call, says in (
+        (lambda: gc.select([node > 0], [1, 2]), "as many choices as conditions"),
+        (lambda: gc.select([node], [1]), "boolean conditions"),
+        (lambda: gc.piecewise(node, [node > 0], [1, 2, 3]), "requires 1 functions"),
+    ):
+        with pytest.raises(GraphcError, match=says):
+            call()
+
+
+def test_complex_numbers_are_refused() -> None:
+    x = gc.input("x", (2,))
+    calls = (
+        lambda: gc.input("z", (2,), "complex64"),
+        lambda: gc.constant(1j),
+        lambda: x * 1j,
+        lambda: x + np.array([1j, 2j]),
+        lambda: gc.exp(np.ones(2, "complex128")),
+        lambda: x.astype(complex),
+        lambda: gc.where(x > 0, x, 1j),
+        lambda: gc.maximum(x, 2j),
+        lambda: gc.special.erf(np.ones(2, "complex64")),
+        lambda: gc.round(1j),
+        lambda: gc.nan_to_num(1j),
+        lambda: gc.select([x > 0], [1j]),
+        lambda: gc.isclose(x, 1j),
+    )
+    for call in calls:
+        with pytest.raises(GraphcError, match=r"must be (boolean|numbers or bool)"):
+            call()
