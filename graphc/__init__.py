@@ -52,10 +52,6 @@ from .ops.arithmetic import (
 from .ops.at import (
     put_along_axis,
 )
-from .ops.choices import (
-    piecewise,
-    select,
-)
 from .ops.closeness import (
     allclose,
     array_equal,
@@ -252,6 +248,7 @@ from .ops.selecting import (
     extract,
     insert,
     ix_,
+    piecewise,
     select,
 )
 from .ops.shape import (

@@ -201,7 +201,7 @@ def test_choices_are_numpys() -> None:
         gc.evaluate(alone, {"x": x}), np.where(x > 0, 2 * x, 0)
     )
     for call, says in (
-        (lambda: gc.select([node > 0], [1, 2]), "as many choices as conditions"),
+        (lambda: gc.select([node > 0], [1, 2]), "as many conditions as choices"),
         (lambda: gc.select([node], [1]), "boolean conditions"),
         (lambda: gc.piecewise(node, [node > 0], [1, 2, 3]), "requires 1 functions"),
     ):
