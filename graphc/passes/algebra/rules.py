@@ -11,9 +11,17 @@ from .arithmetic import ARITHMETIC
 from .declared import DECLARED
 from .masks import MASKS
 from .movement import MOVEMENT
+from .parts import PARTS
 from .powers import POWERS
 
-RULES: tuple[Rule, ...] = (*DECLARED, *ARITHMETIC, *POWERS, *MASKS, *MOVEMENT)
+RULES: tuple[Rule, ...] = (
+    *DECLARED,
+    *ARITHMETIC,
+    *POWERS,
+    *MASKS,
+    *MOVEMENT,
+    *PARTS,
+)
 """Every rule says when it is sound, and whether bit for bit or but for rounding."""
 
 

@@ -1,6 +1,6 @@
 """Each rule of algebra: it fires, and both sides agree where it is said to be sound."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -214,6 +214,17 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
             {"add_at": 1},
         ),
     ],
+    "scatter_add(x, [:k]) + scatter_add(y, [k:]) -> concatenate(x, y)": [
+        (lambda x, y: _adjoint_of_parts(gc.split(x, [200])), {"concatenate": 1}),
+        (
+            lambda x, y: _adjoint_of_parts(gc.split(x.reshape(5, 125), 5, axis=1)),
+            {"concatenate": 1},
+        ),
+        (
+            lambda x, y: _adjoint_of_parts(gc.unstack(x.reshape(25, 25))[3:7]),
+            {"concatenate": 1, "scatter_add": 1},
+        ),
+    ],
     "sum(-x) -> -sum(x), in a derivative": [
         (
             lambda x, y: _adjoint_of_mean(x, y),
@@ -309,6 +320,15 @@ def _chosen(x: Node, one: float, other: float) -> Node:
 
 def _scattered(x: Node) -> Node:
     return gc.vjp(x[np.array([7, 0, 624])], x, np.array([1.0, -2.5, 3.0]))
+
+
+def _adjoint_of_parts(parts: Sequence[Node]) -> Node:
+    """The derivative of something else of each part."""
+    x = parts[0].inputs[0]
+    functions = (gc.exp, gc.sin, gc.cos, gc.tanh, gc.square)
+    pairs = zip(functions, parts, strict=False)
+    total = sum((gc.sum(function(part)) for function, part in pairs), gc.constant(0.0))
+    return gc.grad(total, x)
 
 
 def _adjoint_of_mean(x: Node, y: Node) -> Node:
