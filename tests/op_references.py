@@ -253,6 +253,7 @@ REFERENCES: dict[str, Any] = {
     "frexp_exponent": lambda a, x: np.frexp(x)[1],
     "frexp_mantissa": lambda a, x: np.frexp(x)[0],
     "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
+    "histogram": lambda a, x, edges: np.histogram(x, np.sort(edges))[0],
     "last_attained": _last_attained,
     "linear_recurrence": _recurred,
     "logcumsumexp": lambda a, x: np.logaddexp.accumulate(x, a.case.attributes["axis"]),
