@@ -86,7 +86,7 @@ def diff(
 
 
 def _beside(value: ArrayLike, x: Node, axis: int, dtype: Any) -> list[Node]:
-    """What stands before or after an array along an axis, if anything."""
+    """Arrays to join to another along an axis: one, or none."""
     if value is None:
         return []
     node = astype(as_node(value, dtype), dtype)
