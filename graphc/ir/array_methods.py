@@ -200,17 +200,37 @@ class ArrayMethods:
 
     # Methods
 
-    def reshape(self, *shape: Any) -> Node:
+    def reshape(self, *shape: Any, order: str = "C") -> Node:
         """See `gc.reshape`; `x.reshape(2, 3)` and `x.reshape((2, 3))` both work."""
-        return _call("reshape", self, shape[0] if len(shape) == 1 else shape)
+        return _call("reshape", self, shape[0] if len(shape) == 1 else shape, order)
 
-    def ravel(self) -> Node:
-        """The elements in one axis, in C order."""
-        return _call("reshape", self, -1)
+    def ravel(self, order: str = "C") -> Node:
+        """See `gc.ravel`."""
+        return _call("ravel", self, order)
 
-    def flatten(self) -> Node:
-        """The elements in one axis, in C order."""
-        return _call("reshape", self, -1)
+    def flatten(self, order: str = "C") -> Node:
+        """See `gc.ravel`."""
+        return _call("ravel", self, order)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Node:
+        """See `gc.repeat`."""
+        return _call("repeat", self, repeats, axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
+        """See `gc.diagonal`."""
+        return _call("diagonal", self, offset, axis1, axis2)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
+        """See `gc.trace`."""
+        return _call("trace", self, offset, axis1, axis2)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Node:
+        """See `gc.compress`."""
+        return _call("compress", condition, self, axis)
+
+    def choose(self, choices: Any, mode: str = "raise") -> Node:
+        """See `gc.choose`."""
+        return _call("choose", self, choices, mode)
 
     def transpose(self, *axes: Any) -> Node:
         """See `gc.transpose`; `x.transpose(1, 0)` and `x.transpose((1, 0))` work."""

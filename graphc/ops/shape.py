@@ -60,14 +60,32 @@ RESHAPE = Op(
 
 
 @array_function
-def reshape(a: ArrayLike, shape: Any) -> Node:
-    """The same elements, in C order, in another shape; one dimension may be -1.
+def reshape(a: ArrayLike, shape: Any, order: str = "C") -> Node:
+    """The same elements in another shape; one dimension may be -1.
+
+    Args:
+        a: an array.
+        shape: sizes whose product is the number of elements.
+        order: `"C"`: the last index changes fastest, in both shapes; `"F"`: the first.
+
+    Raises:
+        ShapeError: another number of elements.
+        OptionError: more than one -1, or another `order`.
 
     >>> import graphc as gc
     >>> gc.reshape(gc.input("x", ("batch", 8, 8)), ("batch", -1))
     <reshape float32 (batch, 64)>
+    >>> gc.evaluate(gc.reshape([[1, 2], [3, 4]], 4, order="F"), {})
+    array([1, 3, 2, 4])
     """
     x = as_node(a)
+    if order not in ("C", "F", "A"):
+        raise OptionError(
+            f'order must be "C" or "F", got {order!r}', node=f"reshape({x.describe()})"
+        )
+    if order == "F":
+        sizes = _sizes(shape)[::-1]
+        return transpose(reshape(transpose(x), sizes))
     try:
         target = _complete_shape(x, shape)
     except GraphcError as error:
@@ -75,10 +93,13 @@ def reshape(a: ArrayLike, shape: Any) -> Node:
     return x if target == x.shape else RESHAPE(x, shape=target)
 
 
+def _sizes(shape: Any) -> list[Any]:
+    several = isinstance(shape, tuple | list)
+    return list(cast(Sequence[Any], shape)) if several else [shape]
+
+
 def _complete_shape(x: Node, shape: Any) -> Shape:
-    sizes: list[Any] = (
-        list(cast(Sequence[Any], shape)) if isinstance(shape, tuple | list) else [shape]
-    )
+    sizes = _sizes(shape)
     unknown = [
         axis
         for axis, size in enumerate(sizes)
@@ -112,14 +133,14 @@ def _divide(x: Node, known: Dimension, shape: tuple[Any, ...]) -> Dimension:
 
 
 @array_function
-def ravel(a: ArrayLike) -> Node:
-    """The elements in one axis, in C order.
+def ravel(a: ArrayLike, order: str = "C") -> Node:
+    """The elements in one axis, in the order that `gc.reshape` explains.
 
     >>> import graphc as gc
     >>> gc.ravel(gc.input("x", (3, 4)))
     <reshape float32 (12,)>
     """
-    return reshape(a, -1)
+    return reshape(a, -1, order)
 
 
 def _transpose_infer(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:

@@ -107,8 +107,9 @@ def _sized_slice(start: Any, stop: Any, size: Dimension) -> Slice:
 
 
 def _symbolic_slice(start: Any, stop: Any, step: Any, size: Dimension) -> Slice:
-    if start is None and stop is None and step in (1, -1):
-        return Slice(None, None, None if step == 1 else -1, size)
+    if start is None and stop is None and isinstance(step, int):
+        count = size if step in (1, -1) else (size + (abs(step) - 1)) // abs(step)
+        return Slice(None, None, None if step == 1 else step, count)
     if step == 1:
         first: Dimension = 0 if start is None else start
         last: Dimension = size if stop is None else stop

@@ -30,6 +30,10 @@ Call = Callable[[Any, Any, Any, Any], Any]
 # Each is called with graphc and nodes, and with NumPy and arrays.
 SAME: list[Call] = [
     lambda m, x, v, a: m.flip(x),
+    lambda m, x, v, a: (m.reshape(x, (4, -1), order="F"), m.ravel(x, order="F")),
+    lambda m, x, v, a: (x.reshape(8, 3, order="F"), x.ravel("F"), x.flatten("F")),
+    lambda m, x, v, a: (x.repeat(2, 1), x.diagonal(1, 1, 2), a.trace(-1)),
+    lambda m, x, v, a: x.compress([True, False, True], axis=1),
     lambda m, x, v, a: m.flip(x, (0, -1)),
     lambda m, x, v, a: m.flipud(x),
     lambda m, x, v, a: m.fliplr(x),
@@ -275,6 +279,7 @@ N = gc.input("y", ("n", 3))
     ("call", "error", "text"),
     [
         (lambda: gc.flip(X, 3), IndexRangeError, "out of range"),
+        (lambda: gc.reshape(X, -1, order="K"), OptionError, "order must be"),
         (lambda: gc.flip(X, (0, 0)), OptionError, "twice"),
         (lambda: gc.fliplr(X[0, 0]), ShapeError, "at least 2 axes"),
         (lambda: gc.rot90(X, 1, (0,)), OptionError, "two axes"),
