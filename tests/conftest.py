@@ -1,8 +1,14 @@
-"""What all tests share: hypothesis without deadlines, the same examples every run."""
+"""What all tests share: hypothesis without deadlines, the same examples every run.
+
+`--op NAME` makes generated tests walk one op and not the whole table, to be quick.
+"""
 
 import signal
 
+import pytest
 from hypothesis import settings
+
+from tests import op_cases
 
 # A shell starts what runs in the background with Ctrl-C ignored, and `nohup` ignores
 # the end of a terminal; programs that tests start would inherit that.
@@ -12,3 +18,11 @@ if hasattr(signal, "SIGHUP"):
 
 settings.register_profile("graphc", deadline=None, derandomize=True)
 settings.load_profile("graphc")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--op", help="the only op of generated tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    op_cases.only = config.getoption("--op")

@@ -173,12 +173,16 @@ def feeds(arrays: Sequence[Array]) -> dict[str, Array]:
     return {f"x{position}": array for position, array in enumerate(arrays)}
 
 
+only: str | None = None
+"""The name of the op to walk, where it is one (`pytest --op NAME`)."""
+
+
 def applications(keep: Callable[[Op], bool] = lambda op: True) -> list[Any]:
     """All cases of the ops to keep, as parameters of a test."""
     return [
         application
         for op in OPS.values()
-        if keep(op)
+        if keep(op) and only in (None, op.name)
         for number, case in enumerate(op.cases)
         for application in _results(Application(op, case, number))
     ]

@@ -67,10 +67,10 @@ def test_each_is_one_file_and_lines_that_export_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folders", "word", "least"),
+    ("arguments", "word", "least"),
     [
-        (["tests/ops"], "versine", 50),
-        (["tests/nn", "tests/ops"], "squareplus", 80),
+        (["tests/ops", "--op", "versine"], "versine", 50),
+        (["tests/nn", "tests/ops", "--op", "squareplus"], "squareplus", 80),
         (["tests/optim"], "QHM or every", 10),
         (["tests/passes/test_rules.py"], "", 10),
         (["tests/targets/test_c_loop.py"], "", 1),
@@ -79,9 +79,9 @@ def test_each_is_one_file_and_lines_that_export_it() -> None:
     ids=["op", "block", "optimizer", "pass", "target", "house"],
 )
 def test_the_generated_tests_find_it(
-    copy: Path, folders: list[str], word: str, least: int
+    copy: Path, arguments: list[str], word: str, least: int
 ) -> None:
-    passed, report = _run(copy, *folders, "-k", word)
+    passed, report = _run(copy, *arguments, "-k", word)
     assert passed >= least, report
     assert " failed" not in report, report
     assert " error" not in report, report
@@ -92,7 +92,7 @@ def test_they_find_a_wrong_one(copy: Path) -> None:
     text = path.read_text("utf-8")
     path.write_text(text.replace("(g * sin(x),)", "(g * out,)"), "utf-8")
     try:
-        _, report = _run(copy, "tests/ops", "-k", "versine")
+        _, report = _run(copy, "tests/ops", "--op", "versine", "-k", "versine")
     finally:
         path.write_text(text, "utf-8")
     assert "failed" in report

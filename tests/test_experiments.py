@@ -98,11 +98,13 @@ def check_memory(rows: list[dict[str, Any]]) -> None:
         assert found[kind]["first_epoch_at_100"] is not None
 
 
+@pytest.mark.slow
 def test_noise_is_memorised(tmp_path):
     check_memory(quick("memorising_noise", tmp_path))
     check_memory(committed("memorising_noise"))
 
 
+@pytest.mark.slow
 def test_regularisation(tmp_path):
     assert len(quick("regularisation", tmp_path)) == 4
     found = by("regularisation", committed("regularisation"))
@@ -126,6 +128,7 @@ def test_coupled_and_decoupled_weight_decay(tmp_path):
     check_decay(committed("weight_decay"))
 
 
+@pytest.mark.slow
 def test_optimizers(tmp_path):
     for row in quick("optimizers", tmp_path):
         assert row["loss_in_training"] < 2.25, row["optimizer"]
@@ -136,6 +139,7 @@ def test_optimizers(tmp_path):
         assert row["dev_accuracy"] > 90, row["optimizer"]
 
 
+@pytest.mark.slow
 def test_optimizer_paths(tmp_path):
     quick("optimizers", tmp_path)
     assert (tmp_path / "optimizer_paths.png").exists()
@@ -147,6 +151,7 @@ def test_optimizer_paths(tmp_path):
         assert row["momentum"] < max(row["SGD"], 1e-9)
 
 
+@pytest.mark.slow
 def test_step_sizes(tmp_path):
     assert len(quick("step_sizes", tmp_path)) == 10
     found = by("schedule", committed("step_sizes"))
@@ -156,7 +161,9 @@ def test_step_sizes(tmp_path):
         assert row["last_step_size"] < constant["last_step_size"]
 
 
-@pytest.mark.parametrize("which", ["quick", "committed"])
+@pytest.mark.parametrize(
+    "which", [pytest.param("quick", marks=pytest.mark.slow), "committed"]
+)
 def test_sampling_without_replacement_comes_closer(which, tmp_path):
     rows = quick("sampling", tmp_path) if which == "quick" else committed("sampling")
     found = by("sampling", rows)
@@ -174,6 +181,7 @@ def test_depth():
         assert row["test_accuracy"] >= row["reported"] - 0.7
 
 
+@pytest.mark.slow
 def test_depth_runs(tmp_path):
     folder = mnist_folder()
     if folder is None:
