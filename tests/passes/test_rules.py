@@ -136,7 +136,10 @@ def hold(before: Array, after: Array, node: Node, feeds: Feeds, note: str) -> No
         np.testing.assert_array_equal(after, before, note)
         return
     wide = before.astype("float64"), after.astype("float64")
-    unit = 16 * np.maximum(np.spacing(np.abs(before)), np.finfo(before.dtype).tiny)
+    # The spacing of the largest number overflows.
+    with np.errstate(over="ignore"):
+        spacing = np.spacing(np.abs(before))
+    unit = 16 * np.maximum(spacing, np.finfo(before.dtype).tiny)
     with np.errstate(invalid="ignore"):
         apart = (wide[0] != wide[1]) & ~(np.abs(wide[0] - wide[1]) <= unit)
     apart &= ~np.isnan(before)
