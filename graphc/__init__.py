@@ -85,6 +85,7 @@ from .ops.comparison import (
     logical_xor,
     not_equal,
 )
+from .ops.convolution import convolve, correlate
 from .ops.diagonals import (
     block_diag,
     diag,
@@ -409,8 +410,10 @@ __all__ = [
     "conj",
     "conjugate",
     "constant",
+    "convolve",
     "copysign",
     "corrcoef",
+    "correlate",
     "cos",
     "cosh",
     "count_nonzero",
