@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .convolution import Convolution
 from .gelu import Gelu
 from .harness import Workload
 from .hessian_vector import HessianVector
@@ -17,6 +18,11 @@ TRAINING = (
     Training("relu-1024", (784, 1024, 1024, 10), 512, "relu", "Adam", lr=1e-4),
 )
 GELU = tuple(Gelu(f"gelu-1e{power}", 10**power) for power in (4, 5, 6, 7))
+CONVOLUTION = (
+    Convolution("conv-1-6", 64, 1, 28, 6, 5, is_first=True),
+    Convolution("conv-6-16", 64, 6, 14, 16, 5),
+    Convolution("conv-64-64", 32, 64, 14, 64, 3),
+)
 HESSIAN_VECTOR = HessianVector("hessian-vector", (784, 30, 10), batch=32)
 
 # Shapes that nobody tunes for, to see that what is fast is so in general.
@@ -31,6 +37,9 @@ EXTRA: dict[str, Workload] = {
     workload.name: workload for workload in (*EXTRA_TRAINING, EXTRA_HESSIAN_VECTOR)
 }
 TIMED: dict[str, Workload] = {
-    **{workload.name: workload for workload in (*TRAINING, *GELU, HESSIAN_VECTOR)},
+    **{
+        workload.name: workload
+        for workload in (*TRAINING, *GELU, *CONVOLUTION, HESSIAN_VECTOR)
+    },
     **EXTRA,
 }

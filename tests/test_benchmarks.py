@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from benchmarks import __main__ as command
 from benchmarks import document, first_call, gelu, imports, processes, report
+from benchmarks.convolution import Convolution
 from benchmarks.environment import machine_facts, thread_environment
 from benchmarks.gelu import Gelu
 from benchmarks.harness import Unavailable, count_denormals, measure
@@ -33,6 +34,7 @@ NETWORKS = (
     Training("relu", (12, 16, 9, 5), 7, "relu", "Adam", lr=1e-2),
     Training("relu-row", (12, 16, 9, 5), 1, "relu", momentum=0.5),
 )
+TINY_CONVOLUTION = Convolution("convolution", 2, 3, 6, 4, 3)
 TINY_PRODUCT = HessianVector("product", (11, 6, 4), batch=5)
 OURS = ("graphc-fast", "graphc-readable", "expert", "floor")
 
@@ -365,6 +367,20 @@ def test_an_unknown_workload_is_refused():
 def test_peers_agree_with_the_reference(peer, network):
     pytest.importorskip(peer.partition("-")[0])
     assert measure(network, [peer], rounds=1, block=1e-4).notes == {}
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_our_convolutions_are_right(is_first):
+    workload = replace(TINY_CONVOLUTION, is_first=is_first)
+    peers = [peer for peer in OURS if peer != "floor"]
+    assert measure(workload, [*peers, "as-written"], rounds=1, block=1e-4).notes == {}
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("peer", ["torch", "jax"])
+def test_peers_agree_on_convolutions(peer):
+    pytest.importorskip(peer)
+    assert measure(TINY_CONVOLUTION, [peer], rounds=1, block=1e-4).notes == {}
 
 
 @pytest.mark.peer
