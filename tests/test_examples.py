@@ -85,16 +85,20 @@ def test_logistic_regression(tmp_path):
 
 def test_mnist_is_skipped_where_it_is_not(tmp_path, monkeypatch):
     monkeypatch.delenv("GRAPHC_MNIST", raising=False)
-    assert run("mnist_sigmoid.py", cwd=tmp_path).startswith("skipped: no folder")
+    for example in ("mnist_sigmoid.py", "lenet.py"):
+        assert run(example, cwd=tmp_path).startswith("skipped: no folder")
 
 
 @pytest.mark.slow
-def test_mnist(tmp_path):
+@pytest.mark.parametrize(
+    ("example", "least"), [("mnist_sigmoid.py", 0.95), ("lenet.py", 0.988)]
+)
+def test_mnist(example, least, tmp_path):
     folder = mnist_folder()
     if folder is None:
         pytest.skip("no folder with MNIST: name one in GRAPHC_MNIST")
-    printed = run("mnist_sigmoid.py", folder.resolve(), cwd=tmp_path)
-    assert float(printed.split()[-1]) >= 0.95
+    printed = run(example, folder.resolve(), cwd=tmp_path)
+    assert float(printed.split()[-1]) >= least
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

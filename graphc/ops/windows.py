@@ -272,19 +272,42 @@ def _copy_into(node: Node) -> str:
     return windows.loops(f"out[{windows.in_windows()}] = x[{windows.at_position()}]")
 
 
+_CONV_WINDOWS = '''
+def conv_windows(x, window):
+    """Copy all windows over the axes after the first, whose axes then come second.
+
+    From (channels, *sizes, ...) to (channels, *window, *places, ...).
+    """
+    axes = tuple(range(1, 1 + len(window)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, window, axes)
+    return np.moveaxis(windows, range(-len(window), 0), axes).copy()
+'''
+
+
+def _copy_numpy(node: Node) -> str:
+    over = _over(node)
+    ones = (1,) * len(over.axis)
+    follow = over.axis == tuple(range(1, 1 + len(ones)))
+    if follow and over.place == 1 and over.stride == over.dilation == ones:
+        return f"conv_windows(x, {over.window})"
+    return f"{over.view()}.copy()"
+
+
 COPY_WINDOWS = Op(
     name="copy_windows",
     inputs=("x",),
     infer=_windows_infer,
     facts=Facts(rearranges=True),
     kind="movement",
-    numpy=lambda node: f"{_over(node).view()}.copy()",
+    numpy=_copy_numpy,
     into=_copy_into,
+    helpers=(_CONV_WINDOWS,),
     vjp=_windows_vjp,
     jvp="linear",
     size_bounds=windows_fit,
     cases=(
         *(Case((shape,), attributes) for shape, attributes in _CASES),
+        Case(((2, 3, 2),), _attributes((2,), (1,), place=1)),
         Case(((70,),), _attributes((65,), (0,), 3, place=0)),
     ),
 )

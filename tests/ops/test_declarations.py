@@ -65,6 +65,8 @@ def test_result_has_the_inferred_type(application: Application, floating: str) -
 def _slots(application: Application, arrays: list[Any]) -> dict[str, Any]:
     """The names that a template may use."""
     scope: dict[str, Any] = {"np": np, "rng": np.random.default_rng(7)}
+    for helper in application.op.helpers:
+        exec(helper, scope)
     for name, value in application.case.attributes.items():
         scope[name] = value.type if isinstance(value, np.dtype) else value
     for position, name in enumerate(application.op.inputs):
