@@ -3,9 +3,9 @@
     python examples/lenet.py FOLDER
 
 reads the four IDX files of MNIST, gzipped or not, from a folder (by default that in the
-environment variable GRAPHC_MNIST, or data/mnist) and trains for eight epochs. Source: Y.
-LeCun, L. Bottou, Y. Bengio and P. Haffner 1998, "Gradient-based learning applied to
-document recognition", with rectified units, maxima for means, and Adam.
+environment variable GRAPHC_MNIST, or data/mnist) and trains for eight epochs. Source:
+LeCun et al. 1998, "Gradient-based learning applied to document recognition", with
+rectified units, maxima for means, and Adam.
 """
 
 import os
