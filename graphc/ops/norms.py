@@ -314,9 +314,11 @@ def matrix_rank(
     if tol is not None and rtol is not None:
         raise OptionError("matrix_rank takes tol or rtol, got both")
     s = absolute(eigvalsh(node)) if hermitian else svdvals(node)
-    if tol is None:
+    if tol is not None:
+        bound = as_node(tol, s.dtype)
+    else:
         if rtol is None:
             most = maximum(*(as_node(size, node.dtype) for size in node.shape[-2:]))
             rtol = most * float(np.finfo(node.dtype).eps)
-        tol = max(s, -1, keepdims=True) * rtol
-    return sum(astype(s > tol, "int64"), -1)
+        bound = max(s, -1) * rtol
+    return sum(astype(s > expand_dims(bound, -1), "int64"), -1)

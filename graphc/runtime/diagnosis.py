@@ -15,6 +15,7 @@ from ..autodiff.reverse import grad
 from ..ir.bodies import inline
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..ir.op import result_name
 from ..ir.types import is_floating
 from .interpreter import Interpretation, interpret
 from .load import silently
@@ -68,7 +69,7 @@ def _sentence(node: Node, value: Array) -> str:
     place = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
     where = f" at {place}" if place else ""
     rule = f" ({node.origin.rules[-1]})" if node.origin.rules else ""
-    return f"{node.op.name}{rule} gave {value[place]}{where}"
+    return f"{result_name(node) or node.op.name}{rule} gave {value[place]}{where}"
 
 
 def refuse_step(

@@ -24,6 +24,7 @@ from ..ir.literal import Literal as ArrayLiteral
 from ..ir.naming import number_unnamed
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
+from ..ir.op import result_name
 from ..ir.sizes import check_known, size_bounds
 from ..ir.types import is_floating
 from .feeds import Array, bind_feeds, check_size_bounds
@@ -131,7 +132,7 @@ def interpret(
             )
         )
         if check_finite and is_floating(node.dtype) and not np.isfinite(value).all():
-            if node.op.role is Role.RESULT:
+            if node.op.role is Role.RESULT and node.inputs[0].op.bodies:
                 # Once more without calls, which finds the node in the body.
                 interpret(
                     inline(graph).outputs,
@@ -165,7 +166,7 @@ def _non_finite(node: Node, value: Array) -> NonFiniteError:
     of = node.origin.gradient_of
     label = f"gradient of {of.describe()}" if of is not None else node.describe()
     return NonFiniteError(
-        f"{kind} in {node.op.name} at {position}: "
+        f"{kind} in {result_name(node) or node.op.name} at {position}: "
         f"{int(bad.sum())} of {value.size} elements are not finite",
         node=label,
         at=node,

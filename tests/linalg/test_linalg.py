@@ -63,6 +63,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "matrix_rank": lambda m: m.matrix_rank(np.outer(VECTOR, VECTOR)),
     "matrix_rank of stack": lambda m: m.matrix_rank(STACK),
     "matrix_rank with a bound": lambda m: m.matrix_rank(TALL, 1.5),
+    "matrix_rank with two bounds": lambda m: m.matrix_rank(STACK, np.array([0.1, 2.0])),
     "matrix_rank of symmetric": lambda m: m.matrix_rank(DEFINITE, hermitian=True),
     "matrix_rank of a vector": lambda m: m.matrix_rank(VECTOR),
     "vector_norm": lambda m: m.vector_norm(STACK, axis=(0, 2), ord=3),

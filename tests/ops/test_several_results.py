@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.errors import NonFiniteError
 
 A = np.array([[2.0, 1.0], [1.0, 3.0]])
 
@@ -65,3 +66,9 @@ def test_a_drawing_names_results(backward: Any, tmp_path: Path) -> None:
 def test_constants_are_not_folded_into_several() -> None:
     values, _ = gc.linalg.eigh(A)
     np.testing.assert_allclose(gc.compile(values)(), np.linalg.eigvalsh(A))
+
+
+def test_a_result_that_is_not_finite_is_named() -> None:
+    logabsdet = gc.linalg.slogdet(np.zeros((2, 2))).logabsdet
+    with pytest.raises(NonFiniteError, match="inf in logabsdet"):
+        gc.evaluate(logabsdet, check_finite=True)
