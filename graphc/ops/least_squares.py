@@ -39,18 +39,19 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult
     It is `pinv(a, rcond) @ b`, and so are its derivatives.
 
     Args:
-        a: `(m, n)`, of known sizes.
-        b: `(m,)`, a vector, or `(m, k)`, columns.
+        a: `(..., m, n)`, of known sizes.
+        b: `(m,)`, a vector, or `(..., m, k)`, columns.
         rcond: singular values below `rcond` times the largest one count as 0; by
             default `max(m, n) * eps` of the dtype.
 
     Returns:
-        A named tuple of `x`, `(n,)` or `(n, k)`; the sums of squared `residuals`,
-        `(1,)` or `(k,)`, or `(0,)` where `m <= n`; the `rank`; and the singular values
-        `s`. NumPy gives no residuals of a matrix without full rank, either.
+        A named tuple of `x`, `(n,)` or `(..., n, k)`; the sums of squared `residuals`,
+        `(1,)` or `(..., k)`, or `(0,)` where `m <= n`; the `rank`; and the singular
+        values `s`. NumPy gives no residuals of a matrix without full rank, either, and
+        takes no stacks.
 
     Raises:
-        ShapeError: `a` is not one matrix, or `b` has other rows.
+        ShapeError: `a` is not a matrix, or `b` has other rows.
         UnsupportedError: sizes that are known only when the program runs.
 
     >>> import graphc as gc
@@ -60,13 +61,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult
     """
     left, right = in_one_dtype(matrices(a), matrices(b))
     check_matrices(left.type)
-    if left.ndim != 2 or right.ndim not in (1, 2):
-        raise ShapeError(
-            "lstsq requires a matrix, and a vector or a matrix, got "
-            f"{format_shape(left.shape)} and {format_shape(right.shape)}",
-            hint="gc.linalg.pinv(a) @ b for stacks",
-        )
-    rows, columns = left.shape
+    rows, columns = left.shape[-2:]
     if not isinstance(rows, int) or not isinstance(columns, int):
         raise UnsupportedError(
             f"lstsq requires a matrix of known sizes, got {format_shape(left.shape)}",
@@ -74,11 +69,18 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult
         )
     if rcond is None:
         rcond = max(rows, columns) * float(np.finfo(left.dtype).eps)
+    if right.shape[max(right.ndim - 2, 0)] != rows:
+        raise ShapeError(
+            "lstsq requires as many rows on both sides, got "
+            f"{format_shape(left.shape)} and {format_shape(right.shape)}",
+            hint="b[..., None] for a stack of vectors",
+        )
     x = MATMUL(pinv(left, rcond), right)
     residuals = zeros((0,), left.dtype)
     if rows > columns:
-        squares = sum(square(right - MATMUL(left, x)), 0)
-        residuals = reshape(squares, (-1,)) if right.ndim == 1 else squares
+        squares = square(right - MATMUL(left, x))
+        residuals = sum(squares, max(right.ndim - 2, 0) - right.ndim)
+        residuals = reshape(residuals, (-1,)) if left.ndim == 2 else residuals
     rank = astype(matrix_rank(left, rtol=rcond), "int32")
     return LstsqResult(x, residuals, rank, svdvals(left))
 

@@ -136,7 +136,8 @@ def _matrix(x: Node, order: Any, axis: tuple[int, int], keepdims: bool) -> Node:
         return VECTOR_NORM(x, ord=2.0, axis=both, keepdims=keepdims)
     if order in ("nuc", 2, -2):
         s = svdvals(moveaxis(x, axis, (-2, -1)))
-        reduced = sum(s, -1) if order == "nuc" else s[..., 0 if order == 2 else -1]
+        reduce = sum if order == "nuc" else max if order == 2 else min
+        reduced = reduce(s, -1)
         return expand_dims(reduced, both) if keepdims else reduced
     if order not in (1, -1, math.inf, -math.inf):
         raise OptionError(
@@ -320,5 +321,5 @@ def matrix_rank(
         if rtol is None:
             most = maximum(*(as_node(size, node.dtype) for size in node.shape[-2:]))
             rtol = most * float(np.finfo(node.dtype).eps)
-        bound = max(s, -1) * rtol
+        bound = max(s, -1, initial=0.0) * rtol
     return sum(astype(s > expand_dims(bound, -1), "int64"), -1)

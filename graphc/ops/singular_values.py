@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..errors import OptionError
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, TupleType
@@ -282,7 +283,13 @@ PINV = Op(
 
 
 @linalg_function
-def pinv(a: ArrayLike, rcond: float | None = None, hermitian: bool = False) -> Node:
+def pinv(
+    a: ArrayLike,
+    rcond: float | None = None,
+    hermitian: bool = False,
+    *,
+    rtol: float | None = None,
+) -> Node:
     """Moore-Penrose pseudoinverse, `P = V @ diag(1 / S) @ U.mT`.
 
     Its derivative, which exists while the rank stays the same, is
@@ -296,9 +303,13 @@ def pinv(a: ArrayLike, rcond: float | None = None, hermitian: bool = False) -> N
             default 1e-15.
         hermitian: the matrices are symmetric, which is quicker. Only their lower
             triangle is read.
+        rtol: another name for `rcond`.
 
     Returns:
         `(..., n, m)`.
+
+    Raises:
+        OptionError: both bounds are given.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.linalg.pinv([[2.0], [0.0]]), {})
@@ -307,5 +318,8 @@ def pinv(a: ArrayLike, rcond: float | None = None, hermitian: bool = False) -> N
     Source: Golub and Pereyra 1973, "The differentiation of pseudo-inverses and
     nonlinear least squares problems whose variables separate".
     """
-    cutoff = 1e-15 if rcond is None else float(rcond)
+    if rcond is not None and rtol is not None:
+        raise OptionError("pinv takes rcond or rtol, got both")
+    given = rtol if rcond is None else rcond
+    cutoff = 1e-15 if given is None else float(given)
     return PINV(matrices(a), rcond=cutoff, hermitian=hermitian)
