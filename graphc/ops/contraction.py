@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from ..ir.dims import Dimension, Shape, product
+from ..errors import ShapeError
+from ..ir.dims import Dimension, Shape, format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -154,7 +155,13 @@ def _parts(subscripts: str) -> tuple[Labels, Labels, Labels]:
 
 def _products_infer(x1: TensorType, x2: TensorType, *, subscripts: str) -> TensorType:
     left, right, out = _parts(subscripts)
-    sizes = dict(zip((*left, *right), (*x1.shape, *x2.shape), strict=True))
+    sizes = dict(zip(left, x1.shape, strict=True))
+    for label, size in zip(right, x2.shape, strict=True):
+        if sizes.setdefault(label, size) != size:
+            raise ShapeError(
+                f"requires equal sizes for {label}, got {sizes[label]} and {size} in "
+                f"{format_shape(x1.shape)} and {format_shape(x2.shape)}"
+            )
     return x1.with_shape(tuple(sizes[label] for label in out))
 
 
