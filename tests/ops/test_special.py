@@ -123,6 +123,9 @@ def test_orders_of_polygamma_and_zeta() -> None:
         found = gc.evaluate(gc.special.polygamma(n, x), {"x": points})
         with mpmath.workdps(40):
             expected = [float(mpmath.polygamma(n, mpmath.mpf(p))) for p in points]
+        poles = gc.evaluate(gc.special.polygamma(n, [0.0, -1.0, -2.0]), {})
+        np.testing.assert_array_equal(poles[1:], np.inf if n % 2 else np.nan)
+        assert np.isinf(poles[0])
         # Of negative arguments relative to the terms of the reflection formula.
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300)
     for s in (1.25, 2, 7.5, 40):

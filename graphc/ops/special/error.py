@@ -36,7 +36,7 @@ def erf(x: ArrayLike) -> Node:
     Returns:
         A floating array of the shape of `x`.
 
-    Source: the emitted functions name theirs.
+    Source: Press et al. 2007, *Numerical Recipes*, section 6.2.2, for the tails.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.special.erf([0.0, 0.5, 10.0]), {}).round(6)

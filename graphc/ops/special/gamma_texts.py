@@ -147,7 +147,10 @@ def polygamma(n, x):
     for _ in range(n):
         slope = np.poly1d([-np.pi, 0.0, -np.pi]) * slope.deriv()
     cotangent = 1.0 / np.tan(np.pi * (x - np.round(x)))
-    return np.where(x < 0.0, (-1.0) ** n * value - np.pi * slope(cotangent), value)
+    reflected = (-1.0) ** n * value - np.pi * slope(cotangent)
+    # Poles of odd order change sign.
+    reflected = np.where(x == np.round(x), np.inf if n % 2 else np.nan, reflected)
+    return np.where(x < 0.0, reflected, value)
 '''
 
 BETALN = '''
