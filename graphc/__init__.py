@@ -157,6 +157,9 @@ from .ops.integers import (
     left_shift,
     right_shift,
 )
+from .ops.interpolation import (
+    interp,
+)
 from .ops.joining import (
     append,
     block,
@@ -486,6 +489,7 @@ __all__ = [
     "inner",
     "input",
     "insert",
+    "interp",
     "interpret",
     "invert",
     "isclose",

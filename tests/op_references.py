@@ -252,6 +252,9 @@ REFERENCES: dict[str, Any] = {
     ),
     "frexp_exponent": lambda a, x: np.frexp(x)[1],
     "frexp_mantissa": lambda a, x: np.frexp(x)[0],
+    "interval": lambda a, x, xp: np.clip(
+        np.searchsorted(xp, x, "right") - 1, 0, xp.size - 2
+    ),
     "getitem": lambda a, x, *arrays: x[_index(a, list(arrays))],
     "histogram": lambda a, x, edges: np.histogram(x, np.sort(edges))[0],
     "last_attained": _last_attained,

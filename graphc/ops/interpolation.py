@@ -13,6 +13,7 @@ from ..ir.types import TensorType
 from .arithmetic import remainder, where
 from .indexing import take
 from .joining import concatenate
+from .shape import expand_dims
 from .sorting import argsort
 from .source import ArrayLike, as_node, astype
 from .special.declare import as_floats, common_float
@@ -97,9 +98,7 @@ def interp(
     return where(place < points[0], first, inside)
 
 
-def _periodic(
-    x: Node, xp: Node, fp: Node, period: float
-) -> tuple[Node, Node, Node]:
+def _periodic(x: Node, xp: Node, fp: Node, period: float) -> tuple[Node, Node, Node]:
     """The same with all places in one period, and a point more on either side."""
     size = abs(float(period))
     if size == 0.0:
@@ -107,6 +106,8 @@ def _periodic(
     points = remainder(xp, size)
     order = argsort(points)
     points, values = take(points, order), take(fp, order)
-    points = concatenate([points[-1:] - size, points, points[:1] + size])
-    values = concatenate([values[-1:], values, values[:1]])
+    ends = [expand_dims(points[place], 0) for place in (-1, 0)]
+    points = concatenate([ends[0] - size, points, ends[1] + size])
+    ends = [expand_dims(values[place], 0) for place in (-1, 0)]
+    values = concatenate([ends[0], values, ends[1]])
     return remainder(x, size), points, values
