@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import DTypeError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
@@ -11,9 +13,11 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
+from .arithmetic import is_large
 from .axes import normalize_axis
 from .indexing import GETITEM
 from .orders import ARGPARTITION, ARGSORT
+from .positions import adding_flat
 from .shape import broadcast_to, reshape
 from .slices import Slice
 from .source import ArrayLike, as_node
@@ -154,7 +158,7 @@ def _are_distinct(positions: Node, axis: int) -> bool:
     return False
 
 
-def _scatter_along_statement(node: Node) -> str:
+def _scatter_along_statement(node: Node, *, fast: bool = False) -> str:
     axis: int = node.attributes["axis"]
     if node.inputs[1].shape[axis] == 1 or _are_distinct(node.inputs[1], axis):
         return "np.put_along_axis(out, indices, x, axis=axis)"
@@ -166,7 +170,12 @@ def _scatter_along_statement(node: Node) -> str:
         index = ["None"] * node.ndim
         index[position] = ":"
         grid.append(f"np.arange(indices.shape[{position}])[{', '.join(index)}]")
-    return f"np.add.at(out, ({', '.join(grid)},), x)"
+    index = f"({', '.join(grid)},)"
+    can_be_flat = np.can_cast(node.inputs[1].dtype, np.intp, "safe")
+    if fast and can_be_flat and is_large(node.inputs[1].shape):
+        flat = f"np.ravel_multi_index({index}, out.shape, mode='wrap')"
+        return f"positions = {flat}\n{adding_flat('x')}"
+    return f"np.add.at(out, {index}, x)"
 
 
 SCATTER_ALONG_AXIS = Op(
@@ -180,7 +189,10 @@ SCATTER_ALONG_AXIS = Op(
     numpy=lambda node: (
         f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}"
     ),
-    into=lambda node: f"out.fill(0)\n{_scatter_along_statement(node)}",
+    fast=lambda node: (
+        f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node, fast=True)}"
+    ),
+    into=lambda node: f"out.fill(0)\n{_scatter_along_statement(node, fast=True)}",
     positions=lambda node: _along(node, node.shape),
     vjp=lambda g, out, x, indices: (
         TAKE_ALONG_AXIS(g, indices, axis=out.attributes["axis"]),

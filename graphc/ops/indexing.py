@@ -13,7 +13,7 @@ from ..errors import (
     ShapeError,
 )
 from ..ir.array_methods import array_function
-from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape, product
+from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
@@ -22,7 +22,7 @@ from .arithmetic import clip
 from .axes import normalize_axis
 from .positions import (
     adding_allocation_free,
-    adds_rows,
+    adding_fast,
     are_distinct,
     at_one_of_each_row,
     indexed_axes,
@@ -168,16 +168,13 @@ def _scatter_infer(
 def _scatter_statement(node: Node) -> str:
     if are_distinct(node):
         return f"out[{index_source(node)}] = x"
-    return _adding_at(node, "x")
+    return updating_at(node, "add", "+", "x")
 
 
-def _adding_at(node: Node, values: str) -> str:
-    """The statement that adds at positions.
-
-    Where one may be repeated, only `np.add.at` adds to it each time. It takes ten times
-    as long as an assignment that reads, adds and writes.
-    """
-    return updating_at(node, "add", "+", values)
+def _scatter_fast(node: Node) -> str:
+    if are_distinct(node):
+        return f"out[{index_source(node)}] = x"
+    return adding_fast(node, "x")
 
 
 def _scatter_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
@@ -189,17 +186,6 @@ def _scatter_jvp(tangents: tuple[Any, ...], out: Node, x: Node, *arrays: Node) -
     return SCATTER_ADD(tangents[0], *arrays, **out.attributes)
 
 
-def _scatter_fast(node: Node) -> str:
-    width = product(node.shape[1:])
-    if not adds_rows(node, node.inputs[1:]):
-        return f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}"
-    return (
-        "out = np.zeros(shape, dtype)\n"
-        f"positions = arrays[0].reshape(-1, 1) * {width} + np.arange({width})\n"
-        "np.add.at(out.reshape(-1), positions.reshape(-1), x.reshape(-1))"
-    )
-
-
 SCATTER_ADD = Op(
     name="scatter_add",
     inputs=("x", "*arrays"),
@@ -209,8 +195,8 @@ SCATTER_ADD = Op(
     ),
     kind="movement",
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
-    fast=_scatter_fast,
-    into=lambda node: f"out.fill(0)\n{_scatter_statement(node)}",
+    fast=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_fast(node)}",
+    into=lambda node: f"out.fill(0)\n{_scatter_fast(node)}",
     allocation_free=lambda node: adding_allocation_free(
         node, node.inputs[1:], "out.fill(0)", "x"
     ),
@@ -277,8 +263,9 @@ ADD_AT = Op(
         multiply_adds=lambda node: node.inputs[1].shape,
     ),
     kind="movement",
-    numpy=lambda node: f"out = x.copy()\n{_adding_at(node, 'values')}",
-    into=lambda node: f"out[...] = x\n{_adding_at(node, 'values')}",
+    numpy=lambda node: f"out = x.copy()\n{updating_at(node, 'add', '+', 'values')}",
+    fast=lambda node: f"out = x.copy()\n{adding_fast(node, 'values')}",
+    into=lambda node: f"out[...] = x\n{adding_fast(node, 'values')}",
     allocation_free=lambda node: adding_allocation_free(
         node, node.inputs[2:], "out[...] = x", "values"
     ),

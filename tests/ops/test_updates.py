@@ -314,14 +314,15 @@ def test_gradients_of_rows_are_added_at_positions_of_numbers() -> None:
     """In fast style; which adds in the order of the rows, as NumPy's own does."""
     table = gc.input("table", (50, 8))
     for tokens, shape in (("batch",), (7,)), (("batch", 3), (5, 3)):
-        for dtype in ("int64", "int32"):
+        for dtype in ("int64", "int32", "uint8", "int8"):
             t = gc.input("t", tokens, dtype)
             weight = gc.input("w", (*tokens, 8))
             scaled = gc.sum(gc.take(table, t, 0) * weight * weight)
             gradient = gc.grad(scaled, table)
             fast = gc.compile(gradient)
             assert "np.add.at(d_table.reshape(-1), positions" in fast.source
-            chosen = RNG.integers(0, 4, shape)
+            chosen = RNG.integers(0, 50, shape)
+            chosen[0] = 49
             given = RNG.normal(size=(*shape, 8)).astype("f4")
             feeds = {"t": chosen, "w": given}
             expected = np.zeros((50, 8), "f4")
@@ -333,3 +334,33 @@ def test_gradients_of_rows_are_added_at_positions_of_numbers() -> None:
             np.testing.assert_allclose(
                 stored(**feeds), np.exp(expected) + expected, rtol=1e-6
             )
+
+
+def test_gradients_at_several_index_arrays_are_added_at_flat_positions() -> None:
+    """In fast style, with the same sums as `np.add.at` has at the arrays themselves."""
+    x = gc.input("x", (40, 30))
+    array = RNG.normal(size=(40, 30)).astype("f4")
+    for dtype in ("int64", "int8"):
+        i, j = gc.input("i", ("n", 1), dtype), gc.input("j", ("n",), dtype)
+        k = gc.input("k", (40, "n"), dtype)
+        w = gc.input("w", ("n", "n"))
+        feeds = {
+            "x": array,
+            "i": RNG.integers(0, 40, (50, 1)),
+            "j": RNG.integers(0, 30, 50),
+            "k": RNG.integers(0, 30, (40, 50)),
+            "w": np.zeros((50, 50)),
+        }
+        expected = np.zeros((40, 30), "f4")
+        np.add.at(expected, (feeds["i"], feeds["j"]), 1.0)
+        along = np.zeros((40, 30), "f4")
+        np.add.at(along, (np.arange(40)[:, None], feeds["k"]), 1.0)
+        pairs = [
+            (gc.vjp(x[i, j], x, gc.exp(w)), expected),
+            (x.at[i, j].add(gc.exp(w)), array + expected),
+            (gc.vjp(gc.take_along_axis(x, k, 1), x, gc.exp(w[0] * x[:, :1])), along),
+        ]
+        for node, wanted in pairs:
+            run = gc.compile(node, inputs=[x, i, j, k, w])
+            assert "np.ravel_multi_index" in run.source
+            np.testing.assert_allclose(run(**feeds), wanted, rtol=1e-5)
