@@ -338,23 +338,23 @@ def test_gradients_of_rows_are_added_at_positions_of_numbers() -> None:
 
 def test_gradients_at_several_index_arrays_are_added_at_flat_positions() -> None:
     """In fast style, with the same sums as `np.add.at` has at the arrays themselves."""
-    x = gc.input("x", (40, 30))
-    array = RNG.normal(size=(40, 30)).astype("f4")
+    x = gc.input("x", (80, 30))
+    array = RNG.normal(size=(80, 30)).astype("f4")
     for dtype in ("int64", "int8"):
         i, j = gc.input("i", ("n", 1), dtype), gc.input("j", ("n",), dtype)
-        k = gc.input("k", (40, "n"), dtype)
+        k = gc.input("k", (80, "n"), dtype)
         w = gc.input("w", ("n", "n"))
         feeds = {
             "x": array,
             "i": RNG.integers(0, 40, (50, 1)),
             "j": RNG.integers(0, 30, 50),
-            "k": RNG.integers(0, 30, (40, 50)),
+            "k": RNG.integers(0, 30, (80, 50)),
             "w": np.zeros((50, 50)),
         }
-        expected = np.zeros((40, 30), "f4")
+        expected = np.zeros((80, 30), "f4")
         np.add.at(expected, (feeds["i"], feeds["j"]), 1.0)
-        along = np.zeros((40, 30), "f4")
-        np.add.at(along, (np.arange(40)[:, None], feeds["k"]), 1.0)
+        along = np.zeros((80, 30), "f4")
+        np.add.at(along, (np.arange(80)[:, None], feeds["k"]), 1.0)
         pairs = [
             (gc.vjp(x[i, j], x, gc.exp(w)), expected),
             (x.at[i, j].add(gc.exp(w)), array + expected),
