@@ -266,6 +266,7 @@ from .ops.selecting import (
     piecewise,
     select,
 )
+from .ops.sets import unique, unique_counts
 from .ops.shape import (
     broadcast_to,
     expand_dims,
@@ -640,6 +641,8 @@ __all__ = [
     "trunc",
     "unbind",
     "unflatten",
+    "unique",
+    "unique_counts",
     "unstack",
     "value_and_grad",
     "vander",

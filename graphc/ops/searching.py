@@ -341,13 +341,13 @@ def _first_nonzero(x: Node, size: Any, name: str) -> tuple[Node, Node]:
             hint="size=, the number of positions, or gc.where(condition, x, 0)",
         )
     count = as_dimension(size, "size")
-    flat = reshape(x != 0, -1)
+    flat = reshape(x if x.dtype == np.dtype(bool) else x != 0, -1)
     # A stable sort has all that are not zero in front, in their order.
     order = ARGSORT(logical_not(flat), axis=0)
     found = arange(count) < sum(flat)
     total = flat.shape[0]
-    if isinstance(count, int) and isinstance(total, int) and count > total:
-        order = concatenate([order, full((count - total,), 0, _POSITION)])
+    if not (isinstance(count, int) and isinstance(total, int) and count <= total):
+        order = concatenate([order, full((count,), 0, _POSITION)])
     return slice_axis(order, 0, 0, count), found
 
 
