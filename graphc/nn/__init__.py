@@ -32,6 +32,7 @@ from .adaptive_pooling import (
 from .affine import Linear, linear
 from .attention import scaled_dot_product_attention
 from .batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, batch_norm
+from .bilinear import Bilinear, bilinear
 from .channel_norm_layers import (
     GroupNorm,
     InstanceNorm1d,
@@ -89,6 +90,7 @@ from .losses.multiclass import (
     multilabel_soft_margin_loss,
 )
 from .losses.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
+from .multihead import MultiheadAttention, multi_head_attention_forward
 from .normalization import LayerNorm, RMSNorm, layer_norm, rms_norm
 from .padding import pad
 from .padding_layers import (
@@ -150,7 +152,15 @@ from .regularization import Dropout, dropout, gaussian_noise
 from .resampling import interpolate
 from .sequential import Flatten, Identity, Sequential
 from .shuffling import channel_shuffle, pixel_shuffle, pixel_unshuffle
-from .softmaxes import LogSoftmax, Softmax, log_softmax, softmax
+from .softmaxes import (
+    LogSoftmax,
+    Softmax,
+    Softmin,
+    gumbel_softmax,
+    log_softmax,
+    softmax,
+    softmin,
+)
 from .spatial_layers import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -176,6 +186,12 @@ from .spatial_layers import (
     Upsample,
 )
 from .state import save_state_dict
+from .transformer import (
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from .transposed_convolution import (
     conv_transpose1d,
     conv_transpose2d,
@@ -202,6 +218,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -247,6 +264,7 @@ __all__ = [
     "MaxPool2d",
     "MaxPool3d",
     "Mish",
+    "MultiheadAttention",
     "PReLU",
     "PixelShuffle",
     "PixelUnshuffle",
@@ -264,12 +282,17 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmin",
     "Softplus",
     "Softshrink",
     "Softsign",
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "Unfold",
     "Upsample",
@@ -288,6 +311,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "cdist",
@@ -317,6 +341,7 @@ __all__ = [
     "glu",
     "grid_sample",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -343,6 +368,7 @@ __all__ = [
     "max_pool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
@@ -368,6 +394,7 @@ __all__ = [
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
     "softshrink",
     "softsign",

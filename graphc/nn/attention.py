@@ -109,15 +109,21 @@ def _check_mask(mask: TensorType, scores: Shape) -> None:
         )
 
 
-def attention_weights(
-    query: Node,
-    key: Node,
-    mask: Node | None,
-    *,
+def _weights_infer(
+    query: TensorType,
+    key: TensorType,
+    *mask: TensorType,
     is_causal: bool,
     scale: float | None,
+) -> TensorType:
+    result = _infer(query, key, key, *mask, is_causal=is_causal, scale=scale)
+    return result.with_shape(_scores_shape(query, key))
+
+
+def _weights_expand(
+    query: Node, key: Node, *masks: Node, is_causal: bool, scale: float | None
 ) -> Node:
-    """The weight of each key for each query, which add up to 1."""
+    mask = masks[0] if masks else None
     features = query.shape[-1]
     if scale is None and isinstance(features, int):
         scale = 1.0 / math.sqrt(features) if features else 1.0
@@ -148,6 +154,16 @@ def _bias(mask: Node, scores: Node) -> Node:
     return where(mask, zero, never).named("mask_bias")
 
 
+ATTENTION_WEIGHTS = Op(
+    name="attention_weights",
+    inputs=("query", "key", "*attn_mask"),
+    infer=_weights_infer,
+    expand=_weights_expand,
+    cases=(Case(((2, 3, 4), (2, 5, 4)), {"is_causal": False, "scale": None}),),
+)
+"""The weight of each key for each query, which add up to 1."""
+
+
 def _expand(
     query: Node,
     key: Node,
@@ -156,8 +172,8 @@ def _expand(
     is_causal: bool,
     scale: float | None,
 ) -> Node:
-    only = mask[0] if mask else None
-    weights = attention_weights(query, key, only, is_causal=is_causal, scale=scale)
+    options = {"is_causal": is_causal, "scale": scale}
+    weights = ATTENTION_WEIGHTS(query, key, *mask, **options)
     return matmul(weights.named("attention"), value)
 
 
@@ -235,11 +251,11 @@ def scaled_dot_product_attention(
         "is_causal": bool(is_causal),
         "scale": None if scale is None else float(scale),
     }
-    result = ATTENTION(q, k, v, *mask, **options)
     if dropout_p:
-        only = mask[0] if mask else None
-        weights = attention_weights(q, k, only, **options).named("attention")
+        weights = ATTENTION_WEIGHTS(q, k, *mask, **options)
         result = matmul(dropout(weights, dropout_p), v)
+    else:
+        result = ATTENTION(q, k, v, *mask, **options)
     return result if heads is None else reshape(result, (*heads, *result.shape[-2:]))
 
 

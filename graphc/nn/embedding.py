@@ -218,7 +218,7 @@ def embedding_bag(
         )
     row = _padding_of(padding_idx, _rows(table), place)
     rows = EMBEDDING(positions, table, padding_idx=row)
-    counts = None if row is None else (positions != row).named("is_used")
+    counts = None if row is None else (positions != row)
     if per_sample_weights is not None:
         factors = as_node(per_sample_weights, table.dtype)
         if factors.shape != positions.shape:
@@ -235,9 +235,9 @@ def embedding_bag(
     if include_last_offset:
         starts = starts[:-1]
     # Each row belongs to the last bag that starts at or before its position.
-    place_of = arange(positions.shape[0]).named("positions")
+    place_of = arange(positions.shape[0])
     begun = expand_dims(place_of, 1) >= starts
-    bag = (reduction.sum(begun, 1) - 1).named("bag")
+    bag = reduction.sum(begun, 1) - 1
     if mode == "max":
         member = expand_dims(bag, 0) == expand_dims(arange(starts.shape[0]), 1)
         used = member if counts is None else member & counts
@@ -251,7 +251,7 @@ def embedding_bag(
         return total
     each = ones(positions.shape, rows.dtype)
     each = each if counts is None else counts.astype(rows.dtype)
-    number = SCATTER_ADD(each, bag, index=(ARRAY,), shape=(bags,)).named("counts")
+    number = SCATTER_ADD(each, bag, index=(ARRAY,), shape=(bags,))
     return total / expand_dims(maximum(number, 1.0), 1)
 
 
@@ -273,7 +273,7 @@ def _reduce_bags(rows: Node, used: Node | None, mode: str) -> Node:
         return reduction.sum(rows, 1)
     if used is None:
         return reduction.mean(rows, 1)
-    number = reduction.sum(used.astype(rows.dtype), 1, keepdims=True).named("counts")
+    number = reduction.sum(used.astype(rows.dtype), 1, keepdims=True)
     return reduction.sum(rows, 1) / maximum(number, 1.0)
 
 

@@ -390,8 +390,8 @@ def rrelu(
     if not training:
         return leaky_relu(node, (low + high) / 2)
     shares = drawn(standard_uniform(node.shape, node.dtype), "share")
-    scaled = RANDOM_SCALE(node, shares, lower=low, upper=high).named("scaled")
-    return where((node > 0.0).named("is_positive"), node, scaled)
+    scaled = RANDOM_SCALE(node, shares, lower=low, upper=high)
+    return where((node > 0.0), node, scaled)
 
 
 class RReLU(Layer):

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import IndexRangeError
+import numpy as np
+
+from ..errors import IndexRangeError, OptionError
 from ..ir.dims import format_shape
 from ..ir.facts import Formula, StableForm
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential, reduction
-from ..ops.arithmetic import where
+from ..ops.arithmetic import maximum, negative, where
 from ..ops.axes import normalize_axis
 from ..ops.comparison import isfinite
-from ..ops.extrema import largest_along
-from ..ops.source import ArrayLike, as_node, stop_gradient
+from ..ops.extrema import argmax, largest_along
+from ..ops.random import standard_uniform
+from ..ops.shape import reshape
+from ..ops.source import ArrayLike, arange, as_node, astype, stop_gradient
 from ..ops.type_rules import floating
 from .layer import FunctionLayer
+from .regularization import drawn
 
 
 def _softmax_infer(input: TensorType, *, axis: int) -> TensorType:
@@ -124,7 +129,11 @@ SOFTMAX_QUOTIENT = Op(
 )
 
 
-def softmax(input: ArrayLike, dim: int) -> Node:
+def _converted(input: ArrayLike, dtype: Any) -> Node:
+    return as_node(input) if dtype is None else astype(as_node(input), dtype)
+
+
+def softmax(input: ArrayLike, dim: int, dtype: Any = None) -> Node:
     """Probabilities in proportion to exponentials along `dim`.
 
     `y_i = exp(x_i - max(x)) / sum_j exp(x_j - max(x))`
@@ -132,9 +141,10 @@ def softmax(input: ArrayLike, dim: int) -> Node:
     Args:
         input: floating, of any shape with at least one axis.
         dim: the axis along which the result sums to 1.
+        dtype: the dtype to convert `input` to before; None for its own.
 
     Returns:
-        An array of the type of `input`.
+        An array of the shape of `input`.
 
     Raises:
         IndexRangeError: `dim` is not an axis of `input`.
@@ -147,7 +157,7 @@ def softmax(input: ArrayLike, dim: int) -> Node:
     >>> gc.evaluate(gc.nn.softmax([0.0, 0.0, 1e4, 1e4], dim=0), {})
     array([0. , 0. , 0.5, 0.5])
     """
-    node = as_node(input)
+    node = _converted(input, dtype)
     return SOFTMAX(node, axis=normalize_axis(dim, node.ndim, node, "dim"))
 
 
@@ -166,7 +176,7 @@ class Softmax(FunctionLayer):
         self.dim = dim
 
 
-def log_softmax(input: ArrayLike, dim: int) -> Node:
+def log_softmax(input: ArrayLike, dim: int, dtype: Any = None) -> Node:
     """Logarithm of `softmax`, exact where the probability itself would be 0.
 
     `y_i = (x_i - max(x)) - log(sum_j exp(x_j - max(x)))`
@@ -174,9 +184,10 @@ def log_softmax(input: ArrayLike, dim: int) -> Node:
     Args:
         input: floating, of any shape with at least one axis.
         dim: the axis along which the exponentials of the result sum to 1.
+        dtype: the dtype to convert `input` to before; None for its own.
 
     Returns:
-        An array of the type of `input`.
+        An array of the shape of `input`.
 
     Raises:
         IndexRangeError: `dim` is not an axis of `input`.
@@ -188,7 +199,7 @@ def log_softmax(input: ArrayLike, dim: int) -> Node:
     >>> gc.evaluate(gc.nn.log_softmax([0.0, 1000.0], dim=0), {})
     array([-1000.,     0.])
     """
-    node = as_node(input)
+    node = _converted(input, dtype)
     return LOG_SOFTMAX(node, axis=normalize_axis(dim, node.ndim, node, "dim"))
 
 
@@ -205,3 +216,95 @@ class LogSoftmax(FunctionLayer):
     def __init__(self, dim: int, *, name: str | None = None) -> None:
         super().__init__(name=name)
         self.dim = dim
+
+
+def softmin(input: ArrayLike, dim: int, dtype: Any = None) -> Node:
+    """Probabilities in proportion to exponentials of `-input` along `dim`.
+
+    Args:
+        input: floating, of any shape with at least one axis.
+        dim: the axis along which the result sums to 1.
+        dtype: the dtype to convert `input` to before; None for its own.
+
+    Returns:
+        An array of the shape of `input`.
+
+    Raises:
+        IndexRangeError: `dim` is not an axis of `input`.
+        DTypeError: `input` is not floating.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.softmin([0.0, 0.0, 1e4, 1e4], dim=0), {})
+    array([0.5, 0.5, 0. , 0. ])
+    """
+    return softmax(negative(input), dim, dtype)
+
+
+class Softmin(FunctionLayer):
+    """`gc.nn.softmin` as a layer: probabilities along `dim`.
+
+    >>> import graphc as gc
+    >>> gc.nn.Softmin(dim=1)(gc.input("x", ("batch", 3)))
+    <softmax float32 (batch, 3)>
+    """
+
+    function = softmin
+
+    def __init__(self, dim: int, *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.dim = dim
+
+
+def gumbel_softmax(
+    logits: ArrayLike,
+    tau: float = 1.0,
+    hard: bool = False,
+    eps: float = 1e-10,
+    dim: int = -1,
+) -> Node:
+    """A sample of classes that gradients flow through: a softmax of noisy logits.
+
+    `y = softmax((logits + g) / tau)` with `g = -log(e)`, `e` exponential noise, drawn
+    anew in every run, in evaluation too. The largest is class `c` with the probability
+    `softmax(logits)[c]`.
+
+    Args:
+        logits: `(..., classes)`, floating.
+        tau: the temperature, positive: near 0 samples are nearly one-hot.
+        hard: True for one-hot samples, with the gradient of soft ones.
+        eps: taken and ignored, as by torch.
+        dim: the axis of the classes.
+
+    Returns:
+        An array of the type of `logits`.
+
+    Raises:
+        OptionError: `tau` is not positive.
+        IndexRangeError: `dim` is not an axis of `logits`.
+        DTypeError: `logits` are not floating.
+
+    Source: Jang et al. 2017, "Categorical reparameterization with Gumbel-softmax".
+
+    >>> import graphc as gc
+    >>> gc.nn.gumbel_softmax(gc.input("logits", ("batch", 3)), hard=True)
+    <add float32 (batch, 3)>
+    """
+    node = as_node(logits)
+    axis = normalize_axis(dim, node.ndim, node, "dim")
+    if not tau > 0.0:
+        raise OptionError(
+            f"tau must be positive, got {tau!r}",
+            node=f"gumbel_softmax({node.describe()})",
+        )
+    shares = drawn(standard_uniform(node.shape, node.dtype), "share")
+    # The least number above 0 stands for 0, whose logarithm is infinite.
+    least = float(np.finfo(node.dtype).tiny)
+    waiting = maximum(negative(exponential.log1p(negative(shares))), least)
+    noisy = node - exponential.log(waiting)
+    soft = SOFTMAX(noisy / tau, axis=axis)
+    if not hard:
+        return soft
+    largest = argmax(soft, axis, keepdims=True)
+    classes = reshape(arange(node.shape[axis]), (-1, *(1,) * (node.ndim - axis - 1)))
+    one_hot = (classes == largest).astype(node.dtype)
+    return stop_gradient(one_hot - soft) + soft

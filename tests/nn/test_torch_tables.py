@@ -50,6 +50,11 @@ def compare(name: str, row: Row, theirs: Callable[..., Any] | None = None) -> No
     mine = getattr(gc.nn, name)(
         *(nodes[i] for i in positional), **{k: nodes[k] for k in options}
     )
+    # Names of parts are hints, so that a function may be used twice.
+    again = getattr(gc.nn, name)(
+        *(nodes[i] for i in positional), **{k: nodes[k] for k in options}
+    )
+    Graph((mine, again)).check_names()
     expected = theirs(
         *(tensors[i] for i in positional), **{k: tensors[k] for k in options}
     )
@@ -182,6 +187,11 @@ TABLE: dict[str, list[Row]] = {
             {"mode": "sum", "per_sample_weights": _drawn(3, 4)},
         )
     ],
+    "bilinear": [
+        ([_drawn(3, 4), _drawn(3, 5), _drawn(2, 4, 5)], {}),
+        ([_drawn(2, 3, 4), _drawn(2, 3, 5), _drawn(2, 4, 5), _drawn(2)], {}),
+    ],
+    "softmin": [([X], {"dim": 1})],
     "scaled_dot_product_attention": [
         ([_drawn(2, 3, 4, 5), _drawn(2, 3, 6, 5), _drawn(2, 3, 6, 2)], {}),
         ([_drawn(4, 5), _drawn(6, 5), _drawn(6, 2)], {"scale": 0.3}),

@@ -332,10 +332,10 @@ def triplet_margin_with_distance_loss(
     distance: Callable[..., Any] = distance_function or pairwise_distance
     near_by, far_off = as_node(positive), as_node(negative)
     start = as_node(anchor)
-    near = distance(start, near_by).named("near")
-    far = distance(start, far_off).named("far")
+    near = distance(start, near_by)
+    far = distance(start, far_off)
     if swap:
-        far = minimum(far, distance(near_by, far_off).named("apart")).named("least_far")
+        far = minimum(far, distance(near_by, far_off))
     check_reduction(reduction)
-    missing = (margin + (near - far).named("lead")).named("missing")
-    return reduce_losses(relu(missing).named("losses"), reduction)
+    missing = margin + (near - far)
+    return reduce_losses(relu(missing), reduction)

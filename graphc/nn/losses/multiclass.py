@@ -230,4 +230,4 @@ def multilabel_soft_margin_loss(
     losses = binary_cross_entropy_with_logits(input, target, weight, "none")
     if not losses.shape:
         raise ShapeError("requires input of shape (..., classes), got a scalar")
-    return reduce_losses(reductions.mean(losses, -1).named("losses"), reduction)
+    return reduce_losses(reductions.mean(losses, -1), reduction)
