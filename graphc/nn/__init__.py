@@ -54,7 +54,15 @@ from .convolution_layers import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from .distances import cdist, cosine_similarity, normalize, pairwise_distance, pdist
+from .distances import (
+    CosineSimilarity,
+    PairwiseDistance,
+    cdist,
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+    pdist,
+)
 from .dropouts import (
     AlphaDropout,
     Dropout1d,
@@ -150,7 +158,7 @@ from .rectifiers import (
 )
 from .regularization import Dropout, dropout, gaussian_noise
 from .resampling import interpolate
-from .sequential import Flatten, Identity, Sequential
+from .sequential import Flatten, Identity, Residual, Sequential
 from .shuffling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from .softmaxes import (
     LogSoftmax,
@@ -187,6 +195,7 @@ from .spatial_layers import (
 )
 from .state import save_state_dict
 from .transformer import (
+    Transformer,
     TransformerDecoder,
     TransformerDecoderLayer,
     TransformerEncoder,
@@ -232,6 +241,7 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineSimilarity",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -266,6 +276,7 @@ __all__ = [
     "Mish",
     "MultiheadAttention",
     "PReLU",
+    "PairwiseDistance",
     "PixelShuffle",
     "PixelUnshuffle",
     "RMSNorm",
@@ -278,6 +289,7 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -289,6 +301,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
     "TransformerDecoder",
     "TransformerDecoderLayer",
     "TransformerEncoder",

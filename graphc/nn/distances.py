@@ -2,117 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 
-from ..errors import IndexRangeError, OptionError, ShapeError
+from ..errors import OptionError, ShapeError
 from ..ir.dims import broadcast_shapes, format_shape
 from ..ir.node import Node
-from ..ir.op import Case, Op, Point
+from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from ..ops import extrema, reduction
-from ..ops.arithmetic import absolute, maximum, sign, sqrt, square, where
+from ..ops import reduction
+from ..ops.arithmetic import maximum, where
 from ..ops.axes import normalize_axis
 from ..ops.elementwise import coerce_for
-from ..ops.exponential import power
 from ..ops.indexing import take
+from ..ops.norms import norm
 from ..ops.shape import broadcast_to, expand_dims
 from ..ops.source import ArrayLike, as_node, constant
 from ..ops.type_rules import floating
-
-
-def _infer(x: TensorType, *, p: float, axis: int, keepdims: bool) -> TensorType:
-    floating(x)
-    if not 0 <= axis < x.ndim:
-        raise IndexRangeError(
-            f"axis {axis} is out of range for shape {format_shape(x.shape)}"
-        )
-    if not p >= 0.0:
-        raise OptionError(f"p must be a number of at least 0, got {p!r}")
-    rest = (1,) if keepdims else ()
-    return x.with_shape((*x.shape[:axis], *rest, *x.shape[axis + 1 :]))
-
-
-def _expand(x: Node, *, p: float, axis: int, keepdims: bool) -> Node:
-    if p == 2.0:
-        squares = square(x).named("squares")
-        return sqrt(
-            reduction.sum(squares, axis, keepdims=keepdims).named("sum_of_squares")
-        )
-    magnitude = absolute(x).named("magnitude")
-    if p == 1.0:
-        return reduction.sum(magnitude, axis, keepdims=keepdims)
-    if p == math.inf:
-        return extrema.max(magnitude, axis, keepdims=keepdims)
-    if p == 0.0:
-        return reduction.sum((x != 0.0).astype(x.dtype), axis, keepdims=keepdims)
-    total = reduction.sum(power(magnitude, p), axis, keepdims=keepdims).named(
-        "sum_of_powers"
-    )
-    return power(total, 1.0 / p)
-
-
-def _direction(x: Node, length: Node, p: float, axis: int) -> Node:
-    """The gradient of the length, of which one axis is kept; 0 for a vector of 0."""
-    if p == 0.0:
-        return x * 0.0
-    if p == 1.0:
-        return sign(x)
-    if p == math.inf:
-        is_largest = (absolute(x) == length).named("is_largest").astype(x.dtype)
-        count = reduction.sum(is_largest, axis, keepdims=True).named("count")
-        return sign(x) * (is_largest / count).named("share")
-    divisor = where((length == 0.0).named("is_zero"), 1.0, length).named("divisor")
-    if p == 2.0:
-        return x / divisor
-    ratio = (absolute(x) / divisor).named("ratio")
-    if p < 1.0:
-        ratio = where((x == 0.0).named("is_0"), 1.0, ratio)
-    return sign(x) * power(ratio, p - 1.0).named("share")
-
-
-def _vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
-    p, axis = out.attributes["p"], out.attributes["axis"]
-    length = out if out.attributes["keepdims"] else expand_dims(out, axis)
-    share = g if out.attributes["keepdims"] else expand_dims(g, axis)
-    return (share * _direction(x, length, p, axis).named("direction"),)
-
-
-def _jvp(tangents: tuple[Any, ...], out: Node, x: Node) -> Node:
-    p, axis = out.attributes["p"], out.attributes["axis"]
-    keepdims: bool = out.attributes["keepdims"]
-    length = out if keepdims else expand_dims(out, axis)
-    direction = _direction(x, length, p, axis)
-    return reduction.sum(tangents[0] * direction, axis, keepdims=keepdims)
-
-
-_ZERO = Point(([[0.0, 0.0], [3.0, 4.0]],), ([[0.0, 0.0], [0.6, 0.8]],), order=1)
-
-VECTOR_LENGTH = Op(
-    name="vector_length",
-    inputs=("x",),
-    infer=_infer,
-    expand=_expand,
-    vjp=_vjp,
-    jvp=_jvp,
-    cases=(
-        Case(((2, 2),), {"p": 2.0, "axis": 1, "keepdims": False}, points=(_ZERO,)),
-        *(
-            Case(((3, 4),), {"p": p, "axis": 0, "keepdims": True})
-            for p in (1.0, 3.0, math.inf)
-        ),
-        Case(((0, 4),), {"p": 2.0, "axis": 1, "keepdims": True}),
-    ),
-)
-"""`sum(abs(x)**p)**(1/p)` along an axis. Its derivative at 0 is taken as 0, and at
-equal largest elements for an infinite `p` as the mean of all."""
-
-
-def vector_length(x: Node, p: float, axis: int, *, keepdims: bool = False) -> Node:
-    """The `p`-norm of vectors along an axis, with a safe derivative."""
-    return VECTOR_LENGTH(x, p=float(p), axis=axis, keepdims=keepdims)
+from .layer import Layer
 
 
 def normalize(
@@ -141,31 +47,41 @@ def normalize(
     """
     node = as_node(input)
     axis = normalize_axis(dim, node.ndim, node, "dim")
-    return NORMALIZE(node, p=float(p), axis=axis, eps=float(eps))
+    _check_order(p, "normalize", node)
+    if p == 2:
+        return NORMALIZE(node, axis=axis, eps=float(eps))
+    return node / maximum(norm(node, p, axis, keepdims=True), eps)
 
 
-def _normalize_infer(
-    input: TensorType, *, p: float, axis: int, eps: float
-) -> TensorType:
-    _infer(input, p=p, axis=axis, keepdims=True)
-    return input
+def _check_order(p: float, function: str, node: Node) -> None:
+    if not p >= 0.0:
+        raise OptionError(
+            f"p must be a number of at least 0, got {p!r}",
+            node=f"{function}({node.describe()})",
+        )
 
 
-def _normalize_expand(input: Node, *, p: float, axis: int, eps: float) -> Node:
-    length = vector_length(input, p, axis, keepdims=True).named("length")
-    return input / maximum(length, eps).named("bounded_length")
+def _normalize_infer(input: TensorType, *, axis: int, eps: float) -> TensorType:
+    return floating(input)
+
+
+def _bounded_length(input: Node, axis: int, eps: float) -> tuple[Node, Node]:
+    length = norm(input, axis=axis, keepdims=True).named("length")
+    return length, maximum(length, eps).named("bounded_length")
+
+
+def _normalize_expand(input: Node, *, axis: int, eps: float) -> Node:
+    return input / _bounded_length(input, axis, eps)[1]
 
 
 def _normalize_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    p, axis, eps = (out.attributes[key] for key in ("p", "axis", "eps"))
-    length = vector_length(input, p, axis, keepdims=True).named("length")
+    axis, eps = out.attributes["axis"], out.attributes["eps"]
+    length, bounded = _bounded_length(input, axis, eps)
     projection = reduction.sum(g * out, axis, keepdims=True).named("projection")
     is_short = (length < eps).named("is_short")
-    projection = where(is_short, 0.0, projection).named("radial_flow")
     # A change of length alone changes nothing, and is taken out.
-    direction = out if p == 2.0 else _direction(input, length, p, axis)
-    remaining = g - (direction * projection).named("radial_part")
-    return (remaining.named("remaining_flow") / maximum(length, eps),)
+    radial = out * where(is_short, 0.0, projection).named("radial_flow")
+    return ((g - radial.named("radial_part")).named("remaining_flow") / bounded,)
 
 
 NORMALIZE = Op(
@@ -175,10 +91,11 @@ NORMALIZE = Op(
     expand=_normalize_expand,
     vjp=_normalize_vjp,
     cases=(
-        Case(((3, 4),), {"p": 2.0, "axis": 1, "eps": 1e-12}),
-        Case(((3, 4),), {"p": 3.0, "axis": 0, "eps": 1e-12}),
+        Case(((3, 4),), {"axis": 1, "eps": 1e-12}),
+        Case(((3, 4),), {"axis": 0, "eps": 1e-2}),
     ),
 )
+"""Vectors along an axis over their Euclidean length."""
 
 
 def _similarity_infer(
@@ -194,7 +111,7 @@ def _similarity_infer(
 def _similarity_expand(x1: Node, x2: Node, *, axis: int, eps: float) -> Node:
     from_end = axis - max(x1.ndim, x2.ndim)
     first, second = (
-        NORMALIZE(x, p=2.0, axis=x.ndim + from_end, eps=eps).named("direction")
+        NORMALIZE(x, axis=x.ndim + from_end, eps=eps).named("direction")
         for x in (x1, x2)
     )
     return reduction.sum((first * second).named("products"), axis)
@@ -252,9 +169,13 @@ def _distance_infer(
 ) -> TensorType:
     floating(x1, "x1")
     floating(x2, "x2")
-    dtype = np.result_type(x1.dtype, x2.dtype)
-    both = TensorType(dtype, broadcast_shapes(x1.shape, x2.shape))
-    return _infer(both, p=p, axis=both.ndim - 1, keepdims=keepdim)
+    shape = broadcast_shapes(x1.shape, x2.shape)
+    if not shape:
+        raise ShapeError("requires vectors, got scalars")
+    if not p >= 0.0:
+        raise OptionError(f"p must be a number of at least 0, got {p!r}")
+    rest = (1,) if keepdim else ()
+    return TensorType(np.result_type(x1.dtype, x2.dtype), (*shape[:-1], *rest))
 
 
 def _distance_expand(
@@ -263,7 +184,7 @@ def _distance_expand(
     difference = (x1 - x2).named("difference")
     if eps:
         difference = (difference + eps).named("shifted_difference")
-    return vector_length(difference, p, difference.ndim - 1, keepdims=keepdim)
+    return norm(difference, p, -1, keepdim)
 
 
 PAIRWISE_DISTANCE = Op(
@@ -372,3 +293,61 @@ def pdist(input: ArrayLike, p: float = 2.0) -> Node:
     first = take(node, constant(earlier, "int64"), axis=0)
     second = take(node, constant(later, "int64"), axis=0)
     return PAIRWISE_DISTANCE(first, second, p=float(p), eps=0.0, keepdim=False)
+
+
+class CosineSimilarity(Layer):
+    """`gc.nn.cosine_similarity` as a layer of two inputs.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch", 3))
+    >>> gc.nn.CosineSimilarity()(x, gc.ones((1, 3)))
+    <cosine_similarity float32 (batch,)>
+    """
+
+    kind = "cosine_similarity"
+
+    def __init__(
+        self, dim: int = 1, eps: float = 1e-8, *, name: str | None = None
+    ) -> None:
+        super().__init__(name)
+        self.dim = dim
+        self.eps = eps
+
+    def forward(self, x1: Node, x2: Node) -> Node:
+        """`gc.nn.cosine_similarity` along `dim`."""
+        return cosine_similarity(x1, x2, self.dim, self.eps)
+
+    def _describe(self) -> str:
+        return f"dim={self.dim}, eps={self.eps}"
+
+
+class PairwiseDistance(Layer):
+    """`gc.nn.pairwise_distance` as a layer of two inputs.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch", 3))
+    >>> gc.nn.PairwiseDistance()(x, gc.ones((1, 3)))
+    <pairwise_distance float32 (batch,)>
+    """
+
+    kind = "pairwise_distance"
+
+    def __init__(
+        self,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        keepdim: bool = False,
+        *,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        self.p = p
+        self.eps = eps
+        self.keepdim = keepdim
+
+    def forward(self, x1: Node, x2: Node) -> Node:
+        """`gc.nn.pairwise_distance` of order `p`."""
+        return pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)
+
+    def _describe(self) -> str:
+        return f"p={self.p}, eps={self.eps}, keepdim={self.keepdim}"

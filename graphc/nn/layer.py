@@ -212,6 +212,15 @@ class Layer(ABC):
         for key, layer in self._layers.items():
             layer._start_from(arrays, f"{prefix}{key}.")
 
+    def _restart(self, start: Any) -> None:
+        """Give all weights of two axes or more another start."""
+        for part, node in self._nodes.items():
+            if node.ndim > 1 and part not in self._tied:
+                node = parameter(str(node.name), node.shape, start, node.dtype)
+                self._nodes[part] = self._renamed(node, part)
+        for layer in self._layers.values():
+            layer._restart(start)
+
     def _renamed(self, node: Node, part: str) -> Node:
         return self._named(node, f".{part}") if self._name is not None else node
 

@@ -192,14 +192,17 @@ def attend(
     if more[2]:
         none = zeros((num_heads, 1, size // num_heads), k.dtype)
         k, v, added = _with_row(k, none), _with_row(v, none), added + 1
-    bias = _mask(q, k.shape[-2], added, mask, padding, is_causal)
+    is_plain = is_causal and mask is None and padding is None and not added
+    bias = None
+    if not is_plain:
+        bias = _mask(q, k.shape[-2], added, mask, padding, is_causal)
     masks = () if bias is None else (bias,)
-    shares = ATTENTION_WEIGHTS(q, k, *masks, is_causal=False, scale=None)
+    shares = ATTENTION_WEIGHTS(q, k, *masks, is_causal=is_plain, scale=None)
     if dropout_p:
         shares = dropout(shares, dropout_p)
         heads = matmul(shares, v)
     else:
-        heads = scaled_dot_product_attention(q, k, v, bias)
+        heads = scaled_dot_product_attention(q, k, v, bias, is_causal=is_plain)
     # From heads first to features last, as they were given.
     order = (
         (1, 0, 2) if heads.ndim == 3 else (0, 2, 1, 3) if batch_first else (2, 0, 1, 3)
@@ -236,7 +239,7 @@ def _mask(
     padding: Node | None,
     is_causal: bool,
 ) -> Node | None:
-    """What is added to the scores, or booleans, True where attention may go.
+    """Numbers to add to the scores, or booleans, True where attention may go.
 
     In torch's masks of this function True is where it may not.
     """

@@ -1,4 +1,4 @@
-"""Layers without an operation of their own: Sequential, Flatten and Identity."""
+"""Layers without an operation of their own: Sequential, Residual, Flatten, Identity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, overload
 
-from ..errors import IndexRangeError, OptionError
+from ..errors import IndexRangeError, OptionError, ShapeError
 from ..ir.dims import format_shape, product
 from ..ir.naming import Naming
 from ..ir.node import Node
@@ -182,3 +182,41 @@ class Identity(Layer):
     def forward(self, input: Node) -> Node:
         """`input`."""
         return input
+
+
+class Residual(Layer):
+    """The input and a layer's output for it, added: `y = input + layer(input)`.
+
+    Args:
+        layer: a layer, or a function of a node, that keeps the shape.
+        name: the name of the output and prefix of the parameters.
+
+    Source: He et al. 2016, "Deep residual learning for image recognition", equation 1.
+
+    >>> import graphc as gc
+    >>> block = gc.nn.Residual(gc.nn.Linear(8, 8), name="block")
+    >>> block(gc.input("x", ("batch", 8)))
+    <add 'block' float32 (batch, 8)>
+    >>> block.parameters[0]
+    <parameter 'block.layer.weight' float32 (8, 8)>
+    """
+
+    def __init__(self, layer: Any, *, name: str | None = None) -> None:
+        super().__init__(name)
+        if not callable(layer):
+            raise OptionError(f"Residual takes a layer, got {layer!r}", node="Residual")
+        self.layer: Any = layer
+
+    def forward(self, input: Node) -> Node:
+        """`input + layer(input)`."""
+        output: Node = self.layer(input)
+        if output.shape != input.shape:
+            raise ShapeError(
+                f"requires a layer that keeps the shape {format_shape(input.shape)}, "
+                f"got {format_shape(output.shape)}",
+                node=f"Residual of {input.describe()}",
+            )
+        return input + output
+
+    def _describe(self) -> str:
+        return repr(self.layer)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..errors import OptionError
 from ..ir.node import Node
 from ..ops.source import ArrayLike
 from .activations import relu
 from .affine import Linear
 from .gated import gelu
+from .init import xavier_uniform
 from .layer import Layer, check_size
 from .multihead import MultiheadAttention
 from .normalization import LayerNorm
@@ -316,3 +319,123 @@ class TransformerDecoder(_Stack):
     def forward(self, tgt: Node, memory: Node, **options: Any) -> Node:
         """All layers applied to a sequence and the one that they attend to."""
         return self._through(tgt, memory, **options)
+
+
+class Transformer(Layer):
+    """An encoder of one sequence and a decoder of another, which attends to it.
+
+    It is called with `(src, tgt, src_mask=None, tgt_mask=None, memory_mask=None,
+    src_key_padding_mask=None, tgt_key_padding_mask=None,
+    memory_key_padding_mask=None, src_is_causal=False, tgt_is_causal=False,
+    memory_is_causal=False)`. All weights start as `gc.init.xavier_uniform()` has them.
+
+    Args:
+        d_model: the number of features of inputs and outputs.
+        nhead: the number of heads, a divisor of it.
+        num_encoder_layers: the number of layers of the encoder.
+        num_decoder_layers: the number of layers of the decoder.
+        dim_feedforward: the number of hidden units of networks.
+        dropout: the probability of dropout; a trainer evaluates without.
+        activation: `"relu"`, `"gelu"` or a function of a node.
+        custom_encoder: another encoder, or None.
+        custom_decoder: another decoder, or None.
+        layer_norm_eps: added to variances.
+        batch_first: True for `(batch, length, features)`, False for `(length, batch,
+            features)`, torch's default.
+        norm_first: True to normalise before each part, False after its addition.
+        bias: True for biases.
+        name: the prefix of the parameters.
+        dtype: the dtype of the parameters.
+
+    Raises:
+        OptionError: `nhead` does not divide `d_model`, or another `activation`.
+
+    Source: Vaswani et al. 2017, "Attention is all you need", figure 1.
+
+    >>> import graphc as gc
+    >>> model = gc.nn.Transformer(8, 2, 1, 1, 16, batch_first=True, name="model")
+    >>> source, target = (gc.input(n, ("batch", n + "s", 8)) for n in ("word", "token"))
+    >>> model(source, target, tgt_is_causal=True).shape
+    (batch, tokens, 8)
+    """
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = relu,
+        custom_encoder: Any = None,
+        custom_decoder: Any = None,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        *,
+        name: str | None = None,
+        dtype: Any = "float32",
+    ) -> None:
+        super().__init__(name)
+        sizes = (d_model, nhead, dim_feedforward, dropout, activation)
+        options: dict[str, Any] = {"layer_norm_eps": layer_norm_eps, "bias": bias}
+        options |= {"batch_first": batch_first, "norm_first": norm_first}
+
+        def norm() -> LayerNorm:
+            return LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+
+        self.encoder: Any = custom_encoder
+        if custom_encoder is None:
+            layer = TransformerEncoderLayer(*sizes, **options, dtype=dtype)
+            self.encoder = TransformerEncoder(layer, num_encoder_layers, norm())
+        self.decoder: Any = custom_decoder
+        if custom_decoder is None:
+            layer = TransformerDecoderLayer(*sizes, **options, dtype=dtype)
+            self.decoder = TransformerDecoder(layer, num_decoder_layers, norm())
+        self._restart(xavier_uniform())
+
+    def forward(
+        self,
+        src: Node,
+        tgt: Node,
+        src_mask: ArrayLike = None,
+        tgt_mask: ArrayLike = None,
+        memory_mask: ArrayLike = None,
+        src_key_padding_mask: ArrayLike = None,
+        tgt_key_padding_mask: ArrayLike = None,
+        memory_key_padding_mask: ArrayLike = None,
+        src_is_causal: bool = False,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Node:
+        """The decoder's output for a sequence and the one that it attends to."""
+        memory = self.encoder(
+            src,
+            mask=src_mask,
+            src_key_padding_mask=src_key_padding_mask,
+            is_causal=src_is_causal,
+        )
+        return self.decoder(
+            tgt,
+            memory,
+            tgt_mask=tgt_mask,
+            memory_mask=memory_mask,
+            tgt_key_padding_mask=tgt_key_padding_mask,
+            memory_key_padding_mask=memory_key_padding_mask,
+            tgt_is_causal=tgt_is_causal,
+            memory_is_causal=memory_is_causal,
+        )
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int) -> Any:
+        """A mask of numbers to add: minus infinity where attention would look ahead.
+
+        >>> import graphc as gc
+        >>> gc.nn.Transformer.generate_square_subsequent_mask(2)
+        array([[  0., -inf],
+               [  0.,   0.]], dtype=float32)
+        """
+        ahead = np.triu(np.ones((sz, sz), bool), 1)
+        return np.where(ahead, np.float32(-np.inf), np.float32(0.0))

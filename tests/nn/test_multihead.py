@@ -134,6 +134,15 @@ def test_stacks_of_layers() -> None:
         _compare(stacks[0], module, arrays)
 
 
+def test_a_whole_transformer() -> None:
+    layer, module = _module("Transformer", 6, 2, 1, 1, 8, 0.0, batch_first=True)
+    arrays = [RNG.normal(size=(3, 5, 6)), RNG.normal(size=(3, 4, 6))]
+    mask = gc.nn.Transformer.generate_square_subsequent_mask(4).astype("float64")
+    expected = module.generate_square_subsequent_mask(4)
+    np.testing.assert_array_equal(mask, expected.numpy())
+    _compare(layer, module, arrays, tgt_mask=mask)
+
+
 def test_layers_start_as_torchs() -> None:
     torch.manual_seed(0)
     options: dict[str, Any] = {"dim_feedforward": 96}

@@ -243,6 +243,35 @@ def test_what_is_not_strict_takes_what_fits() -> None:
     np.testing.assert_array_equal(value, _weights()["hidden.bias"].astype("float32"))
 
 
+def test_a_residual_adds_its_input() -> None:
+    layer = gc.nn.Linear(4, 4)
+    x = gc.input("x", ("n", 4))
+    block = gc.nn.Residual(layer, name="block")
+    assert _names(block) == ["block.layer.weight", "block.layer.bias"]
+    y = block(x)
+    weight, bias, value = gc.evaluate([*block.parameters, y], {"x": X})
+    np.testing.assert_allclose(value, X + X @ weight.T + bias, rtol=1e-5)
+    assert gc.nn.Residual(gc.nn.relu)(x).shape == x.shape
+    with pytest.raises(ShapeError, match="keeps the shape"):
+        gc.nn.Residual(gc.nn.Linear(4, 3))(x)
+    with pytest.raises(OptionError, match="takes a layer"):
+        gc.nn.Residual(3)
+
+
+def test_stacks_copy_their_layer() -> None:
+    layer = gc.nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)
+    encoder = gc.nn.TransformerEncoder(layer, 2, name="encoder")
+    names = _names(encoder)
+    start = "encoder.layers.transformer_encoder_layer_"
+    assert names[0] == f"{start}1.self_attn.in_proj_weight"
+    assert names[12] == f"{start}2.self_attn.in_proj_weight"
+    assert len(set(names)) == len(names) == 24
+    assert list(encoder.state_dict())[12] == "layers.1.self_attn.in_proj_weight"
+    first, second = gc.evaluate([encoder.parameters[0], encoder.parameters[12]], {})
+    assert (first != second).all()
+    assert not set(layer.parameters) & set(encoder.parameters)
+
+
 # Tied weights
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -252,7 +253,6 @@ EXTRA = {
     "reduce",
     "inplace",
     "_stacklevel",
-    "dtype",
     "out",
 }
 """Arguments that torch deprecates, or that mean nothing for immutable arrays."""
@@ -280,9 +280,37 @@ def test_signatures_are_torchs(name: str) -> None:
     assert not missing
     for parameter in mine:
         default = theirs[parameter].default
-        if name in ("softmax", "log_softmax") and parameter == "dim":
+        if name in ("softmax", "log_softmax", "softmin") and parameter == "dim":
             continue
         assert mine[parameter].default == default
+
+
+def _documented(name: str) -> dict[str, Any]:
+    """Arguments of a function that is not Python, from the first lines of its text."""
+    text = str(getattr(functional, name).__doc__).strip()
+    call = ast.parse("def " + text[: text.index(")") + 1] + ": ...").body[0]
+    assert isinstance(call, ast.FunctionDef)
+    names = [argument.arg for argument in call.args.args]
+    given = [ast.literal_eval(default) for default in call.args.defaults]
+    required = len(names) - len(given)
+    return dict(zip(names, [inspect.Parameter.empty] * required + given, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in gc.nn.__all__
+        if inspect.isbuiltin(getattr(functional, name, None))
+        and inspect.isfunction(getattr(gc.nn, name))
+    ],
+)
+def test_signatures_are_those_that_torch_documents(name: str) -> None:
+    mine = inspect.signature(getattr(gc.nn, name)).parameters
+    theirs = _documented(name)
+    expected = {key: value for key, value in theirs.items() if key not in EXTRA}
+    assert {key: p.default for key, p in mine.items()} == expected
+    assert list(mine) == list(expected)
 
 
 ARGUMENTS: dict[str, list[Any]] = {
@@ -311,7 +339,7 @@ ARGUMENTS: dict[str, list[Any]] = {
 }
 DROPPED = (
     *("inplace", "device", "dtype", "args", "kwargs"),
-    *("min_value", "max_value"),
+    *("min_value", "max_value", "_weight", "_freeze"),
 )
 """Arguments that mean nothing here, or that torch deprecates."""
 
@@ -320,20 +348,23 @@ LAYERS = [
     for name in gc.nn.__all__
     if inspect.isclass(getattr(gc.nn, name))
     and hasattr(torch.nn, name)
-    and name != "Sequential"
+    and name not in ("Sequential", "TransformerEncoder", "TransformerDecoder")
 ]
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_take_torchs_arguments(name: str) -> None:
-    arguments = ARGUMENTS.get(name, [])
     mine = inspect.signature(getattr(gc.nn, name)).parameters
+    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [p for p in mine.values() if p.default is p.empty]
+    sizes = [4 for p in required if p.kind not in starred]
+    arguments = ARGUMENTS.get(name, sizes)
     theirs = inspect.signature(getattr(torch.nn, name)).parameters
     for parameter, given in theirs.items():
         if parameter in DROPPED:
             continue
         assert parameter in mine
-        if parameter != "dim":
+        if parameter not in ("dim", "activation"):
             assert mine[parameter].default == given.default
     layer = getattr(gc.nn, name)(*arguments)
     module = getattr(torch.nn, name)(*arguments)
