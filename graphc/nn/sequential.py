@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from ..errors import IndexRangeError, OptionError, ShapeError
@@ -98,7 +99,10 @@ class Sequential(Layer):
         copies: dict[Layer, Layer] = {}
         for layer in self._layers.values():
             copies.setdefault(layer, layer._copy())
-        return Sequential(*(copies.get(layer, layer) for layer in self._sequence))
+        copied = copy.copy(self)
+        sequence = (copies.get(layer, layer) for layer in self._sequence)
+        Sequential.__init__(copied, *sequence)
+        return copied
 
     def forward(self, input: Node) -> Node:
         """Each layer applied to the output of the one before."""
@@ -220,3 +224,32 @@ class Residual(Layer):
 
     def _describe(self) -> str:
         return repr(self.layer)
+
+
+class ModuleList(Sequential):
+    """Layers in a list, which a layer of your own applies as it likes.
+
+    Iteration, `len`, indexing and slicing work as on a tuple.
+
+    Args:
+        modules: the layers.
+        name: an identifier to put before the names of unnamed children.
+
+    >>> import graphc as gc
+    >>> layers = gc.nn.ModuleList([gc.nn.Linear(2, 2) for _ in range(3)], name="steps")
+    >>> [layer.name for layer in layers]
+    ['steps.linear_1', 'steps.linear_2', 'steps.linear_3']
+    """
+
+    def __init__(
+        self, modules: Iterable[Any] | None = None, *, name: str | None = None
+    ) -> None:
+        super().__init__(*(modules or ()), name=name)
+
+    def forward(self, input: Node) -> Node:
+        """Refused: a list has no order of its own to be applied in."""
+        raise OptionError(
+            "a ModuleList is not applied itself, but its layers are",
+            node="ModuleList",
+            hint="gc.nn.Sequential, or a loop over it in forward",
+        )

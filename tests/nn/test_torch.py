@@ -339,7 +339,7 @@ ARGUMENTS: dict[str, list[Any]] = {
 }
 DROPPED = (
     *("inplace", "device", "dtype", "args", "kwargs"),
-    *("min_value", "max_value", "_weight", "_freeze"),
+    *("min_value", "max_value", "_weight", "_freeze", "size_average", "reduce"),
 )
 """Arguments that mean nothing here, or that torch deprecates."""
 
@@ -352,6 +352,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_take_torchs_arguments(name: str) -> None:
     mine = inspect.signature(getattr(gc.nn, name)).parameters
