@@ -19,6 +19,10 @@ AXIS_NAMES = {"dim": "axis", "keepdim": "keepdims", "dims": "axis", "unbiased": 
 """Arguments that NumPy has under another name."""
 
 
+IGNORED = ("device", "requires_grad", "layout", "memory_format", "pin_memory")
+"""Arguments that are about where tensors are, and mean nothing in a graph."""
+
+
 class NoFunctionError(Exception):
     """There is no function of that name."""
 
@@ -66,6 +70,8 @@ def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
     parameters = inspect.signature(function).parameters
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        for name in IGNORED:
+            kwargs.pop(name, None)
         for theirs, ours in AXIS_NAMES.items():
             if theirs in kwargs and theirs not in parameters and ours in parameters:
                 kwargs[ours] = kwargs.pop(theirs)
@@ -436,13 +442,12 @@ def _cross(x: Any, y: Any, dim: int = -1) -> Any:
 
 
 def _full(shape: Any, value: Any, **kwargs: Any) -> Any:
-    return gc.full(shape, value, **kwargs)
+    return _g("full")(shape, value, **kwargs)
 
 
 def _new(name: str) -> Callable[..., Any]:
     def call(x: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        chosen = x.dtype if dtype is None else dtype
-        return getattr(gc, name)(*args, dtype=chosen, **kwargs)
+        return _g(name)(*args, dtype=x.dtype if dtype is None else dtype, **kwargs)
 
     return call
 
@@ -604,6 +609,84 @@ def _cumulative(name: str, indices: bool = False) -> Callable[..., Any]:
     return call
 
 
+def _triplet(
+    a: Any, p: Any, n: Any, *, distance_function: Any = None, **kwargs: Any
+) -> Any:
+    """Distances that are modules of PyTorch under the names of functions."""
+    if distance_function is not None:
+        name = type(distance_function).__name__
+        names = {"PairwiseDistance": "pairwise_distance"}
+        if name not in names:
+            raise NoFunctionError(name)
+        distance_function = _look_up(f"nn.functional.{names[name]}")
+    return _g("nn.functional.triplet_margin_with_distance_loss")(
+        a, p, n, distance_function=distance_function, **kwargs
+    )
+
+
+def _eigh(x: Any, UPLO: str = "L") -> Any:
+    """Vectors without their sign, as the database compares them."""
+    values, vectors = _g("linalg.eigh")(x, UPLO)
+    return values, gc.abs(vectors)
+
+
+def _pinv(
+    x: Any,
+    rcond: Any = None,
+    *,
+    hermitian: bool = False,
+    rtol: Any = None,
+    atol: Any = None,
+) -> Any:
+    if atol is not None:
+        raise NoFunctionError("pinv with atol")
+    given = rcond if rtol is None else rtol
+    kept = {} if given is None else {"rcond": given}
+    return _g("linalg.pinv")(x, hermitian=hermitian, **kept)
+
+
+def _matrix_norm(
+    x: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False
+) -> Any:
+    return _g("linalg.norm")(x, ord, axis=tuple(dim), keepdims=keepdim)
+
+
+def _solve(a: Any, b: Any, *, left: bool = True) -> Any:
+    """Vectors of a stack are told from a matrix by the number of axes."""
+    if not left:
+        raise NoFunctionError("solve from the right")
+    if b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]:
+        return _g("linalg.solve")(a, b[..., None])[..., 0]
+    return _g("linalg.solve")(a, b)
+
+
+def _index_put(x: Any, index: Any, values: Any, accumulate: bool = False) -> Any:
+    method = "add" if accumulate else "set"
+    return getattr(x.at[tuple(index)], method)(values)
+
+
+def _scalar_kth(x: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    if x.ndim == 0:
+        return x, gc.constant(0)
+    return _g("kthvalue")(x, k, axis=dim, keepdims=keepdim)
+
+
+def _cumulative_trapezoid(
+    y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1
+) -> Any:
+    """Each area is half of a sum of neighbours, times their distance."""
+    count = y.shape[dim]
+    heights = (_slice(y, dim, 1) + _slice(y, dim, 0, count - 1)) / 2
+    if x is None:
+        return gc.cumsum(heights * dx, axis=dim)
+    if x.ndim == 1:
+        shape = [1] * y.ndim
+        shape[dim] = count
+        x = gc.reshape(x, tuple(shape))
+    widths = _slice(x, dim, 1) - _slice(x, dim, 0, count - 1)
+    return gc.cumsum(heights * widths, axis=dim)
+
+
 ENTRIES: dict[str, str | Callable[..., Any]] = {
     "acos": "arccos",
     "acosh": "arccosh",
@@ -670,6 +753,9 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "std_mean.unbiased": _with_mean("std"),
     "var_mean.unbiased": _with_mean("var"),
     "median": _median,
+    "nanmedian": lambda x, dim=None, keepdim=False: _look_up("nanquantile")(
+        x, 0.5, axis=dim, keepdims=keepdim, method="lower"
+    ),
     "quantile": _quantile("quantile"),
     "nanquantile": _quantile("nanquantile"),
     "logsumexp": _logsumexp,
@@ -786,7 +872,6 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "vstack": _glue("vstack"),
     "dstack": _glue("dstack"),
     "column_stack": _glue("column_stack"),
-    "block_diag": lambda *xs: _g("linalg.block_diag")(*xs),
     "meshgrid.variadic_tensors": lambda *xs, indexing="ij": _g("meshgrid")(
         *xs, indexing=indexing
     ),
@@ -841,9 +926,6 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "index_reduce.prod": _index_reduce,
     "index_reduce.amax": _index_reduce,
     "index_reduce.amin": _index_reduce,
-    "index_put": lambda x, index, values, accumulate=False: (
-        x.at[tuple(index)].add(values) if accumulate else x.at[tuple(index)].set(values)
-    ),
     "__getitem__": lambda x, *index: x[index[0] if len(index) == 1 else index],
     "scatter": _scatter,
     "scatter_add": lambda x, dim, index, source: _scatter(
@@ -885,6 +967,24 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "nn.functional.softmin.with_dtype": _softmax("softmin"),
     "nn.functional.batch_norm": _batch_norm,
     "nn.functional.embedding": _embedding,
+    "nn.functional.embedding_bag": lambda weight, indices, **kwargs: _g(
+        "nn.functional.embedding_bag"
+    )(indices, weight, **kwargs),
+    "nn.functional.triplet_margin_with_distance_loss": _triplet,
+    "cdist": lambda x, y, p=2.0, compute_mode=None: _g("nn.functional.cdist")(x, y, p),
+    "linalg.pinv": _pinv,
+    "linalg.pinv.hermitian": _pinv,
+    "linalg.matrix_norm": _matrix_norm,
+    "linalg.solve": _solve,
+    "index_put": _index_put,
+    "kthvalue": _scalar_kth,
+    "nn.functional.upsample_bilinear": lambda x, size=None, scale_factor=None: _g(
+        "nn.functional.interpolate"
+    )(x, size, scale_factor, "bilinear", align_corners=True),
+    "nn.functional.upsample_nearest": lambda x, size=None, scale_factor=None: _g(
+        "nn.functional.interpolate"
+    )(x, size, scale_factor, "nearest"),
+    "cumulative_trapezoid": _cumulative_trapezoid,
     "nn.functional.pad.constant": _pad,
     "nn.functional.pad.reflect": _pad,
     "nn.functional.pad.replicate": _pad,
@@ -892,7 +992,6 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "nn.functional.pad.circular": _pad,
     "constant_pad_nd": lambda x, pad, value=0.0: _pad(x, pad, "constant", value),
     "nn.functional.silu": "nn.functional.silu",
-    "cdist": "nn.functional.cdist",
     "logit": _logit,
     "lgamma": "special.gammaln",
     "mvlgamma.mvlgamma_p_1": _mvlgamma,
