@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,22 @@ from ..errors import DifferentiationError
 from ..ir.dims import Dim
 from ..ir.nest import refill
 from ..ir.node import Node
+from ..ir.types import TupleType, has_derivatives
+from ..ir.walk import ancestors
 from ..ops.joining import stack
 from ..ops.shape import reshape
 from ..ops.source import zeros
 from .forward import jvp
-from .reverse import as_targets, grad, vjp
+from .reverse import as_targets, differentiable_inputs, grad, vjp
+from .structure import structured_jacobian
 
 
 def jacobian(y: Node, wrt: Any) -> Any:
     """All partial derivatives of `y`: an array of shape `y.shape + wrt.shape`.
 
-    Built from one VJP for each element of `y`, so the graph grows with its size.
+    A Jacobian that is a matrix of the graph, a diagonal or blocks comes out as such:
+    that of `W @ x` is `W`. Others are built from one VJP for each element of `y`, or
+    one JVP for each of `wrt` where those are fewer, so that the graph grows with it.
 
     Args:
         y: a floating node of integer dimensions.
@@ -48,16 +54,51 @@ def jacobian(y: Node, wrt: Any) -> Any:
     if not count:
         empty = [zeros((*sizes, *target.shape), target.dtype) for target in targets]
         return refill(wrt, [node.made_of((y, *targets)) for node in empty])
-    rows: list[list[Node]] = []
-    for position in range(count):
-        cotangent = np.zeros(sizes, y.dtype)
-        cotangent.flat[position] = 1
-        rows.append(vjp(y, list(targets), cotangent, unused="zeros"))
-    results = [
-        reshape(stack([row[i] for row in rows]), (*sizes, *target.shape))
+    found = {target: _structured(y, target) for target in targets}
+    others = [target for target, known in found.items() if known is None]
+    by_columns = [t for t in others if _is_static(t) and int(t.size) < count]
+    by_rows = [target for target in others if target not in set(by_columns)]
+    found |= {target: _columns(y, target) for target in by_columns}
+    found |= dict(zip(by_rows, _rows(y, by_rows), strict=True))
+    results = [found[target] for target in targets]
+    return refill(wrt, [n.made_of((y, *targets)) for n in results if n is not None])
+
+
+def _is_static(node: Node) -> bool:
+    is_one = not isinstance(node.type, TupleType)
+    return is_one and not any(isinstance(size, Dim) for size in node.shape)
+
+
+def _structured(y: Node, target: Node) -> Node | None:
+    """The Jacobian carried forward, where that takes no more numbers than by rows."""
+    if not _is_static(target) or y.size == 1 or target is y:
+        return None
+    nodes = ancestors((y,), differentiable_inputs)
+    sizes = [int(n.size) for n in nodes if has_derivatives(n.type) and _is_static(n)]
+    return structured_jacobian(y, target, limit=int(y.size) * sum(sizes))
+
+
+def _units(node: Node) -> Iterator[np.ndarray[Any, Any]]:
+    """Arrays of the type of a node, each with a single 1."""
+    for position in range(int(node.size)):
+        unit = np.zeros(node.shape, node.dtype)
+        unit.flat[position] = 1
+        yield unit
+
+
+def _columns(y: Node, target: Node) -> Node:
+    columns = [jvp(y, target, unit) for unit in _units(target)]
+    return reshape(stack(columns, axis=-1), (*y.shape, *target.shape))
+
+
+def _rows(y: Node, targets: Sequence[Node]) -> list[Node]:
+    if not targets:
+        return []
+    rows = [vjp(y, list(targets), unit, unused="zeros") for unit in _units(y)]
+    return [
+        reshape(stack([row[i] for row in rows]), (*y.shape, *target.shape))
         for i, target in enumerate(targets)
     ]
-    return refill(wrt, results)
 
 
 def hvp(y: Node, wrt: Any, tangents: Any) -> Any:

@@ -814,7 +814,7 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
         x, full_matrices=full_matrices
     ),
     "linalg.qr": lambda x, mode="reduced": _g("linalg.qr")(x, mode=mode),
-    "linalg.eigh": lambda x, UPLO="L": _g("linalg.eigh")(x, UPLO),
+    "linalg.eigh": _eigh,
     "linalg.diagonal": lambda x, *, offset=0, dim1=-2, dim2=-1: _g("diagonal")(
         x, offset, dim1, dim2
     ),
