@@ -328,6 +328,7 @@ OTHER_MEANINGS: dict[str, set[str]] = {
     "targets/numpy/training.py": {"tile"},
     "viz/dot.py": {"pad"},
     "autodiff/forward.py": {"diagonal"},
+    "autodiff/structure.py": {"diagonal"},
     "ir/dims.py": {"add", "divide", "floor_divide", "multiply", "subtract"},
     "ir/symbolic.py": {"add", "divide", "floor", "multiply", "subtract"},
     "optim/cycles.py": {"cos"},
