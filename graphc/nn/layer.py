@@ -117,14 +117,16 @@ class Layer(ABC):
     def __call__(self, input: ArrayLike, *others: ArrayLike, **options: Any) -> Any:
         """Apply the layer. Its first output takes its name, later ones `name_2`, ..."""
         self._fix()
-        nodes = [None if x is None else as_node(x) for x in (input, *others)]
+        # Options, of which None is one, may be given by position, too.
+        kept = (bool, str, type(None))
+        nodes = [x if isinstance(x, kept) else as_node(x) for x in (input, *others)]
         output = self.forward(*nodes, **options)
         if isinstance(output, tuple):
             first, *rest = cast("tuple[Node, ...]", output)
             return (self._output(first, nodes), *rest)
         return self._output(output, nodes)
 
-    def _output(self, output: Node, inputs: list[Node | None]) -> Node:
+    def _output(self, output: Node, inputs: list[Any]) -> Node:
         # A node that is passed through is the user's, and keeps the user's name.
         passed = any(output is node for node in inputs)
         if self.name is None or passed or output.name is not None:

@@ -54,6 +54,15 @@ def test_dropout_is_of_training_only() -> None:
     np.testing.assert_allclose(gc.evaluate(evaluated, feeds), 1.0, rtol=1e-14)
 
 
+def test_options_of_a_layer_may_be_given_by_position() -> None:
+    x = gc.input("x", ("n", 3, 4))
+    layer = gc.nn.MultiheadAttention(4, 2, batch_first=True, name="heads")
+    output, weights = layer(x, x, x, None, False)
+    assert (output.name, weights) == ("heads", None)
+    output, weights = layer(x, x, x)
+    assert (output.name, weights.shape) == ("heads_2", ("n", 3, 3))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "says"),
     [
