@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _functions: dict[str, Callable[..., Any]] = {}
+_places: dict[str, str] = {}
 
 
-def array_function(function: _F, *names: str) -> _F:
+def array_function(function: _F, *names: str, place: str = "gc") -> _F:
     """Register the function that NumPy, and a node's operators, call by this name.
 
     Args:
         function: one that has the name of NumPy's.
         names: those of other functions of NumPy, if it stands for them.
+        place: the module that users know it from.
     """
     for name in names or (function.__name__,):
-        _functions[name] = function
+        _functions[name], _places[name] = function, place
     return function
 
 
@@ -46,9 +48,9 @@ def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> An
     return _functions[name](*arguments, **keywords)
 
 
-def is_array_function(name: str) -> bool:
-    """True where there is an array function of this name."""
-    return name in _functions
+def place_of(name: str) -> str | None:
+    """The module that users know an array function from, if there is one."""
+    return _places.get(name)
 
 
 class ArrayMethods:

@@ -19,7 +19,7 @@ from ..errors import (
     ShapeError,
     UnsupportedError,
 )
-from .array_methods import ArrayMethods, is_array_function
+from .array_methods import ArrayMethods, place_of
 from .dims import Dim, Dimension, Shape, check_dotted_name
 from .origin import Origin, derived, here, place, within
 from .types import DType, TensorType
@@ -303,8 +303,8 @@ class Node(ArrayMethods):
 def _in_place_of(attribute: str) -> str | None:
     """A hint in place of an attribute that arrays or tensors have elsewhere."""
     for function in (attribute, f"linalg.{attribute}"):
-        if is_array_function(function):
-            return f"gc.{function}(node)"
+        if place := place_of(function):
+            return f"{place}.{function}(node)"
     if attribute in ("grad", "backward"):
         return "gc.grad(loss, node)"
     if attribute in ("numpy", "item", "tolist", "detach", "value", "data", "eval"):

@@ -257,6 +257,12 @@ def test_nothing_is_nan_where_a_factor_is_zero() -> None:
     np.testing.assert_allclose(found, [[0.0, log3], [0.0, 0.0]])
 
 
+def test_a_node_has_no_methods_of_these_names() -> None:
+    with pytest.raises(AttributeError) as caught:
+        _ = gc.input("x", (3,)).erf
+    assert getattr(caught.value, "hint", None) == "gc.special.erf(node)"
+
+
 def test_float16_stays_and_numbers_are_weak() -> None:
     x = gc.input("x", (3,), "float16")
     value = gc.special.xlogy(x, 2.0)
@@ -281,6 +287,20 @@ def test_programs_carry_what_they_call_once() -> None:
         expected = gc.evaluate(value, {"x": points})
         np.testing.assert_allclose(function(x=points), expected, rtol=1e-6)
     assert "def scaled_erfc(" not in gc.compile(gc.exp(x)).source
+
+
+def test_programs_that_are_run_in_float64_have_all_digits() -> None:
+    """As they are when they check their gradients by finite differences."""
+    w = gc.parameter("w", (3,), [0.1, 0.5, 0.75])
+    value = gc.special.ndtri(w) * gc.special.gammaln(w) + gc.special.polygamma(1, w)
+    namespace: dict[str, Any] = {}
+    exec(gc.compile(value, style="readable").source, namespace)
+    wide = np.array([0.1, 0.5, 0.75])
+    (found,) = namespace["compute"]({"w": wide})
+    assert found.dtype == "float64"
+    expected = gc.evaluate(gc.special.polygamma(1, wide), {})
+    scale = gc.evaluate(gc.special.ndtri(wide) * gc.special.gammaln(wide), {})
+    np.testing.assert_allclose(found, expected + scale, rtol=1e-14)
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,10 @@ I0E_LARGE = (
 # fmt: on
 
 
-@np.errstate(all="ignore")
+@in_float64
 def i0e(x):
     """Modified Bessel function of order 0, times `exp(-abs(x))`."""
-    size = np.abs(np.asarray(x, float))
+    size = np.abs(x)
     near = np.polyval(I0E, size / 4.0 - 1.0)
     far = np.polyval(I0E_LARGE, 16.0 / size - 1.0) / np.sqrt(size)
     return np.where(size < 8.0, near, far)
@@ -75,10 +75,9 @@ I1E_LARGE = (
 # fmt: on
 
 
-@np.errstate(all="ignore")
+@in_float64
 def i1e(x):
     """Modified Bessel function of order 1, times `exp(-abs(x))`."""
-    x = np.asarray(x, float)
     size = np.abs(x)
     near = size * np.polyval(I1E, size / 4.0 - 1.0)
     far = np.polyval(I1E_LARGE, 16.0 / size - 1.0) / np.sqrt(size)
@@ -86,20 +85,19 @@ def i1e(x):
 '''
 
 IVE = '''
-@np.errstate(all="ignore")
+@in_float64
 def ive(n, x):
     """Modified Bessel function of order n from 2 on, times `exp(-abs(x))`.
 
     By its recurrence: downwards for quotients of orders where `abs(x)` is below 30, and
     upwards beyond.
     """
-    x = np.asarray(x, float)
     quotient, down = np.zeros_like(x), i0e(x)
-    for order in range(n + 60, 0, -1):
+    for order in range(int(n) + 60, 0, -1):
         quotient = x / (2.0 * order + x * quotient)
         down = down * quotient if order <= n else down
     lower, upper = i0e(x), i1e(x)
-    for order in range(1, n):
+    for order in range(1, int(n)):
         lower, upper = upper, lower - 2.0 * order / x * upper
     return np.where(np.abs(x) < 30.0, down, upper)
 '''

@@ -2,7 +2,8 @@
 
 Their type rule is that of SciPy's, but for float16, which stays: integers of up to 16
 bits and booleans become float32, wider ones float64. All are computed in float64 by
-functions that the emitted program carries, and then rounded.
+functions that the emitted program carries, and then rounded: a program that is run in
+float64 to check its gradients has all digits.
 """
 
 from __future__ import annotations
@@ -26,6 +27,19 @@ from ..source import ArrayLike, astype, coerce, promote
 from ..type_rules import floating
 
 _P = ParamSpec("_P")
+
+IN_FLOAT64 = '''
+def in_float64(function):
+    """Let a function compute in float64, and round to the dtype of its arguments."""
+
+    @np.errstate(all="ignore")
+    def call(*arguments):
+        dtype = np.result_type(*arguments)
+        value = function(*(np.asarray(x, float) for x in arguments))
+        return np.asarray(value, dtype)
+
+    return call
+'''
 
 
 def common_float(*values: ArrayLike) -> DType:
@@ -102,8 +116,8 @@ def special(
         if expand is None:
             form = {
                 "kind": "elementwise",
-                "numpy": functools.partial(_rounded, call),
-                "helpers": tuple(helpers),
+                "numpy": call,
+                "helpers": (IN_FLOAT64, *helpers),
                 "facts": facts,
             }
         op = Op(
@@ -127,11 +141,7 @@ def special(
 
         declared = cast("OpFunction[_P]", apply)
         declared.op = op
-        return declared if is_private else array_function(declared)
+        # As SciPy's, they are universal functions, which NumPy hands over by name.
+        return declared if is_private else array_function(declared, place="gc.special")
 
     return declare
-
-
-def _rounded(call: str, node: Node) -> str:
-    """A call that gives float64, as the dtype of the node."""
-    return call if node.dtype.itemsize == 8 else f"{call}.astype(dtype)"

@@ -36,10 +36,9 @@ def exp_square(x, factor):
 '''
 
 ERFC = '''
-@np.errstate(all="ignore")
+@in_float64
 def erfc(x):
     """Complementary error function, `1 - erf(x)`, with all digits where it is small."""
-    x = np.asarray(x, float)
     size = np.minimum(np.abs(x), 30.0)
     small = scaled_erfc(size) * exp_square(size, -1.0)
     return np.where(x < 0.0, 2.0 - small, small)
@@ -56,19 +55,17 @@ ERF = (
 # fmt: on
 
 
-@np.errstate(all="ignore")
+@in_float64
 def erf(x):
     """Error function: a polynomial around 0, and elsewhere `1 - erfc(x)`."""
-    x = np.asarray(x, float)
     near = x * np.polyval(ERF, 2.0 * x * x - 1.0)
     return np.where(np.abs(x) < 1.0, near, np.sign(x) * (1.0 - erfc(np.abs(x))))
 '''
 
 ERFCX = '''
-@np.errstate(all="ignore")
+@in_float64
 def erfcx(x):
     """Scaled complementary error function, `exp(x**2) * erfc(x)`."""
-    x = np.asarray(x, float)
     size = np.abs(x)
     scaled = scaled_erfc(size)
     left = 2.0 * exp_square(np.minimum(size, 30.0), 1.0) - scaled
@@ -90,7 +87,6 @@ ERFINV = (
 # fmt: on
 
 
-@np.errstate(all="ignore")
 def inverse_erf(x, tail):
     """The inverse of erf at `x`, and of erfc at `tail = 1 - abs(x)`.
 
@@ -111,41 +107,39 @@ def inverse_erf(x, tail):
 '''
 
 ERFINV = '''
+@in_float64
 def erfinv(x):
     """Inverse of the error function; NaN outside [-1, 1]."""
-    x = np.asarray(x, float)
     return inverse_erf(x, 1.0 - np.abs(x))
 '''
 
 ERFCINV = '''
+@in_float64
 def erfcinv(x):
     """Inverse of the complementary error function; NaN outside [0, 2]."""
-    x = np.asarray(x, float)
     return inverse_erf(1.0 - x, np.minimum(x, 2.0 - x))
 '''
 
 NDTR = '''
-@np.errstate(all="ignore")
+@in_float64
 def ndtr(x):
     """Distribution function of the normal distribution."""
-    x = np.asarray(x, float)
     size = np.minimum(np.abs(x), 40.0)
     tail = 0.5 * scaled_erfc(size * np.sqrt(0.5)) * exp_square(size, -0.5)
     return np.where(x < 0.0, tail, 1.0 - tail)
 '''
 
 LOG_NDTR = '''
-@np.errstate(all="ignore")
+@in_float64
 def log_ndtr(x):
     """Logarithm of the distribution function of the normal distribution."""
-    x = np.asarray(x, float)
     left = np.log(0.5 * scaled_erfc(np.abs(x) * np.sqrt(0.5))) - 0.5 * x * x
     return np.where(x < -1.0, left, np.log1p(-ndtr(-x)))
 '''
 
 NDTRI = '''
+@in_float64
 def ndtri(p):
     """Inverse of the distribution function of the normal distribution."""
-    p = np.asarray(p, float)
     return np.sqrt(2.0) * inverse_erf(2.0 * p - 1.0, 2.0 * np.minimum(p, 1.0 - p))
 '''

@@ -7,7 +7,6 @@ import operator
 from typing import Any, cast
 
 from ...errors import OptionError
-from ...ir.array_methods import array_function
 from ...ir.facts import Facts
 from ...ir.node import Node
 from ..arithmetic import minimum, remainder
@@ -130,7 +129,6 @@ def _polygamma(x: ArrayLike, n: int) -> Node:
 _POLYGAMMA: OpFunction[...] = _polygamma
 
 
-@array_function
 def polygamma(n: int, x: ArrayLike) -> Node:
     """Derivative of order `n` of `digamma`, elementwise.
 
@@ -174,7 +172,6 @@ def _zeta(q: ArrayLike, s: float) -> Node:
 _ZETA: OpFunction[...] = _zeta
 
 
-@array_function
 def zeta(x: float, q: ArrayLike = 1.0) -> Node:
     """Hurwitz zeta function, the sum of `(q + k)**-x` over all `k >= 0`, elementwise.
 
@@ -265,7 +262,6 @@ def beta(a: ArrayLike, b: ArrayLike) -> Node:
     ...
 
 
-@array_function
 def multigammaln(a: ArrayLike, d: int) -> Node:
     """Logarithm of the multivariate gamma function of dimension `d`, elementwise.
 

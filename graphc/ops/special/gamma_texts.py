@@ -47,10 +47,9 @@ def sin_pi(x):
 '''
 
 GAMMALN = '''
-@np.errstate(all="ignore")
+@in_float64
 def gammaln(x):
     """Logarithm of the absolute value of the gamma function."""
-    x = np.asarray(x, float)
     size = np.abs(x)
     below = gammaln_below_3(size) - np.log(np.minimum(size, 1.0))
     above = (size - 0.5) * (np.log(size) - 1.0) + (0.5 * np.log(2.0 * np.pi) - 0.5)
@@ -60,10 +59,9 @@ def gammaln(x):
 '''
 
 GAMMA = '''
-@np.errstate(all="ignore")
+@in_float64
 def gamma(x):
     """Gamma function; NaN for negative integers."""
-    x = np.asarray(x, float)
     size = np.where(x < 0.0, -x, x)
     below = np.exp(gammaln_below_3(size)) / np.where(size < 1.0, size, 1.0)
     root = size ** (0.5 * size - 0.25)
@@ -97,10 +95,9 @@ DIGAMMA_LARGE = (
 # fmt: on
 
 
-@np.errstate(all="ignore")
+@in_float64
 def digamma(x):
     """Derivative of `log(gamma(x))`; NaN for negative integers."""
-    x = np.asarray(x, float)
     size = np.where(x < 0.0, -x, x)
     moved = np.where(size < 1.0, size + 1.0, size)
     # The root of digamma in two parts, and the quotient by the distance from it.
@@ -117,12 +114,12 @@ def digamma(x):
 '''
 
 ZETA = '''
+@in_float64
 def zeta(s, q):
     """Hurwitz zeta function, the sum of `(q + k)**-s` over all k from 0 on, `q > 0`.
 
     Ten terms, and the Euler-Maclaurin formula for all others.
     """
-    q = np.asarray(q, float)
     total = sum((q + k) ** -s for k in range(10))
     last = q + 10.0
     total += last ** (1.0 - s) / (s - 1.0) + 0.5 * last**-s
@@ -136,15 +133,14 @@ def zeta(s, q):
 '''
 
 POLYGAMMA = '''
-@np.errstate(all="ignore")
+@in_float64
 def polygamma(n, x):
     """Derivative of order n of digamma, for n from 1 on."""
-    x = np.asarray(x, float)
     factorial = np.prod(np.arange(1.0, n + 1.0))
     value = -((-1.0) ** n) * factorial * zeta(n + 1.0, np.where(x < 0.0, 1.0 - x, x))
     # Of order n, the derivative of cot(pi * x) is a polynomial in cot(pi * x).
     slope = np.poly1d([1.0, 0.0])
-    for _ in range(n):
+    for _ in range(int(n)):
         slope = np.poly1d([-np.pi, 0.0, -np.pi]) * slope.deriv()
     cotangent = 1.0 / np.tan(np.pi * (x - np.round(x)))
     reflected = (-1.0) ** n * value - np.pi * slope(cotangent)
@@ -154,14 +150,14 @@ def polygamma(n, x):
 '''
 
 BETALN = '''
-@np.errstate(all="ignore")
+@in_float64
 def betaln(a, b):
     """Logarithm of the absolute value of the beta function.
 
     `gammaln(a) + gammaln(b) - gammaln(a + b)`, with Stirling's formula written out
     where large terms cancel.
     """
-    a, b = np.maximum(a, b).astype(float), np.minimum(a, b).astype(float)
+    a, b = np.maximum(a, b), np.minimum(a, b)
     total = a + b
     power = (a - 0.5) * np.log1p(-b / total)
     rest = beyond_stirling(a) - beyond_stirling(total)

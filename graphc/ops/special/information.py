@@ -112,7 +112,8 @@ def entr(x: ArrayLike) -> Node:
 def _rel_entr_expand(x: Node, y: Node) -> Node:
     zero, infinite = _numbers(0.0, math.inf, like=x)
     is_zero = ((x == 0.0) & (y >= 0.0)).named("is_zero")
-    is_outside = ((x < 0.0) | (y <= 0.0)).named("is_outside")
+    is_number = ~(isnan(x) | isnan(y))
+    is_outside = (((x < 0.0) | (y <= 0.0)) & is_number).named("is_outside")
     inner = x * log(_nonzero(x, is_zero) / _nonzero(y, is_zero))
     return where(is_zero, zero, where(is_outside, infinite, inner))
 

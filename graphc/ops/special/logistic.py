@@ -8,10 +8,9 @@ from ..source import ArrayLike
 from .declare import special
 
 _LOGIT = '''
-@np.errstate(all="ignore")
+@in_float64
 def logit(x):
     """`log(x / (1 - x))`, with all digits around 1/2."""
-    x = np.asarray(x, float)
     middle = 2.0 * np.arctanh(2.0 * x - 1.0)
     return np.where(np.abs(x - 0.5) < 0.25, middle, np.log(x / (1.0 - x)))
 '''

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from ...ir.array_methods import array_function
 from ...ir.node import Node
 from ..arithmetic import absolute, square, where
 from ..exponential import expm1, log1p
@@ -12,7 +11,6 @@ from ..source import ArrayLike, constant
 from .declare import as_floats
 
 
-@array_function
 def huber(delta: ArrayLike, r: ArrayLike) -> Node:
     """Huber's loss of `r`, elementwise.
 
@@ -39,7 +37,6 @@ def huber(delta: ArrayLike, r: ArrayLike) -> Node:
     return where(width < 0.0, constant(math.inf, loss.dtype), loss)
 
 
-@array_function
 def pseudo_huber(delta: ArrayLike, r: ArrayLike) -> Node:
     """Pseudo-Huber loss of `r`, elementwise: `delta**2 * (sqrt(1 + (r/delta)**2) - 1)`.
 

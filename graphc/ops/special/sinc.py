@@ -14,14 +14,14 @@ from ..type_rules import same_floating_type
 from .declare import special
 
 _DERIVATIVE = '''
-@np.errstate(all="ignore")
+@in_float64
 def sinc_derivative(n, x):
     """Derivative of order n of `sin(pi * x) / (pi * x)`.
 
     Around 0 by its power series, and elsewhere, from those of lower orders, by the
     derivatives of `x * sinc(x) = sin(pi * x) / pi`.
     """
-    z = np.pi * np.asarray(x, float)
+    z = np.pi * x
     near, term = np.zeros_like(z), np.ones_like(z)
     for power in range(50):
         # The power of z in the series, over its factorial.
@@ -29,7 +29,7 @@ def sinc_derivative(n, x):
             near += (-1.0) ** ((power + n) // 2) * term / (power + n + 1.0)
         term = term * z / (power + 1.0)
     far = np.sin(z) / z
-    for order in range(1, n + 1):
+    for order in range(1, int(n) + 1):
         far = (np.sin(z + 0.5 * np.pi * order) - order * far) / z
     return np.pi**n * np.where(np.abs(z) < n + 2.0, near, far)
 '''
