@@ -58,6 +58,7 @@ def nansum(
 
     See `gc.sum` for the arguments.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nansum([1.0, np.nan, 3.0]), {})
     array(4.)
@@ -73,6 +74,7 @@ def nanprod(
 
     See `gc.prod` for the arguments.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanprod([2.0, np.nan, 3.0]), {})
     array(6.)
@@ -88,6 +90,7 @@ def nanmean(
 
     See `gc.mean` for the arguments.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanmean([1.0, np.nan, 3.0]), {})
     array(2.)
@@ -109,6 +112,7 @@ def nanvar(
 
     See `gc.var` for the arguments.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanvar([1.0, np.nan, 3.0]), {})
     array(1.)
@@ -138,6 +142,7 @@ def nanstd(
 
     See `gc.std` for the arguments.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanstd([1.0, np.nan, 3.0]), {})
     array(1.)
@@ -159,6 +164,7 @@ def nanmax(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Node:
 
     Ties share the gradient equally.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanmax([1.0, np.nan, 3.0]), {})
     array(3.)
@@ -177,6 +183,7 @@ def nanmin(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Node:
 
     Ties share the gradient equally.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanmin([1.0, np.nan, 3.0]), {})
     array(1.)
@@ -195,6 +202,7 @@ def nanargmax(a: ArrayLike, axis: int | None = None, *, keepdims: bool = False) 
 
     Where all is NaN it is 0; NumPy raises an error there.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanargmax([1.0, np.nan, 3.0]), {})
     array(2)
@@ -208,6 +216,7 @@ def nanargmin(a: ArrayLike, axis: int | None = None, *, keepdims: bool = False) 
 
     Where all is NaN it is 0; NumPy raises an error there.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanargmin([1.0, np.nan, 3.0]), {})
     array(0)
@@ -219,6 +228,7 @@ def nanargmin(a: ArrayLike, axis: int | None = None, *, keepdims: bool = False) 
 def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None) -> Node:
     """Running sum along `axis` of what is not NaN, see `gc.cumsum`.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nancumsum([1.0, np.nan, 3.0]), {})
     array([1., 1., 4.])
@@ -230,6 +240,7 @@ def nancumsum(a: ArrayLike, axis: int | None = None, dtype: Any = None) -> Node:
 def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None) -> Node:
     """Running product along `axis` of what is not NaN, see `gc.cumprod`.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nancumprod([1.0, np.nan, 3.0]), {})
     array([1., 1., 3.])
@@ -241,6 +252,7 @@ def nancumprod(a: ArrayLike, axis: int | None = None, dtype: Any = None) -> Node
 def nanmedian(a: ArrayLike, axis: Any = None, *, keepdims: bool = False) -> Node:
     """Median over `axis` of what is not NaN, see `gc.median`; NaN where all is.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanmedian([1.0, np.nan, 3.0, 8.0]), {})
     array(3.)
@@ -259,6 +271,7 @@ def nanquantile(
 ) -> Node:
     """Quantile over `axis` of what is not NaN, see `gc.quantile`; NaN where all is.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanquantile([1.0, np.nan, 3.0, 8.0], [0.0, 0.75]), {})
     array([1. , 5.5])
@@ -277,6 +290,7 @@ def nanpercentile(
 ) -> Node:
     """Percentile over `axis` of what is not NaN, see `gc.percentile`; NaN where all is.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.nanpercentile([1.0, np.nan, 3.0, 8.0], 75), {})
     array(5.5)

@@ -227,6 +227,7 @@ def sum(
         IndexRangeError: an axis that `a` has not.
         DTypeError: `where` is not boolean.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.sum(gc.input("x", ("batch", 3)), axis=0)
     <sum float32 (3,)>

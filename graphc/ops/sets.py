@@ -118,6 +118,7 @@ def unique(
     Raises:
         UnsupportedError: no `size`.
 
+    >>> import numpy as np
     >>> import graphc as gc
     >>> gc.evaluate(gc.unique([3.0, 1.0, 3.0], size=3, fill_value=np.nan), {})
     array([ 1.,  3., nan])
