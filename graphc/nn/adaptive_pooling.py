@@ -323,6 +323,12 @@ def _lp_pool(
     ceil_mode: bool,
 ) -> Node:
     x = as_node(input)
+    is_number = isinstance(norm_type, int | float) and not isinstance(norm_type, bool)
+    if not is_number or not norm_type or not -(2**31) < norm_type < 2**31:
+        raise OptionError(
+            f"norm_type must be a number other than 0, got {norm_type!r}",
+            node=x.describe(),
+        )
     elements = float(math.prod(per_axis(kernel_size, count, "kernel_size", x)))
     mean = _AVERAGE[count - 1](
         power(x, norm_type), kernel_size, stride, 0, ceil_mode

@@ -178,7 +178,7 @@ class Conv1d(_Conv):
 
     >>> import graphc as gc
     >>> gc.nn.Conv1d(4, 8, 5, stride=2)(gc.input("x", ("batch", 4, 100)))
-    <conv1d float32 (batch, 8, 48)>
+    <conv1d 'conv1d' float32 (batch, 8, 48)>
     """
 
     function = conv1d
@@ -228,7 +228,7 @@ class Conv3d(_Conv):
 
     >>> import graphc as gc
     >>> gc.nn.Conv3d(1, 2, 3)(gc.input("x", ("batch", 1, 8, 8, 8)))
-    <conv3d float32 (batch, 2, 6, 6, 6)>
+    <conv3d 'conv3d' float32 (batch, 2, 6, 6, 6)>
     """
 
     function = conv3d
@@ -292,7 +292,7 @@ class ConvTranspose1d(_ConvTranspose):
 
     >>> import graphc as gc
     >>> gc.nn.ConvTranspose1d(4, 2, 2, stride=2)(gc.input("x", ("batch", 4, 10)))
-    <conv_transpose1d float32 (batch, 2, 20)>
+    <conv_transpose1d 'conv_transpose1d' float32 (batch, 2, 20)>
     """
 
     function = conv_transpose1d
@@ -316,7 +316,7 @@ class ConvTranspose2d(_ConvTranspose):
 
     >>> import graphc as gc
     >>> gc.nn.ConvTranspose2d(16, 8, 2, stride=2)(gc.input("x", ("batch", 16, 7, 7)))
-    <conv_transpose2d float32 (batch, 8, 14, 14)>
+    <conv_transpose2d 'conv_transpose2d' float32 (batch, 8, 14, 14)>
     """
 
     function = conv_transpose2d
@@ -330,7 +330,7 @@ class ConvTranspose3d(_ConvTranspose):
 
     >>> import graphc as gc
     >>> gc.nn.ConvTranspose3d(4, 2, 2, 2)(gc.input("x", ("batch", 4, 5, 5, 5)))
-    <conv_transpose3d float32 (batch, 2, 10, 10, 10)>
+    <conv_transpose3d 'conv_transpose3d' float32 (batch, 2, 10, 10, 10)>
     """
 
     function = conv_transpose3d

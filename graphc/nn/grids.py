@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
+from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Dimension, Shape, as_shape, format_shape, product
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -292,5 +292,7 @@ def affine_grid(theta: ArrayLike, size: Any, align_corners: bool | None = None) 
     array([[[[-0.5,  0. ],
              [ 0.5,  0. ]]]])
     """
-    sizes = as_shape(cast("Any", tuple(size)))
+    if not isinstance(size, tuple | list):
+        raise DTypeError(f"size must be a tuple of sizes, got {size!r}")
+    sizes = as_shape(cast("Any", size))
     return AFFINE_GRID(as_node(theta), size=sizes, align_corners=bool(align_corners))

@@ -266,7 +266,9 @@ def _sizes(
     if len(factors) == 1:
         factors *= count
     is_number = all(
-        isinstance(each, int | float) and not isinstance(each, bool) and each > 0
+        isinstance(each, int | float)
+        and not isinstance(each, bool)
+        and 0 < each < 2**31
         for each in factors
     )
     if len(factors) != count or not is_number:

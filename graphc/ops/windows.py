@@ -429,4 +429,6 @@ def whole_numbers(value: Any, what: str, at: str, *, least: int = 1) -> tuple[in
             ) from None
     if any(number < least for number in numbers):
         raise OptionError(f"{what} must not be below {least}, got {value!r}", node=at)
+    if any(number >= 2**31 for number in numbers):
+        raise OptionError(f"{what} must be less than 2**31, got {value!r}", node=at)
     return tuple(numbers)
