@@ -51,10 +51,10 @@ def _wrong(op: Op, form: str) -> Any:
         if found is None:
             return None
         is_bool = node.dtype.kind == "b"
-        if form == "fast":
+        if form == "fast" and not op.is_statements(node):
             return f"~({found})" if is_bool else f"1 + ({found})"
         more = "np.invert(out, out=out)" if is_bool else "out += 1"
-        if form == "into":
+        if form in ("fast", "into"):
             return f"{found}\n{more}"
         return replace(found, template=f"{found.template}\n{more}")
 
