@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
@@ -32,7 +32,7 @@ from ..ir.node import Node
 from ..ir.types import TensorType, as_dtype
 from ..ops.source import BUFFER, PARAMETER, ArrayLike, as_node
 from .parameter import buffer, parameter
-from .state import State, loaded, put_into, read_state
+from .state import State, loaded, put_into, read_state, taken_from
 
 _L = TypeVar("_L", bound="Layer")
 
@@ -134,7 +134,7 @@ class Layer(ABC):
         self._calls += 1
         return self._named(output, "" if self._calls == 1 else f"_{self._calls}")
 
-    def state_dict(self, parameters: Any = None) -> dict[str, Any]:
+    def state_dict(self, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The parameters by torch's names, as a torch module's `state_dict` has them.
 
         Args:
@@ -153,7 +153,7 @@ class Layer(ABC):
         if parameters is None:
             return dict(self._state())
         return {
-            key: np.array(parameters[node.name])  # The node may be renamed until used.
+            key: taken_from(parameters, str(node.name), type(self).__name__)
             for key, node in self._state()
         }
 

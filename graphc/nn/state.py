@@ -131,6 +131,22 @@ def _array(key: str, value: Any, node: Node, layer: str) -> np.ndarray[Any, Any]
     return array.astype(node.dtype)
 
 
+def taken_from(
+    parameters: Mapping[str, Any], name: str, layer: str
+) -> np.ndarray[Any, Any]:
+    """A copy of the array of a node's name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in parameters:
+        raise UnknownNameError(
+            f"no array of the name {name!r}: the layer is not part of that program",
+            node=layer,
+        )
+    return np.array(parameters[name])
+
+
 def put_into(parameters: Any, arrays: State) -> None:
     """Write arrays by the names of nodes: into a program's, or into a dict."""
     if hasattr(parameters, "assign"):

@@ -227,6 +227,8 @@ def _without(key: str) -> dict[str, Any]:
             "parameters must be those",
         ),
         (lambda b: gc.nn.save_state_dict({}, "w.pt"), ArgumentError, "'w.pt'"),
+        (lambda b: b.state_dict({}), UnknownNameError, "no array of the name"),
+        (lambda b: b.state_dict(5), ArgumentError, "parameters must be a dict"),
     ],
 )
 def test_errors_say_what_and_where(load: Any, error: Any, says: str) -> None:
