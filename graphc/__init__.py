@@ -7,7 +7,7 @@ trains, measures and draws it, when it is first named.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import errors, linalg, nn, special
+from . import errors, linalg, nn, random, special
 from .arguments import getattr_of, public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ir import Dim, Node
@@ -52,6 +52,7 @@ from .ops.arithmetic import (
 from .ops.at import (
     put_along_axis,
 )
+from .ops.choices import bernoulli
 from .ops.closeness import (
     allclose,
     array_equal,
@@ -194,7 +195,6 @@ from .ops.padding import (
     pad,
 )
 from .ops.products import prod
-from .ops.random import bernoulli
 from .ops.ranges import (
     arange,
     eye,
@@ -585,6 +585,7 @@ __all__ = [
     "quantile",
     "rad2deg",
     "radians",
+    "random",
     "ravel",
     "real",
     "reciprocal",

@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "ops": {"ir"},
     "nn": {"ir", "ops"},
     "linalg": {"ir", "ops"},
+    "random": {"ops"},
     "special": {"ir", "ops", "nn"},
     "optim": {"ir", "ops"},
     "autodiff": {"ir", "ops"},
@@ -338,7 +339,7 @@ OTHER_MEANINGS: dict[str, set[str]] = {
 REGISTRY = {"ir/op.py", "ir/pickling.py", "ir/verify.py"}
 """The table of ops, and those that ask whether an op is in it."""
 
-DECLARING = {"linalg", "nn", "ops", "special"}
+DECLARING = {"linalg", "nn", "ops", "random", "special"}
 """Rooms in which ops are declared or listed, and may be called what they are."""
 
 

@@ -45,7 +45,10 @@ VALUES: list[Any] = [
     *(FUNCTION, HISTORY, np.datetime64("2020-01-01"), memoryview(b"ab"), "missing.npz"),
 ]
 
-ROOMS = (gc, gc.nn, gc.linalg, gc.optim, gc.init, gc.metrics, gc.datasets)
+ROOMS = (
+    *(gc, gc.nn, gc.linalg, gc.random, gc.optim, gc.init, gc.metrics),
+    gc.datasets,
+)
 UNTRIED = {
     # Made by graphc alone, or a type alias.
     *("Node", "FanMode"),

@@ -29,6 +29,7 @@ PLACES = {
     "graphc.optim": "gc.optim",
     "graphc.metrics": "gc.metrics",
     "graphc.datasets": "gc.datasets",
+    "graphc.random": "gc.random",
     "graphc.special": "gc.special",
 }
 """Names under which users know modules; others are public under `gc` itself."""

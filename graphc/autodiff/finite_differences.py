@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import NonFiniteError
-from ..ir.evaluate import Array, evaluate_node
+from ..ir.evaluate import Array, evaluate_node, random_streams, stream_name
 from ..ir.graph import Graph
 from ..ir.literal import Literal
 from ..ir.node import Node
@@ -211,10 +211,10 @@ class _Run:
         self.loss = loss
         self.adjoints = adjoints
         self._sizes = sizes
-        self._rng = np.random.default_rng(seed)
         self._order = topological_order(ancestors([loss], meaning_of), meaning_of)
         wanted = [loss, *adjoints.of.values(), *adjoints.flows.values()]
         order = topological_order(ancestors(wanted, meaning_of), meaning_of)
+        self._streams = random_streams(seed, order)
         self.values: dict[Node, Array] = {}
         for node in order:
             self.values[node] = (
@@ -227,7 +227,8 @@ class _Run:
         if node.op.is_block:
             return values[node.expansion]
         given = [values[parent] for parent in node.inputs]
-        return evaluate_node(node, given, self._sizes, self._rng)
+        stream = self._streams.get(stream_name(node))
+        return evaluate_node(node, given, self._sizes, stream)
 
     def loss_at(self, variable: Node, value: Array) -> float:
         """The loss where one node has another value."""

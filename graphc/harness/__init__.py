@@ -27,6 +27,7 @@ SECTIONS = (
     "denormals",
     "signals",
     "positions",
+    "streams",
     "files",
     "data",
     "checkpoint",
@@ -54,6 +55,7 @@ FEATURES = frozenset(
         "plateau",
         "predict",
         "schedule",
+        "streams",
         "tiles",
         "totals",
         "weights",
@@ -62,8 +64,8 @@ FEATURES = frozenset(
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; arrays side by side; several step sizes; positions that depend on data;
-decay on a plateau; outputs that are predicted; a step size that changes; chains in
-tiles; metrics made of totals; a loss whose mean is not over rows."""
+decay on a plateau; outputs that are predicted; a step size that changes; random
+draws; chains in tiles; metrics made of totals; a loss whose mean is not over rows."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def snapshot(
         best: `epoch`, `step`, `score` and `parameters` of the best so far.
         run: what a run that goes on from here must share, such as the seed.
     """
-    rng = state.get("rng")
+    streams = state.get("rng", {}).items()
     return {
         "parameters": {name: array.copy() for name, array in parameters.items()},
         "slots": {name: array.copy() for name, array in state["slots"].items()},
@@ -63,7 +63,7 @@ def snapshot(
         "last": state.get("last"),
         "kept": state.get("kept"),
         # end
-        "rng": None if rng is None else rng.bit_generator.state,
+        "rng": {name: stream.bit_generator.state for name, stream in streams},
         "history": list(history),
         "best": best,
         "run": run,
@@ -85,12 +85,12 @@ def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) ->
     if not is_numbers(plateau) or len(plateau) != len(state["plateau"]):
         raise CheckpointError(f"the state of decay on a plateau is damaged: {plateau}")
     # end
-    rng = state.get("rng")
-    if (rng is None) != (saved["rng"] is None):
-        raise CheckpointError("the state has no random numbers, or has some too many")
-    if rng is not None:
+    streams = state.get("rng", {})
+    if streams and saved["rng"].keys() != streams.keys():
+        raise CheckpointError(f"the random state is of others than {[*streams]}")
+    for name, stream in streams.items():
         try:
-            type(rng.bit_generator)(0).state = saved["rng"]
+            type(stream.bit_generator)(0).state = saved["rng"][name]
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise CheckpointError(f"the random state is damaged: {error!r}") from None
     for name, array in saved["parameters"].items():
@@ -105,8 +105,8 @@ def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) ->
     # if averages
     state["last"], state["kept"] = saved.get("last"), saved.get("kept")
     # end
-    if rng is not None:
-        rng.bit_generator.state = saved["rng"]
+    for name, stream in streams.items():
+        stream.bit_generator.state = saved["rng"][name]
 
 
 def save_checkpoint(path: str, saved: dict[str, Any]) -> None:
@@ -199,7 +199,7 @@ def check_header(saved: dict[str, Any]) -> None:
     best, run, records = saved["best"], saved["run"], saved["history"]
     fits = {key: is_count(saved[key]) for key in ("step", "epoch", "part")}
     fits["scale"] = is_numbers([saved["scale"]]) and 0 <= saved["scale"] < math.inf
-    fits["rng"] = saved["rng"] is None or type(saved["rng"]) is dict
+    fits["rng"] = type(saved["rng"]) is dict
     score = run and f"dev_{run['best'].rpartition(' ')[2]}"
     fits["history"] = is_list(records) and all(
         is_count(record["epoch"], record["step"])

@@ -31,6 +31,8 @@ OUTPUTS: tuple[str, ...] = ()
 """With predict: the names of its results; several are returned in a dict."""
 TOTALS: tuple[str, ...] = ()
 """With totals: results of `forward` that are summed over batches, not averaged."""
+STREAMS: tuple[str, ...] = ()
+"""With random draws: their names."""
 TILE: int = 0
 """In fast style: the most numbers that an operation on an array takes at a time."""
 THREADS: int = 0
@@ -52,8 +54,9 @@ def init_parameters(seed: int) -> dict[str, np.ndarray[Any, Any]]:
 def init_state(
     parameters: dict[str, np.ndarray[Any, Any]], seed: int = 0
 ) -> dict[str, Any]:
-    """All that changes in training beside parameters: `step`, `epoch`, `scale`, `rng`
-    and, under `slots`, the optimizer's arrays; with decay on a plateau `plateau`."""
+    """All that changes in training beside parameters: `step`, `epoch`, `scale`, under
+    `rng` a generator for each random draw and, under `slots`, the optimizer's arrays;
+    with decay on a plateau `plateau`."""
     raise NotImplementedError
 
 
@@ -72,7 +75,7 @@ def predict(parameters: dict[str, np.ndarray[Any, Any]], *inputs: Any) -> Any:
 def loss_and_gradients(
     parameters: dict[str, np.ndarray[Any, Any]],
     *inputs: Any,
-    rng: np.random.Generator | None = None,
+    rng: Any = None,
 ) -> tuple[Any, dict[str, np.ndarray[Any, Any]]]:
     """The loss in training mode and its gradients by parameter."""
     raise NotImplementedError

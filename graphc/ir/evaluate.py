@@ -7,7 +7,7 @@ compile time, so a folded value is the very value that the program would compute
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any, Literal, cast
 
@@ -61,6 +61,21 @@ def evaluate_body(
     return tuple(values[output] for output in body.outputs)
 
 
+def random_streams(seed: int, nodes: Iterable[Node]) -> dict[str, np.random.Generator]:
+    """The generators that draws among `nodes` take their numbers from, by name.
+
+    Each is started from the seed and its name, so no draw has a part in the numbers of
+    another one.
+    """
+    names = [stream_name(node) for node in nodes if not node.op.pure]
+    return {name: np.random.default_rng([seed, *name.encode()]) for name in names}
+
+
+def stream_name(node: Node) -> str:
+    """The name of the stream that a draw takes its numbers from."""
+    return node.name or node.op.name
+
+
 def evaluate_node(
     node: Node,
     arrays: Sequence[Any],
@@ -73,7 +88,7 @@ def evaluate_node(
         node: any node but an input, a parameter, an argument or a block.
         arrays: the value of each input.
         sizes: what the named sizes stand for.
-        rng: where random ops draw from.
+        rng: the generator that a random draw takes its numbers from.
 
     Returns:
         An array, or a tuple of arrays where the node has several results.

@@ -119,6 +119,11 @@ class Graph:
         return tuple(n for n in self.parameters if n.op.role is Role.PARAMETER)
 
     @cached_property
+    def draws(self) -> tuple[Node, ...]:
+        """The random draws, each of which is a stream of numbers by its name."""
+        return tuple(node for node in self.nodes if not node.op.pure)
+
+    @cached_property
     def arguments(self) -> tuple[Node, ...]:
         """Of a body: the arguments that it uses, in their order."""
         found = [n for n in self.nodes if n.op.role is Role.ARGUMENT]

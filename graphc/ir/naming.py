@@ -1,4 +1,4 @@
-"""Names of layers that the user gave none, which number themselves.
+"""Names of layers and random draws that the user gave none.
 
 Which other layers there are is known only when a graph is put to use. So such a layer
 has a name that may still change, and its nodes with it: of two that want to be `linear`
@@ -64,6 +64,37 @@ class Naming:
             node = reference()
             if node is not None:
                 yield node, suffix
+
+
+class DrawNaming(Naming):
+    """The name of a random draw that the user gave none: after the node it is for.
+
+    Numbers come from the stream of that name, so a draw for the layer `hidden` keeps
+    them whatever else is declared.
+    """
+
+    __slots__ = ("_of", "_what")
+
+    def __init__(self, what: str, of: Node | None) -> None:
+        """Name a draw.
+
+        Args:
+            what: what is drawn.
+            of: the node that it is for, of which the nearest name is taken.
+        """
+        while of is not None and of.name is None:
+            of = of.inputs[0] if of.inputs else None
+        self._what, self._of = what, of
+        super().__init__(self._stem)
+
+    @property
+    def _stem(self) -> str:
+        return self._what if self._of is None else f"{self._of.name}.{self._what}"
+
+    def candidates(self) -> Iterator[str]:
+        """The name alone, and then it with the numbers from 2."""
+        yield self._stem
+        yield from (f"{self._stem}_{number}" for number in count(2))
 
 
 def number_unnamed(nodes: Iterable[Node], *, finally_: bool = False) -> None:

@@ -16,14 +16,14 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import maximum, minimum, sign, where
-from ..ops.random import standard_uniform
+from ..ops.random import drawn, standard_uniform
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node
 from ..ops.type_rules import floating
 from .block import elementwise_block
 from .init import constant as constant_start
 from .layer import FunctionLayer, Layer, check_size
-from .regularization import RANDOM_SCALE, drawn
+from .regularization import RANDOM_SCALE
 
 
 def _is_larger_above_zero(negative_slope: float) -> bool:
@@ -389,7 +389,7 @@ def rrelu(
         )
     if not training:
         return leaky_relu(node, (low + high) / 2)
-    shares = drawn(standard_uniform(node.shape, node.dtype), "share")
+    shares = drawn(standard_uniform(node.shape, node.dtype), "share", node)
     scaled = RANDOM_SCALE(node, shares, lower=low, upper=high)
     return where((node > 0.0), node, scaled)
 

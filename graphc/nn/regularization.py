@@ -7,7 +7,6 @@ or expands again, forward and backward use the one mask that was drawn.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from ..ops.random import bernoulli, standard_normal
+from ..ops.random import BERNOULLI, drawn, standard_normal
 from ..ops.source import ArrayLike, as_node
 from ..ops.type_rules import floating
 from .layer import FunctionLayer
@@ -121,14 +120,8 @@ def dropped(
         return node
     axis = node.ndim if spread_from is None else spread_from
     shape = (*node.shape[:axis], *(1 for _ in node.shape[axis:]))
-    kept = drawn(bernoulli(1.0 - probability, shape), "kept")
+    kept = drawn(BERNOULLI(p=1.0 - probability, shape=shape), "kept", node)
     return block(node, kept, p=probability)
-
-
-def drawn(node: Node, name: str) -> Node:
-    """A random draw under a name, which is a hint only: every block has its own."""
-    origin = replace(node.origin, rules=(*node.origin.rules, f"{name}, drawn"))
-    return node.copy(name=name, origin=origin)
 
 
 class Dropout(FunctionLayer):
@@ -231,5 +224,5 @@ def gaussian_noise(input: ArrayLike, std: float, training: bool = True) -> Node:
         )
     if not training or std == 0.0:
         return node
-    noise = drawn(standard_normal(node.shape, node.dtype), "noise")
+    noise = drawn(standard_normal(node.shape, node.dtype), "noise", node)
     return GAUSSIAN_NOISE(node, noise, std=float(std))

@@ -185,6 +185,6 @@ class GradientNoise(Transformation):
     def gradient(self, parameter: Node, gradient: Node, clock: Clock) -> Node:
         """See `Transformation.gradient`."""
         deviation = sqrt(self.eta / clock.step**self.gamma).named("noise_deviation")
-        noise = standard_normal(gradient.shape, gradient.dtype).named("noise")
+        noise = standard_normal(gradient.shape, gradient.dtype).named("gradient_noise")
         noisy = gradient + in_dtype_of(gradient, deviation) * noise
         return noisy.named("noisy_gradient")

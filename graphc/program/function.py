@@ -26,9 +26,7 @@ class Declared:
     """The first argument, if any: a mapping that holds parameters, and placeholders
     that are not arguments, by name."""
     random: bool = False
-    """True where it takes a generator `rng`."""
-    starts_generator: bool = False
-    """True where it starts a generator, always the same, if it is given none."""
+    """True where it takes `rng`, see `harness.streams`."""
     persistent: Persistent | None = None
     """In fast style, outputs in arrays that stay."""
     converts: bool = False

@@ -10,7 +10,7 @@ from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.sizes import SizeBound, inputs_for_sizes
-from .groups import Update
+from .groups import Update, rule_nodes
 from .schedule import Tiling
 
 Style = Literal["readable", "fast"]
@@ -122,6 +122,15 @@ class TrainingPlan:
         return dict(zip(names, values, strict=True))
 
     @property
+    def draws(self) -> tuple[Node, ...]:
+        """The random draws of all functions."""
+        graphs = [self.forward, self.training]
+        graphs += [] if self.predict is None else [self.predict]
+        draws = [node for graph in graphs for node in graph.draws]
+        rules = (node for rule in self.update.rules for node in rule_nodes(rule))
+        return (*draws, *(node for node in rules if not node.op.pure))
+
+    @property
     def is_scheduled(self) -> bool:
         """True where the step size depends on when the update happens."""
         return any(node.name in ("step", "epoch") for node in self.step_sizes.inputs)
@@ -139,6 +148,7 @@ class TrainingPlan:
             "plateau": self.plateau is not None,
             "predict": self.predict is not None,
             "schedule": self.is_scheduled,
+            "streams": bool(self.draws),
             "totals": self.finish is not None,
             "weights": self.loss_weight is not None,
         }

@@ -17,6 +17,7 @@ from ..arguments import Count, Natural, Seed
 from ..errors import GraphError, OptionError, ShapeError
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
+from ..ir.evaluate import random_streams
 from ..ir.facts import PERSISTENT, Role
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
@@ -66,16 +67,17 @@ class CompiledFunction(LazyState):
         self._count = len(graph.outputs) - len(updates)
         self._changed = _not_as_they_are([g.outputs[: self._count] for g in graphs])
         self._fill = filler(structure)
-        random = any(not node.op.pure for node in graph.nodes)
+        self._draws = graph.draws
         declared = [*graph.parameters, *updates]
         unique = sorted(dict.fromkeys(declared), key=lambda node: node.order)
         self.parameter_nodes = tuple(unique)
         """The parameters as nodes, in the order of declaration."""
-        self._seed, self._is_random = seed, random
+        self._seed = seed
         self._made_of = (structure, graphs, emitted, binder, updates, seed)
 
     def _begin(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        state = {"rng": np.random.default_rng(self._seed)} if self._is_random else {}
+        streams = random_streams(self._seed, self._draws)
+        state = {"rng": streams} if streams else {}
         return initial_parameters(self.parameter_nodes, self._seed), state
 
     def __getstate__(self) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from ..arguments import Seed
 from ..errors import NonFiniteError
 from ..ir.bodies import inline
 from ..ir.dims import symbols_of
-from ..ir.evaluate import compiled, evaluate_node
+from ..ir.evaluate import compiled, evaluate_node, random_streams, stream_name
 from ..ir.facts import PERSISTENT, Role
 from ..ir.graph import Graph, check_names, declared_inputs
 from ..ir.labels import label_bounds
@@ -118,7 +118,7 @@ def interpret(
     for node in trained:
         start = initial_value(node, starts)
         arrays.setdefault(node, start)
-    rng = np.random.default_rng(seed)
+    streams = random_streams(seed, order)
     values: dict[Node, Array] = {}
     for node in order:
         if node.op.is_block:
@@ -128,7 +128,10 @@ def interpret(
             arrays[node]
             if node in arrays
             else evaluate_node(
-                node, [values[parent] for parent in node.inputs], sizes, rng
+                node,
+                [values[parent] for parent in node.inputs],
+                sizes,
+                streams.get(stream_name(node)),
             )
         )
         if check_finite and is_floating(node.dtype) and not np.isfinite(value).all():

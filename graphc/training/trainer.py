@@ -280,11 +280,12 @@ class Trainer(Trained):
             arrays = self._files.read(data, "data")
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
-    def predict(self, /, *arrays: Any, **inputs: Any) -> Any:
+    def predict(self, /, *arrays: Any, seed: Seed = 0, **inputs: Any) -> Any:
         """The outputs of the model for a batch, in evaluation mode.
 
         Args:
             arrays: the first inputs that the outputs depend on, as declared.
+            seed: of the draws that outputs depend on, such as those of `gc.random`.
             inputs: the others by name; those of the loss alone are ignored.
 
         Returns:
@@ -307,7 +308,8 @@ class Trainer(Trained):
         bound = binder.bind(inputs, arrays)
         check_batch(needed, bound, plan.admitted)
         with np.errstate(all="ignore"), self.translated():
-            return self._module.predict(self._arrays, *bound)
+            drawn = {"rng": seed} if plan.predict.draws else {}
+            return self._module.predict(self._arrays, *bound, **drawn)
 
     def lr_range_test(
         self,

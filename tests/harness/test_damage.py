@@ -64,7 +64,7 @@ def assert_refused(module: Any, path: Path, message: str = r"run\.npz|state") ->
     before = [
         array.copy() for array in (*parameters.values(), *state["slots"].values())
     ]
-    rng = repr(state["rng"].bit_generator.state)
+    rng = repr(state["rng"]["mask"].bit_generator.state)
     options: dict[str, Any] = {**OPTIONS, "checkpoint": str(path), "resume": True}
     with pytest.raises(module.CheckpointError, match=message) as raised:
         module.fit(parameters, state, rows(50), rows(20), **options)
@@ -72,7 +72,7 @@ def assert_refused(module: Any, path: Path, message: str = r"run\.npz|state") ->
     after = (*parameters.values(), *state["slots"].values())
     for array, other in zip(before, after, strict=True):
         assert array.tobytes() == other.tobytes()
-    assert repr(state["rng"].bit_generator.state) == rng
+    assert repr(state["rng"]["mask"].bit_generator.state) == rng
     assert (state["step"], state["epoch"], state["scale"]) == (0, 0, 1.0)
 
 
@@ -85,13 +85,13 @@ WRONG: dict[str, list[Any]] = {
     "part": [-1, 1, "0", None],
     "scale": ["a", None, -1.0, float("nan"), float("inf"), []],
     "rng": [
-        *(None, "a", {}, [], 5),
-        {"bit_generator": "MT19937", "state": {"key": [1], "pos": 0}},
-        {**PCG, "state": {}},
-        {**PCG, "state": {"state": "a", "inc": 1}},
-        {**PCG, "state": {"state": -1, "inc": 1}},
-        {**PCG, "state": {"state": 2**200, "inc": 1}},
-        {**PCG, "state": None},
+        *(None, "a", {}, [], 5, {"other": {}}, {"mask": 5}, {"mask": None}),
+        {"mask": {"bit_generator": "MT19937", "state": {"key": [1], "pos": 0}}},
+        {"mask": {**PCG, "state": {}}},
+        {"mask": {**PCG, "state": {"state": "a", "inc": 1}}},
+        {"mask": {**PCG, "state": {"state": -1, "inc": 1}}},
+        {"mask": {**PCG, "state": {"state": 2**200, "inc": 1}}},
+        {"mask": {**PCG, "state": None}},
     ],
     "history": [None, "a", {}, 5, [1], [{}], [[]], [{"epoch": "a", "step": 1}]],
     "best": [

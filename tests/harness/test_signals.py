@@ -28,7 +28,7 @@ def module() -> Any:
 def everything(parameters: Any, state: Any) -> bytes:
     """All that a step changes."""
     arrays = [*parameters.values(), *state["slots"].values()]
-    random = repr(state["rng"].bit_generator.state).encode()
+    random = repr(state["rng"]["mask"].bit_generator.state).encode()
     return b"".join(array.tobytes() for array in arrays) + random
 
 

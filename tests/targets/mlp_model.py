@@ -49,7 +49,7 @@ def init_state(parameters, seed=0) -> dict[str, Any]:
         "step": 0,
         "epoch": 0,
         "scale": 1.0,
-        "rng": np.random.default_rng([seed, 0, 1]),
+        "rng": {"mask": np.random.default_rng([seed, 0, 1])},
         "slots": {
             f"{name}.momentum_buffer": np.zeros_like(array)
             for name, array in parameters.items()
@@ -77,7 +77,8 @@ def loss_and_gradients(parameters, x, y, rng=None):
     hidden = np.tanh(x @ parameters["hidden.weight"].T + parameters["hidden.bias"])
     mask = 1
     if DROPOUT:
-        mask = (rng.random(hidden.shape, np.float32) >= DROPOUT) / (1 - DROPOUT)
+        stream = rng["mask"] if isinstance(rng, dict) else rng
+        mask = (stream.random(hidden.shape, np.float32) >= DROPOUT) / (1 - DROPOUT)
         mask = mask.astype(x.dtype)
     dropped = hidden * mask
     logits = dropped @ parameters["output.weight"].T + parameters["output.bias"]

@@ -341,7 +341,8 @@ def trained(loss, **options):
         batch = x.astype("float32"), y.astype("float32")
         losses.append(module.train_step(parameters, state, *batch))
     values = [canonical(value) for value in parameters.values()]
-    return program, losses, values, state["rng"].bit_generator.state
+    streams = [stream.bit_generator.state for stream in state["rng"].values()]
+    return program, losses, values, streams
 
 
 def test_random_numbers_are_drawn_in_the_same_order(noisy):

@@ -20,7 +20,7 @@ from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import assign, call, name, one_or_tuple, parse, subscript
+from .expressions import assign, call, name, one_or_tuple, subscript
 from .kernels import Kernel
 from .names import Names
 from .sizes import size_of_axis, size_sources, write_size_check, write_sizes
@@ -164,9 +164,8 @@ class _Printer:
                 variable = self.persistent.variable
                 docstring += f"\n\nThe next call overwrites the {variable}."
             writer.docstring(docstring)
-            if declared.random and declared.starts_generator:
-                started = parse("np.random.default_rng(0) if rng is None else rng")
-                writer.statement(assign("rng", started))
+            if declared.graph.draws:
+                writer.statement(assign("rng", call("random_streams", name("rng"))))
             for node in function.stored:
                 stored = subscript(name(declared.source), node.name)
                 with writer.about(node):

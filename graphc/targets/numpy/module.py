@@ -9,6 +9,7 @@ from typing import Any
 
 from ...harness import HarnessSource, harness_source
 from ...ir.dims import symbols_of
+from ...ir.evaluate import stream_name
 from ...ir.graph import Graph, OneRow
 from ...ir.node import Node
 from ...ir.pickling import Together
@@ -21,7 +22,7 @@ from ...program.plan import Style
 from ...program.schedule import TILE, Tiling
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import assign
+from .expressions import assign, parse
 from .function import Wording, write_function
 from .helpers import called_helpers, names_of_helpers, write_helper
 from .names import Names
@@ -67,9 +68,12 @@ def check_sizes(graphs: Sequence[Graph], inputs: Sequence[Node]) -> None:
         check_known(graph, known)
 
 
-def is_random(graph: Graph) -> bool:
-    """True where a graph draws random numbers."""
-    return any(not node.op.pure for node in graph.nodes)
+def write_streams(writer: Writer, draws: Iterable[Node]) -> None:
+    """Write the names of random draws, if there are any."""
+    names = tuple(dict.fromkeys(map(stream_name, draws)))
+    if names:
+        writer.comment("Random draws, each with a generator of its own.")
+        writer.statement(assign("STREAMS", parse(repr(names))))
 
 
 # What fixed parts of emitted functions call their own values: no input goes by these.
@@ -79,7 +83,7 @@ _LOCAL_NAMES = ("loss", "gradients", "name", "parameter", "gradient", "slots")
 _RESERVED = (
     *("np", "parameters", "rng", "dtype", "thread", "get_ident", "compute"),
     *("compute_for_one_row", "compute_for_one_row_workspace", "compute_workspace"),
-    *("THREADS", "TILE"),
+    *("STREAMS", "THREADS", "TILE"),
 )
 
 
@@ -113,8 +117,7 @@ def emit_function(
         name="compute",
         graph=graph,
         inputs=tuple(inputs),
-        random=is_random(graph),
-        starts_generator=True,
+        random=bool(graph.draws),
         tile=tiling.size,
         size_bounds=size_bounds,
         one_row=one_row,
@@ -125,7 +128,7 @@ def emit_function(
     )
     function = lower(declared, fast=style == "fast")
     helpers = called_helpers(function.forms_used())
-    every = harness_source(_HELPERS, ("arrays", "tiles", "positions"))
+    every = harness_source(_HELPERS, ("arrays", "tiles", "positions", "streams"))
     taken = {*_RESERVED, *defined_names(every), *names_of_helpers(helpers)}
     names = module_names(inputs, taken)
     constants = Constants(names)
@@ -138,10 +141,12 @@ def emit_function(
     if footprint.rows():
         docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
-    sections = ("arrays", "tiles", *(["positions"] if "indexing" in features else []))
+    positions = ["positions"] if "indexing" in features else []
+    sections = ("arrays", "tiles", *positions, "streams")
     harness = harness_source(features, sections)
     write_imports(writer, harness)
     write_tiling(writer, tiling, features)
+    write_streams(writer, graph.draws)
     constants.write(writer)
     writer.append(functions)
     if harness.text.strip():
@@ -149,7 +154,7 @@ def emit_function(
     return Emitted(writer.source(), nodes_of_lines(writer), footprint)
 
 
-_HELPERS = frozenset(("arrays", "flat", "indexing", "tiles"))
+_HELPERS = frozenset(("arrays", "flat", "indexing", "streams", "tiles"))
 
 
 def called_features(functions: Iterable[Function]) -> frozenset[str]:
@@ -162,6 +167,8 @@ def called_features(functions: Iterable[Function]) -> frozenset[str]:
             wanted |= {"arrays", "tiles"}
         if function.has_checks:
             wanted |= {"indexing"}
+        if function.declared.graph.draws:
+            wanted |= {"streams"}
     return frozenset(wanted)
 
 

@@ -35,10 +35,10 @@ from .module import (
     called_features,
     check_sizes,
     defined_names,
-    is_random,
     module_names,
     nodes_of_lines,
     write_imports,
+    write_streams,
     write_tiling,
 )
 from .names import Names
@@ -51,7 +51,16 @@ _MODULE_NAMES = (
     *("dtype", "thread", "parameters", "state", "seed", "rng", "step", "epoch"),
     *("scale", "OLDEST_PYTHON", "OLDEST_NUMPY", "MODEL", "GRAPH_HASH", "OPTIMIZER"),
     *("GRAPHC_VERSION", "INPUTS", "PARAMETERS", "METRICS", "PREDICT_INPUTS", "OUTPUTS"),
-    *("MICRO_BATCHES", "TOTALS", "PLATEAU", "RULES", "STRICT", "THREADS", "TILE"),
+    *(
+        "MICRO_BATCHES",
+        "TOTALS",
+        "PLATEAU",
+        "RULES",
+        "STRICT",
+        "THREADS",
+        "TILE",
+        "STREAMS",
+    ),
     *("totals", "averaged_parameters", "finish_metrics", "update_plateau"),
     *("init_parameters", "init_state", "forward", "predict", "loss_and_gradients"),
     *("loss_weight", "update", "update_scratch", "index_arrays", "gradients"),
@@ -138,6 +147,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_requirements(writer)
     write_facts(writer, plan)
     write_tiling(writer, plan.tiling, features)
+    write_streams(writer, plan.draws)
     if layout is not None:
         _write_rules(writer, update)
     constants.write(writer)
@@ -148,7 +158,8 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
 
 def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
-    every = harness_source(plan.features | {"arrays", "flat", "indexing", "tiles"})
+    needed = {"arrays", "flat", "indexing", "streams", "tiles"}
+    every = harness_source(plan.features | needed)
     taken = names_of_helpers(helpers)
     names = module_names(plan.inputs, {*_MODULE_NAMES, *defined_names(every), *taken})
     names.assign(plan.parameters)
@@ -245,7 +256,7 @@ def _write_state(
             "step": ast.Constant(0),
             "epoch": ast.Constant(0),
             "scale": ast.Constant(1.0),
-            "rng": parse("np.random.default_rng([seed, 1])"),
+            "rng": parse("random_streams(seed)" if plan.draws else "{}"),
             "slots": table,
         }
         if plan.plateau is not None:
@@ -271,7 +282,7 @@ def _functions(
     forward = Declared("forward", plan.forward, **common)
     functions = [
         (
-            replace(forward, random=is_random(plan.forward), starts_generator=True),
+            replace(forward, random=bool(plan.forward.draws)),
             Wording(
                 f"Return {what}, in evaluation mode.",
                 lambda values: [ast.Return(_dict(results, values))],
@@ -283,8 +294,7 @@ def _functions(
         predict = replace(
             predict,
             inputs=plan.predict_inputs,
-            random=is_random(plan.predict),
-            starts_generator=True,
+            random=bool(plan.predict.draws),
         )
         wording = Wording(
             "Return the model's outputs for a batch, in evaluation mode.",

@@ -47,7 +47,8 @@ def write_update(
         step = ast.Subscript(name("state"), ast.Constant("step"), ast.Store())
         writer.statement(ast.AugAssign(step, ast.Add(), ast.Constant(1)))
         if lowered.is_random:
-            writer.statement(assign("rng", subscript(name("state"), "rng")))
+            started = call("random_streams", subscript(name("state"), "rng"))
+            writer.statement(assign("rng", started))
         for key, node in lowered.clock.items():
             names.alias(node, key)
             with writer.about(node):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from ...ir.evaluate import stream_name
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...program.forms import Check, Entry, Form, Forms, Operand
@@ -17,6 +18,7 @@ from .expressions import (
     literal,
     name,
     number,
+    subscript,
     substituted,
 )
 from .names import Names
@@ -87,6 +89,8 @@ class Values:
             values[f"dim_{symbol}"] = self.size(symbol)
         for key, entry in form.arrays.items():
             values[key] = name(self._entries[entry])
+        if "rng" in form.template.reads:
+            values["rng"] = subscript(name("rng"), stream_name(form.node))
         for own in sorted(form.template.own):
             values[own] = name(self.names.temporary(own))
         if out:
