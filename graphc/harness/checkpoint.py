@@ -87,7 +87,7 @@ def restore(saved: dict[str, Any], parameters: Arrays, state: dict[str, Any]) ->
     # end
     streams = state.get("rng", {})
     if streams and saved["rng"].keys() != streams.keys():
-        raise CheckpointError(f"the random state is of others than {[*streams]}")
+        raise CheckpointError(f"the random state is damaged or not of {[*streams]}")
     for name, stream in streams.items():
         try:
             type(stream.bit_generator)(0).state = saved["rng"][name]
