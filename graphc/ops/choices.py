@@ -50,7 +50,7 @@ def bernoulli(
 
     >>> import graphc as gc
     >>> gc.bernoulli(0.5, ("batch", 10))
-    <bernoulli bool (batch, 10)>
+    <bernoulli 'bernoulli' bool (batch, 10)>
     """
     (part,), dtype = parameters_of("bernoulli", (p,), None)
     if isinstance(part, Node):
@@ -89,7 +89,7 @@ def integers(
 
     >>> import graphc as gc
     >>> gc.random.integers(10, size=("batch",))
-    <integers int64 (batch,)>
+    <random_integers 'integers' int64 (batch,)>
     """
     what, target = "integers", as_dtype(dtype)
     first, last = (0, low) if high is None else (low, high)
@@ -179,7 +179,7 @@ def permutation(x: Any, axis: int = 0, *, name: str | None = None) -> Node:
 
     >>> import graphc as gc
     >>> gc.random.permutation(gc.input("x", ("n", 3)))
-    <take float32 (n, 3)>
+    <getitem float32 (n, 3)>
     >>> sorted(gc.evaluate(gc.random.permutation(4), {}))
     [0, 1, 2, 3]
     """
@@ -227,7 +227,7 @@ def choice(
 
     >>> import graphc as gc
     >>> gc.random.choice(gc.input("x", ("n", 3)), 5)
-    <take float32 (5, 3)>
+    <getitem float32 (5, 3)>
     """
     what = "choice"
     node = None if _is_count(a) else as_node(a)

@@ -103,7 +103,7 @@ def standard_normal(
 
     >>> import graphc as gc
     >>> gc.random.standard_normal(("batch", 10))
-    <standard_normal float32 (batch, 10)>
+    <standard_normal 'standard_normal' float32 (batch, 10)>
     """
     return draw_for(STANDARD_NORMAL, "standard_normal", size, (), as_dtype(dtype), name)
 
@@ -123,7 +123,7 @@ def standard_exponential(
 
     >>> import graphc as gc
     >>> gc.random.standard_exponential(3)
-    <standard_exponential float32 (3,)>
+    <standard_exponential 'standard_exponential' float32 (3,)>
     """
     what = "standard_exponential"
     return draw_for(STANDARD_EXPONENTIAL, what, size, (), as_dtype(dtype), name)
