@@ -180,7 +180,8 @@ def permutation(x: Any, axis: int = 0, *, name: str | None = None) -> Node:
     >>> import graphc as gc
     >>> gc.random.permutation(gc.input("x", ("n", 3)))
     <getitem float32 (n, 3)>
-    >>> sorted(gc.evaluate(gc.random.permutation(4), {}))
+    >>> order = gc.evaluate(gc.random.permutation(4), {})
+    >>> sorted(order.tolist())
     [0, 1, 2, 3]
     """
     what = "permutation"
