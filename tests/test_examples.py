@@ -83,6 +83,10 @@ def test_logistic_regression(tmp_path):
     assert "far on the wrong side: 2" in run("logistic_regression.py", cwd=tmp_path)
 
 
+def test_gan(tmp_path):
+    assert "modes with at least half of their share: 8" in run("gan.py", cwd=tmp_path)
+
+
 def test_mnist_is_skipped_where_it_is_not(tmp_path, monkeypatch):
     monkeypatch.delenv("GRAPHC_MNIST", raising=False)
     for example in ("mnist_sigmoid.py", "lenet.py"):
@@ -105,11 +109,13 @@ def test_mnist(example, least, tmp_path):
 def test_every_example_is_a_model_file(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # A backward pass is of one loss.
+    chosen = ("--name", "generator_loss") if example.stem == "gan" else ()
     for command in (
         ("show", example),
         ("check", example, "--rows", "3"),
         ("emit", example, "-o", "train.py"),
-        ("render", example, "-o", "drawing.dot", "--backward", "overlay"),
+        ("render", example, "-o", "drawing.dot", "--backward", "overlay", *chosen),
     ):
         assert main([str(part) for part in command]) == 0
 

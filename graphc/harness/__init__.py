@@ -8,7 +8,7 @@ function comes before those that call it, and near them. Annotations are never
 evaluated: every emitted program has the `__future__` import.
 
 Sections, and lines between `# if <feature>` and `# end`, that a model does not need are
-left out.
+left out; those between `# else` and `# end` are for the others.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ FEATURES = frozenset(
         "plateau",
         "predict",
         "schedule",
+        "steps",
         "streams",
         "tiles",
         "totals",
@@ -64,8 +65,9 @@ FEATURES = frozenset(
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; arrays side by side; several step sizes; positions that depend on data;
-decay on a plateau; outputs that are predicted; a step size that changes; random
-draws; chains in tiles; metrics made of totals; a loss whose mean is not over rows."""
+decay on a plateau; outputs that are predicted; a step size that changes; several
+losses; random draws; chains in tiles; metrics made of totals; a loss whose mean is not
+over rows."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ class HarnessSource:
     """Modules with a name taken from each, sorted: `("typing", "Any")`."""
 
 
-_REGION = re.compile(r"^ *# if (\w+)\n(.*?)^ *# end\n", re.DOTALL | re.MULTILINE)
+_REGION = re.compile(
+    r"^ *# if (\w+)\n(.*?)(?:^ *# else\n(.*?))?^ *# end\n", re.DOTALL | re.MULTILINE
+)
 
 
 @functools.cache
@@ -101,7 +105,7 @@ def harness_source(
     from_imports: set[tuple[str, str]] = set()
 
     def region(match: re.Match[str]) -> str:
-        return match[2] if match[1] in features else ""
+        return match[2] if match[1] in features else match[3] or ""
 
     for section in sections:
         optional = section in FEATURES and section not in features

@@ -11,7 +11,7 @@ import numpy as np
 from .data import BATCH_DIMENSION, check_data, random_data, take_rows
 from .files import Array, Arrays
 from .loop import check_whole_number
-from .model import init_parameters, loss_and_gradients
+from .model import LOSSES, init_parameters, loss_and_gradients
 from .positions import DataError
 
 # --- imports above, copied into emitted programs below ---
@@ -96,6 +96,22 @@ def loss_at(parameters: Arrays, batch: list[Array], seed: int) -> tuple[Any, Arr
         return loss_and_gradients(parameters, *batch, rng=rng)
 
 
+# if steps
+def own_loss_at(
+    parameters: Arrays, batch: list[Array], seed: int, name: str
+) -> tuple[Any, Arrays]:
+    """The loss that trains a parameter, with draws as in `loss_at`, and gradients."""
+    rng = np.random.default_rng(seed)
+    loss: Any = 0.0
+    gradients: Arrays = {}
+    with np.errstate(all="ignore"):
+        for differentiate in LOSSES.values():
+            if name not in gradients:
+                loss, gradients, *_ = differentiate(parameters, *batch, rng=rng)
+    return loss, gradients
+
+
+# end
 def choose_directions(
     gradient: Array, directions: int, elements: int, rng: np.random.Generator
 ) -> list[Array]:
@@ -134,7 +150,11 @@ def path_error(
     def look(place: float) -> tuple[float, float]:
         """The loss there, and its gradient along the path."""
         moved = {**parameters, name: parameters[name] + place * path}
+        # if steps
+        loss, gradients = own_loss_at(moved, batch, seed, name)
+        # else
         loss, gradients = loss_at(moved, batch, seed)
+        # end
         return float(loss), float(np.sum(gradients[name] * path, dtype=float))
 
     def measure(start: float, stop: float) -> tuple[float, float, float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import empty_aligned
 from .files import Array, Arrays
-from .model import PARAMETERS, RULES, TILE
+from .model import PARAMETERS, RULES, RULES_OF, TILE
 
 # --- imports above, copied into emitted programs below ---
 
@@ -81,6 +81,59 @@ def getter(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     return look_up
 
 
+# if steps
+# By the name of each loss: of parameters or gradients, and of what the optimizer keeps,
+# all that its rules name.
+GETTERS = {
+    step: (
+        getter([name for names, _, _ in rules for name in names]),
+        getter([f"{n}.{k}" for names, kept, _ in rules for n in names for k in kept]),
+    )
+    for step, rules in RULES_OF.items()
+}
+
+
+def tiles_of_step(
+    parameters: Arrays, gradients: Arrays, state: dict[str, Any], step: str
+) -> list[list[tuple[Array, ...]]]:
+    """Return, for each of the rules of a loss, what its loop goes through.
+
+    One item of a loop is a tile of the parameters that follow the rule, the same part
+    of their gradients and state, and arrays to work in. Arrays that lie side by side
+    are one here, whatever their names. The tiles are made once, and anew only when
+    another array has taken the place of one.
+    """
+    trained_of, kept_of = GETTERS[step]
+    slots = state["slots"]
+    arrays = (*trained_of(parameters), *trained_of(gradients), *kept_of(slots))
+    known = state.get(f"tiles of {step}")
+    if known and all(map(operator.is_, known[0], arrays)):
+        return known[1]
+    rules = RULES_OF[step]
+    tiles = [tiles_of_rule(rule, parameters, gradients, slots) for rule in rules]
+    state[f"tiles of {step}"] = Tiles((arrays, tiles))
+    return tiles
+
+
+def tiles_of_rule(
+    rule: tuple[Sequence[str], Sequence[str], Sequence[str]],
+    parameters: Arrays,
+    gradients: Arrays,
+    slots: Arrays,
+) -> list[tuple[Array, ...]]:
+    """The tiles of the arrays that follow one rule."""
+    names, kept, scratch = rule
+    rows = [
+        (parameters[n], gradients[n], *(slots[f"{n}.{key}"] for key in kept))
+        for n in names
+    ]
+    # Parameters of another dtype than declared are computed with in that.
+    declared, actual = PARAMETERS[names[0]][0], parameters[names[0]].dtype
+    dtypes = [actual if dtype == declared else dtype for dtype in scratch]
+    return list(tiles_of(rows, dtypes))
+
+
+# else
 # Of parameters or gradients, and of what the optimizer keeps, all that `RULES` name.
 trained_of = getter([name for names, _, _ in RULES for name in names])
 kept_of = getter(
@@ -117,6 +170,7 @@ def update_tiles(
     return tiles
 
 
+# end
 def tiles_of(
     rows: Iterable[tuple[Array, ...]], scratch: Sequence[Any]
 ) -> Iterator[tuple[Array, ...]]:

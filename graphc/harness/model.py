@@ -5,6 +5,7 @@ These are placeholders: they tell the type checker what each emitted program def
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,12 @@ THREADS: int = 0
 RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
 """In fast style, for each rule of the update: its parameters, the slots of each in the
 optimizer's state, and the dtypes of arrays to work in."""
+RULES_OF: dict[
+    str, tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...]
+] = {}
+"""In fast style with several losses, the same by the name of each loss."""
+LOSSES: dict[str, Callable[..., tuple[Any, ...]]] = {}
+"""With several losses, by the name of each the function that differentiates it."""
 MICRO_BATCHES: int = 1
 """With accumulation: the number of batches of an update."""
 PLATEAU: dict[str, Any] = {}

@@ -6,6 +6,7 @@ is asked for, alignment included.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -65,6 +66,11 @@ class OneRowFootprint:
     workspace: Dimension
     tiles: tuple[TileScratch, ...]
 
+    def together(self, other: OneRowFootprint) -> OneRowFootprint:
+        """This one and that of another function."""
+        tiles = tuple(dict.fromkeys((*self.tiles, *other.tiles)))
+        return replace(self, workspace=self.workspace + other.workspace, tiles=tiles)
+
 
 @partial(entry, label="gc.Footprint")
 @dataclass(frozen=True)
@@ -93,6 +99,21 @@ class Footprint:
     def of_program(self, names: Iterable[str]) -> Footprint:
         """This footprint, of a program that has dimensions of these names."""
         return replace(self, others=tuple(sorted(set(names) - set(self.sizes))))
+
+    def together(self, other: Footprint) -> Footprint:
+        """This footprint and that of another function, which runs in turn with it."""
+        rows = [each.one_row for each in (self, other) if each.one_row is not None]
+        if len(rows) == 1:  # The other one runs as usual, its batch of one row.
+            own = self if self.one_row is None else other
+            rows.append(replace(rows[0], workspace=own.workspace, tiles=own.tiles))
+        return replace(
+            self,
+            workspace=self.workspace + other.workspace,
+            tiles=tuple(dict.fromkeys((*self.tiles, *other.tiles))),
+            gradients=self.gradients + other.gradients,
+            sizes=tuple(sorted({*self.sizes, *other.sizes})),
+            one_row=functools.reduce(OneRowFootprint.together, rows) if rows else None,
+        )
 
     @property
     def known(self) -> tuple[str, ...]:

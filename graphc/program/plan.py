@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -29,6 +30,39 @@ class Plateau:
 
 
 @dataclass(frozen=True)
+class TrainingStep:
+    """A loss, its gradients, and the update of the parameters that it trains."""
+
+    training: Graph
+    """In training mode: the loss, a gradient for each of `trained`, and a new value for
+    each of `assigned`."""
+    trained: tuple[Node, ...]
+    update: Update
+    name: str = ""
+    """That of its loss; empty where a program has only one."""
+    assigned: Mapping[Node, Node] = field(default_factory=dict[Node, Node])
+    """Buffers, and parameters that are not trained, with what the step assigns to each,
+    as declared."""
+    one_row: OneRow | None = None
+    """`training` for batches of one row, where that saves time."""
+    size_bounds: tuple[SizeBound, ...] = ()
+    """Conditions on named sizes."""
+
+    @property
+    def gradients(self) -> Mapping[str, Node]:
+        """The gradients by the names of the parameters."""
+        names = [str(node.name) for node in self.trained]
+        return dict(zip(names, self.training.outputs[1:], strict=False))
+
+    @property
+    def new_values(self) -> Mapping[str, Node]:
+        """The new values that the step assigns, by name."""
+        names = [str(node.name) for node in self.assigned]
+        values = self.training.outputs[1 + len(self.trained) :]
+        return dict(zip(names, values, strict=True))
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """The optimised graphs of a training program and what to call things."""
 
@@ -47,21 +81,15 @@ class TrainingPlan:
     outputs: tuple[str, ...]
     predict: Graph | None
     """`outputs` alone."""
-    training: Graph
-    """In training mode: the loss, a gradient for each of `trained`, and a new value for
-    each of `assigned`."""
-    trained: tuple[Node, ...]
+    steps: tuple[TrainingStep, ...]
+    """One, or that of each loss, in their order."""
     state: Mapping[str, Node]
-    """The optimizer's initial state, from parameters."""
-    update: Update
+    """The initial state of optimizers, from parameters."""
     step_sizes: Graph
-    """The step sizes of an update, from placeholders of the clock; logs show the first
-    one."""
+    """The step sizes of all updates, from placeholders of the clock; logs show the
+    first one."""
     options: Mapping[str, str]
-    """The optimizer's options by name, as text."""
-    assigned: Mapping[Node, Node] = field(default_factory=dict[Node, Node])
-    """Buffers, and parameters that are not trained, with what a step assigns to each,
-    as declared."""
+    """The options of optimizers by name, and the fingerprints of their rules."""
     results: tuple[str, ...] = ()
     """Values of `forward` besides the loss: metrics, or parts that they are made of."""
     totals: tuple[str, ...] = ()
@@ -70,8 +98,6 @@ class TrainingPlan:
     """Loss and metrics from placeholders called as `results`, where they differ."""
     loss_weight: Graph | None = None
     """The weight of a batch in the mean of the loss, where that is not its rows."""
-    one_row: OneRow | None = None
-    """`training` for batches of one row, where that saves time."""
     tiling: Tiling = field(default_factory=Tiling)
     plateau: Plateau | None = None
     micro_batches: int = 1
@@ -89,7 +115,7 @@ class TrainingPlan:
     size_bounds: Mapping[str, tuple[SizeBound, ...]] = field(
         default_factory=dict[str, tuple[SizeBound, ...]]
     )
-    """Conditions on named sizes, by the function that needs them."""
+    """Conditions on named sizes of `forward` and `predict`."""
     strict: bool = False
     """True where data of a wider dtype than an input's is refused, and not rounded."""
 
@@ -109,25 +135,24 @@ class TrainingPlan:
         return tuple(node for node in self.inputs if node in taken)
 
     @property
-    def gradients(self) -> Mapping[str, Node]:
-        """The gradients by the names of the parameters."""
-        names = [str(node.name) for node in self.trained]
-        return dict(zip(names, self.training.outputs[1:], strict=False))
+    def assigned(self) -> Mapping[Node, Node]:
+        """All that steps assign besides the parameters that they train, as declared."""
+        return {node: value for s in self.steps for node, value in s.assigned.items()}
 
     @property
-    def new_values(self) -> Mapping[str, Node]:
-        """The new values that a step assigns, by name."""
-        names = [str(node.name) for node in self.assigned]
-        values = self.training.outputs[1 + len(self.trained) :]
-        return dict(zip(names, values, strict=True))
+    def all_size_bounds(self) -> tuple[SizeBound, ...]:
+        """Conditions on named sizes that any function needs."""
+        own = [step.size_bounds for step in self.steps]
+        return tuple(itertools.chain(*self.size_bounds.values(), *own))
 
     @property
     def draws(self) -> tuple[Node, ...]:
         """The random draws of all functions."""
-        graphs = [self.forward, self.training]
+        graphs = [self.forward, *(step.training for step in self.steps)]
         graphs += [] if self.predict is None else [self.predict]
         draws = [node for graph in graphs for node in graph.draws]
-        rules = (node for rule in self.update.rules for node in rule_nodes(rule))
+        updates = [rule for step in self.steps for rule in step.update.rules]
+        rules = (node for rule in updates for node in rule_nodes(rule))
         return (*draws, *(node for node in rules if not node.op.pure))
 
     @property
@@ -143,11 +168,12 @@ class TrainingPlan:
             "averages": bool(self.averages),
             "buffers": bool(self.assigned),
             "computed_positions": self.positions is not None,
-            "denormals": bool(self.update.decaying),
+            "denormals": any(step.update.decaying for step in self.steps),
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
             "predict": self.predict is not None,
             "schedule": self.is_scheduled,
+            "steps": any(step.name for step in self.steps),
             "streams": bool(self.draws),
             "totals": self.finish is not None,
             "weights": self.loss_weight is not None,

@@ -6,7 +6,7 @@ gradients and state are views of; any other goes over the names of the parameter
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.graph import Graph
@@ -98,10 +98,10 @@ class LoweredUpdate:
     reads_slots: bool
     """True where state is looked up by name, and not only gone through in tiles."""
 
-    def bytes(self, tile: int) -> int:
-        """The size of the arrays that it works in."""
-        asked = {array for group in self.groups for array in group.scratch_arrays(tile)}
-        return sum(count * dtype.itemsize + CACHE_LINE for _, count, dtype in asked)
+    @property
+    def needs_scratch(self) -> bool:
+        """True where a loop over names needs arrays to work in."""
+        return any(group.scratch for group in self.groups if not group.is_tiled)
 
     def forms_used(self) -> Iterator[Form]:
         """The forms of everything that its code computes."""
@@ -111,6 +111,13 @@ class LoweredUpdate:
             for formula in group.formulas:
                 for each in formula:
                     yield from group.forms.within(each.form)
+
+
+def update_bytes(updates: Iterable[LoweredUpdate], tile: int) -> int:
+    """The size of the arrays that updates work in."""
+    groups = [group for update in updates for group in update.groups]
+    asked = {array for group in groups for array in group.scratch_arrays(tile)}
+    return sum(count * dtype.itemsize + CACHE_LINE for _, count, dtype in asked)
 
 
 def lower_update(update: Update, *, fast: bool) -> LoweredUpdate:

@@ -92,9 +92,12 @@ def refuse_step(
     if weigh is not None and not silently(weigh, parameters, *batch):
         return
     row = silently(module.find_row, parameters, batch)
-    place = "" if row is None else f", by row {row} of the batch"
+    place = f"{state['step'] + 1}, which was not taken"
+    if hasattr(module, "LOSSES"):  # Steps of other losses were, and it is counted.
+        place = f"{state['step']}, which was not taken in full"
+    place += "" if row is None else f", by row {row} of the batch"
     raise module.NonFiniteError(
-        f"{problem} in step {state['step'] + 1}, which was not taken{place}: "
+        f"{problem} in step {place}: "
         "try a smaller step size, or inputs of smaller scale",
         parameters,
         batch,

@@ -1,4 +1,4 @@
-"""Training programs: a loss and an optimizer in, all graphs of a program out.
+"""Training programs: losses and optimizers in, all graphs of a program out.
 
 Here the packages meet: differentiation, optimizer, passes, printer and runtime know
 nothing of one another.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.reverse import grad
-from ..errors import DifferentiationError, GraphError, ShapeError
+from ..errors import GraphError
 from ..ir.collector import paused
 from ..ir.dims import Dim, format_shape
 from ..ir.facts import Role
@@ -30,7 +30,6 @@ from ..ir.sizes import size_bounds
 from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.evaluation import evaluation_mode
-from ..ops.outer_broadcast import outer_broadcast_of
 from ..ops.source import ArrayLike, dimension
 from ..optim.base import Clock, Optimizer, options_of, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
@@ -38,12 +37,21 @@ from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
 from ..program.footprint import Footprint
 from ..program.groups import ParameterUpdate, Update
-from ..program.plan import Plateau, Style, TrainingPlan
+from ..program.plan import Plateau, Style, TrainingPlan, TrainingStep
 from ..program.schedule import Tiling
 from ..runtime.load import Program
 from ..targets.numpy.training import emit_training
 from ..version import __version__
-from .persistent import Selection, assignments, trained_parameters
+from .objectives import (
+    Losses,
+    Objective,
+    Optimizers,
+    Selections,
+    losses_by_name,
+    measured_with,
+    objectives_of,
+    total_loss,
+)
 
 
 @dataclass(frozen=True)
@@ -91,20 +99,20 @@ class TrainingProgram:
 
 
 def training_program(
-    loss: Node,
-    optimizer: Optimizer,
+    loss: Losses,
+    optimizer: Optimizers,
     *,
     style: Style = "fast",
     **options: Any,
 ) -> TrainingProgram:
-    """Differentiate a loss, attach an optimizer, optimise, emit and load.
+    """Differentiate losses, attach optimizers, optimise, emit and load.
 
     Args:
         loss, optimizer, options: see `training_plan`.
         style: of the program that runs.
 
     Raises:
-        DifferentiationError: the loss is not a floating scalar or has no parameters.
+        DifferentiationError: a loss is not a floating scalar or has no parameters.
         NamingError: two inputs or parameters share a name.
     """
     with paused():
@@ -113,8 +121,8 @@ def training_program(
 
 
 def training_plan(
-    loss: Node,
-    optimizer: Optimizer,
+    loss: Losses,
+    optimizer: Optimizers,
     *,
     metrics: Metrics = MappingProxyType({}),
     outputs: Node | Mapping[str, Node] | None = None,
@@ -122,21 +130,23 @@ def training_plan(
     plateau: ReduceLROnPlateau | None = None,
     tiling: Tiling | None = None,
     strict: bool = False,
-    parameters: Selection | None = None,
+    parameters: Selections | None = None,
     updates: Mapping[Node, ArrayLike] | None = None,
 ) -> TrainingPlan:
     """All graphs of a training program, optimised."""
-    predicted = _outputs(loss, outputs)
-    measured = evaluation_of(loss, metrics)
-    trained = trained_parameters(loss, parameters)
-    _check_loss(loss, trained)
-    assigned = assignments(loss, updates or {}, trained)
+    objectives = objectives_of(loss, optimizer, parameters, updates or {})
+    metrics = measured_with(losses_by_name(loss), metrics)
+    total = total_loss(loss)
+    predicted = _outputs(total, outputs)
+    measured = evaluation_of(total, metrics)
+    trained = tuple(node for each in objectives for node in each.trained)
     shown_too = (*measured.outputs.values(), *predicted.values())
-    declared = Graph((loss, *shown_too, *assigned, *assigned.values()))
+    buffers = [node for each in objectives for node in each.assigned]
+    values = [node for each in objectives for node in each.assigned.values()]
+    declared = Graph((total, *shown_too, *buffers, *values))
     number_unnamed(declared.nodes, finally_=True)
     declared.check_names()
-    gradients = grad(loss, list(trained))
-    named = loss if loss.name else loss.named("loss")
+    named = total if total.name else total.named("loss")
     results = [
         node if node.name else node.named(key.replace(".", "_"))
         for key, node in measured.outputs.items()
@@ -147,17 +157,15 @@ def training_plan(
 
     evaluated = evaluation_mode(Graph((named, *results)))
     shown = evaluation_mode(Graph(tuple(predicted.values())))
-    trained_on = Graph((named, *gradients, *assigned.values()))
-    needs = {"forward": evaluated, "predict": shown, "training": trained_on}
-    state = optimizer.init_state(trained)
-    title = _title(loss)
-    training = final(trained_on)
+    parts = [_step(each, declared.inputs, simplify) for each in objectives]
+    state = {key: node for _, own in parts for key, node in own.items()}
     finish, weight = measured.finish, measured.weight
     positions = _positions(declared)
     fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
+    needs = {"forward": evaluated, "predict": shown}
     return TrainingPlan(
-        title=title,
-        docstring=_docstring(title, loss, declared, trained, fingerprint, optimizer),
+        title=_title(total),
+        docstring=_docstring(total, declared, trained, fingerprint, objectives),
         version=__version__,
         hash=fingerprint,
         inputs=declared.inputs,
@@ -168,26 +176,76 @@ def training_plan(
         outputs=tuple(predicted),
         predict=final(shown) if predicted else None,
         size_bounds={key: size_bounds(graph) for key, graph in needs.items()},
-        training=training,
-        one_row=for_one_row(training, declared.inputs),
-        trained=trained,
-        assigned=assigned,
+        steps=tuple(step for step, _ in parts),
         state=state,
-        update=_update(optimizer, trained, state, simplify),
-        step_sizes=final(Graph(tuple(optimizer.all_step_sizes(Clock(**_clock()))))),
-        micro_batches=optimizer.micro_batches,
-        options=options_of(optimizer),
+        step_sizes=final(_step_sizes(objectives)),
+        micro_batches=objectives[0].optimizer.micro_batches,
+        options=_options(objectives, [step for step, _ in parts]),
         results=tuple(measured.outputs),
         totals=measured.totals,
         finish=finish and final(finish),
         loss_weight=None if weight is None else final(Graph((weight,))),
         tiling=tiling or Tiling(),
         plateau=None if plateau is None else _plateau(plateau),
-        averages=_averages(optimizer, trained, state),
+        averages=_averages(objectives, state),
         strict=strict,
         admitted=admitted(declared.meanings),
         positions=positions and final(positions),
     )
+
+
+def _step(
+    objective: Objective, inputs: tuple[Node, ...], simplify: bool
+) -> tuple[TrainingStep, dict[str, Node]]:
+    """The step of a loss, and the state of its optimizer."""
+    loss, trained, name = objective.loss, objective.trained, objective.name
+    gradients = grad(loss, list(trained))
+    if name:
+        loss = loss.named(f"{name}_loss")
+    elif not loss.name:
+        loss = loss.named("loss")
+    trained_on = Graph((loss, *gradients, *objective.assigned.values()))
+    training = optimize(trained_on, simplify=simplify)
+    state = objective.optimizer.init_state(trained)
+    update = _update(objective.optimizer, trained, state, simplify)
+    if name:
+        # Another optimizer may keep something of the same name.
+        keys = {key: f"{name}.{key}" for key in update.shared}
+        state = {keys.get(key, key): node for key, node in state.items()}
+        shared = {keys[key]: pair for key, pair in update.shared.items()}
+        update = replace(update, shared=shared)
+    step = TrainingStep(
+        training,
+        trained,
+        update,
+        name,
+        objective.assigned,
+        for_one_row(training, inputs),
+        size_bounds(trained_on),
+    )
+    return step, state
+
+
+def _step_sizes(objectives: Sequence[Objective]) -> Graph:
+    clock = Clock(**_clock())
+    optimizers = {id(each.optimizer): each.optimizer for each in objectives}
+    sizes = (size for o in optimizers.values() for size in o.all_step_sizes(clock))
+    return Graph(tuple(sizes))
+
+
+def _options(
+    objectives: Sequence[Objective], steps: Sequence[TrainingStep]
+) -> dict[str, str]:
+    """The options of optimizers by name, and what tells their rules apart."""
+    options: dict[str, str] = {}
+    for each, step in zip(objectives, steps, strict=True):
+        update = step.update
+        rule = {"rule": f"{update.title} {update.hash}"}
+        for key, value in {**options_of(each.optimizer), **rule}.items():
+            options[f"{each.name}.{key}".lstrip(".")] = value
+    if objectives[0].name:
+        options["steps"] = ", ".join(each.name for each in objectives)
+    return options
 
 
 def _positions(declared: Graph) -> Graph | None:
@@ -217,33 +275,6 @@ def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
     return Plateau(asdict(plateau), state, inspect.getsource(update_plateau))
 
 
-def _check_loss(loss: Node, trained: Sequence[Node]) -> None:
-    if loss.shape:
-        raise DifferentiationError(
-            f"a loss must be a scalar, got {loss.type}",
-            hint="gc.mean(loss) or gc.sum(loss)",
-            node=loss.describe(),
-        )
-    if not trained:
-        raise DifferentiationError(
-            "the loss depends on no parameter, so there is nothing to train",
-            hint="gc.parameter(...) or a layer of gc.nn",
-            node=loss.describe(),
-        )
-    for node in Graph((loss,)).nodes:
-        is_declared = not node.origin.rules and node.origin.block is None
-        if is_declared and node.op.kind == "elementwise":
-            found = outer_broadcast_of(node.inputs)
-            if found is not None:
-                message, hint = found
-                raise ShapeError(
-                    f"a loss must not compare rows with one another by accident: "
-                    f"{message}",
-                    at=node,
-                    hint=hint,
-                )
-
-
 def _outputs(loss: Node, outputs: Node | Mapping[str, Node] | None) -> dict[str, Node]:
     """The results of `predict`: as asked, or the node that a loss block takes first."""
     if isinstance(outputs, Node):
@@ -261,12 +292,11 @@ def _title(loss: Node) -> str:
 
 
 def _docstring(
-    title: str,
     loss: Node,
     declared: Graph,
     trained: Sequence[Node],
     fingerprint: str,
-    optimizer: Optimizer,
+    objectives: Sequence[Objective],
 ) -> str:
     location = loss.origin.location
     file = Path(location.file).name if location else "an unnamed file"
@@ -276,13 +306,18 @@ def _docstring(
         for node in (*declared.inputs, *declared.parameters)
     ]
     count = sum(int(node.size) for node in trained)
+    rules = [type(each.optimizer).__name__ for each in objectives]
+    pairs = zip(rules, objectives, strict=True)
+    optimizers = ", ".join(f"{rule} ({each.name})" for rule, each in pairs)
+    told = f"Optimizer: {rules[0]}. "
+    if objectives[0].name:
+        told = f"Optimizers: {optimizers}.\n"
     return "\n".join(
         [
-            f"Train {title} with nothing but NumPy.",
+            f"Train {_title(loss)} with nothing but NumPy.",
             "",
             f"Written by graphc {__version__} from {file}; graph {fingerprint}.",
-            f"Optimizer: {type(optimizer).__name__}. "
-            f"{count:,} trainable numbers in {len(trained)} parameters.",
+            f"{told}{count:,} trainable numbers in {len(trained)} parameters.",
             "",
             *rows,
         ]
@@ -296,14 +331,17 @@ def _note(node: Node, declared: Graph, trained: Sequence[Node]) -> str:
 
 
 def _averages(
-    optimizer: Optimizer, trained: Sequence[Node], state: Mapping[str, Node]
+    objectives: Sequence[Objective], state: Mapping[str, Node]
 ) -> dict[str, str]:
     """The slots with averages to evaluate with, by the names of their parameters."""
     slots = {placeholder(key, node.type): key for key, node in state.items()}
     by_key = {key: node for node, key in slots.items()}
-    averaged = optimizer.averaged(trained, by_key)
-    pairs = zip(trained, averaged, strict=True)
-    return {str(node.name): slots[mean] for node, mean in pairs if mean is not node}
+    found: dict[str, str] = {}
+    for each in objectives:
+        averaged = each.optimizer.averaged(each.trained, by_key)
+        pairs = zip(each.trained, averaged, strict=True)
+        found |= {str(n.name): slots[mean] for n, mean in pairs if mean is not n}
+    return found
 
 
 def _update(

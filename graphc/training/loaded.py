@@ -30,7 +30,9 @@ class LoadedProgram(LazyState):
     """The part of a trainer that is there before it trains."""
 
     loss: Node
-    """The node that is minimised."""
+    """The node that is minimised; the sum where there are several."""
+    losses: Mapping[str, Node]
+    """Where there are several, those by name."""
     metrics: Metrics
     """Nodes or totals that are measured, by name."""
     seed: int
@@ -125,8 +127,8 @@ class LoadedProgram(LazyState):
 
     @property
     def metric_nodes(self) -> dict[str, Node]:
-        """The nodes that metrics are made of, by name."""
-        return metric_nodes(self.metrics)
+        """The nodes that metrics are made of, by name; each of several losses too."""
+        return metric_nodes({**self.losses, **self.metrics})
 
     @property
     def updates(self) -> Mapping[Node, Node]:

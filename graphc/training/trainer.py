@@ -33,7 +33,7 @@ from . import assemble
 from .callbacks import Callback, RecordFunction, running
 from .data import Data
 from .history import History
-from .persistent import Selection
+from .objectives import Selections, losses_by_name, total_loss
 from .progress import reporting, say_result
 from .step_size_range import range_of_step_sizes, range_test
 from .trained import Trained
@@ -46,17 +46,22 @@ Array = np.ndarray[Any, Any]
 class Trainer(Trained):
     """A model that can be trained: a loss, an optimizer, and metrics.
 
+    Several losses, as the two of a GAN, are given as a dict, and are stepped in its
+    order: each is computed with what the steps before it have changed. Each trains
+    parameters of its own, and is a metric under its name; `loss` is their sum.
+
     Args:
-        loss: a scalar node.
-        optimizer: of `gc.optim`.
+        loss: a scalar node, or several by name.
+        optimizer: of `gc.optim`; for several losses one of each, by their names.
         metrics: scalar nodes, such as means and formulas of means, or `gc.metrics`, by
             name. They decide nothing unless `fit` is told so.
         parameters: those to train, as nodes or names, or a function of a parameter
             that is true of them; by default all that the loss depends on. No gradient
-            is computed for the others, which stay as they are.
+            is computed for the others, which stay as they are. For several losses
+            those of each, by their names; no two may train the same.
         updates: what else a step assigns: to each buffer, or parameter that is not
             trained, a value of its type. It is computed from what parameters and
-            buffers are before the step.
+            buffers are before the step; of several, before the first.
         outputs: nodes that the emitted program's `predict` returns, if any.
         seed: of the start of the parameters, of dropout, and of the order of rows.
         plateau: when to lower the step size because dev no longer improves: by the
@@ -70,15 +75,29 @@ class Trainer(Trained):
     Raises:
         DifferentiationError: the loss is not a floating scalar or has no parameters.
         NamingError: a metric is called `loss`, or its name is not an identifier.
+        OptionError: dicts that differ in their keys, or two losses that train the same
+            parameter.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> a, b = gc.parameter("a", (), 2.0), gc.parameter("b", (), 1.0)
+    >>> gap = gc.mean((a - b) * x)
+    >>> trainer = gc.Trainer(
+    ...     {"low": gap**2, "high": -gap},
+    ...     {"low": gc.optim.SGD(lr=0.25), "high": gc.optim.SGD(lr=1.0)},
+    ...     parameters={"low": [a], "high": [b]},
+    ... )
+    >>> trainer.step(x=[1.0])
+    0.5
     """
 
     def __init__(
         self,
-        loss: Node,
-        optimizer: Optimizer,
+        loss: Node | Mapping[str, Node],
+        optimizer: Optimizer | Mapping[str, Optimizer],
         metrics: Metrics | None = None,
         *,
-        parameters: Selection | None = None,
+        parameters: Selections | None = None,
         updates: Mapping[Node, ArrayLike] | None = None,
         outputs: Node | Mapping[str, Node] | None = None,
         seed: Seed = 0,
@@ -89,28 +108,27 @@ class Trainer(Trained):
         threads: Natural = 0,
         strict: bool = False,
     ) -> None:
-        self.loss = loss
         self.optimizer = optimizer
         self.metrics = dict(metrics or {})
         self.seed = int(seed)
         self.history = History()
         for name in self.metrics:
             check_metric_name(name)
-        self._start(
-            assemble.training_program(
-                loss,
-                optimizer,
-                metrics=self.metrics,
-                outputs=outputs,
-                style=style,
-                simplify=simplify,
-                plateau=plateau,
-                tiling=Tiling(tile_size, threads),
-                strict=strict,
-                parameters=parameters,
-                updates=updates,
-            )
+        compiled = assemble.training_program(
+            loss,
+            optimizer,
+            metrics=self.metrics,
+            outputs=outputs,
+            style=style,
+            simplify=simplify,
+            plateau=plateau,
+            tiling=Tiling(tile_size, threads),
+            strict=strict,
+            parameters=parameters,
+            updates=updates,
         )
+        self.losses, self.loss = losses_by_name(loss), total_loss(loss)
+        self._start(compiled)
 
     # Training
 
@@ -123,13 +141,14 @@ class Trainer(Trained):
 
         Returns:
             The loss of the batch before the step; NaN, and no step, where all labels of
-            the batch are ignored.
+            the batch are ignored. The sum of several, each before its own step.
 
         Raises:
             FeedError: an array is missing, extra, or does not fit its input.
             NonFiniteError: the loss or a gradient is not finite.
             OptionError: the schedule gives a step size that is negative or not finite.
-                Parameters are as they were after each of these.
+                Parameters are as they were after each of these, but for steps of
+                losses before the one that is not finite.
         """
         bound = self._bind(batch, arrays)
         try:
@@ -359,6 +378,7 @@ class Trainer(Trained):
     def gradients(self, /, *arrays: Any, **batch: Any) -> dict[str, Array]:
         """The gradient of the loss of a batch by each parameter, in training mode.
 
+        With several losses it is that of the one which trains the parameter.
         Takes no step; random draws are those that the next `step` will make.
         """
         bound = self._bind(batch, arrays)
@@ -435,4 +455,4 @@ class Trainer(Trained):
 
     def translated(self) -> AbstractContextManager[None]:
         """A context in which the program's errors become graphc's, with nodes."""
-        return translated(self._compiled, self.loss)
+        return translated(self._compiled, self.loss, self.losses.values())

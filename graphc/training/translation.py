@@ -5,8 +5,7 @@ A program that runs alone knows inputs by name only; here their nodes are known.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +24,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def translated(compiled: TrainingProgram, loss: Node) -> Generator[None]:
+def translated(
+    compiled: TrainingProgram, loss: Node, losses: Iterable[Node] = ()
+) -> Generator[None]:
     """Raise the errors of an emitted program as graphc's.
 
     Args:
         compiled: the program.
         loss: the node that it minimises.
+        losses: where that is a sum of several, those.
     """
     module: Any = compiled.module
     try:
@@ -38,8 +40,7 @@ def translated(compiled: TrainingProgram, loss: Node) -> Generator[None]:
             yield
     except module.DataError as error:
         node = next((n for n in compiled.inputs if n.name == error.input), None)
-        bounds = itertools.chain(*compiled.plan.size_bounds.values())
-        for bound in bounds:
+        for bound in compiled.plan.all_size_bounds:
             if str(error).startswith(f"{bound.message}, got "):
                 raise FeedError(str(error), at=bound.node) from None
         if node is None:
@@ -58,7 +59,9 @@ def translated(compiled: TrainingProgram, loss: Node) -> Generator[None]:
         if isinstance(error, module.NonFiniteError):
             names = [str(node.name) for node in compiled.inputs]
             batch = dict(zip(names, error.batch, strict=True))
-            source = find_non_finite(loss, error.parameters, batch)
+            given = error.parameters, batch
+            found = (find_non_finite(each, *given) for each in (*losses, loss))
+            source = next(filter(None, found), None)
         if source is not None:
             node, problem = source[0], f"{problem}: {source[1]}"
         raise NonFiniteError(problem, at=node, hint=hint or None) from None

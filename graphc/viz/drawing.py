@@ -113,6 +113,14 @@ def render(
         )
     if level not in ("block", "primitive"):
         raise OptionError(f"level must be 'block' or 'primitive', got {level!r}")
+    losses = getattr(target, "losses", None)
+    if backward and losses:
+        raise OptionError(
+            "a backward pass is of one loss, and this trainer has "
+            f"{', '.join(map(repr, losses))}",
+            hint=f"gc.render(trainer.losses[{next(iter(losses))!r}], "
+            f"backward={backward!r})",
+        )
     outputs = named_outputs(target)
     primitive = level == "primitive"
     if backward == "graph":

@@ -127,7 +127,8 @@ def test_a_body_is_lowered_once_for_all_its_calls() -> None:
 def test_a_variant_for_one_row_is_a_function_of_its_own() -> None:
     loss = gc.mean(gc.tanh(X @ W))
     plan = training_plan(loss, gc.optim.SGD(lr=0.1))
-    declared = Declared("f", plan.training, plan.inputs, one_row=plan.one_row)
+    (step,) = plan.steps
+    declared = Declared("f", step.training, plan.inputs, one_row=step.one_row)
     function = lower(declared, fast=True)
     assert isinstance(function.one_row, Variant)
     assert function.one_row.dimension == "batch"
@@ -139,7 +140,7 @@ def test_parameters_that_follow_one_rule_are_a_group(fast: bool) -> None:
     b = gc.parameter("b", (4,), 0.0)
     loss = gc.mean(gc.tanh(X @ W + b))
     plan = training_plan(loss, gc.optim.Adam(lr=0.1))
-    update = lower_update(plan.update, fast=fast)
+    update = lower_update(plan.steps[0].update, fast=fast)
     (group,) = update.groups
     assert set(group.names) == {"w", "b"}
     assert group.is_tiled == fast

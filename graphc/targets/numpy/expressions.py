@@ -153,3 +153,8 @@ def _renamed(keyword: ast.keyword, values: Mapping[str, ast.expr]) -> ast.keywor
 def one_or_tuple(items: Sequence[ast.expr]) -> ast.expr:
     """The only item, or a tuple of all."""
     return items[0] if len(items) == 1 else ast.Tuple(list(items), ast.Load())
+
+
+def mapping(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
+    """A dict of texts and values."""
+    return ast.Dict([ast.Constant(key) for key in keys], list(values))

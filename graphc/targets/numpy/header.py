@@ -36,10 +36,7 @@ def write_facts(writer: Writer, plan: TrainingPlan) -> None:
         "MODEL": plan.title,
         "GRAPHC_VERSION": plan.version,
         "GRAPH_HASH": plan.hash,
-        "OPTIMIZER": {
-            **plan.options,
-            "rule": f"{plan.update.title} {plan.update.hash}",
-        },
+        "OPTIMIZER": dict(plan.options),
     }
     for key, value in facts.items():
         writer.statement(assign(key, parse(repr(value))))

@@ -87,10 +87,18 @@ _RESERVED = (
 )
 
 
-def module_names(inputs: Sequence[Node], reserved: Iterable[str]) -> Names:
-    """A scope in which inputs and sizes have their own names, where those are free."""
+def module_names(
+    inputs: Sequence[Node], reserved: Iterable[str], local: Iterable[str] = ()
+) -> Names:
+    """A scope in which inputs and sizes have their own names, where those are free.
+
+    Args:
+        inputs: of all functions.
+        reserved: what the module defines.
+        local: what fixed parts of functions call their own values besides the usual.
+    """
     reserved = set(reserved)
-    locals_ = Names((*reserved, *_LOCAL_NAMES))
+    locals_ = Names((*reserved, *_LOCAL_NAMES, *local))
     locals_.assign(inputs)
     names = Names(reserved)
     for node in inputs:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...harness import harness_source
 from ...ir.dims import symbols_of
-from ...ir.facts import NAMED, PERSISTENT
+from ...ir.facts import PERSISTENT
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...program.footprint import Footprint, flat_bytes
@@ -20,12 +21,11 @@ from ...program.lower import lower, step_of
 from ...program.memory import MemoryPlan
 from ...program.plan import Style, TrainingPlan
 from ...program.schedule import TILE
-from ...program.storage import is_free, storage_of
-from ...program.update import LoweredUpdate, lower_update
-from ...program.workspace import Persistent
+from ...program.storage import is_free
+from ...program.update import LoweredUpdate, lower_update, update_bytes
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import assign, call, literal, name, parse, subscript
+from .expressions import assign, call, literal, mapping, name, parse, subscript
 from .function import Wording, write_function
 from .header import write_facts, write_requirements
 from .helpers import called_helpers, names_of_helpers, write_helper
@@ -42,7 +42,15 @@ from .module import (
     write_tiling,
 )
 from .names import Names
-from .update import write_update
+from .train_step import (
+    names_of_steps,
+    training_function,
+    training_name,
+    variables_of_steps,
+    write_loss_and_gradients,
+    write_train_step,
+)
+from .update import write_scratch, write_update
 from .values import Values
 
 # What is fixed in the code that is generated here: no value and no size goes by these.
@@ -63,23 +71,15 @@ _MODULE_NAMES = (
     ),
     *("totals", "averaged_parameters", "finish_metrics", "update_plateau"),
     *("init_parameters", "init_state", "forward", "predict", "loss_and_gradients"),
-    *("loss_weight", "update", "update_scratch", "index_arrays", "gradients"),
-    *("gradient_arrays", "forward_workspace", "predict_workspace"),
-    *("loss_and_gradients_workspace", "loss_and_gradients_in_place"),
-    *("loss_and_gradients_for_one_row", "loss_and_gradients_for_one_row_workspace"),
-    *("train_step", "loss_gradients_and_buffers", "buffers"),
-    "loss_gradients_and_buffers_in_place",
-    "loss_gradients_and_buffers_workspace",
-    *(
-        "loss_gradients_and_buffers_for_one_row",
-        "loss_gradients_and_buffers_for_one_row_workspace",
-    ),
+    *("loss_weight", "update_scratch", "index_arrays", "gradients", "buffers"),
+    *("forward_workspace", "predict_workspace", "train_step", "LOSSES", "RULES_OF"),
 )
 
 
 def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     """The standalone training program of a model."""
-    graphs = [plan.forward, plan.training, plan.predict]
+    trainings = (step.training for step in plan.steps)
+    graphs = [plan.forward, *trainings, plan.predict]
     check_sizes([graph for graph in graphs if graph is not None], plan.inputs)
     fast = style == "fast"
     layout = _MemoryOrder(plan) if fast else None
@@ -95,10 +95,10 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         (lower(declared, fast=False), wording)
         for declared, wording in _small_functions(plan)
     ]
-    update = lower_update(plan.update, fast=fast)
+    updates = [lower_update(step.update, fast=fast) for step in plan.steps]
     lowered = [function for function, _ in functions]
     helpers = start_helpers(plan.parameters)
-    parts = [*lowered, *(function for function, _ in small), update]
+    parts = [*lowered, *(function for function, _ in small), *updates]
     used = [form for part in parts for form in part.forms_used()]
     state = Graph(tuple(plan.state.values()))
     forms = Forms(state)
@@ -118,11 +118,14 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         function.name: write_function(text, function, wording, names, constants)
         for function, wording in functions
     }
-    scope = names.function_scope(["name", "slots"])
-    write_update(text, update, scope, constants)
-    if plan.assigned:
-        _write_loss_and_gradients(text, plan, names)
-    _write_train_step(text, plan, names, calls[_training_name(plan)])
+    if any(update.needs_scratch for update in updates):
+        write_scratch(text)
+    for step, update in zip(plan.steps, updates, strict=True):
+        scope = names.function_scope(["name", "slots"])
+        write_update(text, update, scope, constants, step.name)
+    if "steps" in plan.features or plan.assigned:
+        write_loss_and_gradients(text, plan, names)
+    write_train_step(text, plan, names, calls)
     if plan.averages:
         _write_averages(text, plan)
     for function, wording in small:
@@ -139,7 +142,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     footprint = Footprint()
     docstring = plan.docstring
     if layout is not None:
-        footprint = _footprint(plan, lowered, update)
+        footprint = _footprint(plan, lowered, updates)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     writer.from_import("__future__", "annotations")
@@ -149,7 +152,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_tiling(writer, plan.tiling, features)
     write_streams(writer, plan.draws)
     if layout is not None:
-        _write_rules(writer, update)
+        _write_rules(writer, plan, updates)
     constants.write(writer)
     writer.append(text)
     writer.raw(harness.text)
@@ -161,24 +164,28 @@ def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
     needed = {"arrays", "flat", "indexing", "streams", "tiles"}
     every = harness_source(plan.features | needed)
     taken = names_of_helpers(helpers)
-    names = module_names(plan.inputs, {*_MODULE_NAMES, *defined_names(every), *taken})
+    taken |= {*_MODULE_NAMES, *names_of_steps(plan), *defined_names(every)}
+    names = module_names(plan.inputs, taken, variables_of_steps(plan))
     names.assign(plan.parameters)
     names.outside.update(names[node] for node in plan.parameters)
     return names
 
 
 def _footprint(
-    plan: TrainingPlan, functions: Sequence[Function], update: LoweredUpdate
+    plan: TrainingPlan,
+    functions: Sequence[Function],
+    updates: Sequence[LoweredUpdate],
 ) -> Footprint:
     """The bytes that a training step keeps allocated in fast style."""
     tile = plan.tiling.size or TILE
-    training = next(f for f in functions if f.name == _training_name(plan))
+    differentiating = {training_name(step) for step in plan.steps}
+    trainings = [f.footprint(tile) for f in functions if f.name in differentiating]
     names = symbols_of(size for node in plan.inputs for size in node.shape)
     return replace(
-        training.footprint(tile).of_program(names),
+        functools.reduce(Footprint.together, trainings).of_program(names),
         parameters=flat_bytes(node.type for node in plan.parameters),
         state=flat_bytes(node.type for node in plan.state.values()),
-        update=update.bytes(tile),
+        update=update_bytes(updates, tile),
     )
 
 
@@ -186,17 +193,23 @@ class _MemoryOrder:
     """The order of arrays in memory: those that follow one rule stand together."""
 
     def __init__(self, plan: TrainingPlan) -> None:
-        rules = [rule for group in _groups(plan.update) for rule in group]
-        trained = [str(rule.parameter.name) for rule in rules]
+        self.gradients: dict[str, tuple[str, ...]] = {}
+        """Those of each step, by its name."""
+        trained: list[str] = []
+        kept: list[str] = []
+        for step in plan.steps:
+            rules = [rule for group in _groups(step.update) for rule in group]
+            own = tuple(str(rule.parameter.name) for rule in rules)
+            self.gradients[step.name] = own
+            trained += own
+            kept += [
+                f"{rule.parameter.name}.{slot}"
+                for slot in dict.fromkeys(slot for rule in rules for slot in rule.slots)
+                for rule in rules
+                if slot in rule.slots
+            ]
         others = [str(node.name) for node in plan.parameters]
-        self.gradients = tuple(trained)
         self.parameters = tuple(dict.fromkeys([*trained, *others]))
-        kept = [
-            f"{rule.parameter.name}.{slot}"
-            for slot in dict.fromkeys(slot for rule in rules for slot in rule.slots)
-            for rule in rules
-            if slot in rule.slots
-        ]
         self.slots = tuple(dict.fromkeys([*kept, *plan.state]))
 
 
@@ -205,21 +218,33 @@ def _groups(update: Update) -> list[list[ParameterUpdate]]:
     return groups_of(update, set(shared_nodes(update)))
 
 
-def _write_rules(writer: Writer, update: LoweredUpdate) -> None:
+def _write_rules(
+    writer: Writer, plan: TrainingPlan, updates: Sequence[LoweredUpdate]
+) -> None:
+    tables = {
+        step.name: tuple(
+            (
+                group.names,
+                tuple(group.rule.slots),
+                tuple(str(node.dtype) for node in group.scratch),
+            )
+            for group in update.groups
+            if group.is_tiled
+        )
+        for step, update in zip(plan.steps, updates, strict=True)
+    }
+    if "steps" in plan.features:
+        writer.comment(
+            "Of each rule of the updates, by their losses: its parameters, what the"
+        )
+        writer.comment("optimizer keeps of each, and the dtypes of arrays to work in.")
+        writer.statement(assign("RULES_OF", parse(repr(tables))))
+        return
     writer.comment(
         "Of each rule of the update: its parameters, what the optimizer keeps"
     )
     writer.comment("of each, and the dtypes of arrays to work in.")
-    table = [
-        (
-            group.names,
-            tuple(group.rule.slots),
-            tuple(str(node.dtype) for node in group.scratch),
-        )
-        for group in update.groups
-        if group.is_tiled
-    ]
-    writer.statement(assign("RULES", parse(repr(tuple(table)))))
+    writer.statement(assign("RULES", parse(repr(tables[""]))))
 
 
 def _write_state(
@@ -285,7 +310,7 @@ def _functions(
             replace(forward, random=bool(plan.forward.draws)),
             Wording(
                 f"Return {what}, in evaluation mode.",
-                lambda values: [ast.Return(_dict(results, values))],
+                lambda values: [ast.Return(mapping(results, values))],
             ),
         )
     ]
@@ -301,77 +326,18 @@ def _functions(
             lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
         )
         functions.append((predict, wording))
-    keys = [*(declared.name for declared, _ in functions), "training"]
-    functions.append(_training_function(plan, layout, common))
+    bounds = {**plan.size_bounds}
+    for step in plan.steps:
+        order = layout.gradients[step.name] if layout is not None else None
+        functions.append(training_function(step, order, common))
+        bounds[training_name(step)] = step.size_bounds
     return [
         (
-            replace(
-                declared,
-                size_bounds=plan.size_bounds.get(key, ()),
-            ),
+            replace(declared, size_bounds=bounds.get(declared.name, ())),
             replace(wording, size_error="DataError"),
         )
-        for key, (declared, wording) in zip(keys, functions, strict=True)
+        for declared, wording in functions
     ]
-
-
-def _training_name(plan: TrainingPlan) -> str:
-    """The function that differentiates the loss."""
-    return "loss_gradients_and_buffers" if plan.assigned else "loss_and_gradients"
-
-
-def _training_function(
-    plan: TrainingPlan, layout: _MemoryOrder | None, common: dict[str, Any]
-) -> tuple[Declared, Wording]:
-    persistent = None
-    if layout is not None:
-        persistent = Persistent(
-            "gradients", "gradient_arrays", plan.gradients, layout.gradients
-        )
-    results = (
-        ("loss", "gradients", "buffers")
-        if plan.assigned
-        else (
-            "loss",
-            "gradients",
-        )
-    )
-    docstring = _LOSS_AND_GRADIENTS
-    if plan.assigned:
-        docstring = (
-            "Return the loss of a batch, its gradient by each parameter, and what the\n"
-            "step assigns to buffers."
-        )
-
-    def ending(values: Sequence[ast.expr]) -> list[ast.stmt]:
-        count = 1 + len(plan.trained)
-        statements: list[ast.stmt] = []
-        if persistent is None:
-            gradients = _dict(list(plan.gradients), values[1:count])
-            statements.append(assign("gradients", gradients))
-        if plan.assigned:
-            # What would be another parameter's own array changes with it.
-            new = [
-                call("np.copy", value) if storage_of(node).op.role in NAMED else value
-                for value, node in zip(
-                    values[count:], plan.new_values.values(), strict=True
-                )
-            ]
-            statements.append(assign("buffers", _dict(list(plan.new_values), new)))
-        returned = [values[0], *map(name, results[1:])]
-        return [*statements, ast.Return(ast.Tuple(returned, ast.Load()))]
-
-    return (
-        Declared(
-            _training_name(plan),
-            plan.training,
-            random=True,
-            persistent=persistent,
-            one_row=plan.one_row,
-            **common,
-        ),
-        Wording(docstring, ending, results=results, reserved=results[1:]),
-    )
 
 
 def _index_arrays(
@@ -425,19 +391,15 @@ def _small_functions(plan: TrainingPlan) -> list[tuple[Declared, Wording]]:
         wording = Wording(
             "Return the loss and the metrics of a data set from sums and means\n"
             "of what `forward` returns.",
-            lambda values: [ast.Return(_dict(keys, values))],
+            lambda values: [ast.Return(mapping(keys, values))],
         )
         declared = Declared("finish_metrics", plan.finish, source="totals")
         functions.append((declared, wording))
     return functions
 
 
-def _dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
-    return ast.Dict([ast.Constant(key) for key in keys], list(values))
-
-
 def _one_or_dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
-    return values[0] if len(values) == 1 else _dict(keys, values)
+    return values[0] if len(values) == 1 else mapping(keys, values)
 
 
 def _write_averages(writer: Writer, plan: TrainingPlan) -> None:
@@ -447,48 +409,5 @@ def _write_averages(writer: Writer, plan: TrainingPlan) -> None:
         )
         writer.statement(assign("slots", subscript(name("state"), "slots")))
         slots = [subscript(name("slots"), slot) for slot in plan.averages.values()]
-        writer.statement(assign("averages", _dict(list(plan.averages), slots)))
+        writer.statement(assign("averages", mapping(list(plan.averages), slots)))
         writer.statement(ast.Return(parse("parameters | averages")))
-
-
-_LOSS_AND_GRADIENTS = "Return the loss of a batch and its gradient by each parameter."
-
-
-def _write_loss_and_gradients(writer: Writer, plan: TrainingPlan, names: Names) -> None:
-    """Write the function without what a step assigns, for those who ask."""
-    given = ["parameters", *(names[node] for node in plan.inputs)]
-    with writer.function("loss_and_gradients", [*given, "rng=None"]):
-        writer.docstring(_LOSS_AND_GRADIENTS)
-        found = call(_training_name(plan), *map(name, [*given, "rng"]))
-        first_two = ast.Slice(None, ast.Constant(2))
-        writer.statement(ast.Return(ast.Subscript(found, first_two, ast.Load())))
-
-
-def _write_train_step(
-    writer: Writer, plan: TrainingPlan, names: Names, gradients: ast.expr
-) -> None:
-    arguments = [names[node] for node in plan.inputs]
-    # Numbers of a training underflow all the time; the loss tells of those that matter.
-    silent = ['np.errstate(all="ignore")']
-    parameters = ["parameters", "state", *arguments]
-    with writer.function("train_step", parameters, decorators=silent):
-        writer.docstring(
-            "Take one step on a batch, in place; return the loss before the step.\n\n"
-            "Nothing is updated if that is not finite, or if a gradient is not, which\n"
-            "is a FloatingPointError."
-        )
-        if plan.averages:
-            writer.statement(ast.Expr(parse("take_up(parameters, state)")))
-        if plan.is_scheduled:
-            writer.statement(ast.Expr(parse("check_step_size(state)")))
-        writer.statement(assign("rng", subscript(name("state"), "rng")))
-        results = ["loss", "gradients", *(["buffers"] if plan.assigned else [])]
-        stored = [ast.Name(result, ast.Store()) for result in results]
-        target = ast.Tuple(list(stored), ast.Store())
-        writer.statement(ast.Assign([target], gradients))
-        with writer.block("if math.isfinite(loss):"):
-            writer.statement(ast.Expr(parse("check_finite(gradients)")))
-            if plan.assigned:
-                writer.statement(ast.Expr(parse("assign(parameters, buffers)")))
-            writer.statement(ast.Expr(parse("update(parameters, gradients, state)")))
-        writer.statement(ast.Return(parse("float(loss)")))

@@ -32,20 +32,39 @@ from .values import Values
 _ARGUMENTS = ["parameters", "gradients", "state"]
 
 
+def update_name(step: str) -> str:
+    """The function that updates the parameters of a step of this name."""
+    name = f"update_{step}" if step else "update"
+    # Functions of these names are there already, and do something else.
+    return f"{name}_loss" if name in ("update_plateau", "update_scratch") else name
+
+
 def write_update(
-    writer: Writer, lowered: LoweredUpdate, names: Names, constants: Constants
+    writer: Writer,
+    lowered: LoweredUpdate,
+    names: Names,
+    constants: Constants,
+    step: str = "",
 ) -> None:
-    """Write `update(parameters, gradients, state)`, which works in place."""
+    """Write `update(parameters, gradients, state)`, which works in place.
+
+    Args:
+        writer: to write to.
+        lowered: the update.
+        names, constants: of the module.
+        step: the name of the step where a program has several, which counts them.
+    """
     update = lowered.update
     tiled = [group for group in lowered.groups if group.is_tiled]
-    if any(group.scratch for group in lowered.groups if not group.is_tiled):
-        _write_scratch(writer)
-    with writer.function("update", _ARGUMENTS):
+    with writer.function(update_name(step), _ARGUMENTS):
+        what = f"the {step} loss" if step else "parameters and state"
         writer.docstring(
-            f"Apply one step of {update.title} to parameters and state, in place."
+            f"Apply one step of {update.title} {'for' if step else 'to'} {what}, in "
+            "place."
         )
-        step = ast.Subscript(name("state"), ast.Constant("step"), ast.Store())
-        writer.statement(ast.AugAssign(step, ast.Add(), ast.Constant(1)))
+        if not step:
+            count = ast.Subscript(name("state"), ast.Constant("step"), ast.Store())
+            writer.statement(ast.AugAssign(count, ast.Add(), ast.Constant(1)))
         if lowered.is_random:
             started = call("random_streams", subscript(name("state"), "rng"))
             writer.statement(assign("rng", started))
@@ -62,7 +81,10 @@ def write_update(
                 writer.statement(assign(names[node], subscript(name("slots"), key)))
         _write_shared(writer, lowered, names, constants)
         if tiled:
-            tiles = call("update_tiles", *map(name, _ARGUMENTS))
+            given = [name(argument) for argument in _ARGUMENTS]
+            tiles = call("update_tiles", *given)
+            if step:
+                tiles = call("tiles_of_step", *given, ast.Constant(step))
             writer.statement(assign("tiles", tiles))
         for group in lowered.groups:
             loop = _Loop(group, names, constants)
@@ -230,7 +252,8 @@ def _slot_expression(label: str) -> ast.expr:
     return ast.Subscript(name("slots"), key, ast.Load())
 
 
-def _write_scratch(writer: Writer) -> None:
+def write_scratch(writer: Writer) -> None:
+    """Write the function that allocates what updates work in."""
     writer.from_import("functools", "cache")
     writer.from_import("threading", "get_ident")
     parameters = ["number", "shape", "dtype", "thread"]
