@@ -32,7 +32,7 @@ class LoadedProgram(LazyState):
     loss: Node
     """The node that is minimised; the sum where there are several."""
     losses: Mapping[str, Node]
-    """Where there are several, those by name."""
+    """Several losses by name; nothing where there is one."""
     metrics: Metrics
     """Nodes or totals that are measured, by name."""
     seed: int
