@@ -51,7 +51,7 @@ class Compiled:
             strict=False,
             admitted={},
             parameters=parameters,
-            size_bounds={},
+            all_size_bounds=(),
         )
 
     def emit(self, style: str) -> str:
@@ -397,7 +397,9 @@ def test_a_trainer_shows_what_it_is(make: Any) -> None:
 @pytest.mark.parametrize("optimizer", ["adam", gc.optim.SGD, None])
 def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
     loss = gc.sum(gc.parameter("w", (2,)) ** 2)
-    with pytest.raises(ArgumentError, match=r"a gc\.optim\.Optimizer, got") as raised:
+    with pytest.raises(
+        ArgumentError, match=r"a gc\.optim\.Optimizer or a dict"
+    ) as raised:
         gc.Trainer(loss, optimizer)
     assert "test_trainer.py:" in str(raised.value)
     hint = "SGD(...)" if optimizer is gc.optim.SGD else None
@@ -406,7 +408,7 @@ def test_what_is_no_optimizer_is_refused(optimizer: Any) -> None:
 
 def test_a_loss_that_is_no_node_is_refused() -> None:
     loss: Any = 1.0
-    with pytest.raises(DTypeError, match=r"loss must be a node, got 1\.0"):
+    with pytest.raises(DTypeError, match=r"loss must be a node or a dict .*, got 1\.0"):
         gc.Trainer(loss, gc.optim.SGD(lr=0.1))
 
 
