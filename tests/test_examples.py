@@ -87,6 +87,11 @@ def test_gan(tmp_path):
     assert "modes with at least half of their share: 8" in run("gan.py", cwd=tmp_path)
 
 
+def test_a_variational_autoencoder_learns_small_digits(tmp_path, monkeypatch):
+    monkeypatch.delenv("GRAPHC_MNIST", raising=False)
+    assert "evidence lower bound" in run("vae.py", cwd=tmp_path)
+
+
 def test_mnist_is_skipped_where_it_is_not(tmp_path, monkeypatch):
     monkeypatch.delenv("GRAPHC_MNIST", raising=False)
     for example in ("mnist_sigmoid.py", "lenet.py"):
