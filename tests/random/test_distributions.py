@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import DTypeError, GraphcError, OptionError, ShapeError
+from graphc.errors import DTypeError, OptionError, ShapeError
 from graphc.ir import Node
 
 COUNT = 40000
@@ -179,6 +179,8 @@ def test_shapes_and_dtypes_follow_parameters() -> None:
     ("call", "error", "message"),
     [
         (lambda r: r.normal(0, -1.0, 3), OptionError, "scale >= 0"),
+        (lambda r: r.normal(shape=3), TypeError, "size="),
+        (lambda r: r.normal(mean=3), TypeError, "loc="),
         (lambda r: r.uniform(1.0, 0.0, 3), OptionError, "high - low >= 0"),
         (lambda r: r.normal([1.0, 2.0], 1.0, 3), ShapeError, "broadcast"),
         (lambda r: r.normal([1.0, 2.0], 1.0, (1,)), ShapeError, "size"),
@@ -200,7 +202,7 @@ def test_shapes_and_dtypes_follow_parameters() -> None:
     ],
 )
 def test_what_is_refused(
-    call: Callable[[Any], Any], error: type[GraphcError], message: str
+    call: Callable[[Any], Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         call(gc.random)
