@@ -61,8 +61,8 @@ trainer = gc.Trainer(
         "generator": gc.optim.Adam(decayed(0.002), betas=(0.5, 0.9)),
     },
     parameters={
-        "discriminator": discriminator.parameters,
-        "generator": generator.parameters,
+        "discriminator": discriminator.parameters(),
+        "generator": generator.parameters(),
     },
     outputs=fake,
 )

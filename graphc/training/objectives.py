@@ -123,7 +123,7 @@ def _for_each(
 ) -> Mapping[str, _T]:
     """The values that belong to each loss, by its name."""
     if not isinstance(given, Mapping):
-        if what == "parameters" and losses and not (given is None or callable(given)):
+        if losses and isinstance(given, Node | str | Sequence):
             raise OptionError(
                 "parameters must be a dict where there are several losses, with those "
                 f"of each: {', '.join(map(repr, losses))}",

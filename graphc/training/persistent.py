@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from ..arguments import shown
 from ..errors import DifferentiationError, OptionError, ShapeError
@@ -29,14 +29,18 @@ def trained_parameters(loss: Node, chosen: Selection | None) -> tuple[Node, ...]
     found = Graph((loss,)).trainable
     if chosen is None:
         return found
-    if callable(chosen):
+    # A layer's list of parameters may be called, too, but for something else.
+    if callable(chosen) and not isinstance(chosen, list):
         return tuple(node for node in found if chosen(node))
     by_name = {node.name: node for node in found}
-    wanted = {_one_of(by_name, given) for given in _leaves(chosen)}
+    wanted = {_one_of(by_name, given) for given in _leaves(cast("_Listed", chosen))}
     return tuple(node for node in found if node in wanted)
 
 
-def _leaves(chosen: Node | str | Sequence[Node | str]) -> Sequence[Node | str]:
+_Listed: TypeAlias = Node | str | Sequence[Node | str]
+
+
+def _leaves(chosen: _Listed) -> Sequence[Node | str]:
     if isinstance(chosen, Node | str):
         return [chosen]
     names = [given for given in chosen if isinstance(given, str)]

@@ -86,6 +86,15 @@ def test_a_step_assigns_what_was_before_it_and_trains_a_part(
     assert ("d_v" in trainer.source) is ("v" in trained)
 
 
+def test_the_parameters_of_a_layer_are_chosen_as_a_list() -> None:
+    x = gc.input("x", ("n", 3), "float64")
+    first, last = gc.nn.Linear(3, 4, name="first"), gc.nn.Linear(4, 1, name="last")
+    loss = gc.mean(last(gc.tanh(first(x))) ** 2)
+    for chosen in (last.parameters, last.parameters()):
+        trainer = gc.Trainer(loss, gc.optim.SGD(0.1), parameters=chosen)
+        assert trainer.gradients(X).keys() == {"last.weight", "last.bias"}
+
+
 def test_parameters_are_chosen_by_node_name_or_function() -> None:
     model = Model()
     for chosen in (["v"], [model.v], "v", model.v, lambda node: node.name == "v"):
