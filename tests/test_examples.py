@@ -125,5 +125,17 @@ def test_every_example_is_a_model_file(example, tmp_path, monkeypatch):
         assert main([str(part) for part in command]) == 0
 
 
+@pytest.mark.parametrize(
+    ("example", "most"),
+    [
+        ("matrix_factorisation.py", 0.6),
+        ("pinn.py", 0.005),
+    ],
+)
+def test_an_example_errs_no_more_than_its_row_says(example, most, tmp_path):
+    printed = run(example, cwd=tmp_path)
+    assert float(printed.split()[-1]) <= most
+
+
 def test_there_are_examples():
     assert len(EXAMPLES) >= 4

@@ -344,6 +344,8 @@ def _rule_error(
     # no zero that a relu made is moved off its kink.
     scale = np.abs(value) if np.any(value) else np.ones(value.shape)
     direction: Array = scale * np.asarray(rng.standard_normal(value.shape), float)
+    if node.op.facts.symmetric:
+        direction = (direction + direction.swapaxes(-1, -2)) / 2
 
     def measure(step: float) -> tuple[float, float]:
         ahead = run.output_at(node, parent, value + step * direction)

@@ -111,6 +111,9 @@ class Facts:
     """Sizes whose product is the number of multiply-adds. Left out, it is that of the
     op's kind: the elements of the result if elementwise, those of the input of a
     reduction, and else none."""
+    symmetric: bool = False
+    """The first input is a symmetric matrix, or a stack of them, of which one triangle
+    is read, and its derivatives are those along symmetric directions."""
     notation: str | None = None
     """The formula in drawings, where it is not the NumPy source."""
 

@@ -89,7 +89,7 @@ EIGH = Op(
     numpy=_of_triangle("eigh"),
     vjp=_eigh_vjp,
     jvp=_eigh_jvp,
-    facts=cubic(),
+    facts=cubic(symmetric=True),
     cases=_SYMMETRIC,
 )
 
@@ -101,7 +101,7 @@ EIGVALSH = Op(
     numpy=_of_triangle("eigvalsh"),
     vjp=lambda g, out, a: _eigh_vjp((g, None), EIGH(a, **out.attributes), a),
     jvp=lambda tangents, out, a: _eigh_jvp(tangents, EIGH(a, **out.attributes), a)[0],
-    facts=cubic(),
+    facts=cubic(symmetric=True),
     cases=_SYMMETRIC,
 )
 
@@ -231,7 +231,7 @@ CHOLESKY = Op(
     numpy="np.linalg.cholesky(a)",
     vjp=_cholesky_vjp,
     jvp=_cholesky_jvp,
-    facts=cubic(),
+    facts=cubic(symmetric=True),
     cases=(
         Case(((3, 3),), matrices=("positive definite",)),
         Case(((2, 3, 3),), matrices=("positive definite",)),

@@ -84,14 +84,14 @@ def inverse_or_zero(x: Node) -> Node:
     return where(is_zero, 0.0, 1.0 / where(is_zero, 1.0, x))
 
 
-def cubic(*, columns: bool = False) -> Facts:
+def cubic(*, columns: bool = False, symmetric: bool = False) -> Facts:
     """Facts of an op that takes as many multiply-adds as a product of matrices."""
 
     def multiply_adds(node: Node) -> Shape:
         shape = node.inputs[0].shape
         return (*shape, node.inputs[-1].shape[-1] if columns else shape[-2])
 
-    return Facts(multiply_adds=multiply_adds)
+    return Facts(multiply_adds=multiply_adds, symmetric=symmetric)
 
 
 def as_columns(function: Callable[[Node], Node], x: Node) -> Node:

@@ -147,6 +147,9 @@ def test_stopped_gradients_are_constants():
         lambda w: gc.sum(gc.where(w > 0, w, 0.0)[1:]),
         lambda w: gc.sum(w * 0.0),
         lambda w: gc.sum(gc.sqrt(gc.abs(w)) * 1e6),
+        # Of a symmetric matrix one triangle is read.
+        lambda w: gc.sum(gc.linalg.cholesky(gc.outer(w, w) + gc.eye(7))),
+        lambda w: gc.max(gc.linalg.eigvalsh(gc.outer(w, w) + gc.eye(7))),
     ],
 )
 def test_right_rules_pass_where_differences_are_delicate(build):
