@@ -137,5 +137,10 @@ def test_an_example_errs_no_more_than_its_row_says(example, most, tmp_path):
     assert float(printed.split()[-1]) <= most
 
 
+def test_frozen_layers(tmp_path):
+    printed = run("frozen_layers.py", cwd=tmp_path)
+    assert float(printed.split()[-1]) >= 0.93
+
+
 def test_there_are_examples():
     assert len(EXAMPLES) >= 4
