@@ -128,6 +128,7 @@ def test_every_example_is_a_model_file(example, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("example", "most"),
     [
+        ("gaussian_process.py", 0.1),
         ("matrix_factorisation.py", 0.6),
         ("pinn.py", 0.005),
     ],
