@@ -36,7 +36,8 @@ def kernel(first: gc.Node, second: gc.Node) -> gc.Node:
 
 covariance = kernel(x, x) + gc.exp(2 * log_noise) * gc.eye(ROWS, dtype="float64")
 factor = gc.linalg.cholesky(covariance)
-# With L the factor, y' K⁻¹ y is the square of L⁻¹ y, and det K that of L's diagonal.
+# With L the factor of K, y' K⁻¹ y is |L⁻¹ y|², and log det K twice the sum of the
+# logarithms of L's diagonal.
 white = gc.linalg.solve_triangular(factor, y, lower=True)
 loss = (
     gc.sum(white**2) / 2

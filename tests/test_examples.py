@@ -143,5 +143,9 @@ def test_frozen_layers(tmp_path):
     assert float(printed.split()[-1]) >= 0.93
 
 
+def test_word2vec(tmp_path):
+    assert "of related ones 0." in run("word2vec.py", cwd=tmp_path)
+
+
 def test_there_are_examples():
     assert len(EXAMPLES) >= 4
