@@ -178,6 +178,8 @@ def _value(node: Node, inputs: list[Array]) -> Array:
         scope[name.lstrip("*")] = (
             tuple(inputs[position:]) if name.startswith("*") else inputs[position]
         )
+    for helper in op.helpers:
+        exec(helper, scope)
     template = op.template(node)
     try:
         if op.is_statements(node):

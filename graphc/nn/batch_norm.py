@@ -98,7 +98,6 @@ def _moved(old: Node, *, value: Node, share: Any) -> Node:
             (((3, 2, 4), (2,), (2,)), "weight bias", True),
             (((4, 2),), "", True),
             (((3, 2), *((2,),) * 4), f"{_RUNNING} weight bias", False),
-            (((0, 2, 2), (2,), (2,)), _RUNNING, False),
         )
     ],
 )

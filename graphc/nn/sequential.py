@@ -244,7 +244,7 @@ class ModuleList(Sequential):
     def __init__(
         self, modules: Iterable[Any] | None = None, *, name: str | None = None
     ) -> None:
-        super().__init__(*(modules or ()), name=name)
+        super().__init__(*(() if modules is None else modules), name=name)
 
     def forward(self, input: Node) -> Node:
         """Refused: a list has no order of its own to be applied in."""

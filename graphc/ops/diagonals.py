@@ -325,6 +325,11 @@ def triu(m: ArrayLike, k: int = 0) -> Node:
     return TRIU(as_node(m), k=operator.index(k))
 
 
+def _check_count(n: int, k: int, m: int | None, function: str) -> None:
+    if n * (n if m is None else m) >= 2**31 or abs(k) >= 2**31:
+        raise ShapeError(f"{function} of {n} rows are too many to list", node=function)
+
+
 def tril_indices(
     n: int, k: int = 0, m: int | None = None
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -334,6 +339,7 @@ def tril_indices(
     >>> gc.input("x", (3, 3))[gc.tril_indices(3)]
     <getitem float32 (6,)>
     """
+    _check_count(n, k, m, "tril_indices")
     return np.tril_indices(n, k, m)
 
 
@@ -346,6 +352,7 @@ def triu_indices(
     >>> gc.input("x", (3, 3))[gc.triu_indices(3, k=1)]
     <getitem float32 (3,)>
     """
+    _check_count(n, k, m, "triu_indices")
     return np.triu_indices(n, k, m)
 
 

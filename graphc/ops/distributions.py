@@ -155,7 +155,12 @@ def uniform(
     """
     parts, target = parameters_of("uniform", (low, high), dtype)
     draw = draw_for(STANDARD_UNIFORM, "uniform", size, parts, target, name)
-    width = parts[1] - parts[0]
+    try:
+        width = parts[1] - parts[0]
+    except OverflowError:
+        raise OptionError(
+            "low and high must be numbers of floats", node="uniform"
+        ) from None
     check_scale("uniform", "high - low", width)
     return _moved(draw, parts[0], width)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from typing import Any, cast
 
 import numpy as np
@@ -103,13 +104,17 @@ def arange(
         start, stop = 0, start
     first, last, by = (_number(each, "arange") for each in (start, stop, step))
     whole = not any(isinstance(each, float) for each in (first, last, by))
-    target = as_dtype(dtype or ("int64" if whole else "float32"))
+    target = _dtype(dtype, "int64" if whole else "float32")
     if by == 0 or isinstance(by, Dim):
         raise OptionError(f"step must be a number other than 0, got {by}")
     is_plain = whole and (first, by) == (0, 1) and target == np.dtype(np.intp)
     if is_plain and (isinstance(last, Dim) or last >= 0):
         return ARANGE(size=last)
     return RANGE(start=first, stop=last, step=by, dtype=target)
+
+
+def _dtype(given: Any, default: DType | str) -> DType:
+    return as_dtype(default if given is None else given)
 
 
 def _number(value: Any, function: str) -> Number:
@@ -120,9 +125,12 @@ def _number(value: Any, function: str) -> Number:
         return as_dimension(value)
     if not isinstance(value, bool | np.bool_ | Node):
         try:
-            return operator.index(value)
+            whole = operator.index(value)
         except TypeError:
             pass
+        else:
+            if abs(whole) < sys.float_info.max:
+                return whole
         if isinstance(value, float | np.floating):
             number = float(cast("float", value))
             if math.isfinite(number):
@@ -187,10 +195,10 @@ def linspace(
             stop=float(last),
             num=count,
             endpoint=bool(endpoint),
-            dtype=as_dtype(dtype or "float32"),
+            dtype=_dtype(dtype, "float32"),
         )
     span = subtract(stop, start)
-    target = as_dtype(dtype or (span.dtype if span.dtype.kind == "f" else "float32"))
+    target = _dtype(dtype, span.dtype if span.dtype.kind == "f" else "float32")
     ndim = span.ndim + 1
     if not -ndim <= axis < ndim:
         raise OptionError(f"axis must be from {-ndim} to {ndim - 1}, got {axis}")
@@ -224,7 +232,7 @@ def logspace(
     >>> gc.evaluate(gc.logspace(0.0, 2.0, 3), {})
     array([  1.,  10., 100.], dtype=float32)
     """
-    target = as_dtype(dtype or "float32")
+    target = _dtype(dtype, "float32")
     wide = "float64" if target.kind != "f" else target
     exponents = linspace(start, stop, num, endpoint, dtype=wide, axis=axis)
     return astype(power(base, exponents), target)
@@ -255,7 +263,7 @@ def geomspace(
             node="geomspace",
         )
     count = operator.index(as_dimension(num, "num"))
-    found = np.geomspace(first, last, count, endpoint, dtype=as_dtype(dtype or "f4"))
+    found = np.geomspace(first, last, count, endpoint, dtype=_dtype(dtype, "float32"))
     return constant(found)
 
 

@@ -248,7 +248,7 @@ def repeat_interleave(
     """
     found = repeat(input, repeats, dim)
     size = found.shape[0 if dim is None else dim]
-    if output_size is not None and size != output_size:
+    if output_size is not None and str(size) != str(output_size):
         raise ShapeError(
             f"output_size must be {size}, got {output_size}", node=found.describe()
         )

@@ -42,7 +42,13 @@ def _known(condition: ArrayLike, function: str) -> np.ndarray[Any, Any]:
                 "array",
             )
         condition = condition.attributes["value"].array
-    return np.asarray(condition) != 0
+    try:
+        return np.asarray(condition) != 0
+    except ValueError:
+        raise DTypeError(
+            f"{function} requires an array of booleans, got {condition!r}",
+            node=function,
+        ) from None
 
 
 @array_function
@@ -214,7 +220,13 @@ def choose(a: ArrayLike, choices: Any, mode: str = "raise") -> Node:
     numbers = as_node(a)
     if not is_integer(numbers.dtype):
         raise DTypeError(f"choose requires integers, got {numbers.type}")
-    arrays: list[Any] = list(choices)
+    try:
+        arrays: list[Any] = list(choices)
+    except TypeError:
+        raise DTypeError(
+            f"choose requires a list of arrays to choose from, got {choices!r}",
+            node=numbers.describe(),
+        ) from None
     if not arrays:
         raise ShapeError("choose requires at least one choice, got none")
     numbers, *parts = broadcast_arrays(

@@ -373,7 +373,9 @@ def full_like(
     """
     node = as_node(a)
     sizes = node.shape if shape is None else shape
-    return full(sizes, fill_value, dtype or node.dtype).made_of((node,))
+    return full(sizes, fill_value, node.dtype if dtype is None else dtype).made_of(
+        (node,)
+    )
 
 
 @array_function

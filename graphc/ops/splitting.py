@@ -37,9 +37,21 @@ def _sections(value: Any, x: Node, what: str = "sections") -> int:
     return count
 
 
+def _position(value: Any, x: Node) -> Any:
+    if isinstance(value, Dim):
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise DTypeError(
+            f"positions to split at must be integers, got {value!r}", node=x.describe()
+        ) from None
+
+
 def _at_indices(x: Node, axis: int, indices: Sequence[Any]) -> Parts:
     """The parts between positions, which NumPy reads as bounds of slices."""
     size = x.shape[axis]
+    indices = [_position(each, x) for each in indices]
     if any(isinstance(each, Dim) for each in (size, *indices)):
         return _cut(x, axis, [0, *indices])
     bounds = [None, *indices, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, cast
 
@@ -43,6 +43,10 @@ _Listed: TypeAlias = Node | str | Sequence[Node | str]
 def _leaves(chosen: _Listed) -> Sequence[Node | str]:
     if isinstance(chosen, Node | str):
         return [chosen]
+    if not isinstance(chosen, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise OptionError(
+            f"parameters must be nodes, names or a function, got {shown(chosen)}"
+        )
     names = [given for given in chosen if isinstance(given, str)]
     others = [given for given in chosen if not isinstance(given, str)]
     return [*names, *flatten(others, "parameters")]

@@ -233,6 +233,15 @@ def rearranges(value: Value, facts: Facts) -> Iterator[str]:
             yield f"elements that the first input has not, for {arrays}"
 
 
+def symmetric(value: Value, facts: Facts) -> Iterator[str]:
+    if facts.symmetric:
+        first, *others = value.application.draw()
+        whole = value([first, *others])
+        halves = [value([half(first), *others]) for half in (np.tril, np.triu)]
+        if not any(np.array_equal(whole, half) for half in halves):
+            yield f"reads more than a triangle of {first}"
+
+
 def cost(value: Value, facts: Facts) -> Iterator[str]:
     if value.op.kind == "elementwise" and facts.cost is None:
         yield "an elementwise op without a cost"
@@ -267,6 +276,7 @@ CHECKS: dict[str, Callable[[Value, Facts], Iterator[str]]] = {
     "overflows": integers,
     "zero_sign": zero_sign,
     "rearranges": rearranges,
+    "symmetric": symmetric,
     "cost": cost,
     "multiply_adds": multiply_adds,
     "notation": notation,
@@ -295,6 +305,7 @@ def test_blocks_leave_facts_to_what_they_expand_to() -> None:
 
 
 WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("inv", {"symmetric": True}),
     ("subtract", {"commutative": "exact"}),
     ("divide", {"commutative": "real"}),
     ("arctan2", {"commutative": "real"}),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ShapeError
+from ...errors import ArgumentError, ShapeError
 from ...ir.dims import broadcast_shapes, format_shape
 from ...ir.node import Node
 from ...ir.op import Case
@@ -332,7 +332,12 @@ def triplet_margin_with_distance_loss(
     distance: Callable[..., Any] = distance_function or pairwise_distance
     near_by, far_off = as_node(positive), as_node(negative)
     start = as_node(anchor)
-    near = distance(start, near_by)
+    try:
+        near = distance(start, near_by)
+    except TypeError as error:
+        raise ArgumentError(
+            f"distance_function must be a function of two nodes: {error}"
+        ) from error
     far = distance(start, far_off)
     if swap:
         far = minimum(far, distance(near_by, far_off))

@@ -262,6 +262,10 @@ def beta(a: ArrayLike, b: ArrayLike) -> Node:
     ...
 
 
+_MOST_DIMENSIONS = 1000
+"""Each is a node of its own."""
+
+
 def multigammaln(a: ArrayLike, d: int) -> Node:
     """Logarithm of the multivariate gamma function of dimension `d`, elementwise.
 
@@ -283,6 +287,10 @@ def multigammaln(a: ArrayLike, d: int) -> Node:
     array([ 1.596313, 11.306699])
     """
     size = _count(d, 1, "d", "multigammaln")
+    if size > _MOST_DIMENSIONS:
+        raise OptionError(
+            f"d must be at most {_MOST_DIMENSIONS}, got {size}", node="multigammaln"
+        )
     (x,) = as_floats(a)
     total = gammaln(x)
     for j in range(1, size):
