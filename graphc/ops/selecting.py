@@ -358,11 +358,11 @@ def insert(
     added = expand_dims(added, tuple(range(max(0, x.ndim - added.ndim))))
     if isinstance(places, slice):
         places = np.arange(size)[places]
-    if np.ndim(places) == 0:
+    if _positions(np.ndim, x, places) == 0:
         added = moveaxis(added, 0, along)
         count = added.shape[along]
     else:
-        places = np.asarray(places)
+        places = _positions(np.asarray, x, places)
         if places.dtype.kind == "b":
             places = np.flatnonzero(places)
         count = len(places)

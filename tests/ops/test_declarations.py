@@ -268,7 +268,7 @@ def test_two_draws_are_two_values() -> None:
 
 
 def test_a_ufunc_that_numpy_has_not_is_refused_where_it_is_declared() -> None:
-    for name, arity in (("sinc", 1), ("exp", 2), ("nowhere", 1)):
+    for name, arity in (("unwrap", 1), ("exp", 2), ("nowhere", 1)):
         source = f"def {name}({', '.join(f'x{i}' for i in range(arity))}): ..."
         namespace: dict[str, Any] = {}
         exec(source, namespace)
