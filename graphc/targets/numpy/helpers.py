@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable
 
-from ...ir.template import parsed, top_level_names
+from ...ir.template import top_level_names
 from ...program.forms import Form
 from ...pysource.writer import Writer
 
@@ -24,9 +25,15 @@ def called_helpers(forms: Iterable[Form]) -> list[str]:
         for helper in reversed(form.node.op.helpers):
             if not top_level_names(helper).isdisjoint(names):
                 called.append(helper)
-                names |= parsed(helper).reads
+                names |= _names_in(helper)
         found |= dict.fromkeys(reversed(called))
     return list(found)
+
+
+@functools.cache
+def _names_in(source: str) -> frozenset[str]:
+    nodes = ast.walk(ast.parse(source))
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name))
 
 
 def write_helper(writer: Writer, functions: Writer, helper: str) -> None:
