@@ -61,7 +61,13 @@ def random_graph(seed):
             values.reshape(-1)[:3] = np.nan, np.inf, -np.inf
         leaves.append(gc.input(f"x{number}", declared, dtype))
         feeds[f"x{number}"] = values.astype(dtype)
-    grower = Grower(chance, leaves, keep=is_tiled, bounded=0.3)
+    # An array without elements has no largest one.
+    grower = Grower(
+        chance,
+        leaves,
+        keep=lambda op: is_tiled(op) and (rows > 0 or op.name != "max"),
+        bounded=0.3,
+    )
     grower.grow(chance.randint(2, 10))
     *inner, value = grower.values[len(leaves) :]
     last = gc.tanh(gc.sin(value) + 0.25)
