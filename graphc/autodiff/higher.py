@@ -12,14 +12,14 @@ from ..errors import DifferentiationError
 from ..ir.dims import Dim
 from ..ir.nest import refill
 from ..ir.node import Node
-from ..ir.types import TupleType, has_derivatives
+from ..ir.types import TupleType
 from ..ir.walk import ancestors
 from ..ops.joining import stack
 from ..ops.shape import reshape
 from ..ops.source import zeros
 from .forward import jvp
 from .reverse import as_targets, differentiable_inputs, grad, vjp
-from .structure import structured_jacobian
+from .structure import count_of, structured_jacobian
 
 
 def jacobian(y: Node, wrt: Any) -> Any:
@@ -74,7 +74,7 @@ def _structured(y: Node, target: Node) -> Node | None:
     if not _is_static(target) or y.size == 1 or target is y:
         return None
     nodes = ancestors((y,), differentiable_inputs)
-    sizes = [int(n.size) for n in nodes if has_derivatives(n.type) and _is_static(n)]
+    sizes = [count_of(n) for n in nodes if not isinstance(n.type, TupleType)]
     return structured_jacobian(y, target, limit=int(y.size) * sum(sizes))
 
 

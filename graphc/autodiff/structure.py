@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..ir.dims import Dim
 from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.op import Op
@@ -38,6 +39,14 @@ from ..ops.shape import (
 from ..ops.slices import Slice
 from ..ops.source import ASTYPE, astype, ones_like, zeros
 from .reverse import differentiable_inputs
+
+NAMED = 64
+"""Numbers that a named size stands for, where costs are compared."""
+
+
+def count_of(node: Node) -> int:
+    """The number of elements of a node, or a guess."""
+    return math.prod(NAMED if isinstance(d, Dim) else int(d) for d in node.shape)
 
 
 class UnstructuredError(Exception):
@@ -114,7 +123,7 @@ class _Run:
         if part is not None:
             self.parts[node] = part
             if isinstance(part, Dense):
-                self.left -= math.prod(map(int, part.value.shape))
+                self.left -= count_of(part.value)
             if self.left < 0:
                 raise UnstructuredError
 

@@ -216,7 +216,7 @@ class KeepBatchLast:
     """Compute between convolutions in the order of axes that these have in memory.
 
     Before: primitives. After: a view with the batch in front is read only by ops that
-    are not known to work in any order of axes. Sound since these ops take each element,
+    are not known to work in any order of axes. Sound when these ops take each element,
     or window, by itself; sums may be rounded in another order.
     """
 
