@@ -242,4 +242,6 @@ def test_derivatives_at_special_points(special: SpecialPoint) -> None:
 
 def test_every_op_with_a_derivative_is_tried() -> None:
     tried = {special.application.op.name for special in POINTS}
-    assert {a.op.name for a in applications() if is_differentiable(a)} == tried
+    # Matrices of a kind have no elements to choose at will.
+    free = [a for a in applications() if not a.case.matrices]
+    assert {a.op.name for a in free if is_differentiable(a)} <= tried
