@@ -13,8 +13,8 @@ import graphc as gc
 from graphc.errors import DTypeError, GraphcError, GraphError, UnsupportedError
 from graphc.ir import OPS, Graph, Node, Op, TensorType, verify
 from graphc.ir.bodies import inline
+from graphc.ops.choices import bernoulli
 from graphc.ops.control import argument, call, results
-from graphc.ops.random import bernoulli
 from tests.bodies import random_calls
 from tests.random_graphs import MOVED, assert_near, drawn, moved
 
