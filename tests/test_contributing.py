@@ -70,7 +70,7 @@ def test_each_is_one_file_and_lines_that_export_it() -> None:
     ("arguments", "word", "least"),
     [
         (["tests/ops", "--op", "versine"], "versine", 50),
-        (["tests/nn", "tests/ops", "--op", "squareplus"], "squareplus", 80),
+        (["tests/nn", "tests/ops", "--op", "squareplus"], "squareplus", 60),
         (["tests/optim"], "QHM or every", 10),
         (["tests/passes/test_rules.py"], "", 10),
         (["tests/targets/test_c_loop.py"], "", 1),
