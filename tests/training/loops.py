@@ -23,7 +23,7 @@ def make(**options: Any) -> gc.Trainer:
     hidden = gc.nn.relu(gc.nn.Linear(8, 16, name="hidden")(x))
     logits = gc.nn.Linear(16, 3, name="output")(gc.nn.dropout(hidden, 0.2))
     settings: dict[str, Any] = {
-        "plateau": gc.optim.ReduceLROnPlateau(factor=0.5, patience=1, threshold=0.01),
+        "plateau": gc.optim.ReduceLROnPlateau(factor=0.5, patience=0, threshold=0.05),
         **options,
     }
     lr = settings.pop("lr", gc.optim.ExponentialLR(0.05, gamma=0.9))
