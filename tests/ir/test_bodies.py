@@ -21,8 +21,8 @@ from graphc.ir.fingerprint import graph_hash
 from graphc.ir.labels import admitted, label_bounds
 from graphc.ir.sizes import size_bounds
 from graphc.ir.types import TupleType
+from graphc.ops.choices import bernoulli
 from graphc.ops.control import CALL, RESULT, argument, call, results
-from graphc.ops.random import bernoulli
 from tests.bodies import random_calls
 
 NUMBER = gc.input("x", (), "float64").type

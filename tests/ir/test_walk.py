@@ -16,7 +16,7 @@ from graphc.ir.walk import (
     reading_order,
     topological_order,
 )
-from graphc.ops.random import bernoulli
+from graphc.ops.choices import bernoulli
 
 
 def _network() -> tuple[Node, list[Node]]:
