@@ -14,7 +14,8 @@ from torch.testing._internal.common_methods_invocations import op_db
 import graphc as gc
 from graphc.errors import GraphcError, NoAttributeError
 from graphc.ir.graph import declared_inputs
-from tests.operator_database.names import NoFunctionError, find
+from tests.operator_database.lookup import NoFunctionError
+from tests.operator_database.names import find
 
 STYLES = ("interpreter", "readable", "fast")
 LIMIT = 12
