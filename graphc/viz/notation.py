@@ -304,6 +304,9 @@ def _words(node: Node) -> list[str]:
     names = node.op.inputs
     if names == ("x1", "x2"):
         return ["left", "right"]
+    if "parts" in node.attributes:
+        # Inputs that may be left out: the block says which it has.
+        return [*names[:-1], *node.attributes["parts"].split()]
     words: list[str] = []
     for position in range(len(node.inputs)):
         name = names[min(position, len(names) - 1)]

@@ -94,3 +94,9 @@ def test_only_operands_that_could_be_exchanged_need_a_word():
     assert operand_words(square @ gc.parameter("w", (3, 3))) == ("left", "right")
     assert operand_words(gc.where(x > y, x, y)) == ("condition", "x", "y")
     assert operand_words(gc.concatenate([x, y])) == ("arrays[0]", "arrays[1]")
+
+
+def test_inputs_that_may_be_left_out_are_called_by_their_names() -> None:
+    mean, variance = gc.buffer("m", (3,)), gc.buffer("v", (3,))
+    y = gc.nn.batch_norm(gc.input("x", ("n", 3)), mean, variance)
+    assert operand_words(y) == ("", "running_mean", "running_var")
