@@ -231,11 +231,6 @@ REFERENCES: dict[str, Any] = {
     "argsort": lambda a, x: np.argsort(x, kind="stable", **a.case.attributes),
     "arange_from": lambda a: np.arange(**a.case.attributes),
     "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
-    "border": lambda a, x: np.pad(
-        x,
-        a.case.attributes["pad_width"],
-        constant_values=a.case.attributes["value"],
-    ),
     "clip": _clipped,
     "cofactors": _cofactors,
     "concatenate": lambda a, *xs: np.concatenate(xs, a.case.attributes["axis"]),

@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import OptionError, ShapeError
-from ..ir.dims import Dimension, format_shape
+from ..ir.dims import format_shape
 from ..ir.node import Node
-from ..ops.border import BORDER
-from ..ops.indexing import getitem, slice_axis
-from ..ops.joining import concatenate
 from ..ops.numbers import numbers
-from ..ops.shape import broadcast_to
+from ..ops.padding import PAD
 from ..ops.source import ArrayLike, as_node
 from ..ops.windows import whole_numbers
 from .spatial import Widths, cropped, padded
@@ -51,7 +48,10 @@ def pad(input: ArrayLike, pad: Any, mode: str = "constant", value: Any = None) -
     axes = tuple(range(x.ndim - 1, x.ndim - 1 - len(widths), -1))
     if mode == "constant":
         number = 0 if value is None else value
-        return _with_number(x, widths, axes, numbers(number, x.dtype).item())
+        number = numbers(number, x.dtype).item()
+        if not number:
+            return padded(x, widths, axes)
+        return _bordered(x, widths, axes, mode, number)
     if mode not in _MODES:
         modes = ", ".join(map(repr, ("constant", *_MODES)))
         raise OptionError(f"mode must be one of {modes}, got {mode!r}")
@@ -60,55 +60,41 @@ def pad(input: ArrayLike, pad: Any, mode: str = "constant", value: Any = None) -
             f'value is for mode="constant", got {value!r} for mode={mode!r}',
             node=x.describe(),
         )
-    for axis, (before, after) in zip(axes, widths, strict=True):
-        x = cropped(x, [(max(-before, 0), max(-after, 0))], [axis])
-        x = _extended(x, axis, max(before, 0), max(after, 0), mode)
-    return x
+    return _bordered(x, widths, axes, mode, 0.0)
 
 
-_MODES = ("reflect", "replicate", "circular")
+_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""Modes under the names that they have in NumPy."""
 
 
-def _with_number(x: Node, widths: Widths, axes: tuple[int, ...], value: Any) -> Node:
-    if not value:
-        return padded(x, widths, axes)
+def _bordered(
+    x: Node, widths: Widths, axes: tuple[int, ...], mode: str, value: Any
+) -> Node:
     taken = [(max(-before, 0), max(-after, 0)) for before, after in widths]
     x = cropped(x, taken, axes)
     pairs = [(0, 0)] * x.ndim
     for axis, (before, after) in zip(axes, widths, strict=True):
         pairs[axis] = (max(before, 0), max(after, 0))
-    return BORDER(x, pad_width=tuple(pairs), value=value)
+        if mode != "constant":
+            _check_length(x, axis, pairs[axis], mode)
+    return PAD(
+        x,
+        pad_width=tuple(pairs),
+        mode=_MODES.get(mode, mode),
+        constant_values=value,
+    )
 
 
-def _extended(x: Node, axis: int, before: int, after: int, mode: str) -> Node:
-    """`x` with elements of its own added at the ends of an axis."""
-    size = x.shape[axis]
-    most = {"reflect": 1, "circular": 0, "replicate": None}[mode]
-    if most is None:
-        too_many = size == 0 and (before or after)
-    else:
-        too_many = isinstance(size, int) and max(before, after) > size - most
-    if too_many:
-        raise ShapeError(
-            f"requires an axis as long as what mode {mode!r} adds, got "
-            f"{format_shape(x.shape)} with {(before, after)} along axis {axis}",
-            node=x.describe(),
-        )
-    parts = [_part(x, axis, before, mode, at_end=False)] if before else []
-    parts.append(x)
-    if after:
-        parts.append(_part(x, axis, after, mode, at_end=True))
-    return concatenate(parts, axis) if len(parts) > 1 else x
-
-
-def _part(x: Node, axis: int, width: int, mode: str, *, at_end: bool) -> Node:
+def _check_length(x: Node, axis: int, widths: tuple[int, int], mode: str) -> None:
+    """Raise where an axis is shorter than what is to be taken from it."""
     size = x.shape[axis]
     if mode == "replicate":
-        edge = slice_axis(x, axis, size - 1 if at_end else 0, size if at_end else 1)
-        return broadcast_to(edge, (*x.shape[:axis], width, *x.shape[axis + 1 :]))
-    if mode == "circular":
-        start: Dimension = 0 if at_end else size - width
-        return slice_axis(x, axis, start, start + width)
-    start = size - 1 - width if at_end else 1
-    part = slice_axis(x, axis, start, start + width)
-    return getitem(part, (*(slice(None),) * axis, slice(None, None, -1)))
+        is_short = size == 0 and widths != (0, 0)
+    else:
+        is_short = isinstance(size, int) and max(widths) > size - (mode == "reflect")
+    if is_short:
+        raise ShapeError(
+            f"requires an axis as long as what mode {mode!r} adds, got "
+            f"{format_shape(x.shape)} with {widths} along axis {axis}",
+            node=x.describe(),
+        )

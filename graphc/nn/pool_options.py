@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..errors import OptionError, ShapeError
 from ..ir.dims import Dim, Dimension, Shape, format_shape
 from ..ir.node import Node
-from ..ops.border import BORDER
+from ..ops.padding import PAD
 from ..ops.windows import span, window_count
 from .spatial import Widths, per_axis
 
@@ -117,4 +117,5 @@ def with_border(x: Node, widths: Widths, value: Any) -> Node:
     if not any(width for pair in widths for width in pair):
         return x
     before = ((0, 0),) * (x.ndim - len(widths))
-    return BORDER(x, pad_width=(*before, *widths), value=value).named("padded")
+    options = {"mode": "constant", "constant_values": value}
+    return PAD(x, pad_width=(*before, *widths), **options).named("padded")

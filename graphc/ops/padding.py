@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DTypeError, OptionError, ShapeError, UnsupportedError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dim, Dimension, format_shape
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
@@ -57,7 +58,12 @@ def _pad_numpy(node: Node) -> str:
         return f"np.pad({arguments}, mode=mode)"
     if repr(node.attributes["constant_values"]) in ("0.0", "0", "False"):
         return f"np.pad({arguments})"
-    return f"np.pad({arguments}, constant_values=constant_values)"
+    return f"np.pad({arguments}, constant_values={_number(node)})"
+
+
+def _number(node: Node) -> str:
+    lowest = node.attributes["constant_values"] == float("-inf")
+    return "-np.inf" if lowest else "constant_values"
 
 
 def _inside(node: Node) -> list[Any]:
@@ -81,7 +87,7 @@ def _pad_into(node: Node) -> str:
     ]
     while len(items) > 1 and items[-1] == ":":
         items.pop()
-    return f"out.fill(constant_values)\nout[{', '.join(items)}] = x"
+    return f"out.fill({_number(node)})\nout[{', '.join(items)}] = x"
 
 
 def _pad_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
@@ -156,6 +162,7 @@ PAD = Op(
     name="pad",
     inputs=("x",),
     infer=_pad_infer,
+    facts=Facts(zero_sign="kept"),
     kind="movement",
     numpy=_pad_numpy,
     into=_pad_into,
@@ -167,6 +174,14 @@ PAD = Op(
         Case(
             ((3, 4),),
             {"pad_width": ((1, 2), (0, 0)), "mode": "constant", "constant_values": 1.5},
+        ),
+        Case(
+            ((0, 2),),
+            {
+                "pad_width": ((0, 0), (1, 1)),
+                "mode": "constant",
+                "constant_values": float("-inf"),
+            },
         ),
         *(
             Case(

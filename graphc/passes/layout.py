@@ -17,10 +17,10 @@ from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.literal import without_views
 from ..ir.node import Node
-from ..ops.border import BORDER
 from ..ops.indexing import GETITEM
 from ..ops.joining import CONCATENATE
 from ..ops.layout import CONTIGUOUS, contiguous
+from ..ops.padding import PAD
 from ..ops.pooling import (
     MAX_POSITION,
     MAX_WINDOWS,
@@ -131,7 +131,7 @@ def _border(node: Node, uses: Uses) -> Node | None:
         return None
     widths: tuple[Any, ...] = node.attributes["pad_width"]
     attributes = {**node.attributes, "pad_width": (*widths[1:], widths[0])}
-    return _unrolled(BORDER(source, **attributes), node)
+    return _unrolled(PAD(source, **attributes), node)
 
 
 def _slices(node: Node, uses: Uses) -> Node | None:
@@ -197,7 +197,7 @@ RULES: Sequence[Rule] = (
     Rule("ascontiguousarray(x) -> x", (CONTIGUOUS,), _in_order, _ALWAYS),
     Rule("f(batch first) -> batch first f", (), _elementwise, _ALWAYS),
     Rule("windows of batch first -> batch first", _WINDOWED, _windows, _ALWAYS),
-    Rule("border of batch first -> batch first", (BORDER,), _border, _ALWAYS),
+    Rule("border of batch first -> batch first", (PAD,), _border, _ALWAYS),
     Rule("slices of batch first -> batch first", (GETITEM,), _slices, _ALWAYS),
     Rule("joined batch first -> batch first", (CONCATENATE,), _joined, _ALWAYS),
     Rule(
