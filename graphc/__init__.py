@@ -320,6 +320,7 @@ from .ops.tensor_products import (
     vecmat,
 )
 from .ops.truth import all, any, count_nonzero
+from .ops.vmap import vmap
 from .ops.windows import sliding_window_view
 from .runtime.compiler import compile
 from .runtime.interpreter import evaluate, interpret
@@ -652,6 +653,7 @@ __all__ = [
     "vecdot",
     "vecmat",
     "vjp",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

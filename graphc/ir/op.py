@@ -28,6 +28,7 @@ from .template import parsed
 from .types import TensorType
 
 if TYPE_CHECKING:
+    from .batching import Rule as BatchRule
     from .node import Attributes
     from .rows import Rows
 
@@ -214,6 +215,10 @@ class Op:
     """The value for data of one row, without axes of size 1; None for one that is not
     known. Left out, it is what ops of the kind are, if elementwise or a reduction along
     `axis`, and else the op applied to arrays that have all their axes."""
+    batch: BatchRule | None = None
+    """The value for several examples at once, see `ir.batching`. Left out, an
+    elementwise op broadcasts, a block is expanded, and any other op is applied to
+    arrays that all have the mapped axis, with its own axes counted after it."""
     pure: bool = True
     """False where two equal applications are not the same value (random draws)."""
     bodies: tuple[str, ...] = ()

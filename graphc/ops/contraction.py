@@ -10,6 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from ..errors import ShapeError
+from ..ir.batching import Batch
 from ..ir.dims import Dimension, Shape, format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
@@ -179,6 +180,25 @@ def _multiply_adds(node: Node) -> Shape:
     return tuple(dict(zip((*left, *right), shapes, strict=True)).values())
 
 
+def _products_of_examples(batch: Batch, node: Node) -> Node:
+    *operands, wanted = _parts(node.attributes["subscripts"])
+    text = subscripts_of_examples(batch, node, operands, wanted)
+    return node.op(*map(batch.value, node.inputs), subscripts=text)
+
+
+def subscripts_of_examples(
+    batch: Batch, node: Node, operands: Sequence[Labels], wanted: Labels
+) -> str:
+    """Subscripts with a label more, for the mapped axes of the inputs of a node."""
+    example: Labels = ("examples",)
+    given = [
+        (*example, *labels) if batch.is_mapped(parent) else labels
+        for labels, parent in zip(operands, node.inputs, strict=True)
+    ]
+    *parts, result = letters(*given, (*example, *wanted))
+    return f"{','.join(parts)}->{result}"
+
+
 SUM_OF_PRODUCTS = Op(
     name="sum_of_products",
     inputs=("x1", "x2"),
@@ -188,6 +208,7 @@ SUM_OF_PRODUCTS = Op(
     into="np.einsum(subscripts, x1, x2, out=out)",
     vjp=_products_vjp,
     jvp="multilinear",
+    batch=_products_of_examples,
     facts=Facts(zero_sign="ignored", multiply_adds=_multiply_adds),
     cases=(
         Case(((3, 4, 2), (4, 5, 2)), {"subscripts": "ikb,kjb->ijb"}),

@@ -14,6 +14,7 @@ from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from ..errors import GraphError, UnsupportedError
+from ..ir.batching import Batch
 from ..ir.facts import NAMED, Facts, Role
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
@@ -176,6 +177,13 @@ def _index(argument: Node) -> int:
     return argument.attributes["index"]
 
 
+def _call_batch(batch: Batch, node: Node) -> tuple[Node, ...]:
+    """A call of the body for several examples."""
+    mapped = [batch.is_mapped(parent) for parent in node.inputs]
+    body, _ = batch.body(node.bodies[0], mapped)
+    return results(shared(body), [*map(batch.value, node.inputs)], node.name)
+
+
 CALL = Op(
     name="call",
     inputs=("*inputs",),
@@ -187,6 +195,7 @@ CALL = Op(
     facts=Facts(notation="call"),
     vjp=_call_vjp,
     jvp=_call_jvp,
+    batch=_call_batch,
 )
 
 

@@ -8,14 +8,19 @@ import numpy as np
 
 from ..errors import ShapeError, UnsupportedError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch
 from ..ir.dims import Dim, Dimension
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .indexing import slice_axis
+from .linalg import MATMUL
+from .padding import pad
 from .scans import reversed_along
+from .shape import expand_dims, squeeze
 from .source import ArrayLike, as_node, astype
+from .windows import sliding_window_view
 
 Mode = Literal["full", "same", "valid"]
 
@@ -48,6 +53,31 @@ def _convolve_vjp(g: Node, out: Node, a: Node, v: Node) -> tuple[Node, Node]:
     )
 
 
+def _of_examples(batch: Batch, node: Node) -> Node:
+    """Products of windows of one vector with the other one, reversed."""
+    a, v = node.inputs
+    is_full = node.attributes["mode"] == "full"
+    if is_full and _is_shorter(a, v):
+        a, v = v, a
+    size = v.shape[0]
+    if isinstance(size, Dim):
+        raise UnsupportedError(
+            f"vmap of a convolution requires a vector of known size to shift, got {v}",
+            at=node,
+        )
+    long, short = batch.value(a), batch.value(v)
+    short = reversed_along(short, short.ndim - 1)
+    if is_full:
+        ends = ((0, 0), (size - 1, size - 1))
+        long = pad(long, ends if batch.is_mapped(a) else ends[1])
+    windows = sliding_window_view(long, size, -1)
+    if not batch.is_mapped(v):
+        return MATMUL(windows, short)
+    if not batch.is_mapped(a):
+        return MATMUL(short, windows.T)
+    return squeeze(MATMUL(windows, expand_dims(short, -1)), -1)
+
+
 CONVOLVE = Op(
     name="convolve",
     inputs=("a", "v"),
@@ -62,6 +92,7 @@ CONVOLVE = Op(
     into="out[...] = np.convolve(a, v, mode=mode)",
     vjp=_convolve_vjp,
     jvp="multilinear",
+    batch=_of_examples,
     size_bounds=_sizes,
     cases=(
         Case(((5,), (3,)), {"mode": "full"}),

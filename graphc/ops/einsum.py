@@ -11,11 +11,19 @@ from typing import Any
 from ..arguments import shown
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch
 from ..ir.dims import Dimension, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from .contraction import Label, Labels, arranged, contract, in_one_dtype
+from .contraction import (
+    Label,
+    Labels,
+    arranged,
+    contract,
+    in_one_dtype,
+    subscripts_of_examples,
+)
 from .diagonals import diagonal
 from .reduction import sum
 from .shape import squeeze
@@ -272,11 +280,19 @@ def _infer(*operands: TensorType, subscripts: str) -> TensorType:
     return operands[0].with_shape(tuple(sizes[label] for label in parsed.result))
 
 
+def _of_examples(batch: Batch, node: Node) -> Node:
+    ranks = [parent.ndim for parent in node.inputs]
+    labels = _parsed(node.attributes["subscripts"], ranks)
+    text = subscripts_of_examples(batch, node, labels.operands, labels.result)
+    return node.op(*map(batch.value, node.inputs), subscripts=text)
+
+
 EINSUM = Op(
     name="einsum",
     inputs=("*operands",),
     infer=_infer,
     expand=_expanded,
+    batch=_of_examples,
     cases=(
         Case(((3, 4), (4, 5)), {"subscripts": "ij,jk->ki"}),
         Case(((2, 3, 4), (4, 2), (3,)), {"subscripts": "...ij,jk,i->k..."}),

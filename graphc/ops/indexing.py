@@ -20,6 +20,11 @@ from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType, is_integer
 from .arithmetic import clip
 from .axes import normalize_axis
+from .batched_indices import (
+    getitem_of_examples,
+    scatter_of_examples,
+    update_of_examples,
+)
 from .positions import (
     adding_allocation_free,
     adding_fast,
@@ -147,6 +152,7 @@ GETITEM = Op(
         node.attributes["index"], node.inputs[0].shape
     ),
     one_row=getitem_of_one_row,
+    batch=getitem_of_examples,
     vjp=_getitem_vjp,
     jvp=_getitem_jvp,
     cases=_getitem_cases(),
@@ -201,6 +207,7 @@ SCATTER_ADD = Op(
         node, node.inputs[1:], "out.fill(0)", "x"
     ),
     positions=lambda node: indexed_axes(1, node.attributes["index"], node.shape),
+    batch=scatter_of_examples,
     vjp=_scatter_vjp,
     jvp=_scatter_jvp,
     size_bounds=lambda node: index_bounds(node.attributes["index"], node.shape),
@@ -270,6 +277,7 @@ ADD_AT = Op(
         node, node.inputs[2:], "out[...] = x", "values"
     ),
     positions=lambda node: indexed_axes(2, node.attributes["index"], node.shape),
+    batch=update_of_examples,
     vjp=_add_at_vjp,
     jvp=_add_at_jvp,
     size_bounds=lambda node: index_bounds(node.attributes["index"], node.shape),

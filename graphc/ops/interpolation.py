@@ -6,13 +6,15 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
-from .arithmetic import remainder, where
+from .arithmetic import clip, remainder, where
 from .indexing import take
 from .joining import concatenate
+from .reduction import sum
 from .shape import expand_dims
 from .sorting import argsort
 from .source import ArrayLike, as_node, astype
@@ -29,6 +31,15 @@ def _interval_range(node: Node, ranges: ValueRanges) -> ValueRange:
     return ValueRange(0, node.inputs[1].type.shape[0] - 2, True)
 
 
+def _interval_of_examples(batch: Batch, node: Node) -> Node:
+    x, xp = node.inputs
+    if not batch.is_mapped(xp):
+        return node.op(batch.value(x), batch.value(xp))
+    points = batch.aligned(xp, x.ndim + 1)
+    place = expand_dims(batch.stacked(x), -1)
+    return clip(sum(points <= place, -1) - 1, 0, xp.shape[0] - 2)
+
+
 INTERVAL = Op(
     name="interval",
     inputs=("x", "xp"),
@@ -37,6 +48,7 @@ INTERVAL = Op(
     numpy="np.clip(np.searchsorted(xp, x, side='right') - 1, 0, xp.size - 2)",
     facts=Facts(finite="all"),
     value_range=_interval_range,
+    batch=_interval_of_examples,
     cases=(Case(((3, 4), (5,))), Case(((), (2,)))),
 )
 """The position of the interval between increasing `xp` that `x` is in, or next to."""

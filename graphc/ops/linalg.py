@@ -13,6 +13,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .batched_products import matmul_of_examples
 from .elementwise import coerce_for
 from .indexing import GETITEM
 from .outer_broadcast import warn_of_outer_broadcast
@@ -116,6 +117,7 @@ MATMUL = Op(
     into=lambda node: f"{_matmul_function(node)}(x1, x2, out=out)",
     fast=lambda node: f"{_matmul_function(node)}(x1, x2)",
     one_row=matmul_of_one_row,
+    batch=matmul_of_examples,
     vjp=_matmul_vjp,
     jvp="multilinear",
     cases=tuple(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch, along_axes
 from ..ir.dims import format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
@@ -272,6 +273,12 @@ def _case(shape: tuple[int, ...], *values: Any) -> Case:
     return Case((shape,), dict(zip(keys, (*others, dtype), strict=True)))
 
 
+def _quantile_of_examples(batch: Batch, node: Node) -> Node:
+    found = along_axes(batch, node)
+    # The axis of several levels comes first.
+    return moveaxis(found, 1, 0) if isinstance(node.attributes["q"], tuple) else found
+
+
 QUANTILE = Op(
     name="quantile",
     inputs=("x",),
@@ -282,6 +289,7 @@ QUANTILE = Op(
     into=lambda node: f"out[...] = {_quantile_numpy(node)}",
     vjp=_quantile_vjp,
     jvp=_quantile_jvp,
+    batch=_quantile_of_examples,
     size_bounds=needs_an_element,
     cases=(
         _case((3, 4), 0.3, (1,), False, "linear", None),

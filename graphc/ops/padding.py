@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError, UnsupportedError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch
 from ..ir.dims import Dim, Dimension, format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
@@ -158,6 +159,12 @@ def _pad_range(node: Node, ranges: ValueRanges) -> ValueRange | None:
     return None if node.attributes["mode"] == "constant" else ranges[0]
 
 
+def _pad_of_examples(batch: Batch, node: Node) -> Node:
+    widths = ((0, 0), *node.attributes["pad_width"])
+    given = {**node.attributes, "pad_width": widths}
+    return node.op(batch.value(node.inputs[0]), **given)
+
+
 PAD = Op(
     name="pad",
     inputs=("x",),
@@ -170,6 +177,7 @@ PAD = Op(
     jvp=_pad_jvp,
     value_range=_pad_range,
     size_bounds=_pad_bounds,
+    batch=_pad_of_examples,
     cases=(
         Case(
             ((3, 4),),

@@ -15,6 +15,7 @@ from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
 from .arithmetic import multiply, where
 from .axes import normalize_axes
+from .batched_products import vecdot_of_examples
 from .reduction import (
     REDUCTION_CASES,
     SUM,
@@ -169,6 +170,7 @@ VECDOT = Op(
     numpy="np.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]",
     into="np.matmul(x1[..., None, :], x2[..., None], out[..., None, None])",
     one_row=vecdot_of_one_row,
+    batch=vecdot_of_examples,
     vjp=_vecdot_vjp,
     jvp="multilinear",
     cases=(

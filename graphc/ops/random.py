@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, GraphcError, OptionError, ShapeError
+from ..errors import DTypeError, GraphcError, OptionError, ShapeError, UnsupportedError
+from ..ir.batching import Batch
 from ..ir.dims import Dimension, Shape, as_shape, broadcast_shapes, format_shape
 from ..ir.naming import DrawNaming
 from ..ir.node import Node
@@ -145,12 +146,21 @@ def _permutation_infer(*, n: Dimension) -> TensorType:
     return TensorType(np.dtype(np.int64), (n,))
 
 
+def _permutation_of_examples(batch: Batch, node: Node) -> Node:
+    raise UnsupportedError(
+        f"{node.describe()} would be a permutation of its own for each example",
+        at=node,
+        hint="gc.argsort of uniform numbers, or the permutation outside",
+    )
+
+
 PERMUTATION = Op(
     name="permutation",
     inputs=(),
     infer=_permutation_infer,
     kind="source",
     numpy="rng.permutation(n)",
+    batch=_permutation_of_examples,
     value_range=lambda node, _: ValueRange(0, node.attributes["n"] - 1, True),
     pure=False,
     cases=(Case((), {"n": 5}),),

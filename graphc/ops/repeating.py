@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError, UnsupportedError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch
 from ..ir.dims import Dim, Dimension, Shape, as_dimension, as_shape, format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
@@ -66,6 +67,12 @@ def _tile_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     return (reshape(reshape(g, parts).sum(repeated), x.shape),)
 
 
+def _tile_of_examples(batch: Batch, node: Node) -> Node:
+    (x,), reps = node.inputs, node.attributes["reps"]
+    reps = (*(1,) * (x.ndim - len(reps)), *reps)
+    return node.op(batch.aligned(x, node.ndim), reps=(1, *reps))
+
+
 TILE = Op(
     name="tile",
     inputs=("x",),
@@ -76,6 +83,7 @@ TILE = Op(
     into=_tile_into,
     vjp=_tile_vjp,
     jvp="linear",
+    batch=_tile_of_examples,
     size_bounds=lambda node: [(0, each) for each in node.attributes["reps"]],
     cases=(
         Case(((3, 4),), {"reps": (2, 1)}),

@@ -13,13 +13,15 @@ import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError, UnsupportedError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch
 from ..ir.dims import Dimension, as_dimension, product
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
-from ..ir.types import TensorType, is_integer
+from ..ir.types import TensorType, is_floating, is_integer
+from .along_axis import TAKE_ALONG_AXIS
 from .arithmetic import maximum, where
-from .comparison import logical_not
+from .comparison import equal, isnan, logical_not
 from .differences import diff
 from .extrema import max, min
 from .indexing import SCATTER_ADD, slice_axis
@@ -27,7 +29,7 @@ from .joining import concatenate, stack
 from .numbers import numbers, shortened
 from .orders import ARGSORT
 from .reduction import mean_dtype, sum
-from .shape import reshape
+from .shape import expand_dims, reshape
 from .slices import ARRAY
 from .source import (
     ArrayLike,
@@ -39,6 +41,7 @@ from .source import (
     dimension,
     full,
 )
+from .truth import any
 
 _POSITION = np.dtype(np.intp)
 
@@ -54,6 +57,22 @@ def _searchsorted_numpy(node: Node) -> str:
     return f"np.searchsorted(a, v{side})"
 
 
+def _searchsorted_of_examples(batch: Batch, node: Node) -> Node:
+    """By the number of elements that are less, where each example has its own."""
+    a, v = node.inputs
+    if not batch.is_mapped(a):
+        return node.op.build((batch.value(a), batch.value(v)), node.attributes)
+    elements = batch.aligned(a, v.ndim + 1)
+    values = expand_dims(batch.stacked(v), -1)
+    is_left = node.attributes["side"] == "left"
+    before = elements < values if is_left else elements <= values
+    if is_floating(v.dtype):
+        # NaN comes last.
+        last = isnan(values)
+        before = before | (last & ~isnan(elements) if is_left else last)
+    return sum(before, -1)
+
+
 SEARCHSORTED = Op(
     name="searchsorted",
     inputs=("a", "v"),
@@ -63,6 +82,7 @@ SEARCHSORTED = Op(
     numpy=_searchsorted_numpy,
     into=lambda node: f"out[...] = {_searchsorted_numpy(node)}",
     value_range=lambda node, _: ValueRange(0, node.inputs[0].shape[0], False),
+    batch=_searchsorted_of_examples,
     cases=(
         Case(((4,), (3, 2)), {"side": "left"}),
         Case(((3,), ()), {"side": "right"}),
@@ -137,6 +157,14 @@ def _isin_infer(element: TensorType, test_elements: TensorType) -> TensorType:
     return TensorType(np.dtype(bool), element.shape)
 
 
+def _isin_of_examples(batch: Batch, node: Node) -> Node:
+    element, tests = node.inputs
+    if not batch.is_mapped(tests):
+        return node.op(batch.value(element), batch.value(tests))
+    flat = reshape(batch.value(tests), (batch.size, *(1,) * element.ndim, tests.size))
+    return any(equal(expand_dims(batch.stacked(element), -1), flat), -1)
+
+
 ISIN = Op(
     name="isin",
     inputs=("element", "test_elements"),
@@ -145,6 +173,7 @@ ISIN = Op(
     kind="movement",
     numpy="np.isin(element, test_elements)",
     into="out[...] = np.isin(element, test_elements)",
+    batch=_isin_of_examples,
     cases=(
         Case(((3, 4), (5,)), dtypes=("int64", "int64")),
         Case(((4,), (2, 2))),
@@ -183,6 +212,17 @@ def _bincount_infer(x: TensorType, *, minlength: Dimension) -> TensorType:
     return TensorType(_POSITION, (minlength,))
 
 
+def _bincount_of_examples(batch: Batch, node: Node) -> Node:
+    values = batch.value(node.inputs[0])
+    return SCATTER_ADD(
+        full(values.shape, 1, _POSITION),
+        expand_dims(arange(batch.size), 1),
+        values,
+        index=(ARRAY, ARRAY),
+        shape=(batch.size, node.shape[0]),
+    )
+
+
 BINCOUNT = Op(
     name="bincount",
     inputs=("x",),
@@ -191,6 +231,7 @@ BINCOUNT = Op(
     numpy="np.bincount(x, minlength=minlength)",
     into="out[...] = np.bincount(x, minlength=minlength)",
     positions=lambda node: ((0, node.attributes["minlength"]),),
+    batch=_bincount_of_examples,
     cases=(
         Case(((6,),), {"minlength": 4}, dtypes=("int64",), maximum=(4,)),
         Case(((0,),), {"minlength": 2}, dtypes=("uint8",), maximum=(2,)),
@@ -249,6 +290,23 @@ def _histogram_infer(x: TensorType, edges: TensorType) -> TensorType:
     return TensorType(_POSITION, (edges.shape[0] - 1,))
 
 
+def _histogram_of_examples(batch: Batch, node: Node) -> Node:
+    """Differences of the numbers of elements below each edge."""
+    x, edges = node.inputs
+    example = (batch.size,) if batch.is_mapped(x) else ()
+    values = reshape(batch.value(x), (*example, x.size, 1))
+    given = batch.value(edges)
+    order = ARGSORT(given, axis=given.ndim - 1)
+    limits = TAKE_ALONG_AXIS(given, order, axis=given.ndim - 1)
+    limits = expand_dims(limits, -2)
+    axis, count = limits.ndim - 1, edges.shape[0]
+    below = [
+        sum(values < slice_axis(limits, axis, 0, count - 1), -2),
+        sum(values <= slice_axis(limits, axis, count - 1, count), -2),
+    ]
+    return diff(concatenate(below, -1), axis=-1)
+
+
 HISTOGRAM = Op(
     name="histogram",
     inputs=("x", "edges"),
@@ -257,6 +315,7 @@ HISTOGRAM = Op(
     kind="movement",
     numpy="np.histogram(x, np.sort(edges))[0]",
     into="out[...] = np.histogram(x, np.sort(edges))[0]",
+    batch=_histogram_of_examples,
     cases=(Case(((3, 4), (4,))), Case(((0,), (2,)))),
 )
 

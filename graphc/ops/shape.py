@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import GraphcError, OptionError, ShapeError
 from ..ir.array_methods import array_function
+from ..ir.batching import Batch
 from ..ir.dims import (
     Dim,
     Dimension,
@@ -159,6 +160,10 @@ TRANSPOSE = Op(
     infer=_transpose_infer,
     kind="view",
     one_row=_transpose_of_one_row,
+    batch=lambda batch, node: node.op(
+        batch.value(node.inputs[0]),
+        axes=(0, *(axis + 1 for axis in node.attributes["axes"])),
+    ),
     numpy=lambda node: (
         "x.T"
         if node.attributes["axes"] == tuple(range(node.ndim))[::-1]
@@ -355,12 +360,18 @@ def _broadcast_of_one_row(rows: Rows, node: Node) -> Node:
     return broadcast_to(rows.aligned(node.inputs[0], shape), without_ones(shape))
 
 
+def _broadcast_of_examples(batch: Batch, node: Node) -> Node:
+    shape = (batch.size, *node.shape)
+    return node.op(batch.aligned(node.inputs[0], node.ndim), shape=shape)
+
+
 BROADCAST_TO = Op(
     name="broadcast_to",
     inputs=("x",),
     infer=_broadcast_infer,
     kind="view",
     one_row=_broadcast_of_one_row,
+    batch=_broadcast_of_examples,
     numpy="np.broadcast_to(x, shape)",
     vjp=_broadcast_vjp,
     jvp="linear",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import DTypeError, OptionError, ShapeError
-from ..ir.dims import broadcast_shapes, format_shape
+from ..ir.batching import Batch
+from ..ir.dims import broadcast_shapes, format_shape, product
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -20,7 +21,7 @@ from .matrices import (
     matrices,
     square,
 )
-from .shape import expand_dims
+from .shape import expand_dims, moveaxis, reshape, squeeze
 from .source import ArrayLike
 
 # Inverse ------------------------------------------------------------------------------
@@ -98,6 +99,23 @@ def _solve_vjp(g: Node, out: Node, a: Node, b: Node) -> tuple[Node, Node]:
     return (-(d_b @ out.mT), d_b)
 
 
+def _solve_of_examples(batch: Batch, node: Node) -> Node:
+    """By one factorization, where the matrix is the same for all examples."""
+    a, b = node.inputs
+    left = batch.value(a)
+    if not batch.is_mapped(a) and a.ndim == 2 and b.ndim <= 2:
+        columns = moveaxis(batch.value(b), 0, -1)
+        flat = reshape(columns, (a.shape[0], product(columns.shape[1:])))
+        found = node.op.build((left, flat), node.attributes)
+        return moveaxis(reshape(found, columns.shape), -1, 0)
+    if b.ndim == 1:
+        right = _stacked(left, expand_dims(batch.value(b), -1))
+        return squeeze(node.op.build((left, right), node.attributes), -1)
+    ndim = max(a.ndim, b.ndim)
+    sides = batch.aligned(a, ndim), _stacked(left, batch.aligned(b, ndim))
+    return node.op.build(sides, node.attributes)
+
+
 SOLVE = Op(
     name="solve",
     inputs=("a", "b"),
@@ -105,6 +123,7 @@ SOLVE = Op(
     kind="contraction",
     numpy="np.linalg.solve(a, b)",
     vjp=_solve_vjp,
+    batch=_solve_of_examples,
     jvp=lambda tangents, out, a, b: SOLVE(a, tangents[1] - tangents[0] @ out),
     facts=cubic(columns=True),
     cases=tuple(
@@ -212,6 +231,7 @@ SOLVE_TRIANGULAR = Op(
     numpy="solve_triangular(a, b, lower, unit_diagonal)",
     helpers=(_BLOCKS,),
     vjp=_triangular_vjp,
+    batch=_solve_of_examples,
     jvp=_triangular_jvp,
     facts=cubic(columns=True),
     cases=(

@@ -14,6 +14,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from .arithmetic import maximum, where
+from .batched_indices import update_of_examples
 from .comparison import equal, logical_and, logical_not
 from .indexing import GETITEM, SCATTER_ADD, update_type
 from .positions import are_distinct, indexed_axes, updating_at
@@ -56,6 +57,7 @@ def _update(
         into=lambda node: f"out[...] = x\n{statement(node)}",
         positions=lambda node: indexed_axes(2, node.attributes["index"], node.shape),
         size_bounds=lambda node: index_bounds(node.attributes["index"], node.shape),
+        batch=update_of_examples,
         vjp=vjp,
         jvp=jvp,
         cases=_CASES,

@@ -1,0 +1,39 @@
+"""Products of vectors and matrices, for several examples at once."""
+
+from __future__ import annotations
+
+from ..ir.batching import Batch
+from ..ir.node import Node
+from .shape import expand_dims, squeeze, transpose
+
+
+def matmul_of_examples(batch: Batch, node: Node) -> Node:
+    """The product of each example: one of matrices, if one operand is the same for all
+    and a matrix, and a stack of products else."""
+    x1, x2 = node.inputs
+    left, right = batch.value(x1), batch.value(x2)
+    are_mapped = batch.is_mapped(x1), batch.is_mapped(x2)
+    if x2.ndim == 1 and are_mapped == (False, True) and x1.ndim <= 2:
+        return node.op(right, transpose(left))
+    if x1.ndim == 1 and are_mapped == (True, False) and x2.ndim <= 2:
+        return node.op(left, right)
+    if (x2.ndim == 1 and not are_mapped[1]) or (x1.ndim == 1 and not are_mapped[0]):
+        return node.op(left, right)
+    row, column = x1.ndim == 1, x2.ndim == 1
+    left = expand_dims(left, -2) if row else left
+    right = expand_dims(right, -1) if column else right
+    ndim = max(x1.ndim + row, x2.ndim + column)
+    if are_mapped[0]:
+        left = expand_dims(left, tuple(range(1, 1 + ndim - x1.ndim - row)))
+    if are_mapped[1]:
+        right = expand_dims(right, tuple(range(1, 1 + ndim - x2.ndim - column)))
+    found = node.op(left, right)
+    return squeeze(
+        found,
+        tuple([axis for axis, is_vector in ((-2, row), (-1, column)) if is_vector]),
+    )
+
+
+def vecdot_of_examples(batch: Batch, node: Node) -> Node:
+    """The products of each example."""
+    return node.op(*(batch.aligned(x, node.ndim + 1) for x in node.inputs))
