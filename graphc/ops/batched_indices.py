@@ -15,7 +15,7 @@ _MARK = Dim("merged")
 
 
 class _Chosen:
-    """What an index chooses of one example, and an index of the same of all.
+    """An index of one example, and one that chooses the same of all.
 
     Where positions are the same for all examples, all of the mapped axis is chosen;
     where they are not, for each position the example that it is in.
