@@ -328,6 +328,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import datasets, metrics, optim
+    from .formulas.elementwise import elementwise
     from .fullbatch.minimize import minimize
     from .runtime.check_gradients import check_gradients
     from .training.callbacks import Callback, StopTraining, TensorBoard
@@ -445,6 +446,7 @@ __all__ = [
     "dstack",
     "ediff1d",
     "einsum",
+    "elementwise",
     "equal",
     "errors",
     "evaluate",
@@ -673,6 +675,7 @@ _LATER = {
     "Trainer": "training.trainer",
     "check_gradients": "runtime.check_gradients",
     "datasets": "",
+    "elementwise": "formulas.elementwise",
     "metrics": "",
     "minimize": "fullbatch.minimize",
     "optim": "",

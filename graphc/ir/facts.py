@@ -116,6 +116,8 @@ class Facts:
     is read, and its derivatives are those along symmetric directions."""
     notation: str | None = None
     """The formula in drawings, where it is not the NumPy source."""
+    formula: str | None = None
+    """The line of a drawing below the name of a block."""
 
     def zero_sign_of(self, position: int) -> ZeroSign:
         """The effect of a zero's sign in one input."""

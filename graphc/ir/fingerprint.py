@@ -10,14 +10,17 @@ from .facts import NAMED
 from .graph import Graph
 from .literal import Literal
 from .node import Node
-from .walk import attributes_key
+from .walk import ancestors, attributes_key, topological_order
 
 
 def graph_hash(outputs: Sequence[Node]) -> str:
     """A fingerprint of what a graph computes, whatever its nodes are called inside."""
     positions: dict[Node, int] = {}
     digest = hashlib.sha256()
-    for node in Graph(tuple(outputs)).nodes:
+    for node in topological_order(ancestors(outputs, _read), _read):
+        if _is_own(node):
+            positions[node] = positions[node.expansion]
+            continue
         name = node.name if node.op.role in NAMED else None
         attributes = {k: v for k, v in node.attributes.items() if k != "init"}
         line = (
@@ -31,6 +34,15 @@ def graph_hash(outputs: Sequence[Node]) -> str:
         digest.update(repr(line).encode())
     digest.update(repr([positions[node] for node in outputs]).encode())
     return digest.hexdigest()[:16]
+
+
+def _is_own(node: Node) -> bool:
+    """True for a block of the user's, which is what it means, whatever its name."""
+    return node.op.is_block and node.op.recipe is not None
+
+
+def _read(node: Node) -> tuple[Node, ...]:
+    return (node.expansion,) if _is_own(node) else node.inputs
 
 
 def _stable(key: Any) -> Any:

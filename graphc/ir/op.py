@@ -15,7 +15,7 @@ of a program, and may call functions of `helpers`, which stand in the program on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -228,16 +228,20 @@ class Op:
     tangents, out, *inputs)`: one cotangent or tangent, or None, for each result, and
     see `Differentiate`."""
     cases: tuple[Case, ...] = ()
+    recipe: tuple[Callable[..., Op], tuple[Any, ...]] | None = None
+    """Of an op that a user makes: a function and what it makes the op again of, the
+    same one each time. Such an op is not in the table of declared ones."""
 
     def __post_init__(self) -> None:
-        if self.name in OPS:
+        if self.name in OPS and self.recipe is None:
             raise ValueError(f"op {self.name!r} is declared twice")
         if (self.kind is None) != self.is_block:
             raise ValueError(f"op {self.name!r} is a block or has a kind, not both")
         for template in (self.numpy, self.into, self.fast):
             if isinstance(template, str):
                 self.parsed(template)
-        OPS[self.name] = self
+        if self.recipe is None:
+            OPS[self.name] = self
 
     def __call__(self, *inputs: Node, **attributes: Any) -> Node:
         """A node that applies this op; its type is checked here and now."""
@@ -343,6 +347,16 @@ class Op:
     def rearranges(self) -> bool:
         """True where each element of the result is an element of the first input."""
         return self.kind == "view" or self.facts.rearranges
+
+    @property
+    def is_declared(self) -> bool:
+        """True where the op is the one of its name in the table, or is a user's own."""
+        return self.recipe is not None or OPS.get(self.name) is self
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal ops alone; two ops of users may have one name."""
+        return self.name if self.recipe is None else self
 
     @property
     def is_block(self) -> bool:

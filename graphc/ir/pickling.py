@@ -26,7 +26,7 @@ class Row:
     """One node of a table; other nodes are referred to by their index."""
 
     index: int
-    op: str
+    op: Op
     inputs: tuple[int, ...]
     attributes: Mapping[str, Any]
     type: TensorType
@@ -78,7 +78,7 @@ def _row(node: Node) -> Row:
         derivative = part.through.index, part.mode, of
     row = Row(
         index=node.index,
-        op=node.op.name,
+        op=node.op,
         inputs=_indices(node.inputs),
         attributes=dict(node.attributes),
         type=node.type,
@@ -117,7 +117,7 @@ def _nodes_of(rows: tuple[Row, ...], indices: tuple[int, ...]) -> tuple[Node, ..
     nodes: dict[int, Node] = {r.index: r.node for r in rows if r.node is not None}
     for row in new:
         row.node = nodes[row.index] = Node(
-            op_named(row.op),
+            row.op,
             tuple(nodes[parent] for parent in row.inputs),
             row.attributes,
             row.type,
@@ -191,7 +191,7 @@ def _reduce_node(node: Node) -> tuple[Any, ...]:
 
 
 def _reduce_op(op: Op) -> tuple[Any, ...]:
-    return op_named, (op.name,)
+    return op.recipe or (op_named, (op.name,))
 
 
 copyreg.pickle(Node, _reduce_node)

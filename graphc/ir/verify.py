@@ -6,7 +6,6 @@ from ..errors import GraphcError, GraphError, NamingError
 from .facts import NAMED, Role
 from .graph import Graph, check_names
 from .node import Node
-from .op import OPS
 from .walk import attributes_key
 
 
@@ -30,7 +29,7 @@ def _verify(graph: Graph, bodies: set[int], *, is_body: bool) -> None:
         ) from None
     seen: set[int] = set()
     for node in graph.nodes:
-        if OPS.get(node.op.name) is not node.op:
+        if not node.op.is_declared:
             raise _broken(node, f"op {node.op.name!r} is not the declared one")
         _verify_place(node, is_body=is_body)
         for body in map(node.attributes.get, node.op.bodies):

@@ -116,7 +116,7 @@ def attributes_key(attributes: Attributes) -> tuple[Any, ...]:
 
 def structural_key(node: Node, inputs: tuple[int, ...]) -> Hashable:
     """Everything that decides the value of a node, given numbers of its inputs."""
-    return (node.op.name, inputs, attributes_key(node.attributes), node.type)
+    return (node.op.key, inputs, attributes_key(node.attributes), node.type)
 
 
 def identity_key(node: Node) -> Hashable | None:

@@ -254,9 +254,16 @@ def _lines(
     # The gradients of parameters and inputs are results and marked as such.
     if called is None and source is not None and source.inputs and source.name:
         called = f"d_{source.name}"
+    formula = whole.op.facts.formula
+    below = () if formula is None else (_shortened(formula),)
     if called is None or called == text or text.startswith(f"{called}("):
-        return (text,)
-    return (called, text)
+        return (text, *below)
+    return (called, text, *below)
+
+
+def _shortened(formula: str) -> str:
+    longest = 48
+    return formula if len(formula) <= longest else f"{formula[: longest - 2]} …"
 
 
 def _constant_lines(node: Node) -> tuple[str, ...]:
