@@ -26,7 +26,7 @@ from .translation import Translation, chosen_where
 _SIMPLIFIED = 80
 """Operations of a formula up to which other forms of it are looked for."""
 _SIMPLIFIED_LONG = 12
-"""Operations up to which SymPy tries all that it knows, which takes seconds for more."""
+"""Operations up to which SymPy tries all it knows, which takes seconds for more."""
 
 _MAGNITUDES = (
     1e-8,
