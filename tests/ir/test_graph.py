@@ -215,6 +215,7 @@ class _Impostor:
     name = "sum"
     inputs = ("x",)
     is_block = False
+    is_declared = False
     role = None
 
 
