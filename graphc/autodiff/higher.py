@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ..errors import DifferentiationError
 from ..ir.dims import Dim
 from ..ir.nest import refill
 from ..ir.node import Node
 from ..ir.types import TupleType
 from ..ir.walk import ancestors
-from ..ops.joining import stack
-from ..ops.shape import reshape
-from ..ops.source import zeros
+from ..ops.batching import batched
+from ..ops.control import argument
+from ..ops.ranges import eye
+from ..ops.shape import broadcast_to, moveaxis, reshape
+from ..ops.source import ones_like, zeros
 from .forward import jvp
 from .reverse import as_targets, differentiable_inputs, grad, vjp
 from .structure import count_of, structured_jacobian
@@ -26,15 +24,15 @@ def jacobian(y: Node, wrt: Any) -> Any:
     """All partial derivatives of `y`: an array of shape `y.shape + wrt.shape`.
 
     A Jacobian that is a matrix of the graph, a diagonal or blocks comes out as such:
-    that of `W @ x` is `W`. Others are built from one VJP for each element of `y`, or
-    one JVP for each of `wrt` where those are fewer, so that the graph grows with it.
+    that of `W @ x` is `W`. Others are the VJP of all unit vectors of the shape of `y`
+    at once, or the JVP of those of the shape of `wrt` where they are fewer.
 
     Args:
-        y: a floating node of integer dimensions.
+        y: a floating node.
         wrt: a node, or a list, tuple or dict of nodes.
 
     Raises:
-        DifferentiationError: a dimension of `y` is known only at run time.
+        DifferentiationError: `y` or a node of `wrt` is an integer.
 
     >>> import graphc as gc
     >>> x = gc.input("x", (2,), "float64")
@@ -42,26 +40,25 @@ def jacobian(y: Node, wrt: Any) -> Any:
     array([[6., 0.],
            [0., 8.]])
     """
-    if any(isinstance(size, Dim) for size in y.shape):
-        raise DifferentiationError(
-            f"jacobian requires integer dimensions, got {y.type}",
-            node=y.describe(),
-            hint="gc.vjp or gc.jvp, which never form the matrix",
-        )
     targets = as_targets(wrt)
-    sizes = tuple(int(size) for size in y.shape)
-    count = math.prod(sizes)
-    if not count:
-        empty = [zeros((*sizes, *target.shape), target.dtype) for target in targets]
+    if y.size == 0:
+        empty = [zeros((*y.shape, *target.shape), target.dtype) for target in targets]
         return refill(wrt, [node.made_of((y, *targets)) for node in empty])
     found = {target: _structured(y, target) for target in targets}
     others = [target for target, known in found.items() if known is None]
-    by_columns = [t for t in others if _is_static(t) and int(t.size) < count]
+    by_columns = [t for t in others if _has_fewer(t, y)]
     by_rows = [target for target in others if target not in set(by_columns)]
     found |= {target: _columns(y, target) for target in by_columns}
     found |= dict(zip(by_rows, _rows(y, by_rows), strict=True))
     results = [found[target] for target in targets]
     return refill(wrt, [n.made_of((y, *targets)) for n in results if n is not None])
+
+
+def _has_fewer(node: Node, other: Node) -> bool:
+    """True where one node has fewer elements than another, as far as is known."""
+    if not _is_static(node):
+        return False
+    return not _is_static(other) or int(node.size) < int(other.size)
 
 
 def _is_static(node: Node) -> bool:
@@ -71,33 +68,54 @@ def _is_static(node: Node) -> bool:
 
 def _structured(y: Node, target: Node) -> Node | None:
     """The Jacobian carried forward, where that takes no more numbers than by rows."""
-    if not _is_static(target) or y.size == 1 or target is y:
+    are_static = _is_static(target) and _is_static(y)
+    if not are_static or y.size == 1 or target is y:
         return None
     nodes = ancestors((y,), differentiable_inputs)
     sizes = [count_of(n) for n in nodes if not isinstance(n.type, TupleType)]
     return structured_jacobian(y, target, limit=int(y.size) * sum(sizes))
 
 
-def _units(node: Node) -> Iterator[np.ndarray[Any, Any]]:
-    """Arrays of the type of a node, each with a single 1."""
-    for position in range(int(node.size)):
-        unit = np.zeros(node.shape, node.dtype)
-        unit.flat[position] = 1
-        yield unit
+def _unit_seeds(node: Node) -> tuple[Node, Node]:
+    """An argument for a cotangent or tangent of a node, and all unit ones."""
+    count = node.size
+    units = reshape(eye(count, dtype=node.dtype), (count, *node.shape))
+    return argument(0, node.type, f"d_{node.name or 'output'}"), units
 
 
 def _columns(y: Node, target: Node) -> Node:
-    columns = [jvp(y, target, unit) for unit in _units(target)]
-    return reshape(stack(columns, axis=-1), (*y.shape, *target.shape))
+    """By forward mode along all unit vectors at once."""
+    tangent, units = _unit_seeds(target)
+    moved = jvp(y, target, tangent)
+    (columns,) = _of_all([moved], tangent, units)
+    return reshape(moveaxis(columns, 0, -1), (*y.shape, *target.shape))
 
 
 def _rows(y: Node, targets: Sequence[Node]) -> list[Node]:
+    """By reverse mode from all unit vectors at once."""
     if not targets:
         return []
-    rows = [vjp(y, list(targets), unit, unused="zeros") for unit in _units(y)]
+    if y.size == 1:
+        rows = vjp(y, list(targets), ones_like(y), unused="zeros")
+        return [reshape(row, (*y.shape, *row.shape)) for row in rows]
+    cotangent, units = _unit_seeds(y)
+    adjoints = vjp(y, list(targets), cotangent, unused="zeros")
+    rows = _of_all(adjoints, cotangent, units)
     return [
-        reshape(stack([row[i] for row in rows]), (*y.shape, *target.shape))
-        for i, target in enumerate(targets)
+        reshape(row, (*y.shape, *target.shape))
+        for row, target in zip(rows, targets, strict=True)
+    ]
+
+
+def _of_all(outputs: Sequence[Node], seed: Node, units: Node) -> list[Node]:
+    """Outputs that depend on a seed, for all unit ones in its place."""
+    size = units.shape[0]
+    values = batched(outputs, {seed: units}, size, since=seed.index)
+    return [
+        broadcast_to(value, (size, *output.shape))
+        if value.ndim == output.ndim
+        else value
+        for output, value in zip(outputs, values, strict=True)
     ]
 
 

@@ -18,7 +18,7 @@ from .axes import normalize_axis
 from .indexing import GETITEM
 from .orders import ARGPARTITION, ARGSORT
 from .positions import adding_flat
-from .shape import broadcast_to, reshape
+from .shape import BROADCAST_TO, broadcast_to, reshape
 from .slices import Slice
 from .source import ArrayLike, as_node
 from .value_ranges import range_of_first
@@ -150,6 +150,10 @@ def _are_distinct(positions: Node, axis: int) -> bool:
         return positions.attributes["axis"] == axis
     if positions.op is TAKE_ALONG_AXIS and positions.attributes["axis"] == axis:
         return all(_are_distinct(each, axis) for each in positions.inputs)
+    if positions.op is BROADCAST_TO:
+        inner = positions.inputs[0]
+        place = axis - (positions.ndim - inner.ndim)
+        return place >= 0 and _are_distinct(inner, place)
     # Of as many axes, it only leaves some positions out, or turns them round.
     if positions.op is GETITEM and len(positions.inputs) == 1:
         items = positions.attributes["index"]

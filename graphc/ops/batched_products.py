@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..ir.batching import Batch
 from ..ir.node import Node
+from .ranges import EYE
 from .shape import expand_dims, squeeze, transpose
 
 
@@ -14,9 +15,9 @@ def matmul_of_examples(batch: Batch, node: Node) -> Node:
     left, right = batch.value(x1), batch.value(x2)
     are_mapped = batch.is_mapped(x1), batch.is_mapped(x2)
     if x2.ndim == 1 and are_mapped == (False, True) and x1.ndim <= 2:
-        return node.op(right, transpose(left))
+        return _rows(node, right, transpose(left))
     if x1.ndim == 1 and are_mapped == (True, False) and x2.ndim <= 2:
-        return node.op(left, right)
+        return _rows(node, left, right)
     if (x2.ndim == 1 and not are_mapped[1]) or (x1.ndim == 1 and not are_mapped[0]):
         return node.op(left, right)
     row, column = x1.ndim == 1, x2.ndim == 1
@@ -32,6 +33,15 @@ def matmul_of_examples(batch: Batch, node: Node) -> Node:
         found,
         tuple([axis for axis, is_vector in ((-2, row), (-1, column)) if is_vector]),
     )
+
+
+def _rows(node: Node, vectors: Node, matrix: Node) -> Node:
+    """Products of vectors with a matrix, which for all unit vectors is the matrix."""
+    unit = {"N": vectors.shape[-1], "M": vectors.shape[-1], "k": 0}
+    is_unit = vectors.op is EYE and unit.items() <= vectors.attributes.items()
+    if is_unit and matrix.ndim == 2 and matrix.dtype == node.dtype:
+        return matrix
+    return node.op(vectors, matrix)
 
 
 def vecdot_of_examples(batch: Batch, node: Node) -> Node:

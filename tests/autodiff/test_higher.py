@@ -111,12 +111,31 @@ def test_jacobians_of_few_elements(size: int) -> None:
     np.testing.assert_array_equal(value, np.full((size, size), 4.0))
 
 
-def test_a_named_size_of_the_output_has_no_jacobian() -> None:
-    x = gc.input("x", ("n",), "float64")
-    with pytest.raises(DifferentiationError, match="integer dimensions") as caught:
-        gc.jacobian(x * x, x)
-    assert "gc.jvp" in str(caught.value)
-    assert gc.jacobian(gc.sum(x * x), x).shape == ("n",)
+def test_sizes_may_be_names() -> None:
+    point = np.array([0.3, 0.9, 0.5, 0.1])
+    functions = (np.square, lambda x: gc.nn.softmax(x, 0), gc.sort, gc.cumprod)
+    for function in functions:
+        values: list[Any] = []
+        for size in ("n", 4):
+            x = gc.input("x", (size,), "float64")
+            found = [gc.jacobian(function(x), x), gc.hessian(function(x)[0], x)]
+            assert found[0].shape == found[1].shape == (*x.shape, *x.shape)
+            values += [gc.evaluate([*found, x], {"x": point})[:2]]
+        for named, known in zip(*values, strict=True):
+            np.testing.assert_allclose(named, known, rtol=1e-12)
+    x, w = gc.input("x", ("n", 3)), gc.parameter("w", (3,))
+    assert gc.jacobian(gc.tanh(x @ w), w).shape == x.shape
+
+
+def test_jacobians_grow_with_the_graph_and_not_with_their_size() -> None:
+    def lines(size: int, order: int) -> int:
+        x = gc.input("x", (size,), "float64")
+        y = gc.sort(gc.cumprod(x)) * x
+        found = gc.jacobian(y, x) if order == 1 else gc.hessian(gc.sum(y), x)
+        return gc.compile(found, style="readable").source.count("\n")
+
+    for order in (1, 2):
+        assert lines(3, order) == lines(50, order)
 
 
 def test_tangents() -> None:

@@ -19,6 +19,7 @@ from ...ops.arithmetic import add, divide, multiply, negative, square, subtract
 from ...ops.indexing import ADD_AT, GETITEM, SCATTER_ADD
 from ...ops.linalg import MATMUL
 from ...ops.products import VECDOT
+from ...ops.ranges import EYE
 from ...ops.reduction import MEAN, SUM
 from ...ops.shape import (
     BROADCAST_TO,
@@ -46,6 +47,12 @@ def _transposes(node: Node, uses: Uses) -> Node | None:
         return None
     first = inner.attributes["axes"]
     return transpose(inner.inputs[0], tuple(first[a] for a in node.attributes["axes"]))
+
+
+def _transposed_identity(node: Node, uses: Uses) -> Node | None:
+    inner = node.inputs[0]
+    is_symmetric = inner.op is EYE and inner.shape[0] == inner.shape[1]
+    return inner if is_symmetric and not inner.attributes["k"] else None
 
 
 def _flipped(x: Node) -> Node:
@@ -261,6 +268,7 @@ _ALWAYS = "for every operand: no element changes"
 
 MOVEMENT = (
     Rule("x.T.T -> x.T", (TRANSPOSE,), _transposes, _ALWAYS),
+    Rule("eye(n).T -> eye(n)", (TRANSPOSE,), _transposed_identity, _ALWAYS),
     Rule(
         "(a @ b).T -> b.T @ a.T",
         (TRANSPOSE,),

@@ -54,6 +54,7 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
         (lambda x, y: -1.0 * x, {"negative": 1}),
         (lambda x, y: x / -1, {"negative": 1}),
     ],
+    "eye(n).T -> eye(n)": [(lambda x, y: x * gc.eye(len(PAIRS)).T, {"multiply": 1})],
     "x + -y -> x - y": [
         (lambda x, y: x + -y, {"subtract": 1}),
         (lambda x, y: -x + y, {"subtract": 1}),
