@@ -1,8 +1,8 @@
 """Arguments of public functions and classes, held against their annotations."""
 
 from .annotations import Check, Count, Natural, Seed, Within, check_of
-from .entries import entry, public, shown
-from .names import getattr_of
+from .entries import entry, problem_of_call, public, shown
+from .names import getattr_of, in_place_of_method
 
 __all__ = [
     "Check",
@@ -13,6 +13,8 @@ __all__ = [
     "check_of",
     "entry",
     "getattr_of",
+    "in_place_of_method",
+    "problem_of_call",
     "public",
     "shown",
 ]

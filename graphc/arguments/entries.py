@@ -25,6 +25,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 from ..errors import ArgumentError, GraphcError, InternalError
 from ..ir.node import Node
+from . import elsewhere
 from .annotations import ANYTHING, PLACES, Check, check_of, or_none
 from .names import getattr_of
 from .synonyms import name_here
@@ -292,22 +293,41 @@ def _problem_of_call(
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> ArgumentError | None:
-    """The error of a call that does not fit the signature, if it does not."""
     signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    if parameters and parameters[0].name in ("self", "cls"):
+        signature = signature.replace(parameters=parameters[1:])
+        arguments = arguments[1:]
+    return problem_of_call(signature, label, arguments, keywords)
+
+
+def problem_of_call(
+    signature: inspect.Signature,
+    label: str,
+    arguments: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+) -> ArgumentError | None:
+    """The error of a call that does not fit the signature, if it does not."""
     try:
         signature.bind(*arguments, **keywords)
     except TypeError as error:
         parameters = list(signature.parameters.values())
         given = {p.name for p in parameters[: len(arguments)]}.union(keywords)
-        if parameters and parameters[0].name in ("self", "cls"):
-            parameters = parameters[1:]
         names = [p.name for p in parameters if p.kind not in _STARRED]
         takes = f"it takes {', '.join(names)}" if names else "it takes no arguments"
         unknown = [name for name in keywords if name not in names]
         free = [name for name in names if name not in given]
-        meant = name_here(unknown[0], free) if unknown else None
         what = f" has no argument {unknown[0]!r}" if unknown else f": {error}"
-        return ArgumentError(
-            f"{label}{what}; {takes}", node=label, hint=f"{meant}=" if meant else None
-        )
+        hint = _meant(unknown[0], free) if unknown else None
+        if names[:1] == ["lr"] and arguments and "lr" in keywords:
+            hint = elsewhere.PARAMETERS_OF_OPTIMIZERS
+        return ArgumentError(f"{label}{what}; {takes}", node=label, hint=hint)
     return None
+
+
+def _meant(name: str, free: Iterable[str]) -> str | None:
+    """The text to write in place of an argument that there is not."""
+    if name in elsewhere.ARGUMENTS:
+        return elsewhere.ARGUMENTS[name]
+    meant = name_here(name, free)
+    return f"{meant}=" if meant else None

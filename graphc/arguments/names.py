@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 
 from ..errors import NoAttributeError
+from . import elsewhere
 from .annotations import PLACES
 
 
@@ -24,7 +25,7 @@ def getattr_of(module: str, names: Iterable[str]) -> Callable[[str], object]:
         error = NoAttributeError(f"module {module!r} has no attribute {name!r}")
         # Others, such as `inspect`, ask every module for names with underscores.
         if not name.startswith("_"):
-            error.hint = _nearest(name, module, known)
+            error.hint = elsewhere.NAMES.get(name) or _nearest(name, module, known)
         raise error
 
     return __getattr__
@@ -64,3 +65,11 @@ def _likeness(name: str, other: str) -> tuple[float, float]:
     likeness = difflib.SequenceMatcher(None, letters, others).ratio()
     exact = difflib.SequenceMatcher(None, name, other).ratio()
     return max(likeness, 0.75 if begins else 0.0), exact
+
+
+def in_place_of_method(name: str, layer: object) -> str | None:
+    """A hint in place of an attribute that a layer does not have."""
+    if name in elsewhere.OF_LAYERS:
+        return elsewhere.OF_LAYERS[name]
+    known = [each for each in dir(layer) if not each.startswith("_")]
+    return next(iter(difflib.get_close_matches(name, known, 1, 0.7)), None)

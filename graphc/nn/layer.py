@@ -25,14 +25,16 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
-from ..errors import OptionError, ShapeError
+from ..arguments import in_place_of_method
+from ..errors import NoAttributeError, OptionError, ShapeError
 from ..ir.dims import check_identifier
+from ..ir.facts import PERSISTENT
 from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ir.types import TensorType, as_dtype
 from ..ops.source import BUFFER, PARAMETER, ArrayLike, as_node
-from .parameter import buffer, parameter
-from .state import State, loaded, put_into, read_state, taken_from
+from .parameter import buffer, parameter, start_from
+from .state import loaded, put_into, read_state, taken_from
 
 _L = TypeVar("_L", bound="Layer")
 
@@ -78,7 +80,7 @@ class Layer(ABC):
         self._naming: Naming | None = None
         self._suffix = ""
         self._is_fixed = name is not None
-        self._is_used = False
+        self._is_called = False
         self._calls = 0
         self._nodes: dict[str, Node] = {}
         self._tied: set[str] = set()
@@ -117,16 +119,20 @@ class Layer(ABC):
     def __call__(self, input: ArrayLike, *others: ArrayLike, **options: Any) -> Any:
         """Apply the layer. Its first output takes its name, later ones `name_2`, ..."""
         self._fix()
+        self._is_called = True
         # Options, of which None is one, may be given by position, too.
         kept = (bool, str, type(None))
         nodes = [x if isinstance(x, kept) else as_node(x) for x in (input, *others)]
         output = self.forward(*nodes, **options)
-        if isinstance(output, tuple):
-            first, *rest = cast("tuple[Node, ...]", output)
+        if type(output) is tuple and output:
+            first, *rest = cast("tuple[Any, ...]", output)
             return (self._output(first, nodes), *rest)
         return self._output(output, nodes)
 
-    def _output(self, output: Node, inputs: list[Any]) -> Node:
+    def _output(self, output: Any, inputs: list[Any]) -> Any:
+        # A layer of the user's may return anything, such as nodes by name.
+        if not isinstance(output, Node):
+            return output
         # A node that is passed through is the user's, and keeps the user's name.
         passed = any(output is node for node in inputs)
         if self.name is None or passed or output.name is not None:
@@ -185,7 +191,9 @@ class Layer(ABC):
         nodes = dict(self._state())
         arrays = loaded(read_state(state_dict), nodes, strict, type(self).__name__)
         if parameters is None:
-            self._start_from(arrays)
+            self._check_not_called()
+            for key, array in arrays.items():
+                start_from(nodes[key], array)
         else:
             put_into(parameters, {str(nodes[k].name): a for k, a in arrays.items()})
 
@@ -196,38 +204,69 @@ class Layer(ABC):
         for key, layer in self._layers.items():
             yield from layer._state(f"{prefix}{key}.")
 
-    def _start_from(self, arrays: State, prefix: str = "") -> None:
-        for part, node in self._nodes.items():
-            array = arrays.get(prefix + part)
-            if array is None or part in self._tied:
-                continue
-            if self._is_used:
-                raise OptionError(
-                    "weights are loaded before a layer is called: a node of a graph "
-                    "keeps the start that it has",
-                    node=type(self).__name__,
-                    hint="load_state_dict(weights, parameters=trainer.parameters)",
-                )
-            declare = buffer if node.op is BUFFER else parameter
-            started = declare(str(node.name), node.shape, array, node.dtype)
-            self._nodes[part] = self._renamed(started, part)
-        for key, layer in self._layers.items():
-            layer._start_from(arrays, f"{prefix}{key}.")
+    def _check_not_called(self) -> None:
+        if self._is_called:
+            raise OptionError(
+                "weights are loaded before a layer is called: what was compiled since "
+                "would not have them",
+                node=type(self).__name__,
+                hint="load_state_dict(weights, parameters=trainer.parameters)",
+            )
+        for layer in self._layers.values():
+            layer._check_not_called()
 
     def _restart(self, start: Any) -> None:
         """Give all weights of two axes or more another start."""
         for part, node in self._nodes.items():
             if node.ndim > 1 and part not in self._tied:
-                node = parameter(str(node.name), node.shape, start, node.dtype)
-                self._nodes[part] = self._renamed(node, part)
+                start_from(node, start)
         for layer in self._layers.values():
             layer._restart(start)
 
-    def _renamed(self, node: Node, part: str) -> Node:
-        return self._named(node, f".{part}") if self._name is not None else node
+    def register_parameter(
+        self, name: str, shape: Any, init: Any = None, dtype: Any = "float32"
+    ) -> None:
+        """Declare a parameter, `<name of the layer>.<name>`, an attribute from then on.
+
+        Args:
+            name: of the attribute, and in `state_dict`.
+            shape, init, dtype: as for `gc.parameter`.
+
+        >>> import graphc as gc
+        >>> class Scale(gc.nn.Layer):
+        ...     def __init__(self, size, name=None):
+        ...         super().__init__(name)
+        ...         self.register_parameter("factor", (size,), gc.init.ones())
+        ...
+        ...     def forward(self, input):
+        ...         return input * self.factor
+        >>> Scale(3, name="scale").parameters()
+        [<parameter 'scale.factor' float32 (3,)>]
+        """
+        check_identifier(name, "parameter name")
+        self._declare(name, shape, init, dtype)
+
+    def register_buffer(
+        self, name: str, shape: Any, init: Any = 0, dtype: Any = "float32"
+    ) -> None:
+        """Declare a buffer as `register_parameter` declares a parameter."""
+        check_identifier(name, "buffer name")
+        self._declare(name, shape, init, dtype, buffer)
+
+    def __getattr__(self, name: str) -> Any:
+        """A parameter that was registered under this name."""
+        if name in self.__dict__.get("_nodes", ()):
+            return self._parameter(name)
+        error = NoAttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        if not name.startswith("_"):
+            error.hint = in_place_of_method(name, self)
+        raise error
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Keep an attribute; a layer becomes one of the layers of this one."""
+        """Keep an attribute; a layer becomes one of the layers of this one.
+
+        A parameter or buffer becomes one of this layer's, under the name that it has.
+        """
         super().__setattr__(name, value)
         if name.startswith("_"):
             return
@@ -237,6 +276,10 @@ class Layer(ABC):
                 node=type(self).__name__,
             )
         self._layers.pop(name, None)
+        self._nodes.pop(name, None)
+        if isinstance(value, Node) and value.op.role in PERSISTENT:
+            self._nodes[name] = value
+            self._tied.add(name)
         if isinstance(value, Layer):
             self._layers[name] = value
             if self._name is not None:
@@ -256,7 +299,7 @@ class Layer(ABC):
             for part, node in self._nodes.items()
         }
         copied._name, copied._naming, copied._suffix = None, None, ""
-        copied._is_fixed, copied._is_used, copied._calls = False, False, 0
+        copied._is_fixed, copied._is_called, copied._calls = False, False, 0
         copied._layers = {}
         for key, layer in self._layers.items():
             setattr(copied, key, layer._copy())
@@ -264,7 +307,6 @@ class Layer(ABC):
 
     def _fix(self) -> None:
         """Keep the name from now on, because the user holds nodes that have it."""
-        self._is_used = True
         if not self._is_fixed:
             if self.name is None and any(self._state()):
                 self._take_name(self.kind, Naming(self.kind))

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..errors import ArgumentError
+from ..arguments import problem_of_call
 from ..ir.node import Node
 from .layer import Layer
 from .losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
@@ -48,13 +48,10 @@ class LossLayer(Layer):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         signature: inspect.Signature = vars(type(self))["__signature__"]
-        try:
-            bound = signature.bind(*arguments, **options)
-        except TypeError as error:
-            raise ArgumentError(
-                f"{error}; it takes {', '.join(signature.parameters)}",
-                node=f"gc.nn.{type(self).__name__}",
-            ) from None
+        label = f"gc.nn.{type(self).__name__}"
+        if problem := problem_of_call(signature, label, arguments, options):
+            raise problem
+        bound = signature.bind(*arguments, **options)
         super().__init__(bound.arguments.pop("name", None))
         self.options = bound.arguments
 

@@ -63,3 +63,15 @@ def _initializer(init: Any) -> Any:
     """A number as the initialiser that prints it."""
     is_number = isinstance(init, int | float) and not isinstance(init, bool)
     return constant(init) if is_number else init
+
+
+def start_from(node: Node, init: Any) -> None:
+    """Give a parameter or a buffer another start, for all who hold the node.
+
+    Args:
+        node: of either.
+        init: an array of its shape, or an initialiser of `gc.init`.
+    """
+    declare = buffer if node.op is BUFFER else parameter
+    started = declare(str(node.name), node.shape, init, node.dtype)
+    object.__setattr__(node, "attributes", started.attributes)

@@ -91,7 +91,7 @@ class Sequential(Layer):
                 layer._take_name(name, naming, f"{suffix}.{own}")
 
     def _fix(self) -> None:
-        self._is_fixed = self._is_used = True
+        self._is_fixed = True
         for layer in self._layers.values():
             layer._fix()
 

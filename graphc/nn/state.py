@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from ..arguments import shown
 from ..errors import (
     ArgumentError,
     DTypeError,
@@ -67,6 +68,9 @@ def save_state_dict(
     """
     name = os.fspath(path)
     arrays = {key: np.ascontiguousarray(value) for key, value in state_dict.items()}
+    for key, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise DTypeError(f"{key!r} must hold numbers, got {shown(state_dict[key])}")
     if name.endswith(".npz"):
         with open(name, "wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
@@ -95,7 +99,18 @@ def loaded(
         UnknownNameError: names are missing or unknown, where `strict`.
         ShapeError, DTypeError: an array does not fit its parameter.
     """
-    missing = [key for key in nodes if key not in state]
+    if wrong := [key for key in state if not isinstance(key, str)]:
+        raise ArgumentError(
+            f"state_dict must be a dict of arrays by name, has the key {wrong[0]!r}",
+            node=layer,
+        )
+    # A parameter of two layers may be there once only.
+    covered = {node for key, node in nodes.items() if key in state}
+    missing = [
+        key
+        for key, node in nodes.items()
+        if node not in covered and not key.endswith(_UNUSED)
+    ]
     unknown = [key for key in state if key not in nodes and not key.endswith(_UNUSED)]
     if strict and (missing or unknown):
         told = [f"missing {_listed(missing)}"] if missing else []
@@ -110,7 +125,8 @@ def loaded(
 
 
 _UNUSED = "num_batches_tracked"
-"""A number that torch keeps and that no default of its batch normalisation uses."""
+"""A number that old files lack and that only batch normalisation by the mean of all
+batches uses."""
 
 
 def _listed(names: list[str]) -> str:

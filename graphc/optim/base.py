@@ -23,7 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
-from ..arguments import Within
+from ..arguments import Within, shown
+from ..arguments.elsewhere import PARAMETERS_OF_OPTIMIZERS
 from ..errors import DTypeError, NamingError, OptionError, ShapeError
 from ..ir.facts import NAMED
 from ..ir.literal import scalar_value
@@ -221,6 +222,15 @@ class Rule(Options, Optimizer):
     """Slots that fade to nothing where gradients stay zero, as running means of
     gradients do. Means of squares are not among them: some rules divide by their
     roots."""
+
+    def __post_init__(self) -> None:
+        """Raise unless every field is given and fits its annotation."""
+        # A layer and its list of parameters may be called, as a schedule is.
+        if hasattr(self.lr, "parameters") or isinstance(self.lr, list):
+            raise self._failure(
+                f"a step size, got {shown(self.lr)}", PARAMETERS_OF_OPTIMIZERS
+            )
+        super().__post_init__()
 
     @property
     def decaying_slots(self) -> frozenset[str]:

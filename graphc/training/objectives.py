@@ -17,6 +17,7 @@ from ..ir.dims import check_identifier
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics
+from ..nn.layer import Layer
 from ..ops.outer_broadcast import outer_broadcast_of
 from ..ops.source import ArrayLike
 from ..optim.base import Optimizer
@@ -123,7 +124,7 @@ def _for_each(
 ) -> Mapping[str, _T]:
     """The values that belong to each loss, by its name."""
     if not isinstance(given, Mapping):
-        if losses and isinstance(given, Node | str | Sequence):
+        if losses and isinstance(given, Layer | Node | str | Sequence):
             raise OptionError(
                 "parameters must be a dict where there are several losses, with those "
                 f"of each: {', '.join(map(repr, losses))}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, cast
@@ -13,10 +14,13 @@ from ..ir.graph import Graph
 from ..ir.nest import flatten
 from ..ir.node import Node
 from ..ir.origin import derived
+from ..nn.layer import Layer
 from ..ops.source import ArrayLike, as_node
 
-Selection: TypeAlias = Node | str | Sequence[Node | str] | Callable[[Node], bool]
-"""Parameters, or their names, or a function that is true of those that are trained."""
+Selection: TypeAlias = (
+    Layer | Node | str | Sequence[Layer | Node | str] | Callable[[Node], bool]
+)
+"""Parameters, their names, layers that have them, or a function that is true of them."""
 
 
 def trained_parameters(loss: Node, chosen: Selection | None) -> tuple[Node, ...]:
@@ -29,38 +33,50 @@ def trained_parameters(loss: Node, chosen: Selection | None) -> tuple[Node, ...]
     found = Graph((loss,)).trainable
     if chosen is None:
         return found
-    # A layer's list of parameters may be called, too, but for something else.
-    if callable(chosen) and not isinstance(chosen, list):
-        return tuple(node for node in found if chosen(node))
+    # A layer and its list of parameters may be called, too, but for something else.
+    if callable(chosen) and not isinstance(chosen, Layer | list):
+        trained = tuple(node for node in found if chosen(node))
+        if found and not trained:
+            raise OptionError(
+                f"parameters is true of none of {', '.join(str(n.name) for n in found)}"
+            )
+        return trained
     by_name = {node.name: node for node in found}
     wanted = {_one_of(by_name, given) for given in _leaves(cast("_Listed", chosen))}
     return tuple(node for node in found if node in wanted)
 
 
-_Listed: TypeAlias = Node | str | Sequence[Node | str]
+_Listed: TypeAlias = Layer | Node | str | Sequence[Layer | Node | str]
 
 
 def _leaves(chosen: _Listed) -> Sequence[Node | str]:
     if isinstance(chosen, Node | str):
         return [chosen]
+    if isinstance(chosen, Layer):
+        return chosen.parameters
     if not isinstance(chosen, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise OptionError(
             f"parameters must be nodes, names or a function, got {shown(chosen)}"
         )
     names = [given for given in chosen if isinstance(given, str)]
-    others = [given for given in chosen if not isinstance(given, str)]
-    return [*names, *flatten(others, "parameters")]
+    layers = [given for given in chosen if isinstance(given, Layer)]
+    others = [given for given in chosen if not isinstance(given, Layer | str)]
+    own = [node for layer in layers for node in layer.parameters]
+    return [*names, *own, *flatten(others, "parameters")]
 
 
 def _one_of(known: Mapping[str | None, Node], given: Node | str) -> Node:
     node = known.get(given) if isinstance(given, str) else given
     if node is None or node not in set(known.values()):
+        close = difflib.get_close_matches(str(given), map(str, known), 1)
         raise DifferentiationError(
             f"parameters names {shown(given) if node is None else node.describe()}, "
             "which is not a parameter that the loss depends on; they are "
             f"{', '.join(map(str, known)) or 'none'}",
             at=node,
-            hint="leave it out; metrics and outputs may use it all the same",
+            hint=repr(close[0])
+            if node is None and close
+            else "leave it out; metrics and outputs may use it all the same",
         )
     return node
 

@@ -55,10 +55,10 @@ class Trainer(Trained):
         optimizer: of `gc.optim`; for several losses one of each, by their names.
         metrics: scalar nodes, such as means and formulas of means, or `gc.metrics`, by
             name. They decide nothing unless `fit` is told so.
-        parameters: those to train, as nodes or names, or a function of a parameter
-            that is true of them; by default all that the loss depends on. No gradient
-            is computed for the others, which stay as they are. For several losses
-            those of each, by their names; no two may train the same.
+        parameters: those to train, as nodes, names or layers, or a function of a
+            parameter that is true of them; by default all that the loss depends on.
+            No gradient is computed for the others, which stay as they are. For several
+            losses those of each, by their names; no two may train the same.
         updates: what else a step assigns: to each buffer, or parameter that is not
             trained, a value of its type. It is computed from what parameters and
             buffers are before the step; of several, before the first.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import graphc as gc
+from graphc.arguments.elsewhere import OF_LAYERS
 from graphc.errors import NoAttributeError
 
 MISSING: list[tuple[Any, str, str | None]] = [
@@ -20,6 +21,10 @@ MISSING: list[tuple[Any, str, str | None]] = [
     (gc.nn, "exp", "gc.exp"),
     (gc.optim, "ADAMW", "gc.optim.AdamW"),
     (gc.init, "xavier", "gc.init.xavier_normal"),
+    (gc.nn, "Module", "gc.nn.Layer"),
+    (gc.nn.Linear(2, 2), "weigth", "weight"),
+    (gc.nn.Linear(2, 2), "eval", OF_LAYERS["eval"]),
+    (gc.nn.Sequential(), "append", OF_LAYERS["append"]),
 ]
 
 

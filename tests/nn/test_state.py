@@ -215,6 +215,7 @@ def _without(key: str) -> dict[str, Any]:
             "must hold numbers",
         ),
         (lambda b: b.load_state_dict(5), ArgumentError, "a dict of arrays"),
+        (lambda b: b.load_state_dict({0: [1.0]}), ArgumentError, "has the key 0"),
         (lambda b: b.load_state_dict("w.pt"), ArgumentError, "got 'w.pt'"),
         (
             lambda b: (b(gc.input("x", ("n", 4))), b.load_state_dict(_weights())),
@@ -227,6 +228,7 @@ def _without(key: str) -> dict[str, Any]:
             "parameters must be those",
         ),
         (lambda b: gc.nn.save_state_dict({}, "w.pt"), ArgumentError, "'w.pt'"),
+        (lambda b: gc.nn.save_state_dict({"a": "b"}, "w.npz"), TypeError, "'a' must"),
         (lambda b: b.state_dict({}), UnknownNameError, "no array of the name"),
         (lambda b: b.state_dict(5), ArgumentError, "parameters must be a dict"),
     ],
@@ -300,3 +302,64 @@ def test_two_layers_of_one_given_name_are_refused() -> None:
     y = Block(4, name="a")(Block(4, name="a")(x))
     with pytest.raises(NamingError):
         gc.compile(y)
+
+
+class TiedModel(gc.nn.Layer):
+    """Scores of words by their own vectors, scaled and shifted."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.words = gc.nn.Embedding(7, 4)
+        self.scores = gc.nn.Linear(4, 7, bias=False, weight_init=self.words.weight)
+        self.register_parameter("scale", (7,), gc.init.ones())
+        self.register_buffer("shift", (7,))
+
+    def forward(self, tokens: gc.Node) -> dict[str, gc.Node]:
+        return {"scores": self.scores(self.words(tokens)) * self.scale + self.shift}
+
+
+def test_tied_weights_are_loaded_once_and_stay_tied() -> None:
+    weight = np.arange(28.0).reshape(7, 4)
+    model = TiedModel(name="model")
+    assert list(model.state_dict()) == [
+        *("scale", "shift", "words.weight", "scores.weight")
+    ]
+    rest = {"scale": np.full(7, 2.0), "shift": np.ones(7)}
+    # A file may hold it under one of its names only.
+    model.load_state_dict({"words.weight": weight, **rest})
+    assert model.scores.weight is model.words.weight
+    scores = model(gc.input("tokens", ("n",), "int64"))["scores"]
+    assert len(Graph((scores,)).parameters) == 3
+    value = gc.evaluate(scores, {"tokens": np.array([1])})
+    np.testing.assert_array_equal(value, [2.0 * weight @ weight[1] + 1.0])
+
+
+def test_what_a_layer_registers_is_named_after_it() -> None:
+    model = gc.nn.Sequential(TiedModel(), TiedModel())
+    assert [model[0].scale.name, model[1].shift.name] == [
+        *("tiedmodel_1.scale", "tiedmodel_2.shift")
+    ]
+    assert _names(model)[0] == "tiedmodel_1.scale"
+    with pytest.raises(NamingError, match="parameter name"):
+        gc.nn.ReLU().register_parameter("1st", ())
+
+
+def test_a_parameter_that_is_an_attribute_is_one_of_the_layers() -> None:
+    layer = gc.nn.Residual(gc.nn.Linear(2, 2))
+    layer.gain = gc.parameter("gain", (2,), [1.0, 2.0])
+    assert list(layer.state_dict()) == ["gain", "layer.weight", "layer.bias"]
+    layer.load_state_dict({"gain": [3.0, 4.0]}, strict=False)
+    np.testing.assert_array_equal(gc.evaluate(layer.gain, {}), [3.0, 4.0])
+    layer.gain = None
+    assert list(layer.state_dict()) == ["layer.weight", "layer.bias"]
+
+
+def test_weights_are_loaded_into_a_layer_that_was_looked_at() -> None:
+    layer = gc.nn.Linear(2, 1)
+    seen = layer.weight
+    layer.load_state_dict({"weight": [[3.0, 4.0]], "bias": [5.0]})
+    assert layer.weight is seen
+    value = gc.evaluate(gc.nn.Sequential(layer)(gc.ones((2,))), {})
+    np.testing.assert_array_equal(value, [12.0])
+    with pytest.raises(OptionError, match="before a layer is called"):
+        gc.nn.Sequential(layer).load_state_dict({"0.bias": [1.0]}, strict=False)

@@ -232,3 +232,25 @@ def test_what_does_not_fit_is_refused(case: str) -> None:
     model = Model()
     with pytest.raises(error, match=text):
         model.trainer(**options(model))
+
+
+def test_a_layer_stands_for_its_parameters() -> None:
+    body, head = gc.nn.Linear(3, 4, name="body"), gc.nn.Linear(4, 1, name="head")
+    loss = gc.mean(head(gc.tanh(body(gc.input("x", ("n", 3))))) ** 2)
+    for chosen in (head, [head], ["head.bias", head]):
+        trainer = gc.Trainer(loss, gc.optim.SGD(0.1), parameters=chosen)
+        assert sorted(trainer.gradients(X)) == ["head.bias", "head.weight"]
+    both = {"a": loss, "b": 2.0 * loss}
+    trainer = gc.Trainer(both, gc.optim.SGD(0.1), parameters={"a": body, "b": head})
+    assert len(trainer.gradients(X)) == 4
+    with pytest.raises(OptionError, match="must be a dict where there are several"):
+        gc.Trainer(both, gc.optim.SGD(0.1), parameters=head)
+    with pytest.raises(DifferentiationError, match="wieght") as caught:
+        gc.Trainer(loss, gc.optim.SGD(0.1), parameters=["head.wieght"])
+    assert caught.value.hint == "'head.weight'"
+    with pytest.raises(OptionError, match="true of none of body.weight"):
+        gc.Trainer(loss, gc.optim.SGD(0.1), parameters=lambda node: False)
+    for given in (head, head.parameters()):
+        with pytest.raises(OptionError, match="Adam requires a step size") as error:
+            gc.optim.Adam(given)
+        assert "gc.Trainer(" in str(error.value.hint)
