@@ -20,7 +20,7 @@ from ..ops.source import ArrayLike, as_node
 Selection: TypeAlias = (
     Layer | Node | str | Sequence[Layer | Node | str] | Callable[[Node], bool]
 )
-"""Parameters, their names, layers that have them, or a function that is true of them."""
+"""Parameters, their names or their layers, or a function that is true of them."""
 
 
 def trained_parameters(loss: Node, chosen: Selection | None) -> tuple[Node, ...]:

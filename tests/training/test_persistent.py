@@ -248,7 +248,7 @@ def test_a_layer_stands_for_its_parameters() -> None:
     with pytest.raises(DifferentiationError, match="wieght") as caught:
         gc.Trainer(loss, gc.optim.SGD(0.1), parameters=["head.wieght"])
     assert caught.value.hint == "'head.weight'"
-    with pytest.raises(OptionError, match="true of none of body.weight"):
+    with pytest.raises(OptionError, match=r"true of none of body\.weight"):
         gc.Trainer(loss, gc.optim.SGD(0.1), parameters=lambda node: False)
     for given in (head, head.parameters()):
         with pytest.raises(OptionError, match="Adam requires a step size") as error:
