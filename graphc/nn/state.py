@@ -99,7 +99,8 @@ def loaded(
         UnknownNameError: names are missing or unknown, where `strict`.
         ShapeError, DTypeError: an array does not fit its parameter.
     """
-    if wrong := [key for key in state if not isinstance(key, str)]:
+    keys = cast("Mapping[Any, Any]", state)
+    if wrong := [key for key in keys if not isinstance(key, str)]:
         raise ArgumentError(
             f"state_dict must be a dict of arrays by name, has the key {wrong[0]!r}",
             node=layer,
