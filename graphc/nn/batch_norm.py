@@ -66,12 +66,14 @@ def _assigns(node: Node) -> Iterator[tuple[int, Assignment]]:
     share: Any = attributes["momentum"]
     if share is None:
         assert tracked is not None
-        share = (1.0 / astype(tracked + 1, input.dtype)).named("share")
+        batches = astype(tracked + 1, input.dtype).named("batches")
+        share = (1.0 / batches).named("share")
     mean, variance = batch_statistics(input)
     count = product([input.shape[axis] for axis in all_but_channels(input.ndim)])
     count = as_node(count, input.dtype)
     # That of one number is 0, and stays so.
-    correction = (count / maximum(count - 1.0, 1.0)).named("correction")
+    others = (count - 1.0).named("others")
+    correction = (count / maximum(others, 1.0).named("divisor")).named("correction")
     unbiased = (variance * correction).named("unbiased_variance")
     for name, value in (("running_mean", mean), ("running_var", unbiased)):
         yield names.index(name), partial(_moved, value=value, share=share)
@@ -80,7 +82,10 @@ def _assigns(node: Node) -> Iterator[tuple[int, Assignment]]:
 
 
 def _moved(old: Node, *, value: Node, share: Any) -> Node:
-    kept = ((1.0 - share) * old).named("kept")
+    rest = 1.0 - share
+    if isinstance(rest, Node):
+        rest = rest.named("rest")
+    kept = (rest * old).named("kept")
     return kept + (share * astype(value, old.dtype)).named("added")
 
 

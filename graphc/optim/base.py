@@ -228,7 +228,7 @@ class Rule(Options, Optimizer):
         # A layer and its list of parameters may be called, as a schedule is.
         if hasattr(self.lr, "parameters") or isinstance(self.lr, list):
             raise self._failure(
-                f"a step size, got {shown(cast(object, self.lr))}",
+                f"a step size, got {shown(cast('Any', self).lr)}",
                 PARAMETERS_OF_OPTIMIZERS,
             )
         super().__post_init__()

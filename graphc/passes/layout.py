@@ -36,11 +36,13 @@ from ..ops.shape import (
     TRANSPOSE,
     broadcast_to,
     expand_dims,
+    reshape,
     transpose,
 )
 from ..ops.slices import Slice
 from .rewriting import Rule, Uses, apply_rules
 
+_RESHAPING = (RESHAPE, EXPAND_DIMS, SQUEEZE)
 _WINDOWED = (MAX_POSITION, MAX_WINDOWS, PUT_IN_WINDOWS, SUM_WINDOWS, TAKE_OF_WINDOWS)
 
 
@@ -52,15 +54,30 @@ def _batch_last(rank: int) -> tuple[int, ...]:
     return (*range(1, rank), 0)
 
 
+def _transposed(x: Node, axes: tuple[int, ...]) -> Node:
+    """`transpose`, as a reshape where no axis of several elements passes another."""
+    passing = [axis for axis in axes if x.shape[axis] != 1]
+    if passing != sorted(passing):
+        return transpose(x, axes)
+    shape = tuple(x.shape[axis] for axis in axes)
+    x = _unshaped(x)
+    return x if x.shape == shape else reshape(x, shape)
+
+
+def _unshaped(x: Node) -> Node:
+    """The array of which `x` is a view of another shape, in the order of elements."""
+    while x.op in _RESHAPING:
+        x = x.inputs[0]
+    return x
+
+
 def _source(x: Node) -> Node | None:
     """The computed array of which `x` is a view with the last axis in front."""
     if x.op is not TRANSPOSE or x.ndim < 3:
         return None
     if x.attributes["axes"] != _batch_first(x.ndim):
         return None
-    source = x.inputs[0]
-    while source.op in (RESHAPE, EXPAND_DIMS, SQUEEZE):
-        source = source.inputs[0]
+    source = _unshaped(x.inputs[0])
     is_computed = source.op.numpy is not None and not source.op.is_view(source)
     return x.inputs[0] if is_computed else None
 
@@ -75,7 +92,7 @@ def _moved(x: Node, rank: int) -> Node:
         return number if not x.shape else broadcast_to(number, _rolled(x.shape))
     if x.ndim < rank:
         x = expand_dims(x, tuple(range(rank - x.ndim)))
-    last = transpose(x, _batch_last(rank))
+    last = _transposed(x, _batch_last(rank))
     return _like(contiguous(last), x) if 1 not in x.shape else last
 
 
@@ -176,9 +193,7 @@ def _there_and_back(node: Node, uses: Uses) -> Node | None:
 
 
 def _in_order(node: Node, uses: Uses) -> Node | None:
-    x = node.inputs[0]
-    while x.op in (RESHAPE, EXPAND_DIMS, SQUEEZE):
-        x = x.inputs[0]
+    x = _unshaped(node.inputs[0])
     has_array = x.op.numpy is not None and not x.op.is_view(x)
     return node.inputs[0] if has_array or x.op.role is Role.CONSTANT else None
 
@@ -187,7 +202,14 @@ def _reshaped(node: Node, uses: Uses) -> Node | None:
     view = node.inputs[0]
     if _source(view) is None:
         return None
-    return RESHAPE(contiguous(view), **node.attributes)
+    kept = _without_units(view, uses)
+    array = contiguous(view) if kept is None else _unshaped(kept)
+    return RESHAPE(array, **node.attributes)
+
+
+def _without_units(node: Node, uses: Uses) -> Node | None:
+    found = _transposed(node.inputs[0], node.attributes["axes"])
+    return None if found.op is TRANSPOSE else found
 
 
 _ALWAYS = "always: elements are the same, whatever the order of axes in memory"
@@ -210,6 +232,16 @@ RULES: Sequence[Rule] = (
     Rule("reshape(batch first) -> reshape of a copy", (RESHAPE,), _reshaped, _ALWAYS),
 )
 
+LEFT: Sequence[Rule] = (
+    Rule(
+        "transpose of one axis of several elements -> reshape",
+        (TRANSPOSE,),
+        _without_units,
+        "the axes of several elements stay in their order",
+    ),
+)
+"""Rules for views that are still there when all has moved."""
+
 
 @dataclass(frozen=True)
 class KeepBatchLast:
@@ -225,8 +257,8 @@ class KeepBatchLast:
     @property
     def reasons(self) -> Mapping[str, str]:
         """Each rule, and when it is sound."""
-        return {rule.name: rule.sound_when for rule in RULES}
+        return {rule.name: rule.sound_when for rule in (*RULES, *LEFT)}
 
     def run(self, graph: Graph) -> Graph:
         """The graph with views moved towards its outputs."""
-        return apply_rules(graph, RULES)
+        return apply_rules(apply_rules(graph, RULES), LEFT)

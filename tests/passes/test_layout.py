@@ -38,6 +38,18 @@ def test_nothing_is_copied_between_convolutions() -> None:
     assert after["ascontiguousarray"] <= 2
 
 
+def test_what_has_one_element_a_channel_is_reshaped_and_not_moved() -> None:
+    x = gc.input("x", ("batch", 1, 6, 6))
+    norm = gc.nn.BatchNorm2d(2)
+    loss = gc.sum(gc.square(norm(gc.nn.Conv2d(1, 2, 3)(x))))
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style="readable")
+    text, *_ = trainer.source.partition("# Signals ---")
+    assert "weight.reshape((2, 1, 1, 1))" in text
+    assert "0.1 * mean.reshape((2,))" in text
+    assert "ascontiguousarray" not in text
+    assert ".reshape((2, 1, 1))[None]" not in text
+
+
 @pytest.mark.parametrize("style", ["readable", "fast"])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_gradients_are_those_of_the_interpreter(style: str, batch: int) -> None:

@@ -82,7 +82,8 @@ def images() -> tuple[Node, ...]:
     centred = joined - joined.mean((0, 2, 3), keepdims=True)
     again = gc.nn.conv2d(centred, second)
     flat = again.reshape(2, -1)
-    return flat, gc.grad(gc.sum(flat * flat), image), again.sum((2, 3))
+    means = again.mean((0, 2, 3), keepdims=True)
+    return flat, gc.grad(gc.sum(flat * flat), image), again.sum((2, 3)), means
 
 
 def found_in(cases: Sequence[Case]) -> Iterator[tuple[Rewrite, Feeds]]:
