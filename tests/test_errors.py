@@ -89,7 +89,17 @@ MISTAKES: list[Callable[[], Any]] = [
     lambda: gc.grad(gc.sum(_x(dtype="int64")), _x(dtype="int64")),
     lambda: gc.vjp(_x(), _x(), np.ones(3)),
     lambda: gc.jvp(_x(), _x(), np.ones(3)),
-    lambda: gc.jacobian(_x("n"), _x("n")),
+    lambda: gc.jacobian(_x(dtype="int64"), _x(dtype="int64")),
+    lambda: gc.vmap(gc.add)(_x(), _w(4)),
+    lambda: gc.vmap(gc.exp, in_axes=2)(_x()),
+    lambda: gc.vmap(gc.exp, in_axes=(0, 0))(_x()),
+    lambda: gc.vmap(gc.exp, in_axes={"x": 0})(_x()),
+    lambda: gc.vmap(gc.exp, in_axes=None)(_x()),
+    lambda: gc.vmap(gc.exp, out_axes=None)(_x()),
+    lambda: gc.vmap(lambda x: x + 0.0 if x is None else 2.0)(_x()),
+    lambda: gc.vmap(lambda x: x @ _w(4))(_x()),
+    lambda: gc.vmap(lambda x: x + gc.random.permutation(3))(_x()),
+    lambda: gc.vmap(3),  # type: ignore[type-var]
 ]
 
 
