@@ -255,10 +255,15 @@ REFERENCES: dict[str, Any] = {
     "last_attained": _last_attained,
     "linear_recurrence": _recurred,
     "logcumsumexp": lambda a, x: np.logaddexp.accumulate(x, a.case.attributes["axis"]),
-    "max_from": lambda a, x: np.max(x, **a.case.attributes, initial=-np.inf),
+    "max_from": lambda a, x: np.max(
+        x, **a.case.attributes, initial=-np.inf if x.dtype.kind == "f" else -(2**63)
+    ),
     "max_position": window_references.positions,
     "max_windows": window_references.maxima,
     "maximum_at": _updated(np.maximum),
+    "min_from": lambda a, x: np.min(
+        x, **a.case.attributes, initial=np.inf if x.dtype.kind == "f" else 2**63 - 1
+    ),
     "minimum_at": _updated(np.minimum),
     "multiply_at": _updated(np.multiply),
     "pad": _padded,

@@ -171,7 +171,8 @@ def gradient(
         edge_order: 1 or 2, the order to which differences at the edges are exact.
 
     Returns:
-        An array of the shape of `f` for one axis, and for several a tuple of them.
+        An array of the shape of `f` for one axis, and for several a tuple of them; of
+        the dtype of `f` if that is floating, and else float64.
 
     Raises:
         ShapeError: an axis has not more than `edge_order` points.
@@ -214,7 +215,7 @@ def _differences(x: Node, axis: int, spacing: ArrayLike, edge_order: int) -> Nod
             f"requires more than {edge_order} points along axis {axis}, got {size}",
             node=f"gradient of {x.type}",
         )
-    points = as_node(spacing, x.dtype)
+    points = astype(as_node(spacing, x.dtype), x.dtype)
     if points.ndim > 1 or (points.ndim and points.shape[0] != size):
         raise ShapeError(
             f"requires a number or the {size} points of axis {axis}, got {points.type}",

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, OptionError, ShapeError
+from ..errors import OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Template, ValueRange, ValueRanges
 from ..ir.types import TensorType, is_floating
-from .arithmetic import maximum, minimum, negative
+from .arithmetic import maximum, minimum
 from .axes import normalize_axes, normalize_axis
 from .reduction import (
     NON_EMPTY_CASES,
@@ -105,26 +105,50 @@ MAX, MIN = (
 )
 
 
-def _max_from_infer(
+def _extremum_from_infer(
     x: TensorType, *, axis: tuple[int, ...], keepdims: bool
 ) -> TensorType:
-    if not is_floating(x.dtype):
-        raise DTypeError(f"requires floating numbers, got {x}")
     return reduced_type(x, axis, keepdims, x.dtype)
 
 
-MAX_FROM = Op(
-    name="max_from",
-    inputs=("x",),
-    infer=_max_from_infer,
-    facts=Facts(zero_sign="kept"),
-    kind="reduction",
-    numpy=lambda node: f"np.max(x{axis_argument(node)}, initial=-np.inf)",
-    into=lambda node: f"np.max(x{axis_argument(node)}, initial=-np.inf, out=out)",
-    vjp=_extremum_vjp,
-    jvp=_extremum_jvp,
-    cases=NON_EMPTY_CASES,
+def _from(name: str) -> Template:
+    def template(node: Node) -> str:
+        dtype = node.dtype
+        if is_floating(dtype):
+            start = "-np.inf" if name == "max" else "np.inf"
+        elif dtype.kind == "b":
+            start = str(name == "min")
+        else:
+            limits = np.iinfo(dtype)
+            start = str(limits.min if name == "max" else limits.max)
+        return f"np.{name}(x{axis_argument(node)}, initial={start})"
+
+    return template
+
+
+def _from_into(name: str) -> Template:
+    return lambda node: f"{_from(name)(node)[:-1]}, out=out)"
+
+
+MAX_FROM, MIN_FROM = (
+    Op(
+        name=f"{name}_from",
+        inputs=("x",),
+        infer=_extremum_from_infer,
+        facts=Facts(zero_sign="kept"),
+        kind="reduction",
+        numpy=_from(name),
+        into=_from_into(name),
+        vjp=_extremum_vjp,
+        jvp=_extremum_jvp,
+        cases=(
+            *NON_EMPTY_CASES,
+            Case(((0, 3),), {"axis": (0,), "keepdims": False}, dtypes=("int64",)),
+        ),
+    )
+    for name in ("max", "min")
 )
+"""Extrema of axes that may be empty: there, the least or the greatest number."""
 
 
 def largest_along(x: Node, axes: tuple[int, ...]) -> Node:
@@ -132,6 +156,9 @@ def largest_along(x: Node, axes: tuple[int, ...]) -> Node:
     sizes = [x.shape[axis] for axis in axes]
     known = all(isinstance(size, int) and size > 0 for size in sizes)
     return (MAX if known else MAX_FROM)(x, axis=axes, keepdims=True)
+
+
+_OF_ANY_SIZE = {MAX: MAX_FROM, MIN: MIN_FROM}
 
 
 def _extremum(
@@ -152,14 +179,10 @@ def _extremum(
     if any(size == 0 for size in sizes):
         shape = reduced_type(x.type, axes, keeps, x.dtype).shape
         return broadcast_to(constant(initial, x.dtype), shape)
-    known = all(isinstance(size, int) for size in sizes) or not is_floating(x.dtype)
-    if known:
-        found = op(x, axis=axes, keepdims=keeps)
-    elif op is MAX:
-        found = MAX_FROM(x, axis=axes, keepdims=keeps)
-    else:
-        found = negative(MAX_FROM(negative(x), axis=axes, keepdims=keeps))
-    return result(found, None, initial, maximum if op is MAX else minimum)
+    if not all(isinstance(size, int) for size in sizes):
+        op = _OF_ANY_SIZE[op]
+    found = op(x, axis=axes, keepdims=keeps)
+    return result(found, None, initial, maximum if op in (MAX, MAX_FROM) else minimum)
 
 
 @array_function

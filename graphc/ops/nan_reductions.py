@@ -17,7 +17,7 @@ from .along_axis import TAKE_ALONG_AXIS
 from .arithmetic import clip, minimum, where
 from .comparison import isnan, logical_not
 from .extrema import argmax, argmin, max, min
-from .joining import stack
+from .joining import concatenate, stack
 from .order_statistics import (
     NODES,
     Place,
@@ -25,13 +25,14 @@ from .order_statistics import (
     as_levels,
     lines_of,
     numbers_along,
+    quantile_dtype,
 )
 from .products import prod
 from .reduction import SUM, mean, mean_dtype, sum
 from .scans import cumprod, cumsum
 from .shape import expand_dims, reshape, squeeze
 from .sorting import SORT
-from .source import ArrayLike, as_node, astype, constant
+from .source import ArrayLike, as_node, astype, constant, full
 from .statistics import std, var
 from .truth import all
 
@@ -108,7 +109,7 @@ def nanvar(
     keepdims: bool = False,
     correction: float | None = None,
 ) -> Node:
-    """Variance over `axis` of what is not NaN; NaN where all is.
+    """Variance over `axis` of what is not NaN; NaN where not more than `ddof` are left.
 
     See `gc.var` for the arguments.
 
@@ -117,7 +118,7 @@ def nanvar(
     >>> gc.evaluate(gc.nanvar([1.0, np.nan, 3.0]), {})
     array(1.)
     """
-    return var(
+    found = var(
         a,
         axis,
         dtype,
@@ -126,6 +127,7 @@ def nanvar(
         where=_numbers(a),
         correction=correction,
     )
+    return _of_enough(found, a, axis, ddof if correction is None else correction)
 
 
 @array_function
@@ -138,7 +140,7 @@ def nanstd(
     keepdims: bool = False,
     correction: float | None = None,
 ) -> Node:
-    """Standard deviation over `axis` of what is not NaN; NaN where all is.
+    """Standard deviation over `axis` of what is not NaN: the root of `gc.nanvar`.
 
     See `gc.std` for the arguments.
 
@@ -147,7 +149,7 @@ def nanstd(
     >>> gc.evaluate(gc.nanstd([1.0, np.nan, 3.0]), {})
     array(1.)
     """
-    return std(
+    found = std(
         a,
         axis,
         dtype,
@@ -156,6 +158,16 @@ def nanstd(
         where=_numbers(a),
         correction=correction,
     )
+    return _of_enough(found, a, axis, ddof if correction is None else correction)
+
+
+def _of_enough(found: Node, a: ArrayLike, axis: Any, ddof: float) -> Node:
+    """A variance where more than `ddof` elements are left, and NaN elsewhere."""
+    numbers = _numbers(a)
+    if numbers is None or ddof <= 0:
+        return found
+    left = reshape(sum(numbers, axis), found.shape)
+    return where(left > ddof, found, constant(np.nan, found.dtype))
 
 
 @array_function
@@ -304,12 +316,17 @@ def _nan_quantile(
     """Quantiles of what is no NaN in each line, where a sort puts NaN last."""
     x, axes = numbers_along(a, axis)
     levels, q_dtype = as_levels(q, scale, x)
-    dtype = np.result_type(mean_dtype(x.dtype), q_dtype or mean_dtype(x.dtype))
+    dtype = quantile_dtype(x.dtype, method, q_dtype)
     lines, line = lines_of(astype(x, mean_dtype(x.dtype)), axes)
     ordered = SORT(lines, axis=line)
     numbers = SUM(logical_not(isnan(lines)), axis=(line,), keepdims=True)
     count = astype(numbers, np.float64)
-    last = lines.shape[line] - 1
+    size = lines.shape[line]
+    if not isinstance(size, int) or not size:
+        # A line of no elements has one to read.
+        one = (*lines.shape[:line], 1, *lines.shape[line + 1 :])
+        ordered = concatenate([ordered, full(one, np.nan, lines.dtype)], line)
+    last = ordered.shape[line] - 1
 
     def at_level(level: float) -> Node:
         place = Place.of(NODES, level, count, method)
@@ -323,7 +340,13 @@ def _nan_quantile(
             )
             for rank in (place.rank, after)
         )
-        found = squeeze(lower + (upper - lower) * astype(place.share, dtype), line)
+        share = astype(place.share, dtype)
+        # The middle, and what is at an element, is a number among infinities, too.
+        is_middle = level == 0.5 and method == "linear"
+        between = (
+            (lower + upper) * 0.5 if is_middle else lower + (upper - lower) * share
+        )
+        found = squeeze(where(share == 0.0, lower, between), line)
         return expand_dims(found, axes) if keepdims and as_node(a).ndim else found
 
     if not levels.ndim:

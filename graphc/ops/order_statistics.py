@@ -250,12 +250,16 @@ def _quantile_infer(
     q_dtype: DType | None,
 ) -> TensorType:
     _check_elements(x, axis)
-    dtype = mean_dtype(x.dtype)
-    if q_dtype is not None:
-        dtype = np.result_type(dtype, q_dtype)
-    reduced = reduced_type(x, axis, keepdims, dtype)
+    reduced = reduced_type(x, axis, keepdims, quantile_dtype(x.dtype, method, q_dtype))
     leading = (len(q),) if isinstance(q, tuple) else ()
     return reduced.with_shape((*leading, *reduced.shape))
+
+
+def quantile_dtype(dtype: DType, method: str, q_dtype: DType | None) -> DType:
+    """The dtype of quantiles: that of the elements where they are elements."""
+    if method in ("lower", "higher", "nearest"):
+        return dtype
+    return np.result_type(dtype, q_dtype or mean_dtype(dtype))
 
 
 def _quantile_numpy(node: Node) -> str:
@@ -364,7 +368,8 @@ def quantile(
         keepdims: keep the axes, with size 1.
 
     Returns:
-        An array without the axes, or with axes of size 1; in front the axes of `q`.
+        An array without the axes, or with axes of size 1; in front the axes of `q`. Of
+        integers it is floating, except by the methods that choose an element.
 
     Raises:
         OptionError: `q` is beyond [0, 1].

@@ -129,11 +129,24 @@ def updating_at(node: Node, ufunc: str, operator: str, values: str) -> str:
     index = index_source(node)
     if operator and are_distinct(node):
         return f"out[{index}] {operator}= {values}"
+    if _are_one_line_at_a_grid(node):
+        values = f"np.broadcast_to({values}, {index}.shape)"
     if ":" in index:
         index = f"np.s_[{index}]"
     elif "," in index:
         index = f"({index})"
     return f"np.{ufunc}.at(out, {index}, {values})"
+
+
+def _are_one_line_at_a_grid(node: Node) -> bool:
+    """True for a vector at positions, in another vector, of more than one axis: NumPy's
+    `ufunc.at` reads beyond it in place of broadcasting it, in 2.4 and before."""
+    place = node.op.inputs.index("*arrays")
+    arrays = node.inputs[place:]
+    return (
+        node.ndim == len(arrays) == node.inputs[place - 1].ndim == 1
+        and arrays[0].ndim > 1
+    )
 
 
 def adding_fast(node: Node, values: str) -> str:

@@ -209,6 +209,8 @@ def parse_index(x: Node, key: Any) -> tuple[Index, list[Node]]:
         )
     fill = [slice(None)] * (x.ndim - consumed)
     at = ellipses[0] if ellipses else len(items)
+    if ellipses and not fill:
+        _refuse_to_part(items[:at], items[at + 1 :])
     items[at : at + len(ellipses)] = fill
     index: list[Any] = []
     arrays: list[Node] = []
@@ -231,6 +233,29 @@ def parse_index(x: Node, key: Any) -> tuple[Index, list[Node]]:
             index.append(_position(item, size, axis))
         axis += 1
     return tuple(index), arrays
+
+
+def _refuse_to_part(before: list[Any], after: list[Any]) -> None:
+    """Refuse an ellipsis that stands for no axis, if leaving it out would make arrays
+    neighbours, whose axes NumPy puts in another place than those of parted ones."""
+    basic = (slice, type(None))
+    indexing = [item for item in before if not isinstance(item, basic)]
+    beyond = [item for item in after if not isinstance(item, basic)]
+    if (
+        indexing
+        and beyond
+        and isinstance(before[0], basic)
+        and any(_axes(item) for item in indexing + beyond)
+    ):
+        raise UnsupportedError(
+            "an ellipsis (...) that stands for no axis is between index arrays",
+            hint="leave it out, and gc.moveaxis the indexed axes to the front, where "
+            "NumPy puts them",
+        )
+
+
+def _axes(item: Any) -> int:
+    return _index_array(item).ndim if isinstance(item, Node | np.ndarray | list) else 0
 
 
 def _index_array(item: Any) -> Node:

@@ -392,6 +392,9 @@ def _weak_inputs(node: Node) -> set[int]:
     }
     strong = [p for i, p in enumerate(node.inputs) if i not in literals]
     full = np.result_type(*(parent.dtype for parent in node.inputs))
+    if is_floating(full) and is_floating(node.dtype) and node.dtype != full:
+        # The op reads each operand in its own dtype, as `np.ldexp` does.
+        return set()
     if not strong:
         # One strong operand is enough to fix the dtype of all.
         literals.discard(min(literals, default=0))

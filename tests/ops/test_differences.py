@@ -58,6 +58,14 @@ def test_values_are_numpys(name: str) -> None:
     )
 
 
+def test_differences_at_points_keep_the_dtype() -> None:
+    for dtype in ("float16", "float32", "float64"):
+        array = X[0].astype(dtype)
+        node = gc.gradient(gc.input("x", array.shape, dtype), GRID, axis=0)
+        found = gc.evaluate(node, {"x": array})
+        assert found.dtype == np.gradient(array, GRID, axis=0).dtype == dtype
+
+
 def test_sizes_may_have_names() -> None:
     x = gc.input("x", ("n", "m"), "float64")
     nodes = [gc.diff(x, axis=0), gc.trapezoid(x), *gc.gradient(x, edge_order=2)]

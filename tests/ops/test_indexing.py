@@ -97,6 +97,8 @@ def test_an_ellipsis_in_the_middle() -> None:
     _check((..., -1))
     _check(...)
     _check((np.array([1, 1]), ..., np.array([0, 4])))
+    _check((np.array([1, 1]), slice(None), ..., np.array([0, 4])))
+    _check((slice(None), 1, ..., 2))
     _check((slice(None), [2, 0, 2]))
     _check([])
 
@@ -161,6 +163,8 @@ def test_a_slice_past_the_data_is_an_error_when_it_runs() -> None:
         (slice(0.5, None), DTypeError),
         (np.array([1.5]), DTypeError),
         (gc.input("mask", SHAPE, "bool"), UnsupportedError),
+        ((slice(None), [0, 1], ..., [0, 1]), UnsupportedError),
+        ((None, 1, [0, 1], ..., gc.input("i", (2,), "int64")), UnsupportedError),
     ],
 )
 def test_bad_indices(index: Any, error: Any) -> None:

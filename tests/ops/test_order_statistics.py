@@ -49,6 +49,11 @@ def test_values_are_numpys() -> None:
             _agrees("percentile", array, 37.5, **options)
     for method in METHODS:
         _agrees("quantile", X, [0.0, 0.1, 0.5, 0.625, 1.0], 1, method=method)
+    for name in ("quantile", "nanquantile"):
+        for method in ("lower", "higher", "nearest", "hazen"):
+            for array in ARRAYS[1:3]:
+                _agrees(name, array, [0.0, 0.6], 1, method=method)
+        _agrees(name, ARRAYS[2].astype("uint8"), np.float32(0.5), 1)
     holes = np.where(X[0] > 1.2, np.nan, X[0])
     _agrees("median", holes, 0)
     _agrees("quantile", holes, 0.3, 1)
@@ -72,10 +77,25 @@ def test_values_without_nan_are_numpys() -> None:
                 _agrees("nanquantile", array, q, **options)
         _agrees("nanpercentile", array, 60, axis=1, method="hazen")
         _agrees("nanvar", array, axis=0, ddof=1)
+    for options in ({}, {"axis": 0}, {"axis": 1, "keepdims": True}):
+        for ddof in (1, 2.5, 60):
+            _agrees("nanvar", holes, ddof=ddof, **options)
+            _agrees("nanstd", holes[0], ddof=ddof)
     holes[0, 0, 1] = 1.0
     for name in ("nanargmax", "nanargmin"):
         _agrees(name, holes)
         _agrees(name, np.nan_to_num(holes), axis=1)
+
+
+def test_medians_without_nan_may_be_infinite_or_of_nothing() -> None:
+    infinite = np.array([[-np.inf, np.nan, 2.0], [np.nan, np.nan, np.inf]])
+    for axis in (0, 1):
+        _agrees("nanmedian", infinite, axis)
+    for shape in (("n", 3), (0, 3)):
+        x = gc.input("x", shape, "float64")
+        nodes = [gc.nanmedian(x, 0), gc.nanquantile(x, [0.0, 0.4], 0), gc.nanvar(x, 0)]
+        for found in _everywhere([*nodes, x], x=np.zeros((0, 3))):
+            assert all(np.isnan(value).all() for value in found[:3])
 
 
 def test_nothing_flows_to_or_from_nan() -> None:

@@ -229,3 +229,13 @@ def test_full_keeps_the_sign_of_zero(value: float) -> None:
 def test_full_takes_numbers_only() -> None:
     with pytest.raises(DTypeError, match="fill_value must be a number"):
         gc.full((2,), gc.input("x", ()))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_a_number_keeps_its_dtype_where_operands_are_not_promoted(style: Any) -> None:
+    n = gc.input("n", (2,), "int32")
+    for number in (2, 2.0, np.float32(0.1)):
+        exponents = np.array([1, 3], "int32")
+        found = gc.compile(gc.ldexp(number, n), style=style)(n=exponents)
+        assert found.dtype == np.ldexp(number, exponents).dtype
+        np.testing.assert_array_equal(found, np.ldexp(number, exponents))

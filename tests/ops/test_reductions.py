@@ -220,3 +220,20 @@ def test_arguments_that_do_not_fit_are_refused(call: Any, message: str) -> None:
     with pytest.raises(GraphcError, match=message) as error:
         call(gc.input("x", (3, 4)))
     assert "test_reductions.py" in str(error.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint16", "int64", "bool"])
+def test_extrema_of_no_elements_are_what_they_begin_with(dtype: str) -> None:
+    x = gc.input("x", ("n", 3), dtype)
+    start = dtype == "bool" or 7
+    nodes = [
+        gc.max(x, 0, initial=start),
+        gc.min(x, 0, initial=start),
+        gc.max(x, 0, initial=start, where=x != x),
+    ]
+    for array in (np.zeros((0, 3), dtype), np.array([[0, 1, 9]], dtype)):
+        expected = [np.max(array, 0, initial=start), np.min(array, 0, initial=start)]
+        for found in _everywhere(nodes, x=array):
+            np.testing.assert_array_equal(found[:2], expected)
+            np.testing.assert_array_equal(found[2], np.full(3, start, dtype))
+            assert all(value.dtype == dtype for value in found)

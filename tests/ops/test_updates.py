@@ -364,3 +364,21 @@ def test_gradients_at_several_index_arrays_are_added_at_flat_positions() -> None
             run = gc.compile(node, inputs=[x, i, j, k, w])
             assert "np.ravel_multi_index" in run.source
             np.testing.assert_allclose(run(**feeds), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["add", "multiply", "max"])
+def test_a_vector_is_broadcast_to_a_grid_of_positions(method: str) -> None:
+    """What `np.ufunc.at` itself does not do: it reads beyond the vector."""
+    positions = np.array([[2, 0, 2], [2, 2, 1]])
+    values = np.array([1.0, 2.0, 3.0])
+    x, v = gc.input("x", (3,), "float64"), gc.input("v", (3,), "float64")
+    expected = np.full(3, 1.5)
+    for place, value in zip(positions.ravel(), np.tile(values, 2), strict=True):
+        expected[place] = UFUNCS[method](expected[place], value)
+    for index in (positions, gc.input("i", positions.shape, "int64")):
+        node = getattr(x.at[index], method)(v)
+        feeds = {"x": np.full(3, 1.5), "v": values}
+        if isinstance(index, gc.Node):
+            feeds["i"] = positions
+        for found in _run(node, feeds):
+            np.testing.assert_array_equal(found, expected)
