@@ -111,23 +111,16 @@ def _extremum_from_infer(
     return reduced_type(x, axis, keepdims, x.dtype)
 
 
-def _from(name: str) -> Template:
-    def template(node: Node) -> str:
-        dtype = node.dtype
-        if is_floating(dtype):
-            start = "-np.inf" if name == "max" else "np.inf"
-        elif dtype.kind == "b":
-            start = str(name == "min")
-        else:
-            limits = np.iinfo(dtype)
-            start = str(limits.min if name == "max" else limits.max)
-        return f"np.{name}(x{axis_argument(node)}, initial={start})"
-
-    return template
-
-
-def _from_into(name: str) -> Template:
-    return lambda node: f"{_from(name)(node)[:-1]}, out=out)"
+def _from_source(name: str, node: Node, out: str = "") -> str:
+    dtype = node.dtype
+    if is_floating(dtype):
+        start = "-np.inf" if name == "max" else "np.inf"
+    elif dtype.kind == "b":
+        start = str(name == "min")
+    else:
+        limits = np.iinfo(dtype)
+        start = str(limits.min if name == "max" else limits.max)
+    return f"np.{name}(x{axis_argument(node)}, initial={start}{out})"
 
 
 MAX_FROM, MIN_FROM = (
@@ -137,8 +130,8 @@ MAX_FROM, MIN_FROM = (
         infer=_extremum_from_infer,
         facts=Facts(zero_sign="kept"),
         kind="reduction",
-        numpy=_from(name),
-        into=_from_into(name),
+        numpy=lambda node, name=name: _from_source(name, node),
+        into=lambda node, name=name: _from_source(name, node, ", out=out"),
         vjp=_extremum_vjp,
         jvp=_extremum_jvp,
         cases=(
