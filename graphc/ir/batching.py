@@ -43,8 +43,8 @@ class Batch(Protocol):
     def attributes(self, node: Node) -> dict[str, Any]:
         """The attributes of an original node, where its arrays have the mapped axis.
 
-        Those that are axes (`axis`, `axis1`, `axis2`, `axes`, `dim`, `place`) are
-        counted after it, and a `shape` begins with it.
+        Those that are axes (`axis`, `axis1`, `axis2`, a tuple of `axes`, `dim`,
+        `place`) are counted after it, and a `shape` begins with it.
         """
         ...
 
@@ -101,7 +101,7 @@ def shared_after(count: int) -> Rule:
     return rule
 
 
-_AXES = frozenset({"axis", "axis1", "axis2", "axes", "dim", "place"})
+_AXES = frozenset({"axis", "axis1", "axis2", "dim", "place"})
 
 
 def shifted_attributes(node: Node, size: Dimension) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def shifted_attributes(node: Node, size: Dimension) -> dict[str, Any]:
     for name, value in node.attributes.items():
         if name == "shape":
             value = (size, *value)
-        elif name in _AXES:
+        elif name in _AXES or (name == "axes" and isinstance(value, tuple)):
             value = _shifted(value)
         found[name] = value
     return found

@@ -25,6 +25,7 @@ from ..ops.shape import moveaxis
 from ..ops.source import ArrayLike, as_node, constant
 from ..ops.type_rules import floating
 from .activations import relu
+from .examples import merged
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d
 from .spatial import check_rank, per_axis
 
@@ -129,6 +130,7 @@ ADAPTIVE_AVG_POOL = tuple(
         inputs=("input",),
         infer=_avg_infer,
         expand=_avg_expand,
+        batch=merged(count),
         cases=_cases(count, _BINS[count - 1]),
     )
     for count in (1, 2, 3)
@@ -180,6 +182,7 @@ ADAPTIVE_MAX_POOL = tuple(
         inputs=("input",),
         infer=_infer,
         expand=_max_expand,
+        batch=merged(count),
         cases=_cases(count, _BINS[count - 1]),
     )
     for count in (1, 2, 3)

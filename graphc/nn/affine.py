@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OptionError, ShapeError
+from ..ir.batching import shared_after
 from ..ir.dims import format_shape, product
 from ..ir.node import Node
 from ..ir.op import Case
@@ -62,6 +63,7 @@ def _linear_vjp(
 @block(
     infer=_linear_infer,
     vjp=_linear_vjp,
+    batch=shared_after(1),
     cases=[
         Case(shapes)
         for shapes in (

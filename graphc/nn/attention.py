@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError
+from ..ir.batching import Batch, along_axes
 from ..ir.dims import Shape, broadcast_shapes, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -44,6 +45,7 @@ MASKED_SOFTMAX = Op(
     inputs=("input",),
     infer=same_floating_type,
     expand=_masked_softmax_expand,
+    batch=along_axes,
     vjp=_masked_softmax_vjp,
     # The Jacobian is symmetric.
     jvp=lambda tangents, out, input: _masked_softmax_vjp(tangents[0], out, input)[0],
@@ -154,11 +156,21 @@ def _bias(mask: Node, scores: Node) -> Node:
     return where(mask, zero, never).named("mask_bias")
 
 
+def _of_examples(batch: Batch, node: Node) -> Node | None:
+    query, key, *others = node.inputs
+    # A mask broadcasts to the scores, which then have to be those of each example.
+    if not (batch.is_mapped(query) or batch.is_mapped(key)):
+        return None
+    inputs = [batch.aligned(each, node.ndim) for each in (query, key, *others)]
+    return node.op(*inputs, **node.attributes)
+
+
 ATTENTION_WEIGHTS = Op(
     name="attention_weights",
     inputs=("query", "key", "*attn_mask"),
     infer=_weights_infer,
     expand=_weights_expand,
+    batch=_of_examples,
     cases=(Case(((2, 3, 4), (2, 5, 4)), {"is_causal": False, "scale": None}),),
 )
 """The weight of each key for each query, which add up to 1."""
@@ -182,6 +194,7 @@ ATTENTION = Op(
     inputs=("query", "key", "value", "*attn_mask"),
     infer=_infer,
     expand=_expand,
+    batch=_of_examples,
     cases=(
         Case(((2, 3, 4), (2, 5, 4), (2, 5, 2)), {"is_causal": False, "scale": None}),
         Case(((3, 4), (3, 4), (3, 4)), {"is_causal": True, "scale": None}),

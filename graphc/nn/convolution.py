@@ -23,6 +23,7 @@ from ..ops.layout import contiguous
 from ..ops.shape import expand_dims, reshape
 from ..ops.source import ArrayLike, as_node
 from ..ops.windows import COPY_WINDOWS, span, window_count
+from .examples import merged
 from .spatial import (
     Widths,
     batch_first,
@@ -148,6 +149,7 @@ CONV = tuple(
         inputs=("input", "weight", "*bias"),
         infer=_conv_infer,
         expand=_conv_expand,
+        batch=merged(count),
         cases=_conv_cases(count),
     )
     for count in (1, 2, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import OptionError, ShapeError
+from ..ir.batching import along_axes
 from ..ir.dims import broadcast_shapes, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -89,6 +90,7 @@ NORMALIZE = Op(
     inputs=("input",),
     infer=_normalize_infer,
     expand=_normalize_expand,
+    batch=along_axes,
     vjp=_normalize_vjp,
     cases=(
         Case(((3, 4),), {"axis": 1, "eps": 1e-12}),

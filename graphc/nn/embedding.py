@@ -13,6 +13,7 @@ from ..errors import (
     ShapeError,
     UnsupportedError,
 )
+from ..ir.batching import shared_after
 from ..ir.dims import Dimension, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -68,6 +69,7 @@ EMBEDDING = Op(
     inputs=("input", "weight"),
     infer=_embedding_infer,
     expand=_embedding_expand,
+    batch=shared_after(1),
     cases=tuple(
         Case(
             (shape, (5, 3)),

@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ShapeError
+from ..ir.batching import shared_after
 from ..ir.dims import as_shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Case
@@ -38,6 +39,7 @@ def _last(input: Node, axes: int) -> tuple[int, ...]:
 @block(
     name="layer_norm",
     infer=_layer_norm_infer,
+    batch=shared_after(1),
     cases=[
         Case(shapes, {"axes": axes, "parts": parts, "eps": 1e-5})
         for shapes, axes, parts in (
@@ -123,6 +125,7 @@ def _rms_norm_infer(
 @block(
     name="rms_norm",
     infer=_rms_norm_infer,
+    batch=shared_after(1),
     cases=[
         Case(((3, 4), (4,)), {"axes": 1, "eps": 1e-5}),
         Case(((2, 3, 4),), {"axes": 2, "eps": 1e-5}),

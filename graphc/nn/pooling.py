@@ -20,6 +20,7 @@ from ..ops.pooling import MAX_POSITION, MAX_WINDOWS, SUM_WINDOWS
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, arange, as_node, constant
 from ..ops.type_rules import floating
+from .examples import merged
 from .pool_options import Pool, pool_options, with_border
 from .spatial import Widths, check_rank
 
@@ -68,6 +69,7 @@ MAX_POOL = tuple(
         inputs=("input",),
         infer=_pool_infer,
         expand=_max_expand,
+        batch=merged(count),
         cases=_cases(count),
     )
     for count in (1, 2, 3)
@@ -266,6 +268,7 @@ AVG_POOL = tuple(
         inputs=("input",),
         infer=_avg_infer,
         expand=_avg_expand,
+        batch=merged(count),
         cases=_cases(count, count_include_pad=False, divisor_override=None),
     )
     for count in (1, 2, 3)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import IndexRangeError, OptionError
+from ..ir.batching import along_axes
 from ..ir.dims import format_shape
 from ..ir.facts import Formula, StableForm
 from ..ir.node import Node
@@ -100,6 +101,7 @@ SOFTMAX = Op(
     infer=_softmax_infer,
     stable_form=StableForm(Formula.SOFTMAX),
     expand=_softmax_expand,
+    batch=along_axes,
     vjp=_softmax_vjp,
     # The Jacobian is symmetric.
     jvp=lambda tangents, out, input: _softmax_vjp(tangents[0], out, input)[0],
@@ -112,6 +114,7 @@ LOG_SOFTMAX = Op(
     infer=_softmax_infer,
     stable_form=StableForm(Formula.LOG_SOFTMAX),
     expand=_log_softmax_expand,
+    batch=along_axes,
     vjp=_log_softmax_vjp,
     jvp=_log_softmax_jvp,
     cases=_CASES,
@@ -123,6 +126,7 @@ SOFTMAX_QUOTIENT = Op(
     infer=_softmax_infer,
     stable_form=StableForm(Formula.SOFTMAX_QUOTIENT),
     expand=_softmax_quotient_expand,
+    batch=along_axes,
     vjp=_softmax_vjp,
     jvp=lambda tangents, out, input: _softmax_vjp(tangents[0], out, input)[0],
     cases=_CASES,

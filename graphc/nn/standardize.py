@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import OptionError, ShapeError
+from ..ir.batching import along_axes
 from ..ir.dims import Shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -68,6 +69,7 @@ STANDARDIZE = Op(
     inputs=("input",),
     infer=_infer,
     expand=_expand,
+    batch=along_axes,
     vjp=_vjp,
     cases=(
         Case(((3, 4),), {"axes": (1,), "eps": 1e-5}),

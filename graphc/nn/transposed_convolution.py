@@ -16,6 +16,7 @@ from ..ops.layout import contiguous
 from ..ops.shape import reshape, transpose
 from ..ops.source import ArrayLike, as_node
 from ..ops.windows import ADD_WINDOWS, span
+from .examples import merged
 from .spatial import (
     batch_first,
     batch_last,
@@ -142,6 +143,7 @@ CONV_TRANSPOSE = tuple(
         inputs=("input", "weight", "*bias"),
         infer=_transpose_infer,
         expand=_transpose_expand,
+        batch=merged(count),
         cases=_transpose_cases(count),
     )
     for count in (1, 2, 3)

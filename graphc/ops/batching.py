@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..errors import UnsupportedError
 from ..ir.batching import along_axes, elementwise, shifted_attributes
 from ..ir.dims import Dimension
 from ..ir.facts import Role
@@ -93,6 +94,12 @@ class _Batch:
 
     def _apply(self, node: Node) -> None:
         op = node.op
+        if op.assigns is not None and any(op.assigns(node)):
+            raise UnsupportedError(
+                f"{node.describe()} would assign a value of each example to a buffer",
+                at=node,
+                hint="the block in evaluation mode, or outside of the function",
+            )
         with derived(node, "vmap"):
             if op.batch is not None:
                 value = op.batch(self, node)

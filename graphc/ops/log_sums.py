@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.batching import along_axes
 from ..ir.dims import broadcast_shapes
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
@@ -54,6 +55,7 @@ LOGSUMEXP = Op(
     inputs=("a",),
     infer=_logsumexp_infer,
     expand=_logsumexp_expand,
+    batch=along_axes,
     vjp=lambda g, out, a: (restore_axes(g, out, a) * _shares(out, a),),
     jvp=lambda tangents, out, a: SUM(tangents[0] * _shares(out, a), **out.attributes),
     cases=(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.array_methods import array_function
+from ..ir.batching import along_axes
 from ..ir.dims import broadcast_shapes, format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
@@ -70,6 +71,7 @@ OTHERS_PRODUCT = Op(
     inputs=("x",),
     infer=same_type,
     expand=_others_expand,
+    batch=along_axes,
     vjp=_others_vjp,
     cases=(
         Case(((3, 4),), {"axis": (1,)}),

@@ -80,6 +80,29 @@ def test_what_is_the_same_for_all_is_computed_once() -> None:
     assert repeated.shape == ("batch", 3, 2)
 
 
+@pytest.mark.parametrize(
+    ("function", "shape", "op"),
+    [
+        (gc.nn.Linear(3, 2), (3,), "linear"),
+        (gc.nn.LayerNorm(3), (3,), "layer_norm"),
+        (gc.nn.Conv1d(3, 2, 2), (3, 4), "conv1d"),
+        (gc.nn.Conv1d(3, 2, 2), (5, 3, 4), "conv1d"),
+        (gc.nn.MaxPool2d(2), (3, 4, 4), "max_pool2d"),
+        (lambda x: gc.nn.softmax(x, 0), (3, 2), "softmax"),
+        (lambda x: gc.nn.cross_entropy(x, gc.argmax(x)), (3,), "cross_entropy"),
+        (
+            lambda x: gc.nn.scaled_dot_product_attention(x, x, x),
+            (2, 5, 3),
+            "scaled_dot_product_attention",
+        ),
+        (lambda x: gc.einsum("i,j->ij", x, x), (3,), "einsum"),
+    ],
+)
+def test_blocks_stay_blocks(function: Any, shape: Any, op: str) -> None:
+    found = gc.vmap(function)(gc.input("x", ("batch", *shape)))
+    assert op in {node.op.name for node in Graph((found,)).nodes}
+
+
 def test_names_and_lines_are_those_of_the_function() -> None:
     def function(row: Node) -> Node:
         hidden = gc.tanh(row).named("hidden")
@@ -179,6 +202,11 @@ def test_inputs_that_only_a_derivative_forgets_are_known() -> None:
             lambda x: gc.vmap(lambda a: (a, "b"))(x),
             DTypeError,
             "the results of <lambda> must be nodes, got str 'b'",
+        ),
+        (
+            lambda x: gc.vmap(gc.nn.BatchNorm1d(1))(gc.expand_dims(x, 2)),
+            UnsupportedError,
+            "would assign a value of each example to a buffer",
         ),
         (
             lambda x: gc.vmap(lambda a: gc.convolve(a, gc.input("v", ("k",))))(x),

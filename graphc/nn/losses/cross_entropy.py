@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import OptionError, ShapeError
+from ...ir.batching import Batch
 from ...ir.dims import format_shape
 from ...ir.facts import Formula, StableForm
 from ...ir.node import Node
@@ -110,6 +111,26 @@ def _for_all_classes(share: Node, axis: int) -> Node:
     return expand_dims(share, axis) if share.shape else share
 
 
+def _of_examples(batch: Batch, node: Node) -> Node | None:
+    """The losses of all examples as those of one batch, then reduced for each."""
+    input, target = node.inputs
+    reduction: str = node.attributes["reduction"]
+    if reduction != "none" and node.attributes["ignore_index"] is not None:
+        return None
+    scores, labels = batch.stacked(input), batch.stacked(target)
+    if input.ndim > 1:
+        rows = batch.size * input.shape[0]
+        scores = reshape(scores, (rows, *input.shape[1:]))
+        labels = reshape(labels, (rows, *target.shape[1:]))
+    losses = node.op(scores, labels, **{**node.attributes, "reduction": "none"})
+    losses = reshape(losses, (batch.size, *target.shape))
+    axes = tuple(range(1, losses.ndim))
+    if reduction == "none" or not axes:
+        return losses
+    function = reductions.mean if reduction == "mean" else reductions.sum
+    return function(losses.named("losses"), axes)
+
+
 CROSS_ENTROPY = Op(
     name="cross_entropy",
     inputs=("input", "target"),
@@ -120,6 +141,7 @@ CROSS_ENTROPY = Op(
     ),
     expand=_cross_entropy_expand,
     vjp=_cross_entropy_vjp,
+    batch=_of_examples,
     cases=tuple(
         Case(
             shapes,
