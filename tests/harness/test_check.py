@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import graphc as gc
 from tests.harness.support import copies, same, start
+from tests.styles import STYLES
 from tests.targets.support import load, program, rows
 
 TRUE = "* mask * (1 - hidden**2)"
@@ -72,3 +74,21 @@ def test_data_without_a_finite_loss_can_not_be_checked_on() -> None:
     module = load(source)
     with pytest.raises(module.DataError, match=r"the loss of the data .* is nan"):
         module.check_gradients()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_what_is_moved_is_checked_in_full_precision(style: Any) -> None:
+    """Borders, windows, pooled places and rows of a table are arrays of their own."""
+    tokens = gc.input("tokens", ("batch", 6), "int64")
+    images = gc.nn.Embedding(5, 6)(tokens).reshape((-1, 1, 6, 6))
+    features = gc.nn.Sequential(
+        gc.nn.Conv2d(1, 2, 3, padding=1),
+        gc.nn.MaxPool2d(2),
+        gc.nn.Tanh(),
+        gc.nn.Conv2d(2, 2, 3, padding="same"),
+        gc.nn.Flatten(),
+    )(images)
+    trainer = gc.Trainer(gc.mean(features**2), gc.optim.SGD(0.1), style=style)
+    results = checked(trainer.source)
+    assert all(passed for _, passed in results.values())
+    assert max(error for error, _ in results.values()) < 1e-6

@@ -85,6 +85,8 @@ class Values:
         values = {key: self._operand(each) for key, each in form.operands.items()}
         for key, value in form.attributes.items():
             values[key] = literal(value, self.size)
+        if "dtype" in form.attributes and (like := self._moved(form.node)) is not None:
+            values["dtype"] = ast.Attribute(name(self.names[like]), "dtype", ast.Load())
         for symbol in form.symbols:
             values[f"dim_{symbol}"] = self.size(symbol)
         for key, entry in form.arrays.items():
@@ -96,6 +98,21 @@ class Values:
         if out:
             values["out"] = name(out)
         return values
+
+    def _moved(self, node: Node) -> Node | None:
+        """The variable whose elements a node has elsewhere, of whatever dtype they are.
+
+        Gradients are checked in float64, in which an array of its own must be, too.
+        """
+        if node.op.kind != "movement" or not node.inputs:
+            return None
+        source = node.inputs[0]
+        while source not in self.forms.leaves and self.forms.is_inside(source):
+            if not source.op.is_view(source):
+                return None
+            source = source.inputs[0]
+        is_number = source.op.role in (Role.CONSTANT, Role.SIZE)
+        return None if is_number or source.dtype != node.dtype else source
 
     def expression(self, form: Form) -> ast.expr:
         """A form as one expression."""
