@@ -50,6 +50,23 @@ def _frexp(x: Any) -> tuple[Any, int]:
     return mpmath.frexp(x) if mpmath.isfinite(x) else (x, 0)
 
 
+def _gammainc(a: Any, x: Any) -> Any:
+    """By Kummer's function; mpmath's own takes long for small numbers."""
+    if a < 0 or x < 0:
+        return NAN
+    term = mpmath.power(x, a) * mpmath.exp(-x) / mpmath.gamma(a + 1)
+    return term * mpmath.hyp1f1(1, a + 1, x)
+
+
+def _gammainc_by_a(a: Any, x: Any, n: int) -> Any:
+    return mpmath.diff(lambda p: _gammainc(p, x), a, n) if x > 0 else _gammainc(a, x)
+
+
+def _gammaincinv(a: Any, y: Any) -> Any:
+    bracket = (mpmath.mpf("1e-9"), mpmath.mpf(20))
+    return mpmath.findroot(lambda x: _gammainc(a, x) - y, bracket, solver="anderson")
+
+
 def _sinc_derivative(x: Any, n: int) -> Any:
     """The power series of sinc, differentiated term by term."""
     first = n + n % 2
@@ -71,6 +88,10 @@ MEANINGS: Mapping[str, Callable[..., Any]] = {
     "frexp_exponent": lambda x: _frexp(x)[1],
     "frexp_mantissa": lambda x: _frexp(x)[0],
     "heaviside": lambda x1, x2: x2 if x1 == 0 else mpmath.mpf(int(x1 > 0)),
+    "gammainc": _gammainc,
+    "gammainc_by_a": _gammainc_by_a,
+    "gammaincc": lambda a, x: 1 - _gammainc(a, x),
+    "gammaincinv": _gammaincinv,
     "ive": lambda x, n: mpmath.besseli(n, x) * mpmath.exp(-abs(x)),
     "isfinite": lambda x: bool(mpmath.isfinite(x)),
     "isinf": lambda x: bool(mpmath.isinf(x)),
@@ -82,6 +103,7 @@ MEANINGS: Mapping[str, Callable[..., Any]] = {
     "minimum": min,
     "nan_to_num": lambda x, **given: x if mpmath.isfinite(x) else mpmath.mpf(0),
     "nextafter": lambda x1, x2: x1,
+    "jn": lambda x, n: mpmath.besselj(n, x),
     "polygamma": lambda x, n: mpmath.polygamma(n, x),
     "polyval": lambda x, coefficients: mpmath.polyval(
         [mpmath.mpf(float(c)) for c in coefficients], x

@@ -50,6 +50,9 @@ BY_ANOTHER_WAY = (
     "sinc_derivative",
     "cofactors",
     "expm",
+    "gammaincc",
+    "gammainc_by_a",
+    "gammaincinv",
     "solve_triangular",
     "vector_norm",
 )

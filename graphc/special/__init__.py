@@ -10,6 +10,8 @@ from ..ops.arithmetic import cbrt
 from ..ops.exponential import exp2, expm1, log1p
 from ..ops.log_sums import logsumexp
 from ..ops.special.bessel import i0, i0e, i1, i1e
+from ..ops.special.bessel_jy import j0, j1, y0, y1
+from ..ops.special.bessel_k import k0, k0e, k1, k1e
 from ..ops.special.error import (
     erf,
     erfc,
@@ -32,6 +34,7 @@ from ..ops.special.gamma import (
     psi,
     zeta,
 )
+from ..ops.special.incomplete_gamma import gammainc, gammaincc, gammaincinv
 from ..ops.special.information import entr, kl_div, rel_entr, xlog1py, xlogy
 from ..ops.special.logistic import logit
 from ..ops.special.robust import huber, pseudo_huber
@@ -53,12 +56,21 @@ __all__ = [
     "expit",
     "expm1",
     "gamma",
+    "gammainc",
+    "gammaincc",
+    "gammaincinv",
     "gammaln",
     "huber",
     "i0",
     "i0e",
     "i1",
     "i1e",
+    "j0",
+    "j1",
+    "k0",
+    "k0e",
+    "k1",
+    "k1e",
     "kl_div",
     "log1p",
     "log_expit",
@@ -78,6 +90,8 @@ __all__ = [
     "softmax",
     "xlog1py",
     "xlogy",
+    "y0",
+    "y1",
     "zeta",
 ]
 

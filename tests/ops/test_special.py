@@ -81,6 +81,8 @@ EXACT: list[tuple[str, Callable[[Any], Any], Any]] = [
     ("i1", lambda x: mpmath.besseli(1, x), WIDE),
     ("i0e", _scaled_bessel(0), np.append(WIDE, 1e5)),
     ("i1e", _scaled_bessel(1), np.append(WIDE, 1e5)),
+    ("k0e", lambda x: mpmath.besselk(0, x) * mpmath.exp(x), POSITIVE[::4]),
+    ("k1e", lambda x: mpmath.besselk(1, x) * mpmath.exp(x), POSITIVE[::4]),
     ("entr", lambda x: -x * mpmath.log(x), POSITIVE),
     ("logit", lambda p: mpmath.log(p / (1 - p)), PROBABILITIES),
     ("sinc", mpmath.sincpi, WIDE),
@@ -114,6 +116,57 @@ def test_all_digits_are_mpmaths(
         expected = expected.astype("float32")
     error = 3e-4 if name == "sinc" else 8 * 2.0**-23
     np.testing.assert_allclose(found, expected, rtol=error, atol=1e-37)
+
+
+def test_bessel_functions_have_all_digits_of_their_amplitude() -> None:
+    exact = {
+        "j0": partial(mpmath.besselj, 0),
+        "j1": partial(mpmath.besselj, 1),
+        "y0": partial(mpmath.bessely, 0),
+        "y1": partial(mpmath.bessely, 1),
+    }
+    amplitude = np.minimum(1.0, np.sqrt(2.0 / (np.pi * POSITIVE)))
+    for name, function in exact.items():
+        found, expected = _values(name, function, POSITIVE)
+        scale = np.maximum(amplitude, np.abs(expected))
+        assert np.max(np.abs(found - expected) / scale) < 16 * 2.0**-52, name
+
+
+def test_incomplete_gamma_functions() -> None:
+    a = 10.0 ** RNG.uniform(-5.0, 2.5, 40)
+    x = a * 10.0 ** RNG.uniform(-1.0, 0.4, 40)
+    x[:10] = 10.0 ** RNG.uniform(-6.0, 1.0, 10)
+    special = gc.special
+    lower, upper = gc.evaluate([special.gammainc(a, x), special.gammaincc(a, x)], {})
+    with mpmath.workdps(60):
+        pairs = [(mpmath.mpf(p), mpmath.mpf(q)) for p, q in zip(a, x, strict=True)]
+        below = [float(mpmath.gammainc(*p, regularized=True)) for p in pairs]
+        above = [float(mpmath.gammainc(p, 0, q, regularized=True)) for p, q in pairs]
+    np.testing.assert_allclose(upper, below, rtol=3e-13, atol=1e-300)
+    np.testing.assert_allclose(lower, above, rtol=3e-13, atol=1e-300)
+    inside = (lower > 1e-200) & (lower < 0.9)
+    inverse = gc.evaluate(special.gammaincinv(a[inside], lower[inside]), {})
+    np.testing.assert_allclose(inverse, x[inside], rtol=1e-10)
+
+
+def test_derivatives_of_gammainc_by_both_arguments() -> None:
+    a, x = (gc.input(name, (), "float64") for name in "ax")
+    points = {"a": 1.7, "x": 2.3}
+    value = gc.special.gammainc(a, x)
+    for order in range(1, 4):
+        value = gc.grad(value, a)
+        mixed = gc.grad(value, x)
+        with mpmath.workdps(40):
+            found = gc.evaluate([value, mixed], points)
+            expected = [
+                mpmath.diff(
+                    lambda p, q: mpmath.gammainc(p, 0, q, regularized=True),
+                    (1.7, 2.3),
+                    orders,
+                )
+                for orders in ((order, 0), (order, 1))
+            ]
+        np.testing.assert_allclose(found, [float(e) for e in expected], rtol=1e-10)
 
 
 def test_orders_of_polygamma_and_zeta() -> None:
@@ -160,6 +213,8 @@ def test_derivatives_to_order_four() -> None:
         ("digamma", mpmath.digamma, -0.7),
         ("i0e", lambda t: mpmath.exp(-t) * mpmath.besseli(0, t), 1.5),
         ("i1", lambda t: mpmath.besseli(1, t), 0.0),
+        ("j1", partial(mpmath.besselj, 1), 0.0),
+        ("j0", partial(mpmath.besselj, 0), 3.7),
         ("sinc", mpmath.sincpi, 0.0),
         ("sinc", mpmath.sincpi, 1.7),
     ]
@@ -187,11 +242,12 @@ def test_log_ndtr_is_smooth_in_both_tails() -> None:
 UNARY = (
     *("digamma", "entr", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp2", "expit"),
     *("expm1", "gamma", "gammaln", "i0", "i0e", "i1", "i1e", "log1p", "log_expit"),
-    *("log_ndtr", "logit", "ndtr", "ndtri", "psi", "cbrt", "sinc"),
+    *("log_ndtr", "logit", "ndtr", "ndtri", "psi", "cbrt", "sinc", "j0", "j1", "y0"),
+    *("y1", "k0", "k0e", "k1", "k1e"),
 )
 BINARY = (
     *("beta", "betaln", "huber", "kl_div", "pseudo_huber", "rel_entr", "xlog1py"),
-    "xlogy",
+    *("xlogy", "gammainc", "gammaincc"),
 )
 SPECIAL = np.array([0.0, 0.25, -0.5, 1.0, 3.0, -2.5, np.inf, np.nan])
 DTYPES = ("int32", "uint32", "int64", "uint64")
@@ -202,7 +258,9 @@ def test_special_values_and_dtypes_are_scipys() -> None:
     special = pytest.importorskip("scipy.special")
     for name in UNARY:
         ours, theirs = getattr(gc.special, name), getattr(special, name)
-        _agree(ours, theirs, SPECIAL, name)
+        # SciPy has no limits of Bessel functions at infinity.
+        bounded = name in ("j0", "j1", "y0", "y1")
+        _agree(ours, theirs, SPECIAL[np.abs(SPECIAL) < 9] if bounded else SPECIAL, name)
         if name not in ("cbrt", "exp2", "expm1", "log1p", "sinc", "i0"):
             for dtype in DTYPES:
                 _agree(ours, theirs, np.array([0, 1, 1]).astype(dtype), name)
@@ -311,6 +369,8 @@ def test_programs_that_are_run_in_float64_have_all_digits() -> None:
         (lambda x: gc.special.multigammaln(x, 0), "d must be"),
         (lambda x: gc.special.zeta(1.0, x), "x must be a number above 1"),
         (lambda x: gc.special.zeta(x, x), "x must be"),
+        (lambda x: gc.special.gammainc(x, gc.input("y", (4,))), "broadcast"),
+        (lambda x: gc.special.j0(1j), "must be numbers or booleans"),
         (lambda x: gc.special.erf(1j), "must be numbers or booleans"),
         (lambda x: gc.special.xlogy(x, gc.input("y", (4,))), "broadcast"),
         (lambda x: gc.special.softmax(x, axis=2), "axis 2"),
