@@ -10,10 +10,10 @@ from ..ir.nest import refill
 from ..ir.node import Node
 from ..ir.types import TupleType
 from ..ir.walk import ancestors
-from ..ops.batching import batched
+from ..ops.batching import batched, stacked
 from ..ops.control import argument
 from ..ops.ranges import eye
-from ..ops.shape import broadcast_to, moveaxis, reshape
+from ..ops.shape import moveaxis, reshape
 from ..ops.source import ones_like, zeros
 from .forward import jvp
 from .reverse import as_targets, differentiable_inputs, grad, vjp
@@ -110,13 +110,9 @@ def _rows(y: Node, targets: Sequence[Node]) -> list[Node]:
 def _of_all(outputs: Sequence[Node], seed: Node, units: Node) -> list[Node]:
     """Outputs that depend on a seed, for all unit ones in its place."""
     size = units.shape[0]
-    values = batched(outputs, {seed: units}, size, since=seed.index)
-    return [
-        broadcast_to(value, (size, *output.shape))
-        if value.ndim == output.ndim
-        else value
-        for output, value in zip(outputs, values, strict=True)
-    ]
+    values = batched(outputs, {seed: units}, size, since=seed)
+    pairs = zip(outputs, values, strict=True)
+    return [stacked(value, output, size) for output, value in pairs]
 
 
 def hvp(y: Node, wrt: Any, tangents: Any) -> Any:

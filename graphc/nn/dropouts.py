@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ShapeError
+from ..ir.batching import along_axes
 from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -188,6 +189,7 @@ ALPHA_DROPOUT = Op(
     inputs=("input", "mask"),
     infer=_alpha_infer,
     expand=_alpha_expand,
+    batch=along_axes,
     vjp=lambda g, out, input, mask: (_alpha_flow(g, out, mask), None),
     jvp=lambda tangents, out, input, mask: _alpha_flow(tangents[0], out, mask),
     cases=(

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.batching import along_axes
 from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
@@ -51,6 +52,7 @@ DROPOUT = Op(
     inputs=("input", "mask"),
     infer=dropout_infer,
     expand=_dropout_expand,
+    batch=along_axes,
     # An adjoint is dropped like the value, so evaluation_mode finds it there too.
     vjp=lambda g, out, input, mask: (DROPOUT(g, mask, **out.attributes), None),
     jvp=lambda tangents, out, input, mask: DROPOUT(tangents[0], mask, **out.attributes),
@@ -160,6 +162,7 @@ RANDOM_SCALE = Op(
     inputs=("input", "shares"),
     infer=_random_scale_infer,
     expand=_random_scale_expand,
+    batch=along_axes,
     # An adjoint is scaled like the value, so evaluation_mode finds it there too.
     vjp=lambda g, out, input, shares: (
         RANDOM_SCALE(g, shares, **out.attributes),
@@ -185,6 +188,7 @@ GAUSSIAN_NOISE = Op(
     inputs=("input", "noise"),
     infer=_noise_infer,
     expand=_noise_expand,
+    batch=along_axes,
     cases=(
         Case(((3, 4), (3, 4)), {"std": 0.5}),
         Case(((0, 4), (0, 4)), {"std": 0.0}),

@@ -6,8 +6,9 @@ the mapped axis in front, see `Op.batch`. All other nodes stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..errors import UnsupportedError
@@ -15,7 +16,7 @@ from ..ir.batching import along_axes, elementwise, shifted_attributes
 from ..ir.dims import Dimension
 from ..ir.facts import Role
 from ..ir.graph import Graph
-from ..ir.node import Node
+from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import Origin, derived
 from ..ir.types import TupleType
 from ..ir.walk import ancestors, topological_order
@@ -28,7 +29,7 @@ def batched(
     mapped: Mapping[Node, Node],
     size: Dimension,
     *,
-    since: int,
+    since: Node,
 ) -> list[Node]:
     """Values for several examples, computed all at once.
 
@@ -37,8 +38,8 @@ def batched(
         mapped: what stands for the example in them, and the examples in its place, with
             an axis more in front.
         size: the number of examples.
-        since: the index of a node that is older than all that depends on an example,
-            and than draws of which each example has its own.
+        since: a node that is older than all that depends on an example, and than draws
+            of which each example has its own.
 
     Returns:
         For each output its value; without the mapped axis where it is the same for all.
@@ -52,10 +53,16 @@ class _Batch:
     """See `ir.batching.Batch`."""
 
     def __init__(
-        self, size: Dimension, mapped: Mapping[Node, Node], since: int
+        self, size: Dimension, mapped: Mapping[Node, Node], since: Node | None
     ) -> None:
+        """
+        Args:
+            size, mapped, since: see `batched`; None where everything may depend.
+        """
         self.size = size
-        self._since = since
+        self._since, self._first = since, -1 if since is None else since.index
+        self._own = dict(mapped)
+        self._requests: dict[DerivativeRequest, DerivativeRequest] = {}
         self._values: dict[Node, Node] = dict(mapped)
         self._results: dict[Node, Sequence[Node]] = {}
         self._known = {*mapped.values()}
@@ -68,7 +75,7 @@ class _Batch:
 
     def _dependencies(self, node: Node) -> tuple[Node, ...]:
         is_known = node in self._values or node in self._results
-        return () if is_known or node.index <= self._since else node.inputs
+        return () if is_known or node.index <= self._first else node.inputs
 
     def _visit(self, node: Node) -> None:
         if node in self._values or node in self._results:
@@ -80,7 +87,7 @@ class _Batch:
             self._values[node] = self._as(node, value) if named else value
         elif self._is_moved(node):
             self._apply(node)
-        elif node.index <= self._since or not node.inputs:
+        elif node.index <= self._first or not node.inputs:
             self._values[node] = node
         else:
             inputs = tuple([self._values[parent] for parent in node.inputs])
@@ -88,7 +95,7 @@ class _Batch:
 
     def _is_moved(self, node: Node) -> bool:
         """True where the value differs from example to example."""
-        if node.index <= self._since:
+        if node.index <= self._first:
             return False
         return not node.op.pure or any(map(self.is_mapped, node.inputs))
 
@@ -117,6 +124,8 @@ class _Batch:
         if isinstance(value, Node):
             value = self._values[node] = self._as(node, value)
             self._known.add(value)
+            if not node.op.pure:
+                self._own[node] = value
         else:
             self._results[node] = value
 
@@ -125,9 +134,26 @@ class _Batch:
         if value in self._known:
             return value
         value = value.copy(name=node.name, origin=self._origin(node.origin))
+        if node.derivation is not None and value.ndim != node.ndim:
+            self._remember(node.derivation, value)
         if node.naming is None:
             return value
         return node.naming.give(value, str(node.name).removeprefix(node.naming.text))
+
+    def _remember(self, derivation: Derivation, value: Node) -> None:
+        """Note how a derivative can be derived again for each example, and mapped."""
+        request = derivation.request
+        if self._since is None:
+            return
+        if request not in self._requests:
+            sources = (*request.sources, self._since, *self._own, *self._own.values())
+            derive = partial(
+                _derive, request.derive, len(request.sources), len(self._own), self.size
+            )
+            self._requests[request] = DerivativeRequest(
+                sources, request.variables, derive
+            )
+        value.remember(Derivation(self._requests[request], derivation.position))
 
     def _origin(self, origin: Origin) -> Origin:
         if origin.derivative is None:
@@ -152,10 +178,7 @@ class _Batch:
 
     def stacked(self, node: Node) -> Node:
         """See `Batch`."""
-        value = self._values[node]
-        if self.is_mapped(node):
-            return value
-        return broadcast_to(value, (self.size, *value.shape))
+        return stacked(self._values[node], node, self.size)
 
     def aligned(self, node: Node, ndim: int) -> Node:
         """See `Batch`."""
@@ -175,35 +198,62 @@ class _Batch:
         return batched_body(body, mapped, self.size, stacked)
 
 
+def _derive(
+    derive: Callable[[tuple[Node, ...]], tuple[Node | None, ...]],
+    count: int,
+    mapped: int,
+    size: Dimension,
+    sources: tuple[Node, ...],
+) -> tuple[Node | None, ...]:
+    """The derivatives of one example, for several."""
+    since, others = sources[count], sources[count + 1 :]
+    examples = dict(zip(others[:mapped], others[mapped:], strict=True))
+    found = derive(sources[:count])
+    outputs = [node for node in found if node is not None]
+    values = dict(
+        zip(outputs, batched(outputs, examples, size, since=since), strict=True)
+    )
+    return tuple(
+        None if node is None else stacked(values[node], node, size) for node in found
+    )
+
+
+def stacked(value: Node, original: Node, size: Dimension) -> Node:
+    """A value with the mapped axis, along which it is repeated if it is not mapped."""
+    if value.ndim != original.ndim:
+        return value
+    return broadcast_to(value, (size, *value.shape))
+
+
 def batched_body(
     body: Graph,
     mapped: Sequence[bool],
     size: Dimension,
-    stacked: Sequence[bool] = (),
+    repeated: Sequence[bool] = (),
 ) -> tuple[Graph, tuple[bool, ...]]:
     """The body for several examples; the same graph every time. See `Batch.body`."""
-    key = ("vmap", tuple(mapped), size, tuple(stacked))
+    key = ("vmap", tuple(mapped), size, tuple(repeated))
     if key not in body.derived:
-        body.derived[key] = _batched_body(body, mapped, size, stacked)
+        body.derived[key] = _batched_body(body, mapped, size, repeated)
     return body.derived[key]
 
 
 def _batched_body(
-    body: Graph, mapped: Sequence[bool], size: Dimension, stacked: Sequence[bool]
+    body: Graph, mapped: Sequence[bool], size: Dimension, repeated: Sequence[bool]
 ) -> tuple[Graph, tuple[bool, ...]]:
     arguments = {
         node: _with_axis(node, size)
         for node in body.arguments
         if mapped[node.attributes["index"]]
     }
-    since = min((node.index for node in body.nodes), default=0) - 1
-    values = batched(body.outputs, arguments, size, since=since)
-    wanted = stacked or (False,) * len(values)
+    batch = _Batch(size, arguments, None)
+    batch.find(body.outputs)
+    wanted = repeated or (False,) * len(body.outputs)
     found: list[Node] = []
     flags: list[bool] = []
-    for output, value, is_wanted in zip(body.outputs, values, wanted, strict=True):
-        if is_wanted and value.ndim == output.ndim:
-            value = broadcast_to(value, (size, *value.shape))
+    for output, is_wanted in zip(body.outputs, wanted, strict=True):
+        value = batch.value(output)
+        value = stacked(value, output, size) if is_wanted else value
         found.append(value)
         flags.append(value.ndim != output.ndim)
     return Graph(tuple(found)), tuple(flags)

@@ -14,9 +14,9 @@ from ..ir.graph import declared_inputs
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
 from .axes import axis_of
-from .batching import batched
+from .batching import batched, stacked
 from .control import argument
-from .shape import broadcast_to, moveaxis
+from .shape import moveaxis
 from .source import as_node
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -167,7 +167,7 @@ class _Mapped:
         sources = [self._source(leaf) for leaf in leaves]
         size = self._size(leaves, sources, axis_size)
         # All that is younger than this one depends on the examples, or may do so.
-        since = argument(0, as_node(0).type).index
+        since = argument(0, as_node(0).type)
         passed = [
             leaf.value if source is None else self._example(source, leaf)
             for leaf, source in zip(leaves, sources, strict=True)
@@ -271,7 +271,6 @@ class _Mapped:
                     "out_axes, got None"
                 )
             return value
-        if not is_mapped:
-            value = broadcast_to(value, (size, *value.shape))
+        value = stacked(value, leaf.value, size)
         axis = axis_of(value.shape, leaf.axis, f"out_axes for {leaf.name}:")
         return moveaxis(value, 0, axis)

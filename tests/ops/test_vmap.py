@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from random import Random
 from typing import Any
 
@@ -19,6 +20,7 @@ from graphc.errors import (
     UnsupportedError,
 )
 from graphc.ir import Graph, Node
+from graphc.nn.evaluation import evaluation_mode
 from graphc.ops.control import call
 from tests.bodies import random_calls
 from tests.random_graphs import MOVED, assert_near, drawn, moved
@@ -264,6 +266,51 @@ def test_a_dropout_in_the_function_has_a_mask_for_each_example() -> None:
     values = gc.evaluate(found, {})
     assert {*np.unique(values)} == {0.0, 2.0}
     assert len(np.unique(values, axis=0)) > 1
+
+
+def test_evaluation_mode_drops_no_example() -> None:
+    """Nor the gradient of one: it is derived again of what has taken its place."""
+    w = gc.parameter("w", (3,), gc.init.ones(), "float64")
+    layers = [gc.nn.Dropout(0.5), gc.nn.AlphaDropout(0.5), gc.nn.RReLU()]
+
+    def function(row: Node) -> list[Node]:
+        for layer in layers:
+            row = layer(row)
+        value = gc.sum(row * w)
+        return [value, gc.grad(gc.square(value), w)]
+
+    x = _rows()
+    graph = evaluation_mode(Graph(tuple(gc.vmap(function)(x))))
+    assert not graph.draws
+    rows = np.abs(ROWS)
+    values, gradients = gc.evaluate([*graph.outputs], {"x": rows, "w": np.ones(3)})
+    np.testing.assert_allclose(values, rows.sum(1))
+    np.testing.assert_allclose(gradients, 2.0 * values[:, None] * rows)
+
+
+# Stable formulas ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_read_back", [False, True])
+def test_derivatives_of_each_example_are_those_of_stable_formulas(
+    is_read_back: bool,
+) -> None:
+    x = gc.input("x", ("batch",), "float64")
+    w = gc.parameter("w", (), gc.init.ones(), "float64")
+
+    def function(row: Node) -> list[Node]:
+        naive = gc.log(1.0 + gc.exp(row * w))
+        return [naive, *gc.grad(naive, [row, w]), gc.jvp(naive, row, 1.0)]
+
+    found = gc.vmap(function)(x)
+    graph = Graph((*found, gc.vmap(lambda row: gc.jacobian(function(row)[0], row))(x)))
+    if is_read_back:
+        graph = pickle.loads(pickle.dumps(graph))
+    values = gc.compile([*graph.outputs])(x=[0.0, 1e3])
+    slopes = np.array([0.5, 1.0])
+    expected = [[np.log(2.0), 1e3], slopes, [0.0, 1e3], slopes, slopes]
+    for value, other in zip(values, expected, strict=True):
+        np.testing.assert_allclose(value, other, rtol=1e-14)
 
 
 # Bodies -------------------------------------------------------------------------------
