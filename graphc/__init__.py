@@ -87,6 +87,7 @@ from .ops.comparison import (
     not_equal,
 )
 from .ops.convolution import convolve, correlate
+from .ops.custom import custom_jvp, custom_vjp
 from .ops.diagonals import (
     block_diag,
     diag,
@@ -429,6 +430,8 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "custom_jvp",
+    "custom_vjp",
     "datasets",
     "deg2rad",
     "degrees",

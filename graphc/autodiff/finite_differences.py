@@ -20,14 +20,17 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import NonFiniteError
+from ..ir.bodies import is_with_rules
 from ..ir.evaluate import Array, evaluate_node, random_streams, stream_name
+from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.literal import Literal
 from ..ir.node import Node
-from ..ir.types import is_floating
+from ..ir.types import TupleType, is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.source import STOP_GRADIENT, constant
 from .reverse import Adjoints, backward, differentiable_inputs
+from .unchecked import Unchecked, unchecked_parts
 
 TOLERANCE = 1e-5
 """The largest relative error of a gradient that counts as right."""
@@ -94,10 +97,12 @@ class GradientReport:
     """One for each variable, in the order asked for."""
     nodes: tuple[NodeCheck, ...]
     """One for each node that gradients flow through, from the inputs to the loss."""
+    unchecked: tuple[Unchecked, ...] = ()
+    """Functions with rules of their own, whose parts of gradients are left out."""
 
     @property
     def passed(self) -> bool:
-        """True where all gradients agree with finite differences."""
+        """True where all that was checked agrees with finite differences."""
         return all(check.passed for check in (*self.variables, *self.nodes))
 
     @property
@@ -117,8 +122,11 @@ class GradientReport:
             f"{'ok' if check.passed else 'WRONG'}"
             for check in self.variables
         ]
+        lines += map(str, self.unchecked)
         agree = "agree with" if self.passed else "differ from"
         which = "all" if self.passed else "some"
+        if self.passed and self.unchecked:
+            which = "all other parts of"
         lines.append(f"{which} gradients {agree} finite differences in float64")
         worst = self.worst_node
         if worst is not None:
@@ -134,6 +142,7 @@ def compare_gradients(
     *,
     directions: int = 3,
     seed: int = 0,
+    custom: bool = False,
 ) -> GradientReport:
     """Hold the gradients of a loss against finite differences at one point.
 
@@ -145,20 +154,41 @@ def compare_gradients(
         directions: how many random directions to try in each variable, besides the
             single element of the largest gradient.
         seed: of directions and of random ops, which draw once and keep their draw.
+        custom: whether to check functions with derivative rules of the user's, too.
 
     Raises:
         NonFiniteError: the loss is not finite at this point.
     """
     rng = np.random.default_rng(seed)
-    found = backward([loss], [constant(1.0, "float64")], variables)
-    run = _Run(loss, found, arrays, sizes, seed)
+    unit = constant(1.0, "float64")
+    found = backward([loss], [unit], variables)
+    run = whole = _Run(loss, found, arrays, sizes, seed)
+    unchecked = () if custom else unchecked_parts(loss, variables, is_with_rules)
+    if unchecked:
+        # The same without what flows through them.
+        held = _holding([loss], {part.node for part in unchecked})[loss]
+        run = _Run(held, backward([held], [unit], variables), arrays, sizes, seed)
+    skipped = {part.node for part in unchecked}
     return GradientReport(
         tuple(
             VariableCheck(node, _check_variable(run, node, directions, rng))
             for node in variables
+            if node in run.adjoints.of
         ),
-        tuple(_check_nodes(run, rng)),
+        tuple(c for c in _check_nodes(whole, rng) if c.node not in skipped),
+        unchecked,
     )
+
+
+def _holding(outputs: Sequence[Node], held: set[Node]) -> dict[Node, Node]:
+    """The same nodes, through some of which no derivative flows."""
+    found: dict[Node, Node] = {}
+    for node in topological_order(ancestors(outputs)):
+        is_held = node.op.role is Role.RESULT and node.inputs[0] in held
+        inputs = tuple(found[parent] for parent in node.inputs)
+        moved = node.with_inputs(inputs)
+        found[node] = STOP_GRADIENT(moved) if is_held else moved
+    return found
 
 
 def widen(outputs: Iterable[Node]) -> dict[Node, Node]:
@@ -189,6 +219,9 @@ def widen(outputs: Iterable[Node]) -> dict[Node, Node]:
 
 
 def _wide(attribute: Any) -> Any:
+    if isinstance(attribute, Graph):
+        wide = widen(attribute.outputs)
+        return Graph(tuple(wide[output] for output in attribute.outputs))
     if isinstance(attribute, np.dtype):
         dtype = cast("np.dtype[Any]", attribute)
         return np.dtype("float64") if is_floating(dtype) else dtype
@@ -296,7 +329,7 @@ def _check_nodes(run: _Run, rng: np.random.Generator) -> Iterator[NodeCheck]:
     """Try the rule of every node that gradients flow through, at its own output."""
     arrived: dict[Node, Array] = {}
     checks: dict[Node, NodeCheck] = {}
-    for node in run.adjoints.of:
+    for node in dict.fromkeys(map(_computed, run.adjoints.of)):
         flows = _flows_of(run, node)
         for parent, flow in flows.items():
             arrived[parent] = arrived.get(parent, 0.0) + flow
@@ -318,6 +351,23 @@ def _check_nodes(run: _Run, rng: np.random.Generator) -> Iterator[NodeCheck]:
     return reversed(checks.values())
 
 
+def _computed(node: Node) -> Node:
+    """The node that computes a value: of one of several results, that of them all."""
+    return node.inputs[0] if node.op.role is Role.RESULT else node
+
+
+def _adjoints_of(run: _Run, node: Node) -> dict[int, Array]:
+    """The adjoint of a node, or of each of its results that has one, by its index."""
+    if not isinstance(node.type, TupleType):
+        return {0: run.values[run.adjoints.of[node]]}
+    found: dict[int, Array] = {}
+    for result, adjoint in run.adjoints.of.items():
+        if _computed(result) is node and result is not node:
+            index: int = result.attributes["index"]
+            found[index] = found.get(index, 0.0) + run.values[adjoint]
+    return found
+
+
 def _flows_of(run: _Run, node: Node) -> dict[Node, Array]:
     """The flow of a node to each of its inputs, over all places it stands in."""
     flows: dict[Node, Array] = {}
@@ -336,9 +386,10 @@ def _rule_error(
     if node.op.is_block and node.op.vjp is None:
         return 0.0
     value = run.values[parent]
-    adjoint = run.values[run.adjoints.of[node]]
+    adjoints = _adjoints_of(run, node)
     # Where something that is not finite arrives, the fault is where it comes from.
-    if not value.size or not adjoint.size or not np.isfinite(adjoint).all():
+    finite = all(np.isfinite(adjoint).all() for adjoint in adjoints.values())
+    if not value.size or not sum(a.size for a in adjoints.values()) or not finite:
         return 0.0
     # In proportion to each element, so that none leaves the domain of a logarithm and
     # no zero that a relu made is moved off its kink.
@@ -346,16 +397,22 @@ def _rule_error(
     direction: Array = scale * np.asarray(rng.standard_normal(value.shape), float)
     if node.op.facts.symmetric:
         direction = (direction + direction.swapaxes(-1, -2)) / 2
+    several = isinstance(node.type, TupleType)
 
     def measure(step: float) -> tuple[float, float]:
-        ahead = run.output_at(node, parent, value + step * direction)
-        behind = run.output_at(node, parent, value - step * direction)
+        ahead: Any = run.output_at(node, parent, value + step * direction)
+        behind: Any = run.output_at(node, parent, value - step * direction)
+        change = size = 0.0
         with np.errstate(all="ignore"):
-            counted = adjoint != 0
-            weights = adjoint[counted]
-            change = (ahead[counted] - behind[counted]) / (2 * step)
-            size = float(np.sum(np.abs(weights * ahead[counted])))
-            return float(np.sum(weights * change)), size
+            for index, adjoint in adjoints.items():
+                one = ahead[index] if several else ahead
+                other = behind[index] if several else behind
+                counted = adjoint != 0
+                weights = adjoint[counted]
+                moved = (one[counted] - other[counted]) / (2 * step)
+                change += float(np.sum(weights * moved))
+                size += float(np.sum(np.abs(weights * one[counted])))
+        return change, size
 
     return _relative_error(float(np.sum(flow * direction)), measure)
 

@@ -12,8 +12,8 @@ from ..ir.origin import Derivative, derived
 from ..ir.types import TupleType, has_derivatives, is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.shape import broadcast_to
-from ..ops.source import ArrayLike, as_node, astype, input, zeros_like
-from .reverse import as_targets, backward, flow_to
+from ..ops.source import ArrayLike, as_node, astype, full, input, zeros_like
+from .reverse import adjoints_of, as_targets, backward, flow_to
 
 
 def _dependencies(node: Node) -> tuple[Node, ...]:
@@ -162,10 +162,10 @@ def _push_several(
         known.get(parent) if node.op.bodies else _tangent(parent, known)
         for parent in parents
     ]
-    if node.op.jvp is None:
-        return [None] * len(node.op.outputs)
     part = Derivative(node, "forward")
     with derived(node, f"jvp of {node.op.name}", derivative=part):
+        if node.op.jvp is None:
+            return _transposed_several(node, parents, known)
         return node.op.tangent(moving, node, tangents_of)
 
 
@@ -188,6 +188,28 @@ def _transposed(
         return None
     flows, tangents = zip(*moving, strict=True)
     return backward(flows, tangents, [cotangent]).of.get(cotangent)
+
+
+def _transposed_several(
+    node: Node, parents: tuple[Node, ...], known: Mapping[Node, Node]
+) -> Sequence[Node | None]:
+    """The tangents of several results by the VJP rule, see `_transposed`."""
+    assert isinstance(node.type, TupleType)
+    types = node.type.items
+    if node.op.vjp is None:
+        return [None] * len(types)
+    # Each a node of its own, whatever its value, since no result depends on it.
+    cotangents = [full(type.shape, 0, type.dtype) for type in types]
+    flowing = node.op.adjoints(cotangents, node, parents, reverse=adjoints_of)
+    moving = [
+        (flow_to(flow, parent), known[parent])
+        for parent, flow in zip(parents, flowing, strict=True)
+        if flow is not None and parent in known
+    ]
+    if not moving:
+        return [None] * len(types)
+    flows, tangents = zip(*moving, strict=True)
+    return adjoints_of(flows, tangents, cotangents)
 
 
 def _tangent(parent: Node, known: Mapping[Node, Node]) -> Node | None:

@@ -59,6 +59,7 @@ FEATURES = frozenset(
         "streams",
         "tiles",
         "totals",
+        "unchecked",
         "weights",
     )
 )
@@ -66,7 +67,8 @@ FEATURES = frozenset(
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; arrays side by side; several step sizes; positions that depend on data;
 decay on a plateau; outputs that are predicted; a step size that changes; several
-losses; random draws; chains in tiles; metrics made of totals; a loss whose mean is not
+losses; random draws; chains in tiles; metrics made of totals; gradients
+that finite differences do not tell; a loss whose mean is not
 over rows."""
 
 

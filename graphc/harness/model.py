@@ -49,6 +49,8 @@ LOSSES: dict[str, Callable[..., tuple[Any, ...]]] = {}
 """With several losses, by the name of each the function that differentiates it."""
 MICRO_BATCHES: int = 1
 """With accumulation: the number of batches of an update."""
+UNCHECKED: dict[str, str] = {}
+"""With gradients that finite differences do not tell: the parameters, and reasons."""
 PLATEAU: dict[str, Any] = {}
 """With decay on a plateau: its options."""
 

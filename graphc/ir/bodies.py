@@ -42,16 +42,32 @@ def map_bodies(graph: Graph, rule: Callable[[Graph], Graph]) -> Graph:
     return rebuild(graph, with_mapped_bodies)
 
 
-def inline(graph: Graph, kept: Collection[Graph] = ()) -> Graph:
+def is_with_rules(node: Node) -> bool:
+    """True for a call with derivative rules of the user's."""
+    return node.op.facts.only_rules
+
+
+def is_plain(call: Node) -> bool:
+    """True for a call that is derived as what it computes."""
+    return not is_with_rules(call)
+
+
+def inline(
+    graph: Graph,
+    kept: Collection[Graph] = (),
+    which: Callable[[Node], bool] = lambda call: True,
+) -> Graph:
     """The graph with what calls compute in place of the calls.
 
     Args:
         graph: any graph.
         kept: bodies that stay functions.
+        which: tells the calls that do not stay, of those of other bodies.
     """
 
     def is_inlined(node: Node) -> bool:
-        return node.op.role is Role.CALL and node.bodies[0] not in kept
+        is_call = node.op.role is Role.CALL
+        return is_call and node.bodies[0] not in kept and which(node)
 
     if not any(map(is_inlined, graph.nodes)):
         return graph
@@ -60,7 +76,9 @@ def inline(graph: Graph, kept: Collection[Graph] = ()) -> Graph:
     for node in graph.nodes:
         if is_inlined(node):
             inputs = [images[parent] for parent in node.inputs]
-            results[node] = _substituted(inline(node.bodies[0], kept), inputs, node)
+            results[node] = _substituted(
+                inline(node.bodies[0], kept, which), inputs, node
+            )
         elif node.inputs and node.inputs[0] in results:
             index: int = node.attributes["index"]
             images[node] = _as_result(results[node.inputs[0]][index], node)

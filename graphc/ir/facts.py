@@ -114,6 +114,8 @@ class Facts:
     symmetric: bool = False
     """The first input is a symmetric matrix, or a stack of them, of which one triangle
     is read, and its derivatives are those along symmetric directions."""
+    only_rules: bool = False
+    """A body is there for its derivative rules alone, and stands where it is called."""
     notation: str | None = None
     """The formula in drawings, where it is not the NumPy source."""
     formula: str | None = None

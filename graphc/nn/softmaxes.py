@@ -25,7 +25,7 @@ from ..ops.comparison import isfinite
 from ..ops.extrema import argmax, largest_along
 from ..ops.random import standard_uniform
 from ..ops.shape import reshape
-from ..ops.source import ArrayLike, arange, as_node, astype, stop_gradient
+from ..ops.source import ArrayLike, arange, as_node, astype, held_fixed, stop_gradient
 from ..ops.type_rules import floating
 from .layer import FunctionLayer
 from .regularization import drawn
@@ -57,7 +57,7 @@ def _softmax_quotient_expand(input: Node, *, axis: int) -> Node:
     largest = largest_along(input, (axis,)).named("largest")
     # Where one is infinite, `exp(x) / sum(exp(x))` is 0 for the others.
     shift = where(isfinite(largest).named("finite"), largest, 0.0).named("shift")
-    shifted = (input - stop_gradient(shift)).named("shifted")
+    shifted = (input - held_fixed(shift)).named("shifted")
     exponentials = exponential.exp(shifted).named("exponentials")
     total = reduction.sum(exponentials, axis, keepdims=True).named("total")
     return (exponentials / total).named("softmax")

@@ -40,7 +40,8 @@ def argument(index: int, type: TensorType, name: str | None = None) -> Node:
     return ARGUMENT.build((), attributes, name=name)
 
 
-def _call_type(*inputs: TensorType, body: Graph) -> TupleType:
+def call_type(*inputs: TensorType, body: Graph) -> TupleType:
+    """The types of the results of a body for inputs, which are checked."""
     for node in body.arguments:
         index = node.attributes["index"]
         if index >= len(inputs):
@@ -187,7 +188,7 @@ def _call_batch(batch: Batch, node: Node) -> tuple[Node, ...]:
 CALL = Op(
     name="call",
     inputs=("*inputs",),
-    infer=_call_type,
+    infer=call_type,
     kind="control",
     role=Role.CALL,
     bodies=("body",),
@@ -232,7 +233,7 @@ def call(function: Graph | Callable[..., Any], *arguments: ArrayLike) -> Any:
     """
     if isinstance(function, Graph):
         return list(results(function, flatten([*map(_as_nest, arguments)])))
-    names = chain(_argument_names(function), repeat(None))
+    names = chain(argument_names(function), repeat(None))
     nodes: list[Node] = []
     own: list[Node] = []
     passed: list[Any] = []
@@ -253,7 +254,7 @@ def call(function: Graph | Callable[..., Any], *arguments: ArrayLike) -> Any:
         own += inside
     returned = function(*passed)
     outputs = flatten(returned, "the results of a function")
-    body, captured = _closed(outputs, own)
+    body, captured = closed(outputs, own)
     name = str(getattr(function, "__name__", ""))
     found = results(body, (*nodes, *captured), name if name.isidentifier() else None)
     return refill(returned, found)
@@ -265,7 +266,7 @@ def _as_nest(value: Any) -> Any:
     return as_node(value)
 
 
-def _argument_names(function: Callable[..., Any]) -> list[str]:
+def argument_names(function: Callable[..., Any]) -> list[str]:
     """The names of positional arguments, as far as they are known."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -275,7 +276,7 @@ def _argument_names(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in kinds]
 
 
-def _closed(
+def closed(
     outputs: Sequence[Node], own: Sequence[Node]
 ) -> tuple[Graph, tuple[Node, ...]]:
     """A body that takes as further arguments all that it uses from outside.

@@ -18,7 +18,7 @@ from .exponential import exp, log
 from .extrema import largest_along
 from .reduction import SUM, mean_dtype, reduced_type, restore_axes
 from .shape import broadcast_to, squeeze
-from .source import ArrayLike, as_node, astype, constant, stop_gradient
+from .source import ArrayLike, as_node, astype, constant, held_fixed
 from .type_rules import floating
 
 
@@ -118,7 +118,7 @@ def logsumexp(
     factors = broadcast_to(astype(factors, dtype), shape)
     axes = normalize_axes(axis, x)
     counted = where(factors == 0.0, constant(-np.inf, dtype), x)
-    shift = stop_gradient(_shift(counted, axes))
+    shift = held_fixed(_shift(counted, axes))
     total = SUM(factors * exp(counted - shift), axis=axes, keepdims=True)
     nothing = total == 0.0
     size = absolute(total) if return_sign else total

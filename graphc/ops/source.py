@@ -426,7 +426,7 @@ def arange(size: Dimension) -> Node:
     return ARANGE(size=size)
 
 
-def _stop_infer(x: TensorType) -> TensorType:
+def _stop_infer(x: TensorType, *, exact: bool = False) -> TensorType:
     return x
 
 
@@ -450,6 +450,11 @@ def stop_gradient(x: ArrayLike) -> Node:
     array(3.)
     """
     return STOP_GRADIENT(as_node(x))
+
+
+def held_fixed(x: ArrayLike) -> Node:
+    """`x` itself, through which no derivative need flow: no result changes with it."""
+    return STOP_GRADIENT(as_node(x), exact=True)
 
 
 def _astype_infer(x: TensorType, *, dtype: DType) -> TensorType:

@@ -116,6 +116,8 @@ class TrainingPlan:
         default_factory=dict[str, tuple[SizeBound, ...]]
     )
     """Conditions on named sizes of `forward` and `predict`."""
+    unchecked: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Parameters whose gradients finite differences do not tell, with the reasons."""
     strict: bool = False
     """True where data of a wider dtype than an input's is refused, and not rounded."""
 
@@ -176,6 +178,7 @@ class TrainingPlan:
             "steps": any(step.name for step in self.steps),
             "streams": bool(self.draws),
             "totals": self.finish is not None,
+            "unchecked": bool(self.unchecked),
             "weights": self.loss_weight is not None,
         }
         return frozenset(feature for feature, needed in wanted.items() if needed)

@@ -15,7 +15,7 @@ from ..arguments import Count, Seed, public
 from ..autodiff.finite_differences import GradientReport, compare_gradients, widen
 from ..autodiff.reverse import as_targets, grad
 from ..errors import DifferentiationError
-from ..ir.bodies import inline
+from ..ir.bodies import inline, is_plain
 from ..ir.dims import Dim, evaluate_shape, symbols_of
 from ..ir.facts import Role
 from ..ir.graph import Graph, declared_inputs
@@ -38,6 +38,7 @@ def check_gradients(
     rows: Count = 8,
     directions: Count = 3,
     seed: Seed = 0,
+    custom: bool = False,
 ) -> GradientReport:
     """Hold the gradients of a loss against finite differences, in float64.
 
@@ -56,10 +57,14 @@ def check_gradients(
         rows: the value of every named size of a random input.
         directions: how many random directions to try for each node of `wrt`.
         seed: of all that is random, dropout included.
+        custom: check the rules of `gc.custom_vjp` and `gc.custom_jvp`, too. Without it
+            a rule may say anything, and what flows through it is left out. What
+            `gc.stop_gradient` lets pass is a constant either way.
 
     Returns:
         A report: `report.passed`, `report.variables` and `report.nodes` with their
-        errors, `report.worst_node`. Printed, it is a table.
+        errors, `report.worst_node`, and `report.unchecked`, what was left out. Printed,
+        it is a table.
 
     Raises:
         DifferentiationError: the loss is not a floating scalar, or does not depend on a
@@ -84,7 +89,8 @@ def check_gradients(
     sizes = bind_feeds(arrays, arrays)[1]
     check_size_bounds(size_bounds(graph), sizes)
     # What a body computes is checked, too, node by node.
-    loss, *variables = inline(Graph((loss, *variables))).outputs
+    whole = Graph((loss, *variables))
+    loss, *variables = inline(whole, which=is_plain).outputs
     wide = widen([loss])
     return compare_gradients(
         wide[loss],
@@ -93,6 +99,7 @@ def check_gradients(
         sizes,
         directions=directions,
         seed=seed,
+        custom=custom,
     )
 
 

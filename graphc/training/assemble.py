@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..autodiff.reverse import grad
+from ..autodiff.unchecked import what_checks_leave_out
 from ..errors import GraphError
 from ..ir.collector import paused
 from ..ir.dims import Dim, format_shape
@@ -188,10 +189,19 @@ def training_plan(
         tiling=tiling or Tiling(),
         plateau=None if plateau is None else _plateau(plateau),
         averages=_averages(objectives, state),
+        unchecked=_unchecked(objectives),
         strict=strict,
         admitted=admitted(declared.meanings),
         positions=positions and final(positions),
     )
+
+
+def _unchecked(objectives: Sequence[Objective]) -> dict[str, str]:
+    """Parameters whose gradients finite differences do not tell, with the reasons."""
+    found: dict[str, str] = {}
+    for each in objectives:
+        found |= what_checks_leave_out(each.loss, each.trained)
+    return found
 
 
 def _step(

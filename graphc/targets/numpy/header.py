@@ -61,6 +61,11 @@ def write_facts(writer: Writer, plan: TrainingPlan) -> None:
     if plan.micro_batches > 1:
         writer.comment("How many batches an update takes.")
         writer.statement(assign("MICRO_BATCHES", parse(repr(plan.micro_batches))))
+    if plan.unchecked:
+        writer.comment(
+            "Parameters whose gradients finite differences do not tell, why."
+        )
+        writer.statement(assign("UNCHECKED", parse(repr(dict(plan.unchecked)))))
     if plan.plateau is not None:
         writer.comment("When and how much the step size decays.")
         writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))

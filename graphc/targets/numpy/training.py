@@ -67,6 +67,7 @@ _MODULE_NAMES = (
         "STRICT",
         "THREADS",
         "TILE",
+        "UNCHECKED",
         "STREAMS",
     ),
     *("totals", "averaged_parameters", "finish_metrics", "update_plateau"),
