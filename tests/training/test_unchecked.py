@@ -1,4 +1,4 @@
-"""Emitted checks say which gradients finite differences do not tell, and check others."""
+"""Checks say which gradients finite differences do not tell, and check the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model() -> tuple[gc.Node, dict[str, gc.Node]]:
     # Integers and the shifts of stable formulas are no reason.
     labels = gc.sum((w["free"] > 0).astype("int64"))
     logits = (hidden @ rounded(w["round"])) @ w["free"] + labels
-    loss = gc.mean(gc.logsumexp(gc.nn.softmax(logits, axis=1), axis=1, b=2.0))
+    loss = gc.mean(gc.logsumexp(gc.nn.softmax(logits, dim=1), axis=1, b=2.0))
     return loss, w
 
 
