@@ -61,6 +61,13 @@ def _leaves(value: Any) -> Iterable[Any]:
 
 
 def from_outside(name: str, node: Node, where: str) -> UnsupportedError:
+    """The error of what is used and is no argument.
+
+    Args:
+        name: the function.
+        node: what it is.
+        where: the function or rule that uses it.
+    """
     what = "draws" if not node.op.pure else "takes"
     return UnsupportedError(
         f"{where} {what} {node.describe()} from outside: a function with a derivative "
@@ -228,6 +235,7 @@ class Rule:
 
 
 def those(nodes: Iterable[Node | None]) -> list[Node]:
+    """The nodes that there are."""
     return [node for node in nodes if node is not None]
 
 

@@ -28,7 +28,7 @@ def model() -> tuple[gc.Node, dict[str, gc.Node]]:
     w = {name: gc.parameter(name, shape) for name, shape in names.items()}
     hidden = gc.tanh(x @ gc.stop_gradient(w["held"]) + gc.sum(w["held"]))
     # Integers and the shifts of stable formulas are no reason.
-    labels = gc.sum((w["free"] > 0).astype("int64"))
+    labels = gc.sum((w["free"] > 0).astype("int64")).astype("float32")
     logits = (hidden @ rounded(w["round"])) @ w["free"] + labels
     loss = gc.mean(gc.logsumexp(gc.nn.softmax(logits, dim=1), axis=1, b=2.0))
     return loss, w
