@@ -26,13 +26,11 @@ class Unchecked:
 
     def describe(self) -> str:
         """The function, and the file's name and line where it was called."""
-        name = self.node.op.name
-        if is_with_rules(self.node):
-            name = f"{name} {self.node.name}"
-        location = self.node.origin.location
+        called = f" {self.node.name}" if is_with_rules(self.node) else ""
+        text, location = f"{self.node.op.name}{called}", self.node.origin.location
         if location is None:
-            return name
-        return f"{name}, {location.file.rpartition('/')[2]}:{location.line}"
+            return text
+        return f"{text}, {location.file.rpartition('/')[2]}:{location.line}"
 
     def __str__(self) -> str:
         names = ", ".join(node.name or node.op.name for node in self.variables)
