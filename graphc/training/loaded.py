@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from ..arguments import Seed, entry
 from ..errors import OptionError
+from ..ir.graph import Graph
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, metric_nodes
 from ..program.footprint import Footprint
@@ -129,6 +130,19 @@ class LoadedProgram(LazyState):
     def metric_nodes(self) -> dict[str, Node]:
         """The nodes that metrics are made of, by name; each of several losses too."""
         return metric_nodes({**self.losses, **self.metrics})
+
+    @property
+    def trained(self) -> dict[str, tuple[Node, ...]]:
+        """The parameters that each loss trains, by its name; a single one is `loss`."""
+        wanted = [
+            (step.name or "loss", {str(node.name) for node in step.trained})
+            for step in self._compiled.plan.steps
+        ]
+        known = Graph((self.loss,)).trainable
+        return {
+            name: tuple(node for node in known if node.name in names)
+            for name, names in wanted
+        }
 
     @property
     def updates(self) -> Mapping[Node, Node]:

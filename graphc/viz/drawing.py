@@ -88,8 +88,8 @@ def render(
             which the loss and the metrics are drawn.
         backward: `False` for the graph as it is; `"graph"` for the graph of the
             gradients of a scalar by all parameters (by floating inputs, where there
-            are none); `"overlay"` for the forward graph with the gradients that flow
-            back along its edges.
+            are none), of a trainer's losses by those that each trains; `"overlay"` for
+            the forward graph with the gradients that flow back along its edges.
         level: `"block"` for blocks as one vertex each, `"primitive"` for what they
             consist of, in a frame.
 
@@ -113,20 +113,13 @@ def render(
         )
     if level not in ("block", "primitive"):
         raise OptionError(f"level must be 'block' or 'primitive', got {level!r}")
-    losses = getattr(target, "losses", None)
-    if backward and losses:
-        raise OptionError(
-            "a backward pass is of one loss, and this trainer has "
-            f"{', '.join(map(repr, losses))}",
-            hint=f"gc.render(trainer.losses[{next(iter(losses))!r}], "
-            f"backward={backward!r})",
-        )
     outputs = named_outputs(target)
+    trained = getattr(target, "trained", None)
     primitive = level == "primitive"
     if backward == "graph":
-        return Drawing(to_dot(backward_scene(outputs, primitive=primitive)))
+        return Drawing(to_dot(backward_scene(outputs, trained, primitive=primitive)))
     if backward == "overlay":
-        return Drawing(to_dot(overlay_scene(outputs, primitive=primitive)))
+        return Drawing(to_dot(overlay_scene(outputs, trained, primitive=primitive)))
     return Drawing(to_dot(forward_scene(outputs, primitive=primitive)))
 
 

@@ -26,6 +26,7 @@ from .notation import expression, label, literal, scalar_text
 from .scene import (
     Edge,
     Scene,
+    Vertex,
     build_scene,
     describe,
     drawn_order,
@@ -39,6 +40,9 @@ _FORMULA_STEPS = 6
 
 Outputs = Sequence[tuple[str, Node]]
 
+Trained = Mapping[str, Sequence[Node]]
+"""The parameters that losses train, by the names of these among outputs."""
+
 
 @dataclass(frozen=True)
 class _Derivation:
@@ -51,7 +55,28 @@ class _Derivation:
     adjoints: Adjoints
 
 
-def _derive(outputs: Outputs) -> _Derivation:
+def _derive(outputs: Outputs, trained: Trained | None) -> list[_Derivation]:
+    """Differentiate the losses, each by what it trains."""
+    if not trained:
+        return [_derive_only(outputs)]
+    by_name = dict(outputs)
+    pairs = ((name, _passed(by_name[name], nodes)) for name, nodes in trained.items())
+    return [
+        _Derivation(name, by_name[name], *passed) for name, passed in pairs if passed
+    ]
+
+
+def _passed(
+    loss: Node, targets: Sequence[Node]
+) -> tuple[Node, tuple[Node, ...], Adjoints] | None:
+    """The reverse pass by those of the targets that are reached, if any is."""
+    seed = unit_cotangent(loss)
+    adjoints = backward([loss], [seed], targets)
+    reached = tuple(node for node in targets if node in adjoints.of)
+    return (seed, reached, adjoints) if reached else None
+
+
+def _derive_only(outputs: Outputs) -> _Derivation:
     """Differentiate the one output that has gradients, by parameters or else inputs."""
     candidates: dict[Node, str] = {}
     for name, node in outputs:
@@ -87,11 +112,8 @@ def _derive_one(name: str, loss: Node) -> _Derivation | None:
     graph = Graph((loss,))
     floating = tuple(node for node in graph.inputs if is_floating(node.dtype))
     for targets in (graph.trainable, floating):
-        seed = unit_cotangent(loss)
-        adjoints = backward([loss], [seed], targets)
-        reached = tuple(node for node in targets if node in adjoints.of)
-        if reached:
-            return _Derivation(name, loss, seed, reached, adjoints)
+        if (passed := _passed(loss, targets)) is not None:
+            return _Derivation(name, loss, *passed)
     return None
 
 
@@ -99,21 +121,26 @@ def _everything_behind(node: Node) -> tuple[Node, ...]:
     return (*node.inputs, node.expansion) if node.op.is_block else node.inputs
 
 
-def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
+def backward_scene(
+    outputs: Outputs, trained: Trained | None = None, *, primitive: bool
+) -> Scene:
     """The graph of the gradients of a scalar; forward values it uses are its leaves.
 
     Args:
         outputs: named nodes, of which one is a scalar that gradients flow from.
+        trained: what to differentiate by, and which of several outputs.
         primitive: whether to draw blocks as their primitives.
 
     Raises:
         DifferentiationError: where no output, or more than one, has gradients.
     """
-    derivation = _derive(outputs)
-    forward = set(ancestors([derivation.loss], _everything_behind))
-    names = value_names(drawn_order([derivation.loss]))
+    derivations = _derive(outputs, trained)
+    losses = [derivation.loss for derivation in derivations]
+    forward = set(ancestors(losses, _everything_behind))
+    names = value_names(drawn_order(losses))
     gradients = [
         (f"d_{names[target]}", derivation.adjoints.of[target])
+        for derivation in derivations
         for target in derivation.targets
     ]
     order = reading_order(
@@ -122,8 +149,7 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
     )
     leaves = [node for node in order if node in forward]
     called = dict(zip(leaves, _leaf_names(leaves, names), strict=True))
-    named = {derivation.seed: f"d_{derivation.name}"}
-    seed = derivation.seed
+    named = {derivation.seed: f"d_{derivation.name}" for derivation in derivations}
     if primitive:
         whole = [*(node for _, node in gradients), *called, *named]
         nodes = primitives(Graph(tuple(whole))).outputs
@@ -131,7 +157,6 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
         gradients = [(name, expanded[node]) for name, node in gradients]
         called = {expanded[node]: name for node, name in called.items()}
         named = {expanded[node]: name for node, name in named.items()}
-        seed = expanded[seed]
     scene = build_scene(
         "backward",
         gradients,
@@ -139,7 +164,7 @@ def backward_scene(outputs: Outputs, *, primitive: bool) -> Scene:
         named=named,
         clusters=primitive,
     )
-    return _with_seed(scene, seed, derivation.name)
+    return _with_seeds(scene, named)
 
 
 def _leaf_names(leaves: Iterable[Node], names: Mapping[Node, str]) -> Iterator[str]:
@@ -155,18 +180,21 @@ def _leaf_names(leaves: Iterable[Node], names: Mapping[Node, str]) -> Iterator[s
             yield node.name or node.op.name
 
 
-def _with_seed(scene: Scene, seed: Node, name: str) -> Scene:
-    """The scene with the gradient that everything starts from shown as one."""
-    vertices = tuple(
-        replace(vertex, role="gradient-output", lines=(f"d_{name} = 1",))
-        if vertex.node is seed and vertex.key.startswith("n")
-        else vertex
-        for vertex in scene.vertices
-    )
-    return replace(scene, vertices=vertices)
+def _with_seeds(scene: Scene, named: Mapping[Node, str]) -> Scene:
+    """The scene with the gradients that everything starts from shown as one."""
+    vertices: list[Vertex] = []
+    for vertex in scene.vertices:
+        name = None if vertex.node is None else named.get(vertex.node)
+        if name is not None and vertex.key.startswith("n"):
+            lines = (f"{name} = 1",)
+            vertex = replace(vertex, role="gradient-output", lines=lines)
+        vertices.append(vertex)
+    return replace(scene, vertices=tuple(vertices))
 
 
-def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
+def overlay_scene(
+    outputs: Outputs, trained: Trained | None = None, *, primitive: bool
+) -> Scene:
     """The forward graph with what flows back along each of its edges.
 
     At the level of primitives the gradients are those of the primitives, also where a
@@ -174,6 +202,8 @@ def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
 
     Args:
         outputs: named nodes, of which one is a scalar that gradients flow from.
+        trained: what to differentiate by, and which of several outputs. Where these are
+            several, each flow says which it is of.
         primitive: whether to draw blocks as their primitives.
 
     Raises:
@@ -182,22 +212,26 @@ def overlay_scene(outputs: Outputs, *, primitive: bool) -> Scene:
     if primitive:
         nodes = primitives(Graph(tuple(node for _, node in outputs))).outputs
         outputs = [(name, node) for (name, _), node in zip(outputs, nodes, strict=True)]
-    derivation = _derive(outputs)
+    derivations = _derive(outputs, trained)
     order = drawn_order(node for _, node in outputs)
     names = value_names(order)
-    if derivation.loss.name is None:
-        names[derivation.loss] = derivation.name
-    adjoints = derivation.adjoints.of
+    for derivation in derivations:
+        if derivation.loss.name is None:
+            names[derivation.loss] = derivation.name
+    adjoints = {node for derivation in derivations for node in derivation.adjoints.of}
+    targets = (node for derivation in derivations for node in derivation.targets)
     scene = build_scene(
         "overlay",
         outputs,
         named={n: names[n] for n in order if n in adjoints and n.inputs},
-        extra={node: (f"d_{names[node]}",) for node in derivation.targets},
+        extra={node: (f"d_{names[node]}",) for node in targets},
         clusters=primitive,
     )
-    return replace(
-        scene, edges=(*scene.edges, *_flowing_back(scene, derivation, names))
-    )
+    edges = list(scene.edges)
+    for derivation in derivations:
+        whose = f"{derivation.name}: " if len(derivations) > 1 else ""
+        edges += _flowing_back(scene, derivation, names, whose)
+    return replace(scene, edges=tuple(edges))
 
 
 @dataclass(frozen=True)
@@ -210,7 +244,7 @@ class _Flow:
 
 
 def _flowing_back(
-    scene: Scene, derivation: _Derivation, names: Mapping[Node, str]
+    scene: Scene, derivation: _Derivation, names: Mapping[Node, str], whose: str
 ) -> Iterator[Edge]:
     keys = {v.node: v.key for v in scene.vertices if v.key.startswith("n")}
     flows = [
@@ -234,7 +268,7 @@ def _flowing_back(
         name = names[flow.parent]
         formula = _formula(flow, derivation.adjoints, names)
         sign = "+=" if used[flow.parent] > 1 else "="
-        lines = [f"d_{name} {shape_text(flow.parent)}".rstrip()]
+        lines = [f"{whose}d_{name} {shape_text(flow.parent)}".rstrip()]
         if formula is not None:
             lines.append(f"{sign} {formula}")
         elif used[flow.parent] > 1:

@@ -221,10 +221,6 @@ def test_all_that_a_trainer_does_it_does_with_several_losses(style: Any) -> None
     assert trainer.footprint.at(batch=1) < trainer.footprint.at(batch=9)
     drawing = gc.render(trainer).source
     assert all(f'"{name}"' in drawing for name in ("loss", FIRST, SECOND))
-    with pytest.raises(
-        OptionError, match=r"a backward pass is of one loss.*\n.*losses"
-    ):
-        gc.render(trainer, backward="graph")
 
 
 def test_functions_have_the_names_of_losses() -> None:

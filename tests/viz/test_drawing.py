@@ -373,3 +373,27 @@ def test_gradients_need_a_scalar_that_depends_on_something(backward):
         render(gc.exp(x), backward=backward)
     with pytest.raises(DifferentiationError, match="depends on no parameter"):
         render(labels.astype("float32"), backward=backward)
+
+
+def test_the_gradients_of_a_trainer_are_those_that_it_computes() -> None:
+    x = gc.input("x", ("n",))
+    a, b, c = (gc.parameter(name, (), 1.0) for name in "abc")
+    low, high = gc.mean((a * b * x) ** 2), gc.mean(b * c * x)
+    trainer = gc.Trainer(low, gc.optim.SGD(0.1), parameters=[a])
+    for backward in ("graph", "overlay"):
+        text = gc.render(trainer, backward=backward).source
+        assert "d_a" in text
+        assert "d_b" not in text
+    both = gc.Trainer(
+        {"low": low, "high": high},
+        gc.optim.SGD(0.1),
+        parameters={"low": [a], "high": [b, c]},
+    )
+    assert both.trained == {"low": (a,), "high": (b, c)}
+    text = gc.render(both, backward="graph").source
+    assert all(f"d_{name}" in text for name in ("a", "b", "c", "low = 1", "high = 1"))
+    text = gc.render(both, backward="overlay", level="primitive").source
+    assert "low: d_a" in text
+    assert "high: d_b" in text
+    assert "low: d_b" not in text
+    assert "high: d_a" not in text
