@@ -108,6 +108,9 @@ def evaluate_node(
     scope |= {f"dim_{name}": size for name, size in sizes.items()}
     scope |= {k: _concrete(v, sizes) for k, v in node.attributes.items()}
     scope.setdefault("dtype", node.dtype.type)
+    if isinstance(node.type, TupleType):
+        items = node.type.items
+        scope["types"] = [(evaluate_shape(t.shape, sizes), t.dtype) for t in items]
     for position, name in enumerate(node.op.inputs):
         if name.startswith("*"):
             scope[name[1:]] = tuple(arrays[position:])

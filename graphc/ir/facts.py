@@ -28,6 +28,7 @@ class Role(Enum):
     SIZE = "the size of an axis"
     ARGUMENT = "passed when the body that it belongs to runs"
     CALL = "runs its body once, on its inputs"
+    LOOP = "runs its body once for each item of sequences, and carries values along"
     RESULT = "one of the results of its input"
 
 

@@ -1,4 +1,7 @@
-"""Structures of nodes: a node, or lists, tuples and dicts of structures."""
+"""Structures of nodes: a node, or lists, tuples and dicts of structures.
+
+Where a function says so, None stands for no node.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ from .node import Node
 
 
 def flatten(
-    structure: Any, what: str = "outputs", error: type[GraphcError] = DTypeError
+    structure: Any,
+    what: str = "outputs",
+    error: type[GraphcError] = DTypeError,
+    *,
+    optional: bool = False,
 ) -> list[Node]:
     """The nodes of a structure, in order.
 
@@ -19,14 +26,21 @@ def flatten(
         structure: as a user gave it.
         what: the name of the argument, for the error.
         error: raised, at the user's line, where something in it is not a node.
+        optional: True where None may stand for no node.
     """
     if isinstance(structure, Node):
         return [structure]
+    if structure is None and optional:
+        return []
     if isinstance(structure, Mapping):
         structure = tuple(cast("Mapping[Any, Any]", structure).values())
     if isinstance(structure, list | tuple):
         items = cast("Sequence[Any]", structure)
-        return [node for item in items for node in flatten(item, what, error)]
+        return [
+            node
+            for item in items
+            for node in flatten(item, what, error, optional=optional)
+        ]
     raise error(
         f"{what} must be nodes, got {type(structure).__name__} {structure!r}",
         hint="a node, or a list, tuple or dict of nodes",
@@ -44,7 +58,8 @@ def filler(structure: Any) -> Callable[[Sequence[Any]], Any]:
         return lambda values: _filled(structure, iter(values))
     if isinstance(structure, list | tuple):
         items = cast("Sequence[Any]", structure)
-        if not all(isinstance(item, Node) for item in items):
+        is_plain = type(cast("Any", structure)) in (list, tuple)
+        if not is_plain or not all(isinstance(item, Node) for item in items):
             return lambda values: _filled(items, iter(values))
     return tuple if isinstance(structure, tuple) else list
 
@@ -55,10 +70,33 @@ def refill(structure: Any, values: Sequence[Any]) -> Any:
 
 
 def _filled(structure: Any, values: Iterator[Any]) -> Any:
+    if structure is None:
+        return None
     if isinstance(structure, Node):
         return next(values)
     if isinstance(structure, Mapping):
         items = cast("Mapping[Any, Any]", structure).items()
         return {key: _filled(value, values) for key, value in items}
     filled = [_filled(value, values) for value in cast("Sequence[Any]", structure)]
-    return tuple(filled) if isinstance(structure, tuple) else filled
+    if not isinstance(structure, tuple):
+        return filled
+    # A named tuple takes its fields one by one.
+    kind = cast("Any", type(cast("Any", structure)))
+    return kind(*filled) if hasattr(kind, "_fields") else tuple(filled)
+
+
+def paths(structure: Any, root: str) -> list[str]:
+    """The place of each node of a structure as a user would write it.
+
+    >>> paths({"h": (None, [0, 1])}, "init")
+    ["init['h'][1][0]", "init['h'][1][1]"]
+    """
+    if structure is None:
+        return []
+    if isinstance(structure, Mapping):
+        items = list(cast("Mapping[Any, Any]", structure).items())
+    elif isinstance(structure, list | tuple):
+        items = list(enumerate(cast("Sequence[Any]", structure)))
+    else:
+        return [root]
+    return [path for key, value in items for path in paths(value, f"{root}[{key!r}]")]

@@ -227,6 +227,8 @@ class Op:
     of such an op are `vjp(reverse, cotangents, out, *inputs)` and `jvp(forward,
     tangents, out, *inputs)`: one cotangent or tangent, or None, for each result, and
     see `Differentiate`."""
+    name_result: Callable[[Node, int], str | None] | None = None
+    """The name of a result of a node with bodies, by its index."""
     cases: tuple[Case, ...] = ()
     recipe: tuple[Callable[..., Op], tuple[Any, ...]] | None = None
     """Of an op that a user makes: a function and what it makes the op again of, the
@@ -369,7 +371,9 @@ class Op:
 
 def result_name(node: Node) -> str | None:
     """The name that an op gives one of its several results."""
-    if node.op.role is not Role.RESULT or not node.inputs[0].op.outputs:
+    if node.op.role is not Role.RESULT:
         return None
-    index: int = node.attributes["index"]
-    return node.inputs[0].op.outputs[index]
+    source, index = node.inputs[0], cast("int", node.attributes["index"])
+    if source.op.name_result is not None:
+        return source.op.name_result(source, index)
+    return source.op.outputs[index] if source.op.outputs else None
