@@ -8,7 +8,7 @@ whatever is done to graphs can be done to it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from .facts import Role
@@ -92,8 +92,26 @@ def primitives(graph: Graph) -> Graph:
     return expand(inline(graph))
 
 
+def copied_for(node: Node) -> Graph:
+    """The body of a node as nodes of its own: another node may have the same body."""
+    body = node.bodies[0]
+    arguments = {
+        each.attributes["index"]: Node(
+            each.op,
+            (),
+            each.attributes,
+            each.type,
+            name=each.name,
+            origin=each.origin,
+            order=(*node.order, *each.order),
+        )
+        for each in body.arguments
+    }
+    return Graph(_substituted(body, arguments, node))
+
+
 def _substituted(
-    body: Graph, arguments: Sequence[Node], call: Node
+    body: Graph, arguments: Sequence[Node] | Mapping[int, Node], call: Node
 ) -> tuple[Node, ...]:
     """The results of a body for arguments, as nodes that belong to a call of it."""
     images: dict[Node, Node] = {}

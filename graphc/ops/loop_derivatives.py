@@ -72,7 +72,10 @@ def with_starts(node: Node) -> Node:
     known = set(body.outputs[carries:])
     arguments = {each.attributes["index"]: each for each in body.arguments}
     types = [output.type for output in body.outputs]
-    starts = [arguments[i] if i in arguments else argument(i, types[i]) for i in range(carries)]
+    starts = [
+        arguments[i] if i in arguments else argument(i, types[i])
+        for i in range(carries)
+    ]
     missing = [each for each in starts if each not in known]
     if not missing:
         return node
@@ -157,9 +160,11 @@ def _backward(
     body, arguments = loop.body, loop.arguments
     carries = [i for i in range(loop.carries) if has_derivatives(body.outputs[i].type)]
     outputs = [body.outputs[place] for place in (*carries, *stacked)]
+    names = [f"d_{arguments[i].name or 'carry'}" for i in carries]
+    names += [f"d_{_name_of_item(loop, place)}" for place in stacked]
     seeds = [
-        argument(count + number, node.type, f"d_{node.name or 'carry'}")
-        for number, node in enumerate(outputs)
+        argument(count + number, node.type, name)
+        for number, (node, name) in enumerate(zip(outputs, names, strict=True))
     ]
     variables = [
         node for _, node in sorted(arguments.items()) if has_derivatives(node.type)
@@ -173,7 +178,7 @@ def _backward(
     totals = sorted(position for position in flows if position >= loop.shared)
     items = sorted(p for p in flows if loop.carries <= p < loop.shared)
     before = [
-        argument(count + len(seeds) + number, arguments[p].type, None)
+        argument(count + len(seeds) + number, arguments[p].type, _total(arguments[p]))
         for number, p in enumerate(totals)
     ]
     # Each argument at its place: carries, sequences, what all steps share.
@@ -190,6 +195,20 @@ def _backward(
     return _Backward(
         arranged(results, places), tuple(carries), tuple(totals), tuple(items)
     )
+
+
+def _name_of_item(loop: Loop, place: int) -> str:
+    """The name of a value of one step that is stacked."""
+    value = loop.body.outputs[place]
+    if value.name is None:
+        for index in range(loop.carries):
+            if loop.body.outputs[index] is value:
+                return f"{loop.arguments[index].name or 'carry'}_t"
+    return f"{value.name or 'value'}_t"
+
+
+def _total(argument: Node) -> str | None:
+    return argument.name and f"d_{argument.name}"
 
 
 # Forward ------------------------------------------------------------------------------

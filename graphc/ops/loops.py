@@ -275,7 +275,7 @@ def _length(
 
 def _steps_in_a_turn(unroll: int | bool, steps: Dimension) -> int:
     """The number of steps that one turn of a loop makes."""
-    if unroll is False or unroll == 1 and unroll is not True:
+    if unroll is False or (unroll == 1 and unroll is not True):
         return 1
     if unroll is not True and unroll < 1:
         raise OptionError(

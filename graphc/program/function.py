@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ..ir.dims import Dimension
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
 from ..ir.sizes import SizeBound
 from .footprint import Footprint, OneRowFootprint
-from .forms import Check, Form, Forms
+from .forms import Check, Entry, Form, Forms
 from .schedule import Chain
 from .workspace import Persistent, Workspace
 
@@ -94,7 +95,78 @@ class Call:
     checks: tuple[Check, ...] = ()
 
 
-Step = Compute | Tiled | Call
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The steps of a body that stand inside those of a function."""
+
+    graph: Graph
+    forms: Forms
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A value that each turn of a loop takes from the one before."""
+
+    variable: Node
+    """The argument of the body."""
+    start: Node
+    """The value before the first turn, outside."""
+    next: Node
+    """The value after a turn, in the body."""
+    last: Node | None
+    """The result outside, if anything reads it."""
+    has_array: bool = False
+    """True where the variable has an array, to which the start is copied."""
+    spare: Entry | None = None
+    """The array to which `next` is copied before the two change places; None where it
+    is written to an array of its own, or to the variable's."""
+    is_replaced: bool = False
+    """True where `next` is written to the variable's array."""
+    is_fresh: bool = False
+    """True where the result must be a new array at each run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stacked:
+    """The values of all turns of a loop along a first axis."""
+
+    result: Node
+    value: Node
+    """In the body."""
+    is_direct: bool = False
+    """True where the value is computed in its place."""
+    is_fresh: bool = False
+    """True where the result is a new array at each run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A step that runs a body once for each item of sequences."""
+
+    node: Node
+    block: Block
+    length: Dimension
+    reverse: bool
+    carried: tuple[Carried, ...]
+    stacked: tuple[Stacked, ...]
+    items: tuple[tuple[Node, Node], ...]
+    """Arguments of the body, and the sequences of which they are items."""
+    shared: tuple[tuple[Node, Node], ...]
+    """Arguments of the body that are the same in all turns, and their values."""
+    results: tuple[Node | None, ...]
+    checks: tuple[Check, ...] = ()
+
+
+Step = Compute | Tiled | Call | Loop
+
+
+def inner_steps(step: Step) -> Iterator[Step]:
+    """A step, and all that stand inside it."""
+    yield step
+    if isinstance(step, Loop):
+        for each in step.block.steps:
+            yield from inner_steps(each)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,20 +202,25 @@ class Function:
         """As it was declared."""
         return self.declared.name
 
+    def all_steps(self) -> Iterator[Step]:
+        """Its steps, and those that stand inside them."""
+        for step in self.steps:
+            yield from inner_steps(step)
+
     @property
     def has_tiles(self) -> bool:
         """True where it computes a chain tile by tile."""
-        return any(isinstance(step, Tiled) for step in self.steps)
+        return any(isinstance(step, Tiled) for step in self.all_steps())
 
     @property
     def has_checks(self) -> bool:
         """True where it checks positions."""
-        return any(step.checks for step in self.steps)
+        return any(step.checks for step in self.all_steps())
 
     def called(self) -> Iterator[Function]:
         """The functions of bodies that it calls, each once, and what those call."""
         known: set[Graph] = set()
-        for step in self.steps:
+        for step in self.all_steps():
             if isinstance(step, Call):
                 for each in (*step.function.called(), step.function):
                     if each.declared.graph not in known:
@@ -164,18 +241,8 @@ class Function:
 
     def own_forms(self) -> Iterator[Form]:
         """Those of its code without the functions that it calls."""
-        results = [*self.declared.graph.outputs]
-        for step in self.steps:
-            forms = step.forms if isinstance(step, Tiled) else self.forms
-            if not isinstance(step, Compute):
-                results += given_to(step)
-            for each in computes_of(step):
-                if each.before is not None:
-                    yield from forms.within(each.before)
-                yield from forms.within(each.form)
-        for node in results:
-            if self.forms.is_inside(node):
-                yield from self.forms.within(self.forms[node])
+        whole = Block(self.declared.graph, self.forms, self.steps)
+        yield from _forms_of(whole)
         yield from self.workspace.forms_used()
 
     def footprint(self, tile: int) -> Footprint:
@@ -199,14 +266,35 @@ class Function:
         )
 
 
-def given_to(step: Tiled | Call) -> tuple[Node, ...]:
-    """The values that the function of a step is given."""
+def _forms_of(block: Block) -> Iterator[Form]:
+    """The forms of all that the code of a body computes."""
+    results = [*block.graph.outputs]
+    for step in block.steps:
+        forms = step.forms if isinstance(step, Tiled) else block.forms
+        if not isinstance(step, Compute):
+            results += given_to(step)
+        if isinstance(step, Loop):
+            yield from _forms_of(step.block)
+        for each in computes_of(step):
+            if each.before is not None:
+                yield from forms.within(each.before)
+            yield from forms.within(each.form)
+    for node in results:
+        if block.forms.is_inside(node):
+            yield from block.forms.within(block.forms[node])
+
+
+def given_to(step: Tiled | Call | Loop) -> tuple[Node, ...]:
+    """The values outside that a step is given."""
+    if isinstance(step, Loop):
+        starts = tuple(each.start for each in step.carried)
+        return (*starts, *(value for _, value in (*step.items, *step.shared)))
     return step.given if isinstance(step, Call) else (*step.tiled, *step.whole)
 
 
 def computes_of(step: Step) -> tuple[Compute, ...]:
     """The values that a step computes one by one, in order."""
-    if isinstance(step, Call):
+    if isinstance(step, Call | Loop):
         return ()
     return step.computes if isinstance(step, Tiled) else (step,)
 

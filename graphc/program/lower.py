@@ -7,29 +7,42 @@ that are made with the workspace, the sizes that the code needs: all is here, as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from ..ir.dims import symbols_of
+from ..ir.bodies import copied_for
 from ..ir.facts import Role
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
-from ..ir.types import TupleType
-from .forms import Entries, Forms, is_literal
+from ..ir.types import TensorType
+from .footprint import CACHE_LINE
+from .forms import Entries, Entry, Forms
 from .function import (
+    Block,
     Call,
+    Carried,
     Compute,
     Declared,
     Function,
+    Loop,
+    Stacked,
     Step,
-    Tiled,
     Variant,
-    given_to,
 )
 from .memory import MemoryPlan, plan_memory
 from .schedule import Chain, batches_of, schedule
-from .storage import storage_of
-from .workspace import Workspace
+from .steps import (
+    each_once,
+    in_order,
+    named_where_read,
+    read_by,
+    results_read,
+    sizes_of,
+    step_of,
+    tiled_step,
+)
+from .storage import is_written, storage_of, writes_in_place
+from .workspace import Workspace, empty_arrays
 
 
 def lower(
@@ -45,47 +58,27 @@ def lower(
     graph, bodies = declared.graph, {} if bodies is None else bodies
     entries = Entries() if fast else None
     forms = Forms(graph, fast=fast, entries=entries)
-    inline = {node for node in graph.nodes if forms.is_inline(node)}
-    nodes = [node for node in graph.nodes if node not in inline]
-    hoisted = decided_by_sizes(nodes, graph.outputs) if fast else {}
-    nodes = [node for node in nodes if node not in hoisted]
     persistent = declared.persistent if fast else None
-    order: list[Node | Chain] = list(nodes)
-    memory = MemoryPlan()
-    if fast:
-        if declared.tile is not None:
-            batches = batches_of(graph.nodes)
-            order = schedule(nodes, inline, graph.outputs, declared.tile, batches)
-        kept = persistent.nodes.values() if persistent is not None else ()
-        stays = {storage_of(node) for node in kept}
-        memory = plan_memory(
-            list(in_order(order)),
-            inline,
-            graph.outputs,
-            {storage_of(node) for node in graph.outputs} - stays,
-            dedicated=persistent.written() if persistent is not None else (),
-            chains=[step for step in order if isinstance(step, Chain)],
-        )
-    steps: list[Step] = [
-        _tiled(step, forms, memory)
-        if isinstance(step, Chain)
-        else _call(step, forms, declared, graph, bodies, fast=fast)
-        if step.op.bodies
-        else replace(step_of(step, forms, memory), results=_results(step, graph))
-        for step in order
-    ]
+    kept = persistent.nodes.values() if persistent is not None else ()
     copied = persistent.copied() if persistent is not None else {}
-    results = [*graph.outputs, *copied.values()]
-    steps = list(_each_once(steps))
-    read = _read(steps, forms, results)
-    steps = [
-        next(named_where_read([step], read)) if isinstance(step, Compute) else step
-        for step in steps
-    ]
+    results = (*graph.outputs, *copied.values())
+    hoisted = decided_by_sizes(graph.nodes, forms, graph.outputs) if fast else {}
+    lowering = _Lowering(declared, fast, entries, bodies)
+    steps, memory = lowering.steps(
+        graph,
+        forms,
+        results,
+        elsewhere=hoisted,
+        fresh={storage_of(node) for node in graph.outputs}
+        - {storage_of(node) for node in kept},
+        dedicated=persistent.written() if persistent is not None else (),
+    )
+    read = read_by(steps, forms, results)
     stored = {*graph.inputs, *graph.parameters} - set(declared.inputs)
     workspace = Workspace.of(
         memory,
         persistent,
+        arrays=lowering.arrays,
         typed_by=[n for n in graph.nodes if n in stored or n.op.role is Role.ARGUMENT]
         if declared.follows_dtypes
         else [],
@@ -94,7 +87,7 @@ def lower(
         forms=forms.with_leaves(()),
     )
     symbols = {name for bound in declared.size_bounds for name in bound.symbols}
-    symbols |= set(workspace.symbols).union(*(_sizes(step, forms) for step in steps))
+    symbols |= set(workspace.symbols).union(*(sizes_of(step, forms) for step in steps))
     for node in results:
         symbols |= forms.sizes_of_value(node)
     told = {str(size) for node in declared.inputs for size in node.shape}
@@ -106,7 +99,7 @@ def lower(
     return Function(
         declared,
         forms,
-        tuple(steps),
+        steps,
         tuple(node for node in graph.nodes if node in stored),
         copied,
         workspace,
@@ -136,159 +129,196 @@ def _for_one_row(declared: Declared, one_row: OneRow, is_typed: bool) -> Declare
     )
 
 
-def _call(
-    node: Node,
-    forms: Forms,
-    caller: Declared,
-    graph: Graph,
-    bodies: dict[Graph, Function],
-    *,
-    fast: bool,
-) -> Call:
-    """The step of a call; a body that is called from several places is one function."""
-    body = node.bodies[0]
-    if body not in bodies:
-        declared = Declared(
-            node.name or "body",
-            body,
-            body.arguments,
-            source="",
-            tile=caller.tile,
-            follows_dtypes=caller.follows_dtypes,
+@dataclass
+class _Lowering:
+    """The way to steps for all graphs of one function: its own, and bodies inside."""
+
+    declared: Declared
+    fast: bool
+    entries: Entries | None
+    functions: dict[Graph, Function]
+    """Of bodies that are called."""
+    arrays: list[Entry] = field(default_factory=list[Entry])
+    """Those of loops, besides what plans of memory have."""
+
+    def steps(
+        self,
+        graph: Graph,
+        forms: Forms,
+        results: Iterable[Node],
+        *,
+        elsewhere: Collection[Node] = (),
+        fresh: Collection[Node] = (),
+        dedicated: Collection[Node] = (),
+        destinations: Mapping[Node, Node] | None = None,
+    ) -> tuple[tuple[Step, ...], MemoryPlan]:
+        """The steps of a graph, and the arrays that they write to.
+
+        Args:
+            graph: values in primitives.
+            forms: theirs.
+            results: what is read after all steps.
+            elsewhere: values that are computed elsewhere.
+            fresh: values that need a new array at each run.
+            dedicated: values that have an array of their own already.
+            destinations: values that replace another one, and that one.
+        """
+        inline = {node for node in graph.nodes if forms.is_inline(node)}
+        nodes = [n for n in graph.nodes if n not in inline and n not in elsewhere]
+        order: list[Node | Chain] = list(nodes)
+        memory = MemoryPlan()
+        if self.fast:
+            tile = self.declared.tile
+            if tile is not None:
+                batches = batches_of(graph.nodes)
+                order = schedule(nodes, inline, graph.outputs, tile, batches)
+            memory = plan_memory(
+                list(in_order(order)),
+                inline,
+                graph.outputs,
+                fresh,
+                destinations,
+                dedicated,
+                chains=[step for step in order if isinstance(step, Chain)],
+            )
+        steps = list(
+            each_once(self._step(each, graph, forms, memory, fresh) for each in order)
         )
-        bodies[body] = lower(declared, fast=fast, bodies=bodies)
-    indices: list[int] = [node.attributes["index"] for node in body.arguments]
-    checks = tuple(forms.checks(node))
-    given = tuple(node.inputs[index] for index in indices)
-    return Call(node, bodies[body], given, _results(node, graph), checks)
-
-
-def _results(node: Node, graph: Graph) -> tuple[Node | None, ...]:
-    """Of a node with several results, those values; None for one that nothing reads."""
-    if not isinstance(node.type, TupleType):
-        return ()
-    results: list[Node | None] = [None] * len(node.type.items)
-    for user in graph.users[node]:
-        results[user.attributes["index"]] = user
-    return tuple(results)
-
-
-def step_of(node: Node, forms: Forms, memory: MemoryPlan) -> Compute:
-    """The step that computes a value into the array that is planned for it."""
-    array = memory.arrays.get(node)
-    checks = tuple(forms.checks(node))
-    if array is None:
-        return Compute(node, forms[node], checks=checks)
-    before, form = forms.into(node)
-    return Compute(node, form, array, checks=checks, before=before)
-
-
-def _tiled(chain: Chain, caller: Forms, memory: MemoryPlan) -> Tiled:
-    """The step of a chain. It refers to what it is given as its caller does."""
-    inside = set(chain.nodes)
-    given = dict.fromkeys(
-        parent
-        for node in chain.nodes
-        for parent in node.inputs
-        if parent not in inside and not is_literal(parent)
-    )
-    arrays = dict.fromkeys(memory.arrays[node] for node in chain.nodes)
-    scratch = dict.fromkeys(memory.scratch.get(chain, ()))
-    # The first argument tells how large a tile is: it must not be broadcast.
-    tiled = [node for node in arrays if node not in scratch]
-    tiled += [node for node in given if chain.is_tiled(node) and node not in arrays]
-    forms = caller.with_leaves(given)
-    computes = [
-        Compute(node, forms.into(node)[1], memory.arrays[node]) for node in chain.nodes
-    ]
-    symbols = {name for each in computes for name in forms.sizes(each.form)}
-    return Tiled(
-        chain,
-        forms,
-        tuple(named_where_read(computes, reads(computes, forms))),
-        tuple(tiled),
-        tuple(node for node in given if not chain.is_tiled(node)),
-        tuple(scratch),
-        tuple(node for node in chain.outputs if node in memory.fresh),
-        {node: memory.arrays[node] for node in chain.nodes},
-        tuple(sorted(symbols)),
-        tuple(check for node in chain.nodes for check in caller.checks(node)),
-    )
-
-
-def _each_once(steps: Iterable[Step]) -> Iterator[Step]:
-    """Steps without checks and preparations that an earlier one has made."""
-    known: set[object] = set()
-    for step in steps:
-        checks = tuple(c for c in dict.fromkeys(step.checks) if c not in known)
-        known.update(checks)
-        if not isinstance(step, Compute) or step.before is None:
-            yield replace(step, checks=checks) if step.checks else step
-            continue
-        key = (
-            step.before.template.body,
-            tuple(step.before.operands.items()),
-            tuple(step.before.arrays.values()),
+        read = read_by(steps, forms, results)
+        named = (
+            next(named_where_read([step], read)) if isinstance(step, Compute) else step
+            for step in steps
         )
-        before = None if key in known else step.before
-        known.add(key)
-        yield replace(step, checks=checks, before=before)
+        return tuple(named), memory
+
+    def _step(
+        self,
+        each: Node | Chain,
+        graph: Graph,
+        forms: Forms,
+        memory: MemoryPlan,
+        fresh: Collection[Node],
+    ) -> Step:
+        if isinstance(each, Chain):
+            return tiled_step(each, forms, memory)
+        if each.op.role is Role.LOOP:
+            return self._loop(each, graph, fresh)
+        if each.op.bodies:
+            return self._call(each, graph, forms)
+        return replace(step_of(each, forms, memory), results=results_read(each, graph))
+
+    def _call(self, node: Node, graph: Graph, forms: Forms) -> Call:
+        """The step of a call; a body that is called again is the same function."""
+        body = node.bodies[0]
+        if body not in self.functions:
+            declared = Declared(
+                node.name or "body",
+                body,
+                body.arguments,
+                source="",
+                tile=self.declared.tile,
+                follows_dtypes=self.declared.follows_dtypes,
+            )
+            self.functions[body] = lower(
+                declared, fast=self.fast, bodies=self.functions
+            )
+        indices: list[int] = [node.attributes["index"] for node in body.arguments]
+        checks = tuple(forms.checks(node))
+        given = tuple(node.inputs[index] for index in indices)
+        results = results_read(node, graph)
+        return Call(node, self.functions[body], given, results, checks)
+
+    def _loop(self, node: Node, graph: Graph, fresh: Collection[Node]) -> Loop:
+        """The step of a loop, and the arrays that it needs."""
+        body = copied_for(node)
+        forms = Forms(body, fast=self.fast, entries=self.entries)
+        count: int = node.attributes["carries"]
+        after = count + node.attributes["sequences"]
+        results = results_read(node, graph)
+        arguments = {each.attributes["index"]: each for each in body.arguments}
+        stacked: dict[Node, Stacked] = {}
+        copies: list[Stacked] = []
+        for result, value in zip(results[count:], body.outputs[count:], strict=True):
+            if result is None:
+                continue
+            direct = self.fast and value not in stacked and is_written(value)
+            direct = direct and not forms.is_inline(value)
+            is_fresh = not self.fast or result in fresh
+            each = Stacked(result, value, direct, is_fresh)
+            if direct:
+                stacked[value] = each
+            copies.append(each)
+            if not is_fresh:
+                self._allocate(result)
+        carried: list[Carried] = []
+        own, replaced = set(stacked), dict[Node, Node]()
+        for index in range(count):
+            # Where no turn reads it, it is what is read after the last one, if any.
+            variable, value = arguments.get(index, results[index]), body.outputs[index]
+            if variable is None:
+                continue
+            each = Carried(variable, node.inputs[index], value, results[index])
+            if self.fast and variable.ndim:
+                each = replace(each, is_fresh=results[index] in fresh)
+                if value not in stacked:
+                    is_new = is_written(value) and not forms.is_inline(value)
+                    is_new = is_new and value not in own and value not in replaced
+                    spare = None
+                    if is_new and _is_replaced(variable, value, body):
+                        replaced[value] = variable
+                    elif is_new:
+                        own.add(value)
+                        self._allocate(value)
+                    else:
+                        wish = f"next_{variable.name or 'carry'}"
+                        spare = self._allocate(variable.type, wish)
+                    self._allocate(variable)
+                    each = replace(
+                        each,
+                        has_array=True,
+                        spare=spare,
+                        is_replaced=value in replaced,
+                    )
+            carried.append(each)
+        items = [i for i in sorted(arguments) if count <= i < after]
+        shared = [i for i in sorted(arguments) if i >= after]
+        steps, memory = self.steps(
+            body, forms, body.outputs, dedicated=own, destinations=replaced
+        )
+        self.arrays += empty_arrays(memory)
+        return Loop(
+            node,
+            Block(body, forms, steps),
+            node.attributes["length"],
+            node.attributes["reverse"],
+            tuple(carried),
+            tuple(copies),
+            tuple((arguments[i], node.inputs[i]) for i in items),
+            tuple((arguments[i], node.inputs[i]) for i in shared),
+            results,
+        )
+
+    def _allocate(self, value: Node | TensorType, wish: str = "") -> Entry:
+        """An array of the workspace for a value, or for one of a type."""
+        kind = value.type if isinstance(value, Node) else value
+        owner = value if isinstance(value, Node) else None
+        size = kind.size * kind.dtype.itemsize + CACHE_LINE
+        entry = Entry("empty", kind, owner, wish, bytes=size)
+        self.arrays.append(entry)
+        return entry
 
 
-def named_where_read(
-    computes: Iterable[Compute], read: Collection[Node]
-) -> Iterator[Compute]:
-    """Steps in which an array that has a name gets no other one that nobody reads."""
-    for each in computes:
-        is_named = each.array is None or each.node in read
-        yield each if is_named else replace(each, is_named=False)
-
-
-def reads(computes: Iterable[Compute], forms: Forms) -> set[Node]:
-    """The values that code reads by name."""
-    found: set[Node] = set()
-    for each in computes:
-        found.update(forms.variables(each.form))
-        if each.before is not None:
-            found.update(forms.variables(each.before))
-    return found
-
-
-def _read(steps: Iterable[Step], forms: Forms, results: Iterable[Node]) -> set[Node]:
-    """The values that steps and results read by name."""
-    found = {each for node in results for each in forms.read_by_value(node)}
-    for step in steps:
-        if isinstance(step, Compute):
-            found |= reads([step], forms)
-        else:
-            for node in given_to(step):
-                found.update(forms.read_by_value(node))
-        for check in step.checks:
-            found.update(forms.read_by_value(check.positions))
-    return found
-
-
-def _sizes(step: Step, forms: Forms) -> set[str]:
-    """The named sizes that the code of a step refers to, where it stands."""
-    if isinstance(step, Compute):
-        found = forms.sizes(step.form)
-        if step.before is not None:
-            found |= forms.sizes(step.before)
-    else:
-        if isinstance(step, Call):
-            found = set(step.function.given_symbols)
-        else:
-            found = {*step.symbols, *symbols_of(step.chain.shape)}
-        for node in given_to(step):
-            found |= forms.sizes_of_value(node)
-    for check in step.checks:
-        found |= forms.sizes_of_value(check.positions)
-        found |= set(symbols_of((check.low, check.high)))
-    return found
+def _is_replaced(variable: Node, value: Node, body: Graph) -> bool:
+    """True where the array of a carried value may take that of the next turn."""
+    return (
+        writes_in_place(value)
+        and set(body.users.get(variable, ())) == {value}
+        and variable not in {*body.outputs}
+    )
 
 
 def decided_by_sizes(
-    nodes: Sequence[Node], outputs: Sequence[Node]
+    nodes: Iterable[Node], forms: Forms, outputs: Sequence[Node]
 ) -> dict[Node, None]:
     """Arrays that only the sizes of inputs decide: they are made with the workspace.
 
@@ -302,6 +332,7 @@ def decided_by_sizes(
         )
         if (
             node.ndim
+            and not forms.is_inline(node)
             and node.op.pure
             and node.op.numpy is not None
             and not node.op.bodies
@@ -320,12 +351,3 @@ def _read_of(hoisted: Mapping[Node, None], read: Collection[Node]) -> list[Node]
         if node in wanted:
             wanted.update(node.inputs)
     return [node for node in hoisted if node in wanted]
-
-
-def in_order(steps: Iterable[Node | Chain]) -> Iterator[Node]:
-    """All values in the order in which they are computed."""
-    for step in steps:
-        if isinstance(step, Chain):
-            yield from step.nodes
-        else:
-            yield step

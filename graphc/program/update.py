@@ -26,8 +26,8 @@ from .groups import (
     rule_nodes,
     shared_nodes,
 )
-from .lower import named_where_read, reads, step_of
 from .memory import MemoryPlan, plan_memory
+from .steps import named_where_read, reads, step_of
 from .storage import is_written, storage_of
 
 Copies = tuple[tuple[Node, Node], ...]

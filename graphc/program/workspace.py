@@ -65,19 +65,19 @@ class Workspace:
         hoisted: Iterable[Node],
         entries: Entries,
         forms: Forms,
+        arrays: Sequence[Entry] = (),
     ) -> Workspace:
         """The workspace of a function, from the parts that are known of it."""
-        found = [
-            Entry("empty", node.type, node, bytes=_bytes(node) + CACHE_LINE)
-            for node in memory.allocated
-        ]
+        found = [*empty_arrays(memory), *arrays]
         for node in hoisted:
             size = 0 if node.op.is_view(node) else _bytes(node)
             found.append(Entry("value", node.type, node, bytes=size))
         found += [*entries.arrays.values(), *entries.sizes.values()]
-        values = [*memory.arrays]
-        values += persistent.nodes.values() if persistent is not None else ()
-        dtypes = {node.dtype for node in values if is_floating(node.dtype)}
+        types = [node.type for node in memory.arrays]
+        types += [entry.type for entry in arrays]
+        if persistent is not None:
+            types += [node.type for node in persistent.nodes.values()]
+        dtypes = {each.dtype for each in types if is_floating(each.dtype)}
         typed = None
         if len(dtypes) == 1:
             typed = next((node for node in typed_by if node.dtype in dtypes), None)
@@ -140,6 +140,14 @@ class Workspace:
             gradients=flat_bytes(node.type for node in kept),
             sizes=tuple(sorted({*self.symbols, *symbols_of(shapes)})),
         )
+
+
+def empty_arrays(memory: MemoryPlan) -> list[Entry]:
+    """The arrays that a plan allocates."""
+    return [
+        Entry("empty", node.type, node, bytes=_bytes(node) + CACHE_LINE)
+        for node in memory.allocated
+    ]
 
 
 def _bytes(node: Node) -> Dimension:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from ...ir.facts import Role
 from ...ir.node import Node
-from ...ir.types import TupleType, is_floating
-from ...program.function import Call, Function, Tiled, Variant
+from ...ir.types import is_floating
+from ...program.function import Call, Function, Loop, Tiled, Variant
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
 from .constants import Constants
 from .expressions import assign, call, name, one_or_tuple, subscript
 from .kernels import Kernel
+from .loops import LoopText, name_values
 from .names import Names
 from .sizes import size_of_axis, size_sources, write_size_check, write_sizes
 from .steps import write_several, write_steps
@@ -66,26 +66,19 @@ class _Printer:
         self.outer, self.name = names, name or function.name
         self.bodies: list[_Printer] = []
         self.calls: dict[Function, str] = {}
-        for step in function.steps:
+        for step in function.all_steps():
             if isinstance(step, Call) and step.function not in self.calls:
                 self._name_body(step.function)
         self.names = names = names.function_scope(wording.reserved)
-        nodes = function.declared.graph.nodes
-        names.assign(node for node in nodes if not isinstance(node.type, TupleType))
-        for step in function.steps:
-            if not isinstance(step, Tiled) and step.results:
-                # Nodes that read the same result go by one name.
-                for node in function.declared.graph.users[step.node]:
-                    index: int = node.attributes["index"]
-                    read = step.results[index]
-                    if read is not None:
-                        names.alias(node, names[read])
+        graph = function.declared.graph
+        self.counters = name_values(graph, function.steps, names)
         self.kernels = {
             step: Kernel(step, names)
-            for step in function.steps
+            for step in function.all_steps()
             if isinstance(step, Tiled)
         }
         entries = names_of_entries(function.workspace, names)
+        self.entries = entries
         self.values = Values(names, constants, function.forms, entries)
         self.allocation = Allocation(
             self.name, function.workspace, names, constants, entries
@@ -178,8 +171,7 @@ class _Printer:
             if variant is not None and other is not None:
                 self._write_shortcut(writer, variant.dimension, other.quick_call)
             self.allocation.write_unpacking(writer)
-            run = partial(self._run, writer)
-            write_steps(writer, function.steps, self.values, run)
+            write_steps(writer, function.steps, self.values, self._run)
             for key, node in function.copied.items():
                 assert self.persistent is not None
                 slot = subscript(name(self.persistent.variable), key)
@@ -190,15 +182,20 @@ class _Printer:
             for statement in wording.ending(results):
                 writer.statement(statement)
 
-    def _run(self, writer: Writer, step: Tiled | Call) -> None:
-        """Write the call of a function that computes several values."""
+    def _run(self, writer: Writer, step: Tiled | Call | Loop, values: Values) -> None:
+        """Write a step that computes several values."""
         if isinstance(step, Tiled):
-            self.kernels[step].write_call(writer, self.values, self.allocation.dtype)
-            return
-        given = [self.values.value(node) for node in step.given]
-        given += [self.values.size(size) for size in step.function.given_symbols]
-        called = call(self.calls[step.function], *given)
-        write_several(writer, step.results, called, self.names)
+            self.kernels[step].write_call(writer, values, self.allocation.dtype)
+        elif isinstance(step, Loop):
+            inner = Values(self.names, self.constants, step.block.forms, self.entries)
+            counter, dtype = self.counters[step], self.allocation.dtype
+            loop = LoopText(step, counter, values, inner, self.entries, dtype)
+            loop.write(writer, self._run)
+        else:
+            given = [values.value(node) for node in step.given]
+            given += [values.size(size) for size in step.function.given_symbols]
+            called = call(self.calls[step.function], *given)
+            write_several(writer, step.results, called, self.names)
 
     def _result(self, node: Node) -> ast.expr:
         """A result; in fast style a copy of what would be an argument's array."""

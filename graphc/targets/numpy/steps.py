@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
-from ...program.function import Call, Compute, Step, Tiled, first_of
+from ...program.function import Call, Compute, Loop, Step, Tiled, first_of
 from ...pysource.writer import Writer
 from .expressions import one_or_tuple
 from .names import Names
@@ -37,14 +37,20 @@ def write_several(
     writer.statement(ast.Assign([one_or_tuple(targets)], value), shapes)
 
 
+Run = Callable[[Writer, Tiled | Call | Loop, Values], None]
+"""The way to write a step that computes several values."""
+
+
 def write_steps(
     writer: Writer,
     steps: Sequence[Step],
     values: Values,
-    run: Callable[[Tiled | Call], None] | None = None,
+    run: Run | None = None,
+    *,
+    headings: bool = True,
 ) -> None:
-    """Write steps in order; `run` writes those that are calls."""
-    phases = {phase_of(first_of(step)) for step in steps}
+    """Write steps in order; `run` writes those that compute several values."""
+    phases = {phase_of(first_of(step)) for step in steps} if headings else set[str]()
     current = ""
     for step in steps:
         first = first_of(step)
@@ -59,7 +65,7 @@ def write_steps(
             if isinstance(step, Compute):
                 _write_value(writer, step, values)
             elif run is not None:
-                run(step)
+                run(writer, step, values)
     if len(phases) > 1:
         writer.blank()
 

@@ -17,10 +17,11 @@ from ...program.footprint import Footprint, flat_bytes
 from ...program.forms import Forms
 from ...program.function import Declared, Function
 from ...program.groups import ParameterUpdate, Update, groups_of, shared_nodes
-from ...program.lower import lower, step_of
+from ...program.lower import lower
 from ...program.memory import MemoryPlan
 from ...program.plan import Style, TrainingPlan
 from ...program.schedule import TILE
+from ...program.steps import step_of
 from ...program.storage import is_free
 from ...program.update import LoweredUpdate, lower_update, update_bytes
 from ...pysource.writer import Writer
