@@ -19,6 +19,7 @@ from .fold import FoldConstants
 from .formulas.simplify import Simplify
 from .forward_values import KeepForwardValues
 from .layout import KeepBatchLast
+from .loops.tidy import TidyLoops
 from .stable.rules import Stability
 
 
@@ -42,12 +43,14 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         KeepForwardValues(),
         DropUnread(),
         InlineCalls(),
+        TidyLoops(),
         MergeEqual(),
         FoldConstants(),
         Algebra(),
         Simplify(),
         Algebra(),
         KeepBatchLast(),
+        TidyLoops(whole=True),
         FoldConstants(broadcast=True),
         MergeEqual(),
     )
