@@ -20,6 +20,7 @@ from .formulas.simplify import Simplify
 from .forward_values import KeepForwardValues
 from .layout import KeepBatchLast
 from .loops.tidy import TidyLoops
+from .loops.values import KeepLoopValues
 from .stable.rules import Stability
 
 
@@ -45,6 +46,8 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         InlineCalls(),
         TidyLoops(),
         MergeEqual(),
+        KeepLoopValues(),
+        TidyLoops(),
         FoldConstants(),
         Algebra(),
         Simplify(),

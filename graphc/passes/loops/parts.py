@@ -119,14 +119,8 @@ class Changed:
     """For each result of the old one, that of the new one or what is equal to it."""
 
 
-def result_of(node: Node, loops: Mapping[Node, Changed], old: Node) -> Node:
-    """What stands in the place of a result of a loop that has changed.
-
-    Args:
-        node: the result, of the changed loop or not.
-        loops: what stands in the place of each loop.
-        old: the result as it was.
-    """
+def result_of(loops: Mapping[Node, Changed], old: Node) -> Node:
+    """What stands in the place of a result of a loop, which may have changed."""
     changed = loops[old.inputs[0]]
     found = changed.results[old.attributes["index"]]
     if isinstance(found, Node):
@@ -172,7 +166,7 @@ def change_loops(
             loops[node] = changed
             images[node] = changed.loop
         elif is_result_of_loop(node):
-            images[node] = result_of(node, loops, node)
+            images[node] = result_of(loops, node)
         else:
             images[node] = node.with_inputs(inputs)
     return graph.with_outputs(tuple(images[output] for output in graph.outputs))
