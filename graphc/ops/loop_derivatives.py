@@ -41,7 +41,7 @@ class Loop:
 
     @property
     def body(self) -> Graph:
-        """What a step computes."""
+        """The graph that a step computes."""
         return self.node.bodies[0]
 
     @property
