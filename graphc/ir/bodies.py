@@ -81,7 +81,7 @@ def inline(
             )
         elif node.inputs and node.inputs[0] in results:
             index: int = node.attributes["index"]
-            images[node] = _as_result(results[node.inputs[0]][index], node)
+            images[node] = as_result(results[node.inputs[0]][index], node)
         else:
             images[node] = node.with_inputs(tuple(images[p] for p in node.inputs))
     return graph.with_outputs(tuple(images[output] for output in graph.outputs))
@@ -132,7 +132,7 @@ def _substituted(
     return tuple(images[output] for output in body.outputs)
 
 
-def _as_result(value: Node, result: Node) -> Node:
+def as_result(value: Node, result: Node) -> Node:
     """A value that a body computes, under the name of the result that it is."""
     if value.op.kind == "source":
         return value

@@ -16,6 +16,7 @@ from ..ir.graph import Graph
 from ..ir.nest import paths, refill
 from ..ir.node import Node
 from ..ir.op import Op
+from ..ir.origin import label_of
 from ..ir.types import TensorType, TupleType
 from .control import argument, argument_names, closed, results_of
 from .joining import concatenate, stack
@@ -67,23 +68,17 @@ def _scan_type(
 def _result_name(node: Node, index: int) -> str | None:
     """The name of a carry, and of a value of each step that of them all."""
     body, carries = node.bodies[0], node.attributes["carries"]
+    known = {each.attributes["index"]: each.name for each in body.arguments}
     value = body.outputs[index]
     if index < carries:
-        return _carry_name(body, index)
+        return known.get(index) or label_of(value)
+    if value.op.role is Role.ARGUMENT:
+        return value.name and f"{value.name}_before"
+    name = label_of(value)
     for carry in range(carries):
         if body.outputs[carry] is value:
-            name = value.name or _carry_name(body, carry)
-            return name and f"all_{name}"
-    if value.op.role is Role.ARGUMENT and value.name:
-        return f"{value.name}_before"
-    return value.name and f"all_{value.name}"
-
-
-def _carry_name(body: Graph, index: int) -> str | None:
-    for node in body.arguments:
-        if node.attributes["index"] == index:
-            return node.name
-    return body.outputs[index].name
+            name = value.name or known.get(carry) or name
+    return name and f"all_{name}"
 
 
 _SCAN = '''

@@ -19,6 +19,7 @@ from .fold import FoldConstants
 from .formulas.simplify import Simplify
 from .forward_values import KeepForwardValues
 from .layout import KeepBatchLast
+from .loops.moves import MoveOutOfLoops
 from .loops.tidy import TidyLoops
 from .loops.values import KeepLoopValues
 from .stable.rules import Stability
@@ -47,6 +48,9 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         TidyLoops(),
         MergeEqual(),
         KeepLoopValues(),
+        TidyLoops(),
+        MoveOutOfLoops(),
+        MergeEqual(),
         TidyLoops(),
         FoldConstants(),
         Algebra(),

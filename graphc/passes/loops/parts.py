@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ...ir.bodies import as_result
 from ...ir.dims import Dimension
 from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
+from ...ir.origin import label_of
 from ...ops.control import RESULT, argument
 
 
@@ -124,7 +126,7 @@ def result_of(loops: Mapping[Node, Changed], old: Node) -> Node:
     changed = loops[old.inputs[0]]
     found = changed.results[old.attributes["index"]]
     if isinstance(found, Node):
-        return found
+        return as_result(found, old)
     if changed.loop is old.inputs[0] and found == old.attributes["index"]:
         return old
     return Node(
@@ -175,6 +177,12 @@ def change_loops(
 def is_result_of_loop(node: Node) -> bool:
     """True for a node that reads a result of a loop."""
     return node.op.role is Role.RESULT and node.inputs[0].op.role is Role.LOOP
+
+
+def item_name(node: Node) -> str:
+    """The name of an item of a sequence of values of a node."""
+    name = label_of(node) or node.op.name
+    return name if name.endswith("_t") else f"{name}_t"
 
 
 def outputs_of(parts: LoopParts) -> tuple[Node, ...]:

@@ -15,6 +15,7 @@ from .parts import (
     Changed,
     LoopParts,
     is_result_of_loop,
+    item_name,
     outputs_of,
     result_of,
     substituted,
@@ -154,7 +155,7 @@ def _rebuilt(
                 for mine, theirs in each.images.items():
                     index = {"index": places[each.source, theirs]}
                     sequence = RESULT.build((loop,), index)
-                    variable = argument(len(items), mine.type, mine.name)
+                    variable = argument(len(items), mine.type, item_name(mine))
                     note(_RULE, _SOUND, mine, sequence)
                     variables[mine] = variable
                     items.append((variable, sequence))
