@@ -175,6 +175,7 @@ from .ops.joining import (
 )
 from .ops.linalg import matmul
 from .ops.log_sums import logsumexp
+from .ops.loops import scan
 from .ops.nan_reductions import (
     nanargmax,
     nanargmin,
@@ -608,6 +609,7 @@ __all__ = [
     "rollaxis",
     "rot90",
     "round",
+    "scan",
     "searchsorted",
     "select",
     "sign",

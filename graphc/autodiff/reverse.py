@@ -149,7 +149,9 @@ def _accumulate(node: Node, contributions: list[Node]) -> Node:
         with derived(node, "accumulation", derivative=Derivative(node, "reverse")):
             for contribution in others:
                 total = total + contribution
-    if total.origin.derivative is not None and total.origin.gradient_of is None:
+    is_part = total.origin.derivative is not None and total.origin.gradient_of is None
+    # An argument is one node of its body.
+    if is_part and total.op.role is not Role.ARGUMENT:
         total = total.copy(origin=total.origin.adjoint_of(node))
     return total
 

@@ -88,6 +88,8 @@ def _limit(parts: LoopParts) -> int:
 
 def _may_move(node: Node, limit: int) -> bool:
     """True for an op that is known for several examples at once, unless too large."""
+    if node.op.role is Role.RESULT:
+        return _may_move(node.inputs[0], limit)
     has_rule = not node.op.bodies or node.op.batch is not None
     return has_rule and not node.op.is_block and _elements(node.shape) <= limit
 

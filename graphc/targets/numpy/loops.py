@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.types import TupleType
@@ -49,12 +50,17 @@ def name_values(
     for loop in loops:
         found[loop] = counters[-1]
         for argument, value in loop.shared:
-            if value in names:
+            if not _is_literal(value):
                 names.alias(argument, names[value])
+        # Those of a function may go by names from outside, of which it knows none.
+        arguments = [each.variable for each in loop.carried]
+        arguments += [argument for argument, _ in (*loop.items, *loop.shared)]
+        for argument in arguments:
+            if argument not in names:
+                wish = argument.name or argument.op.name
+                names.alias(argument, names.reserve(wish))
         found |= name_values(loop.block.graph, loop.block.steps, names, counters)
         for each in loop.carried:
-            if each.variable not in names:
-                names.assign([each.variable])
             if _is_first(each, graph, loop):
                 names.alias(each.start, names[each.variable])
             if each.last is not None and not each.is_fresh:
@@ -76,10 +82,16 @@ def _is_first(carried: Carried, graph: Graph, loop: Loop) -> bool:
     return (
         not carried.has_array
         and start.name is None
-        and start.op.kind != "source"
+        and start.op.kind not in ("source", "control")
         and set(graph.users[start]) == {loop.node}
+        and sum(given is start for given in loop.node.inputs) == 1
         and start not in {*graph.outputs}
     )
+
+
+def _is_literal(node: Node) -> bool:
+    """True for a value that is a number, or an array of the module."""
+    return node.op.role in (Role.CONSTANT, Role.SIZE)
 
 
 class LoopText:
@@ -114,7 +126,7 @@ class LoopText:
         counter = ast.Name(self._counter, ast.Store())
         with writer.block(ast.For(counter, turns, [], [])):
             for argument, value in loop.items:
-                item = self._item(self._outside.value(value))
+                item = self._item(self._sequence(value))
                 with writer.about(argument):
                     writer.statement(
                         assign(names[argument], item), shape_comment(argument)
@@ -134,14 +146,23 @@ class LoopText:
                 with writer.about(each.last):
                     writer.statement(assign(names[each.last], copied))
 
+    def _sequence(self, value: Node) -> ast.expr:
+        """A value outside, which has a name where it is more than that."""
+        if self._outside.forms.is_inside(value):
+            return name(self._names[value])
+        return self._outside.value(value)
+
     def _item(self, array: ast.expr) -> ast.expr:
         return ast.Subscript(array, name(self._counter), ast.Load())
 
     def _before(self) -> Iterator[tuple[Node, ast.stmt]]:
         """What is there before the first turn."""
         loop, names, outside = self._loop, self._names, self._outside
-        for argument, value in loop.shared:
-            if value not in names:
+        items = {names[argument] for argument, _ in loop.items}
+        for argument, value in (*loop.items, *loop.shared):
+            if outside.forms.is_inside(value):
+                yield value, assign(names[value], outside.value(value))
+            elif _is_literal(value) and names[argument] not in items:
                 yield argument, assign(names[argument], outside.value(value))
         for each in loop.stacked:
             if each.is_fresh:

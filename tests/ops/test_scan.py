@@ -1,0 +1,282 @@
+"""Scans: what they compute, their derivatives, and what is wrong with a loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import DTypeError, GraphcError, GraphError, OptionError, ShapeError
+from graphc.ir import Graph, Node, verify
+from graphc.passes.pipeline import optimize
+from tests.random_loops import random_loops
+from tests.styles import STYLES, assert_styles_agree
+
+WRITTEN_OUT = partial(gc.scan, unroll=True)
+"""The steps of a scan one after the other: a graph without loops."""
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_loops_compute_what_their_steps_do(seed: int) -> None:
+    """Values and gradients, as written, optimised, and in all styles."""
+    _, expected = random_loops(seed, WRITTEN_OUT)
+    _, found = random_loops(seed, gc.scan)
+    wanted = gc.evaluate(expected)
+    assert_styles_agree(gc.evaluate(found), wanted, ulps=4096, note="interpreter")
+    verify(optimize(Graph(tuple(found)), verify_each=True))
+    for style in STYLES:
+        for simplify in (True, False):
+            run = gc.compile(found, style=style, simplify=simplify)
+            for _ in range(2):
+                note = f"{style}, simplify={simplify}"
+                assert_styles_agree([*run()], wanted, ulps=4096, note=note)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_second_derivatives_and_tangents_of_random_loops(seed: int) -> None:
+    def derivatives(scan: Callable[..., Any]) -> list[Node]:
+        given, (_, *found) = random_loops(seed, scan)
+        directions = [gc.ones_like(node) * 0.1 for node in given]
+        gradients = found[-len(given) :]
+        norm = sum((gc.sum(g * g) for g in gradients), gc.constant(0.0, "float64"))
+        return [
+            *(gc.jvp(node, given, directions) for node in found[:2]),
+            *gc.grad(norm, given, unused="zeros"),
+            gc.jvp(norm, given, directions),
+        ]
+
+    wanted = gc.evaluate(derivatives(WRITTEN_OUT))
+    found = derivatives(gc.scan)
+    assert_styles_agree(gc.evaluate(found), wanted, ulps=2**16, note="interpreter")
+    for style in STYLES:
+        run = gc.compile(found, style=style)
+        assert_styles_agree([*run()], wanted, ulps=2**16, note=style)
+
+
+def cumulated(total: Node, x: Node) -> tuple[Node, Node]:
+    return total + x, total
+
+
+def test_values_are_those_of_a_loop_in_python() -> None:
+    x = gc.input("x", ("n",), "float64")
+    numbers = np.array([1.0, 2.0, 4.0])
+    for reverse in (False, True):
+        last, before = gc.scan(cumulated, 0.5, x, reverse=reverse)
+        total, rows = 0.5, [0.0] * 3
+        for t in reversed(range(3)) if reverse else range(3):
+            rows[t], total = total, total + numbers[t]
+        found = gc.evaluate([last, before], {"x": numbers})
+        np.testing.assert_array_equal(found[0], total)
+        np.testing.assert_array_equal(found[1], rows)
+
+
+def test_no_steps_leave_the_carry_as_it_is() -> None:
+    x = gc.input("x", ("n", 2), "float64")
+    last, ys = gc.scan(lambda h, x: (h * x, (h, h[0] > 0)), gc.ones(2, "float64"), x)
+    nodes = [last, *ys, gc.grad(gc.sum(last), x)]
+    feeds = {"x": np.empty((0, 2))}
+    for values in (
+        gc.evaluate(nodes, feeds),
+        *(gc.compile(nodes, style=style)(**feeds) for style in STYLES),
+    ):
+        np.testing.assert_array_equal(values[0], [1.0, 1.0])
+        assert [v.shape for v in values[1:]] == [(0, 2), (0,), (0, 2)]
+        assert values[2].dtype == bool
+
+
+class State(NamedTuple):
+    """A carry with names."""
+
+    hidden: Any
+    count: Any
+
+
+def test_structures_come_back_as_they_are() -> None:
+    x = gc.input("x", (3, 2), "float64")
+
+    def step(state: State, item: dict[str, Any]) -> tuple[State, Any]:
+        hidden = state.hidden + item["x"][0]
+        return State(hidden, state.count + 1), {
+            "pair": (hidden, [state.count]),
+            "no": None,
+        }
+
+    last, ys = gc.scan(step, State(gc.zeros(2, "float64"), 0), {"x": [x]})
+    assert isinstance(last, State)
+    assert ys["no"] is None
+    assert [type(ys["pair"]), type(ys["pair"][1])] == [tuple, list]
+    count, counts = gc.evaluate([last.count, ys["pair"][1][0]], {"x": np.ones((3, 2))})
+    assert [count, *counts] == [3, 0, 1, 2]
+
+
+def test_a_loop_of_many_steps_is_as_long_as_one_of_few() -> None:
+    def lines(length: int) -> int:
+        x, h = gc.input("x", (length, 4, 3)), gc.zeros((4, 5))
+        w, u = gc.parameter("w", (3, 5)), gc.parameter("u", (5, 5))
+
+        def cell(h: Node, x: Node) -> tuple[Node, Node]:
+            h = gc.tanh(x @ w + h @ u)
+            return h, h
+
+        loss = gc.mean(gc.scan(cell, h, x)[1] ** 2)
+        run = gc.compile([loss, *gc.grad(loss, [w, u])], style="readable")
+        return len(run.source.splitlines())
+
+    assert lines(1000) == lines(10) < 70
+
+
+def test_work_that_needs_no_order_is_done_outside() -> None:
+    """One product for all inputs, and one for each weight's gradient."""
+    x, h = gc.input("x", ("steps", "batch", 3)), gc.input("h", ("batch", 5))
+    w, u = gc.parameter("w", (3, 5)), gc.parameter("u", (5, 5))
+
+    def cell(h: Node, x: Node) -> tuple[Node, Node]:
+        h = gc.tanh(x @ w + h @ u)
+        return h, h
+
+    loss = gc.mean(gc.scan(cell, h, x)[1] ** 2)
+    graph = optimize(Graph((loss, *gc.grad(loss, [w, u]))))
+    loops = [node for node in graph.nodes if node.bodies]
+    products = [n.op.name for n in graph.nodes].count("matmul")
+    inside = [
+        [n.op.name for n in loop.bodies[0].nodes].count("matmul") for loop in loops
+    ]
+    assert (products, inside) == (3, [1, 1])
+
+
+# Bad input ----------------------------------------------------------------------------
+
+X = gc.input("x", (3, 2), "float64")
+H = gc.zeros(2, "float64")
+
+WRONG: dict[str, tuple[Callable[[], Any], type[GraphcError], str]] = {
+    "shape": (
+        lambda: gc.scan(lambda h, x: (gc.sum(x), x), H, X),
+        ShapeError,
+        r"keep its type.*got float64 \(\) for carry, which starts as float64 \(2,\)",
+    ),
+    "dtype": (
+        lambda: gc.scan(lambda c, x: ({"a": c["a"].astype("float32")}, x), {"a": H}, X),
+        DTypeError,
+        r"got float32 \(2,\) for carry\['a'\]",
+    ),
+    "structure": (
+        lambda: gc.scan(lambda c, x: ([*c, x], x), [H], X),
+        GraphError,
+        r"keep its structure, got \[\*, \*\] after \[\*\]",
+    ),
+    "one value": (
+        lambda: gc.scan(lambda c, x: c + x, H, X),
+        GraphError,
+        "must return two values",
+    ),
+    "lengths": (
+        lambda: gc.scan(lambda c, x: (c, x), H, [X, X[:2]]),
+        ShapeError,
+        r"the same length, got 3 of xs\[0\], 2 of xs\[1\]",
+    ),
+    "length": (
+        lambda: gc.scan(lambda c, x: (c, x), H, X, length=4),
+        ShapeError,
+        "got 3 of xs, 4 of length",
+    ),
+    "no length": (
+        lambda: gc.scan(lambda c, x: (c, x), H),
+        OptionError,
+        "number of steps is not known",
+    ),
+    "negative": (
+        lambda: gc.scan(lambda c, x: (c, x), H, length=-1),
+        OptionError,
+        "at least 0, got -1",
+    ),
+    "a number": (
+        lambda: gc.scan(lambda c, x: (c, x), H, 1.0),
+        ShapeError,
+        "xs has no axis to go along",
+    ),
+    "unroll": (
+        lambda: gc.scan(lambda c, x: (c, x), H, X, unroll=0),
+        OptionError,
+        "unroll must be at least 1",
+    ),
+    "named unroll": (
+        lambda: gc.scan(lambda c, x: (c, x), 0.0, gc.input("v", ("n",)), unroll=2),
+        OptionError,
+        "requires a known number of steps, got n",
+    ),
+    "a branch": (
+        lambda: gc.scan(lambda c, x: (c if c[0] > 0 else x, x), H, X),
+        DTypeError,
+        "known only when the program runs(.|\n)*gc.where",
+    ),
+    "a value": (
+        lambda: gc.scan(lambda c, x: (c, "x"), H, X),
+        DTypeError,
+        "gc.scan, a value of a step",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_told_at_the_users_line(name: str) -> None:
+    build, error, message = WRONG[name]
+    with pytest.raises(error, match=message) as caught:
+        build()
+    assert "test_scan.py" in str(caught.value)
+
+
+def test_a_draw_that_depends_on_a_carry_is_refused() -> None:
+    with pytest.raises(GraphcError, match="draws anew"):
+        gc.scan(lambda h, x: (gc.nn.dropout(h, 0.5), None), H, X)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("reverse", [False, True])
+def test_values_and_derivatives_are_those_of_jax(reverse: bool) -> None:
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x": rng.normal(size=(6, 2, 3)),
+        "h": rng.normal(size=(2, 4)),
+        "w": rng.normal(size=(3, 4)),
+        "u": rng.normal(size=(4, 4)) / 2,
+    }
+
+    def loss_of(np_like: Any, scan: Any, x: Any, h: Any, w: Any, u: Any) -> Any:
+        def cell(carry: Any, x: Any) -> Any:
+            h, total = carry
+            h = np_like.tanh(x @ w + h @ u) * np_like.cos(total)
+            return (h, total + np_like.sum(h * x[:, :1])), (h, h[0, 0] * total)
+
+        start = np_like.sum(h) * 0.0
+        (last, total), (hs, few) = scan(cell, (h, start), x, reverse=reverse)
+        return np_like.sum(hs**2) + np_like.sum(last) * total + np_like.sum(few)
+
+    nodes = {k: gc.parameter(k, v.shape, v, "float64") for k, v in arrays.items()}
+    loss = loss_of(gc, gc.scan, *nodes.values())
+    gradients = gc.grad(loss, [*nodes.values()])
+    norm = sum((gc.sum(g * g) for g in gradients), gc.constant(0.0, "float64"))
+    found = gc.compile([loss, *gradients, *gc.grad(norm, [*nodes.values()])])()
+
+    def theirs(*values: Any) -> Any:
+        return loss_of(jax.numpy, jax.lax.scan, *values)
+
+    every = tuple(range(4))
+
+    def squared(*values: Any) -> Any:
+        return sum((g * g).sum() for g in jax.grad(theirs, every)(*values))
+
+    values = [*arrays.values()]
+    expected = [
+        theirs(*values),
+        *jax.grad(theirs, every)(*values),
+        *jax.grad(squared, every)(*values),
+    ]
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,84 @@
+"""Random graphs with loops, and nested ones, whose bodies are drawn like graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import numpy as np
+
+import graphc as gc
+from graphc.ir import Node, Op
+from tests.random_graphs import Grower, is_smooth
+
+Scan = Callable[..., Any]
+
+STEPS = 4
+
+
+def is_quick(op: Op) -> bool:
+    """An op of which a loop may make many."""
+    return is_smooth(op) and (op.kind in ("elementwise", "view") or op.name in _SHARED)
+
+
+_SHARED = {"matmul", "sum", "mean", "max", "concatenate", "softmax", "linear"}
+
+
+def fitted(chance: Random, values: Sequence[Node], like: Node) -> Node:
+    """A value of the type of another one, that depends on some of the values."""
+    same = [value for value in values if value.type == like.type]
+    found = chance.choice(same or [like])
+    for value in chance.sample(list(values), min(2, len(values))):
+        found = found * 0.5 + gc.mean(value).astype(like.dtype) * 0.25
+    return gc.tanh(found)
+
+
+def loop_of(
+    chance: Random, given: Sequence[Node], scan: Scan, depth: int
+) -> list[Node]:
+    """Results of a random loop over values of sizes that are known."""
+    carry = chance.sample(list(given), chance.randint(0, 2))
+    sequences = [
+        gc.stack([gc.tanh(node * (0.5 + t)) for t in range(STEPS)])
+        for node in chance.sample(list(given), chance.randint(0, 2))
+    ]
+    shared = chance.sample(list(given), 2)
+    seed, reverse = chance.randrange(10**9), chance.random() < 0.5
+
+    def step(carry: Any, items: Any) -> Any:
+        # The same draws at each call, as a loop may be written out.
+        inner = Random(seed)
+        grower = Grower(inner, [*carry, *items, *shared], keep=is_quick)
+        grower.grow(inner.randint(1, 5))
+        values = [v for v in grower.values if all(type(s) is int for s in v.shape)]
+        if depth and inner.random() < 0.5:
+            few = [value for value in values if int(value.size) < 20]
+            values += loop_of(inner, few, scan, depth - 1)
+        after = [fitted(inner, values, node) for node in carry]
+        if len(carry) == 2 and carry[0].type == carry[1].type and inner.random() < 0.3:
+            after = [carry[1], after[0]]
+        if carry and inner.random() < 0.4:
+            # A sum, which need not be carried.
+            after[0] = carry[0] + gc.tanh(fitted(inner, values, carry[0]))
+        ys = inner.sample([*after, *values], min(2, len(values)))
+        return after, {"ys": ys, "none": None}
+
+    length = None if sequences else STEPS
+    last, stacked = scan(step, carry, sequences, length=length, reverse=reverse)
+    return [*last, *stacked["ys"]]
+
+
+def random_loops(seed: int, scan: Scan) -> tuple[list[Node], list[Node]]:
+    """Leaves, and a loss of loops with what they return and its gradients."""
+    chance = Random(seed)
+    start = np.random.default_rng(seed)
+    given = [
+        gc.parameter(name, shape, start.normal(size=shape), "float64")
+        for name, shape in (("w", (3, 3)), ("b", (3,)), ("s", ()), ("m", (2, 3)))
+    ]
+    found = loop_of(chance, given, scan, depth=1)
+    more = [node for node in found if int(node.size) < 20]
+    found += loop_of(chance, [*given, *more], scan, depth=0)
+    loss = sum((gc.mean(gc.sin(node)) for node in found), gc.constant(0.0, "float64"))
+    return given, [loss, *found, *gc.grad(loss, given, unused="zeros")]
