@@ -277,24 +277,32 @@ def argument_names(function: Callable[..., Any]) -> list[str]:
 
 
 def closed(
-    outputs: Sequence[Node], own: Sequence[Node]
+    outputs: Sequence[Node],
+    own: Sequence[Node],
+    passed: Mapping[Node, Node] | None = None,
 ) -> tuple[Graph, tuple[Node, ...]]:
     """A body that takes as further arguments all that it uses from outside.
 
     What depends on no argument is computed outside, but for constants and sizes.
 
+    Args:
+        outputs: the results of the body.
+        own: its arguments.
+        passed: other nodes for which there are arguments, with these.
+
     Returns:
         The body, and the values to pass besides its own arguments.
     """
-    images = dict(zip(own, own, strict=True))
-    inside, free = set(own), set[Node]()
+    images = dict(zip(own, own, strict=True)) | dict(passed or {})
+    inside, free = set(images), set[Node]()
     captured: dict[Node, Node] = {}
+    first = len(images)
 
     def image(node: Node) -> Node:
         if node not in free:
             return images[node]
         if node not in captured:
-            place = len(own) + len(captured)
+            place = first + len(captured)
             captured[node] = argument(place, node.type, node.name)
         return captured[node]
 

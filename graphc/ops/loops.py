@@ -18,6 +18,8 @@ from ..ir.node import Node
 from ..ir.op import Op
 from ..ir.origin import label_of
 from ..ir.types import TensorType, TupleType
+from ..ir.walk import ancestors, reading_order
+from .batching import batched
 from .control import argument, argument_names, closed, results_of
 from .joining import concatenate, stack
 from .loop_derivatives import scan_jvp, scan_vjp
@@ -31,6 +33,7 @@ from .nests import (
     shown,
     typed_numbers,
 )
+from .source import as_node
 
 
 def _scan_type(
@@ -131,7 +134,7 @@ def scan(
     Args:
         f: takes a carry and an item, and returns the next carry, of the same structure
             and types, and a value of this step, of any structure or None. What it uses
-            from outside is the same in every step.
+            from outside is the same in every step; what it draws at random is not.
         init: the first carry: arrays, in any structure of lists, tuples and dicts. A
             Python number takes the dtype that it has after a step.
         xs: arrays that have the steps along their first axis, in any structure; None
@@ -174,7 +177,10 @@ def scan(
     outputs = [*kept_types(start, step.carry, "gc.scan"), *values]
     starts = step.arguments[: len(first)]
     outputs += [node for node in starts if node not in {*values}]
-    body, captured = closed(outputs, step.arguments)
+    draws = _draws(outputs, step)
+    body, captured = closed(outputs, step.arguments, draws)
+    # Each step has a draw of its own.
+    sequences += batched([*draws], {}, steps, since=step.since)
     name = str(getattr(f, "__name__", ""))
     node = SCAN.build(
         (*first, *sequences, *captured),
@@ -195,6 +201,8 @@ def scan(
 class _Step(NamedTuple):
     """A step, before what it uses from outside is passed to it."""
 
+    since: int
+    """The index of a node that is older than all that it makes."""
     arguments: list[Node]
     carry: Any
     """As the user's function returned it."""
@@ -203,6 +211,7 @@ class _Step(NamedTuple):
 
 def _traced(f: Callable[..., Any], start: Any, items: Any) -> _Step:
     """A step for arguments in place of a carry and of an item."""
+    since = argument(0, as_node(0).type).index
     names = [*argument_names(f)[:2], "", ""]
     carry = [
         argument(index, node.type, name)
@@ -218,7 +227,23 @@ def _traced(f: Callable[..., Any], start: Any, items: Any) -> _Step:
     ]
     after, values = _pair(f(refill(start, carry), refill(items, item)))
     values = as_nest(values, "gc.scan, a value of a step")
-    return _Step([*carry, *item], after, values)
+    return _Step(since, [*carry, *item], after, values)
+
+
+def _draws(outputs: Sequence[Node], step: _Step) -> dict[Node, Node]:
+    """The random draws that a step makes, with arguments in their place."""
+    own = set(step.arguments)
+    draws = [
+        node
+        for node in reading_order(outputs)
+        if not node.op.pure
+        and node.index > step.since
+        and own.isdisjoint(ancestors([node]))
+    ]
+    return {
+        node: argument(len(own) + place, node.type, node.name)
+        for place, node in enumerate(draws)
+    }
 
 
 def _pair(returned: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..ir.bodies import copied_for
+from ..ir.dims import Dimension
 from ..ir.facts import Role
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
@@ -250,6 +251,8 @@ class _Lowering:
             copies.append(each)
             if not is_fresh:
                 self._allocate(result)
+        length: Dimension = node.attributes["length"]
+        is_run = isinstance(length, int) and length > 0
         carried: list[Carried] = []
         own, replaced = set(stacked), dict[Node, Node]()
         for index in range(count):
@@ -259,7 +262,10 @@ class _Lowering:
                 continue
             each = Carried(variable, node.inputs[index], value, results[index])
             if self.fast and variable.ndim:
-                each = replace(each, is_fresh=results[index] in fresh)
+                # Without a turn, it is the start, whose array others may get later.
+                is_lent = value in stacked and not is_run
+                is_fresh = results[index] in fresh or is_lent
+                each = replace(each, is_fresh=is_fresh)
                 if value not in stacked:
                     is_new = is_written(value) and not forms.is_inline(value)
                     is_new = is_new and value not in own and value not in replaced
@@ -289,7 +295,7 @@ class _Lowering:
         return Loop(
             node,
             Block(body, forms, steps),
-            node.attributes["length"],
+            length,
             node.attributes["reverse"],
             tuple(carried),
             tuple(copies),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
+from ...ir.types import TupleType
 from ...ir.walk import structural_key
 from ...ops.control import RESULT, argument
 from ..base import note
@@ -121,7 +122,9 @@ def _needed(later: LoopParts, earlier: LoopParts) -> dict[Node, Node]:
     kept = {
         node
         for node in images
-        if node.inputs and not node.op.is_view(node) and node.op.role is not Role.RESULT
+        if node.inputs
+        and not node.op.is_view(node)
+        and not isinstance(node.type, TupleType)
     }
     reading = [node for node in order if node not in kept and node.inputs]
     needed = {parent for node in reading for parent in node.inputs}

@@ -89,6 +89,13 @@ def _is_first(carried: Carried, graph: Graph, loop: Loop) -> bool:
     )
 
 
+def _number(node: Node, value: ast.expr) -> ast.expr:
+    """A number that is to stay, though it may look into an array that does not."""
+    if node.ndim or not node.op.is_view(node):
+        return value
+    return ast.Subscript(value, ast.Tuple([], ast.Load()), ast.Load())
+
+
 def _is_literal(node: Node) -> bool:
     """True for a value that is a number, or an array of the module."""
     return node.op.role in (Role.CONSTANT, Role.SIZE)
@@ -170,7 +177,7 @@ class LoopText:
                 array = call("np.empty", shape, self._dtype(each.result))
                 yield each.result, assign(names[each.result], array)
         for each in loop.carried:
-            start = outside.value(each.start)
+            start = _number(each.start, outside.value(each.start))
             variable = names[each.variable]
             if each.has_array:
                 copy = call("np.copyto", name(variable), start)
@@ -189,7 +196,8 @@ class LoopText:
         targets: list[str] = []
         values: list[ast.expr] = []
         for each in loop.carried:
-            value, variable = inside.value(each.next), names[each.variable]
+            variable = names[each.variable]
+            value = _number(each.next, inside.value(each.next))
             if each.is_replaced:
                 pass
             elif each.spare is not None:
