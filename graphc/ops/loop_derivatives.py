@@ -52,12 +52,12 @@ class Loop:
     @property
     def arguments(self) -> dict[int, Node]:
         """The arguments of the body by the position of their input."""
-        return {node.attributes["index"]: node for node in self.body.arguments}
+        return argument_of(self.body)
 
     @property
     def starts(self) -> tuple[Node, ...]:
         """The carries that each step began with, as sequences."""
-        places = {
+        places: dict[int, int] = {
             value.attributes["index"]: place
             for place, value in enumerate(self.body.outputs)
             if place >= self.carries and value.op.role is Role.ARGUMENT
@@ -66,11 +66,16 @@ class Loop:
         return tuple(found[places[index]] for index in range(self.carries))
 
 
+def argument_of(body: Graph) -> dict[int, Node]:
+    """The arguments of a body by the position of their input."""
+    return {node.attributes["index"]: node for node in body.arguments}
+
+
 def with_starts(node: Node) -> Node:
     """A scan that returns the carries that each step began with: itself, if it does."""
     body, carries = node.bodies[0], node.attributes["carries"]
     known = set(body.outputs[carries:])
-    arguments = {each.attributes["index"]: each for each in body.arguments}
+    arguments = argument_of(body)
     types = [output.type for output in body.outputs]
     starts = [
         arguments[i] if i in arguments else argument(i, types[i])
@@ -260,7 +265,7 @@ def _forward(
     loop: Loop, forward: Differentiate, given: list[int], count: int
 ) -> _Forward:
     body, arguments = loop.body, loop.arguments
-    moving = [position for position in given if position in arguments]
+    moving: list[int] = [position for position in given if position in arguments]
     while True:
         seeds = {
             position: argument(count + number, arguments[position].type, None)
@@ -269,11 +274,10 @@ def _forward(
         variables = [arguments[position] for position in moving]
         found = forward(body.outputs, variables, [*seeds.values()])
         # A carry moves where what it is after a step does.
-        more = [i for i in range(loop.carries) if found[i] is not None]
-        more = [i for i in more if i not in moving and i in arguments]
+        more = {i for i in range(loop.carries) if found[i] is not None} - {*moving}
         if not more:
             break
-        moving = sorted({*moving, *more})
+        moving = sorted(more.union(moving))
     carries = [i for i in moving if i < loop.carries]
     values = [i for i in range(loop.carries, len(found)) if found[i] is not None]
     results = [_or_zeros(found[i], body.outputs[i]) for i in carries]

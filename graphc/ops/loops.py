@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from ..errors import GraphError, OptionError, ShapeError
+from ..ir.batching import Batch
 from ..ir.dims import Dimension
 from ..ir.facts import Facts, Role
 from ..ir.graph import Graph
@@ -33,6 +34,7 @@ from .nests import (
     shown,
     typed_numbers,
 )
+from .shape import swapaxes
 from .source import as_node
 
 
@@ -84,6 +86,36 @@ def _result_name(node: Node, index: int) -> str | None:
     return name and f"all_{name}"
 
 
+def _scan_of_examples(batch: Batch, node: Node) -> list[Node]:
+    """Loops of several examples as one, with their carries side by side."""
+    carries: int = node.attributes["carries"]
+    after: int = carries + node.attributes["sequences"]
+    mapped = [batch.is_mapped(each) for each in node.inputs]
+    while True:
+        stacked = [
+            *mapped[:carries],
+            *[False] * (len(node.bodies[0].outputs) - carries),
+        ]
+        body, found = batch.body(node.bodies[0], mapped, stacked)
+        more = [a or b for a, b in zip(mapped, found[:carries], strict=False)]
+        if more == mapped[:carries]:
+            break
+        # A carry differs between examples where it does so after a step.
+        mapped[:carries] = more
+    inputs = [
+        batch.stacked(each) if is_mapped else batch.value(each)
+        for each, is_mapped in zip(node.inputs, mapped, strict=True)
+    ]
+    for place in range(carries, after):
+        if mapped[place]:
+            inputs[place] = swapaxes(inputs[place], 0, 1)
+    results = results_of(SCAN.build(tuple(inputs), {**node.attributes, "body": body}))
+    return [
+        swapaxes(result, 0, 1) if is_mapped and place >= carries else result
+        for place, (result, is_mapped) in enumerate(zip(results, found, strict=True))
+    ]
+
+
 _SCAN = '''
 def run_scan(body, carries, sequences, length, reverse, types, inputs):
     """Run a body for each item of sequences; return carries and stacked values."""
@@ -111,6 +143,7 @@ SCAN = Op(
     facts=Facts(notation="scan"),
     vjp=scan_vjp,
     jvp=scan_jvp,
+    batch=_scan_of_examples,
 )
 
 

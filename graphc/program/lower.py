@@ -236,7 +236,9 @@ class _Lowering:
         count: int = node.attributes["carries"]
         after = count + node.attributes["sequences"]
         results = results_read(node, graph)
-        arguments = {each.attributes["index"]: each for each in body.arguments}
+        arguments: dict[int, Node] = {
+            each.attributes["index"]: each for each in body.arguments
+        }
         stacked: dict[Node, Stacked] = {}
         copies: list[Stacked] = []
         for result, value in zip(results[count:], body.outputs[count:], strict=True):

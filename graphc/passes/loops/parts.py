@@ -45,7 +45,9 @@ class LoopParts:
         inputs = node.inputs if inputs is None else inputs
         body, count = node.bodies[0], node.attributes["carries"]
         after: int = count + node.attributes["sequences"]
-        known = {each.attributes["index"]: each for each in body.arguments}
+        known: dict[int, Node] = {
+            each.attributes["index"]: each for each in body.arguments
+        }
         return LoopParts(
             node,
             tuple(
