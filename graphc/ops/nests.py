@@ -98,7 +98,7 @@ def named_nodes(structure: Any, name: str) -> list[tuple[Node, str | None]]:
 
 
 def kept_types(start: Any, after: Any, place: str) -> list[Node]:
-    """What a step gives for a carry, which must be of the carry's structure and types.
+    """The next carry of a step, which must be of the carry's structure and types.
 
     Args:
         start: the carry before the step.
