@@ -29,7 +29,7 @@ def batched(
     mapped: Mapping[Node, Node],
     size: Dimension,
     *,
-    since: Node,
+    since: Node | None,
 ) -> list[Node]:
     """Values for several examples, computed all at once.
 
@@ -39,7 +39,7 @@ def batched(
             an axis more in front.
         size: the number of examples.
         since: a node that is older than all that depends on an example, and than draws
-            of which each example has its own.
+            of which each example has its own; None where everything may depend on one.
 
     Returns:
         For each output its value; without the mapped axis where it is the same for all.
@@ -57,7 +57,7 @@ class _Batch:
     ) -> None:
         """
         Args:
-            size, mapped, since: see `batched`; None where everything may depend.
+            size, mapped, since: see `batched`.
         """
         self.size = size
         self._since, self._first = since, -1 if since is None else since.index

@@ -234,8 +234,8 @@ def scan(
 class _Step(NamedTuple):
     """A step, before what it uses from outside is passed to it."""
 
-    since: int
-    """The index of a node that is older than all that it makes."""
+    since: Node
+    """A node that is older than all that it makes."""
     arguments: list[Node]
     carry: Any
     """As the user's function returned it."""
@@ -244,7 +244,7 @@ class _Step(NamedTuple):
 
 def _traced(f: Callable[..., Any], start: Any, items: Any) -> _Step:
     """A step for arguments in place of a carry and of an item."""
-    since = argument(0, as_node(0).type).index
+    since = argument(0, as_node(0).type)
     names = [*argument_names(f)[:2], "", ""]
     carry = [
         argument(index, node.type, name)
@@ -270,7 +270,7 @@ def _draws(outputs: Sequence[Node], step: _Step) -> dict[Node, Node]:
         node
         for node in reading_order(outputs)
         if not node.op.pure
-        and node.index > step.since
+        and node.index > step.since.index
         and own.isdisjoint(ancestors([node]))
     ]
     return {

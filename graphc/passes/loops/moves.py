@@ -13,9 +13,8 @@ from ...ir.literal import is_uniform
 from ...ir.node import Node
 from ...ir.walk import ancestors
 from ...ops.arithmetic import add
-from ...ops.batching import batched
+from ...ops.batching import batched, stacked
 from ...ops.control import RESULT, argument
-from ...ops.shape import broadcast_to
 from ..base import note
 from .parts import (
     Changed,
@@ -149,11 +148,9 @@ def _for_all_steps(
         parts: the loop.
     """
     nodes = list(nodes)
-    found = batched(nodes, known, parts.length, since=-1)
+    found = batched(nodes, known, parts.length, since=None)
     return [
-        value
-        if value.ndim > node.ndim
-        else broadcast_to(value, (parts.length, *value.shape))
+        stacked(value, node, parts.length)
         for node, value in zip(nodes, found, strict=True)
     ]
 
@@ -163,7 +160,7 @@ def _for_all_steps(
 
 @dataclass
 class _After:
-    """What a loop need not compute itself, since no later step needs it."""
+    """Values that a loop need not compute itself, since no later step needs them."""
 
     parts: LoopParts
     totals: dict[int, Node] = field(default_factory=dict[int, Node])
@@ -202,7 +199,7 @@ class _After:
         return not node.inputs
 
     def _term(self, index: int, outputs: Collection[Node]) -> Node | None:
-        """What each step adds to a carry that is nothing but a sum."""
+        """The term that each step adds to a carry that is nothing but a sum."""
         each = self.parts.carries[index]
         variable, total = each.variable, each.next
         if total.op is not add.op or total.dtype.kind != "f":

@@ -116,7 +116,7 @@ class LoopParts:
 
 @dataclass(frozen=True)
 class Changed:
-    """What stands in a loop's place."""
+    """The loop in another one's place, or values in the place of its results."""
 
     loop: Node
     results: Mapping[int, int | Node]
@@ -124,7 +124,7 @@ class Changed:
 
 
 def result_of(loops: Mapping[Node, Changed], old: Node) -> Node:
-    """What stands in the place of a result of a loop, which may have changed."""
+    """The value in the place of a result of a loop, which may have changed."""
     changed = loops[old.inputs[0]]
     found = changed.results[old.attributes["index"]]
     if isinstance(found, Node):

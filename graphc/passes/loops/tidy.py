@@ -1,4 +1,4 @@
-"""What loops carry and return in vain, and what is the same in all their steps."""
+"""Values that loops carry and return in vain, or that are the same in all steps."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ class LoopText:
         return ast.Subscript(array, name(self._counter), ast.Load())
 
     def _before(self) -> Iterator[tuple[Node, ast.stmt]]:
-        """What is there before the first turn."""
+        """The statements before the first turn."""
         loop, names, outside = self._loop, self._names, self._outside
         items = {names[argument] for argument, _ in loop.items}
         for argument, value in (*loop.items, *loop.shared):
@@ -186,7 +186,7 @@ class LoopText:
                 yield each.variable, assign(variable, start)
 
     def _after_turn(self) -> Iterator[tuple[Node, ast.stmt]]:
-        """What is done at the end of each turn."""
+        """The statements at the end of each turn."""
         loop, names, inside = self._loop, self._names, self._inside
         for each in loop.stacked:
             if not each.is_direct:
