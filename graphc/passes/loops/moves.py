@@ -224,6 +224,8 @@ class _After:
         """True for a value that is there in the loop anyway, or has to be."""
         if node in self._known:
             return False
+        if node.op.role is Role.RESULT:
+            return self._is_in_loop(node.inputs[0])
         is_moved = node.inputs and node not in self._core
         return not (is_moved and _may_move(node, self._limit))
 
