@@ -150,6 +150,7 @@ from .ops.floats import (
     signbit,
     spacing,
 )
+from .ops.functions import checkpoint, function
 from .ops.indexing import take
 from .ops.integers import (
     bitwise_left_shift,
@@ -407,6 +408,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "check_gradients",
+    "checkpoint",
     "choose",
     "chunk",
     "clip",
@@ -476,6 +478,7 @@ __all__ = [
     "frexp",
     "full",
     "full_like",
+    "function",
     "gcd",
     "geomspace",
     "grad",

@@ -1,4 +1,7 @@
-"""Random graphs of which parts have become bodies that are called, and nested ones."""
+"""Random graphs of which parts have become bodies that are called, and nested ones.
+
+Some of them are computed again for their derivatives.
+"""
 
 from __future__ import annotations
 
@@ -35,9 +38,11 @@ def with_calls(outputs: Sequence[Node], seed: int, depth: int = 2) -> list[Node]
         found = [images[node] for node in leaving]
         return with_calls(found, seed + 1, depth - 1) if depth > 1 else found
 
-    values: list[Node] = call(part, *entering)
+    recomputed = Random(seed + 1).random() < 0.3
+    apply = (lambda f, *nodes: gc.checkpoint(f)(*nodes)) if recomputed else call
+    values: list[Node] = apply(part, *entering)
     for _ in range(chance.randrange(3)):
-        again = call(part, *[_smaller(node) for node in entering])
+        again = apply(part, *[_smaller(node) for node in entering])
         values = [_mixed(a, b) for a, b in zip(values, again, strict=True)]
     images = dict(zip(leaving, values, strict=True))
     for node in order:

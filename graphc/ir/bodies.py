@@ -52,6 +52,16 @@ def is_plain(call: Node) -> bool:
     return not is_with_rules(call)
 
 
+def is_kept(call: Node) -> bool:
+    """True for a call that computes its values by itself, whatever else is known."""
+    return call.op.facts.recomputes
+
+
+def may_be_inlined(call: Node) -> bool:
+    """True for a call that may be replaced by what it computes."""
+    return not is_kept(call)
+
+
 def inline(
     graph: Graph,
     kept: Collection[Graph] = (),

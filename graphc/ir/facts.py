@@ -117,6 +117,8 @@ class Facts:
     is read, and its derivatives are those along symmetric directions."""
     only_rules: bool = False
     """A body is there for its derivative rules alone, and stands where it is called."""
+    recomputes: bool = False
+    """A call that stays one, and of whose values none is kept for its derivative."""
     notation: str | None = None
     """The formula in drawings, where it is not the NumPy source."""
     formula: str | None = None

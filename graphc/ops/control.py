@@ -73,10 +73,11 @@ RESULT = Op(
 
 
 def results(
-    body: Graph, inputs: Sequence[Node], name: str | None = None
+    body: Graph, inputs: Sequence[Node], name: str | None = None, op: Op | None = None
 ) -> tuple[Node, ...]:
     """The results of a body for inputs, one node for each."""
-    return results_of(CALL.build(tuple(inputs), {"body": body}, name=name))
+    op = CALL if op is None else op
+    return results_of(op.build(tuple(inputs), {"body": body}, name=name))
 
 
 _results: WeakValueDictionary[tuple[int, int], Node] = WeakValueDictionary()
@@ -105,7 +106,7 @@ def shared(body: Graph) -> Graph:
 # Derivatives --------------------------------------------------------------------------
 
 
-def _call_vjp(
+def call_vjp(
     reverse: Differentiate, cotangents: Sequence[Node | None], out: Node, *inputs: Node
 ) -> list[Node | None]:
     """Adjoints by a call of the body's backward pass, which computes forward anew."""
@@ -124,7 +125,7 @@ def _call_vjp(
     return _call_derived("backward", derive, out, given, len(inputs))
 
 
-def _call_jvp(
+def call_jvp(
     forward: Differentiate, tangents: Sequence[Node | None], out: Node, *inputs: Node
 ) -> list[Node | None]:
     """Tangents by a call of the body's forward mode, which computes values anew."""
@@ -165,7 +166,7 @@ def _call_derived(
         known[key] = shared(Graph(tuple(found.values()))), tuple(found)
     body, places = known[key]
     name = f"{call.name}_{mode}" if call.name else None
-    nodes = results(body, (*call.inputs, *given.values()), name)
+    nodes = results(body, (*call.inputs, *given.values()), name, call.op)
     by_place = dict(zip(places, nodes, strict=True))
     return [by_place.get(place) for place in range(count)]
 
@@ -178,11 +179,12 @@ def _index(argument: Node) -> int:
     return argument.attributes["index"]
 
 
-def _call_batch(batch: Batch, node: Node) -> tuple[Node, ...]:
+def call_batch(batch: Batch, node: Node) -> tuple[Node, ...]:
     """A call of the body for several examples."""
     mapped = [batch.is_mapped(parent) for parent in node.inputs]
     body, _ = batch.body(node.bodies[0], mapped)
-    return results(shared(body), [*map(batch.value, node.inputs)], node.name)
+    inputs = [*map(batch.value, node.inputs)]
+    return results(shared(body), inputs, node.name, node.op)
 
 
 CALL = Op(
@@ -194,9 +196,9 @@ CALL = Op(
     bodies=("body",),
     numpy="body(*inputs)",
     facts=Facts(notation="call"),
-    vjp=_call_vjp,
-    jvp=_call_jvp,
-    batch=_call_batch,
+    vjp=call_vjp,
+    jvp=call_jvp,
+    batch=call_batch,
 )
 
 

@@ -96,6 +96,18 @@ def _key(skeleton: Any) -> Hashable:
     return (type(skeleton).__name__, skeleton)
 
 
+def places_of_others(skeleton: Any, what: str) -> Iterator[tuple[Any, str]]:
+    """The parts of a skeleton that are no nodes, with their names."""
+    if isinstance(skeleton, Mapping):
+        for key, item in cast("Mapping[Any, Any]", skeleton).items():
+            yield from places_of_others(item, f"{what}[{key!r}]")
+    elif isinstance(skeleton, list | tuple):
+        for place, item in enumerate(cast("Sequence[Any]", skeleton)):
+            yield from places_of_others(item, f"{what}[{place}]")
+    elif skeleton is not _PLACE:
+        yield skeleton, what
+
+
 def matched(
     given: Any, like: Any, what: str, error: Callable[[str], GraphcError]
 ) -> Iterator[tuple[Any, str]]:

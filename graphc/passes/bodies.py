@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from ..ir.bodies import inline, map_bodies
+from ..ir.bodies import inline, map_bodies, may_be_inlined
 from ..ir.facts import Role
 from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
@@ -137,7 +137,8 @@ class InlineCalls:
     def run(self, graph: Graph) -> Graph:
         """The graph with fewer calls, or none."""
         if has_higher_order(forward_calls(graph)):
-            return inline(graph)
+            return inline(graph, which=may_be_inlined)
         calls = (node for each in graph.nested for node in each.nodes if node.bodies)
         counts = Counter(node.bodies[0] for node in calls)
-        return inline(graph, {body for body in counts if counts[body] > 1})
+        kept = {body for body in counts if counts[body] > 1}
+        return inline(graph, kept, may_be_inlined)

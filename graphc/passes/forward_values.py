@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..ir.bodies import inline
+from ..ir.bodies import inline, is_kept, may_be_inlined
 from ..ir.facts import Role
 from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
@@ -86,7 +86,7 @@ def forward_calls(graph: Graph) -> dict[Node, Node]:
     found: dict[Node, Node] = {}
     by_inputs = {call.inputs: call for call in reversed(calls)}
     for call in calls:
-        if call.origin.derivative is None:
+        if call.origin.derivative is None or is_kept(call):
             continue
         for count in range(len(call.inputs) - 1, 0, -1):
             if call.inputs[:count] in by_inputs:
@@ -117,7 +117,7 @@ class _Forward:
     """A body that is called, and the values of it that derivatives need."""
 
     def __init__(self, body: Graph) -> None:
-        self._graph = inline(body)
+        self._graph = inline(body, which=may_be_inlined)
         self._number = Numbering()
         self._values = {
             self._number(node): node
@@ -133,8 +133,13 @@ class _Forward:
         Returns:
             A body with further arguments, and the results of this one to pass for them.
         """
-        derived = inline(call.bodies[0])
-        known = {n for n in derived.nodes if self._number(n) in self._values}
+        derived = inline(call.bodies[0], which=may_be_inlined)
+        known = {
+            node
+            for node in derived.nodes
+            if self._number(node) in self._values
+            and not isinstance(node.type, TupleType)
+        }
         needed = dict.fromkeys(
             parent
             for node in derived.nodes
