@@ -316,6 +316,7 @@ def test_all_public_names_can_be_imported_from_a_fresh_start() -> None:
 ORDINARY = {
     "all",
     "any",
+    "checkpoint",
     "constant",
     "input",
     "linear",
