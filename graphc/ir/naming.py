@@ -82,7 +82,8 @@ class DrawNaming(Naming):
             what: what is drawn.
             of: the node that it is for, of which the nearest name is taken.
         """
-        while of is not None and of.name is None:
+        # The name of a part is not the user's: another may have it, too.
+        while of is not None and (of.name is None or of.origin.rules):
             of = of.inputs[0] if of.inputs else None
         self._what, self._of = what, of
         super().__init__(self._stem)

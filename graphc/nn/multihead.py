@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, cast
 
 from ..errors import DTypeError, OptionError, ShapeError, UnsupportedError
@@ -141,7 +142,7 @@ def project(inputs: list[Node], weights: Any, biases: Node | None, size: int) ->
         return [linear(x, weight, shift) for x, weight, shift in given]
     if query is key is value:
         # One product instead of three.
-        packed = linear(query, weights, biases)
+        packed = _called("projected", linear(query, weights, biases))
         return [packed[..., part] for part in parts]
     return [
         linear(x, weights[part], None if biases is None else biases[part])
@@ -177,14 +178,16 @@ def attend(
             f"batch, got {', '.join(format_shape(x.shape) for x in projected)}",
             node="multi_head_attention_forward",
         )
-    q, k, v = (_heads(x, num_heads, batch_first) for x in projected)
+    named = zip(("query", "key", "value"), projected, strict=True)
+    q, k, v = (_heads(x, num_heads, batch_first, f"{n}_heads") for n, x in named)
     padding = None if key_padding_mask is None else as_node(key_padding_mask)
     mask = None if attn_mask is None else as_node(attn_mask)
     added = 0
     for shift, other in zip(more[:2], (False, True), strict=True):
         if shift is None:
             continue
-        row = _heads(reshape(as_node(shift), (1, size)), num_heads, batch_first)
+        row = reshape(as_node(shift), (1, size))
+        row = _heads(row, num_heads, batch_first, "last_row")
         if other:
             v = _with_row(v, row)
         else:
@@ -207,7 +210,8 @@ def attend(
     order = (
         (1, 0, 2) if heads.ndim == 3 else (0, 2, 1, 3) if batch_first else (2, 0, 1, 3)
     )
-    joined = reshape(transpose(heads, order), query.shape)
+    heads = transpose(_called("attended", heads), order)
+    joined = _called("joined_heads", reshape(heads, query.shape))
     output = linear(joined, *out)
     if not need_weights:
         return output, None
@@ -216,11 +220,18 @@ def attend(
     return output, shares
 
 
-def _heads(x: Node, num_heads: int, batch_first: bool) -> Node:
+def _called(name: str, x: Node) -> Node:
+    """The node under a name that may be another's, too, as those of blocks' parts."""
+    origin = replace(x.origin, rules=(*x.origin.rules, "attention of several heads"))
+    return x.copy(name=name, origin=origin)
+
+
+def _heads(x: Node, num_heads: int, batch_first: bool, name: str) -> Node:
     """`(..., heads, length, features)`: the features in as many parts as heads."""
     size = x.shape[-1]
     assert isinstance(size, int)
-    split = reshape(x, (*x.shape[:-1], num_heads, size // num_heads))
+    shape = (*x.shape[:-1], num_heads, size // num_heads)
+    split = _called(name, reshape(x, shape))
     if split.ndim == 3:
         return transpose(split, (1, 0, 2))
     return transpose(split, (0, 2, 1, 3) if batch_first else (1, 2, 0, 3))

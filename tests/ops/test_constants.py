@@ -153,3 +153,33 @@ def test_an_integer_of_no_dtype_says_which() -> None:
     with pytest.raises(DTypeError, match="out of bounds for every integer dtype"):
         gc.constant(2**80)
     assert gc.evaluate(gc.constant([2**80, 1], "float64"), {})[0] == 2.0**80
+
+
+REGULAR = [
+    (np.triu(np.full((5, 5), -np.inf, "f4"), 1), "np.triu(np.full((5, 5), -np.inf,"),
+    (np.tri(5, 6, dtype=bool), "np.tril(np.full((5, 6), True,"),
+    (np.tri(5, 5, -1), "np.tril(np.full((5, 5), 1.0, np.float64), -1)"),
+    (np.full((3, 2, 4), 2.5), "np.full((3, 2, 4), 2.5, np.float64)"),
+    (np.zeros((3, 2, 4)), "np.full((3, 2, 4), 0.0, np.float64)"),
+    (np.arange(20), "np.arange(20, dtype=np.int64)"),
+    (np.eye(5), "np.eye(5, dtype=np.float64)"),
+]
+
+
+@pytest.mark.parametrize(("array", "text"), REGULAR)
+def test_regular_arrays_are_written_as_numpy_makes_them(array: Any, text: str) -> None:
+    function = gc.compile(gc.flip(gc.constant(array)), simplify=False)
+    assert text in function.source
+    assert "b85decode" not in function.source
+    np.testing.assert_array_equal(function(), np.flip(array))
+
+
+@pytest.mark.parametrize("place", [(0, 0), (4, 4), (0, 4), (2, 2)])
+def test_arrays_that_are_nearly_regular_keep_each_element(place: Any) -> None:
+    for regular in (np.triu(np.ones((5, 5)), 1), np.ones((5, 5)), np.tri(5)):
+        array = regular.copy()
+        array[place] = -0.0 if not array[place] else 3.0
+        function = gc.compile(gc.flip(gc.constant(array)), simplify=False)
+        found = function()
+        np.testing.assert_array_equal(found, np.flip(array))
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(np.flip(array)))

@@ -264,6 +264,37 @@ def _sum_of_broadcast(node: Node, uses: Uses) -> Node | None:
     return broadcast_to(value * constant(float(count), node.dtype), node.shape)
 
 
+def _sum_of_repeated(node: Node, uses: Uses) -> Node | None:
+    repeated = node.inputs[0]
+    if repeated.op is not BROADCAST_TO or node.dtype != repeated.dtype:
+        return None
+    if node.dtype.kind != "f" or repeated.inputs[0].size == repeated.size:
+        return None
+    axes: tuple[int, ...] = node.attributes["axis"]
+    keepdims: bool = node.attributes["keepdims"]
+    value = repeated.inputs[0]
+    missing = repeated.ndim - value.ndim
+    before = (1,) * missing + value.shape
+    sizes = zip(before, repeated.shape, strict=True)
+    stretched = {axis for axis, (old, new) in enumerate(sizes) if old != new}
+    count = product(repeated.shape[axis] for axis in stretched.intersection(axes))
+    if not isinstance(count, int) or not 1 <= count <= 2 ** np.finfo(node.dtype).nmant:
+        return None
+    rest = tuple(axis - missing for axis in axes if axis not in stretched)
+    if rest and min(rest) < 0:
+        return None
+    if rest:
+        value = node.op(value, axis=rest, keepdims=keepdims)
+    if node.op is SUM and count > 1:
+        value = value * constant(float(count), node.dtype)
+    shape = [1 if axis in axes else size for axis, size in enumerate(before)]
+    if not keepdims:
+        shape = [size for axis, size in enumerate(before) if axis not in axes]
+    if value.shape != tuple(shape[-value.ndim :] if value.ndim else ()):
+        value = reshape(value, tuple(shape))
+    return broadcast_to(value, node.shape)
+
+
 _ALWAYS = "for every operand: no element changes"
 
 MOVEMENT = (
@@ -338,6 +369,13 @@ MOVEMENT = (
         "sum(broadcast_to(scalar)) -> scalar * count",
         (SUM,),
         _sum_of_broadcast,
+        "the count is a known, positive number that the dtype can represent",
+        "rounding",
+    ),
+    Rule(
+        "sum(broadcast_to(x)) -> sum(x) * count",
+        (MEAN, SUM),
+        _sum_of_repeated,
         "the count is a known, positive number that the dtype can represent",
         "rounding",
     ),

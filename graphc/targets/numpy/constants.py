@@ -14,7 +14,7 @@ from ...ir.node import Node
 from ...ir.types import DType
 from ...program.function import Function
 from ...pysource.writer import Writer
-from .expressions import assign, call, dtype_expression, name, number
+from .expressions import assign, call, dtype_expression, name, number, parse
 from .names import Names
 
 _INLINE_ELEMENTS = 16
@@ -91,14 +91,52 @@ def _name_of_number(text: str) -> str:
 
 
 def _short(array: np.ndarray[Any, Any]) -> ast.expr | None:
-    """An array as numbers or as an identity, unless that is long."""
+    """An array as numbers, or as what NumPy makes by a function; None if it is long."""
     dtype = dtype_expression(array.dtype)
     if array.size <= _INLINE_ELEMENTS and array.size:
         return call("np.array", _nested(array), dtype)
     if array.ndim == 2 and np.array_equal(array, np.eye(*array.shape)):
         sizes = [ast.Constant(size) for size in dict.fromkeys(array.shape)]
         return call("np.eye", *sizes, dtype=dtype)
+    length = ast.Constant(len(array) if array.ndim else 0)
+    if array.ndim == 1 and _same(array, np.arange(len(array), dtype=array.dtype)):
+        return call("np.arange", length, dtype=dtype)
+    return _filled(array) if array.ndim <= 1 else _triangle(array)
+
+
+def _triangle(array: np.ndarray[Any, Any]) -> ast.expr | None:
+    """An array of one number, or one that has it on one side of a diagonal only."""
+    if (found := _filled(array)) is not None or array.ndim != 2 or not array.size:
+        return found
+    for function, corner, offsets in (
+        (np.triu, array[0, -1], (1, 0)),
+        (np.tril, array[-1, 0], (0, -1)),
+    ):
+        full = np.full(array.shape, corner, array.dtype)
+        for offset in offsets:
+            if _same(array, function(full, offset)):
+                whole = _filled(full)
+                assert whole is not None
+                shift = [ast.Constant(1) if offset > 0 else parse("-1")][: abs(offset)]
+                return call(f"np.{function.__name__}", whole, *shift)
     return None
+
+
+def _filled(array: np.ndarray[Any, Any]) -> ast.expr | None:
+    """An array of one number."""
+    if not array.size:
+        return None
+    value = array.flat[0]
+    if not _same(array, np.full(array.shape, value, array.dtype)):
+        return None
+    shape = ast.Tuple([ast.Constant(size) for size in array.shape], ast.Load())
+    dtype = dtype_expression(array.dtype)
+    return call("np.full", shape, number(value, array.dtype), dtype)
+
+
+def _same(array: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    """True where two arrays have the same bits, signs of zeros included."""
+    return array.tobytes() == other.tobytes()
 
 
 def _encoded(array: np.ndarray[Any, Any]) -> ast.expr:

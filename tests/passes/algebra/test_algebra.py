@@ -249,6 +249,16 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
     "sum(broadcast_to(scalar)) -> scalar * count": [
         (lambda x, y: gc.broadcast_to(gc.max(x), (8, 4)).sum(axis=0), {"max": 1}),
     ],
+    "sum(broadcast_to(x)) -> sum(x) * count": [
+        (
+            lambda x, y: gc.broadcast_to(gc.exp(x), (4, 625)).sum(axis=0),
+            {"multiply": 1, "exp": 1},
+        ),
+        (
+            lambda x, y: gc.broadcast_to(gc.exp(x)[:, None], (625, 4)).mean(axis=0),
+            {"mean": 1, "broadcast_to": 1, "exp": 1},
+        ),
+    ],
     "op(broadcast_to(x), y) -> op(x, y)": [
         (lambda x, y: gc.broadcast_to(x, (2, 625)) + gc.stack([x, y]), {"add": 1}),
         (
