@@ -47,6 +47,7 @@ def tolerance(application: Application, dtype: Any) -> float:
 
 
 BY_ANOTHER_WAY = (
+    "vecdot",
     "sinc_derivative",
     "cofactors",
     "expm",

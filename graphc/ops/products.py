@@ -169,7 +169,7 @@ VECDOT = Op(
     facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
     kind="reduction",
     # `np.vecdot` is new in NumPy 2; products of one row and one column are the same.
-    numpy='np.einsum("...i,...i", x1, x2)',
+    numpy="np.sum(x1 * x2, axis=-1)",
     fast="np.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]",
     into="np.matmul(x1[..., None, :], x2[..., None], out[..., None, None])",
     one_row=vecdot_of_one_row,

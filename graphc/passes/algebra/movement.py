@@ -174,7 +174,7 @@ def _broadcast_result(node: Node, uses: Uses) -> Node | None:
     found = _build(node, inputs)
     if found is None or found.dtype != node.dtype or found.shape == node.shape:
         return None
-    return broadcast_to(found, node.shape)
+    return broadcast_to(_called_as(node, found), node.shape)
 
 
 def _add_at(node: Node, uses: Uses) -> Node | None:
@@ -280,11 +280,9 @@ def _sum_of_repeated(node: Node, uses: Uses) -> Node | None:
     count = product(repeated.shape[axis] for axis in stretched.intersection(axes))
     if not isinstance(count, int) or not 1 <= count <= 2 ** np.finfo(node.dtype).nmant:
         return None
-    rest = tuple(axis - missing for axis in axes if axis not in stretched)
-    if rest and min(rest) < 0:
-        return None
-    if rest:
-        value = node.op(value, axis=rest, keepdims=keepdims)
+    if not stretched.issuperset(axes):
+        there = tuple(axis - missing for axis in axes if axis >= missing)
+        value = node.op(value, axis=there, keepdims=keepdims)
     if node.op is SUM and count > 1:
         value = value * constant(float(count), node.dtype)
     shape = [1 if axis in axes else size for axis, size in enumerate(before)]
@@ -292,7 +290,14 @@ def _sum_of_repeated(node: Node, uses: Uses) -> Node | None:
         shape = [size for axis, size in enumerate(before) if axis not in axes]
     if value.shape != tuple(shape[-value.ndim :] if value.ndim else ()):
         value = reshape(value, tuple(shape))
-    return broadcast_to(value, node.shape)
+    return broadcast_to(_called_as(node, value), node.shape)
+
+
+def _called_as(node: Node, value: Node) -> Node:
+    """What is left of a node when it is not broadcast, under the name of the node."""
+    if node.name is None or value.name is not None or value.op.kind == "source":
+        return value
+    return value.copy(name=node.name)
 
 
 _ALWAYS = "for every operand: no element changes"
