@@ -294,7 +294,7 @@ def _sum_of_repeated(node: Node, uses: Uses) -> Node | None:
 
 
 def _called_as(node: Node, value: Node) -> Node:
-    """What is left of a node when it is not broadcast, under the name of the node."""
+    """The rest of a node that is no longer broadcast, under the name of the node."""
     if node.name is None or value.name is not None or value.op.kind == "source":
         return value
     return value.copy(name=node.name)
