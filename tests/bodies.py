@@ -12,7 +12,7 @@ from typing import Any
 import graphc as gc
 from graphc.ir import Graph, Node
 from graphc.ops.control import call
-from tests.random_graphs import Grower, is_smooth, leaves, outputs_of
+from tests.random_graphs import Grower, Keep, is_smooth, leaves, outputs_of
 
 
 def with_calls(outputs: Sequence[Node], seed: int, depth: int = 2) -> list[Node]:
@@ -64,11 +64,11 @@ def _mixed(a: Node, b: Node) -> Node:
     return a + b * 0.125 if a.dtype.kind == "f" else a
 
 
-def random_calls(seed: int) -> tuple[list[Node], list[Node]]:
+def random_calls(seed: int, keep: Keep = is_smooth) -> tuple[list[Node], list[Node]]:
     """Leaves, and outputs with calls; gradients of the whole among the outputs."""
     chance = Random(seed)
     given = leaves()
-    grower = Grower(chance, given, keep=is_smooth)
+    grower = Grower(chance, given, keep=keep)
     grower.grow(chance.randint(3, 7))
     loss, *others = with_calls(outputs_of(grower, given)[:4], seed)
     return given, [loss, *others, *gc.grad(loss, given, unused="zeros")]

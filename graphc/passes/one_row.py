@@ -61,9 +61,11 @@ def one_row(graph: Graph, size: str) -> Graph | None:
         values are equal but for the rounding of sums and products, whose terms may be
         added up in another order; and in derivatives, a sum over rows may be -0.0
         where it was +0.0. None where an input has a size that is computed from this
-        one, or a value no meaning at one row, as `x[1:].max(axis=0)`.
+        one, or a value no meaning at one row, as `x[1:].max(axis=0)`, or a function
+        that is called knows the size.
     """
-    if size not in graph.symbols:
+    bodies = [body for node in graph.nodes for body in node.bodies]
+    if size not in graph.symbols or any(size in body.symbols for body in bodies):
         return None
     rows = _OneRow(size)
     try:

@@ -23,7 +23,9 @@ from graphc.ir import Graph, Node
 from graphc.nn.evaluation import evaluation_mode
 from graphc.ops.control import call
 from tests.bodies import random_calls
-from tests.random_graphs import MOVED, assert_near, drawn, moved
+from tests.random_graphs import MOVED, assert_near, drawn, is_smooth, moved
+
+from .test_batching import INCREASING
 
 RNG = np.random.default_rng(3)
 ROWS = RNG.normal(size=(4, 3))
@@ -348,7 +350,9 @@ def test_calls_are_calls_of_a_body_for_several_examples() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_random_functions_are_what_a_loop_computes(seed: int) -> None:
     """Graphs of random ops, with calls and gradients; some leaves mapped."""
-    given, outputs = random_calls(seed)
+    given, outputs = random_calls(
+        seed, lambda op: is_smooth(op) and op.name not in INCREASING
+    )
     chance, examples = Random(seed), 3
     kept = [leaf for leaf in given if chance.random() < 0.6] or given[:1]
     axes = [chance.randrange(leaf.ndim + 1) for leaf in kept]
@@ -365,39 +369,58 @@ def test_random_functions_are_what_a_loop_computes(seed: int) -> None:
         return [images[output] for output in outputs]
 
     found = gc.vmap(function, tuple(axes))(*inputs)
+    mapped = {str(leaf.name): place for place, leaf in enumerate(kept)}
+    names = [str(leaf.name) for leaf in given]
+    sources = [
+        inputs[mapped[name]] if name in mapped else leaf
+        for name, leaf in zip(names, given, strict=True)
+    ]
+    found += gc.grad(gc.sum(found[0]), sources, unused="zeros")
+
+    def with_gradients_of_the_sum(values: list[Any]) -> list[Any]:
+        """Those of each example, or their sum by what is the same for all."""
+        by = zip(names, values[-len(given) :], strict=True)
+        return values + [
+            np.moveaxis(each, 0, axes[mapped[name]]) if name in mapped else each.sum(0)
+            for name, each in by
+        ]
+
     each = [drawn(given, seed + place, batch=4) for place in range(examples)]
-    for values in each[1:]:
-        values |= {
-            str(leaf.name): each[0][str(leaf.name)]
-            for leaf in given
-            if leaf not in {*kept}
-        }
+    shared = {name: each[0][name] for name in names if name not in mapped}
+    each = [{**values, **shared} for values in each]
     feeds = {
-        f"all_{leaf.name}": np.stack([v[str(leaf.name)] for v in each], axis)
-        for leaf, axis in zip(kept, axes, strict=True)
+        **shared,
+        **{
+            f"all_{name}": np.stack([values[name] for values in each], axes[place])
+            for name, place in mapped.items()
+        },
     }
-    feeds |= {str(leaf.name): each[0][str(leaf.name)] for leaf in given}
-    known = {str(n.name) for n in Graph((*found, *inputs)).nodes}
+    known = {str(node.name) for node in Graph((*found, *inputs)).nodes}
     feeds = {name: value for name, value in feeds.items() if name in known}
     with np.errstate(all="ignore"):
-        expected = _stacked([gc.evaluate(outputs, v) for v in each])
-        beside = _stacked([gc.evaluate(outputs, moved(v, MOVED)) for v in each])
+        expected, beside = (
+            with_gradients_of_the_sum(
+                [
+                    np.stack(values)
+                    for values in zip(
+                        *(gc.evaluate(outputs, moved(v, by)) for v in each), strict=True
+                    )
+                ]
+            )
+            for by in (0.0, MOVED)
+        )
         assert_near(gc.evaluate(found, feeds), expected, beside, rtol=1e-8)
-        parameters = {str(n.name) for n in given[1:]}
         for style in ("readable", "fast"):
             compiled = gc.compile(found, style=style)
-            for name in parameters & {*compiled.parameters}:
+            trained = {*compiled.parameters}
+            for name in trained:
                 compiled.parameters[name][...] = feeds[name]
-            fed = {k: v for k, v in feeds.items() if k not in parameters}
+            fed = {k: v for k, v in feeds.items() if k not in trained}
             assert_near(compiled(**fed), expected, beside, rtol=1e-8)
 
 
 def _with_axis(shape: Any, axis: int, size: int) -> tuple[Any, ...]:
     return (*shape[:axis], size, *shape[axis:])
-
-
-def _stacked(values: list[list[Any]]) -> list[Any]:
-    return [np.stack(each) for each in zip(*values, strict=True)]
 
 
 # Against JAX --------------------------------------------------------------------------

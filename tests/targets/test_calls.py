@@ -102,14 +102,20 @@ def test_a_size_that_no_argument_tells_is_passed(style: Any) -> None:
     def spread(vector: gc.Node) -> gc.Node:
         return gc.broadcast_to(vector, (rows, 3)) + 1.0
 
-    outputs = [call(spread, gc.sum(x, axis=0)), call(spread, gc.max(x, axis=0))]
+    # A product, for which there is a program of its own at one row, where there may.
+    outputs = [
+        call(spread, gc.sum(x, axis=0)),
+        call(spread, gc.max(x, axis=0)),
+        x @ x.T,
+    ]
     function = gc.compile(outputs, style=style)
     assert "batch" in [a.arg for a in functions_of(function.source)["spread"].args.args]
-    feeds = {"x": values()}
-    for result, expected in zip(
-        function(**feeds), gc.evaluate(outputs, feeds), strict=True
-    ):
-        np.testing.assert_allclose(result, expected, rtol=1e-6)
+    for rows in (4, 1):
+        feeds = {"x": values(rows=rows)}
+        for result, expected in zip(
+            function(**feeds), gc.evaluate(outputs, feeds), strict=True
+        ):
+            np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("style", STYLES)
