@@ -29,6 +29,8 @@ class Role(Enum):
     ARGUMENT = "passed when the body that it belongs to runs"
     CALL = "runs its body once, on its inputs"
     LOOP = "runs its body once for each item of sequences, and carries values along"
+    WHILE = "runs its body as long as a test is true, and carries values along"
+    BRANCH = "runs one of its bodies"
     RESULT = "one of the results of its input"
 
 

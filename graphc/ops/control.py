@@ -106,21 +106,61 @@ def shared(body: Graph) -> Graph:
 # Derivatives --------------------------------------------------------------------------
 
 
+def adjoints_of_body(
+    body: Graph, reverse: Differentiate, given: Mapping[int, Node], count: int
+) -> dict[int, Node]:
+    """Adjoints of arguments, as values of a body that takes cotangents besides.
+
+    Args:
+        body: computes forward.
+        reverse: reverse mode.
+        given: the cotangents by the position of the result.
+        count: the number of inputs, after which cotangents are passed.
+
+    Returns:
+        Those that there are, by the position of the argument.
+    """
+    outputs = [body.outputs[place] for place in given]
+    seeds = [
+        argument(count + number, output.type, f"d_{output.name or 'result'}")
+        for number, output in enumerate(outputs)
+    ]
+    variables = [node for node in body.arguments if has_derivatives(node.type)]
+    adjoints = reverse(outputs, seeds, variables)
+    return _given_by(dict(zip(map(_index, variables), adjoints, strict=True)))
+
+
+def tangents_of_body(
+    body: Graph, forward: Differentiate, given: Mapping[int, Node], count: int
+) -> dict[int, Node]:
+    """Tangents of results, as values of a body that takes those of arguments besides.
+
+    Args:
+        body: computes forward.
+        forward: forward mode.
+        given: the tangents by the position of the argument.
+        count: the number of inputs, after which tangents are passed.
+
+    Returns:
+        Those that there are, by the position of the result.
+    """
+    variables = [node for node in body.arguments if _index(node) in given]
+    places = {index: count + number for number, index in enumerate(given)}
+    seeds = [
+        argument(places[_index(node)], node.type, f"tangent_{node.name or ''}")
+        for node in variables
+    ]
+    return _given_by(dict(enumerate(forward(body.outputs, variables, seeds))))
+
+
 def call_vjp(
     reverse: Differentiate, cotangents: Sequence[Node | None], out: Node, *inputs: Node
 ) -> list[Node | None]:
     """Adjoints by a call of the body's backward pass, which computes forward anew."""
     body, given = out.bodies[0], _given(cotangents)
 
-    def derive() -> dict[int, Node | None]:
-        outputs = [body.outputs[place] for place in given]
-        seeds = [
-            argument(len(inputs) + number, output.type, f"d_{output.name or 'result'}")
-            for number, output in enumerate(outputs)
-        ]
-        variables = [node for node in body.arguments if has_derivatives(node.type)]
-        adjoints = reverse(outputs, seeds, variables)
-        return dict(zip(map(_index, variables), adjoints, strict=True))
+    def derive() -> dict[int, Node]:
+        return adjoints_of_body(body, reverse, given, len(inputs))
 
     return _call_derived("backward", derive, out, given, len(inputs))
 
@@ -131,21 +171,15 @@ def call_jvp(
     """Tangents by a call of the body's forward mode, which computes values anew."""
     body, given = out.bodies[0], _given(tangents)
 
-    def derive() -> dict[int, Node | None]:
-        variables = [node for node in body.arguments if _index(node) in given]
-        places = {index: len(inputs) + number for number, index in enumerate(given)}
-        seeds = [
-            argument(places[_index(node)], node.type, f"tangent_{node.name or ''}")
-            for node in variables
-        ]
-        return dict(enumerate(forward(body.outputs, variables, seeds)))
+    def derive() -> dict[int, Node]:
+        return tangents_of_body(body, forward, given, len(inputs))
 
     return _call_derived("forward", derive, out, given, len(body.outputs))
 
 
 def _call_derived(
     mode: str,
-    derive: Callable[[], Mapping[int, Node | None]],
+    derive: Callable[[], Mapping[int, Node]],
     call: Node,
     given: Mapping[int, Node],
     count: int,
@@ -162,7 +196,7 @@ def _call_derived(
     known = call.bodies[0].derived
     key = (mode, *given, len(call.inputs))
     if key not in known:
-        found = {place: node for place, node in derive().items() if node is not None}
+        found = derive()
         known[key] = shared(Graph(tuple(found.values()))), tuple(found)
     body, places = known[key]
     name = f"{call.name}_{mode}" if call.name else None
@@ -172,7 +206,11 @@ def _call_derived(
 
 
 def _given(values: Sequence[Node | None]) -> dict[int, Node]:
-    return {place: node for place, node in enumerate(values) if node is not None}
+    return _given_by(dict(enumerate(values)))
+
+
+def _given_by(values: Mapping[int, Node | None]) -> dict[int, Node]:
+    return {place: node for place, node in values.items() if node is not None}
 
 
 def _index(argument: Node) -> int:
