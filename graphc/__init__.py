@@ -52,6 +52,7 @@ from .ops.arithmetic import (
 from .ops.at import (
     put_along_axis,
 )
+from .ops.branches import cond
 from .ops.choices import bernoulli
 from .ops.closeness import (
     allclose,
@@ -324,6 +325,7 @@ from .ops.tensor_products import (
 )
 from .ops.truth import all, any, count_nonzero
 from .ops.vmap import vmap
+from .ops.while_loops import while_loop
 from .ops.windows import sliding_window_view
 from .runtime.compiler import compile
 from .runtime.interpreter import evaluate, interpret
@@ -417,6 +419,7 @@ __all__ = [
     "compress",
     "concat",
     "concatenate",
+    "cond",
     "conj",
     "conjugate",
     "constant",
@@ -667,6 +670,7 @@ __all__ = [
     "vsplit",
     "vstack",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]

@@ -1,10 +1,11 @@
-"""Random graphs with loops, and nested ones, whose bodies are drawn like graphs."""
+"""Random graphs with loops and branches, nested ones too, drawn like graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,21 @@ import graphc as gc
 from graphc.ir import Node, Op
 from tests.random_graphs import Grower, is_smooth
 
-Scan = Callable[..., Any]
+
+class Control(NamedTuple):
+    """Loops and branches: as they are, or written out in a graph without bodies."""
+
+    scan: Callable[..., Any]
+    cond: Callable[..., Any]
+
+
+def _either(pred: Node, when_true: Any, when_false: Any, *operands: Node) -> list[Node]:
+    both = when_true(*operands), when_false(*operands)
+    return [gc.where(pred, a, b) for a, b in zip(*both, strict=True)]
+
+
+BODIES = Control(gc.scan, gc.cond)
+WRITTEN_OUT = Control(partial(gc.scan, unroll=True), _either)
 
 STEPS = 4
 
@@ -35,7 +50,7 @@ def fitted(chance: Random, values: Sequence[Node], like: Node) -> Node:
 
 
 def loop_of(
-    chance: Random, given: Sequence[Node], scan: Scan, depth: int
+    chance: Random, given: Sequence[Node], control: Control, depth: int
 ) -> list[Node]:
     """Results of a random loop over values of sizes that are known."""
     carry = chance.sample(list(given), chance.randint(0, 2))
@@ -54,7 +69,9 @@ def loop_of(
         values = [v for v in grower.values if all(type(s) is int for s in v.shape)]
         if depth and inner.random() < 0.5:
             few = [value for value in values if int(value.size) < 20]
-            values += loop_of(inner, few, scan, depth - 1)
+            values += loop_of(inner, few, control, depth - 1)
+        if inner.random() < 0.3:
+            values += branch_of(inner, values, control)
         after = [fitted(inner, values, node) for node in carry]
         if len(carry) == 2 and carry[0].type == carry[1].type and inner.random() < 0.3:
             after = [carry[1], after[0]]
@@ -65,11 +82,26 @@ def loop_of(
         return after, {"ys": ys, "none": None}
 
     length = None if sequences else STEPS
-    last, stacked = scan(step, carry, sequences, length=length, reverse=reverse)
+    last, stacked = control.scan(step, carry, sequences, length=length, reverse=reverse)
     return [*last, *stacked["ys"]]
 
 
-def random_loops(seed: int, scan: Scan) -> tuple[list[Node], list[Node]]:
+def branch_of(chance: Random, values: Sequence[Node], control: Control) -> list[Node]:
+    """Results of a random branch: smooth at the point where it decides, as 0 is not."""
+    x, y = chance.choice(list(values)), chance.choice(list(values))
+    seed = chance.randrange(10**9)
+
+    def side(sign: float, x: Node, y: Node) -> list[Node]:
+        inner = Random(seed + int(sign))
+        grower = Grower(inner, [x, y, values[0] * sign], keep=is_quick)
+        grower.grow(2)
+        return [fitted(inner, grower.values, x), fitted(inner, grower.values, y)]
+
+    decides = gc.mean(x) > 0.1
+    return control.cond(decides, partial(side, 1.0), partial(side, -1.0), x, y)
+
+
+def random_loops(seed: int, control: Control) -> tuple[list[Node], list[Node]]:
     """Leaves, and a loss of loops with what they return and its gradients."""
     chance = Random(seed)
     start = np.random.default_rng(seed)
@@ -77,8 +109,8 @@ def random_loops(seed: int, scan: Scan) -> tuple[list[Node], list[Node]]:
         gc.parameter(name, shape, start.normal(size=shape), "float64")
         for name, shape in (("w", (3, 3)), ("b", (3,)), ("s", ()), ("m", (2, 3)))
     ]
-    found = loop_of(chance, given, scan, depth=1)
+    found = loop_of(chance, given, control, depth=1)
     more = [node for node in found if int(node.size) < 20]
-    found += loop_of(chance, [*given, *more], scan, depth=0)
+    found += loop_of(chance, [*given, *more], control, depth=0)
     loss = sum((gc.mean(gc.sin(node)) for node in found), gc.constant(0.0, "float64"))
     return given, [loss, *found, *gc.grad(loss, given, unused="zeros")]

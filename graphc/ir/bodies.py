@@ -102,9 +102,14 @@ def primitives(graph: Graph) -> Graph:
     return expand(inline(graph))
 
 
-def copied_for(node: Node) -> Graph:
-    """The body of a node as nodes of its own: another node may have the same body."""
-    body = node.bodies[0]
+def argument_of(body: Graph) -> dict[int, Node]:
+    """The arguments of a body by the position of their input."""
+    return {node.attributes["index"]: node for node in body.arguments}
+
+
+def copied_for(node: Node, place: int = 0) -> Graph:
+    """A body of a node as nodes of its own: another node may have the same body."""
+    body = node.bodies[place]
     arguments = {
         each.attributes["index"]: Node(
             each.op,

@@ -265,7 +265,8 @@ class Node(ArrayMethods):
     def __bool__(self) -> bool:
         raise DTypeError(
             f"the truth value of {self.describe()} is known only when the program runs",
-            hint="gc.where(condition, x, y) in place of an `if`",
+            hint="gc.where(condition, x, y) in place of an `if`, or gc.cond, of which "
+            "one branch runs",
         )
 
     def __array__(self, dtype: object = None, copy: object = None) -> Any:

@@ -29,7 +29,7 @@ from .nests import as_nest, named_nodes, nodes_of, shown
 from .shape import expand_dims
 from .source import ArrayLike, as_node, zeros_like
 
-_BODIES = ("when_true", "when_false")
+_BODIES: tuple[str, ...] = ("when_true", "when_false")
 
 
 def _cond_type(

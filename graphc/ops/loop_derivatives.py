@@ -10,6 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..ir.bodies import argument_of
 from ..ir.dims import Dimension
 from ..ir.facts import Role
 from ..ir.graph import Graph, rebuild
@@ -64,11 +65,6 @@ class Loop:
         }
         found = results_of(self.node)
         return tuple(found[places[index]] for index in range(self.carries))
-
-
-def argument_of(body: Graph) -> dict[int, Node]:
-    """The arguments of a body by the position of their input."""
-    return {node.attributes["index"]: node for node in body.arguments}
 
 
 def with_starts(node: Node) -> Node:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from ..errors import DifferentiationError, GraphError, ShapeError
 from ..ir.batching import Batch
+from ..ir.bodies import argument_of
 from ..ir.facts import Facts, Role
 from ..ir.graph import Graph
 from ..ir.nest import refill
@@ -15,7 +16,7 @@ from ..ir.op import Differentiate, Op
 from ..ir.types import TensorType, TupleType
 from .arithmetic import where
 from .control import argument, argument_names, closed, results_of, shared
-from .loop_derivatives import argument_of, arranged
+from .loop_derivatives import arranged
 from .nests import (
     NUMBERS,
     as_nest,
@@ -57,11 +58,11 @@ def _while_vjp(
     reverse: Differentiate, cotangents: Sequence[Node | None], out: Node, *inputs: Node
 ) -> NoReturn:
     raise DifferentiationError(
-        "reverse mode needs the values of all steps, of which gc.while_loop keeps none: "
-        "their number is not known",
+        "reverse mode needs the values of all steps, and gc.while_loop keeps none, "
+        "since their number is not known",
         at=out,
-        hint="gc.scan with a fixed number of steps (and gc.where to end early), gc.jvp, "
-        "or gc.stop_gradient",
+        hint="gc.scan with a fixed number of steps (and gc.where to end early), or "
+        "gc.jvp, or gc.stop_gradient",
     )
 
 
@@ -139,10 +140,9 @@ def _while_of_examples(batch: Batch, node: Node) -> list[Node]:
 def _while_any(test: Graph, body: Graph) -> tuple[Graph, Graph]:
     """The bodies of a loop for examples each of which decides for itself."""
     (running,) = test.outputs
-    variables = argument_of(body) | {}
-    images = {
-        node: variables.setdefault(node.attributes["index"], node)
-        for node in test.arguments
+    variables: dict[int, Node] = {**argument_of(test), **argument_of(body)}
+    images: dict[Node, Node] = {
+        node: variables[index] for index, node in argument_of(test).items()
     }
     for node in test.nodes:
         if node not in images:

@@ -19,6 +19,7 @@ from .fold import FoldConstants
 from .formulas.simplify import Simplify
 from .forward_values import KeepForwardValues
 from .layout import KeepBatchLast
+from .loops.branches import TidyBranches
 from .loops.moves import MoveOutOfLoops
 from .loops.tidy import TidyLoops
 from .loops.values import KeepLoopValues
@@ -45,6 +46,7 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         KeepForwardValues(),
         DropUnread(),
         InlineCalls(),
+        TidyBranches(),
         TidyLoops(),
         MergeEqual(),
         KeepLoopValues(),

@@ -108,6 +108,8 @@ class Block:
 class Carried:
     """A value that each turn of a loop takes from the one before."""
 
+    place: int
+    """The position of the input of the loop that it starts as."""
     variable: Node
     """The argument of the body."""
     start: Node
@@ -142,30 +144,74 @@ class Stacked:
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """A step that runs a body once for each item of sequences."""
+    """A step that runs a body for each item of sequences, or while a test holds."""
 
     node: Node
     block: Block
-    length: Dimension
-    reverse: bool
     carried: tuple[Carried, ...]
-    stacked: tuple[Stacked, ...]
-    items: tuple[tuple[Node, Node], ...]
-    """Arguments of the body, and the sequences of which they are items."""
+    results: tuple[Node | None, ...]
     shared: tuple[tuple[Node, Node], ...]
-    """Arguments of the body that are the same in all turns, and their values."""
+    """Arguments of bodies that are the same in all turns, and their values outside."""
+    length: Dimension = 0
+    """The number of turns, without a test."""
+    reverse: bool = False
+    stacked: tuple[Stacked, ...] = ()
+    items: tuple[tuple[Node, Node], ...] = ()
+    """Arguments of the body, and the sequences of which they are items."""
+    test: Block | None = None
+    """Computes the bool by which the loop goes on."""
+    tested: tuple[tuple[Node, Node], ...] = ()
+    """Arguments of the test, and the variables of carried values that they are."""
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A result of a branch."""
+
+    result: Node
+    values: tuple[Node, ...]
+    """In each of the bodies."""
+    is_direct: tuple[bool, ...]
+    """For each, True where the value is computed into the array of the result."""
+    has_array: bool = False
+    """True where the result has an array, to which values are copied."""
+    is_fresh: bool = False
+    """True where that is a new one at each run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """A step that runs one of two bodies."""
+
+    node: Node
+    decides: Node
+    """The bool by which the first one runs."""
+    blocks: tuple[Block, ...]
+    chosen: tuple[Chosen, ...]
+    shared: tuple[tuple[Node, Node], ...]
+    """Arguments of the bodies, and their values outside."""
     results: tuple[Node | None, ...]
     checks: tuple[Check, ...] = ()
 
 
-Step = Compute | Tiled | Call | Loop
+Step = Compute | Tiled | Call | Loop | Branch
+
+
+def blocks_of(step: Step) -> tuple[Block, ...]:
+    """The bodies whose steps stand inside a step."""
+    if isinstance(step, Branch):
+        return step.blocks
+    if isinstance(step, Loop):
+        return (step.block,) if step.test is None else (step.test, step.block)
+    return ()
 
 
 def inner_steps(step: Step) -> Iterator[Step]:
     """A step, and all that stand inside it."""
     yield step
-    if isinstance(step, Loop):
-        for each in step.block.steps:
+    for block in blocks_of(step):
+        for each in block.steps:
             yield from inner_steps(each)
 
 
@@ -273,8 +319,8 @@ def _forms_of(block: Block) -> Iterator[Form]:
         forms = step.forms if isinstance(step, Tiled) else block.forms
         if not isinstance(step, Compute):
             results += given_to(step)
-        if isinstance(step, Loop):
-            yield from _forms_of(step.block)
+        for inner in blocks_of(step):
+            yield from _forms_of(inner)
         for each in computes_of(step):
             if each.before is not None:
                 yield from forms.within(each.before)
@@ -284,17 +330,22 @@ def _forms_of(block: Block) -> Iterator[Form]:
             yield from block.forms.within(block.forms[node])
 
 
-def given_to(step: Tiled | Call | Loop) -> tuple[Node, ...]:
+def given_to(step: Tiled | Call | Loop | Branch) -> tuple[Node, ...]:
     """The values outside that a step is given."""
-    if isinstance(step, Loop):
-        starts = tuple(each.start for each in step.carried)
-        return (*starts, *(value for _, value in (*step.items, *step.shared)))
-    return step.given if isinstance(step, Call) else (*step.tiled, *step.whole)
+    if isinstance(step, Call):
+        return step.given
+    if isinstance(step, Tiled):
+        return (*step.tiled, *step.whole)
+    shared = tuple(value for _, value in step.shared)
+    if isinstance(step, Branch):
+        return (step.decides, *shared)
+    starts = tuple(each.start for each in step.carried)
+    return (*starts, *(value for _, value in step.items), *shared)
 
 
 def computes_of(step: Step) -> tuple[Compute, ...]:
     """The values that a step computes one by one, in order."""
-    if isinstance(step, Call | Loop):
+    if isinstance(step, Call | Loop | Branch):
         return ()
     return step.computes if isinstance(step, Tiled) else (step,)
 

@@ -10,7 +10,17 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.types import TupleType
 from .forms import Forms, is_literal
-from .function import Block, Call, Compute, Loop, Step, Tiled, given_to
+from .function import (
+    Block,
+    Branch,
+    Call,
+    Compute,
+    Loop,
+    Step,
+    Tiled,
+    blocks_of,
+    given_to,
+)
 from .memory import MemoryPlan
 from .schedule import Chain
 
@@ -132,9 +142,13 @@ def sizes_of(step: Step, forms: Forms) -> set[str]:
         elif isinstance(step, Loop):
             arrays = [each.result.shape for each in step.stacked]
             found = {*symbols_of((step.length, *(s for a in arrays for s in a)))}
-            found |= sizes_of_block(step.block)
+        elif isinstance(step, Branch):
+            arrays = [each.result.shape for each in step.chosen]
+            found = {*symbols_of(s for a in arrays for s in a)}
         else:
             found = {*step.symbols, *symbols_of(step.chain.shape)}
+        for block in blocks_of(step):
+            found |= _sizes_of_block(block)
         for node in given_to(step):
             found |= forms.sizes_of_value(node)
     for check in step.checks:
@@ -143,7 +157,7 @@ def sizes_of(step: Step, forms: Forms) -> set[str]:
     return found
 
 
-def sizes_of_block(block: Block) -> set[str]:
+def _sizes_of_block(block: Block) -> set[str]:
     """The named sizes that the code of a body refers to."""
     steps = (sizes_of(step, block.forms) for step in block.steps)
     values = (block.forms.sizes_of_value(node) for node in block.graph.outputs)

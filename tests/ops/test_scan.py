@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,18 +12,15 @@ import graphc as gc
 from graphc.errors import DTypeError, GraphcError, GraphError, OptionError, ShapeError
 from graphc.ir import Graph, Node, verify
 from graphc.passes.pipeline import optimize
-from tests.random_loops import random_loops
+from tests.random_loops import BODIES, WRITTEN_OUT, Control, random_loops
 from tests.styles import STYLES, assert_styles_agree
-
-WRITTEN_OUT = partial(gc.scan, unroll=True)
-"""The steps of a scan one after the other: a graph without loops."""
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_random_loops_compute_what_their_steps_do(seed: int) -> None:
     """Values and gradients, as written, optimised, and in all styles."""
     _, expected = random_loops(seed, WRITTEN_OUT)
-    _, found = random_loops(seed, gc.scan)
+    _, found = random_loops(seed, BODIES)
     wanted = gc.evaluate(expected)
     assert_styles_agree(gc.evaluate(found), wanted, ulps=4096, note="interpreter")
     verify(optimize(Graph(tuple(found)), verify_each=True))
@@ -38,8 +34,8 @@ def test_random_loops_compute_what_their_steps_do(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_second_derivatives_and_tangents_of_random_loops(seed: int) -> None:
-    def derivatives(scan: Callable[..., Any]) -> list[Node]:
-        given, (_, *found) = random_loops(seed, scan)
+    def derivatives(control: Control) -> list[Node]:
+        given, (_, *found) = random_loops(seed, control)
         directions = [gc.ones_like(node) * 0.1 for node in given]
         gradients = found[-len(given) :]
         norm = sum((gc.sum(g * g) for g in gradients), gc.constant(0.0, "float64"))
@@ -50,7 +46,7 @@ def test_second_derivatives_and_tangents_of_random_loops(seed: int) -> None:
         ]
 
     wanted = gc.evaluate(derivatives(WRITTEN_OUT))
-    found = derivatives(gc.scan)
+    found = derivatives(BODIES)
     assert_styles_agree(gc.evaluate(found), wanted, ulps=2**16, note="interpreter")
     for style in STYLES:
         run = gc.compile(found, style=style)

@@ -14,17 +14,18 @@ from dataclasses import dataclass, replace
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.types import is_floating
-from ...program.function import Call, Function, Loop, Tiled, Variant
+from ...program.function import Block, Branch, Call, Function, Loop, Tiled, Variant
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
+from .bodies import BranchText, LoopText
 from .constants import Constants
 from .expressions import assign, call, name, one_or_tuple, subscript
 from .kernels import Kernel
-from .loops import LoopText, name_values
 from .names import Names
+from .naming import name_values
 from .sizes import size_of_axis, size_sources, write_size_check, write_sizes
-from .steps import write_several, write_steps
+from .steps import Several, write_several, write_steps
 from .values import Values
 from .workspace import Allocation, names_of_entries, side_by_side
 
@@ -182,20 +183,35 @@ class _Printer:
             for statement in wording.ending(results):
                 writer.statement(statement)
 
-    def _run(self, writer: Writer, step: Tiled | Call | Loop, values: Values) -> None:
+    def _run(self, writer: Writer, step: Several, values: Values) -> None:
         """Write a step that computes several values."""
         if isinstance(step, Tiled):
             self.kernels[step].write_call(writer, values, self.allocation.dtype)
         elif isinstance(step, Loop):
-            inner = Values(self.names, self.constants, step.block.forms, self.entries)
-            counter, dtype = self.counters[step], self.allocation.dtype
-            loop = LoopText(step, counter, values, inner, self.entries, dtype)
-            loop.write(writer, self._run)
+            LoopText(
+                outside=values,
+                inside=self._inside,
+                dtype=self.allocation.dtype,
+                run=self._run,
+                counter=self.counters.get(step, ""),
+                entries=self.entries,
+            ).write(writer, step)
+        elif isinstance(step, Branch):
+            BranchText(
+                outside=values,
+                inside=self._inside,
+                dtype=self.allocation.dtype,
+                run=self._run,
+            ).write(writer, step)
         else:
             given = [values.value(node) for node in step.given]
             given += [values.size(size) for size in step.function.given_symbols]
             called = call(self.calls[step.function], *given)
             write_several(writer, step.results, called, self.names)
+
+    def _inside(self, block: Block) -> Values:
+        """The values of a body inside the function."""
+        return Values(self.names, self.constants, block.forms, self.entries)
 
     def _result(self, node: Node) -> ast.expr:
         """A result; in fast style a copy of what would be an argument's array."""

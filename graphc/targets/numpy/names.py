@@ -123,7 +123,8 @@ class Names:
         given = node.name or result_name(node)
         wish = given or node.op.name
         if node.op.role is Role.RESULT and given is None:
-            wish = f"{node.inputs[0].name or 'call'}_{wish}"
+            source = node.inputs[0]
+            wish = f"{source.name or source.op.name}_{wish}"
         name = known or wish.replace(".", "_")
         return "d_" * depth + name
 

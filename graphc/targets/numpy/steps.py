@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
-from ...program.function import Call, Compute, Loop, Step, Tiled, first_of
+from ...program.function import Branch, Call, Compute, Loop, Step, Tiled, first_of
 from ...pysource.writer import Writer
 from .expressions import one_or_tuple
 from .names import Names
@@ -37,7 +37,10 @@ def write_several(
     writer.statement(ast.Assign([one_or_tuple(targets)], value), shapes)
 
 
-Run = Callable[[Writer, Tiled | Call | Loop, Values], None]
+Several = Tiled | Call | Loop | Branch
+"""Steps that compute several values."""
+
+Run = Callable[[Writer, Several, Values], None]
 """The way to write a step that computes several values."""
 
 

@@ -1,0 +1,107 @@
+"""Names of values, those of bodies inside a function included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...ir.facts import Role
+from ...ir.graph import Graph
+from ...ir.node import Node
+from ...ir.types import TupleType
+from ...program.function import Block, Branch, Carried, Loop, Step, Tiled
+from .names import Names
+
+_COUNTERS = ("t", "s", "r", "q")
+"""Variables that count the turns of a loop, of one in it, and so on."""
+
+
+def name_values(
+    graph: Graph, steps: Sequence[Step], names: Names, counters: Sequence[str] = ()
+) -> dict[Loop, str]:
+    """Name the values of a graph, and those of the bodies in it.
+
+    Args:
+        graph: the values.
+        steps: the steps that compute them.
+        names: the scope.
+        counters: variables that count the turns of loops around it.
+
+    Returns:
+        The variable that counts the turns of each loop.
+    """
+    loops = [step for step in steps if isinstance(step, Loop)]
+    carried = [each for loop in loops for each in loop.carried]
+    last = {each.last for each in carried if not each.is_fresh}
+    names.assign(
+        node
+        for node in graph.nodes
+        if node not in last and not isinstance(node.type, TupleType)
+    )
+    found: dict[Loop, str] = {}
+
+    def name_body(block: Block, counters: Sequence[str]) -> None:
+        found.update(name_values(block.graph, block.steps, names, counters))
+
+    if any(loop.test is None for loop in loops):
+        wish = _COUNTERS[len(counters) % len(_COUNTERS)]
+        counters = (*counters, names.reserve(wish))
+    for step in steps:
+        if isinstance(step, Loop | Branch):
+            for argument, value in step.shared:
+                if not is_literal(value):
+                    names.alias(argument, names[value])
+        if isinstance(step, Loop):
+            if step.test is None:
+                found[step] = counters[-1]
+            arguments = [each.variable for each in step.carried]
+            arguments += [argument for argument, _ in (*step.items, *step.shared)]
+            _name_arguments(arguments, names)
+            for argument, variable in step.tested:
+                names.alias(argument, names[variable])
+            if step.test is not None:
+                name_body(step.test, counters)
+            name_body(step.block, counters)
+            for each in step.carried:
+                if _is_first(each, graph, step):
+                    names.alias(each.start, names[each.variable])
+                if each.last is not None and not each.is_fresh:
+                    names.alias(each.last, names[each.variable])
+        elif isinstance(step, Branch):
+            _name_arguments([argument for argument, _ in step.shared], names)
+            for block in step.blocks:
+                name_body(block, counters)
+    for step in steps:
+        if not isinstance(step, Tiled) and step.results:
+            # Nodes that read the same result go by one name.
+            for node in graph.users[step.node]:
+                index: int = node.attributes["index"]
+                read = step.results[index]
+                if read is not None:
+                    names.alias(node, names[read])
+    return found
+
+
+def _name_arguments(arguments: Sequence[Node], names: Names) -> None:
+    """Name arguments of a body, which go by no name from outside."""
+    for argument in arguments:
+        if argument not in names:
+            wish = argument.name or argument.op.name
+            names.alias(argument, names.reserve(wish))
+
+
+def _is_first(carried: Carried, graph: Graph, loop: Loop) -> bool:
+    """True where a loop begins with a value that nothing else needs a name for."""
+    start = carried.start
+    return (
+        not carried.has_array
+        and start.name is None
+        and start.op.kind not in ("source", "control")
+        and set(graph.users[start]) == {loop.node}
+        and sum(given is start for given in loop.node.inputs) == 1
+        and start not in {*graph.outputs}
+    )
+
+
+def is_literal(node: Node) -> bool:
+    """True for a value that is a number, or an array of the module."""
+    return node.op.role in (Role.CONSTANT, Role.SIZE)
