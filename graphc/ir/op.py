@@ -356,6 +356,11 @@ class Op:
         return self.recipe is not None or OPS.get(self.name) is self
 
     @property
+    def is_users(self) -> bool:
+        """True for an op that a user made."""
+        return self.recipe is not None
+
+    @property
     def key(self) -> Hashable:
         """Equal for equal ops alone; two ops of users may have one name."""
         return self.name if self.recipe is None else self

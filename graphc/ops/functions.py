@@ -119,7 +119,7 @@ def _wrapped(op: Op, fun: Callable[_P, _R], name: str | None) -> Callable[_P, _R
             f"gc.{'function' if op is CALL else op.name} requires a function of nodes, "
             f"got {fun!r}"
         )
-    called = name or _name_of(fun)
+    called = name or name_of(fun)
 
     def apply(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         return _applied(op, fun, called, args, kwargs)
@@ -127,7 +127,8 @@ def _wrapped(op: Op, fun: Callable[_P, _R], name: str | None) -> Callable[_P, _R
     return functools.update_wrapper(apply, fun, updated=())
 
 
-def _name_of(fun: Callable[..., Any]) -> str | None:
+def name_of(fun: Callable[..., Any]) -> str | None:
+    """The name of a function, or that of the class of a layer."""
     name = getattr(fun, "__name__", None)
     if name is None:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(fun).__name__).lower()
@@ -137,12 +138,29 @@ def _name_of(fun: Callable[..., Any]) -> str | None:
 def _applied(
     op: Op, fun: Callable[..., Any], name: str | None, args: Any, kwargs: Any
 ) -> Any:
+    body, inputs, outcome = traced(fun, name, args, kwargs)
+    return outcome.filled(results(body, inputs, name, op))
+
+
+def traced(
+    fun: Callable[..., Any], name: str | None, args: Any, kwargs: Any
+) -> tuple[Graph, tuple[Node, ...], Structure]:
+    """A function of nodes as a body.
+
+    Args:
+        fun: the function, which is applied once.
+        name: its name, for errors.
+        args: its arguments by position.
+        kwargs: those by name.
+
+    Returns:
+        The body, what to pass it, and the structure of its results.
+    """
     form, nodes = Structure.of((args, kwargs))
+    names = _names(fun, args, kwargs)
     own = [
         argument(place, node.type, called)
-        for place, (node, called) in enumerate(
-            zip(nodes, _names(fun, args, kwargs), strict=True)
-        )
+        for place, (node, called) in enumerate(zip(nodes, names, strict=True))
     ]
     inner_args, inner_kwargs = form.filled(own)
     returned = fun(*inner_args, **inner_kwargs)
@@ -162,8 +180,7 @@ def _applied(
         # So that no other graph stands for all that are written like this one.
         del body
         renamed = shared(renamed)
-    found = results(renamed, (*nodes, *captured), name, op)
-    return outcome.filled(found)
+    return renamed, (*nodes, *captured), outcome
 
 
 def _names(fun: Callable[..., Any], args: Any, kwargs: Any) -> list[str | None]:

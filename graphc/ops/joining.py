@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ParamSpec, cast, overload
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from .indexing import slice_axis
 from .reshaping import atleast_1d, atleast_2d, atleast_3d
 from .shape import expand_dims, reshape
 from .source import ArrayLike, as_node, coerce, zeros_like
+from .user_blocks import as_block
+
+_P = ParamSpec("_P")
 
 
 def _concatenate_infer(*arrays: TensorType, axis: int) -> TensorType:
@@ -187,17 +190,33 @@ def append(arr: ArrayLike, values: ArrayLike, axis: int | None = None) -> Node:
     return concatenate([arr, values], axis)
 
 
+@overload
+def block(arrays: Callable[_P, Node]) -> Callable[_P, Node]: ...
+@overload
+def block(arrays: Sequence[Any] | Node | np.ndarray[Any, Any] | float) -> Node: ...
 @array_function
-def block(arrays: Any) -> Node:
+def block(arrays: Any) -> Node | Callable[..., Node]:
     """An array of blocks: lists are joined along the last axis, lists of lists along
     the one before, and so on.
+
+    Of a function of nodes, or a layer, it is another thing: `@gc.block` makes it one
+    node in drawings, with a heading in emitted code. It takes nodes in any structure
+    and other arguments, and returns one node; what it takes from outside, such as
+    parameters, are further inputs. Value and derivatives stay what they are.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.block([[gc.eye(2), gc.ones((2, 1))], [gc.zeros((1, 3))]]), {})
     array([[1., 0., 1.],
            [0., 1., 1.],
            [0., 0., 0.]], dtype=float32)
+    >>> @gc.block
+    ... def squash(x, scale=2.0):
+    ...     return x / gc.sqrt(scale + gc.square(x))
+    >>> squash(gc.input("x", ("batch", 3)), scale=3.0)
+    <squash float32 (batch, 3)>
     """
+    if callable(arrays):
+        return as_block(cast("Callable[..., Node]", arrays))
     depth = _depth(arrays)
     found = [as_node(leaf) for leaf in _leaves(arrays, depth)]
     ndim = max(depth, *(node.ndim for node in found))

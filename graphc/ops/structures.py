@@ -49,6 +49,11 @@ class Structure:
         """The structure with nodes in it."""
         return _filled(self.skeleton, iter(nodes))
 
+    @property
+    def is_one_node(self) -> bool:
+        """True where there is nothing but a node."""
+        return self.skeleton is _PLACE
+
     def __str__(self) -> str:
         return repr(self.skeleton)
 

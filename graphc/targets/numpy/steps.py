@@ -21,6 +21,21 @@ def phase_of(node: Node) -> str:
     return "Backward" if node.origin.derivative.mode == "reverse" else "Tangents"
 
 
+def own_block_of(node: Node) -> Node | None:
+    """The user's own block that a value of the forward pass belongs to, if any."""
+    found, block = None, node.origin.block
+    while block is not None:
+        found = block if block.op.is_users else found
+        block = block.origin.block
+    return None if node.origin.derivative is not None else found
+
+
+def _title(block: Node) -> str:
+    called = f"{block.name}, {block.op.name}" if block.name else block.op.name
+    formula = block.op.facts.formula
+    return called if formula is None else f"{called}: {formula}"
+
+
 def shape_comment(node: Node) -> str:
     """The shape as a comment says it."""
     return format_shape(node.shape) if node.shape else "scalar"
@@ -55,12 +70,18 @@ def write_steps(
     """Write steps in order; `run` writes those that compute several values."""
     phases = {phase_of(first_of(step)) for step in steps} if headings else set[str]()
     current = ""
+    block: Node | None = None
     for step in steps:
         first = first_of(step)
         phase = phase_of(first)
         if len(phases) > 1 and phase != current and current in ("", "Forward"):
             writer.heading(phase)
             current = phase
+        if (own := own_block_of(first)) is not block:
+            block = own
+            writer.blank()
+            if block is not None:
+                writer.comment(_title(block))
         for check in step.checks:
             with writer.about(check.positions):
                 writer.statement(values.check(check))
