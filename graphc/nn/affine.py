@@ -14,7 +14,7 @@ from ..ir.dims import format_shape, product
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
-from ..ops.shape import reshape
+from ..ops.shape import expand_dims, reshape
 from ..ops.source import ArrayLike
 from ..ops.type_rules import floating
 from . import init
@@ -27,13 +27,14 @@ def _linear_infer(
 ) -> TensorType:
     floating(input)
     floating(weight, "weight")
-    if weight.ndim != 2:
+    if weight.ndim not in (1, 2):
         raise ShapeError(
-            f"requires a weight of shape (out, in), got {format_shape(weight.shape)}"
+            "requires a weight of shape (out, in), or (in,), "
+            f"got {format_shape(weight.shape)}"
         )
-    outputs, inputs = weight.shape
+    *outputs, inputs = weight.shape
     if not input.shape or input.shape[-1] != inputs:
-        swapped = bool(input.shape) and input.shape[-1] == outputs
+        swapped = bool(input.shape) and [input.shape[-1]] == outputs
         raise ShapeError(
             f"requires input whose last axis has the {inputs} features that weight "
             f"{format_shape(weight.shape)} takes, got {format_shape(input.shape)}",
@@ -41,13 +42,13 @@ def _linear_infer(
             if swapped
             else f"an input of shape (..., {inputs}), or a weight of another shape",
         )
-    if bias is not None and bias.shape != (outputs,):
+    if bias is not None and bias.shape != tuple(outputs):
         raise ShapeError(
-            f"requires a bias of shape {format_shape((outputs,))}, "
+            f"requires a bias of shape {format_shape(tuple(outputs))}, "
             f"got {format_shape(bias.shape)}"
         )
     dtypes = [part.dtype for part in (input, weight, bias) if part is not None]
-    return TensorType(np.result_type(*dtypes), (*input.shape[:-1], outputs))
+    return TensorType(np.result_type(*dtypes), (*input.shape[:-1], *outputs))
 
 
 def _linear_vjp(
@@ -55,8 +56,10 @@ def _linear_vjp(
 ) -> tuple[Node, ...]:
     # The product in this order has the layout of the weight: nothing is transposed.
     rows = product(input.shape[:-1])
-    by_row = reshape(g, (rows, g.shape[-1]))
+    by_row = reshape(g, (rows, *weight.shape[:-1]))
     d_weight = by_row.T @ reshape(input, (rows, input.shape[-1]))
+    if weight.ndim == 1:
+        return expand_dims(g, -1) * weight, d_weight, g
     return g @ weight, d_weight, g
 
 
@@ -72,6 +75,7 @@ def _linear_vjp(
             ((4,), (2, 4), (2,)),
             ((2, 3, 4), (5, 4), (5,)),
             ((0, 4), (2, 4), (2,)),
+            ((2, 3, 4), (4,), ()),
         )
     ],
 )
@@ -82,14 +86,15 @@ def linear(input: ArrayLike, weight: ArrayLike, bias: ArrayLike = None) -> Node:
 
     Args:
         input: `(..., in)`, floating.
-        weight: `(out, in)`: a row for each output, as torch keeps it.
-        bias: `(out,)`, or None for none.
+        weight: `(out, in)`: a row for each output, as torch keeps it; or `(in,)` for
+            one output that is not an axis.
+        bias: `(out,)`, or `()`; None for none.
 
     Returns:
-        `(..., out)`.
+        `(..., out)`, or `(...,)`.
 
     Raises:
-        ShapeError: the numbers of features differ, or the weight is not a matrix.
+        ShapeError: the numbers of features differ, or the weight has more axes.
         DTypeError: input or weight is not floating.
 
     >>> import graphc as gc

@@ -20,6 +20,7 @@ from .channels import (
     all_but_channels,
     along_channels,
     check_channels,
+    check_count,
     scaled_and_shifted_channels,
 )
 from .layer import Layer, check_size
@@ -268,6 +269,7 @@ class _BatchNorm(Layer):
                 f"got {format_shape(input.shape)}",
                 node=type(self).__name__,
             )
+        check_count(input, self.num_features, type(self).__name__)
         return tracked_batch_norm(
             input,
             *(self.running_mean, self.running_var, self.num_batches_tracked),

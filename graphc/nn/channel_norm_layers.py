@@ -7,8 +7,10 @@ from typing import Any
 from ..errors import OptionError, ShapeError, UnsupportedError
 from ..ir.dims import format_shape
 from ..ir.node import Node
+from ..ops.shape import expand_dims, squeeze
 from . import init
 from .channel_norms import group_norm, instance_norm
+from .channels import check_count
 from .layer import Layer, check_size
 
 
@@ -79,6 +81,7 @@ class GroupNorm(_ChannelNorm):
 
     def forward(self, input: Node) -> Node:
         """`gc.nn.group_norm` with the layer's weight and bias."""
+        check_count(input, self.num_channels, "GroupNorm")
         return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def _describe(self) -> str:
@@ -117,13 +120,17 @@ class _InstanceNorm(_ChannelNorm):
 
     def forward(self, input: Node) -> Node:
         """`gc.nn.instance_norm` with the layer's weight and bias."""
-        if input.ndim != self.rank + 2:
+        if input.ndim not in (self.rank + 1, self.rank + 2):
             raise ShapeError(
-                f"requires input of shape (batch, channels) and {self.rank} more, "
-                f"got {format_shape(input.shape)}",
+                f"requires input of shape (batch, channels) and {self.rank} more, or "
+                f"without a batch, got {format_shape(input.shape)}",
                 node=type(self).__name__,
             )
-        return instance_norm(input, weight=self.weight, bias=self.bias, eps=self.eps)
+        channels = input.ndim - self.rank - 1
+        check_count(input, self.num_features, type(self).__name__, channels)
+        batch = input if channels else expand_dims(input, 0)
+        output = instance_norm(batch, weight=self.weight, bias=self.bias, eps=self.eps)
+        return output if channels else squeeze(output, 0)
 
     def _describe(self) -> str:
         return f"{self.num_features}, eps={self.eps}"

@@ -37,3 +37,13 @@ def scaled_and_shifted_channels(
 def all_but_channels(ndim: int) -> tuple[int, ...]:
     """The axes of a batch and of positions."""
     return (0, *range(2, ndim))
+
+
+def check_count(input: Node, channels: int, layer: str, axis: int = 1) -> None:
+    """Raise where the input of a layer has another number of channels."""
+    if input.ndim > axis and input.shape[axis] != channels:
+        raise ShapeError(
+            f"requires input of {channels} channels, which are axis {axis}, "
+            f"got {format_shape(input.shape)}",
+            node=layer,
+        )

@@ -58,7 +58,8 @@ def _expand(
     for number, count in enumerate(size):
         axis = number + 2
         given = cast(int, input.shape[axis])
-        if given == count and scales[number] in (None, 1.0):
+        # Where sizes are the same torch copies, whatever the factor, but for cubics.
+        if given == count and (mode != "bicubic" or scales[number] in (None, 1.0)):
             continue
         step = _step(given, count, scales[number], align_corners)
         positions = astype(arange(count), input.dtype)
@@ -122,7 +123,10 @@ def _nearest(
     for number, count in enumerate(size):
         axis = number + 2
         given = cast(int, x.shape[axis])
-        if count % given == 0 and scales[number] in (None, count / given):
+        # Where sizes are the same, or twice as large, torch goes by no factor.
+        is_plain = not exact and count in (given, 2 * given)
+        is_plain |= scales[number] in (None, count / given)
+        if count % given == 0 and is_plain:
             new.append(len(repeated) + 1)
             repeated += [given, count // given]
             shape.append(count)

@@ -78,7 +78,10 @@ def test_group_norm_starts_at_the_identity() -> None:
         (lambda x: gc.nn.group_norm(x, 3), OptionError, "divides the 4 channels"),
         (lambda x: gc.nn.GroupNorm(3, 4), OptionError, "divides num_channels"),
         (lambda x: gc.nn.instance_norm(x[:, :, 0]), ShapeError, "(batch, channels, le"),
-        (lambda x: gc.nn.InstanceNorm2d(4)(x), ShapeError, "and 2 more"),
+        (lambda x: gc.nn.InstanceNorm2d(4)(x[0]), ShapeError, "and 2 more"),
+        (lambda x: gc.nn.InstanceNorm2d(7)(x), ShapeError, "7 channels, which are ax"),
+        (lambda x: gc.nn.BatchNorm1d(3)(x), ShapeError, "3 channels, which are axis 1"),
+        (lambda x: gc.nn.GroupNorm(3, 3)(x), ShapeError, "3 channels, which are axis"),
         (
             lambda x: gc.nn.InstanceNorm1d(4, track_running_stats=True),
             UnsupportedError,
@@ -110,3 +113,10 @@ def test_distances_of_equal_rows_have_gradient_0(p: float) -> None:
     value, slope = gc.evaluate([y, gc.grad(y[0, 1], x)], {"x": rows})
     assert value[0, 1] == 0.0
     assert not slope.any()
+
+
+def test_an_instance_may_stand_alone() -> None:
+    x = np.random.default_rng(0).normal(size=(4, 5))
+    layer = gc.nn.InstanceNorm1d(4, affine=True, dtype="float64")
+    alone, first = gc.evaluate([layer(x), layer(x[None])], {})
+    np.testing.assert_array_equal(alone, first[0])

@@ -115,6 +115,7 @@ def _interpolated(count: int) -> Iterator[Call]:
         {"size": (13, 3, 8)[:count]},
         {"scale_factor": 2},
         {"scale_factor": 1.7},
+        {"scale_factor": 1.12},
         {"scale_factor": (0.5, 2.3, 1.0)[:count]},
         {"scale_factor": 1.7, "recompute_scale_factor": True},
     ]
