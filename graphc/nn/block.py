@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, cast
 
+from ..ir.batching import elementwise
 from ..ir.node import Node
 from ..ir.op import Case, Jvp, Op, Vjp
 from ..ir.types import TensorType
@@ -137,4 +138,5 @@ def elementwise_block(
     cases = [Case(((3, 4),), chosen) for chosen in options]
     cases += [Case(shape, options[0]) for shape in (((),), ((0, 3),))]
     jvp = None if vjp is None else "diagonal"
+    facts = {"batch": elementwise, **facts}
     return block(infer=infer, cases=cases, vjp=vjp, jvp=jvp, **facts)

@@ -344,6 +344,63 @@ def test_calls_are_calls_of_a_body_for_several_examples() -> None:
             np.testing.assert_allclose(value[place], other, rtol=1e-12)
 
 
+def _loop_of(w: Node) -> Any:
+    def function(hidden: Node, rows: Node) -> Node:
+        def step(hidden: Node, row: Node) -> tuple[Node, Node]:
+            hidden = gc.tanh(hidden @ w + row)
+            return hidden, gc.sum(hidden)
+
+        hidden, sums = gc.scan(step, hidden, rows)
+        return gc.sum(gc.square(hidden)) + gc.sum(sums[1:] * sums[:-1])
+
+    return function
+
+
+@pytest.mark.parametrize("is_start_shared", [False, True])
+def test_a_loop_of_each_example_is_one_loop(is_start_shared: bool) -> None:
+    w = gc.parameter("w", (3, 3), gc.init.normal(0, 0.5), "float64")
+    function = _loop_of(w)
+    rows = gc.input("rows", ("batch", "time", 3), "float64")
+    x = _rows()
+    start = gc.zeros(3, "float64") if is_start_shared else x
+
+    def both(hidden: Node, rows: Node) -> list[Node]:
+        value = function(hidden, rows)
+        return [value, *gc.grad(value, [w, rows])]
+
+    found = gc.vmap(both, (None if is_start_shared else 0, 0))(start, rows)
+    assert sum(node.op.name == "scan" for node in Graph((found[0],)).nodes) == 1
+    one, one_start = gc.input("one", ("time", 3), "float64"), gc.input("h", (3,), "f8")
+    alone = both(start if is_start_shared else one_start, one)
+    weight, data = RNG.normal(size=(3, 3)) * 0.4, RNG.normal(size=(4, 5, 3))
+    for style in ("readable", "fast"):
+        compiled = gc.compile([*found, x], style=style)
+        compiled.parameters["w"][...] = weight
+        values = compiled(rows=data, x=ROWS)
+        for place, (row, begin) in enumerate(zip(data, ROWS, strict=True)):
+            feeds = {"one": row, "w": weight}
+            if not is_start_shared:
+                feeds["h"] = begin
+            expected = gc.evaluate(alone, feeds)
+            for value, other in zip(values, expected, strict=False):
+                np.testing.assert_allclose(value[place], other, rtol=1e-10)
+
+
+def test_examples_in_a_loop() -> None:
+    x, w = gc.input("x", (6, 4, 3), "float64"), gc.constant(RNG.normal(size=(3, 3)))
+
+    def step(total: Node, rows: Node) -> tuple[Node, Node]:
+        each = gc.vmap(lambda row: row @ w @ row)(rows)
+        return total + gc.sum(each), each
+
+    total, each = gc.scan(step, gc.constant(0.0, "float64"), x)
+    expected = gc.vmap(gc.vmap(lambda row: row @ w @ row))(x)
+    data = RNG.normal(size=(6, 4, 3))
+    values = gc.evaluate([total, each, expected], {"x": data})
+    np.testing.assert_allclose(values[1], values[2])
+    np.testing.assert_allclose(values[0], values[2].sum())
+
+
 # Random functions ---------------------------------------------------------------------
 
 
