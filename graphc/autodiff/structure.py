@@ -25,6 +25,7 @@ from ..ops.indexing import GETITEM
 from ..ops.joining import CONCATENATE, concatenate
 from ..ops.linalg import MATMUL
 from ..ops.products import VECDOT
+from ..ops.ranges import eye
 from ..ops.reduction import MEAN, SUM
 from ..ops.shape import (
     BROADCAST_TO,
@@ -139,10 +140,13 @@ class _Run:
         """A Jacobian in full."""
         if isinstance(part, Dense):
             return part.value
-        value = ones_like(self.x) if part.value is None else part.value
+        shape = (*self.x.shape, *self.x.shape)
+        if part.value is None:
+            return reshape(eye(self.x.size, dtype=self.x.dtype), shape)
+        value = part.value
         if not value.ndim:
             return value
-        return reshape(diag(reshape(value, (-1,))), (*self.x.shape, *self.x.shape))
+        return reshape(diag(reshape(value, (-1,))), shape)
 
     def dense(self, node: Node) -> Node:
         """The Jacobian of an input in full; zeros where it does not move."""
@@ -276,12 +280,37 @@ def _product(run: _Run, node: Node) -> Part:
             # Of `W @ x` it is `W`, and of `x @ W` its transpose.
             terms.append(matrix if part.value is None else matrix * part.value)
             continue
-        spread = reshape(run.full(part), (*parent.shape, -1))
+        if isinstance(part, Diagonal):
+            terms.append(_blocks(part.value, node, matrix, position))
+            continue
+        spread = reshape(part.value, (*parent.shape, -1))
         own = f"{rows}j" if position == 0 else f"j{columns}"
         others = f"j{columns}" if position == 0 else f"{rows}j"
         product = einsum(f"{own}t,{others}->{rows}{columns}t", spread, other)
         terms.append(reshape(product, (*node.shape, *run.x.shape)))
     return Dense(_added(terms))
+
+
+def _blocks(value: Node | None, node: Node, matrix: Node, position: int) -> Node:
+    """The Jacobian of a product by a matrix of which row `i` makes row `i` of the
+    product, or column `k` column `k`: the other factor, once for each of them.
+
+    Args:
+        value: the diagonal by which the matrix moves; None for ones.
+        node: the product.
+        matrix: the Jacobian of one row, or column.
+        position: 0 where rows make rows, 1 where columns make columns.
+    """
+    kept = eye(node.shape[position and -1], dtype=node.dtype)
+    if not position:
+        # (i, k, i', j)
+        lead, tail = "k" if node.ndim == 2 else "", "j"
+        found = einsum(f"iI,{lead}j->i{lead}I{tail}", kept, matrix)
+    else:
+        # (i, k, j, k')
+        lead = "i" if node.ndim == 2 else ""
+        found = einsum(f"{lead}j,kK->{lead}kjK", matrix, kept)
+    return found if value is None else found * value
 
 
 def _total(

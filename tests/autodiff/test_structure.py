@@ -100,12 +100,29 @@ def test_what_is_linear_comes_out_as_its_matrix() -> None:
     np.testing.assert_allclose(run(), (M + M.T) / 2, rtol=1e-14)
 
 
+def test_rows_of_a_product_move_by_blocks() -> None:
+    x, y = gc.input("x", (5, 3), "float64"), gc.input("y", (3, 2), "float64")
+    v = gc.input("v", (3,), "float64")
+    feeds = {"x": RNG.normal(size=(5, 3)), "y": RNG.normal(size=(3, 2)), "v": POINT}
+    for node, by, blocks in [
+        (x @ y, x, np.einsum("iI,jk->ikIj", np.eye(5), feeds["y"])),
+        (x @ y, y, np.einsum("ij,kK->ikjK", feeds["x"], np.eye(2))),
+        (x @ v, x, np.einsum("iI,j->iIj", np.eye(5), feeds["v"])),
+        (v @ y, y, np.einsum("j,kK->kjK", feeds["v"], np.eye(2))),
+    ]:
+        run = gc.compile(gc.jacobian(node, by), inputs=[x, y, v], style="readable")
+        assert " @ " not in run.source
+        assert "diag(" not in run.source
+        np.testing.assert_array_equal(run(**feeds), blocks)
+
+
 def test_what_is_elementwise_comes_out_as_a_diagonal() -> None:
     x = gc.input("x", (50,), "float64")
     for y in (gc.nn.relu(x), gc.exp(x) * x, gc.grad(gc.sum(x**4), x)):
         source = gc.compile(gc.jacobian(y, x), style="readable").source
         assert source.count("np.diag(") == 1
         assert "concatenate" not in source
+        assert "np.ones(" not in source
     value = gc.compile(gc.jacobian(gc.nn.relu(x), x))(np.arange(50.0) - 25.0)
     np.testing.assert_array_equal(value, np.diag((np.arange(50) > 25).astype(float)))
 

@@ -12,7 +12,7 @@ from ...ir.literal import constant_of, is_constant, is_uniform, uniform_value
 from ...ir.node import Node
 from ...ir.op import OPS, Op
 from ...ops.shape import broadcast_to
-from ...ops.source import constant
+from ...ops.source import astype, constant
 from ..rewriting import Rule, Uses
 from .masks import is_number
 from .values import is_nonnegative
@@ -30,7 +30,7 @@ def fit(x: Node, node: Node) -> Node | None:
 def _neutral(node: Node, uses: Uses) -> Node | None:
     for place, value in enumerate(node.op.facts.neutral):
         if value is not None and is_uniform(node.inputs[place], value):
-            return fit(node.inputs[1 - place], node)
+            return broadcast_to(astype(node.inputs[1 - place], node.dtype), node.shape)
     return None
 
 
