@@ -42,6 +42,8 @@ class Entry:
     size: Dimension = 0
     """Of a size as an array: the size."""
     bytes: Dimension = 0
+    is_read: bool = True
+    """False for a value that only others of the workspace are computed from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def lower(
         typed_by=[n for n in graph.nodes if n in stored or n.op.role is Role.ARGUMENT]
         if declared.follows_dtypes
         else [],
-        hoisted=_read_of(hoisted, read),
+        hoisted=[(node, node in read) for node in _read_of(hoisted, read)],
         entries=entries or Entries(),
         forms=forms.with_leaves(()),
     )

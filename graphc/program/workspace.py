@@ -62,16 +62,17 @@ class Workspace:
         persistent: Persistent | None,
         *,
         typed_by: Sequence[Node],
-        hoisted: Iterable[Node],
+        hoisted: Iterable[tuple[Node, bool]],
         entries: Entries,
         forms: Forms,
         arrays: Sequence[Entry] = (),
     ) -> Workspace:
         """The workspace of a function, from the parts that are known of it."""
         found = [*empty_arrays(memory), *arrays]
-        for node in hoisted:
+        for node, is_read in hoisted:
             size = 0 if node.op.is_view(node) else _bytes(node)
-            found.append(Entry("value", node.type, node, bytes=size))
+            entry = Entry("value", node.type, node, bytes=size, is_read=is_read)
+            found.append(entry)
         found += [*entries.arrays.values(), *entries.sizes.values()]
         types = [node.type for node in memory.arrays]
         types += [entry.type for entry in arrays]

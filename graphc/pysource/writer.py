@@ -70,6 +70,7 @@ class Writer:
         self._depth = 0
         self._docstring: list[str] = []
         self._imports: set[tuple[str, str | None]] = set()
+        self._imports_if_used: set[tuple[str, str | None]] = set()
         self._from_imports: dict[str, set[str]] = {}
         self._start: _Start | None = "file"
         self._blanks = 0
@@ -271,11 +272,20 @@ class Writer:
         self._after_definition = other._after_definition
         self.blank()
 
-    def import_(self, module: str, alias: str | None = None) -> None:
-        """Ask for ``import module as alias`` at the head of the file."""
+    def import_(
+        self, module: str, alias: str | None = None, *, if_used: bool = False
+    ) -> None:
+        """Ask for ``import module as alias`` at the head of the file.
+
+        Args:
+            module, alias: those of the statement.
+            if_used: True where it is left out if no line has ``alias.`` in it.
+        """
         for part in [*module.split("."), *([] if alias is None else [alias])]:
             identifier(part)
         self._imports.add((module, alias))
+        if if_used:
+            self._imports_if_used.add((module, alias))
 
     def from_import(self, module: str, name: str) -> None:
         """Ask for ``from module import name`` at the head of the file."""
@@ -370,6 +380,10 @@ class Writer:
         """Print the imports in the order of ruff's rule I001: by section, then name."""
         sections: dict[int, list[tuple[object, list[str]]]] = {}
         for module, alias in self._imports:
+            if (module, alias) in self._imports_if_used and not any(
+                f"{alias or module}." in line for line in self._lines
+            ):
+                continue
             text = f"import {module}" + ("" if alias is None else f" as {alias}")
             key = (0, _natural(module), alias or "")
             sections.setdefault(_section(module), []).append((key, [text]))

@@ -13,6 +13,8 @@ import graphc as gc
 from graphc.errors import FeedError, GraphError, NamingError, OptionError, ShapeError
 from tests.styles import assert_styles_agree
 
+from .support import assert_formatted
+
 STYLES = ("readable", "fast")
 
 
@@ -401,3 +403,16 @@ def test_emitted_text_is_formatted_and_lint_clean(tmp_path, style):
             check=True,
             capture_output=True,
         )
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_code_has_no_import_and_no_array_that_it_does_not_use(style, tmp_path):
+    x = gc.input("x", (3,), "float64")
+    steps = np.array([1.0, 2.0, 4.0])
+    known = gc.constant(steps)
+    # The sum is made with the workspace, and the difference for it alone.
+    scaled = x[1:] * ((known[1:] - known[:-1]) + known[1:])
+    for node in (-x, scaled):
+        run = gc.compile(node, style=style, simplify=False)
+        assert_formatted(run.source, tmp_path)
+    np.testing.assert_array_equal(run(x=steps), [6.0, 24.0])

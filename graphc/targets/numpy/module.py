@@ -182,7 +182,7 @@ def called_features(functions: Iterable[Function]) -> frozenset[str]:
 
 def write_imports(writer: Writer, harness: HarnessSource) -> None:
     """Ask for NumPy and for what the training loop imports."""
-    writer.import_("numpy", "np")
+    writer.import_("numpy", "np", if_used=True)
     for module, alias in harness.imports:
         writer.import_(module, alias)
     for module, item in harness.from_imports:

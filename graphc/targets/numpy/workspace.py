@@ -62,6 +62,11 @@ class Allocation:
         """The name of the function that allocates."""
         return f"{self._function}_workspace"
 
+    @property
+    def _read(self) -> list[str]:
+        """The variables of arrays that the function itself uses."""
+        return [v for entry, v in self._variables.items() if entry.is_read]
+
     def write_functions(self, writer: Writer) -> None:
         """Write the functions that allocate, each once for given sizes."""
         persistent = self._workspace.persistent
@@ -84,7 +89,7 @@ class Allocation:
                 with writer.about(node):
                     writer.statement(assign(self._names[node], array))
         if self._variables:
-            targets = [ast.Name(v, ast.Store()) for v in self._variables.values()]
+            targets = [ast.Name(variable, ast.Store()) for variable in self._read]
             sizes = [name(self._names.symbol(s)) for s in self._workspace.symbols]
             arguments = [*sizes, *self._dtype_argument(), _THREAD]
             arrays = call(self._allocation, *arguments)
@@ -117,8 +122,8 @@ class Allocation:
             for entry, variable in self._variables.items():
                 with writer.about(entry.node):
                     writer.statement(assign(variable, self._made(entry)))
-            variables = [name(variable) for variable in self._variables.values()]
-            writer.statement(ast.Return(one_or_tuple(variables)))
+            read = [name(variable) for variable in self._read]
+            writer.statement(ast.Return(one_or_tuple(read)))
 
     def _made(self, entry: Entry) -> ast.expr:
         """The expression that makes an array."""
