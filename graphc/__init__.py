@@ -101,7 +101,7 @@ from .ops.diagonals import (
     triu,
     triu_indices,
 )
-from .ops.differences import diff, ediff1d, gradient, trapezoid
+from .ops.differences import diff, ediff1d, gradient, trapezoid, unwrap
 from .ops.einsum import einsum
 from .ops.exponential import (
     acos,
@@ -659,6 +659,7 @@ __all__ = [
     "unique",
     "unique_counts",
     "unstack",
+    "unwrap",
     "value_and_grad",
     "vander",
     "var",

@@ -10,6 +10,7 @@ from importlib import import_module
 from ..errors import NoAttributeError
 from . import elsewhere
 from .annotations import PLACES
+from .functions_elsewhere import FUNCTIONS
 
 
 def getattr_of(module: str, names: Iterable[str]) -> Callable[[str], object]:
@@ -39,6 +40,8 @@ def _nearest(name: str, module: str, known: list[str]) -> str | None:
     for place, names in others.items():
         if name in names:
             return f"{place}.{name}"
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
     found = {
         f"{place}.{each}": likeness
         for place, names in {here: known, **others}.items()

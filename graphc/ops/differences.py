@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,16 @@ from ..errors import OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dim, Dimension
 from ..ir.node import Node
+from .arithmetic import absolute, remainder, where
 from .axes import normalize_axis, ordered_axes
 from .comparison import not_equal
 from .indexing import getitem, slice_axis
 from .joining import concatenate
 from .numbers import shortened
 from .reduction import mean_dtype, sum
-from .scans import at
+from .scans import at, cumsum
 from .shape import broadcast_to, expand_dims, reshape
-from .source import ArrayLike, as_node, astype, promote
+from .source import ArrayLike, as_node, astype, promote, stop_gradient
 
 
 def _part(x: Node, axis: int, start: int | None, stop: int | None) -> Node:
@@ -111,6 +113,47 @@ def ediff1d(
         for each in (to_begin, to_end)
     ]
     return concatenate([*ends[0], x, *ends[1]]) if any(ends) else x
+
+
+@array_function
+def unwrap(
+    p: ArrayLike,
+    discont: float | None = None,
+    axis: int = -1,
+    *,
+    period: float = 2.0 * math.pi,
+) -> Node:
+    """Numbers with whole periods added, so that neighbours are less than half apart.
+
+    Gradients are those of `p`: what is added does not change with it.
+
+    Args:
+        p: angles, or other numbers that repeat after a period.
+        discont: the least jump that is taken away, of at least half a period.
+        axis: along which.
+        period: the size of the range over which they wrap.
+
+    Returns:
+        A floating array of the shape of `p`.
+
+    Raises:
+        IndexRangeError: an axis that `p` has not.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.unwrap([0.0, 3.0, 0.5], period=4.0), {})
+    array([ 0. , -1. ,  0.5])
+    """
+    x = as_node(p)
+    x = astype(x, mean_dtype(x.dtype))
+    along = normalize_axis(axis, x.ndim, x)
+    half = period / 2.0
+    jumps = stop_gradient(diff(x, axis=along)).named("jumps")
+    inside = remainder(jumps + half, period) - half
+    inside = where((inside == -half) & (jumps > 0.0), half, inside)
+    least = half if discont is None else discont
+    added = where(absolute(jumps) < least, 0.0, inside - jumps).named("added")
+    rest = _part(x, along, 1, None) + cumsum(added, axis=along)
+    return concatenate([_part(x, along, 0, 1), rest], along)
 
 
 @array_function

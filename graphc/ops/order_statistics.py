@@ -14,10 +14,11 @@ from ..ir.dims import format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
-from ..ir.types import DType, TensorType
+from ..ir.types import DType, TensorType, is_floating
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
-from .arithmetic import clip
+from .arithmetic import clip, where
 from .axes import normalize_axes
+from .comparison import isnan
 from .extrema import needs_an_element
 from .indexing import getitem, slice_axis
 from .numbers import numbers
@@ -26,6 +27,7 @@ from .reduction import axis_argument, mean_dtype, reduced_type
 from .rounding import ceil, floor, rint
 from .scans import at
 from .shape import expand_dims, moveaxis, reshape, squeeze, transpose
+from .sorting import SORT
 from .source import ArrayLike, as_node, astype, constant, dimension
 
 QuantileMethod: TypeAlias = Literal[
@@ -360,7 +362,8 @@ def quantile(
 
     Args:
         a: numbers.
-        q: a probability in [0, 1], or an array of them: numbers, not nodes.
+        q: a probability in [0, 1], or an array of them. Of a node that is beyond, an
+            error names the position when the program runs.
         axis: one axis, several, or all where None.
         method: NumPy's name of the rule between two elements: `"lower"`, `"higher"`,
             `"nearest"` (of two as near, that of even rank), `"midpoint"`, `"linear"`,
@@ -373,7 +376,7 @@ def quantile(
 
     Raises:
         OptionError: `q` is beyond [0, 1].
-        DTypeError: `q` is a node.
+        DTypeError: `q` is not floating, where it is a node.
         ShapeError: there are no elements along an axis.
 
     Source: Hyndman and Fan 1996, "Sample quantiles in statistical packages".
@@ -407,14 +410,40 @@ def _quantile(
     a: ArrayLike, q: ArrayLike, scale: float, axis: Any, method: str, keepdims: bool
 ) -> Node:
     x, axes = numbers_along(a, axis)
-    levels, q_dtype = as_levels(q, scale, x)
     keeps = keepdims and bool(as_node(a).ndim)
+    if isinstance(q, Node):
+        return _at_computed_levels(x, q / scale, axes, method, keeps)
+    levels, q_dtype = as_levels(q, scale, x)
     options: dict[str, Any] = {"axis": axes, "keepdims": keeps, "method": method}
     options["q_dtype"] = q_dtype
     if not levels.ndim:
         return QUANTILE(x, q=float(levels), **options)
     found = QUANTILE(x, q=tuple(levels.ravel().tolist()), **options)
     return reshape(found, (*levels.shape, *found.shape[1:]))
+
+
+def _at_computed_levels(
+    x: Node, q: Node, axes: tuple[int, ...], method: str, keepdims: bool
+) -> Node:
+    """Quantiles of probabilities that are known when the program runs."""
+    if not is_floating(q.dtype):
+        raise DTypeError(f"q must be floating, got {q.type}", node="quantile")
+    lines, axis = lines_of(x, axes)
+    _check_elements(lines.type, (axis,))
+    ordered = SORT(astype(lines, mean_dtype(x.dtype)), axis=axis).named("ordered")
+    count = dimension(lines.shape[axis], q.dtype)
+    levels = reshape(q, -1)
+    place = Place.of(NODES, levels, count, method)
+    rank = astype(place.rank, np.intp).named("rank_of_q")
+    above = clip(rank + 1, 0, lines.shape[axis] - 1)
+    share = _column(place.share, lines, axis)
+    lower, upper = (getitem(ordered, at(axis, each)) for each in (rank, above))
+    between = lower + where(share == 0.0, 0.0, share * (upper - lower))
+    # NaN stands last.
+    last = slice_axis(ordered, axis, lines.shape[axis] - 1, lines.shape[axis])
+    found = moveaxis(where(isnan(last), last, between), axis, 0)
+    found = reshape(found, (*q.shape, *found.shape[1:]))
+    return expand_dims(found, tuple(a + q.ndim for a in axes)) if keepdims else found
 
 
 def as_levels(

@@ -19,7 +19,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
 from ..ir.types import TensorType, is_floating, is_integer
-from .along_axis import TAKE_ALONG_AXIS
+from .along_axis import TAKE_ALONG_AXIS, take_along_axis
 from .arithmetic import maximum, where
 from .comparison import equal, isnan, logical_not
 from .differences import diff
@@ -31,6 +31,7 @@ from .orders import ARGSORT
 from .reduction import mean_dtype, sum
 from .shape import expand_dims, reshape
 from .slices import ARRAY
+from .sorting import sort
 from .source import (
     ArrayLike,
     arange,
@@ -100,8 +101,9 @@ def searchsorted(
     """Positions at which values would have to be inserted into a sorted vector.
 
     Args:
-        a: a vector in ascending order.
-        v: values of any shape.
+        a: a vector in ascending order, or an array of them along its last axis.
+        v: values of any shape; of several vectors, those to search in each are along
+            the last axis, as in PyTorch.
         side: before the elements that are equal, or after them: the position is the
             number of elements less than the value, or not greater than it.
         sorter: positions that sort `a`, which may then be in any order.
@@ -110,7 +112,7 @@ def searchsorted(
         Integers of the shape of `v`, from 0 to the size of `a`.
 
     Raises:
-        ShapeError: `a` is not a vector.
+        ShapeError: `a` is a number, or has other leading axes than `v`.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.searchsorted([1.0, 2.0, 3.0], [0.5, 2.0, 9.0]), {})
@@ -118,8 +120,17 @@ def searchsorted(
     """
     table, values = coerce(a, v)
     if sorter is not None:
-        table = table[as_node(sorter)]
-    return SEARCHSORTED(table, values, side=side)
+        order = as_node(sorter)
+        table = table[order] if table.ndim < 2 else take_along_axis(table, order, -1)
+    if table.ndim < 2:
+        return SEARCHSORTED(table, values, side=side)
+    if table.shape[:-1] != values.shape[:-1]:
+        raise ShapeError(
+            f"requires values for each sorted row, got {values.type} for {table.type}",
+            node="searchsorted",
+        )
+    rows, columns = expand_dims(table, -2), expand_dims(values, -1)
+    return sum(rows < columns if side == "left" else rows <= columns, axis=-1)
 
 
 @array_function
@@ -326,7 +337,11 @@ _MOST_BINS = 2**24
 
 @array_function
 def histogram(
-    a: ArrayLike, bins: ArrayLike = 10, range: Any = None, density: bool | None = None
+    a: ArrayLike,
+    bins: ArrayLike = 10,
+    range: Any = None,
+    density: bool | None = None,
+    weights: ArrayLike = None,
 ) -> tuple[Node, Node]:
     """Number of elements in each of several bins.
 
@@ -339,12 +354,14 @@ def histogram(
         range: the first and the last edge; the least and the greatest element where
             None. Elements beyond do not count.
         density: give the density, whose integral is 1.
+        weights: numbers of the shape of `a` to be added up instead of ones.
 
     Returns:
         The numbers, or densities, and the edges, of which there is one more.
 
     Raises:
         OptionError: there are no bins, or the range is empty.
+        ShapeError: weights of another shape than `a`.
 
     >>> import graphc as gc
     >>> counts, edges = gc.histogram([1.0, 2.0, 1.0, 4.0], bins=3)
@@ -362,11 +379,29 @@ def histogram(
         edges = _edges(x, count, range)
     else:
         edges = as_node(bins)
-    counts = HISTOGRAM(x, edges)
+    counts = HISTOGRAM(x, edges) if weights is None else _sums(x, edges, weights)
     if not density:
         return counts, edges
     widths = astype(diff(edges), "float64")
     return counts / widths / sum(counts), edges
+
+
+def _sums(x: Node, edges: Node, weights: ArrayLike) -> Node:
+    """The sums of weights in each bin."""
+    given = as_node(weights)
+    if given.shape != x.shape:
+        raise ShapeError(f"requires weights of the shape of {x.type}, got {given.type}")
+    ordered = sort(edges)
+    if ordered.ndim != 1 or ordered.shape[0] in (0, 1):
+        raise ShapeError(f"requires a vector of at least two edges, got {edges.type}")
+    first, last = ordered[0], ordered[-1]
+    values, given = reshape(x, -1), reshape(given, -1)
+    is_inside = (values >= first) & (values <= last)
+    # The last bin has its right edge, too.
+    bins = searchsorted(ordered[1:-1], values, "right")
+    kept = where(is_inside, given, constant(0, given.dtype))
+    shape = (ordered.shape[0] - 1,)
+    return SCATTER_ADD(kept, bins, index=(ARRAY,), shape=shape)
 
 
 def _edges(x: Node, bins: int, range: Any) -> Node:

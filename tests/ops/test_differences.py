@@ -26,6 +26,8 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     *(("gradient", (0.5,), {"axis": axis}) for axis in (1, (0, -1))),
     *(("gradient", (GRID,), {"axis": 1, "edge_order": order}) for order in (1, 2)),
     ("gradient", (0.5, GRID, 2), {}),
+    *(("unwrap", (), options) for options in ({}, {"axis": 0}, {"discont": 4.0})),
+    ("unwrap", (), {"period": 0.5, "axis": 1}),
 ]
 
 

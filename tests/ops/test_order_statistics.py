@@ -147,12 +147,35 @@ def test_named_sizes_have_the_same_gradients(method: Any) -> None:
         np.testing.assert_allclose(found, expected)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_levels_may_be_nodes(method: Any) -> None:
+    x = gc.input("x", ("n", 5), "float64")
+    q = gc.input("q", (2, 2), "float64")
+    feeds = {"x": X[0], "q": np.array([[0.0, 0.3], [0.6, 1.0]])}
+    for options in ({}, {"axis": 0}, {"axis": 1, "keepdims": True}):
+        node = gc.quantile(x, q, method=method, **options)
+        expected = np.quantile(X[0], feeds["q"], method=method, **options)
+        for found in _everywhere(node, **feeds):
+            np.testing.assert_allclose(found, expected)
+    weight = np.arange(1.0, 5.0)
+    known = gc.quantile(x, feeds["q"].ravel(), method=method)
+    slope = gc.grad(gc.sum(gc.ravel(gc.quantile(x, q, method=method)) * weight), x)
+    expected = gc.evaluate(gc.grad(gc.sum(known * weight), x), {"x": X[0]})
+    np.testing.assert_allclose(gc.evaluate([slope, [x, q]], feeds)[0], expected)
+    with pytest.raises(ValueError, match="rank_of_q has the value"):
+        gc.evaluate(gc.quantile(x, q), {"x": X[0], "q": feeds["q"] + 2.0})
+    missing = np.where(X[0] > 1.0, np.nan, X[0])
+    found = gc.evaluate(gc.quantile(x, q, method=method), {**feeds, "x": missing})
+    assert np.isnan(found).all() == np.isnan(missing).any()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda x: gc.quantile(x, 1.5), "requires q from 0 to 1, got 1.5"),
         (lambda x: gc.percentile(x, [-1]), "requires q from 0 to 100"),
-        (lambda x: gc.quantile(x, x), "q must be numbers that are known now"),
+        (lambda x: gc.quantile(x, gc.input("q", (), "int64")), "q must be floating"),
+        (lambda x: gc.nanquantile(x, x), "q must be numbers that are known now"),
         (lambda x: gc.quantile(x, True), "q must be numbers, got True"),
         (lambda x: gc.quantile(x, 0.5, method="closest"), "method must be one of"),
         (lambda x: gc.median(x > 0), "requires numbers, got bool"),

@@ -78,6 +78,40 @@ def test_histograms_are_numpys() -> None:
                 np.testing.assert_allclose(found[1], expected[1], 1e-12, 1e-15)
 
 
+def test_weights_of_histograms_are_added_up() -> None:
+    x = gc.input("x", ("n", 4), "float64")
+    w = gc.input("w", ("n", 4), "float64")
+    values = np.array([[0.0, 1.0, 1.5, 4.0], [7.0, 9.0, -2.0, 2.0]])
+    weights = np.arange(8.0).reshape(2, 4)
+    for bins, limits, density in (
+        (3, None, None),
+        (4, (0.0, 4.0), True),
+        (EDGES, 0, 0),
+    ):
+        options = {"range": limits, "density": density}
+        found, edges = gc.histogram(x, bins, weights=w, **options)
+        slope = gc.grad(gc.sum(found), w)
+        expected = np.histogram(values, bins, weights=weights, **options)
+        for each in _everywhere([found, edges, slope], x=values, w=weights):
+            np.testing.assert_allclose(each[0], expected[0])
+            np.testing.assert_allclose(each[1], expected[1])
+        if not density:
+            inside = (values >= expected[1][0]) & (values <= expected[1][-1])
+            np.testing.assert_array_equal(each[2], inside)
+
+
+def test_each_row_is_searched_for_its_values() -> None:
+    rows = np.sort(VALUES[:1].repeat(3, 0) * [[1.0], [2.0], [-1.0]], axis=1)
+    values = np.array([[0.0, 1.0], [3.0, 99.0], [-1.5, -9.0]])
+    a, v = gc.input("a", (3, 4), "float64"), gc.input("v", (3, 2), "float64")
+    for side in ("left", "right"):
+        expected = [
+            np.searchsorted(r, w, side) for r, w in zip(rows, values, strict=True)
+        ]
+        for found in _everywhere(gc.searchsorted(a, v, side), a=rows, v=values):
+            np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("shape", [(2, 4), ("n", 4)])
 def test_positions_of_what_is_not_zero(shape: Any) -> None:
     array = np.array([[0.0, 2.0, 0.0, np.nan], [3.0, 0.0, 0.0, 4.0]])
@@ -103,7 +137,9 @@ def test_positions_of_what_is_not_zero(shape: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: gc.searchsorted(x, 1.0), "requires a sorted vector"),
+        (lambda x: gc.searchsorted(x[0, 0], 1.0), "requires a sorted vector"),
+        (lambda x: gc.searchsorted(x, x[0]), "requires values for each sorted row"),
+        (lambda x: gc.histogram(x, 3, weights=x[0]), "requires weights of the shape"),
         (lambda x: gc.digitize(x, [0.0, 2.0, 1.0]), "ascending or descending"),
         (lambda x: gc.bincount(x), "the size of bincount depends on the data"),
         (lambda x: gc.bincount(x[0], minlength=3), "requires integers"),

@@ -85,6 +85,8 @@ EXACT: list[tuple[str, Callable[[Any], Any], Any]] = [
     ("k1e", lambda x: mpmath.besselk(1, x) * mpmath.exp(x), POSITIVE[::4]),
     ("entr", lambda x: -x * mpmath.log(x), POSITIVE),
     ("logit", lambda p: mpmath.log(p / (1 - p)), PROBABILITIES),
+    ("exprel", lambda x: mpmath.expm1(x) / x, WIDE),
+    ("cosm1", lambda x: mpmath.cos(x) - 1, WIDE),
     ("sinc", mpmath.sincpi, WIDE),
     ("expit", lambda x: 1 / (1 + mpmath.exp(-x)), WIDE),
     ("log_expit", lambda x: -mpmath.log1p(mpmath.exp(-x)), WIDE),
@@ -295,6 +297,39 @@ def _agree(ours: Any, theirs: Any, x: Any, name: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=error, err_msg=name)
 
 
+@pytest.mark.peer
+def test_functions_made_of_others_are_scipys() -> None:
+    special = pytest.importorskip("scipy.special")
+    x, y = RNG.uniform(0.1, 3.0, (2, 40))
+    y[:5], y[5:10] = 0.0, 1e-9
+    for name in ("boxcox", "boxcox1p", "inv_boxcox", "inv_boxcox1p", "powm1", "poch"):
+        found = gc.evaluate(getattr(gc.special, name)(x, y), {})
+        np.testing.assert_allclose(found, getattr(special, name)(x, y), 1e-12, 1e-15)
+    found = gc.evaluate(gc.special.binom(x + y, y), {})
+    np.testing.assert_allclose(found, special.binom(x + y, y), 1e-12)
+    for name in ("rgamma", "gammasgn"):
+        found = gc.evaluate(getattr(gc.special, name)(x - 2.0), {})
+        np.testing.assert_allclose(found, getattr(special, name)(x - 2.0), 1e-12)
+    kinds = ("chebyt", "chebyu", "hermite", "hermitenorm", "laguerre", "legendre")
+    for name, order in itertools.product(kinds, (0, 1, 2, 7)):
+        found = gc.evaluate(getattr(gc.special, f"eval_{name}")(order, x), {})
+        expected = getattr(special, f"eval_{name}")(order, x)
+        np.testing.assert_allclose(found, expected, 1e-10, 1e-10)
+
+
+def test_derivatives_by_the_power_of_boxcox_where_it_is_zero() -> None:
+    power = gc.input("power", (), "float64")
+    log3 = np.log(3.0)
+    slopes = {
+        "boxcox": (log3**2 / 2.0, log3**3 / 3.0),
+        "inv_boxcox": (-4.5 * np.exp(3.0), 38.25 * np.exp(3.0)),
+    }
+    for name, expected in slopes.items():
+        first = gc.grad(getattr(gc.special, name)(3.0, power), power)
+        both = gc.evaluate([first, gc.grad(first, power)], {"power": 0.0})
+        np.testing.assert_allclose(both, expected, rtol=1e-12)
+
+
 def test_nothing_is_nan_where_a_factor_is_zero() -> None:
     x, y = (gc.input(name, (2,), "float64") for name in "xy")
     feeds = {"x": [0.0, 0.0], "y": [0.0, 3.0]}
@@ -370,6 +405,9 @@ def test_programs_that_are_run_in_float64_have_all_digits() -> None:
         (lambda x: gc.special.zeta(1.0, x), "x must be a number above 1"),
         (lambda x: gc.special.zeta(x, x), "x must be"),
         (lambda x: gc.special.gammainc(x, gc.input("y", (4,))), "broadcast"),
+        (lambda x: gc.special.eval_legendre(-1, x), "n must be an integer from 0"),
+        (lambda x: gc.special.eval_hermite(201, x), "n must be at most 200"),
+        (lambda x: gc.special.boxcox(x, gc.input("y", (4,))), "broadcast"),
         (lambda x: gc.special.j0(1j), "must be numbers or booleans"),
         (lambda x: gc.special.erf(1j), "must be numbers or booleans"),
         (lambda x: gc.special.xlogy(x, gc.input("y", (4,))), "broadcast"),

@@ -149,7 +149,7 @@ def polygamma(n: int, x: ArrayLike) -> Node:
     >>> gc.evaluate(gc.special.polygamma(1, [1.0, 2.0]), {}).round(6)
     array([1.644934, 0.644934])
     """
-    order = _count(n, 0, "n", "polygamma")
+    order = count(n, 0, "n", "polygamma")
     return digamma(x) if order == 0 else _polygamma(x, order)
 
 
@@ -229,13 +229,13 @@ def betaln(a: ArrayLike, b: ArrayLike) -> Node:
     ...
 
 
-def _sign_of_gamma(x: Node) -> Node:
+def sign_of_gamma(x: Node) -> Node:
     """1, and -1 in every second interval between negative integers."""
     return 1.0 - 2.0 * remainder(floor(minimum(x, 0.0)), 2.0)
 
 
 def _beta_expand(a: Node, b: Node) -> Node:
-    sign = _sign_of_gamma(a) * _sign_of_gamma(b) * _sign_of_gamma(a + b)
+    sign = sign_of_gamma(a) * sign_of_gamma(b) * sign_of_gamma(a + b)
     return sign.named("sign") * exp(betaln(a, b))
 
 
@@ -286,11 +286,7 @@ def multigammaln(a: ArrayLike, d: int) -> Node:
     >>> gc.evaluate(gc.special.multigammaln([2.0, 5.5], 3), {}).round(6)
     array([ 1.596313, 11.306699])
     """
-    size = _count(d, 1, "d", "multigammaln")
-    if size > _MOST_DIMENSIONS:
-        raise OptionError(
-            f"d must be at most {_MOST_DIMENSIONS}, got {size}", node="multigammaln"
-        )
+    size = count(d, 1, "d", "multigammaln", _MOST_DIMENSIONS)
     (x,) = as_floats(a)
     total = gammaln(x)
     for j in range(1, size):
@@ -298,8 +294,10 @@ def multigammaln(a: ArrayLike, d: int) -> Node:
     return total + size * (size - 1) / 4.0 * math.log(math.pi) if size > 1 else total
 
 
-def _count(value: object, least: int, name: str, function: str) -> int:
-    """An argument that is an integer, and not below the least one."""
+def count(
+    value: object, least: int, name: str, function: str, most: int | None = None
+) -> int:
+    """An argument that is an integer between bounds."""
     try:
         number = operator.index(cast("int", value))
     except TypeError:
@@ -308,4 +306,6 @@ def _count(value: object, least: int, name: str, function: str) -> int:
         raise OptionError(
             f"{name} must be an integer from {least} on, got {value!r}", node=function
         )
+    if most is not None and number > most:
+        raise OptionError(f"{name} must be at most {most}, got {number}", node=function)
     return number
