@@ -412,7 +412,7 @@ def _quantile(
     x, axes = numbers_along(a, axis)
     keeps = keepdims and bool(as_node(a).ndim)
     if isinstance(q, Node):
-        return _at_computed_levels(x, q / scale, axes, method, keeps)
+        return _at_computed_levels(x, q, scale, axes, method, keeps)
     levels, q_dtype = as_levels(q, scale, x)
     options: dict[str, Any] = {"axis": axes, "keepdims": keeps, "method": method}
     options["q_dtype"] = q_dtype
@@ -423,7 +423,7 @@ def _quantile(
 
 
 def _at_computed_levels(
-    x: Node, q: Node, axes: tuple[int, ...], method: str, keepdims: bool
+    x: Node, q: Node, scale: float, axes: tuple[int, ...], method: str, keepdims: bool
 ) -> Node:
     """Quantiles of probabilities that are known when the program runs."""
     if not is_floating(q.dtype):
@@ -432,7 +432,7 @@ def _at_computed_levels(
     _check_elements(lines.type, (axis,))
     ordered = SORT(astype(lines, mean_dtype(x.dtype)), axis=axis).named("ordered")
     count = dimension(lines.shape[axis], q.dtype)
-    levels = reshape(q, -1)
+    levels = reshape(q / scale, -1)
     place = Place.of(NODES, levels, count, method)
     rank = astype(place.rank, np.intp).named("rank_of_q")
     above = clip(rank + 1, 0, lines.shape[axis] - 1)

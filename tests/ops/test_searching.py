@@ -86,7 +86,7 @@ def test_weights_of_histograms_are_added_up() -> None:
     for bins, limits, density in (
         (3, None, None),
         (4, (0.0, 4.0), True),
-        (EDGES, 0, 0),
+        (EDGES, None, False),
     ):
         options = {"range": limits, "density": density}
         found, edges = gc.histogram(x, bins, weights=w, **options)
