@@ -14,7 +14,7 @@ from .quick_erfc import polynomial
 
 
 def _near_zero(x: Node, series: tuple[float, ...]) -> tuple[Node, Node, Node]:
-    """Where x is small, the polynomial for there, and x as it is elsewhere."""
+    """True where x is small, the polynomial for there, and x as it is elsewhere."""
     is_small = absolute(x) < 0.125
     return is_small, polynomial(x, series), where(is_small, 1.0, x)
 
