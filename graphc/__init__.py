@@ -88,6 +88,7 @@ from .ops.comparison import (
     not_equal,
 )
 from .ops.convolution import convolve, correlate
+from .ops.counting import bincount, histogram
 from .ops.custom import custom_jvp, custom_vjp
 from .ops.diagonals import (
     block_diag,
@@ -252,10 +253,8 @@ from .ops.rounding import (
 from .ops.scans import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .ops.searching import (
     argwhere,
-    bincount,
     digitize,
     flatnonzero,
-    histogram,
     isin,
     nonzero,
     searchsorted,

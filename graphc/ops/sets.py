@@ -16,11 +16,12 @@ from ..ir.node import Node
 from .along_axis import SCATTER_ALONG_AXIS
 from .arithmetic import minimum, where
 from .comparison import isnan
+from .counting import BINCOUNT
 from .indexing import slice_axis
 from .joining import concatenate
 from .orders import ARGSORT
 from .scans import CUMSUM
-from .searching import BINCOUNT, flatnonzero
+from .searching import flatnonzero
 from .shape import reshape
 from .source import ArrayLike, arange, as_node, astype, constant, full, ones
 
