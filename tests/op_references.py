@@ -48,6 +48,7 @@ def tolerance(application: Application, dtype: Any) -> float:
 
 BY_ANOTHER_WAY = (
     "vecdot",
+    "cdist",
     "sinc_derivative",
     "cofactors",
     "expm",
@@ -235,6 +236,9 @@ REFERENCES: dict[str, Any] = {
     "argsort": lambda a, x: np.argsort(x, kind="stable", **a.case.attributes),
     "arange_from": lambda a: np.arange(**a.case.attributes),
     "astype": lambda a, x: np.astype(x, a.case.attributes["dtype"]),
+    "cdist": lambda a, x1, x2: np.linalg.norm(
+        x1[..., :, None, :] - x2[..., None, :, :], axis=-1
+    ),
     "clip": _clipped,
     "cofactors": _cofactors,
     "concatenate": lambda a, *xs: np.concatenate(xs, a.case.attributes["axis"]),

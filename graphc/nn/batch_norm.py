@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape, product
 from ..ir.node import Node
-from ..ir.op import Assignment, Case
+from ..ir.op import Assignment, Case, Op
 from ..ir.types import TensorType
+from ..ops import reduction
 from ..ops.arithmetic import maximum, sqrt
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node, astype
+from ..ops.type_rules import floating
 from . import init
 from .block import block
 from .channels import (
@@ -90,6 +94,49 @@ def _moved(old: Node, *, value: Node, share: Any) -> Node:
     return kept + (share * astype(value, old.dtype)).named("added")
 
 
+def _scaled_infer(input: TensorType, weight: TensorType, *, eps: float) -> TensorType:
+    return TensorType(np.result_type(input.dtype, weight.dtype), floating(input).shape)
+
+
+def _scaled_expand(input: Node, weight: Node, *, eps: float) -> Node:
+    axes = all_but_channels(input.ndim)
+    normalized = STANDARDIZE(input, axes=axes, eps=eps).named("normalized")
+    return scaled_and_shifted_channels(normalized, weight, None)
+
+
+def _scaled_vjp(g: Node, out: Node, input: Node, weight: Node) -> tuple[Node, Node]:
+    """Two sums for each channel, from which the flow to the input follows."""
+    axes, eps = all_but_channels(input.ndim), out.attributes["eps"]
+    normalized = STANDARDIZE(input, axes=axes, eps=eps).named("normalized")
+    to_shift = reduction.sum(g, axes).named("shift_flow")
+    to_weight = reduction.sum((g * normalized).named("scaling"), axes)
+    count = as_node(product([input.shape[axis] for axis in axes]), input.dtype)
+    _, _, variance = moments(input, axes)
+    deviation = sqrt((variance + eps).named("variance_and_eps")).named("deviation")
+    mean_flow, correlation = (
+        along_channels((flow / count).named(name), input.ndim)
+        for flow, name in ((to_shift, "mean_flow"), (to_weight, "correlation"))
+    )
+    flow = (g - mean_flow).named("centered_flow")
+    flow = (flow - (normalized * correlation).named("scaling_flow")).named("remaining")
+    factor = (along_channels(weight, input.ndim) / deviation).named("factor")
+    return (flow * factor, to_weight)
+
+
+SCALED_CHANNELS = Op(
+    name="scaled_channels",
+    inputs=("input", "weight"),
+    infer=_scaled_infer,
+    expand=_scaled_expand,
+    vjp=_scaled_vjp,
+    cases=(
+        Case(((3, 2, 4), (2,)), {"eps": 1e-2}),
+        Case(((4, 2), (2,)), {"eps": 1e-2}),
+    ),
+)
+"""Channels brought to mean 0 and variance 1 over a batch, times a weight."""
+
+
 @block(
     name="batch_norm",
     infer=_batch_infer,
@@ -121,8 +168,16 @@ def tracked_batch_norm(
 ) -> Node:
     """`batch_norm`, with a count of the batches that running statistics are of."""
     if training or running_mean is None or running_var is None:
-        normalized = STANDARDIZE(input, axes=all_but_channels(input.ndim), eps=eps)
-        return scaled_and_shifted_channels(normalized, weight, bias)
+        axes = all_but_channels(input.ndim)
+        if weight is None:
+            normalized = STANDARDIZE(input, axes=axes, eps=eps).named("normalized")
+        else:
+            normalized = SCALED_CHANNELS(input, weight, eps=eps).named("scaled")
+        return (
+            normalized
+            if bias is None
+            else normalized + along_channels(bias, input.ndim)
+        )
     deviation = sqrt((running_var + eps).named("variance_and_eps")).named("deviation")
     # One factor for each channel, and not one division for each element.
     factor = (1.0 if weight is None else weight) / deviation

@@ -16,6 +16,7 @@ from ..ops.axes import normalize_axis
 from ..ops.elementwise import coerce_for
 from ..ops.indexing import take
 from ..ops.norms import norm
+from ..ops.row_distances import CDIST
 from ..ops.shape import broadcast_to, expand_dims
 from ..ops.source import ArrayLike, as_node, constant
 from ..ops.type_rules import floating
@@ -261,6 +262,8 @@ def cdist(x1: ArrayLike, x2: ArrayLike, p: float = 2.0) -> Node:
             f"{format_shape(second.shape)}",
             node=f"cdist({first.describe()}, {second.describe()})",
         )
+    if p == 2:
+        return CDIST(first, second)
     rows, columns = expand_dims(first, -2), expand_dims(second, -3)
     return PAIRWISE_DISTANCE(rows, columns, p=float(p), eps=0.0, keepdim=False)
 

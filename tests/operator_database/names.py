@@ -19,9 +19,11 @@ from tests.operator_database.lookup import (
 from tests.operator_database.places import (
     torch_at,
     torch_atleast,
+    torch_cartesian_prod,
     torch_cast,
     torch_diag_embed,
     torch_diagonal,
+    torch_diagonal_scatter,
     torch_embedding,
     torch_expand,
     torch_flatten,
@@ -73,6 +75,8 @@ from tests.operator_database.values import (
     torch_eigh,
     torch_einsum,
     torch_gradient,
+    torch_histc,
+    torch_histogram,
     torch_isclose,
     torch_isin,
     torch_lerp,
@@ -183,7 +187,7 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "var_mean.unbiased": torch_with_mean("var"),
     "median": torch_median,
     "nanmedian": lambda x, dim=None, keepdim=False: look_up("nanquantile")(
-        x, 0.5, axis=dim, keepdims=keepdim, method="lower"
+        x, 0.5, axis=dim if x.ndim else None, keepdims=keepdim, method="lower"
     ),
     "quantile": torch_quantile("quantile"),
     "nanquantile": torch_quantile("nanquantile"),
@@ -341,6 +345,14 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     ).set(source),
     "diagonal": torch_diagonal,
     "diagonal_copy": torch_diagonal,
+    "diagonal_scatter": torch_diagonal_scatter,
+    "cartesian_prod": torch_cartesian_prod,
+    "histc": torch_histc,
+    "histogram": torch_histogram,
+    "bucketize": lambda x, boundaries, *, right=False, out_int32=False: named(
+        "searchsorted"
+    )(boundaries, x, side="right" if right else "left"),
+    "diagflat": lambda x, offset=0: gc.diagflat(x, offset),
     "diag_embed": torch_diag_embed,
     "unfold": torch_unfold,
     "unfold_copy": torch_unfold,
@@ -364,6 +376,7 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     ),
     "scatter_reduce.sum": torch_scatter_reduce,
     "scatter_reduce.prod": torch_scatter_reduce,
+    "scatter_reduce.mean": torch_scatter_reduce,
     "scatter_reduce.amax": torch_scatter_reduce,
     "scatter_reduce.amin": torch_scatter_reduce,
     "masked_fill": torch_masked_fill,

@@ -9,7 +9,6 @@ import numpy as np
 
 import graphc as gc
 from tests.operator_database.lookup import (
-    NoFunctionError,
     look_up,
     named,
 )
@@ -73,13 +72,29 @@ def torch_index_set(x: Any, dim: int, index: Any, source: Any) -> Any:
     return torch_at(x, dim, index).set(source)
 
 
+def reduced_at(x: Any, index: Any, source: Any, reduce: str, include_self: bool) -> Any:
+    """Values combined with an array at places, or with each other there."""
+    kind = {"sum": "add", "mean": "add", "prod": "multiply"}.get(reduce, reduce[1:])
+    neutral = {"add": 0.0, "multiply": 1.0, "max": -np.inf, "min": np.inf}[kind]
+    start = x if include_self else x.at[index].set(neutral)
+    found = getattr(start.at[index], kind)(source)
+    if reduce != "mean":
+        return found
+    own = gc.ones(x.shape, x.dtype)
+    own = own if include_self else own.at[index].set(0.0)
+    return found / gc.maximum(own.at[index].add(1.0), 1.0)
+
+
 def torch_index_reduce(
     x: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
 ) -> Any:
-    names = {"prod": "multiply", "amax": "max", "amin": "min"}
-    if reduce not in names or not include_self:
-        raise NoFunctionError(f"index_reduce {reduce}")
-    return getattr(torch_at(x, dim, index), names[reduce])(source)
+    if x.ndim == 0:
+        x, source = gc.reshape(x, (1,)), gc.reshape(source, (1,))
+        found = reduced_at(x, index, source, reduce, include_self)
+        return gc.reshape(found, ())
+    place: list[Any] = [slice(None)] * x.ndim
+    place[dim] = index
+    return reduced_at(x, tuple(place), source, reduce, include_self)
 
 
 def torch_scatter(
@@ -99,15 +114,12 @@ def torch_scatter(
 def torch_scatter_reduce(
     x: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
 ) -> Any:
-    names = {"sum": "add", "prod": "multiply", "amax": "max", "amin": "min"}
-    if reduce not in names or not include_self:
-        raise NoFunctionError(f"scatter_reduce {reduce}")
     if x.ndim == 0:
-        return getattr(x.at[...], names[reduce])(source)
+        return reduced_at(x, ..., source, reduce, include_self)
     where = list(np.ogrid[tuple(slice(0, size) for size in index.shape)])
     where[dim] = index
     source = source[tuple(slice(0, size) for size in index.shape)]
-    return getattr(x.at[tuple(where)], names[reduce])(source)
+    return reduced_at(x, tuple(where), source, reduce, include_self)
 
 
 def torch_gather(x: Any, dim: int, index: Any) -> Any:
@@ -266,3 +278,20 @@ def torch_reshape(x: Any, *shape: Any) -> Any:
 def torch_index_put(x: Any, index: Any, values: Any, accumulate: bool = False) -> Any:
     method = "add" if accumulate else "set"
     return getattr(x.at[tuple(index)], method)(values)
+
+
+def torch_diagonal_scatter(
+    x: Any, source: Any, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Any:
+    rows = np.arange(source.shape[-1]) - min(offset, 0)
+    moved = gc.moveaxis(x, (dim1, dim2), (-2, -1))
+    return gc.moveaxis(
+        moved.at[..., rows, rows + offset].set(source), (-2, -1), (dim1, dim2)
+    )
+
+
+def torch_cartesian_prod(*vectors: Any) -> Any:
+    if len(vectors) == 1:
+        return vectors[0]
+    grids = named("meshgrid")(*vectors, indexing="ij")
+    return gc.stack([gc.ravel(grid) for grid in grids], axis=-1)

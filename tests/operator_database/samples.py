@@ -57,6 +57,9 @@ their name, and draws at random, whose numbers differ."""
 KEPT = ("linalg.eigh", "linalg.eigvalsh", "topk", "ones_like", "zeros_like", "tile")
 """Operators that begin as one outside does, but are inside."""
 
+SEVEN_DIGITS = tuple(f"special.bessel_{name}" for name in ("j0", "j1", "y0", "y1"))
+"""Operators of which PyTorch's own values have no more digits."""
+
 
 @dataclass
 class Outcome:
@@ -112,6 +115,12 @@ def full_name(info: Any) -> str:
     return f"{info.name}.{variant}" if variant else info.name
 
 
+def _drops_out(info: Any, sample: Any) -> bool:
+    """True for an attention that drops weights, by its positional argument."""
+    is_attention = info.name.endswith("multi_head_attention_forward")
+    return is_attention and bool(sample.args[8]) and sample.kwargs["training"]
+
+
 def samples(info: Any) -> Iterator[Any]:
     """Some samples of an operator, spread over all that it has."""
     torch.manual_seed(0)
@@ -120,7 +129,7 @@ def samples(info: Any) -> Iterator[Any]:
         sample
         for sample in info.sample_inputs("cpu", torch.float64, requires_grad=needs)
         # Draws at random differ.
-        if not sample.kwargs.get("dropout_p")
+        if not sample.kwargs.get("dropout_p") and not _drops_out(info, sample)
     ]
     step = max(1, -(-len(found) // LIMIT))
     yield from found[::step]
@@ -252,7 +261,7 @@ def _try(info: Any, sample: Any, styles: Sequence[str]) -> str | None:
     for style in styles:
         values, grads = _evaluate(style, nodes, gradients, placeholders, feeds)
         for place, (value, target) in enumerate(zip(values, targets, strict=False)):
-            problem = _differ(value, target)
+            problem = _differ(value, target, full_name(info) in SEVEN_DIGITS)
             if problem:
                 return f"{style}: value {place}: {problem}"
         for place, (value, target) in enumerate(zip(grads, expected, strict=True)):
@@ -319,7 +328,7 @@ def _evaluate(
     return list(found[: len(nodes)]), list(found[len(nodes) :])
 
 
-def _differ(value: Any, target: Any) -> str | None:
+def _differ(value: Any, target: Any, loosely: bool = False) -> str | None:
     value, target = np.asarray(value), np.asarray(target)
     if value.shape != target.shape:
         return f"shape {value.shape}, expected {target.shape}"
@@ -329,6 +338,7 @@ def _differ(value: Any, target: Any) -> str | None:
         same = np.array_equal(value, target)
         return None if same else f"got {value.ravel()[:4]}, not {target.ravel()[:4]}"
     tolerance = {8: 1e-7, 4: 1e-4, 2: 1e-2}[target.dtype.itemsize]
+    tolerance = max(tolerance, 1e-6) if loosely else tolerance
     if np.allclose(value, target, rtol=tolerance, atol=tolerance, equal_nan=True):
         return None
     with np.errstate(all="ignore"):

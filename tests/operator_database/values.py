@@ -108,14 +108,16 @@ def torch_quantile(name: str) -> Callable[..., Any]:
         keepdim: bool = False,
         interpolation: str = "linear",
     ) -> Any:
-        return look_up(name)(x, q, axis=dim, keepdims=keepdim, method=interpolation)
+        axis = dim if x.ndim else None
+        return look_up(name)(x, q, axis=axis, keepdims=keepdim, method=interpolation)
 
     return call
 
 
 def torch_median(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The lower one of two, as PyTorch has it; the position is not compared."""
-    return look_up("quantile")(x, 0.5, axis=dim, keepdims=keepdim, method="lower")
+    axis = dim if x.ndim else None
+    return look_up("quantile")(x, 0.5, axis=axis, keepdims=keepdim, method="lower")
 
 
 def torch_sort(
@@ -148,8 +150,22 @@ def torch_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) ->
 def torch_gradient(
     x: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1
 ) -> Any:
+    spacing = 1 if spacing is None else spacing
     steps = spacing if isinstance(spacing, tuple | list) else (spacing,)
     return named("gradient")(x, *steps, axis=dim, edge_order=edge_order)
+
+
+def torch_histc(x: Any, bins: int = 100, min: Any = 0, max: Any = 0) -> Any:
+    """The whole range of the numbers where both ends are 0."""
+    limits = None if min == max else (min, max)
+    return gc.astype(named("histogram")(x, bins, limits)[0], x.dtype)
+
+
+def torch_histogram(
+    x: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
+) -> Any:
+    counts, edges = named("histogram")(x, bins, range, density, weight)
+    return gc.astype(counts, x.dtype), edges
 
 
 def torch_scalar_safe(function: Callable[..., Any]) -> Callable[..., Any]:
