@@ -26,7 +26,7 @@ class Unchecked:
 
     def describe(self) -> str:
         """The function, and the file's name and line where it was called."""
-        called = f" {self.node.name}" if is_with_rules(self.node) else ""
+        called = f" {self.node.name}" if self.node.bodies and self.node.name else ""
         text, location = f"{self.node.op.name}{called}", self.node.origin.location
         if location is None:
             return text
@@ -40,6 +40,17 @@ class Unchecked:
 def stops(node: Node) -> bool:
     """True where a gradient stops that the value has."""
     return node.op is STOP_GRADIENT and not node.attributes.get("exact", False)
+
+
+def is_apart(node: Node) -> bool:
+    """True where a gradient is not the slope of the value: it stops, or has a rule."""
+    return stops(node) or is_with_rules(node)
+
+
+def holds(node: Node, is_one: Callable[[Node], bool]) -> bool:
+    """True where a body of a node has a node of a kind."""
+    parts = (part for body in node.bodies for part in body.nested)
+    return any(is_one(inside) for part in parts for inside in part.meanings)
 
 
 def unchecked_parts(
@@ -72,12 +83,14 @@ def unchecked_parts(
     )
 
 
+def _is_or_holds(node: Node) -> bool:
+    return is_apart(node) or holds(node, is_apart)
+
+
 def what_checks_leave_out(loss: Node, variables: Sequence[Node]) -> dict[str, str]:
     """The variables whose gradient is not the slope of the loss, with the reasons."""
     found: dict[str, str] = {}
-    for part in unchecked_parts(
-        loss, variables, lambda n: stops(n) or is_with_rules(n)
-    ):
+    for part in unchecked_parts(loss, variables, _is_or_holds):
         for variable in part.variables:
             known = found.get(str(variable.name))
             reasons = [*(known.split("; ") if known else []), part.describe()]

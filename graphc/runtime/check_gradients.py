@@ -15,10 +15,10 @@ from ..arguments import Count, Seed, public
 from ..autodiff.finite_differences import GradientReport, compare_gradients, widen
 from ..autodiff.reverse import as_targets, grad
 from ..errors import DifferentiationError
-from ..ir.bodies import inline, is_plain
+from ..ir.bodies import inline, is_plain, is_with_rules
 from ..ir.dims import Dim, evaluate_shape, symbols_of
 from ..ir.facts import Role
-from ..ir.graph import Graph, declared_inputs
+from ..ir.graph import Graph, declared_inputs, expand
 from ..ir.labels import LabelBounds, label_bounds
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
@@ -89,8 +89,10 @@ def check_gradients(
     sizes = bind_feeds(arrays, arrays)[1]
     check_size_bounds(size_bounds(graph), sizes)
     # What a body computes is checked, too, node by node.
-    whole = Graph((loss, *variables))
-    loss, *variables = inline(whole, which=is_plain).outputs
+    whole = inline(Graph((loss, *variables)), which=is_plain)
+    if any(is_with_rules(node) for node in {*whole.meanings} - {*whole.nodes}):
+        whole = expand(whole)
+    loss, *variables = whole.outputs
     wide = widen([loss])
     return compare_gradients(
         wide[loss],

@@ -306,6 +306,32 @@ def test_checks_leave_rules_out_unless_asked() -> None:
     assert gc.check_gradients(fine, [x], {"x": A}, custom=True).passed
 
 
+def test_checks_find_rules_in_loops_and_blocks_and_functions() -> None:
+    x = gc.input("x", (4, 3), "float64")
+    feeds = {"x": np.linspace(-1, 1, 12).reshape(4, 3), "w": np.array([1.0, 2.0, 0.5])}
+    w = gc.parameter("w", (3,), dtype="float64")
+
+    @gc.block
+    def part(v: Node) -> Node:
+        return doubled(v) + gc.sin(v)
+
+    def stopped(c: Node, v: Node) -> tuple[Node, None]:
+        return gc.tanh(c + v * w) * gc.stop_gradient(c), None
+
+    losses = {
+        "scan": gc.scan(lambda c, v: (part(c + v * w), None), w, x * 0.1)[0],
+        "custom_vjp doubled": gc.function(part)(x * w),
+        "scan stopped": gc.scan(stopped, w, x)[0],
+    }
+    for name, value in losses.items():
+        report = gc.check_gradients(gc.sum(value) + gc.sum(w**2), w, feeds)
+        assert report.passed, report
+        assert f"through {name}" in str(report)
+    right = gc.check_gradients(gc.sum(losses["scan stopped"]), w, feeds, custom=True)
+    assert right.passed
+    assert right.unchecked
+
+
 def test_a_check_holds_all_results_of_an_op_together() -> None:
     x = gc.input("x", (3, 3), "float64")
     values, vectors = gc.linalg.eigh(x @ x.T)
