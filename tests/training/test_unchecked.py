@@ -44,9 +44,10 @@ def test_reasons_are_what_values_flow_through() -> None:
 
 def test_reasons_are_found_in_functions_and_loops() -> None:
     x, w = gc.input("x", ("batch", 3)), gc.parameter("w", (3,))
+    steps = gc.input("steps", (2, 3))
     for value in (
         gc.function(lambda x: rounded(x * w))(x),
-        gc.scan(lambda c, v: (gc.stop_gradient(c) * v, None), w, x[:2])[0],
+        gc.scan(lambda c, v: (gc.stop_gradient(c) * v, None), w, steps)[0],
     ):
         assert what_checks_leave_out(gc.sum(value), [w]).keys() == {"w"}
 
