@@ -23,6 +23,7 @@ from ..ir.node import Derivation, DerivativeRequest, Node
 from ..ir.origin import Derivative, derived
 from ..ir.types import TupleType, has_derivatives, is_floating
 from ..ir.walk import Dependencies, ancestors, meaning_of, topological_order
+from ..ops.parts import whole_of
 from ..ops.shape import broadcast_to, sum_to
 from ..ops.source import ArrayLike, as_node, astype, constant, zeros_like
 
@@ -147,8 +148,11 @@ def _accumulate(node: Node, contributions: list[Node]) -> Node:
     total, *others = contributions
     if others:
         with derived(node, "accumulation", derivative=Derivative(node, "reverse")):
-            for contribution in others:
+            # Of a node that was split, the parts are joined.
+            joined = whole_of(contributions)
+            for contribution in others if joined is None else ():
                 total = total + contribution
+            total = total if joined is None else joined
     is_part = total.origin.derivative is not None and total.origin.gradient_of is None
     # An argument is one node of its body.
     if is_part and total.op.role is not Role.ARGUMENT:
