@@ -257,3 +257,16 @@ def test_empty_and_single_arrays(size: int) -> None:
     loss = gc.sum(gc.exp(x) @ np.ones((2, 3)))
     gradient = gc.evaluate(gc.grad(loss, x), {"x": np.zeros((size, 2))})
     np.testing.assert_array_equal(gradient, np.full((size, 2), 3.0))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_adjoints_of_parts_are_joined(axis: int) -> None:
+    x = gc.input("x", (4, 4), "float64")
+    one, other = gc.split(x, [3], axis=axis)
+    slope = gc.grad(gc.sum(gc.square(other)) + gc.sum(gc.exp(one)), x)
+    assert [node.op.name for node in Graph((slope,)).nodes].count("concatenate") == 1
+    value = np.arange(16.0).reshape(4, 4)
+    expected = np.exp(value)
+    last = (slice(None),) * axis + (3,)
+    expected[last] = 2 * value[last]
+    np.testing.assert_allclose(gc.evaluate(slope, {"x": value}), expected)

@@ -216,10 +216,13 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
         ),
     ],
     "scatter_add(x, [:k]) + scatter_add(y, [k:]) -> concatenate(x, y)": [
-        (lambda x, y: _adjoint_of_parts(gc.split(x, [200])), {"concatenate": 1}),
         (
-            lambda x, y: _adjoint_of_parts(gc.split(x.reshape(5, 125), 5, axis=1)),
-            {"concatenate": 1},
+            lambda x, y: _adjoint_of_parts(gc.split(x, [200, 400])[:2]),
+            {"concatenate": 1, "scatter_add": 1},
+        ),
+        (
+            lambda x, y: _adjoint_of_parts(gc.split(x.reshape(5, 125), 5, axis=1)[1:]),
+            {"concatenate": 1, "scatter_add": 1},
         ),
         (
             lambda x, y: _adjoint_of_parts(gc.unstack(x.reshape(25, 25))[3:7]),
