@@ -31,13 +31,13 @@ from .regularization import dropout
 
 
 class _Hidden(NamedTuple):
-    """What a plain network or a gated unit keeps."""
+    """State of a plain network or of gated units."""
 
     hidden: Any
 
 
 class _HiddenAndCell(NamedTuple):
-    """What a long short-term memory keeps."""
+    """State of a long short-term memory."""
 
     hidden: Any
     cell: Any
