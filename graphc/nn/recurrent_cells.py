@@ -99,7 +99,7 @@ def nonlinearity_of(name: str, layer: Layer) -> Callable[[Node], Node]:
 
 
 def projected_input(input: Node, weights: Weights, *, adds_biases: bool) -> Node:
-    """What a step takes of its input, for one step or for all.
+    """Projection of an input, of one step or of all, for a step to take.
 
     Args:
         input: features along the last axis.

@@ -18,7 +18,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .layout import contiguous
 from .linalg import MATMUL
-from .shape import expand_dims, reshape, transpose
+from .shape import TRANSPOSE, expand_dims, reshape, transpose
 from .source import ArrayLike, as_node, astype, promote
 
 Label = Hashable
@@ -107,11 +107,39 @@ def _grouped(
     stack, *others = groups
     wanted = (*stack, *(label for group in others for label in group))
     is_slow = _is_slow(labels, stack, x.shape)
+    merged = None if is_slow else _merged(x, labels, groups, sizes)
+    if merged is not None:
+        return merged
     x = arranged(x, labels, wanted)
     x = contiguous(x) if is_slow else x
     shape: Shape = tuple(sizes[label] for label in stack)
     shape += tuple(product(sizes[i] for i in group) for group in others if group)
     return x if x.shape == shape else reshape(x, shape)
+
+
+def _merged(
+    x: Node,
+    labels: Labels,
+    groups: Sequence[Sequence[Label]],
+    sizes: Mapping[Label, Dimension],
+) -> Node | None:
+    """The same of an array in which the axes of each group are neighbours already.
+
+    These are merged before they are moved, so that nothing is copied.
+    """
+    if x.op is TRANSPOSE:
+        axes: tuple[int, ...] = x.attributes["axes"]
+        named = dict(zip(axes, labels, strict=True))
+        x, labels = x.inputs[0], tuple(named[axis] for axis in range(len(axes)))
+    stack, *others = groups
+    wanted = [(label,) for label in stack]
+    wanted += [tuple(group) for group in others if group]
+    kept = sorted(wanted, key=lambda group: labels.index(group[0]))
+    if labels != tuple(label for group in kept for label in group):
+        return None
+    shape = tuple(product(sizes[label] for label in group) for group in kept)
+    x = x if x.shape == shape else reshape(x, shape)
+    return arranged(x, tuple(kept), tuple(wanted))
 
 
 def _of_stacks(left: Node, right: Node, has_rows: bool, has_columns: bool) -> Node:

@@ -10,7 +10,7 @@ from ...ir.dims import Dimension
 from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
-from ...ir.origin import label_of
+from ...ir.origin import label_of, replacing
 from ...ops.control import RESULT, argument
 
 
@@ -163,7 +163,8 @@ def change_loops(
     for node in graph.nodes:
         inputs = tuple(images[parent] for parent in node.inputs)
         if node in read:
-            changed = rule(LoopParts.of(node, inputs), frozenset(read[node]))
+            with replacing(node):
+                changed = rule(LoopParts.of(node, inputs), frozenset(read[node]))
             if changed is None:
                 every = range(len(node.bodies[0].outputs))
                 changed = Changed(node.with_inputs(inputs), {i: i for i in every})
