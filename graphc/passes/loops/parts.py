@@ -163,7 +163,7 @@ def change_loops(
     for node in graph.nodes:
         inputs = tuple(images[parent] for parent in node.inputs)
         if node in read:
-            with replacing(node):
+            with replacing(node, "smaller loop"):
                 changed = rule(LoopParts.of(node, inputs), frozenset(read[node]))
             if changed is None:
                 every = range(len(node.bodies[0].outputs))
