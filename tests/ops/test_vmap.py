@@ -401,6 +401,37 @@ def test_examples_in_a_loop() -> None:
     np.testing.assert_allclose(values[0], values[2].sum())
 
 
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_each_example_takes_its_branch_and_ends_when_it_does(style: Any) -> None:
+    def root(a: Node) -> Node:
+        def step(state: tuple[Node, Node]) -> tuple[Node, Node]:
+            return 0.5 * (state[0] + a / state[0]), state[1] + 1
+
+        def runs(state: tuple[Node, Node]) -> Node:
+            return gc.absolute(state[0] * state[0] - a) > 1e-10
+
+        return gc.while_loop(runs, step, (a, gc.constant(0)))
+
+    def chosen(row: Node) -> Node:
+        return gc.cond(gc.sum(row) > 0.0, gc.sin, gc.square, row)
+
+    x, a = _rows(), gc.input("a", ("batch",), "float64")
+    found = [*gc.vmap(root)(a), *gc.vmap(lambda r: [chosen(r), _slopes(chosen, r)])(x)]
+    starts = np.array([0.5, 2.0, 100.0, 3.0])
+    values = gc.compile(found, style=style)(x=ROWS, a=starts)
+    np.testing.assert_allclose(values[0], np.sqrt(starts))
+    alone = gc.input("alone", (), "float64")
+    steps = [gc.evaluate(root(alone), {"alone": each})[1] for each in starts]
+    np.testing.assert_array_equal(values[1], steps)
+    first = ROWS.sum(1, keepdims=True) > 0.0
+    np.testing.assert_allclose(values[2], np.where(first, np.sin(ROWS), ROWS**2))
+    np.testing.assert_allclose(values[3], np.where(first, np.cos(ROWS), 2.0 * ROWS))
+
+
+def _slopes(function: Any, row: Node) -> Node:
+    return gc.grad(gc.sum(function(row)), row)
+
+
 # Random functions ---------------------------------------------------------------------
 
 

@@ -28,11 +28,13 @@ class Kernel:
         self.name = names.reserve_in_module(f"{names[first]}_tile")
         self._tiled = tiled
         self._names = names
+        # In a loop, several arguments may be one array of the function around it.
+        self._arrays = [*{names[node]: node for node in tiled.tiled}.values()]
 
     def write(self, writer: Writer, constants: Constants) -> None:
         """Write the function."""
         tiled, names = self._tiled, self._names
-        arguments = [names[node] for node in (*tiled.tiled, *tiled.whole)]
+        arguments = [names[node] for node in (*self._arrays, *tiled.whole)]
         arguments += [names.symbol(symbol) for symbol in tiled.symbols]
         arguments += [names[node] for node in tiled.scratch]
         with writer.function(self.name, arguments):
@@ -51,7 +53,7 @@ class Kernel:
         written = set(step.arrays.values())
         tiled = [
             name(names[node]) if node in written else values.value(node)
-            for node in step.tiled
+            for node in self._arrays
         ]
         whole = [values.value(node) for node in step.whole]
         whole += [values.size(symbol) for symbol in step.symbols]
