@@ -124,7 +124,9 @@ def _interpolated(count: int) -> Iterator[Call]:
             yield [x], {**given, "mode": mode}
         for align in (False, True):
             yield [x], {**given, "mode": linear, "align_corners": align}
-            if count == 2:
+            # Where sizes stay the same, torch's gradient is that of a copy, though its
+            # value is not.
+            if count == 2 and given != {"scale_factor": 1.12}:
                 yield [x], {**given, "mode": "bicubic", "align_corners": align}
 
 
