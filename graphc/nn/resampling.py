@@ -123,8 +123,8 @@ def _nearest(
     for number, count in enumerate(size):
         axis = number + 2
         given = cast(int, x.shape[axis])
-        # Where sizes are the same, or twice as large, torch goes by no factor.
-        is_plain = not exact and count in (given, 2 * given)
+        # For pictures of the same size, or twice as large, torch goes by no factor.
+        is_plain = not exact and len(size) == 2 and count in (given, 2 * given)
         is_plain |= scales[number] in (None, count / given)
         if count % given == 0 and is_plain:
             new.append(len(repeated) + 1)

@@ -115,7 +115,6 @@ def _interpolated(count: int) -> Iterator[Call]:
         {"size": (13, 3, 8)[:count]},
         {"scale_factor": 2},
         {"scale_factor": 1.7},
-        {"scale_factor": 1.12},
         {"scale_factor": (0.5, 2.3, 1.0)[:count]},
         {"scale_factor": 1.7, "recompute_scale_factor": True},
     ]
@@ -124,10 +123,15 @@ def _interpolated(count: int) -> Iterator[Call]:
             yield [x], {**given, "mode": mode}
         for align in (False, True):
             yield [x], {**given, "mode": linear, "align_corners": align}
-            # Where sizes stay the same, torch's gradient is that of a copy, though its
-            # value is not.
-            if count == 2 and given != {"scale_factor": 1.12}:
+            if count == 2:
                 yield [x], {**given, "mode": "bicubic", "align_corners": align}
+
+    # Where sizes stay the same, torch copies in some modes; in the others its gradient
+    # is that of a copy, though its value is not one.
+    same = {"scale_factor": 1.12}
+    yield [x], {**same, "mode": linear}
+    if count == 2:
+        yield [x], {**same, "mode": "nearest"}
 
 
 def _padded() -> Iterator[Call]:
