@@ -250,7 +250,7 @@ def _options(
     options: dict[str, str] = {}
     for each, step in zip(objectives, steps, strict=True):
         update = step.update
-        rule = {"rule": f"{update.title} {update.hash}"}
+        rule = {"rule": f"{type(each.optimizer).__name__} {update.hash}"}
         for key, value in {**options_of(each.optimizer), **rule}.items():
             options[f"{each.name}.{key}".lstrip(".")] = value
     if objectives[0].name:
@@ -316,10 +316,11 @@ def _docstring(
         for node in (*declared.inputs, *declared.parameters)
     ]
     count = sum(int(node.size) for node in trained)
-    rules = [type(each.optimizer).__name__ for each in objectives]
+    rules = [_called(each.optimizer) for each in objectives]
     pairs = zip(rules, objectives, strict=True)
     optimizers = ", ".join(f"{rule} ({each.name})" for rule, each in pairs)
-    told = f"Optimizer: {rules[0]}. "
+    told = f"Optimizer: {rules[0]}."
+    told += " " if rules[0].isidentifier() else "\n"
     if objectives[0].name:
         told = f"Optimizers: {optimizers}.\n"
     return "\n".join(
@@ -327,11 +328,19 @@ def _docstring(
             f"Train {_title(loss)} with nothing but NumPy.",
             "",
             f"Written by graphc {__version__} from {file}; graph {fingerprint}.",
-            f"{told}{count:,} trainable numbers in {len(trained)} parameters.",
+            f"{told}{count:,} trainable number{'s' * (count != 1)} in {len(trained)} "
+            f"parameter{'s' * (len(trained) != 1)}.",
             "",
             *rows,
         ]
     )
+
+
+def _called(optimizer: Optimizer) -> str:
+    """The name of an optimizer, and of that in it: `ClipByGlobalNorm(SGD)`."""
+    inner = getattr(optimizer, "inner", None)
+    name = type(optimizer).__name__
+    return f"{name}({_called(inner)})" if isinstance(inner, Optimizer) else name
 
 
 def _note(node: Node, declared: Graph, trained: Sequence[Node]) -> str:
@@ -395,7 +404,7 @@ def _update(
         rules=tuple(rules),
         clock=clock,
         shared=shared,
-        title=type(optimizer).__name__,
+        title=_called(optimizer),
         decaying=tuple(sorted(kept & optimizer.decaying_slots)),
         hash=graph_hash((*new, *new_state.values())),
     )

@@ -86,3 +86,11 @@ def test_a_value_is_called_as_the_only_view_of_it():
     program = gc.compile(loss, style="readable")
     # The variance is a dot product, seen as a column.
     assert re.search(r"variance = \w+ / 8", program.source)
+
+
+def test_a_chain_of_optimizers_is_named_whole() -> None:
+    x, w = gc.input("x", ("n",)), gc.parameter("w", (), 1.0)
+    chain = gc.optim.ClipByGlobalNorm(gc.optim.EMA(gc.optim.Adam(0.1)), 1.0)
+    source = gc.Trainer(gc.mean((w * x) ** 2), chain).source
+    assert "Optimizer: ClipByGlobalNorm(EMA(Adam)).\n1 trainable number in" in source
+    assert "Apply one step of ClipByGlobalNorm(EMA(Adam)) to parameters" in source

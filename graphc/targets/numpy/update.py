@@ -8,6 +8,7 @@ arrays that parameters, gradients and state are views of.
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Callable, Sequence
 
 from ...ir.node import Node
@@ -58,10 +59,10 @@ def write_update(
     tiled = [group for group in lowered.groups if group.is_tiled]
     with writer.function(update_name(step), _ARGUMENTS):
         what = f"the {step} loss" if step else "parameters and state"
-        writer.docstring(
+        whole = (
             f"Apply one step of {update.title} {'for' if step else 'to'} {what}, in "
-            "place."
         )
+        writer.docstring("\n".join(textwrap.wrap(f"{whole}place.", 80)))
         if not step:
             count = ast.Subscript(name("state"), ast.Constant("step"), ast.Store())
             writer.statement(ast.AugAssign(count, ast.Add(), ast.Constant(1)))
