@@ -18,7 +18,7 @@ from ..ops.indexing import take
 from ..ops.norms import norm
 from ..ops.row_distances import CDIST
 from ..ops.shape import broadcast_to, expand_dims
-from ..ops.source import ArrayLike, as_node, constant
+from ..ops.source import ArrayLike, as_node, astype, constant
 from ..ops.type_rules import floating
 from .layer import Layer
 
@@ -50,9 +50,11 @@ def normalize(
     node = as_node(input)
     axis = normalize_axis(dim, node.ndim, node, "dim")
     _check_order(p, "normalize", node)
+    # A small eps is 0 in half precision.
+    x = astype(node, reduction.dtype_for_counts(node.dtype))
     if p == 2:
-        return NORMALIZE(node, axis=axis, eps=float(eps))
-    return node / maximum(norm(node, p, axis, keepdims=True), eps)
+        return astype(NORMALIZE(x, axis=axis, eps=float(eps)), node.dtype)
+    return astype(x / maximum(norm(x, p, axis, keepdims=True), eps), node.dtype)
 
 
 def _check_order(p: float, function: str, node: Node) -> None:
@@ -164,7 +166,12 @@ def cosine_similarity(
     if any(x.ndim < -place or x.shape[place] != shape[place] for x in (first, second)):
         # The vectors of one are of a single number, which stands for all.
         first, second = broadcast_to(first, shape), broadcast_to(second, shape)
-    return COSINE_SIMILARITY(first, second, axis=axis, eps=float(eps))
+    found = COSINE_SIMILARITY(
+        *(astype(x, reduction.dtype_for_counts(x.dtype)) for x in (first, second)),
+        axis=axis,
+        eps=float(eps),
+    )
+    return astype(found, np.result_type(first.dtype, second.dtype))
 
 
 def _distance_infer(

@@ -120,3 +120,19 @@ def test_an_instance_may_stand_alone() -> None:
     layer = gc.nn.InstanceNorm1d(4, affine=True, dtype="float64")
     alone, first = gc.evaluate([layer(x), layer(x[None])], {})
     np.testing.assert_array_equal(alone, first[0])
+
+
+@pytest.mark.parametrize("number", [0.0, 1e-7, 3.0, 6e4])
+def test_directions_in_half_precision_are_numbers(number: float) -> None:
+    x = gc.input("x", (1, 4), "float16")
+    array = np.full((1, 4), number, "float16")
+    for node in (
+        gc.nn.normalize(x),
+        gc.nn.normalize(x, p=1.0),
+        gc.nn.cosine_similarity(x, 2.0 * gc.minimum(x, 100.0)),
+    ):
+        assert node.dtype == "float16"
+        value, slope = gc.compile([node, gc.grad(gc.sum(node), x)])(x=array)
+        assert np.isfinite(value).all()
+        assert bool(value.any()) == bool(number)
+        assert not np.isnan(slope).any()
