@@ -6,6 +6,7 @@ from .convolution import Convolution
 from .gelu import Gelu
 from .harness import Workload
 from .hessian_vector import HessianVector
+from .products import Product
 from .training.network import Training
 
 TRAINING = (
@@ -23,6 +24,13 @@ CONVOLUTION = (
     Convolution("conv-6-16", 64, 6, 14, 16, 5),
     Convolution("conv-64-64", 32, 64, 14, 64, 3),
 )
+PRODUCTS = (
+    Product("einsum-rows", "rows", ((512, 512),)),
+    Product("einsum-diagonal", "diagonal", ((512, 512),)),
+    Product("einsum-chain", "chain", ((64, 128), (128, 256), (256, 32))),
+    Product("attention", "attention", ((8, 4, 64, 32),) * 3),
+    Product("embedding", "embedding", ((1000, 64),), rows=4096),
+)
 HESSIAN_VECTOR = HessianVector("hessian-vector", (784, 30, 10), batch=32)
 
 # Shapes that nobody tunes for, to see that what is fast is so in general.
@@ -39,7 +47,7 @@ EXTRA: dict[str, Workload] = {
 TIMED: dict[str, Workload] = {
     **{
         workload.name: workload
-        for workload in (*TRAINING, *GELU, *CONVOLUTION, HESSIAN_VECTOR)
+        for workload in (*TRAINING, *GELU, *CONVOLUTION, *PRODUCTS, HESSIAN_VECTOR)
     },
     **EXTRA,
 }

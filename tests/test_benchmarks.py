@@ -19,6 +19,7 @@ from benchmarks.gelu import Gelu
 from benchmarks.harness import Unavailable, count_denormals, measure
 from benchmarks.hessian_vector import HessianVector
 from benchmarks.hessian_vector import expert as hessian_vector_expert
+from benchmarks.products import Product
 from benchmarks.training.expert import Expert
 from benchmarks.training.floor import Floor
 from benchmarks.training.network import PEERS, Training
@@ -374,6 +375,28 @@ def test_our_convolutions_are_right(is_first):
     workload = replace(TINY_CONVOLUTION, is_first=is_first)
     peers = [peer for peer in OURS if peer != "floor"]
     assert measure(workload, [*peers, "as-written"], rounds=1, block=1e-4).notes == {}
+
+
+TINY_PRODUCTS = (
+    Product("rows", "rows", ((5, 4),)),
+    Product("diagonal", "diagonal", ((4, 4),)),
+    Product("chain", "chain", ((2, 3), (3, 4), (4, 5))),
+    Product("attention", "attention", ((2, 3, 4),) * 3),
+    Product("embedding", "embedding", ((5, 3),), rows=9),
+)
+
+
+@pytest.mark.parametrize("workload", TINY_PRODUCTS, ids=lambda w: w.name)
+def test_our_products_are_right(workload):
+    peers = [peer for peer in OURS if peer != "floor"]
+    assert measure(workload, peers, rounds=1, block=1e-4).notes == {}
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("workload", TINY_PRODUCTS, ids=lambda w: w.name)
+def test_peers_agree_on_products(workload):
+    pytest.importorskip("torch")
+    assert measure(workload, ["torch"], rounds=1, block=1e-4).notes == {}
 
 
 @pytest.mark.peer

@@ -8,7 +8,7 @@ declared later get numbers: `normal_2`. What a stream yields does not depend on 
 draws, on passes or on the style.
 
 `normal`, `uniform` and all others of continuous numbers have gradients by their
-location and scale: they are these applied to a standard draw.
+location, scale and shape: they are these applied to a standard draw.
 """
 
 from ..arguments import public
@@ -27,12 +27,31 @@ from ..ops.distributions import (
     truncated_normal,
     uniform,
 )
+from ..ops.gamma_draws import (
+    beta,
+    chisquare,
+    dirichlet,
+    gamma,
+    geometric,
+    pareto,
+    power,
+    rayleigh,
+    standard_cauchy,
+    standard_gamma,
+    standard_t,
+    weibull,
+)
 
 __all__ = [
     "bernoulli",
+    "beta",
     "categorical",
+    "chisquare",
     "choice",
+    "dirichlet",
     "exponential",
+    "gamma",
+    "geometric",
     "gumbel",
     "integers",
     "laplace",
@@ -40,12 +59,19 @@ __all__ = [
     "lognormal",
     "multivariate_normal",
     "normal",
+    "pareto",
     "permutation",
+    "power",
     "random",
+    "rayleigh",
+    "standard_cauchy",
     "standard_exponential",
+    "standard_gamma",
     "standard_normal",
+    "standard_t",
     "truncated_normal",
     "uniform",
+    "weibull",
 ]
 
 public(globals(), __all__)

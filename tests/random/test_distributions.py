@@ -41,6 +41,23 @@ DISTRIBUTIONS: dict[str, tuple[Callable[..., Node], float, float, float, float]]
         lambda size: gc.random.truncated_normal(-1, 2, size),
         *(0.2296378, 0.7210126, -1, 2),
     ),
+    "standard_gamma": (
+        *(lambda size: gc.random.standard_gamma(2, size), 2, 2**0.5, 0, 99),
+    ),
+    "gamma": (lambda size: gc.random.gamma(0.5, 3, size), 1.5, 4.5**0.5, 0, 99),
+    "chisquare": (lambda size: gc.random.chisquare(3, size), 3, 6**0.5, 0, 99),
+    "standard_t": (
+        *(lambda size: gc.random.standard_t(9, size), 0, (9 / 7) ** 0.5, -99, 99),
+    ),
+    "beta": (lambda size: gc.random.beta(2, 3, size), 0.4, 0.2, 0, 1),
+    "rayleigh": (
+        *(lambda size: gc.random.rayleigh(2, size), (2 * np.pi) ** 0.5),
+        *((8 - 2 * np.pi) ** 0.5, 0, 99),
+    ),
+    "weibull": (lambda size: gc.random.weibull(1, size), 1, 1, 0, 99),
+    "pareto": (lambda size: gc.random.pareto(9, size), 1 / 8, (9 / 448) ** 0.5, 0, 99),
+    "power": (lambda size: gc.random.power(2, size), 2 / 3, 18**-0.5, 0, 1),
+    "geometric": (lambda size: gc.random.geometric(0.2, size), 5, 20**0.5, 1, 999),
     "bernoulli": (lambda size: gc.random.bernoulli(0.3, size), 0.3, 0.21**0.5, 0, 1),
     "bernoulli of an array": (
         lambda size: gc.random.bernoulli(gc.constant([0.3]), size),
@@ -75,6 +92,38 @@ def test_moments_and_support(name: str) -> None:
     assert low <= numbers.min() <= numbers.max() <= high
     assert abs(numbers.mean() - mean) < 6 * deviation / COUNT**0.5
     assert abs(numbers.std() / deviation - 1) < 0.05
+
+
+def test_gamma_draws_have_gradients_by_their_shape() -> None:
+    """The mean of draws grows with the shape as the mean itself does."""
+    shape = gc.parameter("shape", (3,), [0.5, 2.0, 30.0], "float64")
+    draws = gc.random.gamma(shape, 2.0, (COUNT // 4, 3))
+    slope = gc.grad(gc.sum(gc.mean(draws, axis=0)), shape)
+    np.testing.assert_allclose(gc.evaluate(slope, {}, seed=5), 2.0, rtol=0.1)
+    vectors = gc.random.dirichlet(shape, 5)
+    found = gc.evaluate(vectors, {}, seed=5)
+    assert found.shape == (5, 3)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    cauchy = gc.evaluate(gc.random.standard_cauchy(COUNT), {}, seed=1)
+    assert abs(np.median(cauchy)) < 0.05
+    assert abs(np.mean(np.abs(cauchy) < 1.0) - 0.5) < 0.02
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: gc.random.gamma(0.0),
+        lambda: gc.random.gamma(1.0, -1.0),
+        lambda: gc.random.beta(1.0, 0),
+        lambda: gc.random.chisquare(-1),
+        lambda: gc.random.standard_t(0),
+        lambda: gc.random.weibull(0),
+        lambda: gc.random.geometric(1.5),
+    ],
+)
+def test_parameters_are_positive(call: Callable[[], Node]) -> None:
+    with pytest.raises(OptionError, match="requires"):
+        call()
 
 
 @pytest.mark.peer
