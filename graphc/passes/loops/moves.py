@@ -11,6 +11,7 @@ from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.literal import is_uniform
 from ...ir.node import Node
+from ...ir.origin import replacing
 from ...ir.walk import ancestors
 from ...ops.arithmetic import add
 from ...ops.batching import batched, stacked
@@ -276,8 +277,9 @@ class _After:
         }
         for index, term in self.totals.items():
             start = parts.carries[index].start
-            total = total_of(term, stacks, self._known, self._is_same, parts.length)
-            total = total if is_uniform(start, 0.0) else start + total
+            with replacing(term, _TOTAL):
+                total = total_of(term, stacks, self._known, self._is_same)
+                total = total if is_uniform(start, 0.0) else start + total
             note(_TOTAL, _SOUND, term, total)
             results[index] = total
         for place, value in enumerate(parts.values, count):

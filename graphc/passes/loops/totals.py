@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...ir.dims import Dimension
 from ...ir.node import Node
 from ...ops.arithmetic import multiply, negative
 from ...ops.contraction import contract
@@ -30,7 +29,8 @@ def leaves_of_total(term: Node, is_same: Callable[[Node], bool]) -> list[Node]:
         changing = [node for node in term.inputs if not is_same(node)]
         if len(changing) == 1:
             return leaves_of_total(changing[0], is_same)
-        return [_without_ones(node)[0] for node in changing]
+        strip = _plain if op is MATMUL else _without_ones
+        return [strip(node)[0] for node in changing]
     if op is SUM:
         return [term.inputs[0]]
     return [term]
@@ -41,7 +41,6 @@ def total_of(
     stacks: Mapping[Node, Node],
     known: Mapping[Node, Node],
     is_same: Callable[[Node], bool],
-    length: Dimension,
 ) -> Node:
     """The sum of a term over all steps.
 
@@ -50,11 +49,10 @@ def total_of(
         stacks: the values of all steps of its leaves, along a first axis.
         known: the values outside of what is the same in all steps.
         is_same: True for a value that is the same in all steps.
-        length: the number of steps.
     """
 
     def total(node: Node) -> Node:
-        return total_of(node, stacks, known, is_same, length)
+        return total_of(node, stacks, known, is_same)
 
     op = term.op
     if op in _MOVES or op is negative.op:
@@ -108,20 +106,32 @@ def _without_ones(node: Node) -> tuple[Node, tuple[int, ...]]:
     return node, axes
 
 
+def _plain(node: Node) -> tuple[Node, bool]:
+    """A matrix, or the one that it is the transpose of; and True if it is one."""
+    if node.op is TRANSPOSE and node.ndim == 2 and node.attributes["axes"] == (1, 0):
+        return node.inputs[0], True
+    return node, False
+
+
 def _product(term: Node, stacks: Mapping[Node, Node]) -> Node:
     """The sum over steps of a product of two values that steps change."""
     x1, x2 = term.inputs
     if term.op is MATMUL:
+        left, is_left_turned = _plain(x1)
+        right, is_right_turned = _plain(x2)
         rows = ("row",) if x1.ndim == 2 else ()
         columns = ("column",) if x2.ndim == 2 else ()
-        labels = (*rows, "inner"), ("inner", *columns), (*rows, *columns)
-        left, right = x1, x2
+        first, second = (*rows, "inner"), ("inner", *columns)
+        first = first[::-1] if is_left_turned else first
+        second = second[::-1] if is_right_turned else second
+        wanted = (*rows, *columns)
     else:
         left, places = _without_ones(x1)
         right, others = _without_ones(x2)
         ahead, behind = term.ndim - x1.ndim, term.ndim - x2.ndim
         first = tuple(str(place + ahead) for place in places)
         second = tuple(str(place + behind) for place in others)
-        labels = first, second, tuple(str(axis) for axis in range(term.ndim))
-    xs, ys, wanted = labels
-    return contract(stacks[left], ("step", *xs), stacks[right], ("step", *ys), wanted)
+        wanted = tuple(str(axis) for axis in range(term.ndim))
+    return contract(
+        stacks[left], ("step", *first), stacks[right], ("step", *second), wanted
+    )
