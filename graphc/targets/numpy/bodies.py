@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ...ir.facts import NAMED
 from ...ir.node import Node
 from ...program.forms import Entry
 from ...program.function import Block, Branch, Loop
@@ -15,6 +16,9 @@ from .names import Names
 from .naming import is_literal
 from .steps import Run, shape_comment, write_steps
 from .values import Values
+
+_NOTHING = ast.Tuple([], ast.Load())
+"""The index of the only number in an array without axes."""
 
 Pairs = Sequence[tuple[Node, Node]]
 """Arguments of bodies, and their values outside."""
@@ -32,6 +36,9 @@ class _BodyText:
     """The dtype of a new array."""
     run: Run
     """The way to write a step that computes several values."""
+    numbers: set[Node]
+    """Values outside that are numbers by now, and no arrays of no axes: NumPy computes
+    with those some times slower."""
 
     @property
     def names(self) -> Names:
@@ -50,6 +57,14 @@ class _BodyText:
                 written.add(value)
             elif is_literal(value) and argument not in sequences:
                 target = self.names[argument]
+            elif value.op.role in NAMED and not value.ndim:
+                if value not in self.numbers:
+                    self.numbers.add(value)
+                    target = self.names[value]
+                    number = ast.Subscript(name(target), _NOTHING, ast.Load())
+                    with writer.about(value):
+                        writer.statement(assign(target, number))
+                continue
             else:
                 continue
             with writer.about(value):
@@ -228,4 +243,4 @@ def _that_stays(node: Node, value: ast.expr) -> ast.expr:
     """A value, of a number a copy where it looks into an array that does not stay."""
     if node.ndim or not node.op.is_view(node):
         return value
-    return ast.Subscript(value, ast.Tuple([], ast.Load()), ast.Load())
+    return ast.Subscript(value, _NOTHING, ast.Load())

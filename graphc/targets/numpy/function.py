@@ -80,6 +80,7 @@ class _Printer:
         }
         entries = names_of_entries(function.workspace, names)
         self.entries = entries
+        self.numbers: set[Node] = set()
         self.values = Values(names, constants, function.forms, entries)
         self.allocation = Allocation(
             self.name, function.workspace, names, constants, entries
@@ -193,6 +194,7 @@ class _Printer:
                 inside=self._inside,
                 dtype=self.allocation.dtype,
                 run=self._run,
+                numbers=self.numbers,
                 counter=self.counters.get(step, ""),
                 entries=self.entries,
             ).write(writer, step)
@@ -202,6 +204,7 @@ class _Printer:
                 inside=self._inside,
                 dtype=self.allocation.dtype,
                 run=self._run,
+                numbers=self.numbers,
             ).write(writer, step)
         else:
             given = [values.value(node) for node in step.given]
