@@ -7,7 +7,7 @@ compile time, so a folded value is the very value that the program would compute
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType
 from typing import Any, Literal, cast
 
@@ -29,6 +29,9 @@ from .types import TensorType, TupleType
 
 Array = np.ndarray[Any, Any]
 
+Watch = Callable[[Node, Array], None]
+"""A function that is told of values, and may raise."""
+
 
 @functools.lru_cache(maxsize=4096)
 def compiled(template: str, mode: Literal["eval", "exec"]) -> CodeType:
@@ -46,9 +49,19 @@ def _helpers(sources: tuple[str, ...]) -> dict[str, Any]:
 
 
 def evaluate_body(
-    body: Graph, sizes: Mapping[str, int], *arguments: Array
+    body: Graph,
+    sizes: Mapping[str, int],
+    *arguments: Array,
+    check: Watch | None = None,
 ) -> tuple[Array, ...]:
-    """The results of a body, as a function of its arguments."""
+    """The results of a body, as a function of its arguments.
+
+    Args:
+        body: a graph with arguments.
+        sizes: what the named sizes stand for.
+        arguments: their values.
+        check: told of each value, if any.
+    """
     values: dict[Node, Any] = {}
     for node in body.meanings:
         if node.op.role is Role.ARGUMENT:
@@ -57,7 +70,9 @@ def evaluate_body(
             values[node] = values[node.expansion]
         else:
             inputs = [values[parent] for parent in node.inputs]
-            values[node] = evaluate_node(node, inputs, sizes)
+            values[node] = evaluate_node(node, inputs, sizes, check=check)
+            if check is not None and not isinstance(node.type, TupleType):
+                check(node, values[node])
     return tuple(values[output] for output in body.outputs)
 
 
@@ -81,6 +96,7 @@ def evaluate_node(
     arrays: Sequence[Any],
     sizes: Mapping[str, int] | None = None,
     rng: np.random.Generator | None = None,
+    check: Watch | None = None,
 ) -> Any:
     """The value of a primitive node, given those of its inputs.
 
@@ -89,6 +105,7 @@ def evaluate_node(
         arrays: the value of each input.
         sizes: what the named sizes stand for.
         rng: the generator that a random draw takes its numbers from.
+        check: told of each value in the node's bodies.
 
     Returns:
         An array, or a tuple of arrays where the node has several results.
@@ -106,7 +123,7 @@ def evaluate_node(
         return np.asarray(size.evaluate(sizes), node.dtype)
     scope: dict[str, Any] = {**_helpers(node.op.helpers), "np": np, "rng": rng}
     scope |= {f"dim_{name}": size for name, size in sizes.items()}
-    scope |= {k: _concrete(v, sizes) for k, v in node.attributes.items()}
+    scope |= {k: _concrete(v, sizes, check) for k, v in node.attributes.items()}
     scope.setdefault("dtype", node.dtype.type)
     if isinstance(node.type, TupleType):
         items = node.type.items
@@ -179,12 +196,12 @@ def _check_type(
         )
 
 
-def _concrete(value: Any, sizes: Mapping[str, int]) -> Any:
+def _concrete(value: Any, sizes: Mapping[str, int], check: Watch | None) -> Any:
     """An attribute as the template's names mean it: named sizes filled in."""
     if isinstance(value, Dim):
         return value.evaluate(sizes)
     if isinstance(value, Graph):
-        return functools.partial(evaluate_body, value, sizes)
+        return functools.partial(evaluate_body, value, sizes, check=check)
     if isinstance(value, np.dtype):
         # `float32` in emitted code is `np.float32`, which can also be called.
         return cast("np.dtype[Any]", value).type

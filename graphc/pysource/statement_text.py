@@ -168,8 +168,10 @@ def _lay_out(
     tuple_value = isinstance(value, ast.Tuple) and len(value.elts) > 1
     opened = expression_document(value, Level.OPEN)
     flat = flat_text([*start, opened, *end])
-    if tuple_value and start == ["return "]:
-        flat = f"return {flat[8:-1]}"
+    if tuple_value and (start == ["return "] or isinstance(owner, ast.Tuple)):
+        # Of one line, a tuple that is returned or taken apart needs no parentheses.
+        before = flat_text(start)
+        flat = f"{before}{flat[len(before) + 1 : -1]}"
     if indent + columns(flat) <= width:
         return [" " * indent + flat]
 

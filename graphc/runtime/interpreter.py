@@ -14,7 +14,6 @@ import numpy as np
 
 from ..arguments import Seed
 from ..errors import NonFiniteError
-from ..ir.bodies import inline
 from ..ir.dims import symbols_of
 from ..ir.evaluate import compiled, evaluate_node, random_streams, stream_name
 from ..ir.facts import PERSISTENT, Role
@@ -134,17 +133,12 @@ def interpret(
                 streams.get(stream_name(node)),
             )
         )
-        if check_finite and is_floating(node.dtype) and not np.isfinite(value).all():
+        if check_finite and not _is_finite(node, value):
             if node.op.role is Role.RESULT and node.inputs[0].op.bodies:
-                # Once more without calls, which finds the node in the body.
-                interpret(
-                    inline(graph).outputs,
-                    feeds,
-                    parameters=parameters,
-                    seed=seed,
-                    check_finite=True,
-                    strict=strict,
-                )
+                # Once more, to find the node in the body.
+                source = node.inputs[0]
+                given = [values[parent] for parent in source.inputs]
+                evaluate_node(source, given, sizes, check=_refuse_non_finite)
             raise _non_finite(node, value)
         values[node] = value
     return Interpretation(values)
@@ -160,6 +154,15 @@ def _fed_for_sizes(feeds: Mapping[Any, Any], graph: Graph) -> list[Node]:
         for node in placeholders
         if set(symbols_of(node.shape)) & set(graph.symbols)
     ]
+
+
+def _is_finite(node: Node, value: Array) -> bool:
+    return not is_floating(node.dtype) or bool(np.isfinite(value).all())
+
+
+def _refuse_non_finite(node: Node, value: Array) -> None:
+    if not _is_finite(node, value):
+        raise _non_finite(node, value)
 
 
 def _non_finite(node: Node, value: Array) -> NonFiniteError:

@@ -20,7 +20,9 @@ size_of = lru_cache(maxsize=4096)(product)
 
 
 def multiply_adds(node: Node) -> Dimension:
-    """The multiply-adds of one node; of a block or call, those of what is inside.
+    """The multiply-adds of one node; of a block, call or loop, those of what is inside.
+
+    A loop that ends by a test counts once, and a branch with both its sides.
 
     Args:
         node: a node of any op.
@@ -39,7 +41,8 @@ def multiply_adds(node: Node) -> Dimension:
         return _block(node)
     if node.op.bodies:
         inside = [n for body in node.bodies for n in body.meanings]
-        return total(multiply_adds(n) for n in inside if not n.op.is_block)
+        once = total(multiply_adds(n) for n in inside if not n.op.is_block)
+        return once * node.attributes["length"] if "length" in node.attributes else once
     if node.op.facts.multiply_adds is not None:
         return size_of(node.op.facts.multiply_adds(node))
     if node.op.kind == "elementwise":

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import DTypeError, GraphcError, GraphError, OptionError, ShapeError
+from graphc.errors import (
+    DTypeError,
+    GraphcError,
+    GraphError,
+    NonFiniteError,
+    OptionError,
+    ShapeError,
+)
 from graphc.ir import Graph, Node, verify
 from graphc.passes.pipeline import optimize
 from tests.random_loops import BODIES, WRITTEN_OUT, Control, random_loops
@@ -142,6 +149,24 @@ def test_work_that_needs_no_order_is_done_outside() -> None:
         [n.op.name for n in loop.bodies[0].nodes].count("matmul") for loop in loops
     ]
     assert (products, inside) == (3, [1, 1])
+
+
+def test_a_value_that_is_not_finite_is_told_with_its_line_in_the_body() -> None:
+    x = gc.input("x", (3,), "float64")
+
+    def step(carry: Node, item: Node) -> tuple[Node, Node]:
+        return carry * item, gc.log(carry)
+
+    _, logs = gc.scan(step, 1.0, x)
+    with pytest.raises(NonFiniteError, match="NaN in log") as caught:
+        gc.evaluate(logs, {"x": [1.0, -1.0, 2.0]}, check_finite=True)
+    assert "test_scan.py" in str(caught.value)
+
+
+def test_reports_count_the_work_of_all_steps() -> None:
+    x = gc.input("x", (5, 2), "float64")
+    last, _ = gc.scan(lambda h, x: (h + x, None), H, x)
+    assert "multiply-adds: 10" in str(gc.report(last)).splitlines()
 
 
 # Bad input ----------------------------------------------------------------------------

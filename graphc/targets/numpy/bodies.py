@@ -36,9 +36,6 @@ class _BodyText:
     """The dtype of a new array."""
     run: Run
     """The way to write a step that computes several values."""
-    numbers: set[Node]
-    """Values outside that are numbers by now, and no arrays of no axes: NumPy computes
-    with those some times slower."""
 
     @property
     def names(self) -> Names:
@@ -57,14 +54,6 @@ class _BodyText:
                 written.add(value)
             elif is_literal(value) and argument not in sequences:
                 target = self.names[argument]
-            elif value.op.role in NAMED and not value.ndim:
-                if value not in self.numbers:
-                    self.numbers.add(value)
-                    target = self.names[value]
-                    number = ast.Subscript(name(target), _NOTHING, ast.Load())
-                    with writer.about(value):
-                        writer.statement(assign(target, number))
-                continue
             else:
                 continue
             with writer.about(value):
@@ -127,11 +116,21 @@ class LoopText(_BodyText):
     """The variable that counts the turns."""
     entries: Mapping[Entry, str]
     """The variables of the arrays of the workspace."""
+    numbers: set[Node]
+    """Values outside that are numbers by now, and no arrays of no axes: NumPy computes
+    with those some times slower."""
 
     def write(self, writer: Writer, loop: Loop) -> None:
         """Write it."""
         names = self.names
         self.write_passed(writer, loop.items, loop.shared)
+        for _, value in loop.shared:
+            is_stored = value.op.role in NAMED and not value.ndim
+            if is_stored and value not in self.numbers:
+                self.numbers.add(value)
+                number = ast.Subscript(name(names[value]), _NOTHING, ast.Load())
+                with writer.about(value):
+                    writer.statement(assign(names[value], number))
         for each in loop.stacked:
             if each.is_fresh:
                 self.write_empty(writer, each.result)

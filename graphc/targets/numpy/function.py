@@ -204,7 +204,6 @@ class _Printer:
                 inside=self._inside,
                 dtype=self.allocation.dtype,
                 run=self._run,
-                numbers=self.numbers,
             ).write(writer, step)
         else:
             given = [values.value(node) for node in step.given]
