@@ -11,7 +11,7 @@ from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.literal import is_uniform
 from ...ir.node import Node
-from ...ir.origin import replacing
+from ...ir.origin import replacing, within
 from ...ir.walk import ancestors
 from ...ops.arithmetic import add
 from ...ops.batching import batched, stacked
@@ -149,11 +149,12 @@ def _for_all_steps(
         parts: the loop.
     """
     nodes = list(nodes)
-    found = batched(nodes, known, parts.length, since=None)
-    return [
-        stacked(value, node, parts.length)
-        for node, value in zip(nodes, found, strict=True)
-    ]
+    with within(parts.node):
+        found = batched(nodes, known, parts.length, since=None)
+        return [
+            stacked(value, node, parts.length)
+            for node, value in zip(nodes, found, strict=True)
+        ]
 
 
 # After --------------------------------------------------------------------------------
@@ -277,7 +278,7 @@ class _After:
         }
         for index, term in self.totals.items():
             start = parts.carries[index].start
-            with replacing(term, _TOTAL):
+            with replacing(term, _TOTAL), within(parts.node):
                 total = total_of(term, stacks, self._known, self._is_same)
                 total = total if is_uniform(start, 0.0) else start + total
             note(_TOTAL, _SOUND, term, total)

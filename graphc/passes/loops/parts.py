@@ -188,6 +188,22 @@ def item_name(node: Node) -> str:
     return name if name.endswith("_t") else f"{name}_t"
 
 
+def moved_out(node: Node, inputs: tuple[Node, ...], loop: Node) -> Node:
+    """A node of a body outside of its loop, at the place of the loop in the order.
+
+    Loops that are written alike share a body, whose nodes are as old as the first.
+    """
+    return Node(
+        node.op,
+        inputs,
+        node.attributes,
+        node.type,
+        name=node.name,
+        origin=node.origin,
+        order=(*loop.order, *node.order),
+    )
+
+
 def outputs_of(parts: LoopParts) -> tuple[Node, ...]:
     """The results of the body."""
     return (*(each.next for each in parts.carries), *parts.values)

@@ -12,7 +12,14 @@ from ...ir.node import Node
 from ...ir.walk import ancestors
 from ...ops.control import argument
 from ..base import note
-from .parts import Changed, LoopParts, change_loops, outputs_of, substituted
+from .parts import (
+    Changed,
+    LoopParts,
+    change_loops,
+    moved_out,
+    outputs_of,
+    substituted,
+)
 
 _UNREAD = "unread results, carries and inputs of a loop -> none"
 _UNREAD_SOUND = "nothing that is read depends on them"
@@ -159,14 +166,13 @@ def _without_invariants(parts: LoopParts, *, whole: bool) -> LoopParts:
             continue
         if not node.inputs:
             if whole and node.op.role is Role.FULL and node.ndim:
-                outside[node] = node
+                outside[node] = moved_out(node, (), parts.node)
                 moved.append(node)
             continue
         is_same = all(p in outside or p.op.role in _FIXED for p in node.inputs)
         if is_same and (is_run or node.op.positions is None):
-            outside[node] = node.with_inputs(
-                tuple(outside.get(parent, parent) for parent in node.inputs)
-            )
+            inputs = tuple(outside.get(parent, parent) for parent in node.inputs)
+            outside[node] = moved_out(node, inputs, parts.node)
             moved.append(node)
     if not moved:
         return parts
