@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from ..errors import ArgumentError, DTypeError
+from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT, Facts, Role
 from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
@@ -66,6 +67,7 @@ def function(fun: Callable[_P, _R], name: str | None = None) -> Callable[_P, _R]
 
     Raises:
         ArgumentError: `fun` is no function.
+        NamingError: a name that is not an identifier.
         DTypeError: where it is called, if it returns something else than nodes.
         UnsupportedError: where it is called, if a random draw in it depends on an
             argument.
@@ -119,7 +121,9 @@ def _wrapped(op: Op, fun: Callable[_P, _R], name: str | None) -> Callable[_P, _R
             f"gc.{'function' if op is CALL else op.name} requires a function of nodes, "
             f"got {fun!r}"
         )
-    called = name or name_of(fun)
+    called = name_of(fun)
+    if name is not None:
+        called = check_identifier(name, "function name")
 
     def apply(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         return _applied(op, fun, called, args, kwargs)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import ArgumentError, DTypeError, GraphcError
+from graphc.errors import ArgumentError, DTypeError, GraphcError, NamingError
 from graphc.ir import Graph, Node, verify
 from graphc.passes.pipeline import optimize
 from tests.styles import STYLES, assert_styles_agree
@@ -203,6 +203,7 @@ def test_what_is_refused() -> None:
     wrong: list[tuple[type[GraphcError], str, Callable[[], Any]]] = [
         (ArgumentError, "must be a function, got 3", lambda: gc.function(3)),  # type: ignore[arg-type]
         (ArgumentError, "must be a function, got 3", lambda: gc.checkpoint(3)),  # type: ignore[arg-type]
+        (NamingError, "'for' is a Python keyword", lambda: gc.function(plain, "for")),
         (
             DTypeError,
             r"the results of <lambda>\[1\] must be nodes, got str 'y'",
