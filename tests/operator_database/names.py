@@ -105,6 +105,7 @@ from tests.operator_database.values import (
     torch_triplet,
     torch_with_indices,
     torch_with_mean,
+    torch_zeta,
 )
 
 
@@ -444,7 +445,7 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "mvlgamma.mvlgamma_p_3": torch_mvlgamma,
     "mvlgamma.mvlgamma_p_5": torch_mvlgamma,
     "special.i1": "special.i1",
-    "special.zeta": "special.zeta",
+    "special.zeta": torch_zeta,
     "special.bessel_j0": "special.j0",
     "special.bessel_j1": "special.j1",
     "special.bessel_y0": "special.y0",

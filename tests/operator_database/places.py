@@ -125,6 +125,8 @@ def torch_scatter_reduce(
 def torch_gather(x: Any, dim: int, index: Any) -> Any:
     if x.ndim == 0:
         return gc.broadcast_to(x, index.shape)
+    if 0 in index.shape:
+        return gc.zeros(index.shape, x.dtype)
     for axis, size in enumerate(index.shape):
         if axis != dim % x.ndim and size != x.shape[axis]:
             x = torch_slice(x, axis, 0, size)

@@ -118,7 +118,7 @@ def full_name(info: Any) -> str:
 def _drops_out(info: Any, sample: Any) -> bool:
     """True for an attention that drops weights, by its positional argument."""
     is_attention = info.name.endswith("multi_head_attention_forward")
-    return is_attention and bool(sample.args[8]) and sample.kwargs["training"]
+    return is_attention and bool(sample.args[9]) and sample.kwargs["training"]
 
 
 def samples(info: Any) -> Iterator[Any]:

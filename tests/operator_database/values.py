@@ -168,6 +168,13 @@ def torch_histogram(
     return gc.astype(counts, x.dtype), edges
 
 
+def torch_zeta(x: Any, q: Any) -> Any:
+    """Of an exponent that is a number: there is none of an array of them."""
+    if isinstance(x, gc.Node):
+        raise NoFunctionError("zeta of exponents in an array")
+    return named("special.zeta")(x, q)
+
+
 def torch_scalar_safe(function: Callable[..., Any]) -> Callable[..., Any]:
     """For operators that PyTorch lets have an axis where there is none."""
 
