@@ -157,6 +157,6 @@ def gammaincinv(a: ArrayLike, y: ArrayLike) -> Node:
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.special.gammaincinv(2.0, [0.0, 0.264241, 0.5]), {}).round(6)
-    array([0.      , 0.999999, 1.678347])
+    array([0.      , 1.      , 1.678347])
     """
     ...
