@@ -178,14 +178,20 @@ class _After:
         self._users = Graph(outputs).users
         self._limit = _limit(parts)
         self._known = dict((*parts.items, *parts.shared))
-        for index in range(len(parts.carries)):
-            term = self._term(index, set(outputs))
-            if term is not None and self._is_summed(term):
-                self.totals[index] = term
-        rest = [
-            each.next for i, each in enumerate(parts.carries) if i not in self.totals
-        ]
-        self._core = set(ancestors(rest)) if rest else set[Node]()
+        terms = (self._term(i, set(outputs)) for i in range(len(parts.carries)))
+        self.totals = {
+            index: term
+            for index, term in enumerate(terms)
+            if term is not None and self._is_small(term)
+        }
+        while True:
+            self._core = self._ancestors_of_carries()
+            # What the loop computes itself, it also adds up.
+            own = [i for i, term in self.totals.items() if self._is_own(term)]
+            if not own:
+                break
+            for index in own:
+                del self.totals[index]
         for term in self.totals.values():
             self.wanted.update(dict.fromkeys(leaves_of_total(term, self._is_same)))
         for value in parts.values:
@@ -217,10 +223,25 @@ class _After:
         )
         return others[0] if is_sum else None
 
-    def _is_summed(self, term: Node) -> bool:
+    def _ancestors_of_carries(self) -> set[Node]:
+        """All that a carry depends on which is no sum."""
+        carries = enumerate(self.parts.carries)
+        rest = [each.next for i, each in carries if i not in self.totals]
+        return set(ancestors(rest)) if rest else set[Node]()
+
+    def _is_own(self, term: Node) -> bool:
+        """True for a term that the loop computes as it stands."""
+        is_whole = leaves_of_total(term, self._is_same)[0] is term
+        return is_whole and self._is_in_loop(term)
+
+    def _is_small(self, term: Node) -> bool:
         """True where no array of all steps has to be much larger than the loop's."""
         leaves = leaves_of_total(term, self._is_same)
-        return all(_elements(leaf.shape) <= self._limit for leaf in leaves)
+        most = self._limit
+        if leaves[0] is term:
+            # A sum in the loop needs one array, and of all terms as many as steps.
+            most //= _GROWTH
+        return all(_elements(leaf.shape) <= most for leaf in leaves)
 
     def _is_in_loop(self, node: Node) -> bool:
         """True for a value that is there in the loop anyway, or has to be."""
