@@ -19,10 +19,11 @@ from graphc.ops.control import results_of
 
 WITHOUT_CASES = {
     *("input", "parameter", "buffer", "constant", "dimension"),
-    *("argument", "call", "result"),
+    *("argument", "result", "call", "checkpoint", "custom_vjp", "custom_jvp"),
+    *("scan", "cond", "while_loop"),
 }
-"""Ops without a meaning of their own to test: placeholders, values, and calls, whose
-body means something."""
+"""Ops without a meaning of their own to test: placeholders, values, and what runs a
+body, which means something."""
 
 Array = np.ndarray[Any, Any]
 
