@@ -85,6 +85,7 @@ from .loss_layers import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -104,6 +105,7 @@ from .loss_layers import (
 )
 from .losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from .losses.cross_entropy import cross_entropy
+from .losses.ctc import ctc_loss
 from .losses.labels import nll_loss
 from .losses.likelihoods import gaussian_nll_loss, kl_div, poisson_nll_loss
 from .losses.margins import (
@@ -257,6 +259,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -390,6 +393,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",

@@ -11,6 +11,7 @@ from ..ir.node import Node
 from .layer import Layer
 from .losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from .losses.cross_entropy import cross_entropy
+from .losses.ctc import ctc_loss
 from .losses.labels import nll_loss
 from .losses.likelihoods import gaussian_nll_loss, kl_div, poisson_nll_loss
 from .losses.margins import (
@@ -73,6 +74,12 @@ class CrossEntropyLoss(LossLayer):
     """
 
     function = cross_entropy
+
+
+class CTCLoss(LossLayer):
+    """`gc.nn.ctc_loss` of log-probabilities, labels and lengths, as a layer."""
+
+    function = ctc_loss
 
 
 class NLLLoss(LossLayer):

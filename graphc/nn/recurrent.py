@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from ..errors import DTypeError, IndexRangeError, OptionError, ShapeError
+from ..errors import OptionError, ShapeError
 from ..ir.dims import Dimension, format_shape
-from ..ir.literal import constant_of, is_constant
 from ..ir.node import Node
-from ..ir.types import is_integer
 from ..ops.arithmetic import where
-from ..ops.indexing import take
 from ..ops.joining import concatenate, stack
 from ..ops.loops import scan
 from ..ops.shape import expand_dims, squeeze, swapaxes
-from ..ops.source import ArrayLike, arange, as_node, zeros
+from ..ops.source import ArrayLike, arange, zeros
 from .layer import check_size
+from .lengths import checked_lengths
 from .recurrent_cells import (
     RecurrentLayer,
     State,
@@ -182,30 +178,11 @@ class _Recurrent(RecurrentLayer):
 
     def _runs(self, lengths: ArrayLike, input: Node, is_batch: bool) -> Node:
         """True at the steps and examples that are not beyond a length."""
-        node, (steps, batch) = as_node(lengths), input.shape[:2]
+        steps, batch = input.shape[:2]
         place = type(self).__name__
-        if not is_integer(node.dtype):
-            raise DTypeError(
-                f"requires lengths of an integer dtype, got {node.describe()}",
-                node=place,
-                hint='lengths.astype("int64")',
-            )
-        if not is_batch or node.shape != (batch,):
-            raise ShapeError(
-                f"requires a length for each example of a batch, "
-                f"of shape {format_shape((batch,))}, got {format_shape(node.shape)}",
-                node=place,
-            )
-        if is_constant(node) and isinstance(steps, int):
-            known = np.asarray(constant_of(node))
-            if known.size and not 0 <= known.min() <= known.max() <= steps:
-                raise IndexRangeError(
-                    f"requires lengths from 0 to {steps}, the number of steps, "
-                    f"got {known.min()} to {known.max()}",
-                    node=place,
-                )
-        # Taken from the numbers that a length may be, since positions are checked.
-        valid = take(arange(steps + 1), node)
+        if not is_batch:
+            raise ShapeError("lengths are those of a batch's examples", node=place)
+        valid = checked_lengths(lengths, steps, batch, "lengths", place)
         return expand_dims(arange(steps), 1) < valid
 
 
