@@ -56,11 +56,9 @@ def lstm_step(projected: Node, state: State, weights: Weights) -> State:
     """A step of a long short-term memory."""
     hidden, cell = state
     gates = _called(projected + linear(hidden, weights.weight_hh), "gates")
-    size = cell.shape[-1]
-    both, g, o = split(gates, (2 * size, 3 * size), axis=-1)
-    input_gate, forget_gate = split(_called(sigmoid(both), "input_and_forget"), 2, -1)
-    input_gate = _called(input_gate, "input_gate")
-    forget_gate = _called(forget_gate, "forget_gate")
+    i, f, g, o = split(gates, 4, axis=-1)
+    input_gate = _called(sigmoid(i), "input_gate")
+    forget_gate = _called(sigmoid(f), "forget_gate")
     candidate = _called(tanh(g), "candidate")
     output_gate = _called(sigmoid(o), "output_gate")
     next_cell = _called(forget_gate * cell + input_gate * candidate, "next_cell")

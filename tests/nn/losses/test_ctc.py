@@ -40,11 +40,10 @@ def test_losses_and_gradients_are_torchs(reduction: str) -> None:
         options: Any = {"blank": blank, "reduction": reduction, "zero_infinity": drops}
         logits = torch.tensor(LOGITS, requires_grad=True)
         log_probs = logits.log_softmax(-1)
-        tensors = map(torch.tensor, known)
-        if blank:
-            continue_with = [np.where(known[0] == blank, 0, known[0]), *known[1:]]
-            tensors = map(torch.tensor, continue_with)
-            feeds["targets"] = np.where(blank == TARGETS, 0, TARGETS)
+        # The blank is not a label.
+        labels = np.where(blank == TARGETS, 0, TARGETS) if blank else TARGETS
+        feeds["targets"] = labels
+        tensors = map(torch.tensor, (labels % 5, STEPS, COUNTS))
         expected = torch.nn.functional.ctc_loss(log_probs, *tensors, **options)
         loss = gc.nn.ctc_loss(gc.nn.log_softmax(x, -1), *given, **options)
         (slope,) = torch.autograd.grad(expected.sum(), [logits])
