@@ -7,6 +7,7 @@ from .gelu import Gelu
 from .harness import Workload
 from .hessian_vector import HessianVector
 from .products import Product
+from .recurrent import Recurrent
 from .training.network import Training
 
 TRAINING = (
@@ -31,6 +32,7 @@ PRODUCTS = (
     Product("attention", "attention", ((8, 4, 64, 32),) * 3),
     Product("embedding", "embedding", ((1000, 64),), rows=4096),
 )
+LSTM = Recurrent("lstm", 32, 16, 64)
 HESSIAN_VECTOR = HessianVector("hessian-vector", (784, 30, 10), batch=32)
 
 # Shapes that nobody tunes for, to see that what is fast is so in general.
@@ -47,7 +49,14 @@ EXTRA: dict[str, Workload] = {
 TIMED: dict[str, Workload] = {
     **{
         workload.name: workload
-        for workload in (*TRAINING, *GELU, *CONVOLUTION, *PRODUCTS, HESSIAN_VECTOR)
+        for workload in (
+            *TRAINING,
+            *GELU,
+            *CONVOLUTION,
+            *PRODUCTS,
+            LSTM,
+            HESSIAN_VECTOR,
+        )
     },
     **EXTRA,
 }

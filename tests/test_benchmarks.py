@@ -20,6 +20,7 @@ from benchmarks.harness import Unavailable, count_denormals, measure
 from benchmarks.hessian_vector import HessianVector
 from benchmarks.hessian_vector import expert as hessian_vector_expert
 from benchmarks.products import Product
+from benchmarks.recurrent import Recurrent
 from benchmarks.training.expert import Expert
 from benchmarks.training.floor import Floor
 from benchmarks.training.network import PEERS, Training
@@ -154,6 +155,8 @@ def test_functions_of_graphc_are_measured_too():
     assert (outcome.notes, list(outcome.timings)) == ({}, list(names))
     outcome = measure(TINY_PRODUCT, OURS, rounds=1, block=1e-4)
     assert (outcome.notes, list(outcome.timings)) == ({}, list(OURS))
+    outcome = measure(Recurrent("lstm", 3, 2, 4), OURS[:2], rounds=1, block=1e-4)
+    assert (outcome.notes, list(outcome.timings)) == ({}, list(OURS[:2]))
 
 
 def test_parts_in_threads_make_up_the_whole(monkeypatch):
