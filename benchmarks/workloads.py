@@ -32,8 +32,10 @@ PRODUCTS = (
     Product("attention", "attention", ((8, 4, 64, 32),) * 3),
     Product("embedding", "embedding", ((1000, 64),), rows=4096),
 )
-LSTM = Recurrent("lstm", 32, 16, 64)
-HESSIAN_VECTOR = HessianVector("hessian-vector", (784, 30, 10), batch=32)
+OTHERS = (
+    Recurrent("lstm", 32, 16, 64),
+    HessianVector("hessian-vector", (784, 30, 10), batch=32),
+)
 
 # Shapes that nobody tunes for, to see that what is fast is so in general.
 EXTRA_TRAINING = (
@@ -49,14 +51,7 @@ EXTRA: dict[str, Workload] = {
 TIMED: dict[str, Workload] = {
     **{
         workload.name: workload
-        for workload in (
-            *TRAINING,
-            *GELU,
-            *CONVOLUTION,
-            *PRODUCTS,
-            LSTM,
-            HESSIAN_VECTOR,
-        )
+        for workload in (*TRAINING, *GELU, *CONVOLUTION, *PRODUCTS, *OTHERS)
     },
     **EXTRA,
 }

@@ -104,19 +104,6 @@ def _is_whole(x: Node) -> bool:
     return True
 
 
-def _matmul_into(node: Node) -> str:
-    """The product into an array; that of a stack and a matrix is one of all rows."""
-    x1, x2 = node.inputs
-    sizes = x2.shape
-    is_of_rows = x1.ndim > 2 == x2.ndim and all(isinstance(n, int) and n for n in sizes)
-    has_blas = x1.dtype == x2.dtype and str(node.dtype) in ("float32", "float64")
-    if is_of_rows and has_blas and _is_whole(x1) and _is_whole(x2):
-        inner, columns = sizes
-        rows, found = f"x1.reshape((-1, {inner}))", f"out.reshape((-1, {columns}))"
-        return f"np.dot({rows}, x2, out={found})"
-    return f"{_matmul_function(node)}(x1, x2, out=out)"
-
-
 MATMUL = Op(
     name="matmul",
     inputs=("x1", "x2"),
@@ -127,7 +114,7 @@ MATMUL = Op(
     ),
     kind="contraction",
     numpy="x1 @ x2",
-    into=_matmul_into,
+    into=lambda node: f"{_matmul_function(node)}(x1, x2, out=out)",
     fast=lambda node: f"{_matmul_function(node)}(x1, x2)",
     one_row=matmul_of_one_row,
     batch=matmul_of_examples,
