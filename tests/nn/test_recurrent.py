@@ -187,7 +187,7 @@ WRONG: dict[str, tuple[Any, type[GraphcError], str]] = {
     "length": (
         lambda: gc.nn.LSTM(3, 5)(X, lengths=[6, 1]),
         IndexRangeError,
-        "from 0 to 5, the number of steps, got 1 to 6",
+        "lengths from 0 to 5, the size of the axis, got 1 to 6",
     ),
     "lengths": (
         lambda: gc.nn.LSTM(3, 5)(X, lengths=[6, 1, 2]),
