@@ -11,7 +11,7 @@ from ..ops.arithmetic import where
 from ..ops.joining import concatenate, stack
 from ..ops.loops import scan
 from ..ops.shape import expand_dims, squeeze, swapaxes
-from ..ops.source import ArrayLike, arange, zeros
+from ..ops.source import ArrayLike, arange, promote, zeros
 from .layer import check_size
 from .lengths import checked_lengths
 from .recurrent_cells import (
@@ -135,14 +135,17 @@ class _Recurrent(RecurrentLayer):
     ) -> tuple[Node, State]:
         """One direction of one layer: the output of all steps and the last state."""
         weights = self._weights(suffix)
-        projected = projected_input(input, weights, adds_biases=self.adds_biases)
         if start is None:
+            dtype = promote([input, weights.weight_ih])
             sizes = (self._output_size, self.hidden_size)[: len(self.states)]
-            start = [zeros((input.shape[1], n), projected.dtype) for n in sizes]
+            start = [zeros((input.shape[1], n), dtype) for n in sizes]
         kind = _HiddenAndCell if len(start) > 1 else _Hidden
 
         def step(state: Any, items: Any) -> tuple[Any, Node]:
-            found = self._step(items["projected"], tuple(state), weights)
+            projected = projected_input(
+                items["x"], weights, adds_biases=self.adds_biases
+            )
+            found = self._step(projected, tuple(state), weights)
             if runs is None:
                 return kind(*found), found[0]
             # Beyond its length, a sequence keeps its state and has no output.
@@ -151,7 +154,7 @@ class _Recurrent(RecurrentLayer):
             return kind(*kept), where(is_run, found[0], 0.0)
 
         step.__name__ = f"{self.kind}_steps"
-        items = {"projected": projected}
+        items = {"x": input}
         if runs is not None:
             items["runs"] = runs
         is_reverse = suffix.endswith("_reverse")

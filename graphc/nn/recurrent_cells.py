@@ -46,8 +46,8 @@ def rnn_step(activation: Callable[[Node], Node]) -> Step:
 
     def rnn(projected: Node, state: State, weights: Weights) -> State:
         (hidden,) = state
-        weighted = linear(hidden, weights.weight_hh)
-        return (_called(activation(projected + weighted), "next_hidden"),)
+        recurrent = linear(hidden, weights.weight_hh)
+        return (_called(activation(projected + recurrent), "next_hidden"),)
 
     return rnn
 
@@ -72,12 +72,14 @@ def gru_step(projected: Node, state: State, weights: Weights) -> State:
     """A step of gated recurrent units."""
     (hidden,) = state
     size = hidden.shape[-1]
-    weighted = _called(linear(hidden, weights.weight_hh, weights.bias_hh), "weighted")
-    gates = sigmoid(projected[..., : 2 * size] + weighted[..., : 2 * size])
+    recurrent = linear(hidden, weights.weight_hh, weights.bias_hh)
+    recurrent = _called(recurrent, "recurrent")
+    gates = sigmoid(projected[..., : 2 * size] + recurrent[..., : 2 * size])
     reset_gate, update_gate = split(_called(gates, "gates"), 2, axis=-1)
-    reset = _called(reset_gate, "reset_gate") * weighted[..., 2 * size :]
+    reset = _called(reset_gate, "reset_gate") * recurrent[..., 2 * size :]
     candidate = _called(tanh(projected[..., 2 * size :] + reset), "candidate")
-    step = _called(update_gate, "update_gate") * (hidden - candidate)
+    difference = _called(hidden - candidate, "difference")
+    step = _called(update_gate, "update_gate") * difference
     return (_called(candidate + step, "next_hidden"),)
 
 
@@ -108,8 +110,8 @@ def projected_input(input: Node, weights: Weights, *, adds_biases: bool) -> Node
     """
     bias = weights.bias_ih
     if bias is not None and adds_biases:
-        bias = bias + weights.bias_hh
-    return linear(input, weights.weight_ih, bias)
+        bias = _called(bias + weights.bias_hh, "bias")
+    return _called(linear(input, weights.weight_ih, bias), "projected")
 
 
 class RecurrentLayer(Layer):
