@@ -192,7 +192,7 @@ WRONG: dict[str, tuple[Any, type[GraphcError], str]] = {
     "lengths": (
         lambda: gc.nn.LSTM(3, 5)(X, lengths=[6, 1, 2]),
         ShapeError,
-        r"a length for each example of a batch, of shape \(2,\)",
+        r"lengths of shape \(2,\), one for each example",
     ),
     "nonlinearity": (
         lambda: gc.nn.RNN(3, 5, nonlinearity="gelu"),
