@@ -143,6 +143,12 @@ def test_frozen_layers(tmp_path):
     assert float(printed.split()[-1]) >= 0.93
 
 
+@pytest.mark.slow
+def test_resnet(tmp_path):
+    printed = run("resnet.py", cwd=tmp_path)
+    assert float(printed.split()[-1]) >= 0.97
+
+
 def test_word2vec(tmp_path):
     assert "of related ones 0." in run("word2vec.py", cwd=tmp_path)
 

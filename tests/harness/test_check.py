@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,3 +93,28 @@ def test_what_is_moved_is_checked_in_full_precision(style: Any) -> None:
     results = checked(trainer.source)
     assert all(passed for _, passed in results.values())
     assert max(error for error, _ in results.values()) < 1e-6
+
+
+def test_many_corners_take_few_evaluations(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A path along which thousands of units switch is short enough to be integrated."""
+    x = gc.input("x", ("batch", 20))
+    for number in range(3):
+        x = gc.nn.relu(gc.nn.Linear(x.shape[1], 100, name=f"layer{number}")(x))
+    script = tmp_path / "train.py"
+    gc.Trainer(gc.sum(x**2), gc.optim.SGD(0.1)).emit(script)
+    module = load(script.read_text())
+    seen: list[float] = []
+    loss_at = module.loss_at
+
+    def counted(*arguments: Any) -> Any:
+        loss, gradients = loss_at(*arguments)
+        seen.append(float(loss))
+        return loss, gradients
+
+    monkeypatch.setattr(module, "loss_at", counted)
+    results = module.check_gradients()
+    assert all(passed for _, passed in results.values())
+    # For each of six directions of a parameter one piece of the path, or a few.
+    assert len(seen) <= 20 * 6 * len(results)
