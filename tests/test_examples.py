@@ -129,6 +129,7 @@ def test_every_example_is_a_model_file(example, tmp_path, monkeypatch):
     ("example", "most"),
     [
         ("gaussian_process.py", 0.1),
+        ("kalman_filter.py", 1.0),
         ("matrix_factorisation.py", 0.6),
         ("pinn.py", 0.005),
     ],
@@ -141,6 +142,12 @@ def test_an_example_errs_no_more_than_its_row_says(example, most, tmp_path):
 def test_frozen_layers(tmp_path):
     printed = run("frozen_layers.py", cwd=tmp_path)
     assert float(printed.split()[-1]) >= 0.93
+
+
+@pytest.mark.slow
+def test_neural_ode(tmp_path):
+    printed = run("neural_ode.py", cwd=tmp_path)
+    assert float(printed.split()[-1]) <= 0.3
 
 
 @pytest.mark.slow

@@ -314,3 +314,23 @@ def test_values_and_derivatives_are_those_of_jax(reverse: bool) -> None:
     ]
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_layer_in_a_loop_trains_whatever_its_name(style: Any) -> None:
+    x = gc.input("x", ("batch", 2), "float64")
+    layer = gc.nn.Linear(2, 2, name="block.layer", dtype="float64")
+    last, _ = gc.scan(lambda x, _: (gc.tanh(layer(x)), None), x, length=3)
+    trainer = gc.Trainer(gc.mean(last**2), gc.optim.SGD(0.1), style=style)
+    before = {name: array.copy() for name, array in trainer.parameters.items()}
+    trainer.step(x=np.array([[1.0, -2.0]]))
+    # The same steps, written out.
+    node: gc.Node = x
+    for _ in range(3):
+        node = gc.tanh(layer(node))
+    gradients = gc.grad(gc.mean(node**2), layer.parameters)
+    expected = gc.evaluate(gradients, {"x": [[1.0, -2.0]]}, parameters=before)
+    for parameter, gradient in zip(layer.parameters, expected, strict=True):
+        assert parameter.name is not None
+        found = trainer.parameters[parameter.name]
+        np.testing.assert_allclose(found, before[parameter.name] - 0.1 * gradient)

@@ -63,7 +63,7 @@ class Constants:
 
     def _array(self, value: Literal, wish: str) -> str:
         if value not in self._by_value:
-            variable = self._names.reserve_in_module(wish.replace(".", "_").upper())
+            variable = self._names.reserve_in_module(wish.upper())
             self._by_value[value] = variable
         return self._by_value[value]
 

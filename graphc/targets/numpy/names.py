@@ -74,6 +74,7 @@ class Names:
         return name
 
     def _unused(self, wish: str, is_used: Callable[[str], bool]) -> str:
+        wish = wish.replace(".", "_")
         if wish in _RESERVED:
             wish = f"{wish}_value"
         name = wish
@@ -125,8 +126,7 @@ class Names:
         if node.op.role is Role.RESULT and given is None:
             source = node.inputs[0]
             wish = f"{source.name or source.op.name}_{wish}"
-        name = known or wish.replace(".", "_")
-        return "d_" * depth + name
+        return "d_" * depth + (known or wish)
 
 
 def _named_views(nodes: Sequence[Node]) -> dict[Node, Node]:
