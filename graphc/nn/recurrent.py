@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..errors import OptionError, ShapeError
-from ..ir.dims import Dimension, format_shape
 from ..ir.node import Node
 from ..ops.arithmetic import where
 from ..ops.joining import concatenate, stack
@@ -106,7 +105,7 @@ class _Recurrent(RecurrentLayer):
             input = expand_dims(input, 1)
         elif self.batch_first:
             input = swapaxes(input, 0, 1)
-        starts = self._starts(hx, input.shape[1], is_batch)
+        starts = self._starts(hx, input, is_batch)
         runs = None if lengths is None else self._runs(lengths, input, is_batch)
         last: list[State] = []
         for layer, suffixes in enumerate(self._suffixes):
@@ -161,23 +160,17 @@ class _Recurrent(RecurrentLayer):
         state, output = scan(step, kind(*start), items, reverse=is_reverse)
         return output, tuple(state)
 
-    def _starts(self, hx: Any, batch: Dimension, is_batch: bool) -> list[Node] | None:
+    def _starts(self, hx: Any, input: Node, is_batch: bool) -> list[Node] | None:
         """The first states that were given, of all layers and directions."""
-        given = self._given_states(hx)
-        if given is None:
-            return None
         count = self.num_layers * (2 if self.bidirectional else 1)
-        sizes = (self._output_size, self.hidden_size)
-        for name, state, size in zip(self.states, given, sizes, strict=False):
-            shape = (count, batch, size) if is_batch else (count, size)
-            if state.shape != shape:
-                raise ShapeError(
-                    f"requires {name} of shape {format_shape(shape)}, "
-                    f"got {format_shape(state.shape)}",
-                    node=type(self).__name__,
-                    hint="a state for each direction of each layer",
-                )
-        return given if is_batch else [expand_dims(state, 1) for state in given]
+        batch = input.shape[1:2] if is_batch else ()
+        sizes = (self._output_size, self.hidden_size)[: len(self.states)]
+        shapes = [(count, *batch, size) for size in sizes]
+        dtype = promote([input, self._weights("_l0").weight_ih])
+        given = self._given_states(hx, dtype, shapes)
+        if given is None or is_batch:
+            return given
+        return [expand_dims(state, 1) for state in given]
 
     def _runs(self, lengths: ArrayLike, input: Node, is_batch: bool) -> Node:
         """True at the steps and examples that are not beyond a length."""

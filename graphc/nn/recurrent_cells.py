@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias, cast
 
-from ..errors import OptionError, ShapeError
-from ..ir.dims import format_shape
+from ..errors import DTypeError, OptionError, ShapeError
+from ..ir.dims import Shape, format_shape
 from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ops.exponential import tanh
@@ -163,21 +163,45 @@ class RecurrentLayer(Layer):
             node=type(self).__name__,
         )
 
-    def _given_states(self, hx: Any) -> list[Node] | None:
-        """The initial states that were given, or None."""
+    def _given_states(
+        self, hx: Any, dtype: Any, shapes: Sequence[Shape]
+    ) -> list[Node] | None:
+        """The initial states that were given, or None.
+
+        Args:
+            hx: one array or several.
+            dtype: of states.
+            shapes: of each state.
+        """
         if hx is None:
             return None
-        names = self.states
-        several = isinstance(hx, tuple | list)
-        found = [*cast("Sequence[Any]", hx)] if several else [hx]
-        if len(found) != len(names):
+        place = type(self).__name__
+        several = isinstance(hx, tuple) or (isinstance(hx, list) and len(shapes) > 1)
+        found: list[Any] = [*cast("Sequence[Any]", hx)] if several else [hx]
+        if len(found) != len(shapes):
             raise ShapeError(
-                f"requires {' and '.join(names)} as initial states, "
+                f"requires {' and '.join(self.states)} as initial states, "
                 f"got {len(found)} arrays",
-                node=type(self).__name__,
-                hint="(h0, c0)" if len(names) > 1 else "one array",
+                node=place,
+                hint="(h0, c0)" if len(shapes) > 1 else "one array",
             )
-        return [as_node(each) for each in found]
+        nodes = [as_node(each, dtype) for each in found]
+        for name, state, shape in zip(self.states, nodes, shapes, strict=True):
+            if state.shape != shape:
+                raise ShapeError(
+                    f"requires {name} of shape {format_shape(shape)}, "
+                    f"got {format_shape(state.shape)}",
+                    node=place,
+                    hint="a state for each direction of each layer",
+                )
+            if state.dtype != dtype:
+                raise DTypeError(
+                    f"requires {name} of {dtype}, as input and weights are together, "
+                    f"got {state.dtype}",
+                    node=place,
+                    hint=f'.astype("{dtype}")',
+                )
+        return nodes
 
 
 class _Cell(RecurrentLayer):
@@ -204,17 +228,11 @@ class _Cell(RecurrentLayer):
     def forward(self, input: Node, hx: Any = None) -> Any:
         """The next state."""
         self._check_input(input, (1, 2))
-        weights, given = self._weights(""), self._given_states(hx)
+        weights = self._weights("")
         projected = projected_input(input, weights, adds_biases=self.adds_biases)
-        shape = (*input.shape[:-1], self.hidden_size)
-        given = given or [zeros(shape, projected.dtype) for _ in self.states]
-        for name, state in zip(self.states, given, strict=True):
-            if state.shape != shape:
-                raise ShapeError(
-                    f"requires {name} of shape {format_shape(shape)}, "
-                    f"got {format_shape(state.shape)}",
-                    node=type(self).__name__,
-                )
+        shapes = [(*input.shape[:-1], self.hidden_size)] * len(self.states)
+        given = self._given_states(hx, projected.dtype, shapes)
+        given = given or [zeros(shape, projected.dtype) for shape in shapes]
         found = self._step(projected, tuple(given), weights)
         return found[0] if len(self.states) == 1 else found
 

@@ -9,6 +9,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import (
+    DTypeError,
     FeedError,
     GraphcError,
     IndexRangeError,
@@ -178,6 +179,11 @@ WRONG: dict[str, tuple[Any, type[GraphcError], str]] = {
         lambda: gc.nn.RNN(3, 5, 2)(X, gc.zeros((1, 2, 5))),
         ShapeError,
         r"h0 of shape \(2, 2, 5\), got \(1, 2, 5\)",
+    ),
+    "another dtype": (
+        lambda: gc.nn.RNN(3, 5)(X, gc.zeros((1, 2, 5), "float64")),
+        DTypeError,
+        "requires h0 of float32, as input and weights are together, got float64",
     ),
     "one state": (
         lambda: gc.nn.LSTM(3, 5)(X, gc.zeros((1, 2, 5))),
