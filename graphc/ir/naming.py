@@ -40,6 +40,11 @@ class Naming:
         self._nodes.append((ref(named), suffix))
         return named
 
+    def adopt(self, node: Node) -> None:
+        """Let a node that has the layer's name be numbered with it."""
+        object.__setattr__(node, "naming", self)
+        self._nodes.append((ref(node), ""))
+
     def names(self, text: str, nodes: set[Node]) -> set[str]:
         """The names of those of `nodes` that it names where the layer is `text`."""
         return {text + suffix for node, suffix in self._living() if node in nodes}

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, cast
 from ..errors import GraphError, OptionError, ShapeError
 from ..ir.batching import Batch
 from ..ir.dims import Dimension
-from ..ir.facts import Facts, Role
+from ..ir.facts import NAMED, Facts, Role
 from ..ir.graph import Graph
+from ..ir.naming import Naming
 from ..ir.nest import paths, refill
 from ..ir.node import Node
 from ..ir.op import Op
@@ -381,9 +382,19 @@ def _written_out(
     rows: dict[int, list[Node]] = {}
     values: Any = None
     for t in reversed(range(steps)) if reverse else range(steps):
+        since = as_node(0)
         after, values = _pair(f(carry, refill(items, [node[t] for node in nodes])))
+        _number_names([*leaves_of(after), *leaves_of(values)], since)
         carry = refill(carry, kept_types(carry, after, "gc.scan"))
         values = as_nest(values, "gc.scan, a value of a step")
         rows[t] = nodes_of(values)
     columns = zip(*(rows[t] for t in range(steps)), strict=True)
     return carry, refill(values, [stack(column) for column in columns])
+
+
+def _number_names(results: Sequence[Any], since: Node) -> None:
+    """Let the names that a step gives be numbered, since each step gives them."""
+    for node in ancestors([each for each in results if isinstance(each, Node)]):
+        is_new = node.index > since.index and node.op.role not in NAMED
+        if is_new and node.name is not None and node.naming is None:
+            Naming(node.name).adopt(node)

@@ -334,3 +334,14 @@ def test_a_layer_in_a_loop_trains_whatever_its_name(style: Any) -> None:
         assert parameter.name is not None
         found = trainer.parameters[parameter.name]
         np.testing.assert_allclose(found, before[parameter.name] - 0.1 * gradient)
+
+
+@pytest.mark.parametrize("unroll", [2, True])
+def test_names_of_a_step_are_numbered_where_it_is_written_out(unroll: int) -> None:
+    def step(h: Node, x: Node) -> tuple[Node, Node]:
+        h = (h * x).named("inner")
+        return h, h
+
+    last, _ = gc.scan(step, H, X, unroll=unroll)
+    source = gc.compile(last, style="readable").source
+    assert "inner_2 =" in source
