@@ -317,23 +317,36 @@ def test_values_and_derivatives_are_those_of_jax(reverse: bool) -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_layer_in_a_loop_trains_whatever_its_name(style: Any) -> None:
+def test_layers_in_a_loop_train_whatever_their_names(style: Any) -> None:
+    """Loops that keep little, so that gradients of weights are carried, too."""
     x = gc.input("x", ("batch", 2), "float64")
-    layer = gc.nn.Linear(2, 2, name="block.layer", dtype="float64")
-    last, _ = gc.scan(lambda x, _: (gc.tanh(layer(x)), None), x, length=3)
+    inner = gc.nn.Linear(2, 32, name="step.inner", dtype="float64")
+    outer = gc.nn.Linear(32, 2, name="step.outer", dtype="float64")
+
+    def step(x: Node, _: None) -> tuple[Node, None]:
+        for _turn in range(2):
+            x = outer(gc.tanh(inner(x)))
+        return x, None
+
+    last, _ = gc.scan(step, x, length=3)
     trainer = gc.Trainer(gc.mean(last**2), gc.optim.SGD(0.1), style=style)
     before = {name: array.copy() for name, array in trainer.parameters.items()}
     trainer.step(x=np.array([[1.0, -2.0]]))
-    # The same steps, written out.
-    node: gc.Node = x
-    for _ in range(3):
-        node = gc.tanh(layer(node))
-    gradients = gc.grad(gc.mean(node**2), layer.parameters)
-    expected = gc.evaluate(gradients, {"x": [[1.0, -2.0]]}, parameters=before)
-    for parameter, gradient in zip(layer.parameters, expected, strict=True):
+
+    written_out: Node = x
+    for _turn in range(3):
+        written_out, _ = step(written_out, None)
+    parameters = [*inner.parameters, *outer.parameters]
+    gradients = gc.evaluate(
+        gc.grad(gc.mean(written_out**2), parameters),
+        {"x": [[1.0, -2.0]]},
+        parameters=before,
+    )
+    for parameter, gradient in zip(parameters, gradients, strict=True):
         assert parameter.name is not None
         found = trainer.parameters[parameter.name]
-        np.testing.assert_allclose(found, before[parameter.name] - 0.1 * gradient)
+        expected = before[parameter.name] - 0.1 * gradient
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("unroll", [2, True])
