@@ -400,8 +400,10 @@ def _rule_error(
     if not value.size or not sum(a.size for a in adjoints.values()) or not finite:
         return 0.0
     # In proportion to each element, so that none leaves the domain of a logarithm and
-    # no zero that a relu made is moved off its kink.
+    # no zero that a relu made is moved off its kink. An infinite one, as a mask has,
+    # stays where it is.
     scale = np.abs(value) if np.any(value) else np.ones(value.shape)
+    scale = np.where(np.isfinite(value), scale, 0.0)
     direction: Array = scale * np.asarray(rng.standard_normal(value.shape), float)
     if node.op.facts.symmetric:
         direction = (direction + direction.swapaxes(-1, -2)) / 2

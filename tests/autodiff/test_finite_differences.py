@@ -238,3 +238,11 @@ def test_data_that_the_loss_was_declared_from_may_be_fed() -> None:
         assert gc.check_gradients(loss, None, feeds).passed
     with pytest.raises(gc.errors.FeedError, match="has n = 5"):
         gc.check_gradients(loss, None, data | {"y": np.ones(5)})
+
+
+def test_masked_scores_are_checked() -> None:
+    """An infinite score has nowhere to be moved to."""
+    x = gc.input("x", ("batch", 3, 4), "float64")
+    projection = gc.nn.Linear(4, 4, name="projection", dtype="float64")
+    mixed = gc.nn.scaled_dot_product_attention(projection(x), x, x, is_causal=True)
+    assert gc.check_gradients(gc.mean(mixed**2)).passed

@@ -118,3 +118,21 @@ def test_many_corners_take_few_evaluations(
     assert all(passed for _, passed in results.values())
     # For each of six directions of a parameter one piece of the path, or a few.
     assert len(seen) <= 20 * 6 * len(results)
+
+
+def test_arrays_that_loops_fill_have_the_precision_of_the_check(tmp_path: Path) -> None:
+    x = gc.input("x", ("batch", 3))
+    layer = gc.nn.Linear(3, 3, name="layer")
+
+    def step(x: gc.Node, _: None) -> tuple[gc.Node, gc.Node]:
+        x = gc.tanh(layer(x))
+        return x, x
+
+    _, rows = gc.scan(step, x, length=5)
+    trainer = gc.Trainer(gc.mean(rows**2), gc.optim.SGD(0.1))
+    for style in STYLES:
+        script = tmp_path / f"{style}.py"
+        trainer.emit(script, style=style)
+        results = load(script.read_text()).check_gradients()
+        assert all(passed for _, passed in results.values())
+        assert max(error for error, _ in results.values()) < 1e-6

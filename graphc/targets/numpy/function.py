@@ -192,7 +192,7 @@ class _Printer:
             LoopText(
                 outside=values,
                 inside=self._inside,
-                dtype=self.allocation.dtype,
+                dtype=self._dtype,
                 run=self._run,
                 numbers=self.numbers,
                 counter=self.counters.get(step, ""),
@@ -202,7 +202,7 @@ class _Printer:
             BranchText(
                 outside=values,
                 inside=self._inside,
-                dtype=self.allocation.dtype,
+                dtype=self._dtype,
                 run=self._run,
             ).write(writer, step)
         else:
@@ -210,6 +210,16 @@ class _Printer:
             given += [values.size(size) for size in step.function.given_symbols]
             called = call(self.calls[step.function], *given)
             write_several(writer, step.results, called, self.names)
+
+    def _dtype(self, node: Node) -> ast.expr:
+        """The dtype of an array that a loop or a branch fills: that of a parameter,
+        where those may be of another one than declared, as in a check of gradients."""
+        declared, workspace = self.function.declared, self.function.workspace
+        if declared.follows_dtypes and not workspace.is_typed:
+            for like in declared.graph.parameters:
+                if like.dtype == node.dtype and is_floating(node.dtype):
+                    return ast.Attribute(name(self.names[like]), "dtype", ast.Load())
+        return self.allocation.dtype(node)
 
     def _inside(self, block: Block) -> Values:
         """The values of a body inside the function."""
