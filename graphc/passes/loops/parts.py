@@ -191,14 +191,18 @@ def item_name(node: Node) -> str:
 def moved_out(node: Node, inputs: tuple[Node, ...], loop: Node) -> Node:
     """A node of a body outside of its loop, at the place of the loop in the order.
 
-    Loops that are written alike share a body, whose nodes are as old as the first.
+    Loops that are written alike share a body, whose nodes are as old as the first. A
+    view, such as the transpose of a weight, is called after what it shows.
     """
+    name = node.name
+    if name is None and node.op.is_view(node) and inputs[0].name is not None:
+        name = f"{inputs[0].name}_{node.op.name}"
     return Node(
         node.op,
         inputs,
         node.attributes,
         node.type,
-        name=node.name,
+        name=name,
         origin=node.origin,
         order=(*loop.order, *node.order),
     )
