@@ -147,7 +147,7 @@ def test_frozen_layers(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("example", "most"),
-    [("neural_ode.py", 0.3), ("character_gru.py", 2.0)],
+    [("neural_ode.py", 0.3), ("character_gru.py", 2.0), ("transformer.py", 2.5)],
 )
 def test_a_longer_example_errs_no_more(example, most, tmp_path):
     printed = run(example, cwd=tmp_path)
