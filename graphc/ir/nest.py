@@ -74,15 +74,28 @@ def _filled(structure: Any, values: Iterator[Any]) -> Any:
         return None
     if isinstance(structure, Node):
         return next(values)
-    if isinstance(structure, Mapping):
-        items = cast("Mapping[Any, Any]", structure).items()
-        return {key: _filled(value, values) for key, value in items}
-    filled = [_filled(value, values) for value in cast("Sequence[Any]", structure)]
-    if not isinstance(structure, tuple):
-        return filled
+    return with_items(structure, lambda item: _filled(item, values))
+
+
+def with_items(value: Any, function: Callable[[Any], Any]) -> Any:
+    """A list, tuple or dict of what a function makes of its items.
+
+    Any other value stays as it is.
+
+    >>> with_items({"a": 1}, lambda item: item + 1)
+    {'a': 2}
+    """
+    if isinstance(value, Mapping):
+        items = cast("Mapping[Any, Any]", value).items()
+        return {key: function(item) for key, item in items}
+    if not isinstance(value, list | tuple):
+        return value
+    found = [function(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, list):
+        return found
     # A named tuple takes its fields one by one.
-    kind = cast("Any", type(cast("Any", structure)))
-    return kind(*filled) if hasattr(kind, "_fields") else tuple(filled)
+    kind = cast("Any", type(cast("Any", value)))
+    return kind(*found) if hasattr(kind, "_fields") else tuple(found)
 
 
 def paths(structure: Any, root: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..errors import DTypeError, GraphcError, GraphError, ShapeError
-from ..ir.nest import flatten, paths
+from ..ir.nest import flatten, paths, with_items
 from ..ir.node import Node
 from .source import as_node
 
@@ -26,15 +26,8 @@ def as_nest(value: Any, what: str) -> Any:
     """
     if value is None or isinstance(value, Node):
         return value
-    if isinstance(value, Mapping):
-        items = cast("Mapping[Any, Any]", value).items()
-        return {key: as_nest(each, what) for key, each in items}
-    if isinstance(value, list | tuple):
-        found = [as_nest(each, what) for each in cast("Sequence[Any]", value)]
-        if not isinstance(value, tuple):
-            return found
-        kind = cast("Any", type(cast("Any", value)))
-        return kind(*found) if hasattr(kind, "_fields") else tuple(found)
+    if isinstance(value, Mapping | list | tuple):
+        return with_items(cast("Any", value), lambda item: as_nest(item, what))
     try:
         return as_node(value)
     except GraphcError as error:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import GraphcError
+from ..ir.nest import with_items
 from ..ir.node import Node
 from .source import as_node
 
@@ -64,27 +65,13 @@ def _apart(value: Any, nodes: list[Node]) -> Any:
     if isinstance(value, Node):
         nodes.append(value)
         return _PLACE
-    return _mapped(value, lambda item: _apart(item, nodes))
+    return with_items(value, lambda item: _apart(item, nodes))
 
 
 def _filled(skeleton: Any, nodes: Iterator[Node]) -> Any:
     if skeleton is _PLACE:
         return next(nodes)
-    return _mapped(skeleton, lambda item: _filled(item, nodes))
-
-
-def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
-    """A list, tuple or dict of other items; any other value as it is."""
-    if isinstance(value, Mapping):
-        items = cast("Mapping[Any, Any]", value).items()
-        return {key: function(item) for key, item in items}
-    if isinstance(value, list):
-        return [function(item) for item in cast("Sequence[Any]", value)]
-    if isinstance(value, tuple):
-        found = [function(item) for item in cast("Sequence[Any]", value)]
-        kind = cast("Any", type(cast("Any", value)))
-        return kind(*found) if hasattr(kind, "_fields") else tuple(found)
-    return value
+    return with_items(skeleton, lambda item: _filled(item, nodes))
 
 
 def _key(skeleton: Any) -> Hashable:
