@@ -11,14 +11,17 @@ import numpy as np
 
 import graphc as gc
 from graphc.ir import Node, Op
+from graphc.ops.control import call
 from tests.random_graphs import Grower, is_smooth
 
 
 class Control(NamedTuple):
-    """Loops and branches: as they are, or written out in a graph without bodies."""
+    """Loops, branches, calls and examples: as they are, or written out."""
 
     scan: Callable[..., Any]
     cond: Callable[..., Any]
+    call: Callable[..., Any]
+    vmap: Callable[..., Any]
 
 
 def _either(pred: Node, when_true: Any, when_false: Any, *operands: Node) -> list[Node]:
@@ -26,8 +29,16 @@ def _either(pred: Node, when_true: Any, when_false: Any, *operands: Node) -> lis
     return [gc.where(pred, a, b) for a, b in zip(*both, strict=True)]
 
 
-BODIES = Control(gc.scan, gc.cond)
-WRITTEN_OUT = Control(partial(gc.scan, unroll=True), _either)
+def _called(function: Callable[..., Any], *operands: Node) -> Any:
+    return function(*operands)
+
+
+def _each(function: Callable[[Node], Node]) -> Callable[[Node], Node]:
+    return lambda x: gc.stack([function(x[i]) for i in range(int(x.shape[0]))])
+
+
+BODIES = Control(gc.scan, gc.cond, call, gc.vmap)
+WRITTEN_OUT = Control(partial(gc.scan, unroll=True), _either, _called, _each)
 
 STEPS = 4
 
@@ -72,6 +83,8 @@ def loop_of(
             values += loop_of(inner, few, control, depth - 1)
         if inner.random() < 0.3:
             values += branch_of(inner, values, control)
+        if inner.random() < 0.3:
+            values += called_of(inner, values, control)
         after = [fitted(inner, values, node) for node in carry]
         if len(carry) == 2 and carry[0].type == carry[1].type and inner.random() < 0.3:
             after = [carry[1], after[0]]
@@ -99,6 +112,25 @@ def branch_of(chance: Random, values: Sequence[Node], control: Control) -> list[
 
     decides = gc.mean(x) > 0.1
     return control.cond(decides, partial(side, 1.0), partial(side, -1.0), x, y)
+
+
+def called_of(chance: Random, values: Sequence[Node], control: Control) -> list[Node]:
+    """Results of a function that is called twice, and of one for several examples."""
+    x, y = chance.choice(list(values)), chance.choice(list(values))
+    seed = chance.randrange(10**9)
+
+    def part(x: Node, y: Node) -> Node:
+        inner = Random(seed)
+        grower = Grower(inner, [x, y], keep=is_quick)
+        grower.grow(2)
+        return fitted(inner, grower.values, x)
+
+    first = control.call(part, x, y)
+    found = [first, control.call(part, first, y * 0.5)]
+    wide = [value for value in values if value.ndim and value.shape[0] != 0]
+    if wide:
+        found.append(control.vmap(lambda row: part(row, y))(chance.choice(wide)))
+    return found
 
 
 def random_loops(seed: int, control: Control) -> tuple[list[Node], list[Node]]:
