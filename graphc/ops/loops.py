@@ -84,7 +84,7 @@ def _result_name(node: Node, index: int) -> str | None:
     for carry in range(carries):
         if body.outputs[carry] is value:
             name = value.name or known.get(carry) or name
-    return name and f"all_{name}"
+    return f"all_{name or value.op.name}"
 
 
 def _scan_of_examples(batch: Batch, node: Node) -> list[Node]:

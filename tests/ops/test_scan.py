@@ -151,6 +151,23 @@ def test_work_that_needs_no_order_is_done_outside() -> None:
     assert (products, inside) == (3, [1, 1])
 
 
+def test_a_layer_that_a_step_uses_twice_is_computed_once_forward() -> None:
+    """Two products of the layer, two of its gradients, and the weight's outside."""
+    start, layer = gc.input("start", ("n", 3)), gc.nn.Linear(3, 3, name="layer")
+
+    def step(h: Node, _: None) -> tuple[Node, Node]:
+        h = gc.tanh(layer(gc.tanh(layer(h))))
+        return h, h
+
+    loss = gc.mean(gc.scan(step, start, length=9)[1] ** 2)
+    graph = optimize(Graph((loss, *gc.grad(loss, layer.parameters))))
+    loops = [node for node in graph.nodes if node.bodies]
+    ops = [[n.op.name for n in loop.bodies[0].nodes] for loop in loops]
+    assert [each.count("matmul") for each in ops] == [2, 2]
+    assert [loop.attributes["carries"] for loop in loops] == [1, 1]
+    assert [n.op.name for n in graph.nodes].count("matmul") == 2
+
+
 def test_a_value_that_is_not_finite_is_told_with_its_line_in_the_body() -> None:
     x = gc.input("x", (3,), "float64")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...ir.node import Node
-from ...ops.arithmetic import multiply, negative
+from ...ops.arithmetic import add, multiply, negative, subtract
 from ...ops.contraction import contract
 from ...ops.linalg import MATMUL
 from ...ops.reduction import SUM, sum
@@ -25,6 +25,8 @@ def leaves_of_total(term: Node, is_same: Callable[[Node], bool]) -> list[Node]:
     op = term.op
     if op in _MOVES or op is negative.op:
         return leaves_of_total(term.inputs[0], is_same)
+    if _is_sum(term):
+        return [leaf for p in term.inputs for leaf in leaves_of_total(p, is_same)]
     if _is_product(term):
         changing = [node for node in term.inputs if not is_same(node)]
         if len(changing) == 1:
@@ -55,8 +57,8 @@ def total_of(
         return total_of(node, stacks, known, is_same)
 
     op = term.op
-    if op in _MOVES or op is negative.op:
-        return term.with_inputs((total(term.inputs[0]),))
+    if op in _MOVES or op is negative.op or _is_sum(term):
+        return term.with_inputs(tuple(total(parent) for parent in term.inputs))
     if _is_product(term):
         changing = [node for node in term.inputs if not is_same(node)]
         if len(changing) == 1:
@@ -71,6 +73,12 @@ def total_of(
         found = SUM(stacks[term.inputs[0]], axis=axes, keepdims=False)
         return found if found.shape == term.shape else found.reshape(term.shape)
     return sum(stacks[term], axis=0)
+
+
+def _is_sum(node: Node) -> bool:
+    """True for a sum or difference of terms that nothing broadcasts."""
+    is_either = node.op in (add.op, subtract.op)
+    return is_either and all(parent.type == node.type for parent in node.inputs)
 
 
 def _is_product(node: Node) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ...ir.facts import Role
@@ -92,8 +92,7 @@ def _needed(later: LoopParts, earlier: LoopParts) -> dict[Node, Node]:
         Those that others need, with the values in the earlier loop.
     """
     images: dict[Node, Node] = {}
-    items = {value: variable for variable, value in earlier.items}
-    shared = {value: variable for variable, value in earlier.shared}
+    items, shared = _first_by_value(earlier.items), _first_by_value(earlier.shared)
     for variable, value in later.items:
         if value in items:
             images[variable] = items[value]
@@ -104,18 +103,25 @@ def _needed(later: LoopParts, earlier: LoopParts) -> dict[Node, Node]:
     for variable, value in later.shared:
         if value in shared:
             images[variable] = shared[value]
+    # Arguments that are passed the same value are the same.
+    same = {variable: items[value] for variable, value in earlier.items}
+    same |= {variable: shared[value] for variable, value in earlier.shared}
     numbers: dict[Node, int] = {}
     known: dict[Hashable, Node] = {}
-    for node in Graph(outputs_of(earlier)).nodes:
-        numbers[node] = len(numbers)
+
+    def number(node: Node) -> int:
+        return numbers[same.get(node, node)]
+
+    for place, node in enumerate(Graph(outputs_of(earlier)).nodes):
+        numbers[node] = place
         if node.op.role is not Role.ARGUMENT:
-            key = structural_key(node, tuple(numbers[p] for p in node.inputs))
+            key = structural_key(node, tuple(number(p) for p in node.inputs))
             known.setdefault(key, node)
     order = Graph(outputs_of(later)).nodes
     for node in order:
         if node.op.role is Role.ARGUMENT or any(p not in images for p in node.inputs):
             continue
-        inputs = tuple(numbers[images[parent]] for parent in node.inputs)
+        inputs = tuple(number(images[parent]) for parent in node.inputs)
         image = known.get(structural_key(node, inputs))
         if image is not None:
             images[node] = image
@@ -130,6 +136,14 @@ def _needed(later: LoopParts, earlier: LoopParts) -> dict[Node, Node]:
     needed = {parent for node in reading for parent in node.inputs}
     needed |= set(outputs_of(later))
     return {node: images[node] for node in order if node in kept and node in needed}
+
+
+def _first_by_value(pairs: Iterable[tuple[Node, Node]]) -> dict[Node, Node]:
+    """The first argument that is passed each value."""
+    found: dict[Node, Node] = {}
+    for variable, value in pairs:
+        found.setdefault(value, variable)
+    return found
 
 
 def _rebuilt(
