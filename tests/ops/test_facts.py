@@ -263,6 +263,16 @@ def notation(value: Value, facts: Facts) -> Iterator[str]:
             yield f"{facts.notation} is another number"
 
 
+def of_bodies(value: Value, facts: Facts) -> Iterator[str]:
+    if (facts.only_rules or facts.recomputes) and not value.op.bodies:
+        yield "a fact of bodies, of an op that has none"
+
+
+def formula(value: Value, facts: Facts) -> Iterator[str]:
+    if facts.formula is not None and not value.op.is_block:
+        yield "a line below the name of a block, of an op that is none"
+
+
 CHECKS: dict[str, Callable[[Value, Facts], Iterator[str]]] = {
     "commutative": commutative,
     "neutral": neutral,
@@ -280,6 +290,9 @@ CHECKS: dict[str, Callable[[Value, Facts], Iterator[str]]] = {
     "cost": cost,
     "multiply_adds": multiply_adds,
     "notation": notation,
+    "only_rules": of_bodies,
+    "recomputes": of_bodies,
+    "formula": formula,
 }
 
 
@@ -358,6 +371,9 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("add", {"cost": -1.0}),
     ("matmul", {"multiply_adds": None}),
     ("power", {"notation": "x1 * x2"}),
+    ("exp", {"only_rules": True}),
+    ("exp", {"recomputes": True}),
+    ("exp", {"formula": "e**x"}),
 ]
 
 
