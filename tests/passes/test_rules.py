@@ -62,6 +62,29 @@ def cases() -> Iterator[Case]:
     yield Graph(images()), IMAGES, pipeline(True)
     wave = call(gc.sin, call(gc.sin, x))
     yield Graph((wave, gc.grad(gc.sum(wave), x))), IN_PAIRS, pipeline(True)
+    yield Graph(loops()), IN_PAIRS, pipeline(True)
+
+
+def loops() -> tuple[Node, ...]:
+    """Loops and branches that carry, pass and return more than they need."""
+    wave = gc.sin(x * 0.1)
+
+    def step(carry: tuple[Node, ...], _: None) -> tuple[tuple[Node, ...], Node]:
+        h, same, total, _ = carry
+        h = gc.tanh(h * 0.5 + gc.cos(wave) * same)
+        return (h, same, total + gc.sum(h), h), gc.exp(h)
+
+    start = (wave, wave, 0.0, wave)
+    (last, _, total, _), stacked = gc.scan(step, start, length=3)
+    items = gc.stack([wave, wave * 0.5])
+    sums, _ = gc.scan(lambda c, item: (c * 0.5 + gc.exp(item), None), wave, items)
+    loss = gc.sum(last) + total + gc.sum(stacked) + gc.sum(sums)
+    one = gc.constant(1.0, "f4")
+    chosen, _ = gc.cond(
+        x[0] > 0, lambda v, w: (v * w, v), lambda v, w: (v, w * v), wave, one
+    )
+    halved = gc.while_loop(lambda v: gc.sum(v) > one, lambda v: v * 0.5, chosen)
+    return gc.grad(loss, x), loss, chosen, halved
 
 
 IMAGES = {

@@ -12,9 +12,9 @@ from ...ir.node import Node
 from ...ops.control import RESULT
 from ..base import note
 
-_UNREAD = "unread results and inputs of a branch -> none"
+_UNREAD = "unread results and inputs of a branch or test -> none"
 _UNREAD_SOUND = "nothing that is read depends on them"
-_INSIDE = "constant that is passed to a body -> constant in it"
+_INSIDE = "constant that is passed to a branch or test -> constant in it"
 _INSIDE_SOUND = "always"
 _FIXED = frozenset({Role.CONSTANT, Role.SIZE, Role.FULL})
 
@@ -44,12 +44,17 @@ class TidyBranches:
         if not read:
             return graph
         images: dict[Node, Node] = {}
+        rules: dict[Node, dict[str, str]] = {}
         for node in graph.nodes:
             inputs = tuple(images[parent] for parent in node.inputs)
             if node in read:
-                images[node] = _smaller(node, inputs, sorted(read[node]))
+                rules[node] = {}
+                kept = sorted(read[node])
+                images[node] = _smaller(node, inputs, kept, rules[node])
             elif node.inputs and node.inputs[0] in read:
                 images[node] = _result(node, inputs[0], sorted(read[node.inputs[0]]))
+                for name, sound_when in rules[node.inputs[0]].items():
+                    note(name, sound_when, node, images[node])
             else:
                 images[node] = node.with_inputs(inputs)
         return graph.with_outputs(tuple(images[output] for output in graph.outputs))
@@ -77,7 +82,9 @@ def _result(node: Node, source: Node, kept: Sequence[int]) -> Node:
     )
 
 
-def _smaller(node: Node, inputs: tuple[Node, ...], kept: Sequence[int]) -> Node:
+def _smaller(
+    node: Node, inputs: tuple[Node, ...], kept: Sequence[int], rules: dict[str, str]
+) -> Node:
     """A branch or loop that returns and takes no more than is read."""
     is_branch = node.op.role is Role.BRANCH
     first: int = 1 if is_branch else node.attributes["carries"]
@@ -86,6 +93,7 @@ def _smaller(node: Node, inputs: tuple[Node, ...], kept: Sequence[int]) -> Node:
             Graph(tuple(body.outputs[i] for i in kept)) if is_branch else body,
             inputs,
             first,
+            rules,
         )
         for body in node.bodies
     ]
@@ -108,18 +116,20 @@ def _smaller(node: Node, inputs: tuple[Node, ...], kept: Sequence[int]) -> Node:
         order=node.order,
     )
     if len(passed) < len(node.inputs) or len(kept) < len(node.bodies[-1].outputs):
-        note(_UNREAD, _UNREAD_SOUND, node, found)
+        rules[_UNREAD] = _UNREAD_SOUND
     return found
 
 
-def _with_constants(body: Graph, inputs: Sequence[Node], first: int) -> Graph:
+def _with_constants(
+    body: Graph, inputs: Sequence[Node], first: int, rules: dict[str, str]
+) -> Graph:
     """A body in which constants stand for what is passed as such."""
     images: dict[Node, Node] = {}
     for node in body.arguments:
         index: int = node.attributes["index"]
         if index >= first and inputs[index].op.role in _FIXED:
             images[node] = inputs[index]
-            note(_INSIDE, _INSIDE_SOUND, node, inputs[index])
+            rules[_INSIDE] = _INSIDE_SOUND
     return _substituted(body, images)
 
 

@@ -16,7 +16,6 @@ from ...ir.walk import ancestors
 from ...ops.arithmetic import add
 from ...ops.batching import batched, stacked
 from ...ops.control import RESULT, argument
-from ..base import note
 from .parts import (
     Changed,
     LoopParts,
@@ -62,14 +61,15 @@ class MoveOutOfLoops:
 
 
 def _moved(parts: LoopParts, read: frozenset[int]) -> Changed | None:
-    before = _move_before(parts)
+    rules: dict[str, str] = {}
+    before = _move_before(parts, rules)
     after = _After(before)
     if not after.wanted or not after.is_worth_it():
         if before is parts:
             return None
         count = len(parts.carries) + len(parts.values)
-        return Changed(before.build(), {index: index for index in range(count)})
-    return after.changed()
+        return Changed(before.build(), {i: i for i in range(count)}, rules)
+    return after.changed(rules)
 
 
 def _elements(shape: Shape) -> int:
@@ -97,7 +97,7 @@ def _may_move(node: Node, limit: int) -> bool:
 # Before -------------------------------------------------------------------------------
 
 
-def _move_before(parts: LoopParts) -> LoopParts:
+def _move_before(parts: LoopParts, rules: dict[str, str]) -> LoopParts:
     """The parts with what depends on items alone computed before the loop."""
     outputs = outputs_of(parts)
     order, limit = Graph(outputs).nodes, _limit(parts)
@@ -121,13 +121,13 @@ def _move_before(parts: LoopParts) -> LoopParts:
     needed = [node for node in ahead if node in read]
     if not needed:
         return parts
+    rules[_BEFORE] = _SOUND
     known = dict((*parts.items, *parts.shared))
     values = _for_all_steps(needed, known, parts)
     variables: dict[Node, Node] = {}
     more = list(parts.items)
     for place, (node, value) in enumerate(zip(needed, values, strict=True)):
         variable = argument(len(order) + place, node.type, item_name(node))
-        note(_BEFORE, _SOUND, node, value)
         variables[node] = variable
         more.append((variable, value))
     return substituted(replace(parts, items=tuple(more)), variables)
@@ -276,7 +276,7 @@ class _After:
         known += sum(_elements(variable.shape) for variable, _ in self.parts.items)
         return more <= _GROWTH * max(known, 1)
 
-    def changed(self) -> Changed:
+    def changed(self, rules: dict[str, str]) -> Changed:
         """The smaller loop, and what follows it."""
         parts, count = self.parts, len(self.parts.carries)
         kept = [index for index in range(count) if index not in self.totals]
@@ -302,12 +302,12 @@ class _After:
             with replacing(term, _TOTAL), within(parts.node):
                 total = total_of(term, stacks, self._known, self._is_same)
                 total = total if is_uniform(start, 0.0) else start + total
-            note(_TOTAL, _SOUND, term, total)
+            rules[_TOTAL] = _SOUND
             results[index] = total
         for place, value in enumerate(parts.values, count):
             if value in stacks:
-                note(_AFTER, _SOUND, value, stacks[value])
+                rules[_AFTER] = _SOUND
                 results[place] = stacks[value]
             else:
                 results[place] = places[value]
-        return Changed(loop, results)
+        return Changed(loop, results, rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ...ir.bodies import as_result
 from ...ir.dims import Dimension
@@ -12,6 +12,7 @@ from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.origin import label_of, replacing
 from ...ops.control import RESULT, argument
+from ..base import note
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ class Changed:
     loop: Node
     results: Mapping[int, int | Node]
     """For each result of the old one, that of the new one or what is equal to it."""
+    rules: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The rules by which it has changed, and when each is sound."""
 
 
 def result_of(loops: Mapping[Node, Changed], old: Node) -> Node:
@@ -172,6 +175,8 @@ def change_loops(
             images[node] = changed.loop
         elif is_result_of_loop(node):
             images[node] = result_of(loops, node)
+            for name, sound_when in loops[node.inputs[0]].rules.items():
+                note(name, sound_when, node, images[node])
         else:
             images[node] = node.with_inputs(inputs)
     return graph.with_outputs(tuple(images[output] for output in graph.outputs))

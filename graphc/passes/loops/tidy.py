@@ -11,7 +11,6 @@ from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.walk import ancestors
 from ...ops.control import argument
-from ..base import note
 from .parts import (
     Changed,
     LoopParts,
@@ -66,8 +65,7 @@ def _tidy(parts: LoopParts, read: frozenset[int], *, whole: bool) -> Changed | N
     live = _live(parts, read)
     carries = {i: each for i, each in enumerate(parts.carries) if i in live}
     same = {i for i, each in carries.items() if each.next is each.variable}
-    for i in same:
-        note(_SAME, _SAME_SOUND, carries[i].variable, carries[i].start)
+    rules = {_SAME: _SAME_SOUND} if same else dict[str, str]()
     values = dict.fromkeys(parts.values[i - count] for i in sorted(read) if i >= count)
     smaller = replace(
         parts,
@@ -78,12 +76,13 @@ def _tidy(parts: LoopParts, read: frozenset[int], *, whole: bool) -> Changed | N
         ),
         values=tuple(values),
     )
-    smaller = _used(_without_invariants(_each_once(smaller), whole=whole))
+    smaller = _each_once(smaller, rules)
+    smaller = _used(_without_invariants(smaller, rules, whole=whole))
     built = smaller.build()
     if built is node:
         return None
     if len(built.bodies[0].outputs) < len(node.bodies[0].outputs):
-        note(_UNREAD, _UNREAD_SOUND, node, built)
+        rules[_UNREAD] = _UNREAD_SOUND
     moving = [i for i in carries if i not in same]
     places = {index: place for place, index in enumerate(moving)}
     stacked = {value: len(moving) + place for place, value in enumerate(values)}
@@ -95,7 +94,7 @@ def _tidy(parts: LoopParts, read: frozenset[int], *, whole: bool) -> Changed | N
         else stacked[parts.values[index - count]]
         for index in read
     }
-    return Changed(built, results)
+    return Changed(built, results, rules)
 
 
 def _live(parts: LoopParts, read: frozenset[int]) -> set[int]:
@@ -124,7 +123,7 @@ def _used(parts: LoopParts) -> LoopParts:
     )
 
 
-def _each_once(parts: LoopParts) -> LoopParts:
+def _each_once(parts: LoopParts, rules: dict[str, str]) -> LoopParts:
     """The parts with each input once, and constants in the body."""
     images: dict[Node, Node] = {}
     kept: list[list[tuple[Node, Node]]] = []
@@ -133,7 +132,7 @@ def _each_once(parts: LoopParts) -> LoopParts:
         kept.append([])
         for variable, value in pairs:
             if value.op.role in _FIXED and pairs is parts.shared:
-                note(_INSIDE, _INSIDE_SOUND, variable, value)
+                rules[_INSIDE] = _INSIDE_SOUND
                 images[variable] = value
             elif value in first:
                 images[variable] = first[value]
@@ -150,11 +149,14 @@ _FIXED = frozenset({Role.CONSTANT, Role.SIZE, Role.FULL})
 """Roles of values that stand in bodies, where rules see what they are."""
 
 
-def _without_invariants(parts: LoopParts, *, whole: bool) -> LoopParts:
+def _without_invariants(
+    parts: LoopParts, rules: dict[str, str], *, whole: bool
+) -> LoopParts:
     """The parts with a body of what steps change.
 
     Args:
         parts: a loop.
+        rules: those that change it, to which it is added.
         whole: True to make arrays of one number outside, too.
     """
     outside = dict(parts.shared)
@@ -184,7 +186,6 @@ def _without_invariants(parts: LoopParts, *, whole: bool) -> LoopParts:
         for place, node in enumerate(moved)
         if node in passed
     }
-    for node in images:
-        note(_OUTSIDE, _OUTSIDE_SOUND, node, outside[node])
+    rules[_OUTSIDE] = _OUTSIDE_SOUND
     shared = (*parts.shared, *((images[node], outside[node]) for node in images))
     return substituted(replace(parts, shared=shared), images)

@@ -173,17 +173,19 @@ def _rebuilt(
                     index = {"index": places[each.source, theirs]}
                     sequence = RESULT.build((loop,), index)
                     variable = argument(len(items), mine.type, item_name(mine))
-                    note(_RULE, _SOUND, mine, sequence)
                     variables[mine] = variable
                     items.append((variable, sequence))
             new = substituted(replace(new, items=tuple(items)), variables)
             results: dict[int, int | Node] = {i: i for i in range(len(own.carries))}
             for place, value in enumerate(own.values, len(own.carries)):
                 results[place] = places[node, value]
-            changed[node] = Changed(new.build(), results)
+            rules = {_RULE: _SOUND} if needs[node] else dict[str, str]()
+            changed[node] = Changed(new.build(), results, rules)
             images[node] = changed[node].loop
         elif is_result_of_loop(node):
             images[node] = result_of(changed, node)
+            for name, sound_when in changed[node.inputs[0]].rules.items():
+                note(name, sound_when, node, images[node])
         else:
             images[node] = node.with_inputs(inputs)
     return graph.with_outputs(tuple(images[output] for output in graph.outputs))
