@@ -151,6 +151,42 @@ def test_incomplete_gamma_functions() -> None:
     np.testing.assert_allclose(inverse, x[inside], rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("a", "deviations"), [(2e6, -8), (2e6, 4), (1e8, -1), (1e12, 2)]
+)
+def test_gammainc_of_large_numbers_is_the_integral_of_its_density(
+    a: float, deviations: int
+) -> None:
+    """And takes no longer than that of small ones; beyond floats it is 0 or 1."""
+    with mpmath.workdps(30):
+        scale = mpmath.sqrt(a)
+        x = float(a + deviations * scale)
+
+        def density(u: Any) -> Any:
+            return mpmath.exp((a - 1) * mpmath.log(u) - u - mpmath.loggamma(a))
+
+        away = 1 if deviations > 0 else -1
+        points = sorted(x + away * k * scale for k in (0, 0.5, 1, 2, 3, 5, 7, 10, 14))
+        expected = float(mpmath.quad(density, points))
+    function = gc.special.gammaincc if deviations > 0 else gc.special.gammainc
+    np.testing.assert_allclose(gc.evaluate(function(a, x), {}), expected, rtol=3e-14)
+    ends = gc.evaluate(gc.special.gammainc(np.array([1e38, 1e38]), [1.0, 1e39]), {})
+    np.testing.assert_array_equal(ends, [0.0, 1.0])
+
+
+def test_slopes_of_gammainc_of_large_numbers() -> None:
+    a, x = gc.input("a", (), "float64"), gc.input("x", (), "float64")
+    value = gc.special.gammainc(a, x)
+    slope = gc.grad(value, a)
+    for deviations in (-2.0, 0.0, 3.0):
+        fed = 2e6 + deviations * np.sqrt(2e6)
+        low, high = (
+            gc.evaluate(value, {"a": 2e6 + d, "x": fed}) for d in (-30.0, 30.0)
+        )
+        found = gc.evaluate(slope, {"a": 2e6, "x": fed})
+        np.testing.assert_allclose(found, (high - low) / 60.0, rtol=1e-3)
+
+
 def test_derivatives_of_gammainc_by_both_arguments() -> None:
     a, x = (gc.input(name, (), "float64") for name in "ax")
     points = {"a": 1.7, "x": 2.3}

@@ -222,8 +222,15 @@ def nested(outer: Op) -> list[Node]:
     return found
 
 
+MOST = 1000.0
+"""Additions that an op may cost: no rule is about those that are slower."""
+
+
 def has_plain_operands(op: Op) -> bool:
-    return op.kind == "elementwise" and set(op.cases[0].dtypes) <= {"", "bool"}
+    cost = op.facts.cost or 0.0
+    is_quick = max(cost) <= MOST if isinstance(cost, tuple) else cost <= MOST
+    plain = op.kind == "elementwise" and set(op.cases[0].dtypes) <= {"", "bool"}
+    return plain and is_quick
 
 
 PLAIN = [op for op in OPS.values() if has_plain_operands(op)]

@@ -11,7 +11,7 @@ from ..arithmetic import where
 from ..elementwise import OpFunction
 from ..exponential import exp, log
 from ..source import ArrayLike, constant
-from . import gamma_texts
+from . import error_texts, gamma_texts
 from . import incomplete_gamma_texts as texts
 from .declare import special
 from .gamma import digamma, gammaln, polygamma
@@ -20,6 +20,8 @@ from .information import xlogy
 _HELPERS = (
     gamma_texts.GAMMALN_PARTS,
     gamma_texts.GAMMALN,
+    error_texts.SCALED_ERFC,
+    texts.LARGE_GAMMA,
     texts.GAMMA_TERM,
     texts.INCOMPLETE_GAMMA,
 )
@@ -63,7 +65,8 @@ def gammainc(a: ArrayLike, x: ArrayLike) -> Node:
 
     The integral of `t**(a-1) * exp(-t) / gamma(a)` from 0 to `x`, which is the
     distribution function of `gc.random.gamma`. Its derivative by `x` is the integrand,
-    that by `a` the derivative of its series. Large `a` take some `10 * sqrt(a)` terms.
+    that by `a` the derivative of its series, of some `10 * sqrt(a)` terms; from
+    `a = 1e6` on both are Temme's expansion, and derivatives of higher order by `a` NaN.
 
     Args:
         a, x: numbers that are not negative, of shapes that broadcast.
@@ -115,6 +118,8 @@ def _gammainc_by_a_vjp(g: Node, out: Node, a: Node, x: Node) -> tuple[Node, Node
         gamma_texts.DIGAMMA,
         gamma_texts.ZETA,
         gamma_texts.POLYGAMMA,
+        error_texts.SCALED_ERFC,
+        texts.LARGE_GAMMA,
         texts.GAMMA_TERM,
         texts.GAMMAINC_BY_A,
     ),
