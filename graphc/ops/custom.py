@@ -48,7 +48,14 @@ class _Function(Generic[_P, _R]):
             raise ArgumentError(f"gc.{self.kind} requires a function, got {fun!r}")
         functools.update_wrapper(self, fun)
         self.fun = fun
-        self._signature = inspect.signature(fun)
+        try:
+            self._signature = inspect.signature(fun)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"gc.{self.kind} requires a function whose arguments are known, got "
+                f"{fun!r}",
+                hint="a function of Python's own, defined by def or lambda",
+            ) from None
         self.name = getattr(fun, "__name__", self.kind)
         numbers = (
             [nondiff_argnums] if isinstance(nondiff_argnums, int) else nondiff_argnums

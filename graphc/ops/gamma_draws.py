@@ -16,8 +16,10 @@ import numpy as np
 from ..errors import OptionError
 from ..ir.dims import as_shape
 from ..ir.node import Node
+from ..ir.types import as_dtype
 from .arithmetic import sqrt
 from .exponential import exp, expm1, log1p, tan
+from .numbers import shortened
 from .random import (
     STANDARD_EXPONENTIAL,
     STANDARD_NORMAL,
@@ -34,8 +36,14 @@ from .special.incomplete_gamma import gammaincinv
 
 def _positive(what: str, name: str, value: Any) -> None:
     """Raise where a number is not positive and finite."""
-    if isinstance(value, int | float) and not 0 < value < math.inf:
-        raise OptionError(f"requires {name} > 0, got {value!r}", node=what)
+    if not isinstance(value, int | float):
+        return
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not 0 < number < math.inf:
+        raise OptionError(f"requires {name} > 0, got {shortened(value)}", node=what)
 
 
 def _drawn_gamma(
@@ -333,7 +341,7 @@ def standard_cauchy(
     >>> gc.random.standard_cauchy(3).shape
     (3,)
     """
-    target = np.dtype(dtype)
+    target = as_dtype(dtype)
     draw = draw_for(STANDARD_UNIFORM, "standard_cauchy", size, (), target, name)
     return tan((draw - 0.5) * math.pi)
 
