@@ -11,12 +11,12 @@ from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ops.control import RESULT
 from ..base import note
+from .parts import FIXED, replaced
 
 _UNREAD = "unread results and inputs of a branch or test -> none"
 _UNREAD_SOUND = "nothing that is read depends on them"
 _INSIDE = "constant that is passed to a branch or test -> constant in it"
 _INSIDE_SOUND = "always"
-_FIXED = frozenset({Role.CONSTANT, Role.SIZE, Role.FULL})
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _with_constants(
     images: dict[Node, Node] = {}
     for node in body.arguments:
         index: int = node.attributes["index"]
-        if index >= first and inputs[index].op.role in _FIXED:
+        if index >= first and inputs[index].op.role in FIXED:
             images[node] = inputs[index]
             rules[_INSIDE] = _INSIDE_SOUND
     return _substituted(body, images)
@@ -143,12 +143,6 @@ def _moved(body: Graph, places: Mapping[int, int]) -> Graph:
     return _substituted(body, images)
 
 
-def _substituted(body: Graph, images: dict[Node, Node]) -> Graph:
+def _substituted(body: Graph, images: Mapping[Node, Node]) -> Graph:
     """A body with other nodes in the place of some."""
-    if not images:
-        return body
-    for node in body.nodes:
-        if node not in images:
-            inputs = tuple(images[parent] for parent in node.inputs)
-            images[node] = node.with_inputs(inputs)
-    return body.with_outputs(tuple(images[output] for output in body.outputs))
+    return body.with_outputs(replaced(body.outputs, images)) if images else body

@@ -14,6 +14,9 @@ from ...ir.origin import label_of, replacing
 from ...ops.control import RESULT, argument
 from ..base import note
 
+FIXED = frozenset({Role.CONSTANT, Role.SIZE, Role.FULL})
+"""Roles of values that stand in bodies, where rules see what they are."""
+
 
 @dataclass(frozen=True)
 class Carry:
@@ -87,16 +90,11 @@ class LoopParts:
         places = {node: place for place, node in enumerate(self.variables)}
         body = self.node.bodies[0]
         if any(node.attributes["index"] != place for node, place in places.items()):
-            images: dict[Node, Node] = {}
-            for node in Graph(outputs).nodes:
-                if node in places:
-                    attributes = {**node.attributes, "index": places[node]}
-                    images[node] = node.copy(attributes=attributes)
-                else:
-                    images[node] = node.with_inputs(
-                        tuple(images[parent] for parent in node.inputs)
-                    )
-            body = Graph(tuple(images[output] for output in outputs))
+            moved = {
+                node: node.copy(attributes={**node.attributes, "index": place})
+                for node, place in places.items()
+            }
+            body = Graph(replaced(outputs, moved))
         elif [*map(id, outputs)] != [*map(id, body.outputs)]:
             body = Graph(outputs)
         node = self.node
@@ -218,14 +216,21 @@ def outputs_of(parts: LoopParts) -> tuple[Node, ...]:
     return (*(each.next for each in parts.carries), *parts.values)
 
 
-def substituted(parts: LoopParts, images: Mapping[Node, Node]) -> LoopParts:
-    """The parts with other nodes in the place of some of the body."""
+def replaced(outputs: Sequence[Node], images: Mapping[Node, Node]) -> tuple[Node, ...]:
+    """The results of a body with other nodes in the place of some."""
     known = dict(images)
-    for node in Graph(outputs_of(parts)).nodes:
+    for node in Graph(tuple(outputs)).nodes:
         if node not in known:
             known[node] = node.with_inputs(tuple(known[p] for p in node.inputs))
+    return tuple(known[output] for output in outputs)
+
+
+def substituted(parts: LoopParts, images: Mapping[Node, Node]) -> LoopParts:
+    """The parts with other nodes in the place of some of the body."""
+    outputs = replaced(outputs_of(parts), images)
+    carries = zip(parts.carries, outputs, strict=False)
     return replace(
         parts,
-        carries=tuple(replace(each, next=known[each.next]) for each in parts.carries),
-        values=tuple(known[value] for value in parts.values),
+        carries=tuple(replace(each, next=node) for each, node in carries),
+        values=outputs[len(parts.carries) :],
     )

@@ -12,6 +12,7 @@ from ...ir.node import Node
 from ...ir.walk import ancestors
 from ...ops.control import argument
 from .parts import (
+    FIXED,
     Changed,
     LoopParts,
     change_loops,
@@ -131,7 +132,7 @@ def _each_once(parts: LoopParts, rules: dict[str, str]) -> LoopParts:
         first: dict[Node, Node] = {}
         kept.append([])
         for variable, value in pairs:
-            if value.op.role in _FIXED and pairs is parts.shared:
+            if value.op.role in FIXED and pairs is parts.shared:
                 rules[_INSIDE] = _INSIDE_SOUND
                 images[variable] = value
             elif value in first:
@@ -143,10 +144,6 @@ def _each_once(parts: LoopParts, rules: dict[str, str]) -> LoopParts:
     if not images:
         return parts
     return substituted(replace(parts, items=items, shared=shared), images)
-
-
-_FIXED = frozenset({Role.CONSTANT, Role.SIZE, Role.FULL})
-"""Roles of values that stand in bodies, where rules see what they are."""
 
 
 def _without_invariants(
@@ -171,7 +168,7 @@ def _without_invariants(
                 outside[node] = moved_out(node, (), parts.node)
                 moved.append(node)
             continue
-        is_same = all(p in outside or p.op.role in _FIXED for p in node.inputs)
+        is_same = all(p in outside or p.op.role in FIXED for p in node.inputs)
         if is_same and (is_run or node.op.positions is None):
             inputs = tuple(outside.get(parent, parent) for parent in node.inputs)
             outside[node] = moved_out(node, inputs, parts.node)
