@@ -34,7 +34,8 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
     pass on the values that their derivatives need. Merging before algebra lets rules
     see that two values are one. Loops are made small, keep what their derivatives need,
     and lose what needs no order before rules of algebra see the rest. The order of axes
-    is chosen once formulas are final. Constants are broadcast to arrays last, when no operand is one any more.
+    is chosen once formulas are final. Constants are broadcast to arrays last, when no
+    operand is one any more.
 
     Without `simplify` the graph stays as written, calls included: a program needs
     primitives, and the expansion of a block is the same nodes wherever it is used.
