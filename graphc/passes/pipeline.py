@@ -20,6 +20,7 @@ from .formulas.simplify import Simplify
 from .forward_values import KeepForwardValues
 from .layout import KeepBatchLast
 from .loops.branches import TidyBranches
+from .loops.grouping import GroupKnown
 from .loops.moves import MoveOutOfLoops
 from .loops.tidy import TidyLoops
 from .loops.values import KeepLoopValues
@@ -53,6 +54,7 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         MergeEqual(),
         KeepLoopValues(),
         TidyLoops(),
+        GroupKnown(),
         MoveOutOfLoops(),
         MergeEqual(),
         TidyLoops(),

@@ -151,6 +151,19 @@ def test_work_that_needs_no_order_is_done_outside() -> None:
     assert (products, inside) == (3, [1, 1])
 
 
+def test_what_is_known_before_a_loop_is_grouped_and_computed_before_it() -> None:
+    x, w = gc.input("x", ("steps", 3)), gc.parameter("w", (3,))
+
+    def cell(h: Node, x: Node) -> tuple[Node, None]:
+        return gc.tanh((h + x) + w) * x, None
+
+    loss = gc.sum(gc.scan(cell, gc.zeros(3), x)[0])
+    graph = optimize(Graph((loss, gc.grad(loss, w))))
+    bodies = [node.bodies[0] for node in graph.nodes if node.bodies]
+    ops = [[n.op.name for n in b.nodes if n.op.kind == "elementwise"] for b in bodies]
+    assert ops == [["add", "tanh", "multiply"], ["multiply"]]
+
+
 def test_a_layer_that_a_step_uses_twice_is_computed_once_forward() -> None:
     """Two products of the layer, two of its gradients, and the weight's outside."""
     start, layer = gc.input("start", ("n", 3)), gc.nn.Linear(3, 3, name="layer")
