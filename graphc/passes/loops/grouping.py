@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...ir.dims import Shape, product
+from ...ir.dims import product
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.origin import replacing
@@ -82,13 +82,10 @@ def _regrouped(node: Node, moving: set[Node], single: set[Node]) -> Node | None:
     with replacing(node, _RULE):
         together = node.op.build((*others, *known), {})
         # An array of all steps must be no larger than those that are there.
-        if not any(_is_as_large(each.shape, together.shape) for each in together.inputs):
+        sizes = {product(each.shape) for each in together.inputs}
+        if product(together.shape) not in sizes:
             return None
         if node.op is multiply.op:
             together = together.copy(name="slope")
         found = node.op.build((carried, together), {})
     return adopt(node, found) if found.type == node.type else None
-
-
-def _is_as_large(shape: Shape, whole: Shape) -> bool:
-    return shape == whole or product(shape) == product(whole)
