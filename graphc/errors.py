@@ -117,17 +117,28 @@ _NOT_THE_USERS = (_PACKAGE, "<graphc ", "<frozen ", contextlib.__file__)
 Python's own, which call context managers' bodies among others."""
 
 
+frame_above = sys._getframe  # pyright: ignore[reportPrivateUsage]
+"""The frame of the function that calls it, or one that many calls above."""
+
+_is_ours: dict[str, bool] = {}
+"""Names of files that were met."""
+
+
 def _user_frame() -> FrameType | None:
-    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and _is_of_package(frame):
+    frame: FrameType | None = frame_above(1)
+    while frame is not None and is_of_package(frame):
         frame = frame.f_back
     return frame
 
 
-def _is_of_package(frame: FrameType) -> bool:
+def is_of_package(frame: FrameType) -> bool:
+    """True for a function of this package, or one that Python made for itself."""
     file = frame.f_code.co_filename
-    if file != "<string>":
-        return file.startswith(_NOT_THE_USERS)
+    known = _is_ours.get(file)
+    if known is None:
+        known = _is_ours[file] = file.startswith(_NOT_THE_USERS)
+    if known or file != "<string>":
+        return known
     # A dataclass's own methods have no file, be it the user's class or ours.
     return frame.f_code.co_qualname.startswith("__create_fn__")
 

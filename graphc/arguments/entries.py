@@ -23,8 +23,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
-from ..errors import ArgumentError, GraphcError, InternalError
+from ..errors import ArgumentError, GraphcError, InternalError, frame_above
 from ..ir.node import Node
+from ..ir.source_names import hand_over
 from . import elsewhere
 from .annotations import ANYTHING, PLACES, Check, check_of, or_none
 from .names import getattr_of
@@ -133,7 +134,10 @@ def _checked(function: _Function, label: str, owner: type | None = None) -> _Fun
             for name in keywords:
                 if name in names and not names[name].allows(keywords[name]):
                     _refuse(name, names[name], keywords[name], label)
-            return function(*arguments, **keywords)
+            result = function(*arguments, **keywords)
+            if type(result) in _HANDED_OVER:
+                hand_over(result, frame_above(1))
+            return result
         except GraphcError:
             raise
         except Exception as error:
@@ -145,6 +149,8 @@ def _checked(function: _Function, label: str, owner: type | None = None) -> _Fun
     vars(call)["__graphc_checked__"] = True
     return call
 
+
+_HANDED_OVER = (Node, tuple, list)
 
 _Positions: TypeAlias = tuple[tuple[int, str, Check], ...]
 """Checks of arguments by position, with the names of their parameters."""

@@ -10,7 +10,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ..errors import DTypeError
+from ..errors import DTypeError, frame_above
+from .source_names import hand_over
 
 if TYPE_CHECKING:
     from .node import Node
@@ -35,7 +36,9 @@ def array_function(function: _F, *names: str, place: str = "gc") -> _F:
 
 
 def _call(name: str, *arguments: Any, **keywords: Any) -> Any:
-    return _functions[name](*arguments, **keywords)
+    result = _functions[name](*arguments, **keywords)
+    hand_over(result, frame_above(2))
+    return result
 
 
 def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> Any:
@@ -64,14 +67,18 @@ class ArrayMethods:
         self, ufunc: Any, method: str, *arguments: Any, **keywords: Any
     ) -> Any:
         name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-        return _call_by_numpy(name, arguments, keywords)
+        result = _call_by_numpy(name, arguments, keywords)
+        hand_over(result, frame_above(1))
+        return result
 
     def __array_function__(
         self, function: Any, types: Any, arguments: Any, keywords: Any
     ) -> Any:
         is_linalg = function.__module__ == "numpy.linalg"
         name = f"linalg.{function.__name__}" if is_linalg else function.__name__
-        return _call_by_numpy(name, arguments, keywords)
+        result = _call_by_numpy(name, arguments, keywords)
+        hand_over(result, frame_above(1))
+        return result
 
     # Operators
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .graph import Graph
     from .naming import Naming
     from .op import Op
+    from .source_names import SourceName
 
 Attributes = Mapping[str, Any]
 """Hashable compile-time arguments of an op by name."""
@@ -55,6 +56,7 @@ class Node(ArrayMethods):
         "op",
         "order",
         "origin",
+        "source_name",
         "type",
     )
 
@@ -66,6 +68,9 @@ class Node(ArrayMethods):
     """The user's name, or a block's hint; inputs and parameters always have one."""
     naming: Naming | None
     """The source of a name that may still change; None where it may not."""
+    source_name: SourceName | None
+    """The name that the user's code gives it, for a reader; None where it is not
+    handed to the user's code, or has a name that says more."""
     origin: Origin
     index: int
     """Position in the order of creation, unique in a process."""
@@ -104,6 +109,7 @@ class Node(ArrayMethods):
         set_field(self, "derivation", None)
         set_field(self, "declared_from", ())
         set_field(self, "naming", None)
+        set_field(self, "source_name", None)
         set_field(self, "_expansion", None)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -139,6 +145,8 @@ class Node(ArrayMethods):
             order=self.order,
         )
         object.__setattr__(node, "declared_from", self.declared_from)
+        if name is None:
+            node.told(self.source_name)
         # With other inputs it may be another value, and no longer that derivative.
         if inputs is None:
             object.__setattr__(node, "derivation", self.derivation)
@@ -177,6 +185,11 @@ class Node(ArrayMethods):
         check_dotted_name(name, "node name")
         return self.copy(name=name)
 
+    def told(self, name: SourceName | None) -> Node:
+        """This node, which nobody else has seen yet, under a name of the source."""
+        object.__setattr__(self, "source_name", name)
+        return self
+
     @property
     def expansion(self) -> Node:
         """The block's meaning in smaller ops; the same nodes every time."""
@@ -195,6 +208,7 @@ class Node(ArrayMethods):
                     name=self.name or root.name or self.op.name,
                     origin=root.origin.adjoint_of(self.origin.gradient_of),
                 )
+                root.told(self.source_name)
             object.__setattr__(self, "_expansion", root)
             return root
         return self._expansion
@@ -206,12 +220,18 @@ class Node(ArrayMethods):
         """The expansion, if anybody has asked for it."""
         return self._expansion
 
+    @property
+    def label(self) -> str | None:
+        """Its name for a reader: what the user's code calls it, or else `name`."""
+        told = self.source_name and self.source_name.text
+        return told or self.name
+
     def describe(self) -> str:
         """The node for an error message: name or op, and type."""
-        return f"{self.name or self.op.name}: {self.type}"
+        return f"{self.label or self.op.name}: {self.type}"
 
     def __repr__(self) -> str:
-        name = f" {self.name!r}" if self.name else ""
+        name = f" {self.label!r}" if self.label else ""
         return f"<{self.op.name}{name} {self.type}>"
 
     # What NumPy arrays have

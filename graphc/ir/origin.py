@@ -59,9 +59,9 @@ class Origin:
 def label_of(node: Node) -> str | None:
     """The name of a node, or `d_<name>` of an adjoint without one."""
     depth, named = 0, node
-    while named.name is None and (forward := named.origin.gradient_of) is not None:
+    while named.label is None and (forward := named.origin.gradient_of) is not None:
         named, depth = forward, depth + 1
-    name = named.name or (named.op.name if depth else None)
+    name = named.label or (named.op.name if depth else None)
     return name and "d_" * depth + name
 
 

@@ -18,6 +18,7 @@ from ..errors import GraphError, Location
 from .node import Derivation, DerivativeRequest, Node
 from .op import OPS, Op
 from .origin import Derivative, Origin
+from .source_names import SourceName
 from .types import TensorType
 
 
@@ -31,6 +32,7 @@ class Row:
     attributes: Mapping[str, Any]
     type: TensorType
     name: str | None
+    source_name: str | None
     order: tuple[int, ...]
     location: Location | None
     rules: tuple[str, ...]
@@ -83,6 +85,7 @@ def _row(node: Node) -> Row:
         attributes=dict(node.attributes),
         type=node.type,
         name=node.name,
+        source_name=node.source_name and node.source_name.text,
         order=node.order,
         location=origin.location,
         rules=origin.rules,
@@ -124,7 +127,7 @@ def _nodes_of(rows: tuple[Row, ...], indices: tuple[int, ...]) -> tuple[Node, ..
             name=row.name,
             origin=Origin(row.location, row.rules),
             order=row.order,
-        )
+        ).told(SourceName(text=row.source_name) if row.source_name else None)
     requests: dict[tuple[int, ...], DerivativeRequest] = {}
     for row in new:
         _refer(row, nodes, requests)

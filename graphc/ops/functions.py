@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from ..errors import ArgumentError, DTypeError
+from ..errors import ArgumentError, DTypeError, frame_above
 from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT, Facts, Role
 from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
 from ..ir.op import Op
+from ..ir.source_names import hand_over
 from .control import (
     CALL,
     argument,
@@ -126,7 +127,9 @@ def _wrapped(op: Op, fun: Callable[_P, _R], name: str | None) -> Callable[_P, _R
         called = check_identifier(name, "function name")
 
     def apply(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return _applied(op, fun, called, args, kwargs)
+        result = _applied(op, fun, called, args, kwargs)
+        hand_over(result, frame_above(1))
+        return result
 
     return functools.update_wrapper(apply, fun, updated=())
 

@@ -94,6 +94,10 @@ def adopt(old: Node, new: Node) -> Node:
     name, origin = new.name or old.name, new.origin
     if origin.gradient_of is None:
         origin = origin.adjoint_of(old.origin.gradient_of)
-    if name == new.name and origin is new.origin:
+    told = new.source_name
+    # What a block calls its parts is for want of a name of the user's.
+    if told is None and (new.name is None or new.origin.block is not None):
+        told = old.source_name
+    if name == new.name and origin is new.origin and told is new.source_name:
         return new
-    return new.copy(name=name, origin=origin)
+    return new.copy(name=name, origin=origin).told(told)

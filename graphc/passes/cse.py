@@ -32,7 +32,7 @@ def _key(node: Node, inputs: tuple[int, ...]) -> Hashable:
 
 def _rank(node: Node) -> int:
     """The rank of a node among equals, of which the most telling is kept."""
-    if node.name is not None and not node.origin.rules:
+    if node.label is not None and not node.origin.rules:
         return 0
     if node.name is not None:
         return 1
@@ -94,4 +94,4 @@ def _merged(best: Node, first: Node, inputs: tuple[Node, ...]) -> Node:
         name=best.name,
         origin=origin,
         order=first.order,
-    )
+    ).told(best.source_name)

@@ -19,6 +19,7 @@ from ..ir.bodies import primitives
 from ..ir.graph import Graph
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
+from ..ir.origin import label_of
 from ..ir.walk import ancestors
 from ..runtime.files import write_atomically
 from .backend import FORMATS, render_dot
@@ -170,11 +171,8 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
 def _called(name: str | None, node: Node, position: int | None) -> str:
     if name is not None:
         return name
-    if node.name is not None:
-        return node.name
-    source = node.origin.gradient_of
-    if source is not None:
-        return f"d_{source.name or source.op.name}"
+    if (called := label_of(node)) is not None:
+        return called
     if position is not None:
         return f"output {position}"
     # A block says what it is; `output` would also be the name of many a last layer.

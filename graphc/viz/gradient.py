@@ -177,7 +177,7 @@ def _leaf_names(leaves: Iterable[Node], names: Mapping[Node, str]) -> Iterator[s
             inner = label(node, [scalar_text(parent) for parent in node.inputs])
             yield f"{inner} in {block.name or block.op.name}"
         else:
-            yield node.name or node.op.name
+            yield node.label or node.op.name
 
 
 def _with_seeds(scene: Scene, named: Mapping[Node, str]) -> Scene:

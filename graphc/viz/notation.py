@@ -95,7 +95,7 @@ def label(
 
 
 def _short_name(node: Node, names: Mapping[Node, str]) -> str:
-    name = names.get(node) or node.name or PLACEHOLDER
+    name = names.get(node) or node.label or PLACEHOLDER
     return name if len(name) <= 20 and " " not in name else PLACEHOLDER
 
 

@@ -126,7 +126,7 @@ def value_names(order: Iterable[Node]) -> dict[Node, str]:
         source = node.origin.gradient_of
         base = (
             f"d_{names.get(source) or _called(source)}"
-            if source is not None
+            if source is not None and node.label is None
             else _called(node)
         )
         counts[base] = counts.get(base, 0) + 1
@@ -136,7 +136,7 @@ def value_names(order: Iterable[Node]) -> dict[Node, str]:
 
 def _called(node: Node) -> str:
     """The name of a value, of the function whose only result it is, or of its op."""
-    named = node.name or result_name(node) or shown(node).name
+    named = node.label or result_name(node) or shown(node).label
     return named or shown(node).op.name
 
 
@@ -180,8 +180,8 @@ def build_scene(
     for node, key in keys.items():
         is_leaf = node in (leaves or {})
         lines = _lines(node, folded, (leaves or {}).get(node), named)
-        if lines[0] != node.name and (node.name or "", node) in output_names:
-            lines = tuple(line for line in lines if line != node.name)
+        if lines[0] != node.label and (node.label or "", node) in output_names:
+            lines = tuple(line for line in lines if line != node.label)
         vertices.append(
             Vertex(
                 key,
@@ -250,10 +250,10 @@ def _lines(
     operands = [folded.get(parent) for parent in whole.inputs]
     text = result_name(node) or label(whole, operands, named)
     source = node.origin.gradient_of
-    called = node.name or named.get(node) or whole.name
+    called = named.get(node) or node.label or whole.label
     # The gradients of parameters and inputs are results and marked as such.
-    if called is None and source is not None and source.inputs and source.name:
-        called = f"d_{source.name}"
+    if called is None and source is not None and source.inputs and source.label:
+        called = f"d_{source.label}"
     formula = whole.op.facts.formula
     below = () if formula is None else (_shortened(formula),)
     if called is None or called == text or text.startswith(f"{called}("):
@@ -277,7 +277,7 @@ def _constant_lines(node: Node) -> tuple[str, ...]:
 def describe(node: Node) -> tuple[str, ...]:
     """The tooltip of a node: what it is, where it was written, how it was derived."""
     whole = shown(node)
-    name = node.name or whole.name
+    name = node.label or whole.label
     lines = [f"{whole.op.name}{f' {name}' if name else ''}: {node.type}"]
     where = place(node.origin.location)
     if where:

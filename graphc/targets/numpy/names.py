@@ -119,13 +119,15 @@ class Names:
     def _wish(self, node: Node) -> str:
         depth = 0
         while (forward := node.origin.gradient_of) is not None:
+            if node.source_name is not None and node.source_name.text:
+                break
             node, depth = forward, depth + 1
-        known = self._by_order.get(node.order)
-        given = node.name or result_name(node)
+        given = node.label or result_name(node)
+        known = self._by_order.get(node.order) if depth or not given else None
         wish = given or node.op.name
         if node.op.role is Role.RESULT and given is None:
             source = node.inputs[0]
-            wish = f"{source.name or source.op.name}_{wish}"
+            wish = f"{source.label or source.op.name}_{wish}"
         return "d_" * depth + (known or wish)
 
 
@@ -144,4 +146,4 @@ def _named_views(nodes: Sequence[Node]) -> dict[Node, Node]:
 
 
 def _is_named(node: Node) -> bool:
-    return node.name is not None or node.origin.gradient_of is not None
+    return node.label is not None or node.origin.gradient_of is not None

@@ -1,0 +1,278 @@
+"""Names that users' code gives to nodes: variables, attributes, keywords and keys.
+
+A node that a public function hands to a user's line is told which instruction received
+it, which costs next to nothing. What that instruction does with the node is read from
+the source when somebody asks: in `z = W @ x + b` the sum is `z`, and the product is
+nothing. Where the source is not at hand, is not what runs, or does something else with
+the node, there is no name.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import keyword
+import linecache
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import is_of_package
+
+if TYPE_CHECKING:
+    from .node import Node
+
+_CALLERS = 3
+"""Number of functions of the user's by whose `return` a node is followed."""
+
+Site = tuple[CodeType, int]
+"""An instruction that received a node: code, and the offset in it."""
+
+
+class SourceName:
+    """The name that a user's code gives to a node, read when it is asked for."""
+
+    __slots__ = ("_path", "_sites", "_text")
+
+    def __init__(
+        self,
+        sites: tuple[Site, ...] = (),
+        path: tuple[int, ...] = (),
+        text: str | None = None,
+    ) -> None:
+        """Tell who received a node.
+
+        Args:
+            sites: instructions, of which each passes the node on to the next.
+            path: its place in a tuple, and in one inside that, and so on.
+            text: the name, if there are no sites.
+        """
+        self._sites, self._path, self._text = sites, path, text
+
+    @property
+    def text(self) -> str | None:
+        """The name, if there is one."""
+        if self._sites:
+            self._text = _name_at(self._sites, self._path)
+            self._sites = ()
+        return self._text
+
+
+def hand_over(value: Any, frame: FrameType, path: tuple[int, ...] = ()) -> None:
+    """Tell a node, or those of a tuple or a list, that a line of the user's has it.
+
+    Args:
+        value: what a public function returns.
+        frame: the one that gets it, maybe of this package.
+        path: its place in tuples.
+    """
+    if is_of_package(frame):
+        return
+    if isinstance(value, tuple | list):
+        for position, item in enumerate(cast("tuple[Any, ...]", value)):
+            if hasattr(item, "source_name") or isinstance(item, tuple | list):
+                hand_over(item, frame, (*path, position))
+        return
+    if not hasattr(value, "source_name"):
+        return
+    node: Node = value
+    if node.source_name is not None or (node.name is not None and not node.naming):
+        return
+    sites = [(frame.f_code, frame.f_lasti)]
+    caller = frame.f_back
+    while caller is not None and len(sites) <= _CALLERS and not is_of_package(caller):
+        sites.append((caller.f_code, caller.f_lasti))
+        caller = caller.f_back
+    object.__setattr__(node, "source_name", SourceName(tuple(sites), path))
+
+
+# What the source says
+
+
+def _name_at(sites: tuple[Site, ...], path: tuple[int, ...]) -> str | None:
+    """The name that the first of several instructions gives that gives one."""
+    for position, (code, offset) in enumerate(sites):
+        source = _source_of(code.co_filename)
+        found = source and source.expression(code, offset, is_call=position > 0)
+        if source is None or found is None:
+            return None
+        name = source.receiver(found, path)
+        if name is not RETURNED:
+            return _usable(name, code)
+    return None
+
+
+RETURNED = "return"
+"""No name: the value goes to whoever called the function."""
+
+
+def _usable(name: str | None, code: CodeType) -> str | None:
+    """A name as a variable of emitted code, if the code has it."""
+    if name is None:
+        return None
+    known = {*code.co_names, *code.co_varnames, *code.co_cellvars, *code.co_freevars}
+    if name not in known and not _is_among(name, code.co_consts):
+        return None
+    plain = name.strip("_")
+    fits = plain.isidentifier() and not keyword.iskeyword(plain)
+    return plain if fits else None
+
+
+def _is_among(name: str, constants: tuple[Any, ...]) -> bool:
+    return any(
+        each == name or (isinstance(each, tuple) and name in each)
+        for each in constants
+        if isinstance(each, str | tuple)
+    )
+
+
+def _source_of(file: str) -> _Source | None:
+    linecache.checkcache(file)
+    text = "".join(linecache.getlines(file))
+    return _parsed(text) if text else None
+
+
+_Span = tuple[int, int, int, int]
+
+
+@functools.lru_cache(maxsize=32)
+def _parsed(text: str) -> _Source | None:
+    try:
+        return _Source(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+class _Source:
+    """A file's syntax tree, in which the expressions of instructions are found."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._parents: dict[ast.AST, ast.AST] = {}
+        self._spans: dict[_Span, list[ast.AST]] = {}
+        self._calls: dict[tuple[int, int], list[ast.AST]] = {}
+        for node in ast.walk(tree):
+            for child in ast.iter_child_nodes(node):
+                self._parents[child] = node
+            if isinstance(node, _RECEIVED):
+                last = node.end_lineno or 0, node.end_col_offset or 0
+                span = node.lineno, last[0], node.col_offset, last[1]
+                self._spans.setdefault(span, []).append(node)
+                if isinstance(node, ast.Call):
+                    self._calls.setdefault(last, []).append(node)
+
+    def expression(
+        self, code: CodeType, offset: int, *, is_call: bool
+    ) -> ast.AST | None:
+        """The expression that an instruction computes, if there is exactly one."""
+        span = _positions(code)[offset // 2]
+        if None in span:
+            return None
+        first, last, column, end = cast("_Span", span)
+        found = self._spans.get((first, last, column, end))
+        if found is None:
+            # A call of a method over several lines begins at the method's name.
+            found = self._calls.get((last, end), [])
+        if len(found) != 1:
+            return None
+        (node,) = found
+        if isinstance(node, ast.Call):
+            return None if _calls_others(node.func) else node
+        return None if is_call else node
+
+    def receiver(self, node: ast.AST, path: tuple[int, ...]) -> str | None:
+        """The name that a value gets, or `RETURNED`."""
+        parent = self._parents[node]
+        while isinstance(parent, ast.IfExp) and node is not parent.test:
+            node, parent = parent, self._parents[parent]
+        match node, parent:
+            case ast.AugAssign(target=target), _:
+                return _target(target, ())
+            case _, ast.Assign(targets=[target, *_], value=value) if value is node:
+                return _target(target, path)
+            case _, ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
+                return _target(target, path)
+            case _, ast.Return() | ast.Lambda():
+                return RETURNED if not path else None
+            case _, ast.keyword(arg=name) if not path and name not in _OF_ANYTHING:
+                return name
+            case _, ast.Dict(keys=keys, values=values) if node in values and not path:
+                key = keys[values.index(cast("ast.expr", node))]
+                return _text_of(key)
+            case _, ast.Subscript(slice=ast.Constant(value=int(index))) if path:
+                return self.receiver(parent, path[1:]) if index == path[0] else None
+            case _, ast.Tuple(elts=items):
+                place = items.index(cast("ast.expr", node))
+                above = self._parents[parent]
+                if isinstance(above, ast.Assign) and above.value is parent:
+                    return _target(above.targets[0], (place, *path))
+            case _:
+                pass
+        return None
+
+
+_OF_ANYTHING = frozenset(("a", "b", "input", "other", "x", "x1", "x2", "y"))
+"""Arguments that say nothing of what they are given."""
+
+
+_RECEIVED = (
+    ast.Call,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.Compare,
+    ast.Subscript,
+    ast.AugAssign,
+)
+"""Syntax by which functions and operators are called."""
+
+
+def _calls_others(function: ast.expr) -> bool:
+    """True of a function in C that calls others, whose results it keeps to itself."""
+    if isinstance(function, ast.Name):
+        return function.id in _CALLING
+    return isinstance(function, ast.Attribute) and function.attr in _FOLDS
+
+
+_FOLDS = frozenset(("accumulate", "map", "reduce", "starmap"))
+_CALLING = _FOLDS | {*dir(builtins)} - {"abs", "divmod", "pow"}
+
+
+def _target(target: ast.expr, path: tuple[int, ...]) -> str | None:
+    """The name of a target of an assignment, or of a part of it."""
+    for place in path:
+        if not isinstance(target, ast.Tuple | ast.List):
+            return None
+        items = target.elts
+        if place >= len(items) or any(isinstance(n, ast.Starred) for n in items):
+            return None
+        target = items[place]
+    match target:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(slice=key):
+            return _text_of(key)
+        case _:
+            return None
+
+
+def _text_of(key: ast.expr | None) -> str | None:
+    is_text = isinstance(key, ast.Constant) and isinstance(key.value, str)
+    return cast("str", cast("ast.Constant", key).value) if is_text else None
+
+
+_Positions = list[tuple[int | None, int | None, int | None, int | None]]
+
+_known_positions: dict[int, tuple[CodeType, _Positions]] = {}
+"""By identity, since the hash of code reads all of it; which is therefore kept."""
+
+
+def _positions(code: CodeType) -> _Positions:
+    known = _known_positions.get(id(code))
+    if known is None:
+        known = code, list(code.co_positions())
+        if len(_known_positions) > _MOST_CODES:
+            _known_positions.clear()
+        _known_positions[id(code)] = known
+    return known[1]
+
+
+_MOST_CODES = 1000
