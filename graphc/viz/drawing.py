@@ -138,7 +138,7 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
     >>> import graphc as gc
     >>> x = gc.input("x", (3,))
     >>> named_outputs({"total": gc.sum(x), "largest": gc.max(x)})
-    [('total', <sum float32 ()>), ('largest', <max float32 ()>)]
+    [('total', <sum 'total' float32 ()>), ('largest', <max 'largest' float32 ()>)]
     """
     pairs: list[tuple[str | None, Any]]
     if isinstance(target, Node):
