@@ -42,6 +42,11 @@ def map_bodies(graph: Graph, rule: Callable[[Graph], Graph]) -> Graph:
     return rebuild(graph, with_mapped_bodies)
 
 
+def is_result_of_call(node: Node) -> bool:
+    """True for a value that a function of a body computes."""
+    return node.op.role is Role.RESULT and node.inputs[0].op.role is Role.CALL
+
+
 def is_with_rules(node: Node) -> bool:
     """True for a call with derivative rules of the user's."""
     return node.op.facts.only_rules

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, cast
 
+from .bodies import inline, is_plain
 from .facts import NAMED
 from .graph import Graph
 from .literal import Literal
@@ -14,26 +15,33 @@ from .walk import ancestors, attributes_key, topological_order
 
 
 def graph_hash(outputs: Sequence[Node]) -> str:
-    """A fingerprint of what a graph computes, whatever its nodes are called inside."""
-    positions: dict[Node, int] = {}
-    digest = hashlib.sha256()
+    """A fingerprint of what a graph computes, whatever its nodes are called inside.
+
+    A part that has become a function, or a checkpoint, is still what it computes.
+    """
+    outputs = inline(Graph(tuple(outputs)), which=is_plain).outputs
+    found: dict[Node, str] = {}
+    draws = 0
     for node in topological_order(ancestors(outputs, _read), _read):
         if _is_own(node):
-            positions[node] = positions[node.expansion]
+            found[node] = found[node.expansion]
             continue
         name = node.name if node.op.role in NAMED else None
         attributes = {k: v for k, v in node.attributes.items() if k != "init"}
+        draws += not node.op.pure
         line = (
             node.op.name,
-            tuple(positions[parent] for parent in node.inputs),
+            tuple(found[parent] for parent in node.inputs),
             _stable(attributes_key(attributes)),
             str(node.type),
-            name,
+            name if node.op.pure else draws,
         )
-        positions[node] = len(positions)
-        digest.update(repr(line).encode())
-    digest.update(repr([positions[node] for node in outputs]).encode())
-    return digest.hexdigest()[:16]
+        found[node] = _digest(line)
+    return _digest([found[node] for node in outputs])[:16]
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
 
 
 def _is_own(node: Node) -> bool:
@@ -50,5 +58,5 @@ def _stable(key: Any) -> Any:
     if isinstance(key, tuple):
         return tuple(_stable(item) for item in cast("tuple[Any, ...]", key))
     if isinstance(key, Graph):
-        return hashlib.sha256(repr(_stable(key.key)).encode()).hexdigest()
+        return _digest(_stable(key.key))
     return key.digest if isinstance(key, Literal) else key

@@ -20,23 +20,28 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
 from ..arguments import in_place_of_method
-from ..errors import NoAttributeError, OptionError, ShapeError
+from ..errors import NoAttributeError, OptionError, ShapeError, UnsupportedError
 from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT
 from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ir.types import TensorType, as_dtype
+from ..ops.functions import function
 from ..ops.source import BUFFER, PARAMETER, ArrayLike, as_node
-from .parameter import buffer, parameter, start_from
+from .parameter import buffer, parameter, parameter_like, start_from
 from .state import loaded, put_into, read_state, taken_from
 
 _L = TypeVar("_L", bound="Layer")
+
+_FEWEST = 3
+"""Fewer layers that are alike, or of fewer parts, are read best where they stand."""
 
 
 class ParameterList(list[Node]):
@@ -139,6 +144,57 @@ class Layer(ABC):
             return output
         self._calls += 1
         return self._named(output, "" if self._calls == 1 else f"_{self._calls}")
+
+    def _in_turn(self, layers: Iterable[Any]) -> Iterator[Callable[..., Any]]:
+        """Layers, and functions of nodes, as they are applied one after another.
+
+        Those that are alike, at least three, become calls of one function, if that is
+        shorter: if they have three parts with parameters. They have to be graphc's own:
+        a layer of the user's may keep a node that it computes, which means nothing
+        outside of a function.
+        """
+        layers = tuple(layers)
+        keys = [each._structure() if _is_closed(each) else None for each in layers]
+        counts = Counter(keys)
+        for layer, key in zip(layers, keys, strict=True):
+            is_repeated = key is not None and counts[key] >= _FEWEST
+            yield layer._as_function() if is_repeated else layer
+
+    def _as_function(self) -> Callable[..., Any]:
+        """The layer as a function that stays one, whose result has its name."""
+        call = function(self)
+
+        def apply(*inputs: Any, **options: Any) -> Any:
+            calls = self._calls
+            try:
+                output = call(*inputs, **options)
+            except UnsupportedError:
+                self._calls = calls
+                return self(*inputs, **options)
+            self._calls = calls
+            return self._output(output, list(inputs))
+
+        return apply
+
+    def _structure(self) -> Hashable | None:
+        """A key that layers have in common that are alike but for their parameters.
+
+        None for one that is small, or assigns to buffers.
+        """
+        parts = [self._shape(), *(each._shape() for each in self._inside())]
+        trained = [part for part in parts if part[1]]
+        buffers = any(node.op is BUFFER for _, node in self._state())
+        return tuple(parts) if len(trained) >= _FEWEST and not buffers else None
+
+    def _shape(self) -> tuple[Any, Any]:
+        """The class, and the types of parameters."""
+        return type(self), tuple((part, n.type) for part, n in self._nodes.items())
+
+    def _inside(self) -> Iterator[Layer]:
+        """The layers of this one, and theirs."""
+        for layer in self._layers.values():
+            yield layer
+            yield from layer._inside()
 
     def state_dict(self, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The parameters by torch's names, as a torch module's `state_dict` has them.
@@ -295,7 +351,9 @@ class Layer(ABC):
         """The same layer with parameters of its own, unnamed, that start anew."""
         copied = copy.copy(self)
         copied._nodes = {
-            part: node if part in self._tied else node.copy(name=f"{self.kind}.{part}")
+            part: node
+            if part in self._tied
+            else parameter_like(node, f"{self.kind}.{part}")
             for part, node in self._nodes.items()
         }
         copied._name, copied._naming, copied._suffix = None, None, ""
@@ -385,6 +443,19 @@ class Layer(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._describe()})"
+
+
+def _is_closed(part: Any) -> bool:
+    """True for a layer, or a function, of graphc's, if all that it holds is so."""
+    owner = type(part) if isinstance(part, Layer) else part
+    if not str(getattr(owner, "__module__", "")).startswith("graphc."):
+        return False
+    held: list[Any] = [*vars(part).values()] if isinstance(part, Layer) else []
+    for value in held:
+        if isinstance(value, tuple | list | dict):
+            items = cast("Any", value)
+            held += items.values() if isinstance(value, dict) else items
+    return all(_is_closed(value) for value in held if callable(value))
 
 
 def _check_name(name: object) -> None:

@@ -75,3 +75,9 @@ def start_from(node: Node, init: Any) -> None:
     declare = buffer if node.op is BUFFER else parameter
     started = declare(str(node.name), node.shape, init, node.dtype)
     object.__setattr__(node, "attributes", started.attributes)
+
+
+def parameter_like(node: Node, name: str) -> Node:
+    """A parameter, or a buffer, like another one and declared after it."""
+    origin = node.origin
+    return Node(node.op, (), node.attributes, node.type, name=name, origin=origin)

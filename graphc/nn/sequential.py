@@ -106,7 +106,7 @@ class Sequential(Layer):
 
     def forward(self, input: Node) -> Node:
         """Each layer applied to the output of the one before."""
-        for layer in self._sequence:
+        for layer in self._in_turn(self._sequence):
             input = layer(input)
         return input
 

@@ -226,7 +226,7 @@ class _Stack(Layer):
             self.norm = norm
 
     def _through(self, x: Node, *others: Node, **options: Any) -> Node:
-        for layer in self.layers:
+        for layer in self._in_turn(self.layers):
             x = layer(x, *others, **options)
         norm = self._layers.get("norm")
         return x if norm is None else norm(x)

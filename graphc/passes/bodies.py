@@ -13,6 +13,7 @@ from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
 from .base import Pass, adopt, note
 from .forward_values import calling, forward_calls, has_higher_order
+from .surroundings import inside
 
 
 def run_everywhere(step: Pass, graph: Graph) -> Graph:
@@ -21,7 +22,9 @@ def run_everywhere(step: Pass, graph: Graph) -> Graph:
     The graph goes first, because a derivative in it is derived again from bodies as
     they were when it was derived.
     """
-    return map_bodies(step.run(graph), partial(run_everywhere, step))
+    graph = step.run(graph)
+    with inside(graph):
+        return map_bodies(graph, partial(run_everywhere, step))
 
 
 _UNREAD = "unread results and arguments of a body -> none"

@@ -128,7 +128,8 @@ class _Forward:
         self._places = {node: place for place, node in enumerate(self._results)}
 
     def split(self, call: Node) -> tuple[Graph, list[int]]:
-        """The body of a derivative that computes nothing that is a value of this one.
+        """The body of a derivative that computes nothing that is a value of this one,
+        but for views, which are views of what it is passed.
 
         Returns:
             A body with further arguments, and the results of this one to pass for them.
@@ -139,6 +140,7 @@ class _Forward:
             for node in derived.nodes
             if self._number(node) in self._values
             and not isinstance(node.type, TupleType)
+            and not node.op.is_view(node)
         }
         needed = dict.fromkeys(
             parent

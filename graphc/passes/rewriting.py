@@ -11,9 +11,9 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Op
 from ..ir.origin import replacing
-from ..ops.arithmetic import WHERE
 from .algebra.signs import zeros_with_visible_signs
 from .base import adopt, note
+from .surroundings import chooses, surroundings
 
 _MAXIMUM_REWRITES = 32
 
@@ -29,19 +29,21 @@ class Uses:
 
     @cached_property
     def _visible(self) -> set[Node]:
-        graph = self._graph
+        graph, known = self._graph, surroundings()
+        if known is not None and graph in known.program.nested:
+            return known.visible
         return zeros_with_visible_signs(graph.nodes, graph.used_elsewhere)
 
     @cached_property
     def chooses(self) -> bool:
         """True where a user may have chosen, maybe to be rid of what is no number.
 
-        In a body that is not known, since its results may be chosen from.
+        In a body alone that is not known, since its results may be chosen from.
         """
-        parts = self._graph.nested
-        return bool(self._graph.used_elsewhere) or any(
-            _is_written_choice(node) for part in parts for node in part.nodes
-        )
+        known = surroundings()
+        if known is not None:
+            return known.chooses
+        return bool(self._graph.used_elsewhere) or chooses(self._graph)
 
     @property
     def shows_signs(self) -> bool:
@@ -58,19 +60,6 @@ class Uses:
         False of a node that the last rule made, whose users are not known yet.
         """
         return self._count.get(node, 2) <= 1
-
-
-def _is_written_choice(node: Node) -> bool:
-    """True where a node chooses, or is a choice's derivative, outside of a block."""
-    written = not node.origin.rules or is_of_choice(node)
-    chooses = node.op is WHERE or bool(node.op.admits)
-    return chooses and written and node.origin.block is None
-
-
-def is_of_choice(node: Node) -> bool:
-    """True where the derivative rule of a choice made a node."""
-    part = node.origin.derivative
-    return part is not None and part.through.op is WHERE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..ir.dims import Dimension
 from ..ir.graph import Graph, OneRow
@@ -41,6 +41,8 @@ class Declared:
     """Conditions on named sizes."""
     one_row: OneRow | None = None
     """In fast style, the graph that another function computes for data of one row."""
+    is_body: bool = False
+    """True for the function of a body, to which its callers give arrays for results."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +93,12 @@ class Call:
     given: tuple[Node, ...]
     """Values for what the function takes, in its order."""
     results: tuple[Node | None, ...]
-    """Values that it returns; None for one that nothing reads."""
+    """Values that it computes; None for one that nothing reads."""
     checks: tuple[Check, ...] = ()
+    out: Mapping[Node, Node] = field(default_factory=dict[Node, Node])
+    """In fast style, values that it writes to arrays, and the array of each."""
+    fresh: tuple[Node, ...] = ()
+    """Those of them that get a new array at each run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +248,18 @@ class Function:
     is_fast: bool
     """True in fast style."""
     one_row: Variant | None = None
+    out: tuple[Node, ...] = ()
+    """Values that it writes to arrays that it is given."""
+
+    @property
+    def returned(self) -> tuple[int, ...]:
+        """The positions of the results that are not simply such an array."""
+        missing, found = set(self.out), list[int]()
+        for position, node in enumerate(self.declared.graph.outputs):
+            if node not in missing:
+                found.append(position)
+            missing.discard(node)
+        return tuple(found)
 
     @property
     def name(self) -> str:

@@ -17,7 +17,7 @@ from .forms import Entries, Forms
 from .function import Declared, Function, Variant
 from .lowering import Lowering
 from .steps import read_by, sizes_of
-from .storage import storage_of
+from .storage import arrays_of_results, storage_of
 from .workspace import Workspace
 
 
@@ -39,6 +39,8 @@ def lower(
     copied = persistent.copied() if persistent is not None else {}
     results = (*graph.outputs, *copied.values())
     hoisted = decided_by_sizes(graph.nodes, forms, graph.outputs) if fast else {}
+    out = arrays_of_results(graph) if fast and declared.is_body else ()
+    given = persistent.written() if persistent is not None else dict.fromkeys(out)
     lowering = Lowering(lower, declared, fast, entries, bodies)
     steps, memory = lowering.steps(
         graph,
@@ -46,8 +48,8 @@ def lower(
         results,
         elsewhere=hoisted,
         fresh={storage_of(node) for node in graph.outputs}
-        - {storage_of(node) for node in kept},
-        dedicated=persistent.written() if persistent is not None else (),
+        - {storage_of(node) for node in (*kept, *out)},
+        dedicated=given,
     )
     read = read_by(steps, forms, results)
     stored = {*graph.inputs, *graph.parameters} - set(declared.inputs)
@@ -83,6 +85,7 @@ def lower(
         tuple(sorted(symbols - told)),
         fast,
         one_row,
+        out,
     )
 
 

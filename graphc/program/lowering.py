@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..ir.bodies import argument_of, copied_for
+from ..ir.bodies import argument_of, copied_for, is_result_of_call
 from ..ir.dims import Dimension
 from ..ir.facts import Role
 from ..ir.graph import Graph
@@ -26,7 +26,7 @@ from .function import (
     Stacked,
     Step,
 )
-from .memory import MemoryPlan, plan_memory
+from .memory import MemoryPlan, given_for_results, plan_memory
 from .schedule import Chain, batches_of, schedule
 from .steps import (
     each_once,
@@ -86,6 +86,12 @@ class Lowering:
             if tile is not None:
                 batches = batches_of(graph.nodes)
                 order = schedule(nodes, inline, graph.outputs, tile, batches)
+            kept = {*dedicated, *(destinations or ())}
+            given = {
+                node: given_for_results(node, graph.users[node], kept)
+                for node in nodes
+                if node.op.role is Role.CALL
+            }
             memory = plan_memory(
                 list(in_order(order)),
                 inline,
@@ -94,6 +100,7 @@ class Lowering:
                 destinations,
                 dedicated,
                 chains=[step for step in order if isinstance(step, Chain)],
+                given=given,
             )
         steps = list(
             each_once(self._step(each, graph, forms, memory, fresh) for each in order)
@@ -122,10 +129,10 @@ class Lowering:
         if each.op.role is Role.BRANCH:
             return self._branch(each, graph, fresh)
         if each.op.bodies:
-            return self._call(each, graph, forms)
+            return self._call(each, graph, forms, memory)
         return replace(step_of(each, forms, memory), results=results_read(each, graph))
 
-    def _call(self, node: Node, graph: Graph, forms: Forms) -> Call:
+    def _call(self, node: Node, graph: Graph, forms: Forms, memory: MemoryPlan) -> Call:
         """The step of a call; a body that is called again is the same function."""
         body = node.bodies[0]
         if body not in self.functions:
@@ -134,6 +141,7 @@ class Lowering:
                 body,
                 body.arguments,
                 source="",
+                is_body=True,
                 tile=self.declared.tile,
                 follows_dtypes=self.declared.follows_dtypes,
             )
@@ -144,7 +152,16 @@ class Lowering:
         checks = tuple(forms.checks(node))
         given = tuple(node.inputs[index] for index in indices)
         results = results_read(node, graph)
-        return Call(node, self.functions[body], given, results, checks)
+        owners = memory.given[node].owners if self.fast else ()
+        return Call(
+            node,
+            self.functions[body],
+            given,
+            results,
+            checks,
+            out={owner: memory.arrays[owner] for owner in owners},
+            fresh=tuple(owner for owner in owners if owner in memory.fresh),
+        )
 
     def _scan(self, node: Node, graph: Graph, fresh: Collection[Node]) -> Loop:
         """The step of a loop along sequences, and the arrays that it needs."""
@@ -317,7 +334,8 @@ class Lowering:
 
     def _is_new(self, value: Node, forms: Forms) -> bool:
         """True where a step computes a value into an array that it is given."""
-        return self.fast and is_written(value) and not forms.is_inline(value)
+        is_computed = is_result_of_call(value) or not forms.is_inline(value)
+        return self.fast and is_written(value) and is_computed
 
     def _allocate(self, value: Node | TensorType, wish: str = "") -> Entry:
         """An array of the workspace for a value, or for one of a type."""

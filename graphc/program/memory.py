@@ -14,7 +14,48 @@ from ..ir.dims import Dimension
 from ..ir.node import Node
 from ..ir.types import TensorType
 from .schedule import Chain
-from .storage import is_written, readers, storage_of, writes_in_place
+from .storage import (
+    arrays_of_results,
+    is_written,
+    readers,
+    storage_of,
+    writes_in_place,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The arrays that a call gives a function for its results."""
+
+    owners: tuple[Node, ...]
+    """The values that they are planned for, in the order of the function."""
+    holders: Mapping[Node, Node]
+    """Results of the call, and the value in whose array they are."""
+
+
+def given_for_results(
+    call: Node, users: Sequence[Node], kept: Collection[Node]
+) -> Given:
+    """What a call gives for its results, those that none of `users` reads included.
+
+    Of an array that no result is, the owner is a copy of the value in the function. Of
+    several nodes that read one result, it is that of `kept`, if there is one.
+    """
+    outputs = call.bodies[0].outputs
+    ordered = sorted(filter(is_written, users), key=lambda user: user in kept)
+    whole = {outputs[user.attributes["index"]]: user for user in ordered}
+    storages = {user: storage_of(outputs[user.attributes["index"]]) for user in users}
+    read = set(storages.values())
+    owners = {
+        node: whole[node]
+        if node in whole
+        else node.copy(name=None if node in read else "unused")
+        for node in arrays_of_results(call.bodies[0])
+    }
+    return Given(
+        tuple(owners.values()),
+        {user: owners[node] for user, node in storages.items() if node in owners},
+    )
 
 
 @dataclass
@@ -29,7 +70,9 @@ class MemoryPlan:
     scratch: dict[Chain, list[Node]] = field(default_factory=dict[Chain, list[Node]])
     """Values that get an array of one tile, by the chain that works in it."""
     fresh: set[Node] = field(default_factory=set[Node])
-    """Values of chains that get a new array at each run."""
+    """Values of chains and results of calls that get a new array at each run."""
+    given: Mapping[Node, Given] = field(default_factory=dict[Node, Given])
+    """The arrays that calls give for results."""
 
     @property
     def bytes(self) -> Dimension:
@@ -48,6 +91,7 @@ def plan_memory(
     destinations: Mapping[Node, Node] | None = None,
     dedicated: Collection[Node] = (),
     chains: Sequence[Chain] = (),
+    given: Mapping[Node, Given] | None = None,
 ) -> MemoryPlan:
     """Assign arrays to the values that `statements` compute.
 
@@ -59,30 +103,37 @@ def plan_memory(
         destinations: outputs that replace a stored array, with the node that reads it.
         dedicated: outputs that have an array of their own already.
         chains: runs of statements that go through their arrays tile by tile.
+        given: the arrays that calls give for results, without the arrays.
     """
-    planner = _Planner(statements, inline, kept)
+    given = given or {}
+    planner = _Planner(statements, inline, kept, given)
+    fresh = {*map(planner.storage, fresh)}
     chain_of = {node: chain for chain in chains for node in chain.nodes}
     destinations = destinations or {}
-    for position, node in enumerate(statements):
-        planner.enter(chain_of.get(node))
-        target = destinations.get(node)
-        if not is_written(node):
-            pass
-        elif node in dedicated:
-            planner.plan.arrays[node] = node
-        elif node in fresh:
-            if node in chain_of:
+    for position, statement in enumerate(statements):
+        planner.enter(chain_of.get(statement))
+        call = given.get(statement)
+        for node in (statement,) if call is None else call.owners:
+            target = destinations.get(node)
+            if call is None and not is_written(node):
+                pass
+            elif node in dedicated:
                 planner.plan.arrays[node] = node
-                planner.plan.fresh.add(node)
-        elif target is not None and planner.may_replace(node, target, position):
-            planner.plan.arrays[node] = target
-        elif (
-            lent := planner.lent_placeholder(node, position, destinations)
-        ) is not None:
-            planner.plan.arrays[node] = lent
-        else:
-            planner.assign(node, position)
-        planner.release(node, position)
+            elif node in fresh:
+                if statement in chain_of or call is not None:
+                    planner.plan.arrays[node] = node
+                    planner.plan.fresh.add(node)
+            elif target is not None and planner.may_replace(
+                statement, target, position
+            ):
+                planner.plan.arrays[node] = target
+            elif (
+                lent := planner.lent_placeholder(node, position, destinations)
+            ) is not None:
+                planner.plan.arrays[node] = lent
+            else:
+                planner.assign(node, position)
+        planner.release(statement, position)
     planner.enter(None)
     return planner.plan
 
@@ -95,10 +146,14 @@ class _Planner:
         statements: Sequence[Node],
         inline: Collection[Node],
         kept: Collection[Node],
+        given: Mapping[Node, Given],
     ) -> None:
-        self.plan = MemoryPlan()
+        self.plan = MemoryPlan(given=given)
         self._inline = inline
-        self._last_use = _last_uses(statements, inline, kept)
+        self._holders = {
+            k: v for each in given.values() for k, v in each.holders.items()
+        }
+        self._last_use = self._last_uses(statements, kept)
         self._users: dict[Node, list[Node]] = {}
         for node in statements:
             for parent in dict.fromkeys(readers(node, inline)):
@@ -121,11 +176,20 @@ class _Planner:
         self._freed_in_chain, self._free_scratch = [], {}
         self._chain = chain
         self._viewed = {
-            storage_of(parent)
+            storage
             for node in (chain.nodes if chain is not None else ())
-            for parent in node.inputs
-            if parent.op.is_view(parent)
+            for storage in self._viewed_by(node)
         }
+
+    def storage(self, node: Node) -> Node:
+        """The node whose array a view, or a result of a call, looks into."""
+        storage = storage_of(node)
+        return self._holders.get(storage, storage)
+
+    def _viewed_by(self, node: Node) -> set[Node]:
+        """The nodes whose arrays a value reads through views."""
+        storages = {parent: self.storage(parent) for parent in node.inputs}
+        return {found for parent, found in storages.items() if found is not parent}
 
     def is_read_no_more(self, node: Node, position: int) -> bool:
         """True where no later statement reads a value."""
@@ -177,8 +241,11 @@ class _Planner:
 
     def release(self, node: Node, position: int) -> None:
         """Free the arrays that no later statement reads."""
-        storages = (storage_of(parent) for parent in readers(node, self._inline))
-        for storage in dict.fromkeys(storages):
+        read = readers(node, self._inline)
+        given = self.plan.given.get(node)
+        # What nothing reads is given all the same, and is free again.
+        owners = () if given is None else given.owners
+        for storage in dict.fromkeys((*map(self.storage, read), *owners)):
             if storage not in self._alive or not self.is_read_no_more(
                 storage, position
             ):
@@ -195,7 +262,7 @@ class _Planner:
         """An input that lends its array to the result, as no one reads it any more."""
         if not writes_in_place(node):
             return None
-        viewed = self._viewed | {storage_of(p) for p in node.inputs if p.op.is_view(p)}
+        viewed = self._viewed | self._viewed_by(node)
         for parent in node.inputs:
             if (
                 parent in self._alive
@@ -207,20 +274,21 @@ class _Planner:
                 return parent
         return None
 
-
-def _last_uses(
-    statements: Sequence[Node], inline: Collection[Node], kept: Collection[Node]
-) -> dict[Node, int]:
-    last: dict[Node, int] = {}
-    for position, node in enumerate(statements):
-        for parent in readers(node, inline):
-            last[storage_of(parent)] = position
-            # A view made by a statement of its own is read where it is used.
-            last[parent] = position
-    for position, node in enumerate(statements):
-        if node.op.is_view(node):
-            storage = storage_of(node)
-            last[storage] = max(last.get(storage, position), last.get(node, position))
-    for node in kept:
-        last[storage_of(node)] = len(statements)
-    return last
+    def _last_uses(
+        self, statements: Sequence[Node], kept: Collection[Node]
+    ) -> dict[Node, int]:
+        last: dict[Node, int] = {}
+        for position, node in enumerate(statements):
+            for parent in readers(node, self._inline):
+                last[self.storage(parent)] = position
+                # A view made by a statement of its own is read where it is used.
+                last[parent] = position
+        for position, node in enumerate(statements):
+            if node.op.is_view(node):
+                storage = self.storage(node)
+                last[storage] = max(
+                    last.get(storage, position), last.get(node, position)
+                )
+        for node in kept:
+            last[self.storage(node)] = len(statements)
+        return last

@@ -139,6 +139,7 @@ def sizes_of(step: Step, forms: Forms) -> set[str]:
     else:
         if isinstance(step, Call):
             found = set(step.function.given_symbols)
+            found |= {*symbols_of(s for each in step.fresh for s in each.shape)}
         elif isinstance(step, Loop):
             arrays = [each.result.shape for each in step.stacked]
             found = {*symbols_of((step.length, *(s for a in arrays for s in a)))}

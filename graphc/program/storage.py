@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
+from ..ir.bodies import is_result_of_call
+from ..ir.facts import Role
+from ..ir.graph import Graph
 from ..ir.node import Node
 
 
@@ -24,11 +27,34 @@ def writes_in_place(node: Node) -> bool:
 
 def is_written(node: Node) -> bool:
     """True where a value can be written into an array that is there already."""
+    if is_result_of_call(node):
+        index: int = node.attributes["index"]
+        value, *before = reversed(node.inputs[0].bodies[0].outputs[: index + 1])
+        return is_written(value) and all(each is not value for each in before)
     return (
         node.ndim > 0
         and not node.op.is_view(node)
         and node.op.template_into(node) is not None
     )
+
+
+def arrays_of_results(body: Graph) -> tuple[Node, ...]:
+    """The values whose arrays the results of a body are, or look into.
+
+    Only those that can be written into an array that the caller has.
+    """
+    return tuple(once(filter(is_written, map(storage_of, body.outputs))))
+
+
+def once(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Nodes without repetition, of those that read one result of a call the first."""
+    known: set[object] = set()
+    for node in nodes:
+        is_read = node.op.role is Role.RESULT
+        value = (node.inputs[0], node.attributes["index"]) if is_read else node
+        if value not in known:
+            known.add(value)
+            yield node
 
 
 def readers(node: Node, inline: Collection[Node]) -> list[Node]:
@@ -37,6 +63,8 @@ def readers(node: Node, inline: Collection[Node]) -> list[Node]:
     stack = list(node.inputs)
     while stack:
         parent = stack.pop()
+        if is_result_of_call(parent):
+            found.append(parent)
         if parent in inline:
             stack.extend(parent.inputs)
         else:

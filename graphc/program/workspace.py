@@ -11,7 +11,7 @@ from ..ir.types import DType, is_floating
 from .footprint import CACHE_LINE, Footprint, TileScratch, flat_bytes
 from .forms import Entries, Entry, Form, Forms
 from .memory import MemoryPlan
-from .storage import is_written
+from .storage import is_written, once
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,8 @@ class Persistent:
         """Those that are computed in place, with their names; others are copied."""
         nodes: dict[Node, str] = {}
         for key, node in self.nodes.items():
-            if is_written(node):
-                nodes.setdefault(node, key)
-        return nodes
+            nodes.setdefault(node, key)
+        return {node: nodes[node] for node in once(filter(is_written, nodes))}
 
     def copied(self) -> dict[str, Node]:
         """Those that are computed elsewhere."""

@@ -27,7 +27,8 @@ from ...ops.comparison import invert
 from ...ops.exponential import exp
 from ...ops.linalg import MATMUL
 from ...ops.source import constant
-from ..rewriting import Rule, Uses, is_of_choice
+from ..rewriting import Rule, Uses
+from ..surroundings import is_of_choice, is_parameter, standing_for
 from .values import is_nonnegative
 
 _MOST = 64
@@ -78,10 +79,12 @@ def _finite_if(node: Node) -> tuple[Node, ...] | None:
     """Nodes that must be finite for a node to be so; None where none would do."""
     if node.op.role in {*PERSISTENT, Role.SIZE}:
         return ()
+    if values := standing_for(node):
+        return values
     if node.op is MATMUL:
         # An infinity or NaN in the other operand is spread over whole rows, so no
         # choice between elements of these would be of use.
-        return () if any(map(_is_parameter, node.inputs)) else node.inputs
+        return () if any(map(is_parameter, node.inputs)) else node.inputs
     if node.op is exp.op and _is_bounded_above(node.inputs[0]):
         return node.inputs
     if node.op is sqrt.op and _is_away_from_zero(node):
@@ -90,10 +93,6 @@ def _finite_if(node: Node) -> tuple[Node, ...] | None:
         return node.inputs
     needed = inputs_that(node.op.facts.finite, node)
     return _number_if(node) if needed is None else needed
-
-
-def _is_parameter(node: Node) -> bool:
-    return without_views(node).op.role in PERSISTENT
 
 
 def _is_bounded_above(node: Node) -> bool:

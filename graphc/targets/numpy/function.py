@@ -20,12 +20,12 @@ from ...program.workspace import Persistent
 from ...pysource.writer import Writer
 from .bodies import BranchText, LoopText
 from .constants import Constants
-from .expressions import assign, call, name, one_or_tuple, subscript
+from .expressions import assign, call, literal, name, one_or_tuple, subscript
 from .kernels import Kernel
 from .names import Names
 from .naming import name_values
 from .sizes import size_of_axis, size_sources, write_size_check, write_sizes
-from .steps import Several, write_several, write_steps
+from .steps import Several, shape_comment, write_several, write_steps
 from .values import Values
 from .workspace import Allocation, names_of_entries, side_by_side
 
@@ -70,7 +70,8 @@ class _Printer:
         for step in function.all_steps():
             if isinstance(step, Call) and step.function not in self.calls:
                 self._name_body(step.function)
-        self.names = names = names.function_scope(wording.reserved)
+        reserved = ("out", *wording.reserved) if function.out else wording.reserved
+        self.names = names = names.function_scope(reserved)
         graph = function.declared.graph
         self.counters = name_values(graph, function.steps, names)
         self.kernels = {
@@ -91,7 +92,9 @@ class _Printer:
         known, is_new = self.constants.function(body)
         self.calls[body] = known
         if is_new:
-            wording = Wording(f"Return the results of `{body.name}`.", _returned)
+            verb, where = ("Write", " to `out`") if body.out else ("Return", "")
+            docstring = f"{verb} the results of `{body.name}`{where}."
+            wording = Wording(docstring, _returned)
             printer = _Printer(body, wording, self.outer, self.constants, known)
             self.bodies.append(printer)
 
@@ -108,6 +111,8 @@ class _Printer:
         if declared.source:
             arguments.insert(0, declared.source)
         arguments += [self.names.symbol(size) for size in self.function.given_symbols]
+        if self.function.out:
+            arguments += ["*", "out"]
         return [*arguments, "rng=None"] if declared.random else arguments
 
     @property
@@ -173,6 +178,9 @@ class _Printer:
             if variant is not None and other is not None:
                 self._write_shortcut(writer, variant.dimension, other.quick_call)
             self.allocation.write_unpacking(writer)
+            if function.out:
+                given = [ast.Name(names[node], ast.Store()) for node in function.out]
+                writer.statement(ast.Assign([one_or_tuple(given)], name("out")))
             write_steps(writer, function.steps, self.values, self._run)
             for key, node in function.copied.items():
                 assert self.persistent is not None
@@ -180,7 +188,8 @@ class _Printer:
                 whole = ast.Subscript(slot, ast.Constant(...), ast.Store())
                 with writer.about(node):
                     writer.statement(ast.Assign([whole], self.values.value(node)))
-            results = [self._result(node) for node in declared.graph.outputs]
+            outputs = declared.graph.outputs
+            results = [self._result(outputs[place]) for place in function.returned]
             for statement in wording.ending(results):
                 writer.statement(statement)
 
@@ -206,10 +215,33 @@ class _Printer:
                 run=self._run,
             ).write(writer, step)
         else:
-            given = [values.value(node) for node in step.given]
-            given += [values.size(size) for size in step.function.given_symbols]
-            called = call(self.calls[step.function], *given)
-            write_several(writer, step.results, called, self.names)
+            self._write_call(writer, step, values)
+
+    def _write_call(self, writer: Writer, step: Call, values: Values) -> None:
+        """Write a call, which is given arrays for the results that need one."""
+        names = self.names
+        given = [values.value(node) for node in step.given]
+        given += [values.size(size) for size in step.function.given_symbols]
+        fresh = set(step.fresh)
+        for node, array in step.out.items():
+            if node in fresh:
+                shape = literal(node.shape, values.size)
+                value = call("np.empty", shape, self._dtype(node))
+            elif names[node] != names[array]:
+                value = name(names[array])
+            else:
+                continue
+            with writer.about(node):
+                writer.statement(assign(names[node], value), shape_comment(node))
+        out = {}
+        if step.out:
+            out["out"] = one_or_tuple([name(names[node]) for node in step.out])
+        called = call(self.calls[step.function], *given, **out)
+        returned = [step.results[place] for place in step.function.returned]
+        if returned:
+            write_several(writer, returned, called, names)
+        else:
+            writer.statement(ast.Expr(called))
 
     def _dtype(self, node: Node) -> ast.expr:
         """The dtype of an array that a loop or a branch fills: that of a parameter,
@@ -292,7 +324,7 @@ class _Printer:
 
 
 def _returned(values: Sequence[ast.expr]) -> list[ast.stmt]:
-    return [ast.Return(one_or_tuple(values))]
+    return [ast.Return(one_or_tuple(values))] if values else []
 
 
 def write_function(

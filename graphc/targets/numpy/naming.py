@@ -8,7 +8,7 @@ from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.types import TupleType
-from ...program.function import Block, Branch, Carried, Loop, Step, Tiled
+from ...program.function import Block, Branch, Call, Carried, Loop, Step, Tiled
 from .names import Names
 
 _COUNTERS = ("t", "s", "r", "q")
@@ -66,6 +66,8 @@ def name_values(
                     names.alias(each.start, names[each.variable])
                 if each.last is not None and not each.is_fresh:
                     names.alias(each.last, names[each.variable])
+        elif isinstance(step, Call):
+            _name_arguments([*step.out], names)
         elif isinstance(step, Branch):
             _name_arguments([argument for argument, _ in step.shared], names)
             for block in step.blocks:
