@@ -148,13 +148,14 @@ class Layer(ABC):
     def _in_turn(self, layers: Iterable[Any]) -> Iterator[Callable[..., Any]]:
         """Layers, and functions of nodes, as they are applied one after another.
 
-        Those that are alike, at least three, become calls of one function, if that is
-        shorter: if they have three parts with parameters. They have to be graphc's own:
-        a layer of the user's may keep a node that it computes, which means nothing
-        outside of a function.
+        Three that are alike, of three parts with parameters or more, become calls of
+        one function. They have to be graphc's own: a layer of the user's may keep a
+        node that it computes, which means nothing outside of a function.
         """
         layers = tuple(layers)
-        keys = [each._structure() if _is_closed(each) else None for each in layers]
+        own = [isinstance(each, Layer) and _is_closed(each) for each in layers]
+        pairs = zip(layers, own, strict=True)
+        keys = [layer._structure() if is_own else None for layer, is_own in pairs]
         counts = Counter(keys)
         for layer, key in zip(layers, keys, strict=True):
             is_repeated = key is not None and counts[key] >= _FEWEST
@@ -182,9 +183,9 @@ class Layer(ABC):
         None for one that is small, or assigns to buffers.
         """
         parts = [self._shape(), *(each._shape() for each in self._inside())]
-        trained = [part for part in parts if part[1]]
-        buffers = any(node.op is BUFFER for _, node in self._state())
-        return tuple(parts) if len(trained) >= _FEWEST and not buffers else None
+        is_small = sum(bool(types) for _, types in parts) < _FEWEST
+        assigns = any(node.op is BUFFER for _, node in self._state())
+        return None if is_small or assigns else tuple(parts)
 
     def _shape(self) -> tuple[Any, Any]:
         """The class, and the types of parameters."""
@@ -351,9 +352,7 @@ class Layer(ABC):
         """The same layer with parameters of its own, unnamed, that start anew."""
         copied = copy.copy(self)
         copied._nodes = {
-            part: node
-            if part in self._tied
-            else parameter_like(node, f"{self.kind}.{part}")
+            part: node if part in self._tied else parameter_like(node, self.kind, part)
             for part, node in self._nodes.items()
         }
         copied._name, copied._naming, copied._suffix = None, None, ""
@@ -447,15 +446,15 @@ class Layer(ABC):
 
 def _is_closed(part: Any) -> bool:
     """True for a layer, or a function, of graphc's, if all that it holds is so."""
-    owner = type(part) if isinstance(part, Layer) else part
-    if not str(getattr(owner, "__module__", "")).startswith("graphc."):
-        return False
-    held: list[Any] = [*vars(part).values()] if isinstance(part, Layer) else []
+    is_layer = isinstance(part, Layer)
+    module = getattr(type(part) if is_layer else part, "__module__", None)
+    held: list[Any] = [*vars(part).values()] if is_layer else []
     for value in held:
         if isinstance(value, tuple | list | dict):
             items = cast("Any", value)
             held += items.values() if isinstance(value, dict) else items
-    return all(_is_closed(value) for value in held if callable(value))
+    closed = all(_is_closed(value) for value in held if callable(value))
+    return closed and str(module).startswith("graphc.")
 
 
 def _check_name(name: object) -> None:

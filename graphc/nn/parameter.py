@@ -77,7 +77,7 @@ def start_from(node: Node, init: Any) -> None:
     object.__setattr__(node, "attributes", started.attributes)
 
 
-def parameter_like(node: Node, name: str) -> Node:
-    """A parameter, or a buffer, like another one and declared after it."""
-    origin = node.origin
+def parameter_like(node: Node, layer: str, part: str) -> Node:
+    """A part of a layer like that of another one, and declared after it."""
+    name, origin = f"{layer}.{part}", node.origin
     return Node(node.op, (), node.attributes, node.type, name=name, origin=origin)

@@ -30,7 +30,7 @@ from ..passes.pipeline import optimize
 from ..program.footprint import Footprint
 from ..program.plan import Style
 from ..program.schedule import TILE, Tiling
-from ..program.storage import is_free, storage_of
+from ..program.storage import is_free, is_written, storage_of
 from ..targets.numpy.module import Emitted, emit_function
 from ..version import __version__
 from .feeds import Binder
@@ -171,6 +171,7 @@ def _shared_outputs(outputs: Sequence[Node]) -> set[int]:
             key = array.inputs[0], array.attributes["index"]
         # A function may return what it is passed, or a view of it.
         is_returned = key is not None and bool(key[0].op.bodies)
+        is_returned = is_returned and not is_written(array)
         if is_free(array) or (key or array) in seen or is_returned:
             shared.add(position)
         seen.add(key or array)

@@ -15,6 +15,7 @@ import graphc as gc
 from graphc.errors import ArgumentError, DTypeError, GraphcError, NamingError
 from graphc.ir import Graph, Node, verify
 from graphc.passes.pipeline import optimize
+from graphc.program.footprint import CACHE_LINE
 from tests.styles import STYLES, assert_styles_agree
 
 WIDTH = 16
@@ -88,8 +89,9 @@ def test_the_memory_of_checkpoints_is_that_of_one_layer() -> None:
     layer = X.nbytes
     # What is kept of a layer are its input and what is 4 times as wide, twice.
     assert used["plain", 8][0] - used["plain", 4][0] > 4 * 4 * layer
-    assert used["checkpoint", 8][0] == used["checkpoint", 4][0]
     # Besides the gradients, its input alone.
+    kept = used["checkpoint", 8][0] - used["checkpoint", 4][0]
+    assert kept <= 4 * (layer + CACHE_LINE)
     gradients = 4 * (2 * 4 * WIDTH * WIDTH + 5 * WIDTH) * 4
     growth = used["checkpoint", 8][1] - used["checkpoint", 4][1]
     assert growth < 1.5 * (4 * layer + gradients)
