@@ -47,6 +47,12 @@ def is_result_of_call(node: Node) -> bool:
     return node.op.role is Role.RESULT and node.inputs[0].op.role is Role.CALL
 
 
+def value_of_result(result: Node) -> Node:
+    """The value in the body that a result of a call is."""
+    index: int = result.attributes["index"]
+    return result.inputs[0].bodies[0].outputs[index]
+
+
 def is_with_rules(node: Node) -> bool:
     """True for a call with derivative rules of the user's."""
     return node.op.facts.only_rules

@@ -182,20 +182,16 @@ class Layer(ABC):
 
         None for one that is small, or assigns to buffers.
         """
-        parts = [self._shape(), *(each._shape() for each in self._inside())]
+        parts = tuple(self._parts())
         is_small = sum(bool(types) for _, types in parts) < _FEWEST
         assigns = any(node.op is BUFFER for _, node in self._state())
-        return None if is_small or assigns else tuple(parts)
+        return None if is_small or assigns else parts
 
-    def _shape(self) -> tuple[Any, Any]:
-        """The class, and the types of parameters."""
-        return type(self), tuple((part, n.type) for part, n in self._nodes.items())
-
-    def _inside(self) -> Iterator[Layer]:
-        """The layers of this one, and theirs."""
+    def _parts(self) -> Iterator[tuple[Any, Any]]:
+        """The classes of the layer and of those inside, and the types of parameters."""
+        yield type(self), tuple((part, node.type) for part, node in self._nodes.items())
         for layer in self._layers.values():
-            yield layer
-            yield from layer._inside()
+            yield from layer._parts()
 
     def state_dict(self, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The parameters by torch's names, as a torch module's `state_dict` has them.

@@ -1,4 +1,4 @@
-"""What is known of a body from the program that it belongs to.
+"""Facts about a body from the program that it belongs to.
 
 A body alone does not tell what its arguments are, nor what becomes of its results.
 While a pass runs over a whole program, both can be looked up.
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..ir.bodies import is_result_of_call
+from ..ir.bodies import is_result_of_call, value_of_result
 from ..ir.facts import PERSISTENT
 from ..ir.graph import Graph
 from ..ir.literal import without_views
@@ -115,6 +115,5 @@ def standing_for(node: Node) -> tuple[Node, ...]:
     if known is None:
         return ()
     if is_result_of_call(node):
-        index: int = node.attributes["index"]
-        return (node.inputs[0].bodies[0].outputs[index],)
+        return (value_of_result(node),)
     return tuple(known.passed.get(node, ()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..ir.bodies import value_of_result
 from ..ir.dims import Dimension
 from ..ir.node import Node
 from ..ir.types import TensorType
@@ -36,15 +37,14 @@ class Given:
 def given_for_results(
     call: Node, users: Sequence[Node], kept: Collection[Node]
 ) -> Given:
-    """What a call gives for its results, those that none of `users` reads included.
+    """Arrays that a call gives for its results, those that none of `users` reads, too.
 
     Of an array that no result is, the owner is a copy of the value in the function. Of
     several nodes that read one result, it is that of `kept`, if there is one.
     """
-    outputs = call.bodies[0].outputs
     ordered = sorted(filter(is_written, users), key=lambda user: user in kept)
-    whole = {outputs[user.attributes["index"]]: user for user in ordered}
-    storages = {user: storage_of(outputs[user.attributes["index"]]) for user in users}
+    whole = {value_of_result(user): user for user in ordered}
+    storages = {user: storage_of(value_of_result(user)) for user in users}
     read = set(storages.values())
     owners = {
         node: whole[node]

@@ -64,6 +64,9 @@ def test_layers_that_are_alike_are_one_function_forward_and_one_backward(
     functions = functions_of(found.source)
     names = [a.arg for a in functions["layer"].args.args]
     assert names == ["x", "up_weight", "up_bias", "down_weight", "down_bias"]
+    # In fast style results are written to arrays of the caller, as `out=` of NumPy.
+    outs = [a.arg for a in functions["layer"].args.kwonlyargs]
+    assert outs == (["out"] if style == "fast" else [])
     assert "layer_backward" in functions
     assert found.source.count("tanh(") == (1 if wrap is gc.function else 2)
     # Each further layer is two calls.
@@ -95,6 +98,49 @@ def test_the_memory_of_checkpoints_is_that_of_one_layer() -> None:
     gradients = 4 * (2 * 4 * WIDTH * WIDTH + 5 * WIDTH) * 4
     growth = used["checkpoint", 8][1] - used["checkpoint", 4][1]
     assert growth < 1.5 * (4 * layer + gradients)
+
+
+def test_results_of_functions_are_arrays_of_their_own() -> None:
+    """Views, arguments, numbers and one value twice, some read and some not."""
+    x = gc.input("x", ("n", 3), "float64")
+    w = gc.parameter("w", (3, 3), gc.init.normal(), dtype="float64")
+
+    @gc.function
+    def part(x: Node) -> tuple[Node, ...]:
+        h = gc.tanh(x @ w)
+        return h.T, h, h, x, gc.sum(h), h[:, :2], gc.exp(x)[1:], x.T
+
+    @gc.function
+    def whole(x: Node) -> tuple[Node, ...]:
+        a = part(x)
+        b = part(a[2])
+        return a[0], b[1], b[0], a[1] + b[1], a[5]
+
+    def step(h: Node, _: Node) -> tuple[Node, Any]:
+        found = part(h)
+        return found[1], (found[0], found[1], found[4])
+
+    a = part(x)
+    b, d = part(a[1]), whole(x)
+    e = whole(d[3])
+    last, stacks = gc.scan(step, x, gc.zeros((4,)))
+    chosen = gc.cond(gc.sum(x) > 0, lambda x: part(x)[1], lambda x: part(x)[0].T, x)
+    loss = gc.sum(a[1] * 2) + gc.sum(b[6]) + b[4] * gc.sum(e[3] * e[0].T)
+    loss = loss + gc.sum(last) + gc.sum(stacks[0]) + gc.sum(chosen)
+    nodes = [*a, *b[:5], *d, *e, a[0].T + b[1], last, *stacks, chosen, loss]
+    nodes += gc.grad(loss, [x, w])
+    feeds = {"x": np.random.default_rng(0).normal(size=(5, 3))}
+    compiled = gc.compile(nodes, style="fast")
+    found = compiled(**feeds)
+    copies = [np.copy(value) for value in found]
+    compiled(x=-feeds["x"])
+    expected = gc.evaluate(nodes, feeds, parameters=compiled.parameters)
+    for value, copied, right in zip(found, copies, expected, strict=True):
+        assert np.array_equal(value, copied)
+        np.testing.assert_allclose(value, right, rtol=1e-9, atol=1e-12)
+    arrays = [value for value in found if value.ndim]
+    for place, value in enumerate(arrays):
+        assert not any(np.shares_memory(value, each) for each in arrays[:place])
 
 
 def test_what_is_computed_again_is_not_merged_with_what_is_there() -> None:

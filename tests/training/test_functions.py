@@ -57,6 +57,34 @@ def test_transformer_layers_are_one_function_forward_and_one_backward(
         assert "all gradients agree" in run(scripts[0], "--check").stdout
 
 
+def test_layers_of_containers_are_functions_by_themselves(tmp_path: Path) -> None:
+    class Own(gc.nn.Sequential):
+        """A layer of the user's, which may keep nodes."""
+
+    def trainer(wrap: Any) -> gc.Trainer:
+        x = gc.input("x", SHAPE)
+        layer = gc.nn.TransformerEncoderLayer(4, 1, 8, 0.0, batch_first=True)
+        layers = gc.nn.TransformerEncoder(layer, 3, name="encoder").layers
+        hidden = gc.nn.Sequential(*(wrap(layer) for layer in layers))(x)
+        return gc.Trainer(gc.mean(hidden**2 * x), gc.optim.Adam(0.1))
+
+    data = {"x": np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")}
+    kept, inline = trainer(lambda layer: layer), trainer(Own)
+    path = kept.emit(tmp_path / "train.py", "readable")
+    names = [name for name in functions_of(path) if name.startswith("transformer")]
+    assert len(names) == 3, "for evaluation, forward and backward"
+    others = functions_of(inline.emit(tmp_path / "inline.py", "readable"))
+    assert not [name for name in others if name.startswith("transformer")]
+    # The program is the same, and so are checkpoints.
+    inline.step(**data)
+    inline.save(tmp_path / "inline.npz")
+    kept.load(tmp_path / "inline.npz")
+    np.testing.assert_allclose(inline.step(**data), kept.step(**data), rtol=1e-5)
+    for name, value in kept.parameters.items():
+        if not name.endswith("in_proj_bias"):  # That of keys has no gradient.
+            np.testing.assert_allclose(value, inline.parameters[name], atol=1e-3)
+
+
 @pytest.mark.parametrize("wrap", [gc.function, gc.checkpoint])
 def test_an_emitted_run_is_that_of_the_trainer(wrap: Any, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

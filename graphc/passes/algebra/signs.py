@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...ir.bodies import is_result_of_call
+from ...ir.bodies import is_result_of_call, value_of_result
 from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
@@ -46,12 +46,12 @@ def visible_in_program(program: Graph) -> set[Node]:
         for user in nodes:
             if user.op.role is Role.CALL:
                 for argument in user.bodies[0].arguments:
+                    index: int = argument.attributes["index"]
                     if argument in visible:
-                        visible.add(user.inputs[argument.attributes["index"]])
+                        visible.add(user.inputs[index])
             elif is_result_of_call(user):
                 if user in visible:
-                    outputs = user.inputs[0].bodies[0].outputs
-                    visible.add(outputs[user.attributes["index"]])
+                    visible.add(value_of_result(user))
             else:
                 _add_read(user, visible)
     return visible

@@ -233,10 +233,11 @@ class _Printer:
                 continue
             with writer.about(node):
                 writer.statement(assign(names[node], value), shape_comment(node))
-        out = {}
+        function = self.calls[step.function]
+        called = call(function, *given)
         if step.out:
-            out["out"] = one_or_tuple([name(names[node]) for node in step.out])
-        called = call(self.calls[step.function], *given, **out)
+            out = one_or_tuple([name(names[node]) for node in step.out])
+            called = call(function, *given, out=out)
         returned = [step.results[place] for place in step.function.returned]
         if returned:
             write_several(writer, returned, called, names)
