@@ -242,6 +242,10 @@ def _replacement(
     if isinstance(error, OSError | Warning) or _is_of_user(error):
         return None
     everything = (*arguments, *keywords.values())
+    # A function of the user's that takes other arguments than it is called with.
+    names = [getattr(each, "__qualname__", None) for each in everything]
+    if isinstance(error, TypeError) and str(error).split("() ")[0] in names:
+        return ArgumentError(f"{label} calls a function that does not fit: {error}")
     if isinstance(error, RecursionError) and any(map(_is_nested_deeply, everything)):
         return ArgumentError(
             f"{label} takes lists and dicts of up to {_DEEPEST} levels, got one that "

@@ -121,6 +121,10 @@ class _Batch:
         if value is None:
             self.find((node.expansion,))
             value = self.value(node.expansion)
+            if value.ndim == node.ndim:
+                # No mapped input is used, so it is what it was.
+                self._values[node] = value
+                return
         if isinstance(value, Node):
             value = self._values[node] = self._as(node, value)
             self._known.add(value)

@@ -25,7 +25,7 @@ from .control import (
     tangents_of_body,
 )
 from .loop_derivatives import arranged
-from .nests import as_nest, named_nodes, nodes_of, shown
+from .nests import as_nest, named_nodes, nodes_of, ordered_as, shown
 from .shape import expand_dims
 from .source import ArrayLike, as_node, zeros_like
 
@@ -231,6 +231,7 @@ def cond(
 
 def _matched(one: Any, other: Any) -> tuple[list[Node], list[Node]]:
     """The results of both functions, which must be alike."""
+    other = ordered_as(one, other)
     if paths(one, "") != paths(other, ""):
         raise GraphError(
             f"both functions must return the same structure, got {shown(one)} of "

@@ -24,6 +24,7 @@ from ..ir.types import TensorType, TupleType
 from ..ir.walk import ancestors
 from .control import argument, argument_names, call_type, closed, results_of, shared
 from .custom_rules import BatchedRule, Rule, from_outside, nodes_of, those
+from .functions import name_of
 from .source import full
 from .structures import Structure
 
@@ -97,7 +98,7 @@ class _Function(Generic[_P, _R]):
             raise from_outside(self.name, captured[0], self.name)
         rule = Rule(self, form, outputs[0])
         attributes = {"body": body, "rule": rule}
-        node = self.op.build(tuple(nodes), attributes, name=self.name)
+        node = self.op.build(tuple(nodes), attributes, name=name_of(self.fun))
         return cast("_R", outputs[0].filled(results_of(node)))
 
     def _bound(
@@ -193,7 +194,7 @@ def _transposed(
     adjoints = list(reverse(flows, arrived, seeds))
     if not set(seeds).isdisjoint(ancestors(those(adjoints))):
         raise DifferentiationError(
-            f"the rule of {out.name} is not linear in the tangents, so gradients don't "
+            f"the rule of {rule!r} is not linear in the tangents, so gradients don't "
             "follow from it",
             node=out.describe(),
             hint="gc.custom_vjp for a rule of gradients",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 from ..errors import GraphError, OptionError, ShapeError
 from ..ir.batching import Batch
-from ..ir.dims import Dimension
+from ..ir.dims import Dimension, as_dimension
 from ..ir.facts import NAMED, Facts, Role
 from ..ir.graph import Graph
 from ..ir.naming import Naming
@@ -155,7 +155,7 @@ def scan(
     f: Callable[..., Any],
     init: Any,
     xs: Any = None,
-    length: Dimension | None = None,
+    length: Dimension | str | None = None,
     reverse: bool = False,
     unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
@@ -173,7 +173,7 @@ def scan(
             Python number takes the dtype that it has after a step.
         xs: arrays that have the steps along their first axis, in any structure; None
             for a loop without.
-        length: the number of steps, where no array tells it.
+        length: the number of steps, where no array tells it: an integer, or a name.
         reverse: True to go from the last item to the first.
         unroll: the number of steps in one turn of the loop; True for no loop at all.
             More than one needs a known length.
@@ -294,7 +294,7 @@ def _pair(returned: Any) -> tuple[Any, Any]:
 
 
 def _length(
-    sequences: Sequence[Node], names: Sequence[str], length: Dimension | None
+    sequences: Sequence[Node], names: Sequence[str], length: Dimension | str | None
 ) -> Dimension:
     """The number of steps, which all sequences and `length` agree about."""
     for node, name in zip(sequences, names, strict=True):
@@ -306,7 +306,7 @@ def _length(
             )
     known = dict(zip(names, (node.shape[0] for node in sequences), strict=True))
     if length is not None:
-        known["length"] = length
+        known["length"] = as_dimension(length, "length")
     if not known:
         raise OptionError(
             "the number of steps is not known: no xs, and no length",
@@ -319,8 +319,6 @@ def _length(
             f"all sequences must have the same length, got {told}", node="gc.scan"
         )
     steps = next(iter(known.values()))
-    if isinstance(steps, int) and steps < 0:
-        raise OptionError(f"length must be at least 0, got {steps}", node="gc.scan")
     return steps
 
 

@@ -90,6 +90,23 @@ def named_nodes(structure: Any, name: str) -> list[tuple[Node, str | None]]:
     return list(zip(nodes, known, strict=True))
 
 
+def ordered_as(like: Any, value: Any) -> Any:
+    """A structure whose dicts have their keys in the order of another's.
+
+    >>> ordered_as([{"a": 1, "b": 2}], [{"b": 3, "a": 4}])
+    [{'a': 4, 'b': 3}]
+    """
+    if isinstance(like, Mapping) and isinstance(value, Mapping):
+        keys = cast("Mapping[Any, Any]", like)
+        items = cast("Mapping[Any, Any]", value)
+        if keys.keys() == items.keys():
+            return {key: ordered_as(keys[key], items[key]) for key in keys}
+    elif isinstance(like, list | tuple) and isinstance(value, list | tuple):
+        patterns = iter(cast("Sequence[Any]", like))
+        return with_items(value, lambda item: ordered_as(next(patterns, None), item))
+    return cast("Any", value)
+
+
 def kept_types(start: Any, after: Any, place: str) -> list[Node]:
     """The next carry of a step, which must be of the carry's structure and types.
 
@@ -98,6 +115,7 @@ def kept_types(start: Any, after: Any, place: str) -> list[Node]:
         after: what the user's function returned.
         place: the public function, for errors.
     """
+    after = ordered_as(start, after)
     if paths(start, "") != paths(after, ""):
         raise GraphError(
             f"the carry must keep its structure, got {shown(after)} after "
@@ -134,7 +152,7 @@ def typed_numbers(given: Any, start: Any, after: Any) -> Any:
         start: as nodes.
         after: what the user's function returned for it.
     """
-    old, new = nodes_of(start), leaves_of(after)
+    old, new = nodes_of(start), leaves_of(ordered_as(start, after))
     if len(old) != len(new):
         return start
     return [

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from ..errors import DifferentiationError, GraphError, ShapeError
+from ..errors import (
+    DifferentiationError,
+    GraphError,
+    ShapeError,
+    UnsupportedError,
+)
 from ..ir.batching import Batch
 from ..ir.bodies import argument_of
 from ..ir.facts import Facts, Role
@@ -14,6 +19,7 @@ from ..ir.nest import refill
 from ..ir.node import Node
 from ..ir.op import Differentiate, Op
 from ..ir.types import TensorType, TupleType
+from ..ir.walk import reading_order
 from .arithmetic import where
 from .control import argument, argument_names, closed, results_of, shared
 from .loop_derivatives import arranged
@@ -208,6 +214,8 @@ def while_loop(
         ShapeError: a value that changes its shape, or a condition that has one.
         DTypeError: a value that changes its dtype.
         GraphError: a value that changes its structure.
+        UnsupportedError: a random draw in a step, of which there would be only one for
+            all steps.
 
     >>> import graphc as gc
     >>> n = gc.input("n", (), "int64")
@@ -220,6 +228,7 @@ def while_loop(
     array(111)
     """
     place = "gc.while_loop"
+    since = argument(0, as_node(0).type)
     start = as_nest(init_val, f"{place}, init_val")
     own, after = _step(body_fun, start)
     if any(type(value) in NUMBERS for value in leaves_of(init_val)):
@@ -246,6 +255,15 @@ def while_loop(
         len(first) + i: len(first) + len(captured) + i for i in range(len(others))
     }
     places |= {i: i for i in range(len(first))}
+    for each in reading_order([*outputs, decides]):
+        if not each.op.pure and each.index > since.index:
+            raise UnsupportedError(
+                f"{each.describe()} would be the same in every step, since the number "
+                "of steps is not known when it is drawn",
+                node=place,
+                at=each,
+                hint="gc.scan, each step of which has its own, or the draw outside",
+            )
     node = WHILE.build(
         (*first, *captured, *others),
         {

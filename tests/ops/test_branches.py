@@ -15,6 +15,7 @@ from graphc.errors import (
     GraphcError,
     GraphError,
     ShapeError,
+    UnsupportedError,
 )
 from graphc.ir import Graph, Node
 from graphc.passes.pipeline import optimize
@@ -173,6 +174,11 @@ WRONG: dict[str, tuple[Callable[[], Any], type[GraphcError], str]] = {
         lambda: gc.while_loop(lambda v: v[0] > 0, lambda v: v[:2], X),
         ShapeError,
         r"got float64 \(2,\) for carry, which starts as float64 \(3,\)",
+    ),
+    "a draw": (
+        lambda: gc.while_loop(lambda v: v[0] > 0, gc.nn.dropout, X),
+        UnsupportedError,
+        "would be the same in every step(.|\n)*gc.scan",
     ),
     "an if": (
         lambda: gc.sin(X) if X[0] > 0 else X,

@@ -32,11 +32,7 @@ doubled.defvjp(lambda x: (doubled(x), x), lambda x, g: (4.0 * x * g,))
 
 def clipped(m: Any) -> Callable[..., Any]:
     """The identity, with a gradient that is bounded; bounds are no arguments."""
-
-    def clip(low: float, high: float, x: Any) -> Any:
-        return m.np.sin(x)
-
-    f = m.custom_vjp(clip, nondiff_argnums=(0, 1))
+    f = m.custom_vjp(lambda low, high, x: m.np.sin(x), nondiff_argnums=(0, 1))
 
     def fwd(low: float, high: float, x: Any) -> Any:
         return f(low, high, x), {"cos": m.np.cos(x), "unused": None}

@@ -10,6 +10,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import (
+    ArgumentError,
     DTypeError,
     GraphcError,
     GraphError,
@@ -242,8 +243,13 @@ WRONG: dict[str, tuple[Callable[[], Any], type[GraphcError], str]] = {
     ),
     "negative": (
         lambda: gc.scan(lambda c, x: (c, x), H, length=-1),
-        OptionError,
-        "at least 0, got -1",
+        ShapeError,
+        "length must not be negative, got -1",
+    ),
+    "arguments": (
+        lambda: gc.scan(lambda c: (c, c), H, X),
+        ArgumentError,
+        "gc.scan calls a function that does not fit.* takes 1 positional argument",
     ),
     "a number": (
         lambda: gc.scan(lambda c, x: (c, x), H, 1.0),
@@ -279,6 +285,16 @@ def test_what_is_wrong_is_told_at_the_users_line(name: str) -> None:
     with pytest.raises(error, match=message) as caught:
         build()
     assert "test_scan.py" in str(caught.value)
+
+
+def test_dicts_may_be_returned_in_any_order() -> None:
+    def step(c: dict[str, Node], _: None) -> tuple[dict[str, Node], None]:
+        return {"b": c["b"] + 1.0, "a": c["a"] * c["b"]}, None
+
+    start = {"a": 2.0, "b": gc.constant(3.0)}
+    last, _ = gc.scan(step, start, None, length=3)
+    either = gc.cond(last["a"] > 0, lambda: last, lambda: step(last, None)[0])
+    assert gc.evaluate([last, either]) == [{"a": 120.0, "b": 6.0}] * 2
 
 
 def test_each_step_draws_for_itself_and_a_draw_outside_is_shared() -> None:

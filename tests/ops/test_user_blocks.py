@@ -26,6 +26,10 @@ def squash(x: Node, scale: float = 2.0) -> Node:
     return x * W / gc.sqrt(scale + gc.square(x))
 
 
+def first_of(x: Node, y: Node) -> Node:
+    return gc.tanh(x)
+
+
 def outputs(wrap: Callable[[Any], Any]) -> list[Node]:
     part = wrap(squash)
     x = gc.input("x", ("n", 3), "float64")
@@ -35,7 +39,9 @@ def outputs(wrap: Callable[[Any], Any]) -> list[Node]:
     tangent = gc.jvp(y, x, gc.ones_like(x))
     each = gc.vmap(lambda row: gc.grad(gc.sum(part(row)), row))(x)
     within = gc.function(lambda x: part(x) + x)
-    return [y, *first, *second, tangent, each, within(within(x))]
+    one = wrap(first_of)
+    same = gc.vmap(lambda row: one(W, row) + one(2.0 * W, row) * row)(x)
+    return [y, *first, *second, tangent, each, within(within(x)), same]
 
 
 def test_values_and_derivatives_are_those_of_the_body() -> None:
