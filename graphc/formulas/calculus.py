@@ -143,7 +143,7 @@ def computable(expression: Any, symbols: tuple[Any, ...], *, as_written: bool) -
     free = [symbol for symbol in symbols if symbol in expression.free_symbols]
     if not free:
         return expression
-    points = _sample(len(free))
+    points = _admitted(_sample(len(free)), free)
     expected = _exact(expression, free, points)
     best, best_score = expression, (np.inf, np.inf, np.inf)
     for form in _forms(expression):
@@ -168,24 +168,40 @@ def _forms(expression: Any) -> Iterator[Any]:
     found = dict.fromkeys([sympy.together(expression), _shortest(expression)])
     yield from found
     for form in dict.fromkeys([expression, *found]):
-        if bounded := _by_decay(form):
-            yield bounded
+        yield from _bounded(form)
 
 
-def _by_decay(expression: Any) -> Any:
-    """The expression in `exp(-|u|)`, which does not overflow; None if it is not of `u`.
+def _bounded(expression: Any) -> Iterator[Any]:
+    """The expression in decaying exponentials, which do not overflow.
 
     A quotient of growing exponentials becomes one of decaying ones, and the logarithm
     of a growing one its exponent and the rest.
     """
     sympy = library()
     if expression.has(sympy.Piecewise):
-        return None
+        return
     written = expression.rewrite((sympy.sinh, sympy.cosh, sympy.tanh), sympy.exp)
     written = written.replace(sympy.sech, _hyperbolic_secant)
+    outer = [e.args[0] for e in written.atoms(sympy.exp)]
+    # Exponentials in exponents are numbers like others.
+    inner = {
+        e: sympy.Dummy("e", positive=True) for a in outer for e in a.atoms(sympy.exp)
+    }
+    back = {number: e for e, number in inner.items()}
+    written = written.xreplace(inner)
     exponents = sorted((e.args[0] for e in written.atoms(sympy.exp)), key=str)
-    if not exponents or any(e.has(sympy.exp, sympy.log) for e in exponents):
-        return None
+    if not exponents or any(e.has(sympy.log) for e in exponents):
+        return
+    if found := _by_decay(written, exponents):
+        yield found.xreplace(back)
+    for least in ((), (sympy.S.Zero,)):
+        if found := _by_largest(written, exponents, least):
+            yield found.xreplace(back)
+
+
+def _by_decay(written: Any, exponents: Sequence[Any]) -> Any:
+    """In `exp(-|u|)`, if all exponents are multiples of one `u`; else None."""
+    sympy = library()
     ratios = [sympy.cancel(exponent / exponents[0]) for exponent in exponents]
     if not all(ratio.is_Rational for ratio in ratios):
         return None
@@ -204,11 +220,7 @@ def _by_decay(expression: Any) -> Any:
         form = written.xreplace(powers)
         if form.has(sympy.exp):
             return None
-        form = form.replace(sympy.log, _log_of_one_fraction)
-        form = sympy.factor(
-            sympy.cancel(sympy.together(sympy.expand_log(form, force=True)))
-        )
-        return form.subs(sympy.log(t), -sympy.Abs(u))
+        return _one_fraction(form).subs(sympy.log(t), -sympy.Abs(u))
 
     grown, decayed = branch(-1), branch(1)
     if grown is None or decayed is None:
@@ -220,6 +232,60 @@ def _by_decay(expression: Any) -> Any:
     return sympy.Piecewise((grown, u > 0), (decayed, True))
 
 
+def _by_largest(written: Any, exponents: Sequence[Any], least: Sequence[Any]) -> Any:
+    """In `exp(u - m)` and `exp(-m)`, with `m` the largest of several `u`; else None.
+
+    Args:
+        written: the expression.
+        exponents: sums of multiples of them.
+        least: what `m` is at least.
+    """
+    sympy = library()
+    sums = [
+        [term.as_coeff_Mul() for term in sympy.Add.make_args(sympy.expand(exponent))]
+        for exponent in exponents
+    ]
+    factors: dict[Any, list[Any]] = {}
+    for factor, rest in itertools.chain.from_iterable(sums):
+        factors.setdefault(rest, []).append(factor)
+    known = itertools.chain.from_iterable(factors.values())
+    if len(factors) < 2 or not all(factor.is_Rational for factor in known):
+        return None
+    units = {
+        rest: sympy.Rational(
+            functools.reduce(sympy.igcd, [factor.p for factor in of]),
+            functools.reduce(sympy.ilcm, [factor.q for factor in of]),
+        )
+        for rest, of in factors.items()
+    }
+    largest = sympy.Max(*least, *(unit * rest for rest, unit in units.items()))
+    rests = {rest: sympy.Dummy("a", positive=True) for rest in factors}
+    scale = sympy.Dummy("s", positive=True)
+    powers = {
+        sympy.exp(exponent): sympy.Mul(
+            *((rests[rest] / scale) ** (factor / units[rest]) for factor, rest in terms)
+        )
+        for exponent, terms in zip(exponents, sums, strict=True)
+    }
+    form = written.xreplace(powers)
+    if form.has(sympy.exp):
+        return None
+    form = _one_fraction(form)
+    meant = {scale: -largest}
+    meant |= {a: units[rest] * rest - largest for rest, a in rests.items()}
+    form = form.subs({sympy.log(a): value for a, value in meant.items()})
+    return form.subs({a: sympy.exp(value) for a, value in meant.items()})
+
+
+def _one_fraction(form: Any) -> Any:
+    """A form as one fraction, with what is common to both sides taken out."""
+    sympy = library()
+    form = form.replace(sympy.log, _log_of_one_fraction)
+    return sympy.factor(
+        sympy.cancel(sympy.together(sympy.expand_log(form, force=True)))
+    )
+
+
 # Values -------------------------------------------------------------------------------
 
 
@@ -229,6 +295,22 @@ def _sample(count: int) -> np.ndarray[Any, Any]:
     if len(_POINTS) ** count <= _MOST_POINTS:
         return np.array(list(itertools.product(_POINTS, repeat=count)))
     return np.random.default_rng(0).choice(np.array(_POINTS), (_MOST_POINTS, count))
+
+
+def _admitted(
+    points: np.ndarray[Any, Any], symbols: Sequence[Any]
+) -> np.ndarray[Any, Any]:
+    """The points at which symbols are what is assumed of them, positive or so."""
+    columns = zip(points.T, symbols, strict=True)
+    wrong = [
+        (symbol.is_nonnegative and value < 0)
+        or (symbol.is_nonpositive and value > 0)
+        or (symbol.is_nonzero and value == 0)
+        for column, symbol in columns
+        for value in column
+    ]
+    is_wrong = np.array(wrong, dtype=bool).reshape(len(symbols), len(points))
+    return points[~is_wrong.any(axis=0)]
 
 
 def _exact(

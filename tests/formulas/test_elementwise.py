@@ -129,6 +129,28 @@ def test_of_two_arguments(name: str) -> None:
     assert gc.check_gradients(other, [b], feeds).passed
 
 
+def test_growing_exponentials_of_several_arguments_and_half_lines() -> None:
+    p = sympy.Symbol("p", positive=True)
+    added = gc.elementwise("added", sympy.log(sympy.exp(x) + sympy.exp(y)), [x, y])
+    planck = gc.elementwise("planck", p**3 / (sympy.exp(p) - 1), p)
+    a, b, v = (gc.input(name, (3,), "float64") for name in "abv")
+    slope = gc.grad(gc.sum(added(a, b)), b)
+    nodes = [
+        added(a, b),
+        slope,
+        gc.grad(gc.sum(slope), a),
+        gc.grad(gc.sum(planck(v)), v),
+    ]
+    feeds = {"a": [900.0, -850.0, 3.0], "b": [880.0, -853.0, 900.0], "v": [1, 50, 900]}
+    found = gc.evaluate(nodes, feeds)
+    weight = 1 / (1 + np.exp(np.subtract(feeds["a"], feeds["b"])))
+    np.testing.assert_allclose(found[0], np.logaddexp(feeds["a"], feeds["b"]))
+    np.testing.assert_allclose(found[1], weight)
+    np.testing.assert_allclose(found[2], -weight * (1 - weight), atol=1e-300)
+    expected = exact(sympy.diff(p**3 / (sympy.exp(p) - 1), p), (p,), feeds["v"])
+    np.testing.assert_allclose(found[3], expected)
+
+
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_programs(style: str, dtype: str) -> None:
