@@ -1,6 +1,7 @@
 """What all tests share: hypothesis without deadlines, the same examples every run.
 
-`--op NAME` makes generated tests walk one op and not the whole table, to be quick.
+`--op NAME` makes generated tests walk one op (or several, each with its own `--op`) and
+not the whole table, to be quick.
 """
 
 import signal
@@ -21,7 +22,7 @@ settings.load_profile("graphc")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--op", help="the only op of generated tests")
+    parser.addoption("--op", action="append", help="the only op of generated tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

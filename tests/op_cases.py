@@ -174,7 +174,7 @@ def feeds(arrays: Sequence[Array]) -> dict[str, Array]:
     return {f"x{position}": array for position, array in enumerate(arrays)}
 
 
-only: str | None = None
+only: list[str] | None = None
 """The name of the op to walk, where it is one (`pytest --op NAME`)."""
 
 
@@ -183,7 +183,7 @@ def applications(keep: Callable[[Op], bool] = lambda op: True) -> list[Any]:
     return [
         application
         for op in OPS.values()
-        if keep(op) and only in (None, op.name)
+        if keep(op) and (only is None or op.name in only)
         for number, case in enumerate(op.cases)
         for application in _results(Application(op, case, number))
     ]

@@ -13,6 +13,7 @@ from graphc.cli import main
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+DEEP = ("transformer", "character_gru")
 
 
 def mnist_folder() -> Path | None:
@@ -118,11 +119,24 @@ def test_every_example_is_a_model_file(example, tmp_path, monkeypatch):
     chosen = ("--name", "generator_loss") if example.stem == "gan" else ()
     for command in (
         ("show", example),
-        ("check", example, "--rows", "3"),
         ("emit", example, "-o", "train.py"),
         ("render", example, "-o", "drawing.dot", "--backward", "overlay", *chosen),
     ):
         assert main([str(part) for part in command]) == 0
+
+
+# Each parameter is moved alone: the deepest models take some ten seconds.
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in DEEP))
+        for path in EXAMPLES
+    ],
+)
+def test_gradients_of_every_example_are_right(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert main(["check", str(example), "--rows", "3"]) == 0
 
 
 @pytest.mark.parametrize(

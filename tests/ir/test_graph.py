@@ -138,7 +138,7 @@ def test_users_are_listed_once_each() -> None:
     assert graph.users[graph.outputs[0]] == []
 
 
-LENGTH = 10_000
+LENGTH = 4000
 
 
 @pytest.fixture(scope="module")

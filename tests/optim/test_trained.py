@@ -1,5 +1,7 @@
 """The emitted program's update does what the interpreter does with the same rule."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -37,9 +39,11 @@ def model(dtype="float64"):
     return loss, [*parameters, scale]
 
 
-def expected(optimizer):
+@functools.cache
+def expected(name):
     """Parameters and state after all steps, by the interpreter."""
     loss, parameters = model()
+    optimizer = OPTIMIZERS[name]
     initial = optimizer.init_state(parameters)
     slots = {
         key: gc.input(f"slot_{position}", node.shape, node.dtype)
@@ -67,7 +71,7 @@ def test_trained(name, style):
     trainer = gc.Trainer(loss, OPTIMIZERS[name], seed=0, style=style)
     for _ in range(STEPS):
         trainer.step(x=X, y=Y)
-    for key, value in expected(OPTIMIZERS[name]).items():
+    for key, value in expected(name).items():
         np.testing.assert_allclose(
             trainer.parameters[key], value, rtol=1e-11, atol=1e-12
         )

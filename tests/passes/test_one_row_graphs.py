@@ -81,9 +81,9 @@ def with_rows(
 
 
 def variants(application: Application) -> Iterator[list[Node]]:
-    """The case with rows wherever a size stands, and everywhere; for a primitive in
-    each place, too, and if it is not elementwise in each two. But for those that the op
-    refuses, or would for one row."""
+    """The case with rows everywhere, and wherever a size stands (the first of them is
+    enough if the op is elementwise); for other primitives in each place and in each
+    two, too. But for those that the op refuses, or would for one row."""
     found = places(application)
     shapes = application.case.shapes
     by_size: dict[int, list[Place]] = {}
@@ -91,9 +91,10 @@ def variants(application: Application) -> Iterator[list[Node]]:
         if place[0] == "input":
             by_size.setdefault(shapes[place[1]][place[2]], []).append(place)
     several = [found, *by_size.values()] if found else []
-    if not application.op.is_block:
+    if application.op.kind == "elementwise":
+        several = several[:2]
+    elif not application.op.is_block:
         several += [[place] for place in found]
-    if application.op.kind not in ("block", "elementwise"):
         several += [list(pair) for pair in itertools.combinations(found, 2)]
     for chosen in dict.fromkeys(map(tuple, several)):
         try:

