@@ -91,7 +91,7 @@ def variants(application: Application) -> Iterator[list[Node]]:
         if place[0] == "input":
             by_size.setdefault(shapes[place[1]][place[2]], []).append(place)
     several = [found, *by_size.values()] if found else []
-    if application.op.kind == "elementwise":
+    if application.op.kind == "elementwise" and not application.op.is_block:
         several = several[:2]
     elif not application.op.is_block:
         several += [[place] for place in found]
