@@ -91,10 +91,11 @@ def variants(application: Application) -> Iterator[list[Node]]:
         if place[0] == "input":
             by_size.setdefault(shapes[place[1]][place[2]], []).append(place)
     several = [found, *by_size.values()] if found else []
-    if application.op.kind == "elementwise" and not application.op.is_block:
+    if application.op.kind == "elementwise":
         several = several[:2]
     elif not application.op.is_block:
         several += [[place] for place in found]
+    if application.op.kind not in ("block", "elementwise"):
         several += [list(pair) for pair in itertools.combinations(found, 2)]
     for chosen in dict.fromkeys(map(tuple, several)):
         try:
