@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "autodiff": {"ir", "ops"},
     "passes": {"ir", "ops"},
     "pysource": set(),
-    "harness": set(),
+    "harness": {"pysource"},
     "program": {"ir"},
     "targets": {"ir", "program", "pysource", "harness"},
     "runtime": {"ir", "autodiff", "passes", "program", "targets", "harness"},

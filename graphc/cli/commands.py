@@ -19,9 +19,9 @@ from ..ir.graph import Graph
 from ..program.plan import Style
 from ..runtime.check_gradients import check_gradients, first_rows
 from ..runtime.compiler import compile_nodes
-from ..runtime.files import check_outputs, write_atomically
+from ..runtime.files import check_outputs
 from ..training.data import load_npz
-from ..training.trained import in_evaluation_mode, with_values
+from ..training.trained import Part
 from ..training.trainer import Trainer
 from ..version import __version__
 from ..viz.drawing import render as draw
@@ -33,6 +33,7 @@ from .data import (
     start_from,
     write_predictions,
 )
+from .emission import write_function, write_program
 from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -299,50 +300,50 @@ def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) 
 @click.option("-o", "--output", type=click.Path(), help="Default: standard output.")
 @click.option("--style", type=_STYLE, default="readable", show_default=True)
 @click.option(
+    "--part",
+    type=click.Choice(["program", "model", "predict"]),
+    default="program",
+    show_default=True,
+    help="Of a trainer: all, its mathematics with a loop of a page, or inference.",
+)
+@click.option(
+    "--with",
+    "include",
+    default="checkpoint,check",
+    show_default=True,
+    metavar="PARTS",
+    help="What a program has besides its core: csv,idx,checkpoint,check, or all.",
+)
+@click.option(
     "--parameters",
     type=_NPZ,
-    help="Write these trained parameters (--out, or a checkpoint) into a function.",
+    help="Write these trained parameters (--out, or a checkpoint) into what predicts.",
 )
 def emit(
     model: str,
     name: str | None,
     output: str | None,
     style: Style,
+    part: Part,
+    include: str,
     parameters: str | None,
 ) -> None:
-    """Write the standalone program, which needs only NumPy.
+    """Write a standalone program, which needs only NumPy.
 
-    For a trainer it is the whole training program; for nodes it is the function that
-    computes them, in evaluation mode.
+    For a trainer it is the whole training program, or a part of it; for nodes it is the
+    function that computes them, in evaluation mode.
     """
     target = _load(model).target(name)
+    output = None if output == "-" else output
+    if output is not None:
+        _check_outputs([output], [model, parameters])
     if isinstance(target, Trainer):
-        if parameters is not None:
-            raise OptionError(
-                "--parameters is for nodes; a training program starts its own",
-                hint="--name of the node to compute",
-            )
-        source = target.restarted(style=style).source
+        chosen = [word for word in include.split(",") if word]
+        write_program(target, output, style, part, chosen, parameters)
     else:
-        nodes = in_evaluation_mode(target)
-        if parameters is not None:
-            nodes = with_values(nodes, load_npz(parameters), parameters)
-        function = compile_nodes(nodes, style=style)
-        source = function.source
-        if function.parameters:
-            click.echo(
-                "its parameters are not in the function, which takes them as its first "
-                "argument: a dict, as np.load gives it of what training wrote with "
-                "--out; --parameters PATH writes them into it",
-                err=True,
-            )
-    if output is None or output == "-":
-        # As in a file, whatever letters the console has.
-        click.echo(source.encode(), nl=False)
-        return
-    _check_outputs([output], [model, parameters])
-    write_atomically(output, source)
-    say(f"wrote {output}")
+        write_function(target, output, style, parameters)
+    if output is not None:
+        say(f"wrote {output}")
 
 
 @cli.command(cls=_Command)

@@ -1,4 +1,4 @@
-"""The training loop that every emitted program carries, as real source.
+"""The training loop that emitted programs carry, as real source.
 
 The files of this folder are linted, type-checked and tested as they are. The lines
 below the marker line of each are copied word for word into emitted programs, in the
@@ -7,8 +7,12 @@ move to the head of the emitted file, those of `model` name generated functions.
 function comes before those that call it, and near them. Annotations are never
 evaluated: every emitted program has the `__future__` import.
 
-Sections, and lines between `# if <feature>` and `# end`, that a model does not need are
-left out; those between `# else` and `# end` are for the others.
+Lines between `# if <feature>` and `# end` are left out without the feature (`or`
+joins several); those
+between `# else` and `# end` are for the others. A program has the functions that
+something in it uses. `full` is the loop of a `Trainer`, with all that a session at a
+prompt and a run of days need: streams of batches, signals, files that are kept. `short`
+is that of a program to read; what both have in common is written once.
 """
 
 from __future__ import annotations
@@ -17,7 +21,10 @@ import ast
 import functools
 import pkgutil
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from ..pysource.plain import without_annotations
 
 MARKER = "# --- imports above, copied into emitted programs below ---"
 SECTIONS = (
@@ -29,18 +36,28 @@ SECTIONS = (
     "positions",
     "streams",
     "files",
+    "short_files",
+    "formats",
     "data",
+    "short_data",
     "checkpoint",
+    "short_checkpoint",
     "best",
     "finite",
-    "loop",
     "means",
     "totals",
+    "epoch",
+    "loop",
+    "short_loop",
+    "model_loop",
     "plateau",
     "predict",
     "check",
     "command",
+    "short_command",
 )
+PARTS = ("csv", "idx", "checkpoint", "check")
+"""Parts of a program that can be left out; `full` has all."""
 FEATURES = frozenset(
     (
         "accumulation",
@@ -49,6 +66,7 @@ FEATURES = frozenset(
         "buffers",
         "computed_positions",
         "denormals",
+        "fixed_rows",
         "flat",
         "groups",
         "indexing",
@@ -61,15 +79,18 @@ FEATURES = frozenset(
         "totals",
         "unchecked",
         "weights",
+        "whole",
     )
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; values that a step assigns; positions that data can be checked for; state
-that decays; arrays side by side; several step sizes; positions that depend on data;
-decay on a plateau; outputs that are predicted; a step size that changes; several
-losses; random draws; chains in tiles; metrics made of totals; gradients
-that finite differences do not tell; a loss whose mean is not
-over rows."""
+that decays; a number of rows that is fixed; arrays side by side; several step sizes;
+positions that depend on data; decay on a plateau; outputs that are predicted; a step
+size that changes; several losses; random draws; chains in tiles; metrics made of
+totals; gradients that finite differences do not tell; a loss whose mean is not over
+rows; inputs without rows."""
+_ROOTS = frozenset(("evaluate", "fit"))
+"""Functions for those who import a program."""
 
 
 @dataclass(frozen=True)
@@ -84,31 +105,38 @@ class HarnessSource:
     """Modules with a name taken from each, sorted: `("typing", "Any")`."""
 
 
-_REGION = re.compile(
-    r"^ *# if (\w+)\n(.*?)(?:^ *# else\n(.*?))?^ *# end\n", re.DOTALL | re.MULTILINE
-)
+_DIRECTIVE = re.compile(r" *# (if \w+(?: or \w+)*|else|end)\n")
 
 
-@functools.cache
 def harness_source(
-    features: frozenset[str] = frozenset(), sections: tuple[str, ...] = SECTIONS
+    features: frozenset[str] = frozenset(),
+    sections: tuple[str, ...] = SECTIONS,
+    used: frozenset[str] | None = None,
 ) -> HarnessSource:
     """The training loop as text.
 
     Args:
-        features: what the model needs of `FEATURES`.
+        features: what the model needs of `FEATURES`, `full` and `PARTS`.
         sections: those of `SECTIONS` to take.
+        used: the names that the model uses; by default nothing is left out.
 
-    >>> ("numpy", "np") in harness_source().imports
+    >>> ("numpy", "np") in harness_source(frozenset(["full"])).imports
     True
     """
-    texts: list[str] = []
+    return _harness_source(features, sections, used)
+
+
+@functools.cache
+def _harness_source(
+    features: frozenset[str], sections: tuple[str, ...], used: frozenset[str] | None
+) -> HarnessSource:
+    if "full" in features:
+        features |= {*PARTS}
+    elif "model" not in features:
+        features |= {"short"}
+    kept: list[list[_Chunk]] = []
     imports: set[tuple[str, str | None]] = set()
     from_imports: set[tuple[str, str]] = set()
-
-    def region(match: re.Match[str]) -> str:
-        return match[2] if match[1] in features else match[3] or ""
-
     for section in sections:
         optional = section in FEATURES and section not in features
         if optional or (section == "means" and "totals" in features):
@@ -117,15 +145,125 @@ def harness_source(
         source = pkgutil.get_data(__name__, f"{section}.py") or b""
         head, marker, text = source.decode("utf-8").partition(MARKER)
         assert marker, section
-        texts.append(_REGION.sub(region, text).strip())
+        text = "".join(_chosen(text, features))
+        if "full" not in features and used is not None:
+            text = without_annotations(text)
+        kept.append(list(_chunks(text)))
         for node in ast.parse(head).body:
             if isinstance(node, ast.Import):
                 imports |= {(alias.name, alias.asname) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 from_imports |= {(str(node.module), a.name) for a in node.names}
     from_imports.discard(("__future__", "annotations"))
+    wanted = _reached(kept, used)
+    texts = [_joined([c for c in chunks if c in wanted]) for chunks in kept]
+    names = frozenset[str]().union(*(chunk.uses for chunk in wanted))
     return HarnessSource(
-        "\n\n\n".join(texts) + "\n",
-        tuple(sorted(imports, key=str)),
-        tuple(sorted(from_imports)),
+        "\n\n\n".join(filter(None, texts)) + "\n",
+        tuple(sorted((i for i in imports if (i[1] or i[0]) in names), key=str)),
+        tuple(sorted(i for i in from_imports if i[1] in names)),
     )
+
+
+def _chosen(text: str, features: frozenset[str]) -> Iterator[str]:
+    """The lines that these features ask for."""
+    inside: list[bool] = []
+    for line in text.splitlines(keepends=True):
+        found = _DIRECTIVE.fullmatch(line)
+        if found is None:
+            if all(inside):
+                yield line
+        elif found[1] == "end":
+            inside.pop()
+        elif found[1] == "else":
+            inside[-1] = not inside[-1]
+        else:
+            wanted = found[1].removeprefix("if ").split(" or ")
+            inside.append(not features.isdisjoint(wanted))
+    assert not inside
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A statement of a module, with the comments above it."""
+
+    heading: str
+    """The title of the part of the program that it belongs to."""
+    text: str
+    defines: frozenset[str]
+    uses: frozenset[str]
+    is_block: bool
+    """True for a function or a class."""
+    space: int
+    """Empty lines above it."""
+
+
+def _chunks(text: str) -> Iterator[_Chunk]:
+    lines = text.splitlines()
+    heading, start = "", 0
+    for node in ast.parse(text).body:
+        above = lines[start : node.lineno - 1]
+        decorators = getattr(node, "decorator_list", [])
+        if decorators:
+            above = lines[start : decorators[0].lineno - 1]
+        start += len(above)
+        comments = "\n".join(above).strip("\n")
+        if _HEADING.match(comments):
+            heading, _, comments = comments.partition("\n\n")
+            if not comments.strip() and "\n#" in heading:
+                comments = ""
+        body = lines[start : node.end_lineno]
+        yield _Chunk(
+            heading=heading,
+            text="\n".join([*([comments] if comments else []), *body]),
+            defines=frozenset(_defined(node)),
+            uses=frozenset(n.id for n in ast.walk(node) if isinstance(n, ast.Name)),
+            is_block=isinstance(node, ast.FunctionDef | ast.ClassDef),
+            space=min(2, len(above) - len("\n".join(above).lstrip("\n").splitlines())),
+        )
+        start = node.end_lineno or 0
+
+
+_HEADING = re.compile(r"# .* -+$", re.MULTILINE)
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign):
+        yield from (each.id for each in node.targets if isinstance(each, ast.Name))
+
+
+def _reached(
+    sections: list[list[_Chunk]], used: frozenset[str] | None
+) -> frozenset[_Chunk]:
+    """The statements that something uses, or that define nothing."""
+    chunks = [chunk for section in sections for chunk in section]
+    if used is None:
+        return frozenset(chunks)
+    names = used | _ROOTS
+    found: set[_Chunk] = set()
+    while True:
+        new = {
+            chunk
+            for chunk in chunks
+            if chunk not in found and (not chunk.defines or chunk.defines & names)
+        }
+        if not new:
+            return frozenset(found)
+        found |= new
+        names = names.union(*(chunk.uses for chunk in new))
+
+
+def _joined(chunks: list[_Chunk]) -> str:
+    """The text of what is kept of a file."""
+    text, before = "", None
+    for chunk in chunks:
+        if before is not None:
+            is_apart = chunk.is_block or before.is_block
+            text += "\n" * (1 + (2 if is_apart else chunk.space))
+        if chunk.heading and (before is None or chunk.heading != before.heading):
+            text += chunk.heading + ("\n\n\n" if chunk.is_block else "\n\n")
+        text += chunk.text
+        before = chunk
+    return text

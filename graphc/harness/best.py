@@ -10,6 +10,7 @@ from .model import METRICS
 
 # --- imports above, copied into emitted programs below ---
 
+# if full
 # What is kept -------------------------------------------------------------------------
 
 
@@ -68,3 +69,6 @@ def describe_kept(
     if keep_best:
         return f"best on dev: {epoch}, kept {by}"
     return f"best on dev: {epoch}, {by}; kept the last epoch, {records[-1]['epoch']}"
+
+
+# end

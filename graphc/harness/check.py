@@ -1,4 +1,4 @@
-"""Gradients held against finite differences of the loss."""
+"""Gradients held against differences of the loss."""
 
 from __future__ import annotations
 
@@ -8,83 +8,68 @@ from typing import Any
 
 import numpy as np
 
-from .data import BATCH_DIMENSION, check_data, random_data, take_rows
+from .data import random_data, take_rows
 from .files import Array, Arrays
-from .loop import check_whole_number
 from .model import LOSSES, UNCHECKED, init_parameters, loss_and_gradients
 from .positions import DataError
+from .short_data import check_data
 
 # --- imports above, copied into emitted programs below ---
 
 # Gradient check -----------------------------------------------------------------------
 
 
+# if check
 def check_gradients(
     parameters: Arrays | None = None,
     data: Mapping[str, Any] | None = None,
     *,
     rows: int = 8,
     directions: int = 3,
-    elements: int = 3,
     seed: int = 0,
 ) -> dict[str, tuple[float, bool]]:
-    """Compare each gradient with differences of the loss.
+    """Hold gradients against differences of the loss, in float64.
 
-    Between the ends of a short path, p - h v and p + h v, the loss must differ by the
-    integral of the gradient along it, in float64: rounding and corners of relu do not
-    matter. Directions v are random, and along single elements, the one of the largest
-    gradient among them.
-
-    Args:
-        parameters: where to differentiate; by default near where training starts.
-        data: arrays by input name; only the first `rows` are used. By default random.
-        directions, elements: how many of each for a parameter.
-        seed: of all that is random, dropout included.
-
-    Returns:
-        For each parameter the largest relative error, and whether it is small enough.
+    By default near where training starts, and on random data. Each parameter moves in
+    random directions, and where its gradient is largest. Returns, for each, the largest
+    relative error, and whether it is small enough.
     """
-    check_whole_number("rows", rows, 1)
     data = random_data(rows, seed) if data is None else check_data(data)
-    if isinstance(BATCH_DIMENSION, int):
-        rows = BATCH_DIMENSION
     batch = [widen(array) for array in take_rows(data, slice(rows))]
     rng = np.random.default_rng(seed)
-    if parameters is None:
+    point: Arrays = {}
+    for name, start in (parameters or init_parameters(seed)).items():
         # Moved a little, because relu and the like have no derivative at exactly 0.
-        starts = init_parameters(seed)
-        parameters = {
-            name: start + rng.normal(0, 0.01, start.shape)
-            for name, start in starts.items()
-            if start.dtype.kind == "f"
-        }
-        parameters = starts | parameters
-    point = {name: widen(array) for name, array in parameters.items()}
+        moves = parameters is None and start.dtype.kind == "f"
+        point[name] = widen(start) + (rng.normal(0, 0.01, start.shape) if moves else 0)
     loss, gradients = loss_at(point, batch, seed)
     if not np.isfinite(loss):
         raise DataError(f"the loss of the data to check gradients on is {loss}")
-    computed = (np.asarray(loss), *gradients.values())
-    precision = max(float(np.finfo(array.dtype).eps) for array in computed)
-    # A copy, because the program may use the same memory for its next gradients.
-    gradients = {name: np.array(array, float) for name, array in gradients.items()}
+    dtypes = [np.asarray(loss).dtype, *(g.dtype for g in gradients.values())]
+    precision = max(float(np.finfo(dtype).eps) for dtype in dtypes)
     tolerance, step = (1e-5, 1e-3) if precision < 1e-12 else (3e-2, 1e-1)
     # A smaller change of the loss is nothing but rounding.
-    noise = 20 * precision * max(1.0, abs(float(loss)))
+    least = 20 * precision * max(1.0, abs(float(loss))) / tolerance
     results: dict[str, tuple[float, bool]] = {}
-    for name, gradient in gradients.items():
+    # Copies, because the program may use the same memory for its next gradients.
+    for name, gradient in {n: np.array(g, float) for n, g in gradients.items()}.items():
         # if unchecked
         if name in UNCHECKED:
             continue
         # end
-        worst = 0.0
-        for direction in choose_directions(gradient, directions, elements, rng):
-            # Relative to the size of the parameter, so that its unit does not matter.
-            path = direction * step * max(1.0, float(np.linalg.norm(point[name])))
-            error = path_error(point, name, path, batch, seed, noise, tolerance)
-            worst = max(worst, error)
-            if worst > tolerance:
-                break
-        results[name] = (worst, worst <= tolerance)
+        if not gradient.size:
+            results[name] = 0.0, True
+            continue
+        draws = [rng.standard_normal(gradient.shape) for _ in range(directions)]
+        places = np.arange(gradient.size).reshape(gradient.shape)
+        draws.append(places == np.argmax(np.abs(gradient)))
+        # Relative to the size of the parameter, so that its unit does not matter.
+        reach = step * max(1.0, float(np.linalg.norm(point[name])))
+        errors = [0.0]
+        for draw in draws:
+            path = draw * (reach / np.linalg.norm(draw))
+            errors.append(path_error(point, name, path, batch, seed, least, tolerance))
+        results[name] = max(errors), max(errors) <= tolerance
     return results
 
 
@@ -95,9 +80,12 @@ def widen(array: Array) -> Array:
 
 def loss_at(parameters: Arrays, batch: list[Array], seed: int) -> tuple[Any, Arrays]:
     """Loss and gradients, with the same draws of dropout at every call."""
-    rng = np.random.default_rng(seed)
     with np.errstate(all="ignore"):
-        return loss_and_gradients(parameters, *batch, rng=rng)
+        # if full or streams
+        return loss_and_gradients(parameters, *batch, rng=np.random.default_rng(seed))
+        # else
+        return loss_and_gradients(parameters, *batch)
+        # end
 
 
 # if steps
@@ -105,51 +93,34 @@ def own_loss_at(
     parameters: Arrays, batch: list[Array], seed: int, name: str
 ) -> tuple[Any, Arrays]:
     """The loss that trains a parameter, with draws as in `loss_at`, and gradients."""
-    rng = np.random.default_rng(seed)
     loss: Any = 0.0
     gradients: Arrays = {}
     with np.errstate(all="ignore"):
+        draws: dict[str, Any] = {}
+        # if full or streams
+        draws = {"rng": np.random.default_rng(seed)}
+        # end
         for differentiate in LOSSES.values():
             if name not in gradients:
-                loss, gradients, *_ = differentiate(parameters, *batch, rng=rng)
+                loss, gradients, *_ = differentiate(parameters, *batch, **draws)
     return loss, gradients
 
 
 # end
-def choose_directions(
-    gradient: Array, directions: int, elements: int, rng: np.random.Generator
-) -> list[Array]:
-    """Arrays of length 1 and of the shape of the gradient."""
-    if gradient.size == 0:
-        return []
-    chosen: list[Array] = []
-    for _ in range(directions):
-        draw: Array = np.asarray(rng.standard_normal(gradient.shape), float)
-        chosen.append(draw / np.linalg.norm(draw))
-    places = [int(np.argmax(np.abs(gradient)))]
-    places += rng.integers(gradient.size, size=elements - 1).tolist()
-    for place in places:
-        direction = np.zeros(gradient.shape)
-        direction.flat[place] = 1.0
-        chosen.append(direction)
-    return chosen
-
-
 def path_error(
     parameters: Arrays,
     name: str,
     path: Array,
     batch: list[Array],
     seed: int,
-    noise: float,
+    least: float,
     tolerance: float,
 ) -> float:
     """Difference between the loss and the integral of its gradient, relative to either.
 
-    One parameter moves from `- path` to `+ path` of where it is, or by a part of that
-    if the loss then already changes by much more than rounding: on a shorter way there
-    are fewer corners of relu. The piece that differs most is halved again and again,
-    which closes in on corners, but never makes a wrong gradient fit.
+    One parameter moves from `- path` to `+ path`, or by a part of that if the loss then
+    changes by much more than `least`. The piece that differs most is halved again and
+    again, which closes in on corners of relu, but makes no wrong gradient fit.
     """
 
     def look(place: float) -> tuple[float, float]:
@@ -164,29 +135,51 @@ def path_error(
 
     def measure(start: float, stop: float) -> tuple[float, float, float, float]:
         """The difference in a piece, its place, and the integral over it."""
-        half, middle = (stop - start) / 2, (stop + start) / 2
-        integral = half * sum(
-            float(weight) * look(middle + half * float(place))[1]
-            for place, weight in gauss
-        )
+        nodes = (stop + start) / 2 + (stop - start) / 2 * places
+        slopes = [look(float(node))[1] for node in nodes]
+        integral = (stop - start) / 2 * float(np.dot(weights, slopes))
         change = look(stop)[0] - look(start)[0]
         return abs(change - integral), start, stop, integral
 
-    gauss = list(zip(*np.polynomial.legendre.leggauss(4), strict=True))
-    change, reach = 0.0, 0.0
+    places, weights = np.polynomial.legendre.leggauss(4)
+    change, reach, error = 0.0, 0.0, math.inf
     for reach in (0.01, 0.1, 1.0):
         change = look(reach)[0] - look(-reach)[0]
-        if abs(change) > 100 * noise / tolerance:
+        if abs(change) > 100 * least:
             break
     pieces = [measure(-reach, reach)]
-    error = math.inf
     for _ in range(100):
         integral = sum(piece[3] for piece in pieces)
-        size = max(abs(change), abs(integral), noise / tolerance)
-        error = abs(change - integral) / size
+        error = abs(change - integral) / max(abs(change), abs(integral), least)
         if error < tolerance / 10 or not math.isfinite(error):
             break
         _, start, stop, _ = pieces.pop(pieces.index(max(pieces)))
         middle = (start + stop) / 2
         pieces += [measure(start, middle), measure(middle, stop)]
     return error if math.isfinite(error) else math.inf
+
+
+def run_check(parameters: Arrays | None, data: Any, seed: int) -> int:
+    """Check the gradients and print a line for each parameter."""
+    results = check_gradients(parameters, data, seed=seed)
+    # if unchecked
+    for name, reason in UNCHECKED.items():
+        print(f"{name}  not checked, because of {reason}")
+    if not results:
+        return 0
+    # end
+    width = max(len(name) for name in results)
+    for name, (error, passed) in results.items():
+        verdict = "ok" if passed else "WRONG"
+        print(f"{name:{width}}  relative error {error:.1e}  {verdict}")
+    worst = max(results, key=lambda name: results[name][0])
+    passed = all(passed for _, passed in results.values())
+    outcome = "all gradients agree with" if passed else "some gradients differ from"
+    # if unchecked
+    outcome = outcome.replace("all gradients", "all others")
+    # end
+    print(f"{outcome} finite differences; the worst is that of {worst}")
+    return 0 if passed else 1
+
+
+# end

@@ -32,6 +32,28 @@ CHECKPOINT_FORMAT = 1
 HEADER = "checkpoint/header"
 
 
+def fingerprint(data: Any) -> str | None:
+    """A short text that changes when the data does; None for none, and for a stream."""
+    import hashlib
+
+    if data is None or callable(data):
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for name, array in data.items():
+        dtype = INPUTS[name][0]
+        digest.update(f"{name} {dtype} {array.shape} ".encode())
+        # if full
+        for chunk in take_chunks(array):
+            same = np.ascontiguousarray(chunk, dtype)
+            digest.update(same.reshape(-1).view(np.uint8).data)
+        # else
+        same = np.ascontiguousarray(array, dtype)
+        digest.update(same.reshape(-1).view(np.uint8).data)
+        # end
+    return digest.hexdigest()
+
+
+# if full
 def snapshot(
     parameters: Arrays,
     state: dict[str, Any],
@@ -244,21 +266,6 @@ def strip_prefix(arrays: Arrays, prefix: str) -> Arrays:
     }
 
 
-def fingerprint(data: Any) -> str | None:
-    """A short text that changes when the data does; None for none, and for a stream."""
-    import hashlib
-
-    if data is None or callable(data):
-        return None
-    digest = hashlib.blake2b(digest_size=16)
-    for name, array in data.items():
-        digest.update(f"{name} {INPUTS[name][0]} {array.shape} ".encode())
-        for chunk in take_chunks(array):
-            same = np.ascontiguousarray(chunk, INPUTS[name][0])
-            digest.update(same.reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
-
-
 def check_same_run(path: str, saved: dict[str, Any], run: dict[str, Any]) -> None:
     """Raise unless a run that resumes has the data and options it was started with."""
     before = saved["run"]
@@ -280,3 +287,6 @@ def check_same_run(path: str, saved: dict[str, Any], run: dict[str, Any]) -> Non
             f"{path} can't be resumed with {key} {value!r}: "
             f"the run was started with {other!r}"
         )
+
+
+# end

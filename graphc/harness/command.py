@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .best import describe_kept, parse_criterion
-from .check import check_gradients
+from .check import run_check
 from .data import BATCH_DIMENSION, load_data
+from .epoch import describe_record
 from .files import (
     Arrays,
     CheckpointError,
@@ -25,14 +26,13 @@ from .files import (
     say,
     write_arrays,
 )
-from .loop import check_options, describe_record, fit
+from .loop import check_options, fit
 from .means import mean_scores
 from .model import (
     GRAPHC_VERSION,
     INPUTS,
     MODEL,
     PREDICT_INPUTS,
-    UNCHECKED,
     init_parameters,
     init_state,
 )
@@ -42,6 +42,7 @@ from .signals import catch_signals
 
 # --- imports above, copied into emitted programs below ---
 
+# if full
 # Command line -------------------------------------------------------------------------
 
 
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.checkpoint_every,
         )
         parse_criterion(options.best)
-        action = run_check if options.check else run_training
+        action = run_checking if options.check else run_training
         # if predict
         action = action if options.predict is None else run_prediction
         # end
@@ -160,29 +161,11 @@ def limited_threads(threads: int | None) -> Any:
     return pools.threadpool_limits(threads, user_api="blas")
 
 
-def run_check(options: Any) -> int:
+def run_checking(options: Any) -> int:
     """Check the gradients and print a line for each parameter."""
     data = None if options.data is None else load(options.data, options)
     parameters = None if options.init is None else load_parameters(options.init)
-    results = check_gradients(parameters, data, seed=options.seed)
-    # if unchecked
-    for name, reason in UNCHECKED.items():
-        say(f"{name}  not checked, because of {reason}")
-    if not results:
-        return 0
-    # end
-    width = max(len(name) for name in results)
-    for name, (error, passed) in results.items():
-        verdict = "ok" if passed else "WRONG"
-        say(f"{name:{width}}  relative error {error:.1e}  {verdict}")
-    worst = max(results, key=lambda name: results[name][0])
-    passed = all(passed for _, passed in results.values())
-    outcome = "all gradients agree with" if passed else "some gradients differ from"
-    # if unchecked
-    outcome = outcome.replace("all gradients", "all others")
-    # end
-    say(f"{outcome} finite differences; the worst is that of {worst}")
-    return 0 if passed else 1
+    return run_check(parameters, data, options.seed)
 
 
 def load(path: str, options: Any, needed: Iterable[str] = INPUTS) -> Arrays:
@@ -284,3 +267,4 @@ def run_training(options: Any) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+# end

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .files import Array, Arrays, read_arrays
-from .model import INPUTS, STRICT, index_arrays
+from .formats import find_file, fit_rows, read_array, read_csv
+from .model import BATCH_SIZE, INPUTS, STRICT, index_arrays
 from .positions import DataError, check_positions
 
 # --- imports above, copied into emitted programs below ---
@@ -20,6 +18,7 @@ from .positions import DataError, check_positions
 # Data ---------------------------------------------------------------------------------
 
 
+# if full
 def find_batch_dimension() -> int | str | None:
     """The dimension that counts rows: the first axis of the first input that has one.
 
@@ -38,6 +37,7 @@ ROW_INPUTS = [
 ]
 
 
+# end
 def count_rows(data: Arrays) -> int:
     """The rows of checked data; 1 for a model none of whose inputs has rows."""
     return next((len(data[name]) for name in ROW_INPUTS if name in data), 1)
@@ -55,25 +55,21 @@ def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
 
 def split_rows(data: Any, batch_size: int) -> Iterator[tuple[int, list[Array]]]:
     """The data in batches, in order, each with its number of rows."""
+    # if full
     if callable(data):
         yield from read_batches(data, 0)
         return
     if isinstance(BATCH_DIMENSION, int):
         batch_size = BATCH_DIMENSION
+    # else
+    # if fixed_rows
+    batch_size = BATCH_SIZE
+    # end
+    # end
     rows = count_rows(data)
     for start in range(0, rows, batch_size):
         stop = min(start + batch_size, rows)
         yield stop - start, take_rows(data, slice(start, stop))
-
-
-def read_batches(stream: Any, epoch: int) -> Iterator[tuple[int, list[Array]]]:
-    """The batches that a function gives for an epoch, checked, with their rows."""
-    number = 0
-    for number, batch in enumerate(stream(epoch), 1):
-        arrays = check_data(batch, f"batch {number}")
-        yield count_rows(arrays), take_rows(arrays, slice(None))
-    if not number:
-        raise DataError(f"the stream of data gave no batch in epoch {epoch}")
 
 
 def take_chunks(array: Array) -> Iterator[Array]:
@@ -84,6 +80,17 @@ def take_chunks(array: Array) -> Iterator[Array]:
     rows = max(1, 2**24 // max(1, array[:1].nbytes))
     for start in range(0, len(array), rows):
         yield array[start : start + rows]
+
+
+# if full
+def read_batches(stream: Any, epoch: int) -> Iterator[tuple[int, list[Array]]]:
+    """The batches that a function gives for an epoch, checked, with their rows."""
+    number = 0
+    for number, batch in enumerate(stream(epoch), 1):
+        arrays = check_data(batch, f"batch {number}")
+        yield count_rows(arrays), take_rows(arrays, slice(None))
+    if not number:
+        raise DataError(f"the stream of data gave no batch in epoch {epoch}")
 
 
 def files_of(data: Any) -> list[str]:
@@ -124,9 +131,9 @@ def check_data(
     """The data as arrays of exactly the dtypes of the inputs, or a `DataError`.
 
     Args:
-        data: arrays, or paths of `.npy` or IDX files, by input name. Numbers are
-            rounded to the dtype of the input (float64 to float32); what would overflow,
-            wrap or be cut off is an error. A memory-mapped array stays one.
+        data: arrays by input name. Numbers are rounded to the dtype of the input
+            (float64 to float32); what would overflow, wrap or be cut off is an error.
+            A memory-mapped array stays one.
         name: what to call the data in an error, such as its file.
         needed: the inputs to take; others may be missing.
     """
@@ -277,150 +284,18 @@ def read_data(
     )
 
 
-def find_file(folder: str, name: str) -> str | None:
-    """The file of an input: `y.npy`, `y.idx` or `y.idx.gz`, but not `y.old.npy`."""
-    files = [
-        file
-        for file in sorted(os.listdir(folder))
-        if os.path.splitext(file.removesuffix(".gz"))[0] == name
-    ]
-    if len(files) > 1:
-        raise DataError(f"{folder} has two files for {name!r}: {', '.join(files)}")
-    return os.path.join(folder, files[0]) if files else None
-
-
-def read_csv(
-    path: str,
-    columns: Mapping[str, Any] | None = None,
-    needed: Iterable[str] = INPUTS,
-) -> Arrays:
-    """The columns of a CSV file, which its first line names, as arrays.
-
-    Strictly numbers with a decimal point, between commas: no value may be missing.
-
-    Args:
-        columns: the column, or columns, of each input; by default the column of the
-            input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
-    """
-    import csv
-    import gzip
-
-    opener: Any = gzip.open if path.lower().endswith(".gz") else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            rows = [(reader.line_num, row) for row in reader if "".join(row).strip()]
-    except (csv.Error, EOFError, UnicodeDecodeError, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is no CSV file: {error}") from None
-    header = [name.strip() for name in rows[0][1]] if rows else []
-    lines = rows[1:]
-    if len(set(header)) < len(header):
-        raise DataError(f"{path} has two columns of the same name")
-    for line, row in lines:
-        if len(row) != len(header):
-            raise DataError(
-                f"{path}, line {line}: {len(row)} values for {len(header)} columns"
-            )
-    arrays: Arrays = {}
-    for name in needed:
-        chosen = (columns or {}).get(name) or find_columns(name, header)
-        names: Sequence[str] = [chosen] if isinstance(chosen, str) else chosen
-        unknown = [each for each in names if each not in header]
-        if unknown or not names:
-            what = repr(unknown[0]) if unknown else f"for {name!r}"
-            raise DataError(f"{path} has no column {what}; it has {', '.join(header)}")
-        dtype, shape, _ = INPUTS[name]
-        places = [header.index(each) for each in names]
-        table: list[list[Any]] = []
-        for line, row in lines:
-            try:
-                table.append([parse_number(row[place], dtype) for place in places])
-            except ValueError as error:
-                at = next(p for p in places if repr(row[p]) in str(error))
-                where = f"{path}, line {line}, column {header[at]!r}"
-                raise DataError(f"{where}: {error}", name) from None
-        # What is too large becomes infinite, and is found below.
-        with np.errstate(all="ignore"):
-            array = np.array(table, None if table and dtype[0] in "iu" else dtype)
-        arrays[name] = fit_rows(array.reshape(len(table), len(places)), shape)
-    return arrays
-
-
-def parse_number(text: str, dtype: str) -> int | float:
-    """The number that a text is: an integer exactly, where one is asked for."""
-    cell = text.strip().lower()
-    kind = np.dtype(dtype).kind
-    try:
-        if kind == "b":
-            return {"0": 0, "false": 0, "1": 1, "true": 1}[cell]
-        if "_" not in cell:
-            # Beyond 2**53 a decimal point may hide another integer.
-            number = float(cell)
-            if kind == "f":
-                return number
-            small = abs(number) < 2**53 and number == int(number)
-            return int(number) if small else int(cell)
-    except (KeyError, ValueError):
-        pass
-    raise ValueError(f"{text!r} is no {dtype}")
-
-
-def find_columns(name: str, header: Sequence[str]) -> list[str]:
-    """The column called `name`, or those called so but for a number, by number."""
-    if name in header:
-        return [name]
-    numbered = re.compile(re.escape(name) + r"[ _.\[]?(\d+)\]?")
-    found = [
-        (int(m[1]), column) for column in header if (m := numbered.fullmatch(column))
-    ]
-    return [column for _, column in sorted(found)]
-
-
-def fit_rows(array: Array, shape: tuple[int | str, ...]) -> Array:
-    """Rows in the shape of the input, where a file has as many numbers in another."""
-    inner = [size for size in shape[1:] if isinstance(size, int)]
-    fixed = array.ndim > 0 and len(inner) == len(shape) - 1
-    if fixed and math.prod(inner) == math.prod(array.shape[1:]):
-        return array.reshape(len(array), *inner)
-    return array
-
-
-def read_array(path: str) -> Array:
-    """A `.npy` file mapped into memory, or an IDX file, which may be gzipped."""
-    import gzip
-    import zlib
-
-    if path.lower().endswith(".npy"):
-        try:
-            return np.lib.format.open_memmap(path, "r")
-        except OSError:
-            raise
-        except Exception as error:  # Damage can be to any part of it.
-            raise DataError(f"{path} is damaged: {error}") from error
-    damaged = (ArithmeticError, EOFError, KeyError, MemoryError, ValueError)
-    types: Any = {8: "u1", 9: "i1", 11: "i2", 12: "i4", 13: "f4", 14: "f8"}
-    try:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
-            zeros, code, axes = struct.unpack(">HBB", file.read(4))
-            shape = struct.unpack(f">{axes}I", file.read(4 * axes))
-            dtype = np.dtype(types[code if not zeros else 0])
-            size = math.prod(shape) * dtype.itemsize
-            content = file.read(size + 1)
-        if len(content) != size:
-            raise EOFError
-        stored = np.frombuffer(content, dtype.newbyteorder(">"))
-        return stored.reshape(shape).astype(dtype)
-    except (*damaged, gzip.BadGzipFile, struct.error, zlib.error):
-        raise DataError(
-            f"{path} is no .npy or IDX file, or it is damaged or cut short"
-        ) from None
-
-
+# end
 def random_data(rows: int, seed: int) -> Arrays:
     """Data that fits the inputs: normal numbers, and integers within their bounds."""
     rng = np.random.default_rng(seed)
+    # if full
     if isinstance(BATCH_DIMENSION, int):
         rows = BATCH_DIMENSION
+    # else
+    # if fixed_rows
+    rows = BATCH_SIZE
+    # end
+    # end
     data: Arrays = {}
     for name, (dtype, shape, bounds) in INPUTS.items():
         # Every named size is the same number, so that sizes agree between inputs.

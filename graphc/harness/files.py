@@ -19,8 +19,12 @@ from .model import PARAMETERS
 
 # Files --------------------------------------------------------------------------------
 #
+# if full
 # Here and below, modules that NumPy does not import by itself are imported where they
 # are used, so that importing this program takes little longer than importing NumPy.
+# else
+# Modules that NumPy does not need are imported where they are used, which saves time.
+# end
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -34,6 +38,7 @@ class OptionError(ValueError):
     """An argument outside the values that a function takes."""
 
 
+# if full
 def write_file(path: str, content: bytes) -> None:
     """Put `content` at `path` in one step: a reader sees the old file or the new.
 
@@ -173,6 +178,11 @@ def is_same_file(one: str, other: str) -> bool:
 
 def write_arrays(path: str, arrays: Arrays) -> None:
     """Write arrays by name as an `.npz` file, in one step."""
+    write_file(path, archive_of(arrays))
+
+
+def archive_of(arrays: Arrays) -> bytes:
+    """The content of an `.npz` file: the same bytes for the same arrays."""
     import zipfile
 
     buffer = io.BytesIO()
@@ -181,7 +191,7 @@ def write_arrays(path: str, arrays: Arrays) -> None:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
-    write_file(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_arrays(
@@ -281,3 +291,6 @@ def differences(here: dict[str, str], there: dict[str, str]) -> str:
     found += [f"{name!r} is unknown here" for name in there if name not in here]
     more = [f"{len(found) - 4} more"] if len(found) > 4 else []
     return "; ".join(found[:4] + more)
+
+
+# end

@@ -13,9 +13,10 @@ from .model import INPUTS, loss_and_gradients, loss_weight
 
 # --- imports above, copied into emitted programs below ---
 
-# Numbers that are not finite ----------------------------------------------------------
+# Training -----------------------------------------------------------------------------
 
 
+# if full
 class NonFiniteError(FloatingPointError):
     """A loss or a gradient that is not finite: what `parameters` and `batch` give."""
 
@@ -25,6 +26,7 @@ class NonFiniteError(FloatingPointError):
         self.batch = batch
 
 
+# end
 def check_finite(gradients: Arrays) -> None:
     """Raise `FloatingPointError` at the first gradient that is not finite."""
     for name, gradient in gradients.items():
@@ -47,6 +49,7 @@ def assign(parameters: Arrays, values: dict[str, Any]) -> None:
 
 
 # end
+# if full
 def find_row(parameters: Arrays, batch: list[Array]) -> int | None:
     """The first row of a batch whose own loss or gradients are not finite, or None."""
     data = dict(zip(INPUTS, batch, strict=True))
@@ -70,3 +73,6 @@ def is_finite(parameters: Arrays, batch: list[Any]) -> bool:
     rng = np.random.default_rng(0)
     loss, gradients = loss_and_gradients(parameters, *batch, rng=rng)
     return all(np.isfinite(each).all() for each in (loss, *gradients.values()))
+
+
+# end

@@ -27,18 +27,17 @@ from .data import (
     read_batches,
     take_rows,
 )
+from .epoch import check_micro_batches, count_batches, digest, take_up
 from .files import Arrays, OptionError, check_overwriting, check_writable, keep_older
 from .finite import NonFiniteError, find_row
 from .means import mean_scores
 from .model import (
     METRICS,
-    MICRO_BATCHES,
     OPTIMIZER,
     PLATEAU,
     averaged_parameters,
     loss_weight,
     step_size,
-    step_sizes,
     train_step,
 )
 from .plateau import decay_on_plateau, watched_score
@@ -46,9 +45,22 @@ from .signals import run_interruptibly
 
 # --- imports above, copied into emitted programs below ---
 
-# Training -----------------------------------------------------------------------------
 
+# if full
 Data = Mapping[str, Any] | Callable[[int], Iterable[Mapping[str, Any]]]
+
+
+def check_whole_number(name: str, value: object, least: int) -> None:
+    """Raise `OptionError` unless `value` is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise OptionError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        raise OptionError(f"{name} must be at least {least}, got {value}")
+
+
+def check_stream(data: Any, name: str = "data") -> Any:
+    """Arrays checked as `check_data` does; a function that gives batches as it is."""
+    return data if callable(data) else check_data(data, name)
 
 
 def evaluate(
@@ -245,29 +257,6 @@ def fit(
     return [*good["history"], {"epoch": good["epoch"] + 1, "interrupted": True}]
 
 
-# if averages
-def take_up(parameters: Arrays, state: dict[str, Any]) -> None:
-    """Put the parameters of the last step back, to train on.
-
-    A run ends with averages in their place. Other values that were put there stay.
-    """
-    last, kept = state.pop("last", None), state.pop("kept", None)
-    if last and kept == digest(parameters):
-        for name, array in last.items():
-            parameters[name][...] = array
-
-
-def digest(parameters: Arrays) -> str:
-    """A short text that changes when a parameter does."""
-    import hashlib
-
-    found = hashlib.blake2b(digest_size=16)
-    for array in parameters.values():
-        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
-
-
-# end
 def train_part(
     parameters: Arrays,
     state: dict[str, Any],
@@ -345,29 +334,6 @@ def draw_rows(
         yield len(chosen), take_rows(data, chosen)
 
 
-# if schedule
-def check_step_size(state: dict[str, Any]) -> None:
-    """Raise unless the step size of the next update is a number of at least 0."""
-    step = state["step"] + 1
-    # As NumPy's numbers, of which 1 / 0 is infinite and no error of its own.
-    clock = {"step": step, "epoch": state["epoch"], "scale": state["scale"]}
-    following = {key: np.float64(value) for key, value in clock.items()}
-    with np.errstate(all="ignore"):
-        sizes: list[Any] = [step_size(following)]
-        # end
-        # if groups
-        sizes = step_sizes(following)
-        # end
-    # if schedule
-    for size in map(float, sizes):
-        if not 0 <= size < math.inf:
-            raise OptionError(
-                f"the schedule gives the step size {size} for step {step} "
-                f"in epoch {state['epoch'] + 1}; it must be a number of at least 0"
-            )
-
-
-# end
 def after_evaluation(
     parameters: Arrays,
     evaluated: Arrays,
@@ -390,16 +356,6 @@ def after_evaluation(
     return after
 
 
-def check_stream(data: Any, name: str = "data") -> Any:
-    """Arrays checked as `check_data` does; a function that gives batches as it is."""
-    return data if callable(data) else check_data(data, name)
-
-
-def count_batches(rows: int, batch_size: int, drop_last: bool) -> int:
-    """The number of batches in an epoch."""
-    return rows // batch_size if drop_last else -(-rows // batch_size)
-
-
 def check_batches(train: Any, batch_size: int, parts: int, drop_last: bool) -> None:
     """Raise `OptionError` where an epoch has no batch, or fewer than parts."""
     if callable(train):
@@ -420,21 +376,6 @@ def check_batches(train: Any, batch_size: int, parts: int, drop_last: bool) -> N
         )
 
 
-# if accumulation
-def check_micro_batches(train: Any, batch_size: int, drop_last: bool) -> None:
-    """Raise `OptionError` where an epoch would end within an update."""
-    if callable(train):
-        return
-    rows = count_rows(train)
-    batches = count_batches(rows, batch_size, drop_last)
-    if batches % MICRO_BATCHES:
-        raise OptionError(
-            f"an update takes {MICRO_BATCHES} batches, which must divide the number of "
-            f"batches in an epoch; {rows} rows in batches of {batch_size} are {batches}"
-        )
-
-
-# end
 def check_options(
     epochs: int,
     batch_size: int,
@@ -459,22 +400,4 @@ def check_options(
         )
 
 
-def check_whole_number(name: str, value: object, least: int) -> None:
-    """Raise `OptionError` unless `value` is an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise OptionError(f"{name} must be a whole number, got {value!r}")
-    if value < least:
-        raise OptionError(f"{name} must be at least {least}, got {value}")
-
-
-def describe_record(record: dict[str, Any]) -> str:
-    """One line for a person: epoch, loss, train and dev metrics, step size, seconds."""
-    parts = [f"epoch {record['epoch']:3}"]
-    if "part" in record:
-        parts.append(f"step {record['step']:6}")
-    for name, value in record.items():
-        shown = name == "loss" or name.startswith(("train_", "dev_"))
-        if shown and not (METRICS and name == "dev_loss"):
-            parts.append(f"{name.replace('_', ' ', 1)} {value:#.4g}")
-    parts += [f"step size {record['step_size']:.4g}", f"{record['seconds']:.2f} s"]
-    return "  ".join(parts)
+# end

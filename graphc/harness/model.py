@@ -14,12 +14,16 @@ MODEL: str = ""
 """The name of the model."""
 GRAPH_HASH: str = ""
 """The fingerprint of the graph: model, loss and metrics."""
-OPTIMIZER: dict[str, str] = {}
-"""The optimizer's options by name, and its fingerprint with all of them as `rule`."""
+OPTIMIZER: str = ""
+"""The optimizer with its options, and the fingerprint of its rule."""
 GRAPHC_VERSION: str = ""
 INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[Any, ...] | None]] = {}
 """Dtype, shape and allowed values: for labels the smallest and largest, and one that
 is ignored; for floating numbers "nan" or "inf", where the model asks."""
+ROW_INPUTS: tuple[str, ...] = ()
+"""Without the whole loop: the inputs that have a row for each example."""
+BATCH_SIZE: int = 0
+"""With a number of rows that is fixed: that number."""
 STRICT: bool = False
 """True if data of a wider dtype than an input's is refused, and not rounded."""
 PARAMETERS: dict[str, tuple[str, tuple[int, ...]]] = {}

@@ -11,6 +11,7 @@ from .model import OUTPUTS, predict
 # --- imports above, copied into emitted programs below ---
 
 
+# if full
 def predict_rows(parameters: Arrays, data: Arrays) -> Arrays:
     """The outputs by name for checked data, of which `predict` sees all rows at once.
 
@@ -27,3 +28,6 @@ def predict_rows(parameters: Arrays, data: Arrays) -> Arrays:
         name: np.concatenate([np.atleast_1d(found[name]) for found in batches])
         for name in OUTPUTS
     }
+
+
+# end

@@ -10,6 +10,7 @@ from typing import Any
 
 # --- imports above, copied into emitted programs below ---
 
+# if full
 # Signals ------------------------------------------------------------------------------
 
 
@@ -95,3 +96,6 @@ def run_interruptibly(work: Callable[[], None], finish: Callable[[], None]) -> b
         finally:
             finish()
     return interrupts.signal != 0
+
+
+# end

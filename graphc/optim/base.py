@@ -155,23 +155,22 @@ class Optimizer(ABC):
         return list(parameters)
 
 
-def options_of(optimizer: Optimizer) -> dict[str, str]:
-    """The options of an optimizer by name, and of those in it: `{"inner.lr": "0.1"}`.
+def called_with(optimizer: object) -> str:
+    """A call of an optimizer with the options that are not its defaults.
 
     >>> from graphc.optim import SGD
-    >>> options_of(SGD(0.1))["momentum"]
-    '0.0'
+    >>> called_with(SGD(0.1, momentum=0.9))
+    'SGD(lr=0.1, momentum=0.9)'
     """
-    options: dict[str, str] = {}
+    given: list[str] = []
     for field in fields(optimizer) if is_dataclass(optimizer) else ():
         value = getattr(optimizer, field.name)
-        if isinstance(value, Optimizer):
-            inner = {"": type(value).__name__, **options_of(value)}
-            options |= {f"{field.name}.{k}".strip("."): v for k, v in inner.items()}
-        else:
-            # The address of a function differs from run to run.
-            options[field.name] = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
-    return options
+        if field.name == "lr" or value != field.default:
+            shown = called_with(value) if isinstance(value, Optimizer) else repr(value)
+            given.append(f"{field.name}={shown}")
+    # The address of a function differs from run to run.
+    found = f"{type(optimizer).__name__}({', '.join(given)})"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", found)
 
 
 @dataclass(frozen=True)

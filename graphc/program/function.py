@@ -39,6 +39,8 @@ class Declared:
     is declared alike."""
     size_bounds: tuple[SizeBound, ...] = ()
     """Conditions on named sizes."""
+    is_checked: bool = True
+    """True where it raises for positions out of bounds, which NumPy may take."""
     one_row: OneRow | None = None
     """In fast style, the graph that another function computes for data of one row."""
     is_body: bool = False

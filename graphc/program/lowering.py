@@ -102,9 +102,8 @@ class Lowering:
                 chains=[step for step in order if isinstance(step, Chain)],
                 given=given,
             )
-        steps = list(
-            each_once(self._step(each, graph, forms, memory, fresh) for each in order)
-        )
+        every = (self._step(each, graph, forms, memory, fresh) for each in order)
+        steps = list(each_once(every, self.declared.is_checked))
         read = read_by(steps, forms, results)
         named = (
             next(named_where_read([step], read)) if isinstance(step, Compute) else step
@@ -144,6 +143,7 @@ class Lowering:
                 is_body=True,
                 tile=self.declared.tile,
                 follows_dtypes=self.declared.follows_dtypes,
+                is_checked=self.declared.is_checked,
             )
             self.functions[body] = self.lower(
                 declared, fast=self.fast, bodies=self.functions

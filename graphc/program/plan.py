@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..ir.dims import Dim
 from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
@@ -16,6 +17,10 @@ from .schedule import Tiling
 
 Style = Literal["readable", "fast"]
 """Text that is made to be read, or to run fast."""
+
+
+Kind = Literal["full", "short", "model"]
+"""The program of a trainer, one to read, or its mathematics with a loop of a page."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,8 @@ class TrainingPlan:
     step_sizes: Graph
     """The step sizes of all updates, from placeholders of the clock; logs show the
     first one."""
-    options: Mapping[str, str]
-    """The options of optimizers by name, and the fingerprints of their rules."""
+    options: str
+    """The options of optimizers, and the fingerprints of their rules."""
     results: tuple[str, ...] = ()
     """Values of `forward` besides the loss: metrics, or parts that they are made of."""
     totals: tuple[str, ...] = ()
@@ -123,6 +128,24 @@ class TrainingPlan:
 
     def __deepcopy__(self, memo: object) -> TrainingPlan:
         return self  # Nothing in it changes.
+
+    @property
+    def row_inputs(self) -> tuple[Node, ...]:
+        """The placeholders that have a row for each example.
+
+        They share the first axis of the first one that has a named size there, or, if
+        there is none, an axis. The others go whole to every batch.
+        """
+        firsts = [node.shape[0] for node in self.inputs if node.shape]
+        named = [size for size in firsts if isinstance(size, Dim)]
+        rows = (named or firsts or [None])[0]
+        return tuple(node for node in self.inputs if node.shape[:1] == (rows,))
+
+    @property
+    def fixed_rows(self) -> int | None:
+        """The number of rows that data of all batches has, where the model fixes it."""
+        firsts = [node.shape[0] for node in self.row_inputs]
+        return next((int(size) for size in firsts if not isinstance(size, Dim)), None)
 
     @property
     def predict_inputs(self) -> tuple[Node, ...]:
@@ -170,6 +193,7 @@ class TrainingPlan:
             "averages": bool(self.averages),
             "buffers": bool(self.assigned),
             "computed_positions": self.positions is not None,
+            "fixed_rows": self.fixed_rows is not None,
             "denormals": any(step.update.decaying for step in self.steps),
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
@@ -180,5 +204,6 @@ class TrainingPlan:
             "totals": self.finish is not None,
             "unchecked": bool(self.unchecked),
             "weights": self.loss_weight is not None,
+            "whole": len(self.row_inputs) < len(self.inputs),
         }
         return frozenset(feature for feature, needed in wanted.items() if needed)

@@ -78,11 +78,12 @@ def tiled_step(chain: Chain, caller: Forms, memory: MemoryPlan) -> Tiled:
     )
 
 
-def each_once(steps: Iterable[Step]) -> Iterator[Step]:
+def each_once(steps: Iterable[Step], is_checked: bool) -> Iterator[Step]:
     """Steps without checks and preparations that an earlier one has made."""
     known: set[object] = set()
     for step in steps:
-        checks = tuple(c for c in dict.fromkeys(step.checks) if c not in known)
+        wanted = dict.fromkeys(step.checks if is_checked else ())
+        checks = tuple(check for check in wanted if check not in known)
         known.update(checks)
         if not isinstance(step, Compute) or step.before is None:
             yield replace(step, checks=checks) if step.checks else step

@@ -7,7 +7,8 @@ or another program may be reading them, and a run may be stopped in the middle o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import OptionError
@@ -58,3 +59,28 @@ def write_atomically(path: _Path, data: bytes | str) -> None:
     """
     content = data.encode("utf-8") if isinstance(data, str) else data
     write_file(os.fspath(path), content)
+
+
+def write_together(files: Mapping[str, bytes]) -> None:
+    """Write files of which each needs the others: all, or after an error none.
+
+    Args:
+        files: contents by path; one without content is not written.
+
+    Raises:
+        OSError: see `write_atomically`; all files are then as they were.
+    """
+    before: dict[str, bytes | None] = {}
+    try:
+        for path, content in reversed([*files.items()]):
+            if content:
+                is_file = os.path.isfile(path)
+                before[path] = Path(path).read_bytes() if is_file else None
+                write_file(path, content)
+    except BaseException:
+        for path, old in list(before.items())[:-1]:
+            if old is None:
+                os.remove(path)
+            else:
+                write_file(path, old)
+        raise

@@ -32,17 +32,20 @@ from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.evaluation import evaluation_mode
 from ..ops.source import ArrayLike, dimension
-from ..optim.base import Clock, Optimizer, options_of, slots_under
+from ..optim.base import Clock, Optimizer, called_with, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
 from ..program.footprint import Footprint
 from ..program.groups import ParameterUpdate, Update
-from ..program.plan import Plateau, Style, TrainingPlan, TrainingStep
+from ..program.plan import Kind, Plateau, Style, TrainingPlan, TrainingStep
 from ..program.schedule import Tiling
 from ..runtime.load import Program
+from ..targets.numpy.module import Emitted
+from ..targets.numpy.predicting import emit_predict
 from ..targets.numpy.training import emit_training
 from ..version import __version__
+from .constant_scale import unscaled
 from .objectives import (
     Losses,
     Objective,
@@ -83,9 +86,28 @@ class TrainingProgram:
         """The bytes that a training step in fast style keeps allocated."""
         return emit_training(self.plan, "fast").footprint
 
-    def emit(self, style: Style) -> str:
-        """The text in another style."""
-        return emit_training(self.plan, style).source
+    def emit(
+        self, style: Style, kind: Kind, include: frozenset[str], beside: str
+    ) -> Emitted:
+        """The text of a program, in any style.
+
+        Args:
+            style: of the text.
+            kind: of the program.
+            include: what a short one has of `PARTS`.
+            beside: the name of a file for long arrays.
+        """
+        plan = self.plan if kind == "full" else unscaled(self.plan)
+        return emit_training(plan, style, kind, include, beside)
+
+    def emit_predict(
+        self,
+        style: Style,
+        trained: Mapping[str, np.ndarray[Any, Any]] | None,
+        beside: str,
+    ) -> Emitted:
+        """The text of inference alone, with or without parameters in it."""
+        return emit_predict(self.plan, style, trained, beside)
 
     def reloaded(self, style: Style | None = None) -> TrainingProgram:
         """The same program loaded once more, in this or another style."""
@@ -243,19 +265,12 @@ def _step_sizes(objectives: Sequence[Objective]) -> Graph:
     return Graph(tuple(sizes))
 
 
-def _options(
-    objectives: Sequence[Objective], steps: Sequence[TrainingStep]
-) -> dict[str, str]:
-    """The options of optimizers by name, and what tells their rules apart."""
-    options: dict[str, str] = {}
-    for each, step in zip(objectives, steps, strict=True):
-        update = step.update
-        rule = {"rule": f"{type(each.optimizer).__name__} {update.hash}"}
-        for key, value in {**options_of(each.optimizer), **rule}.items():
-            options[f"{each.name}.{key}".lstrip(".")] = value
-    if objectives[0].name:
-        options["steps"] = ", ".join(each.name for each in objectives)
-    return options
+def _options(objectives: Sequence[Objective], steps: Sequence[TrainingStep]) -> str:
+    """The options of optimizers, with what tells their rules apart."""
+    return ", ".join(
+        f"{each.name} {called_with(each.optimizer)} {step.update.hash}".strip()
+        for each, step in zip(objectives, steps, strict=True)
+    )
 
 
 def _positions(declared: Graph) -> Graph | None:

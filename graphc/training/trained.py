@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from ..arguments import Seed, entry
 from ..errors import OptionError, UntrainedWarning, warn_at_user
+from ..harness import PARTS
 from ..ir.facts import PERSISTENT
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
@@ -16,7 +19,15 @@ from ..nn.evaluation import evaluation_mode
 from ..ops.source import constant
 from ..program.plan import Style
 from ..runtime.compiler import CompiledFunction, compile_nodes
+from ..runtime.files import write_together
+from ..targets.numpy.module import Emitted
 from .loaded import LoadedProgram
+
+Part = Literal["program", "model", "predict"]
+"""What is emitted."""
+
+Include = Literal["csv", "idx", "checkpoint", "check", "all"]
+"""What a program may have besides its core."""
 
 
 def in_evaluation_mode(outputs: Any) -> Any:
@@ -153,3 +164,80 @@ class Trained(LoadedProgram):
                 UntrainedWarning,
             )
         return function
+
+    def emit(
+        self,
+        path: str | os.PathLike[str],
+        style: Style = "readable",
+        part: Part = "program",
+        *,
+        include: Iterable[Include] = ("checkpoint", "check"),
+        embed: bool = False,
+    ) -> Path:
+        """Write a standalone program, or a part of it, which needs only NumPy.
+
+        Args:
+            path: the file to write.
+            style: `"readable"` or `"fast"`.
+            part: `"program"` trains, on a command line; `"model"` has its mathematics
+                and a loop of a page, and reads no files; `"predict"` computes the
+                outputs in evaluation mode, for the rows of a file.
+            include: what a program has besides its core, which reads `.npz` files
+                and folders of `.npy` files: `"csv"` and `"idx"` for files of these
+                kinds, `"checkpoint"` for `--resume`, `"check"` for `--check` of its
+                gradients; `"all"` for all of these and what else `fit` can do.
+            embed: True to write the parameters of now into `"predict"`, which takes
+                them from a file otherwise.
+
+        Arrays that are too long to read, and parameters to embed that are, go to a file
+        beside it, `train.arrays.npz` of `train.py`, which the program loads and checks.
+
+        Returns:
+            The path.
+
+        Raises:
+            OSError: a file can't be written; all are then as they were.
+            OptionError: nothing to predict, or an unknown part.
+        """
+        beside = f"{Path(path).stem}.arrays.npz"
+        emitted = self.emitted(style, part, include, embed=embed, beside=beside)
+        write_together(
+            {
+                self._files.output(path): emitted.source.encode(),
+                self._files.output(Path(path).with_name(beside)): emitted.beside,
+            }
+        )
+        return Path(path)
+
+    def emitted(
+        self,
+        style: Style,
+        part: Part,
+        include: Iterable[Include],
+        *,
+        embed: bool = False,
+        beside: str = "",
+    ) -> Emitted:
+        """The text that `emit` writes, and the file beside it."""
+        wanted = frozenset(include)
+        if unknown := wanted - {*PARTS, "all"}:
+            raise OptionError(
+                f"include must be of {', '.join(PARTS)} and all, got {min(unknown)!r}"
+            )
+        if part == "predict":
+            self._check_outputs()
+            trained = self._arrays if embed else None
+            return self._compiled.emit_predict(style, trained, beside)
+        if embed:
+            raise OptionError("embed=True is for part='predict'")
+        kind = "model" if part == "model" else "full" if "all" in wanted else "short"
+        return self._compiled.emit(style, kind, wanted, beside)
+
+    def _check_outputs(self) -> None:
+        """Raise where there is nothing to predict."""
+        if self._compiled.plan.predict is None:
+            raise OptionError(
+                "this trainer has no outputs to predict",
+                node=self.loss.describe(),
+                hint='gc.Trainer(..., outputs={"probabilities": ...})',
+            )

@@ -11,13 +11,11 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from ..arguments import Count, Natural, Seed, Within, entry
-from ..errors import OptionError
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, check_metric_name
 from ..ops.source import ArrayLike
@@ -27,7 +25,6 @@ from ..program.plan import Style
 from ..program.schedule import TILE, Tiling
 from ..runtime.diagnosis import refuse_step
 from ..runtime.feeds import Binder, check_batch
-from ..runtime.files import write_atomically
 from ..runtime.load import silently
 from . import assemble
 from .callbacks import Callback, RecordFunction, running
@@ -314,20 +311,16 @@ class Trainer(Trained):
             FeedError: an array is missing, extra, or does not fit its input.
             OptionError: the trainer has no outputs.
         """
+        self._check_outputs()
         plan = self._compiled.plan
-        if plan.predict is None:
-            raise OptionError(
-                "this trainer has no outputs to predict",
-                node=self.loss.describe(),
-                hint='gc.Trainer(..., outputs={"probabilities": ...})',
-            )
         needed = plan.predict_inputs
         order = tuple(dict.fromkeys((*needed, *self._inputs)))
         binder = Binder(needed, plan.bounds, order, strict=plan.strict)
         bound = binder.bind(inputs, arrays)
         check_batch(needed, bound, plan.admitted)
         with np.errstate(all="ignore"), self.translated():
-            drawn = {"rng": seed} if plan.predict.draws else {}
+            is_random = plan.predict is not None and bool(plan.predict.draws)
+            drawn = {"rng": seed} if is_random else {}
             return self._module.predict(self._arrays, *bound, **drawn)
 
     def lr_range_test(
@@ -423,22 +416,6 @@ class Trainer(Trained):
             saved = module.load_checkpoint(name)
             module.restore(saved, self._arrays, self._state)
         self.history = History(saved["history"])
-
-    def emit(self, path: str | os.PathLike[str], style: Style = "readable") -> Path:
-        """Write the standalone training program, which needs only NumPy.
-
-        Args:
-            path: the file to write.
-            style: `"readable"` or `"fast"`.
-
-        Returns:
-            The path.
-
-        Raises:
-            OSError: the file can't be written; it is then as it was.
-        """
-        write_atomically(self._files.output(path), self._compiled.emit(style))
-        return Path(path)
 
     # Inputs and errors
 

@@ -48,7 +48,10 @@ def write(folder: Path, style: str = "readable", **changes: Any) -> Path:
     """The program of the model."""
     facts = {"rows": "batch", "outputs": "None", **changes}
     (folder / "model.py").write_text(MODEL.format(**facts))
-    assert main(["emit", "model.py", "-o", "train.py", "--style", style]) == 0
+    assert (
+        main(["emit", "model.py", "-o", "train.py", "--style", style, "--with", "all"])
+        == 0
+    )
     return folder / "train.py"
 
 
@@ -165,7 +168,7 @@ def test_positions_that_are_computed_are_checked(folder: Path) -> None:
     table = gc.parameter("table", (3,), np.array([1.0, 2.0, 4.0]))
     rows = gc.take(table, gc.abs(i) - 1)
     trainer = gc.Trainer(gc.mean((rows - y) ** 2), gc.optim.SGD(), outputs=rows)
-    trainer.emit("train.py")
+    trainer.emit("train.py", include=["all"])
     np.savez("start.npz", **trainer.parameters)
     options = ("--init", "start.npz", "--out", "out.npz")
     np.savez("good.npz", i=np.array([3, 1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import graphc as gc
-from graphc.harness import FEATURES, harness_source
+from graphc.harness import FEATURES, PARTS, harness_source
 from tests.targets.support import ISOLATED, OURS, assert_clean, program
 
 
@@ -23,7 +23,12 @@ def test_the_text_is_formatted_and_clean_under_both_configurations(
     assert_clean(file, *OURS)
 
 
-FEATURES_IN_USE = [frozenset[str](), frozenset(("totals",)), FEATURES]
+FEATURES_IN_USE = [
+    frozenset(("totals",)),
+    frozenset(("totals", "full")),
+    FEATURES | {*PARTS},
+    FEATURES | {"full"},
+]
 
 
 @pytest.mark.parametrize("features", FEATURES_IN_USE, ids=sorted)
@@ -68,7 +73,8 @@ def test_importing_a_program_imports_hardly_more_than_numpy_does(
     assert set(done.stdout.split()) <= loaded
 
 
-def test_every_public_function_of_the_text_says_what_it_does() -> None:
-    for node in ast.parse(harness_source(FEATURES).text).body:
+@pytest.mark.parametrize("kind", ["full", "short"])
+def test_every_public_function_of_the_text_says_what_it_does(kind: str) -> None:
+    for node in ast.parse(harness_source(FEATURES | {*PARTS, kind}).text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             assert ast.get_docstring(node), node.name

@@ -56,7 +56,7 @@ def test_every_kind_of_file_gives_the_same_bits(
     history = trainer.fit(data, str(dev), test=data, batch_size=4, **OPTIONS)
     assert same(trainer.parameters, expected.parameters)
     assert trainer.evaluate(data) == expected.evaluate(rows()) == history.test
-    script = make().emit(tmp_path / "train.py", style="fast")
+    script = make().emit(tmp_path / "train.py", "fast", include=["csv", "idx"])
     arguments = ("--data", data, "--dev", dev, "--batch-size", 4, "--epochs", 2)
     run(script, *arguments, "--out", "best.npz")
     with np.load(tmp_path / "best.npz") as best:
@@ -162,7 +162,7 @@ def test_columns_are_chosen_on_the_command_line(tmp_path: Path) -> None:
     table = np.column_stack([rows()["x"], rows()["y"]])
     options: Any = {"fmt": "%g", "delimiter": ",", "comments": ""}
     np.savetxt(tmp_path / "t.csv", table, header="a,b,c,d,e,f,kind", **options)
-    script = make().emit(tmp_path / "train.py", style="fast")
+    script = make().emit(tmp_path / "train.py", "fast", include=["csv", "idx"])
     arguments = ("--data", "t.csv", "--batch-size", 4, "--epochs", 2)
     chosen = ("x=a,b,c,d,e,f", "y=kind")
     run(script, *arguments, "--out", "best.npz", "--columns", *chosen)

@@ -16,6 +16,7 @@ from ...program.function import Function
 from ...pysource.writer import Writer
 from .expressions import assign, call, dtype_expression, name, number, parse
 from .names import Names
+from .sidecar import Sidecar
 
 _INLINE_ELEMENTS = 16
 
@@ -23,8 +24,9 @@ _INLINE_ELEMENTS = 16
 class Constants:
     """Arrays, numbers and names of functions of one module."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, sidecar: Sidecar | None = None) -> None:
         self._names = names
+        self._sidecar = sidecar
         self._by_value: dict[Literal, str] = {}
         self._scalars: dict[tuple[str, DType], tuple[str, ast.expr]] = {}
         self._functions: dict[tuple[Graph, bool], str] = {}
@@ -71,7 +73,9 @@ class Constants:
         """Write the variables and their values, in order of first use."""
         for value, variable in self._by_value.items():
             short = _short(value.array)
-            if short is None:
+            if short is None and self._sidecar is not None:
+                short = self._sidecar.add(variable, value.array)
+            elif short is None:
                 writer.import_("base64")
             writer.statement(assign(variable, short or _encoded(value.array)))
         for variable, array in self._scalars.values():
@@ -146,6 +150,15 @@ def _encoded(array: np.ndarray[Any, Any]) -> ast.expr:
     flat = call("np.frombuffer", data, dtype_expression(array.dtype))
     shape = ast.Tuple([ast.Constant(size) for size in array.shape], ast.Load())
     return ast.Call(ast.Attribute(flat, "reshape", ast.Load()), [shape], [])
+
+
+def literal_array(array: np.ndarray[Any, Any]) -> ast.expr:
+    """An array as numbers, which give the same bits."""
+    dtype = dtype_expression(array.dtype)
+    if not array.size:
+        shape = ast.Tuple([ast.Constant(size) for size in array.shape], ast.Load())
+        return call("np.empty", shape, dtype)
+    return call("np.array", _nested(array), dtype)
 
 
 def _nested(array: np.ndarray[Any, Any]) -> ast.expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from typing import Any
 
 from ...ir.dims import Dim
@@ -14,43 +15,54 @@ from .expressions import assign, call, parse
 
 def write_requirements(writer: Writer) -> None:
     """Say at once what is too old, and not by an error somewhere in the text."""
-    writer.statement(assign("OLDEST_PYTHON", parse("(3, 10)")))
-    writer.statement(assign("OLDEST_NUMPY", ast.Constant("1.26.0")))
-    numpy = "np.lib.NumpyVersion(np.__version__) < OLDEST_NUMPY"
-    with writer.block(f"if sys.version_info < OLDEST_PYTHON or {numpy}:"):
+    writer.import_("sys")
+    numpy = 'np.lib.NumpyVersion(np.__version__) < "1.26.0"'
+    with writer.block(f"if sys.version_info < (3, 10) or {numpy}:"):
         message = "this program needs Python 3.10 and NumPy 1.26, or later"
         error = call("ImportError", ast.Constant(message))
         writer.statement(ast.Raise(error))
 
 
-def write_facts(writer: Writer, plan: TrainingPlan) -> None:
-    """Write the constants that say what the model is and what it takes."""
+def write_facts(
+    writer: Writer, plan: TrainingPlan, used: frozenset[str] | None = None
+) -> None:
+    """Write the constants that say what the model is and what it takes.
+
+    Args:
+        writer: to write to.
+        plan: of the program.
+        used: the names that the program uses; by default it may use all.
+    """
     inputs = {
         node.name: (str(node.dtype), _plain(node.shape), _allowed(plan, node))
         for node in plan.inputs
     }
-    parameters = {
-        node.name: (str(node.dtype), _plain(node.shape)) for node in plan.parameters
-    }
+    is_full = used is None
     facts: dict[str, Any] = {
         "MODEL": plan.title,
         "GRAPHC_VERSION": plan.version,
         "GRAPH_HASH": plan.hash,
-        "OPTIMIZER": dict(plan.options),
+        "OPTIMIZER": plan.options,
     }
     for key, value in facts.items():
-        writer.statement(assign(key, parse(repr(value))))
+        if is_full or key in {"MODEL", "GRAPH_HASH", *used}:
+            writer.statement(assign(key, parse(repr(value))))
     writer.heading(
         "Of each input: dtype, shape, bounds of labels or what need not be finite."
     )
     writer.statement(assign("INPUTS", parse(repr(inputs))))
+    if used is not None:
+        writer.comment("Those with a row for each example; others go to every batch.")
+        rows = tuple(node.name for node in plan.row_inputs)
+        writer.statement(assign("ROW_INPUTS", parse(repr(rows))))
+        if plan.fixed_rows is not None:
+            writer.statement(assign("BATCH_SIZE", ast.Constant(plan.fixed_rows)))
     writer.comment("Whether data of a wider dtype is refused, and not rounded.")
     writer.statement(assign("STRICT", ast.Constant(plan.strict)))
-    writer.comment("Of each parameter: dtype and shape.")
-    writer.statement(assign("PARAMETERS", parse(repr(parameters))))
+    _write_parameters(writer, plan)
     writer.comment('Of each metric "max" or "min", whichever is best, if it says so.')
     writer.statement(assign("METRICS", parse(repr(dict(plan.metrics)))))
-    if plan.predict is not None:
+    if plan.predict is not None and is_full:
         writer.comment("What `predict` takes, and the names of what it returns.")
         taken = tuple(node.name for node in plan.predict_inputs)
         writer.statement(assign("PREDICT_INPUTS", parse(repr(taken))))
@@ -61,7 +73,7 @@ def write_facts(writer: Writer, plan: TrainingPlan) -> None:
     if plan.micro_batches > 1:
         writer.comment("How many batches an update takes.")
         writer.statement(assign("MICRO_BATCHES", parse(repr(plan.micro_batches))))
-    if plan.unchecked:
+    if plan.unchecked and (is_full or "UNCHECKED" in used):
         writer.comment(
             "Parameters whose gradients finite differences do not tell, why."
         )
@@ -69,6 +81,31 @@ def write_facts(writer: Writer, plan: TrainingPlan) -> None:
     if plan.plateau is not None:
         writer.comment("When and how much the step size decays.")
         writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))
+
+
+def write_model_facts(
+    writer: Writer, plan: TrainingPlan, used: Collection[str]
+) -> None:
+    """Write the names of inputs, and what else a loop of a page needs."""
+    names = tuple(node.name for node in plan.inputs)
+    writer.statement(assign("INPUTS", parse(repr(names))))
+    if "whole" in plan.features:
+        writer.comment("Those with a row for each example; others go to every batch.")
+        rows = tuple(node.name for node in plan.row_inputs)
+        writer.statement(assign("ROW_INPUTS", parse(repr(rows))))
+    if "PARAMETERS" in used:
+        _write_parameters(writer, plan)
+    if plan.plateau is not None:
+        writer.comment("When and how much the step size decays.")
+        writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))
+
+
+def _write_parameters(writer: Writer, plan: TrainingPlan) -> None:
+    parameters = {
+        node.name: (str(node.dtype), _plain(node.shape)) for node in plan.parameters
+    }
+    writer.comment("Of each parameter: dtype and shape.")
+    writer.statement(assign("PARAMETERS", parse(repr(parameters))))
 
 
 def _allowed(plan: TrainingPlan, node: Node) -> tuple[Any, ...] | None:

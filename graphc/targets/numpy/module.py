@@ -40,6 +40,9 @@ class Emitted:
     positions: Mapping[str, Node] = field(default_factory=dict[str, Node])
     """Computed positions by the text that checks of data call them."""
 
+    beside: bytes = b""
+    """The content of the file beside it."""
+
     def __reduce__(self) -> tuple[Any, ...]:
         nodes = Together([*self.lines.values(), *self.positions.values()])
         keys = (*self.lines, *self.positions)

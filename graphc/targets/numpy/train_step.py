@@ -12,7 +12,7 @@ from typing import Any
 
 from ...ir.facts import NAMED
 from ...program.function import Declared
-from ...program.plan import TrainingPlan, TrainingStep
+from ...program.plan import Kind, TrainingPlan, TrainingStep
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
@@ -103,7 +103,6 @@ def training_function(
         Declared(
             training_name(step),
             step.training,
-            random=True,
             persistent=persistent,
             one_row=step.one_row,
             **common,
@@ -112,18 +111,23 @@ def training_function(
     )
 
 
-def write_loss_and_gradients(writer: Writer, plan: TrainingPlan, names: Names) -> None:
+def write_loss_and_gradients(
+    writer: Writer, plan: TrainingPlan, names: Names, kind: Kind
+) -> None:
     """Write the function without what steps assign, for those who ask; all losses."""
     given = ["parameters", *(names[node] for node in plan.inputs)]
+    draws = kind == "full" or any(step.training.draws for step in plan.steps)
     first_two = ast.Slice(None, ast.Constant(2))
 
     def found(step: TrainingStep) -> ast.expr:
-        result = call(training_name(step), *map(name, [*given, "rng"]))
+        passed = [*given, "rng"] if kind == "full" or step.training.draws else given
+        result = call(training_name(step), *map(name, passed))
         if step.assigned:
             return ast.Subscript(result, first_two, ast.Load())
         return result
 
-    with writer.function("loss_and_gradients", [*given, "rng=None"]):
+    arguments = [*given, *["rng=None"] * draws]
+    with writer.function("loss_and_gradients", arguments):
         if "steps" not in plan.features:
             writer.docstring(_LOSS_AND_GRADIENTS)
             writer.statement(ast.Return(found(plan.steps[0])))
@@ -146,7 +150,11 @@ def write_loss_and_gradients(writer: Writer, plan: TrainingPlan, names: Names) -
 
 
 def write_train_step(
-    writer: Writer, plan: TrainingPlan, names: Names, calls: Mapping[str, ast.expr]
+    writer: Writer,
+    plan: TrainingPlan,
+    names: Names,
+    calls: Mapping[str, ast.expr],
+    kind: Kind,
 ) -> None:
     """Write the function that takes a step of each loss.
 
@@ -155,25 +163,31 @@ def write_train_step(
         plan: of the program.
         names: of the module.
         calls: by name of a function, a call on its own arguments.
+        kind: of the program; a model takes every step.
     """
     arguments = [names[node] for node in plan.inputs]
     # Numbers of a training underflow all the time; the loss tells of those that matter.
     silent = ['np.errstate(all="ignore")']
-    several = "steps" in plan.features
+    several, is_model = "steps" in plan.features, kind == "model"
     parameters = ["parameters", "state", *arguments]
-    with writer.function("train_step", parameters, decorators=silent):
-        writer.docstring(_SEVERAL_STEPS if several else _ONE_STEP)
-        if plan.averages:
+    if not is_model:
+        writer.import_("math")
+    decorators = [] if is_model else silent
+    with writer.function("train_step", parameters, decorators=decorators):
+        told = _SEVERAL_STEPS if several else _ONE_STEP
+        writer.docstring(told.partition("\n")[0] if is_model else told)
+        if plan.averages and not is_model:
             writer.statement(ast.Expr(parse("take_up(parameters, state)")))
-        if plan.is_scheduled:
+        if plan.is_scheduled and not is_model:
             writer.statement(ast.Expr(parse("check_step_size(state)")))
-        writer.statement(assign("rng", subscript(name("state"), "rng")))
+        if kind == "full" or any(step.training.draws for step in plan.steps):
+            writer.statement(assign("rng", subscript(name("state"), "rng")))
         if several:
             writer.statement(ast.parse('state["step"] += 1').body[0])
         for step in plan.steps:
             if several:
                 writer.blank()
-            _write_step(writer, step, calls[training_name(step)])
+            _write_step(writer, step, calls[training_name(step)], is_model)
         losses = " + ".join(_prefixed(step, "loss") for step in plan.steps)
         if several:
             writer.blank()
@@ -194,17 +208,25 @@ loss that is not finite. A gradient that is not is a FloatingPointError, before 
 the steps of the losses before it have been taken."""
 
 
-def _write_step(writer: Writer, step: TrainingStep, gradients: ast.expr) -> None:
+def _write_step(
+    writer: Writer, step: TrainingStep, gradients: ast.expr, is_model: bool
+) -> None:
     """Write the statements that differentiate a loss and update its parameters."""
+    updated = ast.Expr(parse(f"{update_name(step.name)}(parameters, gradients, state)"))
     loss = _prefixed(step, "loss")
     results = [loss, "gradients", *(["buffers"] if step.assigned else [])]
     writer.statement(_assign_all(results, gradients))
+    if is_model:
+        if step.assigned:
+            copied = "for key in buffers:\n    parameters[key][...] = buffers[key]"
+            writer.statement(ast.parse(copied).body[0])
+        writer.statement(updated)
+        return
     with writer.block(f"if math.isfinite({loss}):"):
         writer.statement(ast.Expr(parse("check_finite(gradients)")))
         if step.assigned:
             writer.statement(ast.Expr(parse("assign(parameters, buffers)")))
-        updated = f"{update_name(step.name)}(parameters, gradients, state)"
-        writer.statement(ast.Expr(parse(updated)))
+        writer.statement(updated)
 
 
 def _assign_all(targets: Sequence[str], value: ast.expr) -> ast.stmt:

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import ast
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...harness import harness_source
-from ...ir.dims import symbols_of
-from ...ir.facts import PERSISTENT
 from ...ir.graph import Graph
 from ...ir.node import Node
-from ...program.footprint import Footprint, flat_bytes
+from ...program.footprint import Footprint
 from ...program.forms import Forms
-from ...program.function import Declared, Function
-from ...program.groups import ParameterUpdate, Update, groups_of, shared_nodes
+from ...program.function import Declared
 from ...program.lower import lower
-from ...program.memory import MemoryPlan
-from ...program.plan import Style, TrainingPlan
-from ...program.schedule import TILE
-from ...program.steps import step_of
+from ...program.plan import Kind, Style, TrainingPlan
 from ...program.storage import is_free
-from ...program.update import LoweredUpdate, lower_update, update_bytes
+from ...program.update import lower_update
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import assign, call, literal, mapping, name, parse, subscript
+from .expressions import call, mapping
 from .function import Wording, write_function
-from .header import write_facts, write_requirements
+from .header import write_facts, write_model_facts, write_requirements
 from .helpers import called_helpers, names_of_helpers, write_helper
 from .initializers import start_helpers, write_init
+from .memory_order import MemoryOrder, footprint_of, write_rules
 from .module import (
     Emitted,
     called_features,
@@ -43,6 +37,8 @@ from .module import (
     write_tiling,
 )
 from .names import Names
+from .sidecar import Sidecar
+from .state import write_averages, write_state
 from .train_step import (
     names_of_steps,
     training_function,
@@ -58,12 +54,14 @@ from .values import Values
 # A test reads emitted programs for more.
 _MODULE_NAMES = (
     *("dtype", "thread", "parameters", "state", "seed", "rng", "step", "epoch"),
-    *("scale", "OLDEST_PYTHON", "OLDEST_NUMPY", "MODEL", "GRAPH_HASH", "OPTIMIZER"),
+    *("scale", "MODEL", "GRAPH_HASH", "OPTIMIZER"),
     *("GRAPHC_VERSION", "INPUTS", "PARAMETERS", "METRICS", "PREDICT_INPUTS", "OUTPUTS"),
     *(
         "MICRO_BATCHES",
         "TOTALS",
         "PLATEAU",
+        "ROW_INPUTS",
+        "BATCH_SIZE",
         "RULES",
         "STRICT",
         "THREADS",
@@ -78,24 +76,39 @@ _MODULE_NAMES = (
 )
 
 
-def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
-    """The standalone training program of a model."""
+def emit_training(
+    plan: TrainingPlan,
+    style: Style,
+    kind: Kind = "full",
+    include: frozenset[str] = frozenset(),
+    beside: str = "",
+) -> Emitted:
+    """The standalone training program of a model.
+
+    Args:
+        plan: of the program.
+        style: of the text.
+        kind: `"full"` for the program of a `Trainer`, `"short"` for one to read, and
+            `"model"` for its mathematics with a loop of a page.
+        include: what a short one has besides its core.
+        beside: the name of a file for long arrays; without it they are in the text.
+    """
     trainings = (step.training for step in plan.steps)
     graphs = [plan.forward, *trainings, plan.predict]
     check_sizes([graph for graph in graphs if graph is not None], plan.inputs)
     fast = style == "fast"
-    layout = _MemoryOrder(plan) if fast else None
+    layout = MemoryOrder(plan) if fast else None
     positions: dict[str, Node] = {}
     functions = [
         (lower(declared, fast=fast), wording)
-        for declared, wording in _functions(plan, layout)
+        for declared, wording in _functions(plan, layout, kind)
     ]
-    if plan.positions is not None:
+    if plan.positions is not None and kind != "model":
         declared, wording = _index_arrays(plan, plan.positions, positions)
         functions.append((lower(declared, fast=False), wording))
     small = [
         (lower(declared, fast=False), wording)
-        for declared, wording in _small_functions(plan)
+        for declared, wording in _small_functions(plan, kind)
     ]
     updates = [lower_update(step.update, fast=fast) for step in plan.steps]
     lowered = [function for function, _ in functions]
@@ -107,7 +120,8 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     used += [forms[node] for node in state.nodes if not is_free(node)]
     helpers += called_helpers(used)
     names = _names(plan, helpers)
-    constants = Constants(names)
+    sidecar = Sidecar(beside) if beside else None
+    constants = Constants(names, sidecar)
     writer, text = Writer(), Writer()
     for helper in dict.fromkeys(helpers):
         write_helper(writer, text, helper)
@@ -115,7 +129,7 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     write_init(text, plan.parameters, constants, order)
     scope = names.function_scope()
     scope.assign(state.nodes)
-    _write_state(text, plan, Values(scope, constants, forms), layout)
+    write_state(text, plan, Values(scope, constants, forms), layout, kind == "full")
     calls = {
         function.name: write_function(text, function, wording, names, constants)
         for function, wording in functions
@@ -124,12 +138,13 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
         write_scratch(text)
     for step, update in zip(plan.steps, updates, strict=True):
         scope = names.function_scope(["name", "slots"])
-        write_update(text, update, scope, constants, step.name)
+        flushes = kind != "model"
+        write_update(text, update, scope, constants, step.name, flushes=flushes)
     if "steps" in plan.features or plan.assigned:
-        write_loss_and_gradients(text, plan, names)
-    write_train_step(text, plan, names, calls)
+        write_loss_and_gradients(text, plan, names, kind)
+    write_train_step(text, plan, names, calls, kind)
     if plan.averages:
-        _write_averages(text, plan)
+        write_averages(text, plan)
     for function, wording in small:
         scope = names.function_scope()
         for node in plan.step_sizes.inputs:
@@ -140,31 +155,50 @@ def emit_training(plan: TrainingPlan, style: Style) -> Emitted:
     features = called_features(lowered)
     if layout is not None:
         features |= {"arrays", "flat"}
-    harness = harness_source(plan.features | features)
+    arrays = Writer()
+    constants.write(arrays)
+    features |= plan.features | {kind} | include
+    used = None if kind == "full" else frozenset(_names_in(text.source()))
+    harness = harness_source(features, used=used)
+    if used is not None:
+        used |= _names_in(harness.text)
     footprint = Footprint()
     docstring = plan.docstring
     if layout is not None:
-        footprint = _footprint(plan, lowered, updates)
+        footprint = footprint_of(plan, lowered, updates)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
-    writer.from_import("__future__", "annotations")
+    if kind == "full":
+        writer.from_import("__future__", "annotations")
     write_imports(writer, harness)
-    write_requirements(writer)
-    write_facts(writer, plan)
+    if kind == "model":
+        write_model_facts(writer, plan, used or ())
+    else:
+        write_requirements(writer)
+        write_facts(writer, plan, used)
     write_tiling(writer, plan.tiling, features)
     write_streams(writer, plan.draws)
     if layout is not None:
-        _write_rules(writer, plan, updates)
-    constants.write(writer)
+        write_rules(writer, plan, updates)
+    if sidecar is not None:
+        sidecar.write(writer)
+    writer.append(arrays)
     writer.append(text)
     writer.raw(harness.text)
-    return Emitted(writer.source(), nodes_of_lines(writer), footprint, positions)
+    content = b"" if sidecar is None else sidecar.content
+    lines = nodes_of_lines(writer)
+    return Emitted(writer.source(), lines, footprint, positions, content)
+
+
+def _names_in(source: str) -> set[str]:
+    tree = ast.parse(source)
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
     needed = {"arrays", "flat", "indexing", "streams", "tiles"}
-    every = harness_source(plan.features | needed)
+    every = harness_source(plan.features | needed | {"full"})
     taken = names_of_helpers(helpers)
     taken |= {*_MODULE_NAMES, *names_of_steps(plan), *defined_names(every)}
     names = module_names(plan.inputs, taken, variables_of_steps(plan))
@@ -173,128 +207,8 @@ def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
     return names
 
 
-def _footprint(
-    plan: TrainingPlan,
-    functions: Sequence[Function],
-    updates: Sequence[LoweredUpdate],
-) -> Footprint:
-    """The bytes that a training step keeps allocated in fast style."""
-    tile = plan.tiling.size or TILE
-    differentiating = {training_name(step) for step in plan.steps}
-    trainings = [f.footprint(tile) for f in functions if f.name in differentiating]
-    names = symbols_of(size for node in plan.inputs for size in node.shape)
-    return replace(
-        functools.reduce(Footprint.together, trainings).of_program(names),
-        parameters=flat_bytes(node.type for node in plan.parameters),
-        state=flat_bytes(node.type for node in plan.state.values()),
-        update=update_bytes(updates, tile),
-    )
-
-
-class _MemoryOrder:
-    """The order of arrays in memory: those that follow one rule stand together."""
-
-    def __init__(self, plan: TrainingPlan) -> None:
-        self.gradients: dict[str, tuple[str, ...]] = {}
-        """Those of each step, by its name."""
-        trained: list[str] = []
-        kept: list[str] = []
-        for step in plan.steps:
-            rules = [rule for group in _groups(step.update) for rule in group]
-            own = tuple(str(rule.parameter.name) for rule in rules)
-            self.gradients[step.name] = own
-            trained += own
-            kept += [
-                f"{rule.parameter.name}.{slot}"
-                for slot in dict.fromkeys(slot for rule in rules for slot in rule.slots)
-                for rule in rules
-                if slot in rule.slots
-            ]
-        others = [str(node.name) for node in plan.parameters]
-        self.parameters = tuple(dict.fromkeys([*trained, *others]))
-        self.slots = tuple(dict.fromkeys([*kept, *plan.state]))
-
-
-def _groups(update: Update) -> list[list[ParameterUpdate]]:
-    """The rules of an update, those of a group together."""
-    return groups_of(update, set(shared_nodes(update)))
-
-
-def _write_rules(
-    writer: Writer, plan: TrainingPlan, updates: Sequence[LoweredUpdate]
-) -> None:
-    tables = {
-        step.name: tuple(
-            (
-                group.names,
-                tuple(group.rule.slots),
-                tuple(str(node.dtype) for node in group.scratch),
-            )
-            for group in update.groups
-            if group.is_tiled
-        )
-        for step, update in zip(plan.steps, updates, strict=True)
-    }
-    if "steps" in plan.features:
-        writer.comment(
-            "Of each rule of the updates, by their losses: its parameters, what the"
-        )
-        writer.comment("optimizer keeps of each, and the dtypes of arrays to work in.")
-        writer.statement(assign("RULES_OF", parse(repr(tables))))
-        return
-    writer.comment(
-        "Of each rule of the update: its parameters, what the optimizer keeps"
-    )
-    writer.comment("of each, and the dtypes of arrays to work in.")
-    writer.statement(assign("RULES", parse(repr(tables[""]))))
-
-
-def _write_state(
-    writer: Writer, plan: TrainingPlan, values: Values, layout: _MemoryOrder | None
-) -> None:
-    order = layout.slots if layout is not None else tuple(plan.state)
-    scope, forms = values.names, values.forms
-    graph = Graph(tuple(plan.state.values()))
-    with writer.function("init_state", ["parameters", "seed=0"]):
-        writer.docstring("Return what training remembers from step to step.")
-        used = [node for node in graph.nodes if node.op.role in PERSISTENT]
-        for node in used:
-            stored = subscript(name("parameters"), node.name)
-            writer.statement(assign(scope[node], stored))
-        for node in graph.nodes:
-            if not forms.is_inline(node) and node.op.kind != "source":
-                step = step_of(node, forms, MemoryPlan())
-                for statement in values.computed(step, scope[node], scope[node]):
-                    writer.statement(statement)
-        slots: list[ast.expr] = []
-        for key in order:
-            node = plan.state[key]
-            if node.op.kind == "source" and node.op.numpy is not None:
-                slots.append(values.expression(forms[node]))
-            elif node.op.role in PERSISTENT:
-                slots.append(parse(f"{scope[node]}.copy()"))
-            else:
-                slots.append(values.value(node))
-        slot_names: list[ast.expr] = [ast.Constant(key) for key in order]
-        table: ast.expr = ast.Dict(list(slot_names), slots)
-        if layout is not None and slots:
-            table = call("side_by_side", table)
-        fields: dict[str, ast.expr] = {
-            "step": ast.Constant(0),
-            "epoch": ast.Constant(0),
-            "scale": ast.Constant(1.0),
-            "rng": parse("random_streams(seed)" if plan.draws else "{}"),
-            "slots": table,
-        }
-        if plan.plateau is not None:
-            start = [literal(value, str) for value in plan.plateau.state]
-            fields["plateau"] = ast.List(start, ast.Load())
-        keys: list[ast.expr] = [ast.Constant(key) for key in fields]
-        writer.statement(ast.Return(ast.Dict(list(keys), list(fields.values()))))
-
-
 def _functions(
-    plan: TrainingPlan, layout: _MemoryOrder | None
+    plan: TrainingPlan, layout: MemoryOrder | None, kind: Kind
 ) -> list[tuple[Declared, Wording]]:
     """The functions that are in the style of the program."""
     results = ("loss", *plan.results)
@@ -305,6 +219,7 @@ def _functions(
         "inputs": plan.inputs,
         "converts": True,
         "tile": plan.tiling.size,
+        "is_checked": kind != "model",
     }
     forward = Declared("forward", plan.forward, **common)
     functions = [
@@ -316,7 +231,7 @@ def _functions(
             ),
         )
     ]
-    if plan.predict is not None:
+    if plan.predict is not None and kind != "model":
         predict = Declared("predict", plan.predict, **common)
         predict = replace(
             predict,
@@ -331,12 +246,15 @@ def _functions(
     bounds = {**plan.size_bounds}
     for step in plan.steps:
         order = layout.gradients[step.name] if layout is not None else None
-        functions.append(training_function(step, order, common))
+        is_random = kind == "full" or bool(step.training.draws)
+        given = {**common, "random": is_random}
+        functions.append(training_function(step, order, given))
         bounds[training_name(step)] = step.size_bounds
+    error = "ValueError" if kind == "model" else "DataError"
     return [
         (
             replace(declared, size_bounds=bounds.get(declared.name, ())),
-            replace(wording, size_error="DataError"),
+            replace(wording, size_error=error),
         )
         for declared, wording in functions
     ]
@@ -363,26 +281,25 @@ def _index_arrays(
     )
 
 
-def _small_functions(plan: TrainingPlan) -> list[tuple[Declared, Wording]]:
+def _small_functions(plan: TrainingPlan, kind: Kind) -> list[tuple[Declared, Wording]]:
     """Functions of a few numbers, in plain style whatever that of the rest."""
 
     def as_float(values: Sequence[ast.expr]) -> list[ast.stmt]:
         return [ast.Return(call("float", values[0]))]
 
-    functions = [
-        (
-            Declared("step_size", Graph(plan.step_sizes.outputs[:1]), source="state"),
-            Wording("Return the step size of the last update.", as_float),
-        )
-    ]
-    if "groups" in plan.features:
+    functions: list[tuple[Declared, Wording]] = []
+    if kind != "model" or plan.plateau is not None:
+        graph = Graph(plan.step_sizes.outputs[:1])
+        wording = Wording("Return the step size of the last update.", as_float)
+        functions.append((Declared("step_size", graph, source="state"), wording))
+    if "groups" in plan.features and kind != "model":
         wording = Wording(
             "Return the step sizes of all groups in the last update.",
             lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
         )
         declared = Declared("step_sizes", plan.step_sizes, source="state")
         functions.append((declared, wording))
-    if plan.loss_weight is not None:
+    if plan.loss_weight is not None and kind != "model":
         wording = Wording(
             "Return how much a batch counts in the mean of the loss.", as_float
         )
@@ -402,14 +319,3 @@ def _small_functions(plan: TrainingPlan) -> list[tuple[Declared, Wording]]:
 
 def _one_or_dict(keys: Sequence[str], values: Sequence[ast.expr]) -> ast.expr:
     return values[0] if len(values) == 1 else mapping(keys, values)
-
-
-def _write_averages(writer: Writer, plan: TrainingPlan) -> None:
-    with writer.function("averaged_parameters", ["parameters", "state"]):
-        writer.docstring(
-            "Return the parameters with the optimizer's averages in their places."
-        )
-        writer.statement(assign("slots", subscript(name("state"), "slots")))
-        slots = [subscript(name("slots"), slot) for slot in plan.averages.values()]
-        writer.statement(assign("averages", mapping(list(plan.averages), slots)))
-        writer.statement(ast.Return(parse("parameters | averages")))

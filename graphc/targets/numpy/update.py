@@ -46,6 +46,8 @@ def write_update(
     names: Names,
     constants: Constants,
     step: str = "",
+    *,
+    flushes: bool = True,
 ) -> None:
     """Write `update(parameters, gradients, state)`, which works in place.
 
@@ -54,6 +56,7 @@ def write_update(
         lowered: the update.
         names, constants: of the module.
         step: the name of the step where a program has several, which counts them.
+        flushes: True where state that has nearly decayed is set to zero.
     """
     update = lowered.update
     tiled = [group for group in lowered.groups if group.is_tiled]
@@ -99,7 +102,7 @@ def write_update(
             lambda value: name(names[value]),
             lambda slot: subscript(name("slots"), stored[slot]),
         )
-        if update.decaying:
+        if update.decaying and flushes:
             _write_flush(writer, update.decaying)
 
 
@@ -107,7 +110,7 @@ def _write_flush(writer: Writer, decaying: Sequence[str]) -> None:
     writer.blank()
     endings = ast.Tuple([ast.Constant(f".{slot}") for slot in decaying], ast.Load())
     slots = subscript(name("state"), "slots")
-    with writer.block('if state["step"] % FLUSH_EVERY == 0:'):
+    with writer.block('if state["step"] % 256 == 0:'):
         writer.statement(ast.Expr(call("flush_denormals", slots, endings)))
 
 

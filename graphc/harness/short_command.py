@@ -1,0 +1,131 @@
+"""The command line in a few lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from .check import run_check
+from .epoch import describe_record
+from .files import CheckpointError, OptionError
+from .model import INPUTS, MODEL, init_parameters, init_state
+from .positions import DataError
+from .short_data import load_data
+from .short_files import write_arrays
+from .short_loop import fit
+
+# --- imports above, copied into emitted programs below ---
+
+# Command line -------------------------------------------------------------------------
+
+
+# if short
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    0 is success, 1 a failed gradient check or a loss that is not finite, 2 bad
+    arguments, data or files, 130 an interrupt.
+    """
+    import argparse
+
+    parser = argparse.ArgumentParser(description=f"Train {MODEL}.")
+    add = parser.add_argument
+    files = f".npz file, or folder of .npy files, with {', '.join(INPUTS)}"
+    add("--data", metavar="PATH", help=f"rows to train on: an {files}")
+    add("--dev", metavar="PATH", help="rows that decide which epoch is the best")
+    add("--epochs", type=int, default=20, help="default: %(default)s")
+    add("--batch-size", type=int, default=32, help="default: %(default)s")
+    add("--seed", type=int, default=0, help="default: %(default)s")
+    add("--out", metavar="NPZ", help="write the best (without dev the last) parameters")
+    # if csv
+    columns = "the columns of a .csv file that an input is made of"
+    add("--columns", nargs="+", metavar="INPUT=A,B", help=columns)
+    # end
+    # if checkpoint
+    add("--resume", action="store_true", help="go on where the checkpoint stopped")
+    # end
+    # if check
+    add("--check", action="store_true", help="check gradients, and do not train")
+    # end
+    options = parser.parse_args(argv)
+    try:
+        # if csv
+        options.columns = parse_columns(options.columns)
+        # end
+        # if check
+        if options.check:
+            # if csv
+            data = options.data and load_data(options.data, options.columns)
+            # else
+            data = options.data and load_data(options.data)
+            # end
+            return run_check(None, data, options.seed)
+        # end
+        if options.data is None:
+            parser.error("--data is required to train")
+        run_training(options)
+    except (DataError, CheckpointError, OptionError, OSError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    except (FloatingPointError, KeyboardInterrupt) as error:
+        print(f"{parser.prog}: error: {error or 'interrupted'}", file=sys.stderr)
+        return 1 if isinstance(error, FloatingPointError) else 130
+    return 0
+
+
+# if csv
+def parse_columns(texts: Sequence[str] | None) -> dict[str, list[str]]:
+    """The columns that are chosen for inputs."""
+    pairs = [text.partition("=") for text in texts or ()]
+    for name, _, names in pairs:
+        if name not in INPUTS or not names:
+            raise OptionError(f"--columns must be INPUT=A,B with {', '.join(INPUTS)}")
+    return {name: names.split(",") for name, _, names in pairs}
+
+
+# end
+def run_training(options: Any) -> None:
+    """Train, and write the parameters."""
+    # if csv
+    train = load_data(options.data, options.columns)
+    dev = options.dev and load_data(options.dev, options.columns)
+    # else
+    train = load_data(options.data)
+    dev = options.dev and load_data(options.dev)
+    # end
+    folder = os.path.dirname(os.path.abspath(options.out or ""))
+    if not os.access(folder, os.W_OK):
+        raise OptionError(f"{options.out} can't be written")
+    parameters = init_parameters(options.seed)
+    # if streams
+    state = init_state(parameters, options.seed)
+    # else
+    state = init_state(parameters)
+    # end
+    # if checkpoint
+    checkpoint = options.out and os.path.splitext(options.out)[0] + ".checkpoint.npz"
+    if options.resume and not os.path.exists(checkpoint or ""):
+        print(f"no {checkpoint} yet: starting from the beginning", file=sys.stderr)
+    # end
+    run: dict[str, Any] = {"epochs": options.epochs, "batch_size": options.batch_size}
+    # if checkpoint
+    run |= {"checkpoint": checkpoint, "resume": options.resume}
+    # end
+    try:
+        fit(
+            *(parameters, state, train, dev),
+            **run,
+            seed=options.seed,
+            report=lambda record: print(describe_record(record), flush=True),
+        )
+    finally:
+        if options.out is not None and state["epoch"]:
+            write_arrays(options.out, parameters)
+            print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+# end
