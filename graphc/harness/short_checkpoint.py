@@ -21,7 +21,8 @@ def save_checkpoint(
     """Write all that a run needs to go on; `progress` has the best parameters, too."""
     import json
 
-    scale, generators = 1.0, dict[str, Any]()
+    scale = 1.0
+    generators: dict[str, Any] = {}
     # if plateau
     scale = state["scale"]
     # end

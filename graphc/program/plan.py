@@ -72,7 +72,13 @@ class TrainingPlan:
     """The optimised graphs of a training program and what to call things."""
 
     title: str
-    docstring: str
+    file: str
+    """The name of the user's file."""
+    optimizer: str
+    """The names of the optimizers, for people."""
+    trained_numbers: int
+    untrained: Mapping[str, str]
+    """Parameters that no step trains, and what they are."""
     version: str
     hash: str
     inputs: tuple[Node, ...]

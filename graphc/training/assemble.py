@@ -20,7 +20,7 @@ from ..autodiff.reverse import grad
 from ..autodiff.unchecked import what_checks_leave_out
 from ..errors import GraphError
 from ..ir.collector import paused
-from ..ir.dims import Dim, format_shape
+from ..ir.dims import Dim
 from ..ir.facts import Role
 from ..ir.fingerprint import graph_hash
 from ..ir.graph import Graph
@@ -87,7 +87,7 @@ class TrainingProgram:
         return emit_training(self.plan, "fast").footprint
 
     def emit(
-        self, style: Style, kind: Kind, include: frozenset[str], beside: str
+        self, style: Style, kind: Kind, include: frozenset[str], file: str
     ) -> Emitted:
         """The text of a program, in any style.
 
@@ -95,19 +95,19 @@ class TrainingProgram:
             style: of the text.
             kind: of the program.
             include: what a short one has of `PARTS`.
-            beside: the name of a file for long arrays.
+            file: the name of the file to write to.
         """
         plan = self.plan if kind == "full" else unscaled(self.plan)
-        return emit_training(plan, style, kind, include, beside)
+        return emit_training(plan, style, kind, include, file)
 
     def emit_predict(
         self,
         style: Style,
         trained: Mapping[str, np.ndarray[Any, Any]] | None,
-        beside: str,
+        file: str,
     ) -> Emitted:
         """The text of inference alone, with or without parameters in it."""
-        return emit_predict(self.plan, style, trained, beside)
+        return emit_predict(self.plan, style, trained, file)
 
     def reloaded(self, style: Style | None = None) -> TrainingProgram:
         """The same program loaded once more, in this or another style."""
@@ -188,7 +188,14 @@ def training_plan(
     needs = {"forward": evaluated, "predict": shown}
     return TrainingPlan(
         title=_title(total),
-        docstring=_docstring(total, declared, trained, fingerprint, objectives),
+        file=_file(total),
+        optimizer=_optimizers(objectives),
+        trained_numbers=sum(int(node.size) for node in trained),
+        untrained={
+            str(node.name): "frozen" if node.op.role is Role.PARAMETER else "a buffer"
+            for node in declared.parameters
+            if node not in {*trained}
+        },
         version=__version__,
         hash=fingerprint,
         inputs=declared.inputs,
@@ -316,39 +323,14 @@ def _title(loss: Node) -> str:
     return Path(location.file).stem if location else "model"
 
 
-def _docstring(
-    loss: Node,
-    declared: Graph,
-    trained: Sequence[Node],
-    fingerprint: str,
-    objectives: Sequence[Objective],
-) -> str:
+def _file(loss: Node) -> str:
     location = loss.origin.location
-    file = Path(location.file).name if location else "an unnamed file"
-    rows = [
-        f"    {node.name}  {node.dtype} {format_shape(node.shape)}"
-        f"{_note(node, declared, trained)}"
-        for node in (*declared.inputs, *declared.parameters)
-    ]
-    count = sum(int(node.size) for node in trained)
-    rules = [_called(each.optimizer) for each in objectives]
-    pairs = zip(rules, objectives, strict=True)
-    optimizers = ", ".join(f"{rule} ({each.name})" for rule, each in pairs)
-    told = f"Optimizer: {rules[0]}."
-    told += " " if rules[0].isidentifier() else "\n"
-    if objectives[0].name:
-        told = f"Optimizers: {optimizers}.\n"
-    return "\n".join(
-        [
-            f"Train {_title(loss)} with nothing but NumPy.",
-            "",
-            f"Written by graphc {__version__} from {file}; graph {fingerprint}.",
-            f"{told}{count:,} trainable number{'s' * (count != 1)} in {len(trained)} "
-            f"parameter{'s' * (len(trained) != 1)}.",
-            "",
-            *rows,
-        ]
-    )
+    return Path(location.file).name if location else "an unnamed file"
+
+
+def _optimizers(objectives: Sequence[Objective]) -> str:
+    names = [f"{_called(o.optimizer)} {o.name and f'({o.name})'}" for o in objectives]
+    return ", ".join(name.strip() for name in names)
 
 
 def _called(optimizer: Optimizer) -> str:
@@ -356,12 +338,6 @@ def _called(optimizer: Optimizer) -> str:
     inner = getattr(optimizer, "inner", None)
     name = type(optimizer).__name__
     return f"{name}({_called(inner)})" if isinstance(inner, Optimizer) else name
-
-
-def _note(node: Node, declared: Graph, trained: Sequence[Node]) -> str:
-    if node in {*trained, *declared.inputs}:
-        return ""
-    return ", frozen" if node.op.role is Role.PARAMETER else ", a buffer"
 
 
 def _averages(

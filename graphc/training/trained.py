@@ -199,8 +199,9 @@ class Trained(LoadedProgram):
             OSError: a file can't be written; all are then as they were.
             OptionError: nothing to predict, or an unknown part.
         """
-        beside = f"{Path(path).stem}.arrays.npz"
-        emitted = self.emitted(style, part, include, embed=embed, beside=beside)
+        name = Path(path).name
+        emitted = self.emitted(style, part, include, embed=embed, file=name)
+        beside = f"{name.removesuffix('.py')}.arrays.npz"
         write_together(
             {
                 self._files.output(path): emitted.source.encode(),
@@ -216,7 +217,7 @@ class Trained(LoadedProgram):
         include: Iterable[Include],
         *,
         embed: bool = False,
-        beside: str = "",
+        file: str = "",
     ) -> Emitted:
         """The text that `emit` writes, and the file beside it."""
         wanted = frozenset(include)
@@ -227,11 +228,11 @@ class Trained(LoadedProgram):
         if part == "predict":
             self._check_outputs()
             trained = self._arrays if embed else None
-            return self._compiled.emit_predict(style, trained, beside)
+            return self._compiled.emit_predict(style, trained, file)
         if embed:
             raise OptionError("embed=True is for part='predict'")
         kind = "model" if part == "model" else "full" if "all" in wanted else "short"
-        return self._compiled.emit(style, kind, wanted, beside)
+        return self._compiled.emit(style, kind, wanted, file)
 
     def _check_outputs(self) -> None:
         """Raise where there is nothing to predict."""

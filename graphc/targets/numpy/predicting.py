@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...harness import harness_source
-from ...ir.node import Node
 from ...program.footprint import Footprint
 from ...program.function import Declared
 from ...program.lower import lower
@@ -18,6 +17,7 @@ from ...pysource.writer import Writer
 from .constants import Constants, literal_array
 from .expressions import assign, call, dtype_expression, mapping, name, parse, subscript
 from .function import Wording, write_function
+from .headings import Made, hashed, head_of
 from .helpers import called_helpers, names_of_helpers, write_helper
 from .module import (
     Emitted,
@@ -45,7 +45,7 @@ def emit_predict(
     plan: TrainingPlan,
     style: Style,
     trained: Mapping[str, np.ndarray[Any, Any]] | None,
-    beside: str = "",
+    file: str = "",
 ) -> Emitted:
     """The program that computes the outputs of a model.
 
@@ -53,7 +53,7 @@ def emit_predict(
         plan: of the model, which has outputs.
         style: of the text.
         trained: parameters to write into it, by name; None to take them from a file.
-        beside: the name of a file for long arrays; without it they are in the text.
+        file: the name of the file to write to; with one, long arrays are beside it.
     """
     graph = plan.predict
     assert graph is not None
@@ -78,7 +78,7 @@ def emit_predict(
     taken = {*_RESERVED, *names_of_helpers(helpers)}
     taken |= defined_names(harness_source(needed, _SECTIONS))
     names = module_names(inputs, taken)
-    sidecar = Sidecar(beside) if beside else None
+    sidecar = Sidecar.beside(file)
     constants = Constants(names, sidecar)
     writer, text = Writer(), Writer()
     for helper in helpers:
@@ -89,7 +89,8 @@ def emit_predict(
     tree = ast.parse(text.source())
     used = frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name))
     harness = harness_source(features, _SECTIONS, used)
-    writer.docstring(_docstring(plan, embeds=trained is not None))
+    made = Made("predict", style, embeds=trained is not None, file=file)
+    writer.docstring(head_of(plan, made))
     writer.import_("argparse")
     write_imports(writer, harness)
     write_tiling(writer, plan.tiling, features)
@@ -115,26 +116,11 @@ def emit_predict(
         writer.raw(harness.text)
     writer.append(text)
     content = b"" if sidecar is None else sidecar.content
-    return Emitted(writer.source(), {}, Footprint(), beside=content)
+    return Emitted(hashed(writer.source()), {}, Footprint(), beside=content)
 
 
 def _one_or_dict(plan: TrainingPlan, values: Any) -> ast.expr:
     return values[0] if len(values) == 1 else mapping(plan.outputs, values)
-
-
-def _docstring(plan: TrainingPlan, *, embeds: bool) -> str:
-    inputs = ", ".join(f"{node.name} {_shape(node)}" for node in plan.predict_inputs)
-    given = "" if embeds else " --parameters best.npz"
-    return (
-        f"Predict with {plan.title}, from {inputs}, by nothing but NumPy.\n\n"
-        f"    python predict.py new.npz{given} --out predictions.npz\n\n"
-        f"Written by graphc {plan.version}; graph {plan.hash}. Needs Python 3.10 and\n"
-        "NumPy 1.26, or later. This text is yours, under any license."
-    )
-
-
-def _shape(node: Node) -> str:
-    return f"({', '.join(map(str, node.shape))}{',' * (node.ndim == 1)})"
 
 
 def _write_main(writer: Writer, plan: TrainingPlan, *, embeds: bool) -> None:

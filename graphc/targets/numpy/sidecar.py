@@ -22,6 +22,11 @@ class Sidecar:
         """The name of the file."""
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
 
+    @classmethod
+    def beside(cls, file: str) -> Sidecar | None:
+        """That of a file: `train.arrays.npz` of `train.py`; None without a file."""
+        return cls(f"{file.removesuffix('.py')}.arrays.npz") if file else None
+
     def add(self, key: str, array: np.ndarray[Any, Any]) -> ast.expr:
         """The expression of an array that is kept under a key."""
         self.arrays[key] = array

@@ -22,6 +22,7 @@ from .constants import Constants
 from .expressions import call, mapping
 from .function import Wording, write_function
 from .header import write_facts, write_model_facts, write_requirements
+from .headings import Made, hashed, head_of
 from .helpers import called_helpers, names_of_helpers, write_helper
 from .initializers import start_helpers, write_init
 from .memory_order import MemoryOrder, footprint_of, write_rules
@@ -81,7 +82,7 @@ def emit_training(
     style: Style,
     kind: Kind = "full",
     include: frozenset[str] = frozenset(),
-    beside: str = "",
+    file: str = "",
 ) -> Emitted:
     """The standalone training program of a model.
 
@@ -91,7 +92,7 @@ def emit_training(
         kind: `"full"` for the program of a `Trainer`, `"short"` for one to read, and
             `"model"` for its mathematics with a loop of a page.
         include: what a short one has besides its core.
-        beside: the name of a file for long arrays; without it they are in the text.
+        file: the name of the file to write to; with one, long arrays are beside it.
     """
     trainings = (step.training for step in plan.steps)
     graphs = [plan.forward, *trainings, plan.predict]
@@ -120,7 +121,7 @@ def emit_training(
     used += [forms[node] for node in state.nodes if not is_free(node)]
     helpers += called_helpers(used)
     names = _names(plan, helpers)
-    sidecar = Sidecar(beside) if beside else None
+    sidecar = Sidecar.beside(file)
     constants = Constants(names, sidecar)
     writer, text = Writer(), Writer()
     for helper in dict.fromkeys(helpers):
@@ -163,7 +164,9 @@ def emit_training(
     if used is not None:
         used |= _names_in(harness.text)
     footprint = Footprint()
-    docstring = plan.docstring
+    part = "model" if kind == "model" else "program"
+    parts = ("all",) if kind == "full" else tuple(sorted(include))
+    docstring = head_of(plan, Made(part, style, parts, file=file))
     if layout is not None:
         footprint = footprint_of(plan, lowered, updates)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
@@ -187,7 +190,7 @@ def emit_training(
     writer.raw(harness.text)
     content = b"" if sidecar is None else sidecar.content
     lines = nodes_of_lines(writer)
-    return Emitted(writer.source(), lines, footprint, positions, content)
+    return Emitted(hashed(writer.source()), lines, footprint, positions, content)
 
 
 def _names_in(source: str) -> set[str]:
