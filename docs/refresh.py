@@ -38,10 +38,10 @@ def emitted_function(source: str, name: str) -> str:
 
 def refreshed(text: str) -> str:
     """The README with the excerpt as the compiler writes it now."""
-    trainer = example(text).trainer.restarted(style="readable")
+    emitted = example(text).trainer.emitted("readable", "program", ["checkpoint"])
 
     def excerpt(found: re.Match[str]) -> str:
-        return f"{found[1]}{emitted_function(trainer.source, found[2])}```"
+        return f"{found[1]}{emitted_function(emitted.source, found[2])}```"
 
     pattern = r"(<!-- emitted: (\w+) -->\n```python\n).*?```"
     return re.sub(pattern, excerpt, text, flags=re.S)

@@ -64,8 +64,10 @@ def check_step_size(state: dict[str, Any]) -> None:
     """Raise unless the step size of the next update is a number of at least 0."""
     step = state["step"] + 1
     # As NumPy's numbers, of which 1 / 0 is infinite and no error of its own.
-    clock = {"step": step, "epoch": state["epoch"], "scale": state["scale"]}
-    following = {key: np.float64(value) for key, value in clock.items()}
+    following = {"step": np.float64(step), "epoch": np.float64(state["epoch"])}
+    # if full or plateau
+    following["scale"] = np.float64(state["scale"])
+    # end
     with np.errstate(all="ignore"):
         sizes: list[Any] = [step_size(following)]
         # end

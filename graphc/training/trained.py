@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from ..arguments import Seed, entry
 from ..errors import OptionError, UntrainedWarning, warn_at_user
-from ..harness import PARTS
 from ..ir.facts import PERSISTENT
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
@@ -221,10 +220,6 @@ class Trained(LoadedProgram):
     ) -> Emitted:
         """The text that `emit` writes, and the file beside it."""
         wanted = frozenset(include)
-        if unknown := wanted - {*PARTS, "all"}:
-            raise OptionError(
-                f"include must be of {', '.join(PARTS)} and all, got {min(unknown)!r}"
-            )
         if part == "predict":
             self._check_outputs()
             trained = self._arrays if embed else None

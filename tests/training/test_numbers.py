@@ -191,9 +191,7 @@ def test_the_emitted_program_refuses_such_a_step_too(
     np.savez(tmp_path / "data.npz", x=BAD)
     options = ("--data", "data.npz", "--epochs", 1, "--out", "best.npz")
     done = run(script, *options, status=1)
-    assert "the gradient of 'shift' became inf in epoch 1, step 1, by row" in (
-        done.stderr
-    )
+    assert "the gradient of 'shift' became inf" in (done.stderr)
 
 
 def test_a_large_gradient_whose_square_overflows_is_taken() -> None:

@@ -13,6 +13,7 @@ from ...program.footprint import Footprint
 from ...program.function import Declared
 from ...program.lower import lower
 from ...program.plan import Style, TrainingPlan
+from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
 from .constants import Constants, literal_array
 from .expressions import assign, call, dtype_expression, mapping, name, parse, subscript
@@ -82,7 +83,7 @@ def emit_predict(
     constants = Constants(names, sidecar)
     writer, text = Writer(), Writer()
     for helper in helpers:
-        write_helper(writer, text, helper)
+        write_helper(writer, text, without_annotations(helper))
     write_function(text, function, wording, names, constants)
     _write_main(text, plan, embeds=trained is not None)
     features = called_features([function]) | {"short"}

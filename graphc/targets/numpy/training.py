@@ -17,6 +17,7 @@ from ...program.lower import lower
 from ...program.plan import Kind, Style, TrainingPlan
 from ...program.storage import is_free
 from ...program.update import lower_update
+from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
 from .constants import Constants
 from .expressions import call, mapping
@@ -124,7 +125,11 @@ def emit_training(
     sidecar = Sidecar.beside(file)
     constants = Constants(names, sidecar)
     writer, text = Writer(), Writer()
-    for helper in dict.fromkeys(helpers):
+    told = [*dict.fromkeys(helpers)]
+    later = [] if plan.plateau is None else [plan.plateau.source]
+    if kind != "full":
+        told, later = map(without_annotations, told), map(without_annotations, later)
+    for helper in told:
         write_helper(writer, text, helper)
     order = layout.parameters if layout is not None else None
     write_init(text, plan.parameters, constants, order)
@@ -151,8 +156,8 @@ def emit_training(
         for node in plan.step_sizes.inputs:
             scope.alias(node, str(node.name))
         write_function(text, function, wording, scope, constants)
-    if plan.plateau is not None:
-        write_helper(writer, text, plan.plateau.source)
+    for helper in later:
+        write_helper(writer, text, helper)
     features = called_features(lowered)
     if layout is not None:
         features |= {"arrays", "flat"}

@@ -1,0 +1,178 @@
+"""Programs to read, models and predictions: parts of a program, as asked for."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import OptionError
+from tests.targets.support import ISOLATED, OURS, assert_clean, load, run
+from tests.training.support import same
+
+
+def model(style: Any = "fast", width: int = 6) -> gc.Trainer:
+    x, y = gc.input("x", ("batch", 8)), gc.input("y", ("batch",), "int64")
+    hidden = gc.nn.dropout(gc.tanh(gc.nn.Linear(8, width, name="hidden")(x)), 0.2)
+    logits = gc.nn.Linear(width, 3, name="output")(hidden)
+    loss = gc.nn.cross_entropy(logits, y)
+    accuracy = gc.mean((gc.argmax(logits, axis=1) == y).astype("float32"))
+    optimizer = gc.optim.AdamW(gc.optim.StepLR(0.01, step_size=20))
+    return gc.Trainer(loss, optimizer, {"accuracy": accuracy}, style=style)
+
+
+def rows(count: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((count, 8)).astype(np.float32)
+    return {"x": x, "y": np.argmax(x[:, :3] + 0.5 * x[:, 3:6], axis=1)}
+
+
+TRAIN, DEV = rows(100), rows(30, 1)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_a_short_program_gives_the_bits_of_fit(style: Any, tmp_path: Path) -> None:
+    script = model().emit(tmp_path / "train.py", style)
+    np.savez(tmp_path / "train.npz", **TRAIN)  # type: ignore[arg-type]
+    (tmp_path / "dev").mkdir()
+    for name, array in DEV.items():
+        np.save(tmp_path / "dev" / f"{name}.npy", array)
+    options = ("--data", "train.npz", "--dev", "dev", "--out", "best.npz")
+    for epochs in (2, 5):
+        said = run(script, *options, "--epochs", epochs, "--resume").stdout
+    assert [line[:9] for line in said.splitlines()[:-1]] == [
+        f"epoch   {epoch}" for epoch in (3, 4, 5)
+    ]
+    whole = model(style)
+    whole.fit(TRAIN, DEV, epochs=5, verbose=False)
+    with np.load(tmp_path / "best.npz") as best:
+        assert same(dict(best), whole.parameters)
+    # A Trainer goes on from its checkpoint, and it from that of a Trainer.
+    path = tmp_path / "best.checkpoint.npz"
+    part = model(style)
+    part.fit(TRAIN, DEV, epochs=6, checkpoint=path, resume=True, verbose=False)
+    run(script, *options, "--epochs", 7, "--resume")
+    whole = model(style)
+    whole.fit(TRAIN, DEV, epochs=7, verbose=False)
+    with np.load(tmp_path / "best.npz") as best:
+        assert same(dict(best), whole.parameters)
+    assert "all gradients agree" in run(script, "--check").stdout
+    done = run(script, *options, "--seed", 1, "--resume", status=2)
+    assert "can't be resumed with another seed: it was 0 and is 1" in done.stderr
+
+
+def test_a_short_program_says_what_it_can_not_read(tmp_path: Path) -> None:
+    script = model().emit(tmp_path / "train.py")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "x.idx.gz").touch()
+    (tmp_path / "text.npz").write_text("text")
+    wide = {**TRAIN, "x": TRAIN["x"][:, :5]}
+    bad = TRAIN["x"].copy()
+    bad[7, 3] = np.nan
+    np.savez(tmp_path / "wide.npz", **wide)  # type: ignore[arg-type]
+    np.savez(tmp_path / "nan.npz", x=bad, y=TRAIN["y"])
+    np.savez(tmp_path / "label.npz", x=TRAIN["x"], y=TRAIN["y"] - 1)
+    np.savez(tmp_path / "real.npz", x=TRAIN["x"], y=TRAIN["y"] * 1.0)
+    np.savez(tmp_path / "less.npz", x=TRAIN["x"])
+    module = load(script.read_text())
+    for name, message in {
+        "a.csv": "emit the program --with csv",
+        "images": "emit the program --with idx",
+        "text.npz": "is no .npz file, or it is damaged",
+        "wide.npz": r"'x' requires shape \('rows', 8\) .*, got \(100, 5\)",
+        "nan.npz": r"'x' has the value nan at \(7, 3\), which is not finite",
+        "label.npz": r"the value -1 at \(\d+,\), which is not in the range 0 to 2",
+        "real.npz": "'y' requires dtype int64, got float64",
+        "less.npz": "must have the arrays x, y; it has x",
+    }.items():
+        with pytest.raises(module.DataError, match=message):
+            module.load_data(str(tmp_path / name))
+    parameters = module.init_parameters(0)
+    state = module.init_state(parameters)
+    with pytest.raises(module.OptionError, match="batch_size at least 1"):
+        module.fit(parameters, state, TRAIN, epochs=1, batch_size=0)
+    with pytest.raises(OptionError, match='include must be a list of one of "csv"'):
+        model().emit(script, include=["pdf"])  # type: ignore[list-item]
+
+
+def test_whatever_ends_a_short_run_its_parameters_are_the_best() -> None:
+    trainer = model("readable")
+    module = load(trainer.emitted("readable", "program", []).source)
+    expected = trainer.restarted()
+    expected.fit(TRAIN, epochs=2, verbose=False)
+    parameters = module.init_parameters(0)
+    honest, steps = module.train_step, 0
+
+    def train_step(*arguments: Any) -> float:
+        nonlocal steps
+        steps += 1
+        if steps > 10:
+            raise KeyboardInterrupt
+        return honest(*arguments)
+
+    module.train_step = train_step
+    state = module.init_state(parameters)
+    with pytest.raises(KeyboardInterrupt):
+        module.fit(parameters, state, TRAIN, epochs=9, batch_size=32)
+    assert same(parameters, expected.parameters)
+
+
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_a_model_trains_and_a_prediction_predicts(style: Any, tmp_path: Path) -> None:
+    trainer = model(style)
+    file = trainer.emit(tmp_path / "model.py", style, "model")
+    module = load(file.read_text())
+    assert not {"sys", "os", "open"} & set(re.findall(r"\w+", file.read_text()))
+    parameters = module.init_parameters(0)
+    state = module.init_state(parameters)
+    module.fit(parameters, state, TRAIN, DEV, epochs=2, batch_size=32)
+    trainer.fit(TRAIN, epochs=2, verbose=False)
+    assert same(parameters, trainer.parameters)
+    np.savez(tmp_path / "new.npz", x=DEV["x"])
+    np.savez(tmp_path / "best.npz", **trainer.parameters)
+    expected = trainer.predict(DEV["x"])
+    for width, embed in ((6, False), (6, True), (60, True)):
+        own = trainer if width == 6 else model(style, width)
+        script = own.emit(tmp_path / "predict.py", style, "predict", embed=embed)
+        given = () if embed else ("--parameters", "best.npz")
+        run(script, "new.npz", *given, "--out", "found.npz")
+        with np.load(tmp_path / "found.npz") as found:
+            expected = own.predict(DEV["x"])
+            assert found["output"].tobytes() == expected.tobytes()
+        assert_clean(tmp_path, *ISOLATED)
+        assert_clean(tmp_path, *OURS)
+    # The last one has its parameters beside it.
+    beside = tmp_path / "predict.arrays.npz"
+    content = bytearray(beside.read_bytes())
+    content[-100] ^= 1
+    beside.write_bytes(content)
+    assert "emit both again" in run(script, "new.npz", status=1).stderr
+
+
+def test_long_arrays_stand_beside_a_program_or_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = np.random.default_rng(0).standard_normal((8, 9)).astype(np.float32)
+    x, w = gc.input("x", ("batch", 8)), gc.parameter("w", (9,), gc.init.ones())
+    trainer = gc.Trainer(gc.mean((x @ table * w) ** 2), gc.optim.SGD(0.1))
+    script = trainer.emit(tmp_path / "train.py")
+    assert "base64" not in script.read_text()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import train  # type: ignore[import-not-found]
+
+    sys.modules.pop("train")
+    parameters = train.init_parameters(0)
+    found = train.forward(parameters, TRAIN["x"])["loss"]
+    assert found == pytest.approx(np.mean((TRAIN["x"] @ table) ** 2), rel=1e-5)
+    before = {file: file.read_bytes() for file in tmp_path.glob("train.*")}
+    script.unlink()
+    script.mkdir()
+    with pytest.raises(OSError, match=r"train\.py"):
+        gc.Trainer(gc.mean((x @ (table + 1) * w) ** 2), gc.optim.SGD(0.1)).emit(script)
+    beside = tmp_path / "train.arrays.npz"
+    assert beside.read_bytes() == before[beside]
