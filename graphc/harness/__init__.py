@@ -10,7 +10,7 @@ evaluated: every emitted program has the `__future__` import.
 Lines between `# if <feature>` and `# end` are left out without the feature (`or`
 joins several); those
 between `# else` and `# end` are for the others. A program has the functions that
-something in it uses. `full` is the loop of a `Trainer`, with all that a session at a
+something in it uses. `whole` is the loop of a `Trainer`, with all that a session at a
 prompt and a run of days need: streams of batches, signals, files that are kept. `short`
 is that of a program to read; what both have in common is written once.
 """
@@ -57,7 +57,7 @@ SECTIONS = (
     "short_command",
 )
 PARTS = ("csv", "idx", "checkpoint", "check")
-"""Parts of a program that can be left out; `full` has all."""
+"""Parts of a program that can be left out; `whole` has all."""
 FEATURES = frozenset(
     (
         "accumulation",
@@ -79,7 +79,7 @@ FEATURES = frozenset(
         "totals",
         "unchecked",
         "weights",
-        "whole",
+        "shared_inputs",
     )
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
@@ -116,11 +116,11 @@ def harness_source(
     """The training loop as text.
 
     Args:
-        features: what the model needs of `FEATURES`, `full` and `PARTS`.
+        features: what the model needs of `FEATURES`, `whole` and `PARTS`.
         sections: those of `SECTIONS` to take.
         used: the names that the model uses; by default nothing is left out.
 
-    >>> ("numpy", "np") in harness_source(frozenset(["full"])).imports
+    >>> ("numpy", "np") in harness_source(frozenset(["whole"])).imports
     True
     """
     return _harness_source(features, sections, used)
@@ -130,7 +130,7 @@ def harness_source(
 def _harness_source(
     features: frozenset[str], sections: tuple[str, ...], used: frozenset[str] | None
 ) -> HarnessSource:
-    if "full" in features:
+    if "whole" in features:
         features |= {*PARTS}
     elif "model" not in features:
         features |= {"short"}
@@ -146,7 +146,7 @@ def _harness_source(
         head, marker, text = source.decode("utf-8").partition(MARKER)
         assert marker, section
         text = "".join(_chosen(text, features))
-        if "full" not in features and used is not None:
+        if "whole" not in features and used is not None:
             text = without_annotations(text)
         kept.append(list(_chunks(text)))
         for node in ast.parse(head).body:

@@ -10,7 +10,7 @@ from .model import METRICS
 
 # --- imports above, copied into emitted programs below ---
 
-# if full
+# if whole
 # What is kept -------------------------------------------------------------------------
 
 

@@ -81,7 +81,7 @@ def widen(array: Array) -> Array:
 def loss_at(parameters: Arrays, batch: list[Array], seed: int) -> tuple[Any, Arrays]:
     """Loss and gradients, with the same draws of dropout at every call."""
     with np.errstate(all="ignore"):
-        # if full or streams
+        # if whole or streams
         return loss_and_gradients(parameters, *batch, rng=np.random.default_rng(seed))
         # else
         return loss_and_gradients(parameters, *batch)
@@ -97,7 +97,7 @@ def own_loss_at(
     gradients: Arrays = {}
     with np.errstate(all="ignore"):
         draws: dict[str, Any] = {}
-        # if full or streams
+        # if whole or streams
         draws = {"rng": np.random.default_rng(seed)}
         # end
         for differentiate in LOSSES.values():

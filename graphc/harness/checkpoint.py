@@ -42,7 +42,7 @@ def fingerprint(data: Any) -> str | None:
     for name, array in data.items():
         dtype = INPUTS[name][0]
         digest.update(f"{name} {dtype} {array.shape} ".encode())
-        # if full
+        # if whole
         for chunk in take_chunks(array):
             same = np.ascontiguousarray(chunk, dtype)
             digest.update(same.reshape(-1).view(np.uint8).data)
@@ -53,7 +53,7 @@ def fingerprint(data: Any) -> str | None:
     return digest.hexdigest()
 
 
-# if full
+# if whole
 def snapshot(
     parameters: Arrays,
     state: dict[str, Any],

@@ -42,7 +42,7 @@ from .signals import catch_signals
 
 # --- imports above, copied into emitted programs below ---
 
-# if full
+# if whole
 # Command line -------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from .positions import DataError, check_positions
 # Data ---------------------------------------------------------------------------------
 
 
-# if full
+# if whole
 def find_batch_dimension() -> int | str | None:
     """The dimension that counts rows: the first axis of the first input that has one.
 
@@ -55,7 +55,7 @@ def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
 
 def split_rows(data: Any, batch_size: int) -> Iterator[tuple[int, list[Array]]]:
     """The data in batches, in order, each with its number of rows."""
-    # if full
+    # if whole
     if callable(data):
         yield from read_batches(data, 0)
         return
@@ -82,7 +82,7 @@ def take_chunks(array: Array) -> Iterator[Array]:
         yield array[start : start + rows]
 
 
-# if full
+# if whole
 def read_batches(stream: Any, epoch: int) -> Iterator[tuple[int, list[Array]]]:
     """The batches that a function gives for an epoch, checked, with their rows."""
     number = 0
@@ -288,7 +288,7 @@ def read_data(
 def random_data(rows: int, seed: int) -> Arrays:
     """Data that fits the inputs: normal numbers, and integers within their bounds."""
     rng = np.random.default_rng(seed)
-    # if full
+    # if whole
     if isinstance(BATCH_DIMENSION, int):
         rows = BATCH_DIMENSION
     # else

@@ -1,4 +1,4 @@
-"""What runs of either kind do: evaluate, take turns, say what happened."""
+"""The steps that runs of either kind share: scores, averages, a line an epoch."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check_step_size(state: dict[str, Any]) -> None:
     step = state["step"] + 1
     # As NumPy's numbers, of which 1 / 0 is infinite and no error of its own.
     following = {"step": np.float64(step), "epoch": np.float64(state["epoch"])}
-    # if full or plateau
+    # if whole or plateau
     following["scale"] = np.float64(state["scale"])
     # end
     with np.errstate(all="ignore"):
@@ -87,7 +87,7 @@ def check_step_size(state: dict[str, Any]) -> None:
 def describe_record(record: dict[str, Any]) -> str:
     """One line for a person: epoch, loss, train and dev metrics, step size, seconds."""
     parts = [f"epoch {record['epoch']:3}"]
-    # if full
+    # if whole
     if "part" in record:
         parts.append(f"step {record['step']:6}")
     # end

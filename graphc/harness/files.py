@@ -19,7 +19,7 @@ from .model import PARAMETERS
 
 # Files --------------------------------------------------------------------------------
 #
-# if full
+# if whole
 # Here and below, modules that NumPy does not import by itself are imported where they
 # are used, so that importing this program takes little longer than importing NumPy.
 # else
@@ -38,7 +38,7 @@ class OptionError(ValueError):
     """An argument outside the values that a function takes."""
 
 
-# if full
+# if whole
 def write_file(path: str, content: bytes) -> None:
     """Put `content` at `path` in one step: a reader sees the old file or the new.
 

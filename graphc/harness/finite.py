@@ -16,7 +16,7 @@ from .model import INPUTS, loss_and_gradients, loss_weight
 # Training -----------------------------------------------------------------------------
 
 
-# if full
+# if whole
 class NonFiniteError(FloatingPointError):
     """A loss or a gradient that is not finite: what `parameters` and `batch` give."""
 
@@ -49,7 +49,7 @@ def assign(parameters: Arrays, values: dict[str, Any]) -> None:
 
 
 # end
-# if full
+# if whole
 def find_row(parameters: Arrays, batch: list[Array]) -> int | None:
     """The first row of a batch whose own loss or gradients are not finite, or None."""
     data = dict(zip(INPUTS, batch, strict=True))

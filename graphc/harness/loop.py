@@ -46,7 +46,7 @@ from .signals import run_interruptibly
 # --- imports above, copied into emitted programs below ---
 
 
-# if full
+# if whole
 Data = Mapping[str, Any] | Callable[[int], Iterable[Mapping[str, Any]]]
 
 

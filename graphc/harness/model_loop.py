@@ -32,7 +32,7 @@ def fit(
     seed: int = 0,
 ) -> None:
     """Train on arrays by input name; print the scores on `dev` after each epoch."""
-    # if whole
+    # if shared_inputs
     rows = len(train[ROW_INPUTS[0]]) if ROW_INPUTS else 1
     # else
     rows = len(next(iter(train.values())))
@@ -42,7 +42,7 @@ def fit(
         total = 0.0
         for start in range(0, rows, batch_size):
             chosen = order[start : start + batch_size]
-            # if whole
+            # if shared_inputs
             batch = [
                 train[name][chosen] if name in ROW_INPUTS else train[name]
                 for name in INPUTS

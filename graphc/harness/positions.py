@@ -25,7 +25,7 @@ def check_positions(
     low: int,
     high: int,
     name: str,
-    # if full or computed_positions
+    # if whole or computed_positions
     data: str = "",
     first_row: int = 0,
     # end
@@ -40,7 +40,7 @@ def check_positions(
     least, most = positions.argmin(), positions.argmax()
     if low <= positions.item(least) and positions.item(most) <= high:
         return
-    # if full or computed_positions
+    # if whole or computed_positions
     bad = np.argwhere((positions < low) | (positions > high))[0]
     where = f" in row {first_row + bad[0]}" if bad.size else ""
     what = f"{data}: {name!r}" if data else repr(name)

@@ -11,7 +11,7 @@ from .model import OUTPUTS, predict
 # --- imports above, copied into emitted programs below ---
 
 
-# if full
+# if whole
 def predict_rows(parameters: Arrays, data: Arrays) -> Arrays:
     """The outputs by name for checked data, of which `predict` sees all rows at once.
 

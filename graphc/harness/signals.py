@@ -10,7 +10,7 @@ from typing import Any
 
 # --- imports above, copied into emitted programs below ---
 
-# if full
+# if whole
 # Signals ------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ Style = Literal["readable", "fast"]
 """Text that is made to be read, or to run fast."""
 
 
-Kind = Literal["full", "short", "model"]
+Kind = Literal["whole", "short", "model"]
 """The program of a trainer, one to read, or its mathematics with a loop of a page."""
 
 
@@ -210,6 +210,6 @@ class TrainingPlan:
             "totals": self.finish is not None,
             "unchecked": bool(self.unchecked),
             "weights": self.loss_weight is not None,
-            "whole": len(self.row_inputs) < len(self.inputs),
+            "shared_inputs": len(self.row_inputs) < len(self.inputs),
         }
         return frozenset(feature for feature, needed in wanted.items() if needed)

@@ -97,7 +97,7 @@ class TrainingProgram:
             include: what a short one has of `PARTS`.
             file: the name of the file to write to.
         """
-        plan = self.plan if kind == "full" else unscaled(self.plan)
+        plan = self.plan if kind == "whole" else unscaled(self.plan)
         return emit_training(plan, style, kind, include, file)
 
     def emit_predict(

@@ -23,10 +23,10 @@ from ..targets.numpy.module import Emitted
 from .loaded import LoadedProgram
 
 Part = Literal["program", "model", "predict"]
-"""What is emitted."""
+"""The kinds of text that `emit` writes."""
 
 Include = Literal["csv", "idx", "checkpoint", "check", "all"]
-"""What a program may have besides its core."""
+"""Parts that a program may have besides its core."""
 
 
 def in_evaluation_mode(outputs: Any) -> Any:
@@ -226,7 +226,7 @@ class Trained(LoadedProgram):
             return self._compiled.emit_predict(style, trained, file)
         if embed:
             raise OptionError("embed=True is for part='predict'")
-        kind = "model" if part == "model" else "full" if "all" in wanted else "short"
+        kind = "model" if part == "model" else "whole" if "all" in wanted else "short"
         return self._compiled.emit(style, kind, wanted, file)
 
     def _check_outputs(self) -> None:

@@ -25,9 +25,9 @@ def test_the_text_is_formatted_and_clean_under_both_configurations(
 
 FEATURES_IN_USE = [
     frozenset(("totals",)),
-    frozenset(("totals", "full")),
+    frozenset(("totals", "whole")),
     FEATURES | {*PARTS},
-    FEATURES | {"full"},
+    FEATURES | {"whole"},
 ]
 
 
@@ -73,7 +73,7 @@ def test_importing_a_program_imports_hardly_more_than_numpy_does(
     assert set(done.stdout.split()) <= loaded
 
 
-@pytest.mark.parametrize("kind", ["full", "short"])
+@pytest.mark.parametrize("kind", ["whole", "short"])
 def test_every_public_function_of_the_text_says_what_it_does(kind: str) -> None:
     for node in ast.parse(harness_source(FEATURES | {*PARTS, kind}).text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -25,7 +25,7 @@ _numbers = itertools.count()
 
 def program(**changes: Any) -> str:
     """The text of a program; `changes` sets constants such as `DROPOUT`."""
-    harness = harness_source(frozenset(["full"]))
+    harness = harness_source(frozenset(["whole"]))
     _, marker, model = MODEL_PART.partition("# --- model ---\n")
     assert marker
     for name, value in changes.items():

@@ -91,7 +91,7 @@ def train(program):
 def own_names(source):
     """What the generated part of a module defines, and what its functions read of it
     or take."""
-    copied = defined_names(harness_source(FEATURES | {"full"}))
+    copied = defined_names(harness_source(FEATURES | {"whole"}))
     defined = top_level_names(source) - copied
     found = set(defined)
     for function in symtable.symtable(source, "program", "exec").get_children():

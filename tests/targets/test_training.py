@@ -331,9 +331,9 @@ def test_a_program_in_another_style_is_the_program_in_that_style(style):
     model = made(Classifier)
     other = next(name for name in STYLES if name != style)
     program = emitted(model, style)
-    assert program.emit(style, "full", frozenset(), "").source == program.source
+    assert program.emit(style, "whole", frozenset(), "").source == program.source
     assert (
-        program.emit(other, "full", frozenset(), "").source
+        program.emit(other, "whole", frozenset(), "").source
         == program.reloaded(other).source
     )
     assert program.reloaded().source == program.source

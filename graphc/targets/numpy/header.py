@@ -89,7 +89,7 @@ def write_model_facts(
     """Write the names of inputs, and what else a loop of a page needs."""
     names = tuple(node.name for node in plan.inputs)
     writer.statement(assign("INPUTS", parse(repr(names))))
-    if "whole" in plan.features:
+    if "shared_inputs" in plan.features:
         writer.comment("Those with a row for each example; others go to every batch.")
         rows = tuple(node.name for node in plan.row_inputs)
         writer.statement(assign("ROW_INPUTS", parse(repr(rows))))

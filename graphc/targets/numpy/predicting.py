@@ -75,7 +75,7 @@ def emit_predict(
     )
     function = lower(declared, fast=style == "fast")
     helpers = called_helpers(function.forms_used())
-    needed = frozenset(("arrays", "indexing", "streams", "tiles", "full"))
+    needed = frozenset(("arrays", "indexing", "streams", "tiles", "whole"))
     taken = {*_RESERVED, *names_of_helpers(helpers)}
     taken |= defined_names(harness_source(needed, _SECTIONS))
     names = module_names(inputs, taken)

@@ -116,11 +116,11 @@ def write_loss_and_gradients(
 ) -> None:
     """Write the function without what steps assign, for those who ask; all losses."""
     given = ["parameters", *(names[node] for node in plan.inputs)]
-    draws = kind == "full" or any(step.training.draws for step in plan.steps)
+    draws = kind == "whole" or any(step.training.draws for step in plan.steps)
     first_two = ast.Slice(None, ast.Constant(2))
 
     def found(step: TrainingStep) -> ast.expr:
-        passed = [*given, "rng"] if kind == "full" or step.training.draws else given
+        passed = [*given, "rng"] if kind == "whole" or step.training.draws else given
         result = call(training_name(step), *map(name, passed))
         if step.assigned:
             return ast.Subscript(result, first_two, ast.Load())
@@ -180,7 +180,7 @@ def write_train_step(
             writer.statement(ast.Expr(parse("take_up(parameters, state)")))
         if plan.is_scheduled and not is_model:
             writer.statement(ast.Expr(parse("check_step_size(state)")))
-        if kind == "full" or any(step.training.draws for step in plan.steps):
+        if kind == "whole" or any(step.training.draws for step in plan.steps):
             writer.statement(assign("rng", subscript(name("state"), "rng")))
         if several:
             writer.statement(ast.parse('state["step"] += 1').body[0])

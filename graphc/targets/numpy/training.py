@@ -81,7 +81,7 @@ _MODULE_NAMES = (
 def emit_training(
     plan: TrainingPlan,
     style: Style,
-    kind: Kind = "full",
+    kind: Kind = "whole",
     include: frozenset[str] = frozenset(),
     file: str = "",
 ) -> Emitted:
@@ -90,7 +90,7 @@ def emit_training(
     Args:
         plan: of the program.
         style: of the text.
-        kind: `"full"` for the program of a `Trainer`, `"short"` for one to read, and
+        kind: `"whole"` for the program of a `Trainer`, `"short"` for one to read, and
             `"model"` for its mathematics with a loop of a page.
         include: what a short one has besides its core.
         file: the name of the file to write to; with one, long arrays are beside it.
@@ -127,7 +127,7 @@ def emit_training(
     writer, text = Writer(), Writer()
     told = [*dict.fromkeys(helpers)]
     later = [] if plan.plateau is None else [plan.plateau.source]
-    if kind != "full":
+    if kind != "whole":
         told, later = map(without_annotations, told), map(without_annotations, later)
     for helper in told:
         write_helper(writer, text, helper)
@@ -135,7 +135,7 @@ def emit_training(
     write_init(text, plan.parameters, constants, order)
     scope = names.function_scope()
     scope.assign(state.nodes)
-    write_state(text, plan, Values(scope, constants, forms), layout, kind == "full")
+    write_state(text, plan, Values(scope, constants, forms), layout, kind == "whole")
     calls = {
         function.name: write_function(text, function, wording, names, constants)
         for function, wording in functions
@@ -164,19 +164,19 @@ def emit_training(
     arrays = Writer()
     constants.write(arrays)
     features |= plan.features | {kind} | include
-    used = None if kind == "full" else frozenset(_names_in(text.source()))
+    used = None if kind == "whole" else frozenset(_names_in(text.source()))
     harness = harness_source(features, used=used)
     if used is not None:
         used |= _names_in(harness.text)
     footprint = Footprint()
     part = "model" if kind == "model" else "program"
-    parts = ("all",) if kind == "full" else tuple(sorted(include))
+    parts = ("all",) if kind == "whole" else tuple(sorted(include))
     docstring = head_of(plan, Made(part, style, parts, file=file))
     if layout is not None:
         footprint = footprint_of(plan, lowered, updates)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
-    if kind == "full":
+    if kind == "whole":
         writer.from_import("__future__", "annotations")
     write_imports(writer, harness)
     if kind == "model":
@@ -206,7 +206,7 @@ def _names_in(source: str) -> set[str]:
 def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
     needed = {"arrays", "flat", "indexing", "streams", "tiles"}
-    every = harness_source(plan.features | needed | {"full"})
+    every = harness_source(plan.features | needed | {"whole"})
     taken = names_of_helpers(helpers)
     taken |= {*_MODULE_NAMES, *names_of_steps(plan), *defined_names(every)}
     names = module_names(plan.inputs, taken, variables_of_steps(plan))
@@ -254,7 +254,7 @@ def _functions(
     bounds = {**plan.size_bounds}
     for step in plan.steps:
         order = layout.gradients[step.name] if layout is not None else None
-        is_random = kind == "full" or bool(step.training.draws)
+        is_random = kind == "whole" or bool(step.training.draws)
         given = {**common, "random": is_random}
         functions.append(training_function(step, order, given))
         bounds[training_name(step)] = step.size_bounds
