@@ -23,6 +23,7 @@ from ..ir.origin import label_of
 from ..ir.walk import ancestors
 from ..runtime.files import write_atomically
 from .backend import FORMATS, render_dot
+from .bodies import with_bodies
 from .dot import to_dot
 from .gradient import backward_scene, overlay_scene
 from .scene import Scene, build_scene
@@ -82,7 +83,8 @@ def render(
 
     Inputs are parallelograms, parameters cylinders, ops rounded boxes, blocks double
     boxes, results double ellipses; what differentiation made is a dashed octagon.
-    Solid edges carry shapes; dashed edges carry gradients back.
+    Solid edges carry shapes; dashed edges carry gradients back. A loop or a branch
+    stands in a frame with its body, that of a function in a frame beside its calls.
 
     Args:
         target: a node, a list, tuple or dict of nodes, a graph, or a `Trainer`, of
@@ -118,7 +120,8 @@ def render(
     trained = getattr(target, "trained", None)
     primitive = level == "primitive"
     if backward == "graph":
-        return Drawing(to_dot(backward_scene(outputs, trained, primitive=primitive)))
+        scene = backward_scene(outputs, trained, primitive=primitive)
+        return Drawing(to_dot(with_bodies(scene, primitive=primitive)))
     if backward == "overlay":
         return Drawing(to_dot(overlay_scene(outputs, trained, primitive=primitive)))
     return Drawing(to_dot(forward_scene(outputs, primitive=primitive)))
@@ -129,7 +132,8 @@ def forward_scene(outputs: list[tuple[str, Node]], *, primitive: bool) -> Scene:
     if primitive:
         nodes = primitives(Graph(tuple(node for _, node in outputs))).outputs
         outputs = [(name, node) for (name, _), node in zip(outputs, nodes, strict=True)]
-    return build_scene("forward", outputs, clusters=primitive)
+    scene = build_scene("forward", outputs, clusters=primitive)
+    return with_bodies(scene, primitive=primitive)
 
 
 def named_outputs(target: Any) -> list[tuple[str, Node]]:

@@ -210,7 +210,7 @@ def build_scene(
 
 def role_of(node: Node, is_leaf: bool = False) -> VertexRole:
     """The kind of vertex that a node is in a drawing."""
-    if node.op.role is Role.INPUT:
+    if node.op.role in (Role.INPUT, Role.ARGUMENT):
         return "input"
     if node.op.role is Role.PARAMETER:
         return "parameter"
@@ -240,8 +240,8 @@ def _lines(
         size = node.size
         count = f"{size:,}" if isinstance(size, int) else str(size)
         return (node.name or "", type_text(node), f"{count} values")
-    if node.op.role is Role.INPUT:
-        return (node.name or "", type_text(node))
+    if node.op.role in (Role.INPUT, Role.ARGUMENT):
+        return (node.name or "argument", type_text(node))
     if leaf is not None:
         return (leaf, "forward value")
     if node.op.role is Role.CONSTANT:

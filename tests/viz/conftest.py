@@ -68,7 +68,7 @@ def parse(source: str) -> Picture:
             picture.clusters[stack[-1]] = (parent, attributes["label"])
         elif match := re.match(r"(\w+) -> (\w+) \[", text):
             picture.edges.append((match[1], match[2], attributes))
-        elif match := re.match(r"((?:n|out)\d+) \[", text):
+        elif match := re.match(r"(\w*(?:n|out)\d+) \[", text):
             assert match[1] not in picture.vertices
             picture.vertices[match[1]] = attributes
             picture.cluster_of[match[1]] = stack[-1] if stack else None

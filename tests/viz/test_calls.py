@@ -33,7 +33,67 @@ def test_a_call_is_one_vertex(read: Any) -> None:
     assert labels.count("[0]") == 2
     assert labels.count("[1]") == 1
     assert picture.roles().count("block") == 2
+    # The function is drawn once, beside what calls it.
+    ((frame, (_, title)),) = picture.clusters.items()
+    assert title == "layer, called 2 times"
+    inside = [k for k, each in picture.cluster_of.items() if each == frame]
+    labels = [picture.vertices[key]["label"] for key in inside]
+    assert labels.count("hidden\ntanh") == 1
+
+
+def test_loops_and_branches_are_frames_with_their_bodies(read: Any) -> None:
+    x, w = gc.input("x", (32, 3)), gc.parameter("w", (3, 3))
+
+    def cell(h: Node, x: Node) -> tuple[Node, Node]:
+        h = gc.cond(gc.sum(x) > 0, lambda h: gc.exp(h @ w), gc.tanh, h + x)
+        return h, h
+
+    last, _ = gc.scan(cell, gc.zeros((3,)), x)
+    last = gc.while_loop(lambda r: gc.sum(r) > 1, lambda r: r / 2, last)
+    picture = read(render(last))
+    titles = {title: parent for parent, title in picture.clusters.values()}
+    frames = {title: key for key, (_, title) in picture.clusters.items()}
+    assert list(titles) == [
+        "cell, scan, 32 steps",
+        "cond",
+        "when true",
+        "when false",
+        "while_loop",
+        "test",
+        "body",
+    ]
+    assert titles["cond"] == frames["cell, scan, 32 steps"]
+    assert titles["when true"] == titles["when false"] == frames["cond"]
+    labels = {
+        title: {
+            picture.vertices[key]["label"].split("\n")[0]
+            for key, each in picture.cluster_of.items()
+            if each == frame
+        }
+        for title, frame in frames.items()
+    }
+    # What the body uses from outside is passed to it as the rest is.
+    assert {"h", "x_t", "w", "next h"} <= labels["cell, scan, 32 steps"]
+    assert {"w", "@", "exp"} <= labels["when true"]
+    assert "goes on" in labels["test"]
+    passed = [label for _, _, label in picture.kind("forward")]
+    assert {"carry (3,)", "item (3,)"} <= set(passed)
+
+
+def test_a_large_body_and_many_parameters_are_counted(read: Any) -> None:
+    x = gc.input("x", (4,))
+
+    def deep(x: Node) -> Node:
+        for number in range(12):
+            w, b = (gc.parameter(f"deep.{n}{number}", (4,)) for n in "wb")
+            x = gc.nn.relu(x * w + b) + gc.sin(x) * gc.cos(x)
+        return x
+
+    picture = read(render(gc.function(deep)(x)))
     assert not picture.clusters
+    labels = [vertex["label"] for vertex in picture.vertices.values()]
+    assert "deep\n24 parameters\n96 values" in labels
+    assert any("nodes inside" in label for label in labels)
 
 
 @pytest.mark.parametrize("backward", [False, "graph", "overlay"])
