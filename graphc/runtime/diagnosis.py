@@ -6,6 +6,7 @@ once more, node by node.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +14,15 @@ import numpy as np
 
 from ..autodiff.reverse import grad
 from ..ir.bodies import inline
+from ..ir.dims import evaluate_shape
+from ..ir.evaluate import evaluate_node
+from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import result_name
-from ..ir.types import is_floating
+from ..ir.origin import label_of
+from ..ir.types import TupleType, is_floating
+from .feeds import bind_feeds
 from .interpreter import Interpretation, interpret
 from .load import silently
 
@@ -47,12 +53,108 @@ def find_non_finite(
     for node in wanted:
         if not _is_finite(node, run):
             found = _source(node, run)
+            if found.op.role is Role.RESULT and found.inputs[0].op.bodies:
+                sizes = bind_feeds(list(feeds), feeds)[1]
+                inside = _inside(found.inputs[0], run, sizes)
+                if inside is not None:
+                    return inside
             return found, _sentence(found, run[found])
     return None
 
 
+class _Stop(Exception):
+    """A result of a body that is not finite."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+def _inside(
+    loop: Node, run: Interpretation, sizes: Mapping[str, int]
+) -> tuple[Node, str] | None:
+    """The node of a body in which a value stopped being finite, and a sentence.
+
+    The loop is run once more, up to the first step that passes on such a value.
+    """
+    results = {
+        output
+        for body in loop.bodies
+        for part in body.nested
+        for output in part.outputs
+    }
+    values: dict[Node, Array] = {}
+    steps: Counter[Node] = Counter()
+
+    def watch(node: Node, value: Array) -> None:
+        values[node] = value
+        steps[node] += 1
+        if node in results and not _all_finite(node, value):
+            raise _Stop(node)
+
+    try:
+        with np.errstate(all="ignore"):
+            given = [run[parent] for parent in loop.inputs]
+            evaluate_node(loop, given, sizes, check=watch)
+    except _Stop as stop:
+        node = stop.node
+        while bad := [
+            parent
+            for parent in ((node.expansion,) if node.op.is_block else node.inputs)
+            if parent in values and not _all_finite(parent, values[parent])
+        ]:
+            node = bad[0]
+        step = _step(loop, node, steps[node] - 1, sizes)
+        called = label_of(loop) or loop.op.name
+        where = f" in step {step} of {called}" if step else f" in {called}"
+        return node, _sentence(node, values[node]) + where
+    return None
+
+
+def _step(loop: Node, node: Node, count: int, sizes: Mapping[str, int]) -> str:
+    """The step of a loop, and those of loops inside, in which a node was computed.
+
+    Args:
+        loop: the outer loop.
+        node: in its body, or in a body there.
+        count: how often the node had been computed before.
+        sizes: values of named sizes.
+
+    Returns:
+        Numbers from 0 along the sequence, the outer one first; nothing where loops end
+        by tests, or bodies do not run in every step.
+    """
+    loops: list[Node] = []
+    while loop.op.role is Role.LOOP:
+        loops.append(loop)
+        body = loop.bodies[0]
+        if node in set(body.meanings):
+            break
+        holders = (each for each in body.meanings if each.op.bodies)
+        loop = next(n for n in holders if any(node in p for p in _parts(n)))
+    else:
+        return str(count) if loop.op.role is Role.WHILE and not loops else ""
+    found: list[int] = []
+    for each in reversed(loops):
+        (length,) = evaluate_shape((each.attributes["length"],), sizes)
+        count, step = divmod(count, length)
+        found.append(length - 1 - step if each.attributes["reverse"] else step)
+    return ", ".join(map(str, reversed(found)))
+
+
+def _parts(node: Node) -> list[set[Node]]:
+    """The nodes of each body that is inside of a node."""
+    return [set(part.meanings) for body in node.bodies for part in body.nested]
+
+
 def _is_finite(node: Node, run: Interpretation) -> bool:
-    return not is_floating(node.dtype) or bool(np.isfinite(run[node]).all())
+    if isinstance(node.type, TupleType):
+        # Of a node with several results, what stands in a result came from its inputs.
+        return all(_is_finite(parent, run) for parent in node.inputs)
+    return _all_finite(node, run[node])
+
+
+def _all_finite(node: Node, value: Array) -> bool:
+    return not is_floating(node.dtype) or bool(np.isfinite(value).all())
 
 
 def _source(node: Node, run: Interpretation) -> Node:
