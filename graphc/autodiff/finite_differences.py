@@ -30,6 +30,7 @@ from ..ir.node import Node
 from ..ir.types import TupleType, is_floating
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.source import STOP_GRADIENT, constant
+from .paths import path_error
 from .reverse import Adjoints, backward, differentiable_inputs
 from .unchecked import Unchecked, holds, is_apart, stops, unchecked_parts
 
@@ -39,6 +40,9 @@ TOLERANCE = 1e-5
 # The first is best for smooth functions; smaller ones step over fewer kinks and stay
 # inside narrower domains, the larger one feels less of rounding.
 _STEPS = (1e-5, 1e-6, 1e-4, 1e-7, 1e-8)
+
+_PATH = 1e-3
+"""The length of a path, relative to the size of a variable."""
 
 _ROUNDING = 20 * float(np.finfo(np.float64).eps)
 
@@ -256,6 +260,7 @@ class _Run:
         wanted = [loss, *adjoints.of.values(), *adjoints.flows.values()]
         order = topological_order(ancestors(wanted, meaning_of), meaning_of)
         self._streams = random_streams(seed, order)
+        self._orders: dict[Node, Sequence[Node]] = {}
         self.values: dict[Node, Array] = {}
         for node in order:
             self.values[node] = (
@@ -275,6 +280,17 @@ class _Run:
         """The loss where one node has another value."""
         changed = self._changed(self._order, {variable: value})
         return float(changed.get(self.loss, self.values[self.loss]))
+
+    def look(self, variable: Node, path: Array, place: float) -> tuple[float, float]:
+        """The loss at a place on a path of one node, and its slope along the path."""
+        adjoint = self.adjoints.of[variable]
+        if variable not in self._orders:
+            nodes = ancestors([self.loss, adjoint], meaning_of)
+            self._orders[variable] = topological_order(nodes, meaning_of)
+        value = self.values[variable] + place * path
+        new = self._changed(self._orders[variable], {variable: value})
+        loss, gradient = (new.get(n, self.values[n]) for n in (self.loss, adjoint))
+        return float(loss), float(np.sum(gradient * path))
 
     def output_at(self, node: Node, input: Node, value: Array) -> Array:
         """The value of a node where one of its inputs has another one."""
@@ -327,10 +343,18 @@ def _check_variable(
         behind = run.loss_at(variable, value - step * direction)
         return (ahead - behind) / (2 * step), max(1.0, abs(ahead))
 
-    return max(
-        _relative_error(float(np.sum(gradient * d)), lambda h, d=d: measure(d, h))
-        for d in tried
-    )
+    def error(direction: Array) -> float:
+        expected = float(np.sum(gradient * direction))
+        found = _relative_error(expected, lambda h: measure(direction, h))
+        if found <= TOLERANCE:
+            return found
+        # A corner of relu or the like may have been in between.
+        path = _PATH * direction
+        noise = _ROUNDING * max(1.0, abs(float(run.values[run.loss])))
+        along = path_error(lambda t: run.look(variable, path, t), noise, TOLERANCE)
+        return min(found, along)
+
+    return max(map(error, tried))
 
 
 def _check_nodes(run: _Run, rng: np.random.Generator) -> Iterator[NodeCheck]:

@@ -246,3 +246,14 @@ def test_masked_scores_are_checked() -> None:
     projection = gc.nn.Linear(4, 4, name="projection", dtype="float64")
     mixed = gc.nn.scaled_dot_product_attention(projection(x), x, x, is_causal=True)
     assert gc.check_gradients(gc.mean(mixed**2)).passed
+
+
+def test_corners_between_two_points_are_no_mistake() -> None:
+    """Corners of relu at all distances: a step of any size goes past some."""
+    rng = np.random.default_rng(0)
+    sides, signs = rng.choice([-1.0, 1.0], (2, 20))
+    corners = 0.5 + sides * 10.0 ** rng.uniform(-9, -2, 20)
+    w = gc.parameter("w", (), dtype="float64")
+    loss = gc.sum(signs * gc.nn.relu(w - corners)) + w
+    report = gc.check_gradients(loss, feeds={"w": 0.5})
+    assert report.passed, report

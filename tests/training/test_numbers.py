@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import NonFiniteError
+from graphc.ir import Node
 from tests.targets.support import load, run
 
 STYLES = ("fast", "readable")
@@ -200,3 +202,22 @@ def test_a_large_gradient_whose_square_overflows_is_taken() -> None:
     trainer = gc.Trainer(gc.mean(x * shift), gc.optim.SGD(1e-30))
     trainer.step(x=np.full(3, 1e30, "f"))
     assert trainer.parameters["shift"] == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("is_gradient", [False, True])
+def test_what_is_not_finite_in_a_loop_is_named_with_its_step(is_gradient: bool) -> None:
+    x, w = gc.input("x", (6, 3)), gc.parameter("w", (3,), gc.init.ones())
+
+    def cell(h: Node, x: Node) -> tuple[Node, None]:
+        inside = gc.sqrt(x * w) if is_gradient else gc.log(x * w)
+        return gc.tanh(h) + gc.sum(inside), None
+
+    last, _ = gc.scan(cell, gc.zeros(()), x)
+    data = np.ones((6, 3), "float32")
+    data[4, 1] = 0.0
+    with pytest.raises(NonFiniteError) as caught:
+        gc.Trainer(last, gc.optim.SGD(0.1)).step(x=data)
+    line = cell.__code__.co_firstlineno + 1
+    assert f"test_numbers.py:{line}" in str(caught.value)
+    named = r"divide \(vjp of sqrt\) gave inf" if is_gradient else "log gave -inf"
+    assert re.search(rf"{named} at \(1,\) in step 4 of cell", str(caught.value))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ...ir.evaluate import stream_name
 from ...ir.facts import Role
 from ...ir.node import Node
+from ...ir.walk import reading_order
 from ...program.forms import Check, Entry, Form, Forms, Operand
 from ...program.function import Compute
 from .constants import Constants
@@ -147,5 +148,16 @@ class Values:
         """The statement that raises unless positions are in bounds."""
         value = self.value(check.positions)
         bounds = [literal(size, self.size) for size in (check.low, check.high)]
-        text = ast.Constant(ast.unparse(value))
-        return ast.Expr(call("check_positions", value, *bounds, text))
+        text = _known_as(check.positions) or ast.unparse(value)
+        return ast.Expr(call("check_positions", value, *bounds, ast.Constant(text)))
+
+
+def _known_as(positions: Node) -> str | None:
+    """What a user calls positions: by a name, or by the op and what it is of."""
+    while positions.name is None and positions.op.rearranges and positions.inputs:
+        positions = positions.inputs[0]
+    if positions.name is not None:
+        return positions.name
+    behind = reading_order([positions])
+    named = [node.name for node in behind if node.name is not None]
+    return f"{positions.op.name} of {', '.join(named)}" if len(named) == 1 else None
