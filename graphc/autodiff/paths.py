@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-_PIECES = 50
+_PIECES = 100
 """The most pieces that a path is cut into."""
 
 _REACHES = (0.01, 0.1, 1.0)

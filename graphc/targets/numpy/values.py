@@ -153,7 +153,7 @@ class Values:
 
 
 def _known_as(positions: Node) -> str | None:
-    """What a user calls positions: by a name, or by the op and what it is of."""
+    """The name by which a user knows positions, or the op and what it is of."""
     while positions.name is None and positions.op.rearranges and positions.inputs:
         positions = positions.inputs[0]
     if positions.name is not None:
