@@ -339,6 +339,7 @@ if TYPE_CHECKING:
     from .training.history import History
     from .training.tables import CSV
     from .training.trainer import Trainer
+    from .training.verification import verify
     from .viz.drawing import Drawing, render
     from .viz.report import report
 
@@ -665,6 +666,7 @@ __all__ = [
     "vdot",
     "vecdot",
     "vecmat",
+    "verify",
     "vjp",
     "vmap",
     "vsplit",
@@ -693,6 +695,7 @@ _LATER = {
     "optim": "",
     "render": "viz.drawing",
     "report": "viz.report",
+    "verify": "training.verification",
 }
 """The module in which each public name is found that is imported when first named; none
 for those that are modules themselves."""

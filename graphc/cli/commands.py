@@ -20,6 +20,7 @@ from ..program.plan import Style
 from ..runtime.check_gradients import check_gradients, first_rows
 from ..runtime.compiler import compile_nodes
 from ..runtime.files import check_outputs
+from ..training import verification
 from ..training.data import load_npz
 from ..training.trained import Part
 from ..training.trainer import Trainer
@@ -38,7 +39,7 @@ from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USE, EDITED, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses, the same as those of emitted programs."""
 
 
@@ -344,6 +345,20 @@ def emit(
         write_function(target, output, style, parameters)
     if output is not None:
         say(f"wrote {output}")
+
+
+@cli.command(cls=_Command)
+@click.argument("program", type=click.Path(exists=True, dir_okay=False))
+@_on_model
+def verify(program: str, model: str, name: str | None) -> int:
+    """Tell whether PROGRAM is what MODEL would be emitted as now.
+
+    Exit status 0 if it is current, 1 if it is stale, because the declaration changed,
+    and 3 if it was edited; the functions that were are named.
+    """
+    result = verification.verify(program, _load(model).trainer(name))
+    say(str(result))
+    return {"current": 0, "stale": FAILED, "edited": EDITED}[result.status]
 
 
 @cli.command(cls=_Command)

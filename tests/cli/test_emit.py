@@ -71,3 +71,16 @@ def test_emit_of_nodes_of_a_model_is_in_evaluation_mode(capsys):
 
 def test_a_file_that_can_not_be_written_is_an_error(capsys):
     assert "nowhere" in failure(capsys, "emit", "model.py", "-o", "nowhere/train.py")
+
+
+def test_verify_says_by_its_status_what_became_of_a_file(capsys):
+    assert run("emit", "model.py", "-o", "train.py", "--with", "csv") == 0
+    assert run("verify", "train.py", "model.py") == 0
+    text = Path("train.py").read_text()
+    Path("train.py").write_text(text.replace("np.maximum(", "np.minimum("))
+    assert run("verify", "train.py", "model.py") == 3
+    assert "train.py was edited: forward, predict" in capsys.readouterr().out
+    Path("train.py").write_text(text)
+    Path("model.py").write_text(MODEL.replace("relu", "tanh"))
+    assert run("verify", "train.py", "model.py") == 1
+    assert "train.py is stale: the model changed" in capsys.readouterr().out

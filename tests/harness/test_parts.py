@@ -176,3 +176,35 @@ def test_long_arrays_stand_beside_a_program_or_nothing_is_written(
         gc.Trainer(gc.mean((x @ (table + 1) * w) ** 2), gc.optim.SGD(0.1)).emit(script)
     beside = tmp_path / "train.arrays.npz"
     assert beside.read_bytes() == before[beside]
+
+
+def test_a_file_is_current_stale_or_edited(tmp_path: Path) -> None:
+    def plain(lr: float = 0.1, factor: float = 1.0) -> gc.Trainer:
+        x, w = gc.input("x", ("batch", 8)), gc.parameter("w", (8,), gc.init.ones())
+        loss = gc.mean(gc.tanh(x @ w) ** 2) * factor
+        return gc.Trainer(loss, gc.optim.SGD(lr), outputs=gc.tanh(x @ w))
+
+    parts: Any
+    for style, parts in (
+        ("readable", ("program", ["checkpoint"])),
+        ("fast", ("program", ["all"])),
+        ("readable", ("model", [])),
+        ("readable", ("predict", [])),
+    ):
+        part, include = parts
+        file = plain().emit(tmp_path / "a.py", style, part, include=include)
+        found = gc.verify(str(file), plain())
+        assert str(found) == f"{file} is current"
+        if part != "predict":
+            found = gc.verify(str(file), plain(lr=0.2))
+            assert str(found) == f"{file} is stale: the optimizer changed"
+        found = gc.verify(str(file), plain(factor=2.0))
+        assert (found.status, found.is_edited) == ("stale", False)
+        file.write_text(file.read_text().replace("np.tanh(", "np.sin("))
+        found = gc.verify(str(file), plain())
+        assert found.status == "edited"
+        assert "predict" in found.edited or part == "model"
+        assert "init_parameters" not in found.edited
+    file.write_text("x = 1")
+    with pytest.raises(OptionError, match="lost its head"):
+        gc.verify(str(file), plain())

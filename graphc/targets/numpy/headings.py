@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from ...ir.node import Node
 from ...program.plan import TrainingPlan
@@ -22,9 +23,9 @@ UNHASHED = "0" * 12
 class Made:
     """The way a text was made, in words of the command line."""
 
-    part: str
-    style: str
-    include: tuple[str, ...] = ()
+    part: Any
+    style: Any
+    include: tuple[Any, ...] = ()
     embeds: bool = False
     file: str = ""
     """The name of the file that it is written to."""
@@ -42,16 +43,14 @@ def head_of(plan: TrainingPlan, made: Made) -> str:
     options = f"--part {made.part} --style {made.style}"
     options += parts if made.part == "program" else ""
     options += " --parameters NPZ" if made.embeds else ""
-    origin = f"Written by graphc {plan.version} from {plan.file}, graph {plan.hash},"
     return "\n".join(
         [
             *_purpose(plan, made),
             "",
-            "Needs Python 3.10 and NumPy 1.26, or later. This text is yours: put it "
-            "under any",
-            f"license. {origin}",
-            f"by `graphc emit {plan.file} {options}`;",
-            f"text {UNHASHED}.",
+            "Needs Python 3.10 and NumPy 1.26, or later. The text is yours, under any "
+            "license.",
+            f"Written by `graphc emit {plan.file} {options}`,",
+            f"version {plan.version}, from graph {plan.hash}; text {UNHASHED}.",
         ]
     )
 
@@ -110,12 +109,40 @@ def _sizes(node: Node) -> str:
     return ", ".join(map(str, node.shape)) + "," * (node.ndim == 1)
 
 
-_HASH = re.compile(r"^text ([0-9a-f]{12})\.$", re.MULTILINE)
+_MADE = re.compile(
+    r"^Written by `graphc emit .*? --part (\w+) --style (\w+)"
+    r"(?: --with ([\w,]+))?( --parameters NPZ)?`,\n"
+    r"version (\S+), from graph (\w+); text [0-9a-f]{12}\.$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The origin of an emitted text, as its head tells it."""
+
+    made: Made
+    version: str
+    """That of graphc."""
+    graph: str
+
+
+def origin_of(source: str) -> Origin | None:
+    """The origin of a text; None where its head does not tell it."""
+    found = _MADE.search(source)
+    if found is None:
+        return None
+    part, style, include, embeds, version, graph = found.groups()
+    parts = () if include in (None, "nothing") else tuple(include.split(","))
+    return Origin(Made(part, style, parts, embeds is not None), version, graph)
+
+
+_HASH = re.compile(r"; text ([0-9a-f]{12})\.$", re.MULTILINE)
 
 
 def hashed(source: str) -> str:
     """A text with its hash in its head."""
-    return _HASH.sub(f"text {_digest(source)}.", source, count=1)
+    return _HASH.sub(f"; text {_digest(source)}.", source, count=1)
 
 
 def is_edited(source: str) -> bool:
@@ -125,5 +152,5 @@ def is_edited(source: str) -> bool:
 
 
 def _digest(source: str) -> str:
-    blank = _HASH.sub(f"text {UNHASHED}.", source, count=1)
+    blank = _HASH.sub(f"; text {UNHASHED}.", source, count=1)
     return hashlib.sha256(blank.encode()).hexdigest()[:12]
