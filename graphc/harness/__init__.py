@@ -70,6 +70,7 @@ FEATURES = frozenset(
         "flat",
         "groups",
         "indexing",
+        "learning_rate",
         "plateau",
         "predict",
         "schedule",
@@ -85,7 +86,8 @@ FEATURES = frozenset(
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; a number of rows that is fixed; arrays side by side; several step sizes;
-positions that depend on data; decay on a plateau; outputs that are predicted; a step
+positions that depend on data; a constant step
+size; decay on a plateau; outputs that are predicted; a step
 size that changes; several losses; random draws; chains in tiles; metrics made of
 totals; gradients that finite differences do not tell; a loss whose mean is not over
 rows; inputs without rows."""

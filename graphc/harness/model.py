@@ -20,6 +20,8 @@ GRAPHC_VERSION: str = ""
 INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[Any, ...] | None]] = {}
 """Dtype, shape and allowed values: for labels the smallest and largest, and one that
 is ignored; for floating numbers "nan" or "inf", where the model asks."""
+LEARNING_RATE: float = 0.0
+"""With a constant step size, without the whole loop."""
 ROW_INPUTS: tuple[str, ...] = ()
 """Without the whole loop: the inputs that have a row for each example."""
 BATCH_SIZE: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +11,14 @@ from typing import Any
 from .check import run_check
 from .epoch import describe_record
 from .files import CheckpointError, OptionError
-from .model import INPUTS, MODEL, init_parameters, init_state
+from .model import (
+    INPUTS,
+    LEARNING_RATE,
+    MODEL,
+    OPTIMIZER,
+    init_parameters,
+    init_state,
+)
 from .positions import DataError
 from .short_data import load_data
 from .short_files import write_arrays
@@ -37,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--dev", metavar="PATH", help="rows that decide which epoch is the best")
     add("--epochs", type=int, default=20, help="default: %(default)s")
     add("--batch-size", type=int, default=32, help="default: %(default)s")
+    # if learning_rate
+    add("--lr", type=float, default=LEARNING_RATE, help="default: %(default)s")
+    # end
     add("--seed", type=int, default=0, help="default: %(default)s")
     add("--out", metavar="NPZ", help="write the best (without dev the last) parameters")
     # if csv
@@ -98,6 +109,13 @@ def run_training(options: Any) -> None:
     folder = os.path.dirname(os.path.abspath(options.out or ""))
     if not os.access(folder, os.W_OK):
         raise OptionError(f"{options.out} can't be written")
+    # if learning_rate
+    if not 0 <= options.lr < math.inf:
+        raise OptionError(f"--lr must be a number of at least 0, got {options.lr}")
+    if options.lr != LEARNING_RATE:
+        changed = f"{OPTIMIZER} with lr={options.lr}"
+        globals().update(LEARNING_RATE=options.lr, OPTIMIZER=changed)
+    # end
     parameters = init_parameters(options.seed)
     # if streams
     state = init_state(parameters, options.seed)

@@ -32,7 +32,7 @@ from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.evaluation import evaluation_mode
 from ..ops.source import ArrayLike, dimension
-from ..optim.base import Clock, Optimizer, called_with, slots_under
+from ..optim.base import Clock, Optimizer, Rule, called_with, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
@@ -97,7 +97,7 @@ class TrainingProgram:
             include: what a short one has of `PARTS`.
             file: the name of the file to write to.
         """
-        plan = self.plan if kind == "whole" else unscaled(self.plan)
+        plan = self.plan if kind == "whole" else unscaled(_tunable(self.plan))
         return emit_training(plan, style, kind, include, file)
 
     def emit_predict(
@@ -261,6 +261,7 @@ def _step(
         objective.assigned,
         for_one_row(training, inputs),
         size_bounds(trained_on),
+        objective.optimizer if simplify and not name else None,
     )
     return step, state
 
@@ -295,6 +296,50 @@ def _positions(declared: Graph) -> Graph | None:
         for node in (positions, dimension(low, bounds), dimension(high, bounds))
     ]
     return Graph(tuple(nodes)) if nodes else None
+
+
+def _tunable(plan: TrainingPlan) -> TrainingPlan:
+    """A plan whose updates read a constant step size by its name, if it has one.
+
+    The factor on step sizes takes its place, and the optimizer's own becomes 1.
+    """
+    if plan.plateau is not None or len(plan.steps) != 1:
+        return plan
+    step = plan.steps[0]
+    optimizer = step.optimizer
+    rate = _learning_rate(optimizer)
+    if rate is None:
+        return plan
+    update = _update(_of_rate_1(optimizer), step.trained, plan.state, True, _RATE)
+    update = replace(update, hash=step.update.hash)
+    return replace(
+        plan,
+        steps=(replace(step, update=update),),
+        learning_rate=rate,
+        step_sizes=Graph((update.clock["scale"],)),
+    )
+
+
+_RATE = "LEARNING_RATE"
+
+
+def _learning_rate(optimizer: Any) -> float | None:
+    """The step size of an optimizer, or of that in it, if it is a number."""
+    inner = getattr(optimizer, "inner", None)
+    if isinstance(inner, Optimizer):
+        return _learning_rate(inner)
+    rate = getattr(optimizer, "lr", None)
+    # In this dialect decay is relative to the step size at the start.
+    is_paper = getattr(optimizer, "dialect", "") == "paper"
+    is_usual = isinstance(optimizer, Rule) and not is_paper
+    return rate if is_usual and isinstance(rate, float) else None
+
+
+def _of_rate_1(optimizer: Any) -> Optimizer:
+    inner = getattr(optimizer, "inner", None)
+    if isinstance(inner, Optimizer):
+        return replace(optimizer, inner=_of_rate_1(inner))
+    return replace(optimizer, lr=1.0)
 
 
 def _clock() -> dict[str, Node]:
@@ -359,9 +404,11 @@ def _update(
     trained: Sequence[Node],
     state: Mapping[str, Node],
     simplify: bool,
+    scale: str = "scale",
 ) -> Update:
     """The optimizer's rules over placeholders, optimised together."""
     clock = _clock()
+    clock["scale"] = placeholder(scale, clock["scale"].type)
     old = [placeholder(str(node.name), node.type) for node in trained]
     gradients = [placeholder(f"d_{node.name}", node.type) for node in trained]
     slots = {key: placeholder(key, node.type) for key, node in state.items()}

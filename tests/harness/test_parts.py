@@ -66,6 +66,30 @@ def test_a_short_program_gives_the_bits_of_fit(style: Any, tmp_path: Path) -> No
     assert "can't be resumed with another seed: it was 0 and is 1" in done.stderr
 
 
+def test_a_step_size_is_a_constant_and_an_option(tmp_path: Path) -> None:
+    """Once at the top; with `--lr` the bits are those of another optimizer."""
+    x, y = gc.input("x", ("batch", 8)), gc.input("y", ("batch",), "int64")
+    loss = gc.nn.cross_entropy(gc.nn.Linear(8, 3, name="output")(x), y)
+    np.savez(tmp_path / "train.npz", **TRAIN)  # type: ignore[arg-type]
+
+    def made(lr: float) -> gc.Trainer:
+        inner = gc.optim.AdamW(lr, weight_decay=0.1)
+        return gc.Trainer(loss, gc.optim.ClipByGlobalNorm(inner, 1.0))
+
+    script = made(0.01).emit(tmp_path / "train.py", "fast")
+    assert script.read_text().count("0.01\n") == 1
+    options = ("--data", "train.npz", "--epochs", 2, "--out", "best.npz")
+    for lr in (0.01, 0.3):
+        run(script, *options, "--lr", lr)
+        trainer = made(lr)
+        trainer.fit(TRAIN, epochs=2, verbose=False)
+        with np.load(tmp_path / "best.npz") as best:
+            assert same(dict(best), trainer.parameters)
+    done = run(script, *options, "--resume", status=2)
+    assert "can't be resumed with another optimizer" in done.stderr
+    assert "--lr must be" in run(script, *options, "--lr", -1, status=2).stderr
+
+
 def test_a_short_program_says_what_it_can_not_read(tmp_path: Path) -> None:
     script = model().emit(tmp_path / "train.py")
     (tmp_path / "images").mkdir()

@@ -20,7 +20,7 @@ from ...program.update import lower_update
 from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import call, mapping
+from .expressions import assign, call, literal, mapping, parse
 from .function import Wording, write_function
 from .header import write_facts, write_model_facts, write_requirements
 from .headings import Made, hashed, head_of
@@ -59,6 +59,7 @@ _MODULE_NAMES = (
     *("scale", "MODEL", "GRAPH_HASH", "OPTIMIZER"),
     *("GRAPHC_VERSION", "INPUTS", "PARAMETERS", "METRICS", "PREDICT_INPUTS", "OUTPUTS"),
     *(
+        "LEARNING_RATE",
         "MICRO_BATCHES",
         "TOTALS",
         "PLATEAU",
@@ -156,6 +157,10 @@ def emit_training(
         for node in plan.step_sizes.inputs:
             scope.alias(node, str(node.name))
         write_function(text, function, wording, scope, constants)
+    if plan.learning_rate is not None and kind == "short":
+        with text.function("step_size", ["state"]):
+            text.docstring("Return the step size of every update.")
+            text.statement(ast.Return(parse("LEARNING_RATE")))
     for helper in later:
         write_helper(writer, text, helper)
     features = called_features(lowered)
@@ -184,6 +189,9 @@ def emit_training(
     else:
         write_requirements(writer)
         write_facts(writer, plan, used)
+    if plan.learning_rate is not None:
+        rate = literal(plan.learning_rate, str)
+        writer.statement(assign("LEARNING_RATE", rate))
     write_tiling(writer, plan.tiling, features)
     write_streams(writer, plan.draws)
     if layout is not None:
@@ -296,7 +304,8 @@ def _small_functions(plan: TrainingPlan, kind: Kind) -> list[tuple[Declared, Wor
         return [ast.Return(call("float", values[0]))]
 
     functions: list[tuple[Declared, Wording]] = []
-    if kind != "model" or plan.plateau is not None:
+    is_constant = plan.learning_rate is not None
+    if not is_constant and (kind != "model" or plan.plateau is not None):
         graph = Graph(plan.step_sizes.outputs[:1])
         wording = Wording("Return the step size of the last update.", as_float)
         functions.append((Declared("step_size", graph, source="state"), wording))

@@ -73,6 +73,9 @@ def write_update(
             started = call("random_streams", subscript(name("state"), "rng"))
             writer.statement(assign("rng", started))
         for key, node in lowered.clock.items():
+            if node.name != key:
+                names.alias(node, str(node.name))  # A constant of the module.
+                continue
             names.alias(node, key)
             with writer.about(node):
                 writer.statement(assign(key, subscript(name("state"), key)))
