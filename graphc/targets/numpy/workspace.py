@@ -137,7 +137,7 @@ class Allocation:
                 return call("empty_aligned", shape, self._dtype_inside(dtype))
             # Positions are 32 bits wide on some machines, whatever wrote the program.
             is_position = dtype == np.dtype(np.intp)
-            own = parse("np.intp") if is_position else dtype_expression(dtype)
+            own = parse("np.intp") if is_position else self._dtype_inside(dtype)
             return call("empty_aligned", shape, own)
         assert node is not None
         if entry.kind == "value":
