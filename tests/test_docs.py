@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import linecache
 import pkgutil
 import re
 from pathlib import Path
@@ -90,4 +91,7 @@ def test_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             if failed:
                 pytest.fail("".join(report), pytrace=False)
         else:
-            exec(compile("\n" * line + source, str(page), "exec"), scope)
+            # As a cell of a notebook, whose lines name nodes.
+            text, cell = "\n" * line + source, f"<{page.name}, line {line}>"
+            linecache.cache[cell] = (len(text), None, text.splitlines(True), cell)
+            exec(compile(text, cell, "exec"), scope)

@@ -72,7 +72,7 @@ def entry(owner: _Class, label: str = "") -> _Class:
 _CALLED = ("__init__", "__call__", "__setitem__")
 """Methods of a class that users call besides those without an underscore."""
 
-_UNCHECKED = frozenset({(Node, "__init__")})
+_UNCHECKED = frozenset({(Node, "__init__"), (Node, "told")})
 """Not called by users, and very often by graphc."""
 
 

@@ -154,7 +154,7 @@ def _substituted(
             name=node.name,
             origin=replace(node.origin, block=block),
             order=(*call.order, *node.order),
-        )
+        ).told(node.source_name)
     return tuple(images[output] for output in body.outputs)
 
 
@@ -162,8 +162,9 @@ def as_result(value: Node, result: Node) -> Node:
     """A value that a body computes, under the name of the result that it is."""
     if value.op.kind == "source":
         return value
-    if result.name is not None:
-        return value.copy(name=result.name, origin=result.origin)
+    if result.name is not None or result.source_name is not None:
+        found = value.copy(name=result.name, origin=result.origin)
+        return found.told(result.source_name)
     adjoint = result.origin.gradient_of
     if adjoint is None or value.origin.derivative is None:
         return value

@@ -121,6 +121,9 @@ class Facts:
     """A body is there for its derivative rules alone, and stands where it is called."""
     recomputes: bool = False
     """A call that stays one, and of whose values none is kept for its derivative."""
+    called: tuple[str, ...] = ()
+    """Variables for a value that nobody named, of which emitted code takes the first
+    whose inputs in braces have names; left out, what the op is called, of its input."""
     notation: str | None = None
     """The formula in drawings, where it is not the NumPy source."""
     formula: str | None = None

@@ -21,14 +21,14 @@ from ..errors import (
 )
 from .array_methods import ArrayMethods, place_of
 from .dims import Dim, Dimension, Shape, check_dotted_name
-from .origin import Origin, derived, here, place, within
+from .origin import Origin, derived, here, is_declared_by_user, place, within
+from .source_names import SourceName
 from .types import DType, TensorType
 
 if TYPE_CHECKING:
     from .graph import Graph
     from .naming import Naming
     from .op import Op
-    from .source_names import SourceName
 
 Attributes = Mapping[str, Any]
 """Hashable compile-time arguments of an op by name."""
@@ -183,7 +183,8 @@ class Node(ArrayMethods):
     def named(self, name: str) -> Node:
         """This node under a name that drawings, reports and emitted code will use."""
         check_dotted_name(name, "node name")
-        return self.copy(name=name)
+        named = self.copy(name=name)
+        return named.told(SourceName(text=name)) if is_declared_by_user() else named
 
     def told(self, name: SourceName | None) -> Node:
         """This node, which nobody else has seen yet, under a name of the source."""
@@ -208,12 +209,19 @@ class Node(ArrayMethods):
                     name=self.name or root.name or self.op.name,
                     origin=root.origin.adjoint_of(self.origin.gradient_of),
                 )
-                root.told(self.source_name)
+                root.told(self._told_name())
             object.__setattr__(self, "_expansion", root)
             return root
         return self._expansion
 
     _expansion: Node | None
+
+    def _told_name(self) -> SourceName | None:
+        """The name that a user gave, be it by a line or to a layer."""
+        own = self.name is not None and self.naming is None and not self.origin.rules
+        if self.source_name is not None or not own or self.origin.block is not None:
+            return self.source_name
+        return SourceName(text=self.name)
 
     @property
     def known_expansion(self) -> Node | None:

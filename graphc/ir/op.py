@@ -154,6 +154,16 @@ InputRange: TypeAlias = "tuple[Node, Dimension, Dimension, int | None]"
 allowed besides, if any."""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that says in one expression what an elementwise block of one input is."""
+
+    numpy: Template
+    """The NumPy source, over `x`."""
+    helpers: tuple[str, ...] = ()
+    """As those of an op."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Op:
     """One operation. See the module's docstring for the forms that it has as NumPy."""
@@ -208,6 +218,8 @@ class Op:
     helpers: tuple[str, ...] = ()
     """Source of functions that templates call, with the imports that they need; after
     those that they call themselves."""
+    call: Call | None = None
+    """For blocks: the call that readable code has for it, of the value to rounding."""
     assigns: Callable[[Node], Iterable[tuple[int, Assignment]]] | None = None
     """For blocks with buffers among their inputs: the positions of these, each with the
     value that a step of training assigns to the buffer."""
@@ -349,6 +361,10 @@ class Op:
     def rearranges(self) -> bool:
         """True where each element of the result is an element of the first input."""
         return self.kind == "view" or self.facts.rearranges
+
+    def says_no_more(self, name: str | None) -> bool:
+        """True for a name of a value that is the op's own."""
+        return name == self.name
 
     @property
     def is_declared(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from ..errors import Location, current_origin, user_location
 
@@ -31,6 +31,15 @@ class Derivative:
     """The node whose adjoint it is, where it is a whole one."""
 
 
+class Layered(Protocol):
+    """A layer of layers, which headings name."""
+
+    @property
+    def name(self) -> str | None:
+        """Its name, which may still change."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """The provenance of a node."""
@@ -43,6 +52,8 @@ class Origin:
     """The block whose expansion it belongs to."""
     derivative: Derivative | None = None
     """None where no differentiation made it."""
+    layer: Layered | None = None
+    """The innermost layer of layers inside which it was declared."""
 
     @property
     def gradient_of(self) -> Node | None:
@@ -83,7 +94,21 @@ def here() -> Origin:
     current = current_origin.get()
     if isinstance(current, replacing):
         return current.origin
-    return cast("Origin | None", current) or Origin(user_location())
+    known = cast("Origin | None", current)
+    return known or Origin(user_location(), layer=_layer.get())
+
+
+_layer: ContextVar[Layered | None] = ContextVar("graphc_layer", default=None)
+
+
+@contextmanager
+def inside(layer: Layered | None) -> Generator[None]:
+    """Let nodes created inside belong to a layer of layers; None changes nothing."""
+    token = _layer.set(_layer.get() if layer is None else layer)
+    try:
+        yield
+    finally:
+        _layer.reset(token)
 
 
 @contextmanager
@@ -102,6 +127,7 @@ def derived(
             rules=(*origin.rules, rule) if rule else origin.rules,
             block=block if block is not None else origin.block,
             derivative=derivative or origin.derivative,
+            layer=origin.layer,
         )
     )
     try:

@@ -22,6 +22,13 @@ from .source_names import SourceName
 from .types import TensorType
 
 
+@dataclass(frozen=True)
+class Called:
+    """A layer of which no more is left than its name."""
+
+    name: str
+
+
 @dataclass(eq=False)
 class Row:
     """One node of a table; other nodes are referred to by their index."""
@@ -33,6 +40,7 @@ class Row:
     type: TensorType
     name: str | None
     source_name: str | None
+    layer: str | None
     order: tuple[int, ...]
     location: Location | None
     rules: tuple[str, ...]
@@ -86,6 +94,7 @@ def _row(node: Node) -> Row:
         type=node.type,
         name=node.name,
         source_name=node.source_name and node.source_name.text,
+        layer=None if origin.layer is None else origin.layer.name,
         order=node.order,
         location=origin.location,
         rules=origin.rules,
@@ -125,7 +134,9 @@ def _nodes_of(rows: tuple[Row, ...], indices: tuple[int, ...]) -> tuple[Node, ..
             row.attributes,
             row.type,
             name=row.name,
-            origin=Origin(row.location, row.rules),
+            origin=Origin(
+                row.location, row.rules, layer=Called(row.layer) if row.layer else None
+            ),
             order=row.order,
         ).told(SourceName(text=row.source_name) if row.source_name else None)
     requests: dict[tuple[int, ...], DerivativeRequest] = {}

@@ -14,6 +14,8 @@ import builtins
 import functools
 import keyword
 import linecache
+import opcode
+import re
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +24,7 @@ from ..errors import is_of_package
 if TYPE_CHECKING:
     from .node import Node
 
-_CALLERS = 3
+_MOST_CALLERS = 3
 """Number of functions of the user's by whose `return` a node is followed."""
 
 Site = tuple[CodeType, int]
@@ -61,6 +63,8 @@ class SourceName:
 def hand_over(value: Any, frame: FrameType, path: tuple[int, ...] = ()) -> None:
     """Tell a node, or those of a tuple or a list, that a line of the user's has it.
 
+    It is called for every node that a user declares, and so does next to nothing.
+
     Args:
         value: what a public function returns.
         frame: the one that gets it, maybe of this package.
@@ -68,22 +72,70 @@ def hand_over(value: Any, frame: FrameType, path: tuple[int, ...] = ()) -> None:
     """
     if is_of_package(frame):
         return
-    if isinstance(value, tuple | list):
+    kind: object = type(cast("object", value))
+    if kind is tuple or kind is list:
         for position, item in enumerate(cast("tuple[Any, ...]", value)):
-            if hasattr(item, "source_name") or isinstance(item, tuple | list):
-                hand_over(item, frame, (*path, position))
+            hand_over(item, frame, (*path, position))
         return
-    if not hasattr(value, "source_name"):
+    if not hasattr(value, "source_name") or value.source_name is not None:
         return
     node: Node = value
-    if node.source_name is not None or (node.name is not None and not node.naming):
+    if node.name is not None and not _is_numbered(node):
         return
-    sites = [(frame.f_code, frame.f_lasti)]
-    caller = frame.f_back
-    while caller is not None and len(sites) <= _CALLERS and not is_of_package(caller):
-        sites.append((caller.f_code, caller.f_lasti))
-        caller = caller.f_back
-    object.__setattr__(node, "source_name", SourceName(tuple(sites), path))
+    site = frame.f_code, frame.f_lasti
+    sites = (site,) if not _is_return(site) else (site, *_callers(frame.f_back))
+    node.told(SourceName(sites, path))
+
+
+def _is_return(site: Site) -> bool:
+    """True where the next instruction returns what this one computes."""
+    code, offset = site
+    known = _returns.get(id(code))
+    if known is None:
+        if len(_returns) > _MOST_CODES:
+            _returns.clear()
+        known = _returns[id(code)] = code, _before_returns(code.co_code)
+    return offset in known[1]
+
+
+def _before_returns(code: bytes) -> frozenset[int]:
+    """The offsets of instructions before those that return, with their caches."""
+    found: set[int] = set()
+    start = 0
+    for offset in range(0, len(code), 2):
+        if code[offset] == _RETURN:
+            found.update(range(start, offset, 2))
+        if code[offset] != _CACHE:
+            start = offset
+    return frozenset(found)
+
+
+_RETURN, _CACHE = opcode.opmap["RETURN_VALUE"], opcode.opmap["CACHE"]
+
+_returns: dict[int, tuple[CodeType, frozenset[int]]] = {}
+"""By identity, since the hash of code reads all of it; which is therefore kept."""
+
+_MOST_CODES = 1000
+
+
+def _callers(frame: FrameType | None) -> tuple[Site, ...]:
+    """The instructions that get what a function returns."""
+    found: list[Site] = []
+    while frame is not None and len(found) < _MOST_CALLERS:
+        if is_of_package(frame):
+            break
+        found.append((frame.f_code, frame.f_lasti))
+        if not _is_return(found[-1]):
+            break
+        frame = frame.f_back
+    return tuple(found)
+
+
+def _is_numbered(node: Node) -> bool:
+    """True for a node whose name is that of its kind, and maybe a number."""
+    last = str(node.name).rpartition(".")[2]
+    stem = re.sub(r"(_\d+)+$", "", last)
+    return node.naming is not None or (node.op.says_no_more(stem) and stem != node.name)
 
 
 # What the source says
@@ -262,7 +314,6 @@ def _text_of(key: ast.expr | None) -> str | None:
 _Positions = list[tuple[int | None, int | None, int | None, int | None]]
 
 _known_positions: dict[int, tuple[CodeType, _Positions]] = {}
-"""By identity, since the hash of code reads all of it; which is therefore kept."""
 
 
 def _positions(code: CodeType) -> _Positions:
@@ -273,6 +324,3 @@ def _positions(code: CodeType) -> _Positions:
             _known_positions.clear()
         _known_positions[id(code)] = known
     return known[1]
-
-
-_MOST_CODES = 1000

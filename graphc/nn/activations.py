@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DTypeError, OptionError
 from ..ir.facts import Formula, StableForm
 from ..ir.node import Node
+from ..ir.op import Call
 from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import (
@@ -78,7 +79,19 @@ def _sigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (out * complement).named("slope"),)
 
 
-@elementwise_block(vjp=_sigmoid_vjp, stable_form=StableForm(Formula.SIGMOID))
+_SIGMOID_HELPER = '''
+def sigmoid(x):
+    """Return 1 / (1 + exp(-x)); where it is 1 to the last place, exp does not grow."""
+    growth = np.exp(np.minimum(x, 11.0 if x.dtype == np.float16 else 50.0))
+    return growth / (growth + 1.0)
+'''
+
+
+@elementwise_block(
+    vjp=_sigmoid_vjp,
+    stable_form=StableForm(Formula.SIGMOID),
+    call=Call("sigmoid(x)", (_SIGMOID_HELPER,)),
+)
 def sigmoid(input: ArrayLike) -> Node:
     """Logistic function, `y = 1 / (1 + exp(-input))`, without overflow.
 
@@ -145,7 +158,7 @@ def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (negative(sign(input)).named("minus_sign") * share).named("slope"),)
 
 
-@elementwise_block(vjp=_log_tail_vjp)
+@elementwise_block(vjp=_log_tail_vjp, call=Call("np.log1p(np.exp(-np.absolute(x)))"))
 def log_tail(input: ArrayLike) -> Node:
     """`log(1 + exp(-abs(input)))`, exact where the exponential is small."""
     magnitude = absolute(input).named("magnitude")
@@ -240,7 +253,7 @@ class Softplus(FunctionLayer):
 
 
 def _logsigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
-    return (g * sigmoid(negative(input).named("mirrored")).named("slope"),)
+    return (g * sigmoid(negative(input)).named("slope"),)
 
 
 @elementwise_block(vjp=_logsigmoid_vjp, stable_form=StableForm(Formula.LOG_SIGMOID))

@@ -32,6 +32,7 @@ from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT
 from ..ir.naming import Naming
 from ..ir.node import Node
+from ..ir.origin import inside
 from ..ir.types import TensorType, as_dtype
 from ..ops.functions import function
 from ..ops.source import BUFFER, PARAMETER, ArrayLike, as_node
@@ -128,7 +129,8 @@ class Layer(ABC):
         # Options, of which None is one, may be given by position, too.
         kept = (bool, str, type(None))
         nodes = [x if isinstance(x, kept) else as_node(x) for x in (input, *others)]
-        output = self.forward(*nodes, **options)
+        with inside(self if self._layers else None):
+            output = self.forward(*nodes, **options)
         if type(output) is tuple and output:
             first, *rest = cast("tuple[Any, ...]", output)
             return (self._output(first, nodes), *rest)

@@ -11,6 +11,7 @@ from ..errors import IndexRangeError, OptionError, ShapeError
 from ..ir.dims import format_shape, product
 from ..ir.naming import Naming
 from ..ir.node import Node
+from ..ir.origin import inside
 from ..ops.axes import normalize_axis
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, as_node
@@ -113,7 +114,8 @@ class Sequential(Layer):
     def __call__(self, input: ArrayLike) -> Node:
         """Apply the layers; the output has the name of the last one."""
         self._fix()
-        return self.forward(as_node(input))
+        with inside(self):
+            return self.forward(as_node(input))
 
     def __len__(self) -> int:
         return len(self._sequence)

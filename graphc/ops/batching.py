@@ -138,6 +138,7 @@ class _Batch:
         if value in self._known:
             return value
         value = value.copy(name=node.name, origin=self._origin(node.origin))
+        value.told(node.source_name)
         if node.derivation is not None and value.ndim != node.ndim:
             self._remember(node.derivation, value)
         if node.naming is None:

@@ -36,7 +36,7 @@ from .positions import (
     updating_at,
 )
 from .rows import getitem_of_one_row
-from .shape import reshape
+from .shape import expand_dims, reshape
 from .slices import (
     ARRAY,
     Index,
@@ -58,6 +58,11 @@ def _getitem_infer(x: TensorType, *arrays: TensorType, index: Index) -> TensorTy
 
 def _getitem_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
     index = out.attributes["index"]
+    sizes = zip(index, x.shape, strict=False)
+    if not arrays and all(i == 0 and n == 1 for i, n in sizes if not is_whole(i)):
+        # Only axes of one element are left out.
+        axes = tuple(a for a, item in enumerate(index) if not is_whole(item))
+        return (expand_dims(g, axes) if axes else g,)
     scattered = SCATTER_ADD(g, *arrays, index=index, shape=x.shape)
     return (scattered, *(None for _ in arrays))
 
@@ -136,7 +141,7 @@ GETITEM = Op(
     name="getitem",
     inputs=("x", "*arrays"),
     infer=_getitem_infer,
-    facts=Facts(rearranges=True),
+    facts=Facts(called=("{x}_part", "part"), rearranges=True),
     kind="movement",
     # NumPy takes an integer array without axes for an integer.
     view_when=lambda node: not any(array.ndim for array in node.inputs[1:]),
@@ -197,7 +202,10 @@ SCATTER_ADD = Op(
     inputs=("x", "*arrays"),
     infer=_scatter_infer,
     facts=Facts(
-        nonnegative=(0,), finite=(0,), multiply_adds=lambda node: node.inputs[0].shape
+        called=("{x}_scattered", "scattered"),
+        nonnegative=(0,),
+        finite=(0,),
+        multiply_adds=lambda node: node.inputs[0].shape,
     ),
     kind="movement",
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",

@@ -64,7 +64,7 @@ CONCATENATE = Op(
     name="concatenate",
     inputs=("*arrays",),
     infer=_concatenate_infer,
-    facts=Facts(nonnegative="all", finite="all", overflows=False),
+    facts=Facts(called=("joined",), nonnegative="all", finite="all", overflows=False),
     kind="movement",
     numpy="np.concatenate(arrays, axis=axis)",
     into="np.concatenate(arrays, axis=axis, out=out)",

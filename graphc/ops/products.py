@@ -166,7 +166,12 @@ VECDOT = Op(
     name="vecdot",
     inputs=("x1", "x2"),
     infer=_vecdot_infer,
-    facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
+    facts=Facts(
+        called=("{x1}_dot_{x2}", "dot_products"),
+        nonnegative="all",
+        finite="all",
+        zero_sign="kept",
+    ),
     kind="reduction",
     # `np.vecdot` is new in NumPy 2; products of one row and one column are the same.
     numpy="np.sum(x1 * x2, axis=-1)",

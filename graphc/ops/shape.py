@@ -20,6 +20,7 @@ from ..ir.dims import (
     format_shape,
     product,
 )
+from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.rows import Rows, long_axes, without_ones
@@ -46,6 +47,7 @@ RESHAPE = Op(
     name="reshape",
     inputs=("x",),
     infer=_reshape_infer,
+    facts=Facts(called=("{x}_reshaped", "reshaped")),
     kind="view",
     one_row=_reshape_of_one_row,
     numpy="x.reshape(shape)",
@@ -158,6 +160,7 @@ TRANSPOSE = Op(
     name="transpose",
     inputs=("x",),
     infer=_transpose_infer,
+    facts=Facts(called=("{x}_transposed", "transposed")),
     kind="view",
     one_row=_transpose_of_one_row,
     batch=lambda batch, node: node.op(
@@ -265,6 +268,7 @@ EXPAND_DIMS = Op(
     name="expand_dims",
     inputs=("x",),
     infer=_expand_infer,
+    facts=Facts(called=("{x}_expanded", "expanded")),
     kind="view",
     one_row=_reshape_of_one_row,
     numpy=lambda node: (
@@ -309,6 +313,7 @@ SQUEEZE = Op(
     name="squeeze",
     inputs=("x",),
     infer=_squeeze_infer,
+    facts=Facts(called=("{x}_squeezed", "squeezed")),
     kind="view",
     one_row=_reshape_of_one_row,
     numpy=lambda node: (
@@ -369,6 +374,7 @@ BROADCAST_TO = Op(
     name="broadcast_to",
     inputs=("x",),
     infer=_broadcast_infer,
+    facts=Facts(called=("{x}_repeated", "repeated")),
     kind="view",
     one_row=_broadcast_of_one_row,
     batch=_broadcast_of_examples,

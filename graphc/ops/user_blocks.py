@@ -94,6 +94,6 @@ def _expand(*inputs: Node, body: Graph, **options: Any) -> Node:
             node.type,
             name=node.name,
             origin=replace(origin, block=origin.block or block),
-        )
+        ).told(node.source_name)
     (result,) = body.outputs
     return images[result]

@@ -106,7 +106,8 @@ def _like(new: Node, old: Node) -> Node:
     origin = new.origin
     if origin.gradient_of is None:
         origin = origin.adjoint_of(old.origin.gradient_of)
-    return new.copy(name=new.name or old.name, origin=origin)
+    told = new.source_name or old.source_name
+    return new.copy(name=new.name or old.name, origin=origin).told(told)
 
 
 def _unrolled(new: Node, old: Node) -> Node:

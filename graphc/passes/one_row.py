@@ -93,7 +93,8 @@ class _OneRow:
                 image = self._as_it_is(node)
         if image not in self._known and image is not node:
             origin = image.origin.adjoint_of(node.origin.gradient_of)
-            image = image.copy(name=image.name or node.name, origin=origin)
+            told = image.source_name or node.source_name
+            image = image.copy(name=image.name or node.name, origin=origin).told(told)
         assert image.shape == without_ones(self.shape(node)), node
         self._images[node] = image
         self._known.add(image)

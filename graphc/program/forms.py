@@ -22,6 +22,8 @@ from ..ir.template import Template
 from ..ir.types import DType, TensorType, is_floating
 from ..ir.walk import attributes_key
 from .footprint import CACHE_LINE
+from .grouping import grouped
+from .outline import Outline
 from .storage import is_free
 
 _INLINE_DEPTH = 3
@@ -135,6 +137,7 @@ class Forms:
         fast: bool = False,
         inline: Collection[Node] = (),
         entries: Entries | None = None,
+        groups: bool = False,
     ) -> None:
         """Decide what is written inside the expression of its user.
 
@@ -143,10 +146,17 @@ class Forms:
             fast: True for the forms that cost least, False for the plainest.
             inline: values that may be written so, views aside.
             entries: those of the workspace, if the function has one.
+            groups: True where statements compute several values, see `grouping`.
         """
         self._fast = fast
         self._entries = entries
         self._depth = _inline_depths(graph, inline, has_workspace=entries is not None)
+        self._calls: Mapping[Node, Node] = {}
+        if groups:
+            outline = Outline(graph)
+            self._calls = outline.calls
+            self._depth |= dict.fromkeys(outline.hidden, 1)
+            self._depth |= dict.fromkeys(grouped(graph, self._depth, outline), 1)
         self._known: dict[Node, Form] = {}
         self.leaves: Collection[Node] = ()
         """Values that are variables, whatever they are elsewhere."""
@@ -155,6 +165,7 @@ class Forms:
         """Those of code without the workspace, in which `leaves` are variables."""
         other = object.__new__(Forms)
         other._fast, other._entries, other._known = self._fast, None, {}
+        other._calls = self._calls
         other.leaves = set(leaves)
         other._depth = {n: depth for n, depth in self._depth.items() if n not in leaves}
         return other
@@ -170,9 +181,10 @@ class Forms:
     def __getitem__(self, node: Node) -> Form:
         """The form of a value that gets a new array, or none."""
         if node not in self._known:
-            op = node.op
-            text = op.template_fast(node) if self._fast else op.template(node)
-            self._known[node] = self._form(node, node.op.parsed(text))
+            shown = self._calls.get(node, node)
+            op = shown.op
+            text = op.template_fast(shown) if self._fast else op.template(shown)
+            self._known[node] = self._form(shown, op.parsed(text))
         return self._known[node]
 
     def into(self, node: Node) -> tuple[Form | None, Form]:

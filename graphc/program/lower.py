@@ -33,7 +33,7 @@ def lower(
     """
     graph, bodies = declared.graph, {} if bodies is None else bodies
     entries = Entries() if fast else None
-    forms = Forms(graph, fast=fast, entries=entries)
+    forms = Forms(graph, fast=fast, entries=entries, groups=not fast)
     persistent = declared.persistent if fast else None
     kept = persistent.nodes.values() if persistent is not None else ()
     copied = persistent.copied() if persistent is not None else {}

@@ -131,6 +131,11 @@ class Lowering:
             return self._call(each, graph, forms, memory)
         return replace(step_of(each, forms, memory), results=results_read(each, graph))
 
+    def _forms(self, body: Graph) -> Forms:
+        """The forms of a body inside the function."""
+        fast = self.fast
+        return Forms(body, fast=fast, entries=self.entries, groups=not fast)
+
     def _call(self, node: Node, graph: Graph, forms: Forms, memory: MemoryPlan) -> Call:
         """The step of a call; a body that is called again is the same function."""
         body = node.bodies[0]
@@ -166,7 +171,7 @@ class Lowering:
     def _scan(self, node: Node, graph: Graph, fresh: Collection[Node]) -> Loop:
         """The step of a loop along sequences, and the arrays that it needs."""
         body, results = copied_for(node), results_read(node, graph)
-        forms = Forms(body, fast=self.fast, entries=self.entries)
+        forms = self._forms(body)
         count: int = node.attributes["carries"]
         after: int = count + node.attributes["sequences"]
         length: Dimension = node.attributes["length"]
@@ -206,7 +211,7 @@ class Lowering:
         test, body = copied_for(node, 0), copied_for(node, 1)
         results = results_read(node, graph)
         count: int = node.attributes["carries"]
-        forms = Forms(body, fast=self.fast, entries=self.entries)
+        forms = self._forms(body)
         tested = argument_of(test)
         carried, block = self._turns(node, body, forms, results, fresh, tested=tested)
         # One line, if it is short enough.
@@ -298,7 +303,7 @@ class Lowering:
         blocks: list[Block] = []
         direct: list[dict[Node, Node]] = []
         for body in bodies:
-            forms = Forms(body, fast=self.fast, entries=self.entries)
+            forms = self._forms(body)
             written: dict[Node, Node] = {}
             for result, value in zip(results, body.outputs, strict=True):
                 if result is not None and self._is_new(value, forms):

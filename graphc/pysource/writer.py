@@ -82,8 +82,16 @@ class Writer:
         # follows it wants there.
         self._comment_run: tuple[int, int] | None = None
 
-    def statement(self, node: ast.stmt, comment: str | None = None) -> None:
-        """Write a statement, with ``comment`` after it or, if long, above it."""
+    def statement(
+        self, node: ast.stmt, comment: str | None = None, beside: str | None = None
+    ) -> None:
+        """Write a statement.
+
+        Args:
+            node: the statement.
+            comment: what stands after it or, if long, above it.
+            beside: what stands after it if there is place, and else nowhere.
+        """
         if isinstance(node, Header):
             if comment is not None:
                 self.comment(comment)
@@ -101,6 +109,9 @@ class Writer:
                 lines = [line]
             else:
                 self.comment(comment)
+        if beside is not None and len(lines) == 1:
+            line = f"{lines[0]}  # {comment_text(beside)}"
+            lines = [line] if columns(line) <= self._width else lines
         self._emit(lines, "code")
 
     def _compound(self, node: Header, word: str = "") -> None:

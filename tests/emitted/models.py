@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 import graphc as gc
 
-MODELS: dict[str, Callable[[], gc.Trainer]] = {}
+MODELS: dict[str, Callable[..., gc.Trainer]] = {}
 """A function that declares each model, by its name."""
 
 
-def model(function: Callable[[], gc.Trainer]) -> Callable[[], gc.Trainer]:
+def model(function: Callable[..., gc.Trainer]) -> Callable[[], gc.Trainer]:
     """Add a model to the table."""
     MODELS[function.__name__] = function
     return function
 
 
 @model
-def logistic_regression() -> gc.Trainer:
+def logistic_regression(**options: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 8))
     y = gc.input("y", ("batch",))
     weights = gc.parameter("weights", (8,), gc.init.zeros())
@@ -28,12 +29,16 @@ def logistic_regression() -> gc.Trainer:
     loss = gc.nn.binary_cross_entropy_with_logits(logits, y)
     accuracy = gc.mean((logits > 0) == (y > 0.5))
     return gc.Trainer(
-        loss, gc.optim.SGD(lr=0.1), metrics={"accuracy": accuracy}, outputs=logits
+        loss,
+        gc.optim.SGD(lr=0.1),
+        metrics={"accuracy": accuracy},
+        outputs=logits,
+        **options,
     )
 
 
 @model
-def mlp() -> gc.Trainer:
+def mlp(**options: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 64))
     y = gc.input("y", ("batch",), "int64")
     network = gc.nn.Sequential(
@@ -45,11 +50,11 @@ def mlp() -> gc.Trainer:
     logits = network(x)
     loss = gc.nn.cross_entropy(logits, y)
     optimizer = gc.optim.AdamW(lr=0.003, weight_decay=0.01)
-    return gc.Trainer(loss, optimizer, outputs=logits)
+    return gc.Trainer(loss, optimizer, outputs=logits, **options)
 
 
 @model
-def matrix_factorisation() -> gc.Trainer:
+def matrix_factorisation(**options: Any) -> gc.Trainer:
     user = gc.input("user", ("batch",), "int64")
     item = gc.input("item", ("batch",), "int64")
     rating = gc.input("rating", ("batch",))
@@ -62,11 +67,11 @@ def matrix_factorisation() -> gc.Trainer:
     error = predicted - rating
     penalty = gc.mean(gc.sum(u**2, axis=1) + gc.sum(v**2, axis=1))
     loss = gc.mean(error**2) + 0.02 * penalty
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=predicted)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=predicted, **options)
 
 
 @model
-def skip_gram() -> gc.Trainer:
+def skip_gram(**options: Any) -> gc.Trainer:
     center = gc.input("center", ("batch",), "int64")
     context = gc.input("context", ("batch",), "int64")
     negatives = gc.input("negatives", ("batch", 5), "int64")
@@ -76,22 +81,22 @@ def skip_gram() -> gc.Trainer:
     positive = gc.sum(v * contexts[context], axis=1)
     scores = gc.einsum("bd,bnd->bn", v, contexts[negatives])
     likelihood = gc.nn.logsigmoid(positive) + gc.sum(gc.nn.logsigmoid(-scores), axis=1)
-    return gc.Trainer(-gc.mean(likelihood), gc.optim.SGD(lr=0.5))
+    return gc.Trainer(-gc.mean(likelihood), gc.optim.SGD(lr=0.5), **options)
 
 
 @model
-def autoencoder() -> gc.Trainer:
+def autoencoder(**options: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 64))
     encoder = gc.nn.Linear(64, 16, name="encoder")
     decoder = gc.nn.Linear(16, 64, name="decoder")
     code = gc.nn.relu(encoder(x))
     reconstruction = gc.nn.sigmoid(decoder(code))
     loss = gc.nn.mse_loss(reconstruction, x)
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), outputs=reconstruction)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), outputs=reconstruction, **options)
 
 
 @model
-def vae() -> gc.Trainer:
+def vae(**options: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 64))
     hidden = gc.nn.relu(gc.nn.Linear(64, 32, name="encoder")(x))
     mean = gc.nn.Linear(32, 4, name="to_mean")(hidden)
@@ -106,11 +111,11 @@ def vae() -> gc.Trainer:
     divergence = -0.5 * gc.mean(gc.sum(terms, axis=1))
     loss = reconstruction + divergence
     metrics = {"reconstruction": reconstruction, "divergence": divergence}
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), metrics=metrics)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), metrics=metrics, **options)
 
 
 @model
-def lenet() -> gc.Trainer:
+def lenet(**options: Any) -> gc.Trainer:
     images = gc.input("images", ("batch", 1, 28, 28))
     labels = gc.input("labels", ("batch",), "int64")
     network = gc.nn.Sequential(
@@ -129,28 +134,30 @@ def lenet() -> gc.Trainer:
     )
     logits = network(images)
     loss = gc.nn.cross_entropy(logits, labels)
-    return gc.Trainer(loss, gc.optim.SGD(lr=0.05, momentum=0.9), outputs=logits)
+    return gc.Trainer(
+        loss, gc.optim.SGD(lr=0.05, momentum=0.9), outputs=logits, **options
+    )
 
 
 @model
-def lstm() -> gc.Trainer:
+def lstm(**options: Any) -> gc.Trainer:
     tokens = gc.input("tokens", ("batch", 12), "int64")
     labels = gc.input("labels", ("batch",), "int64")
     embedded = gc.nn.Embedding(30, 8, name="embedding")(tokens)
     states, _ = gc.nn.LSTM(8, 16, batch_first=True, name="lstm")(embedded)
     logits = gc.nn.Linear(16, 2, name="output")(states[:, -1])
     loss = gc.nn.cross_entropy(logits, labels)
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=logits)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=logits, **options)
 
 
 @model
-def gru() -> gc.Trainer:
+def gru(**options: Any) -> gc.Trainer:
     series = gc.input("series", (20, "batch", 3))
     target = gc.input("target", ("batch",))
     _, final = gc.nn.GRU(3, 16, name="gru")(series)
     predicted = gc.nn.Linear(16, 1, name="output")(final[0])[:, 0]
     loss = gc.nn.huber_loss(predicted, target)
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=predicted)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=predicted, **options)
 
 
 class Block(gc.nn.Layer):
@@ -180,7 +187,7 @@ class Block(gc.nn.Layer):
 
 
 @model
-def transformer() -> gc.Trainer:
+def transformer(**options: Any) -> gc.Trainer:
     tokens = gc.input("tokens", ("batch", 16), "int64")
     targets = gc.input("targets", ("batch", 16), "int64")
     positions = gc.parameter("positions", (16, 32), gc.init.normal(0.02))
@@ -192,11 +199,11 @@ def transformer() -> gc.Trainer:
     loss = gc.nn.cross_entropy(logits.reshape((-1, 50)), targets.reshape((-1,)))
     schedule = gc.optim.CosineAnnealingLR(0.001, T_max=20)
     optimizer = gc.optim.AdamW(schedule, weight_decay=0.1)
-    return gc.Trainer(loss, optimizer, outputs=logits)
+    return gc.Trainer(loss, optimizer, outputs=logits, **options)
 
 
 @model
-def pinn() -> gc.Trainer:
+def pinn(**options: Any) -> gc.Trainer:
     t = gc.input("t", ("batch", 1))
     network = gc.nn.Sequential(
         gc.nn.Linear(1, 16, name="first"),
@@ -208,11 +215,11 @@ def pinn() -> gc.Trainer:
     acceleration = gc.grad(gc.sum(velocity), t)
     residual = acceleration + 0.4 * velocity + 9.0 * u
     loss = gc.mean(residual**2)
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=u)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=u, **options)
 
 
 @model
-def siamese() -> gc.Trainer:
+def siamese(**options: Any) -> gc.Trainer:
     left = gc.input("left", ("batch", 16))
     right = gc.input("right", ("batch", 16))
     same = gc.input("same", ("batch",))
@@ -226,11 +233,11 @@ def siamese() -> gc.Trainer:
     distance = gc.sqrt(gc.sum(difference**2, axis=1) + 1e-6)
     margin = gc.maximum(1.0 - distance, 0.0)
     loss = gc.mean(same * distance**2 + (1 - same) * margin**2)
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), outputs=distance)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), outputs=distance, **options)
 
 
 @model
-def neural_ode() -> gc.Trainer:
+def neural_ode(**options: Any) -> gc.Trainer:
     start = gc.input("start", ("batch", 2))
     end = gc.input("end", ("batch", 2))
     w1 = gc.parameter("w1", (2, 16), gc.init.normal(0.1))
@@ -249,22 +256,22 @@ def neural_ode() -> gc.Trainer:
 
     reached, _ = gc.scan(advance, start, None, length=10)
     loss = gc.mean((reached - end) ** 2)
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=reached)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=reached, **options)
 
 
 @model
-def quantile_regression() -> gc.Trainer:
+def quantile_regression(**options: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 5))
     y = gc.input("y", ("batch",))
     levels = gc.constant(np.array([0.1, 0.5, 0.9], np.float32))
     quantiles = gc.nn.Linear(5, 3, name="quantiles")(x)
     error = y[:, None] - quantiles
     loss = gc.mean(gc.maximum(levels * error, (levels - 1) * error))
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=quantiles)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.01), outputs=quantiles, **options)
 
 
 @model
-def multi_task() -> gc.Trainer:
+def multi_task(**options: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 10))
     age = gc.input("age", ("batch",))
     kind = gc.input("kind", ("batch",), "int64")
@@ -276,11 +283,11 @@ def multi_task() -> gc.Trainer:
     kind_loss = gc.nn.cross_entropy(kind_head, kind)
     losses = gc.stack([age_loss, kind_loss])
     loss = gc.sum(gc.exp(-log_variances) * losses + log_variances)
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), outputs=kind_head)
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.001), outputs=kind_head, **options)
 
 
 @model
-def gan() -> gc.Trainer:
+def gan(**options: Any) -> gc.Trainer:
     real = gc.input("real", ("batch", 2))
     generator = gc.nn.Sequential(
         gc.nn.Linear(4, 16), gc.nn.ReLU(), gc.nn.Linear(16, 2), name="generator"
@@ -303,22 +310,23 @@ def gan() -> gc.Trainer:
             "critic": discriminator.parameters(),
             "generator": generator.parameters(),
         },
+        **options,
     )
 
 
 @model
-def batch_norm() -> gc.Trainer:
+def batch_norm(**options: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 12))
     y = gc.input("y", ("batch",), "int64")
     hidden = gc.nn.Linear(12, 24, name="hidden")
     norm = gc.nn.BatchNorm1d(24, name="norm")
     logits = gc.nn.Linear(24, 3, name="output")(gc.nn.relu(norm(hidden(x))))
     loss = gc.nn.cross_entropy(logits, y)
-    return gc.Trainer(loss, gc.optim.SGD(lr=0.1), outputs=logits)
+    return gc.Trainer(loss, gc.optim.SGD(lr=0.1), outputs=logits, **options)
 
 
 @model
-def gradient_penalty() -> gc.Trainer:
+def gradient_penalty(**options: Any) -> gc.Trainer:
     real = gc.input("real", ("batch", 6))
     fake = gc.input("fake", ("batch", 6))
     critic = gc.nn.Sequential(
@@ -332,4 +340,4 @@ def gradient_penalty() -> gc.Trainer:
     norm = gc.sqrt(gc.sum(slope**2, axis=1) + 1e-12)
     penalty = gc.mean((norm - 1) ** 2)
     loss = gc.mean(critic(fake)) - gc.mean(critic(real)) + 10.0 * penalty
-    return gc.Trainer(loss, gc.optim.Adam(lr=0.0001, betas=(0.5, 0.9)))
+    return gc.Trainer(loss, gc.optim.Adam(lr=0.0001, betas=(0.5, 0.9)), **options)

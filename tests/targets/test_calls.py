@@ -164,7 +164,7 @@ def test_each_statement_of_a_function_has_the_users_line(style: Any) -> None:
         if node is not None:
             assert node.origin.location.file == __file__
             found += 1
-    assert found >= 5
+    assert found >= (5 if style == "fast" else 2)
 
 
 def test_the_memory_of_functions_is_counted() -> None:

@@ -130,7 +130,7 @@ def _logit_losses(input: Node, target: Node, pos_weight: Node | None) -> Node:
         agreed = (input * target).named("agreed")
         straight = maximum(input, 0.0).named("positive_part") - agreed
         return straight.named("straight_part") + tail
-    mirrored = maximum(negative(input).named("mirrored"), 0.0).named("mirrored_part")
+    mirrored = maximum(negative(input), 0.0)
     yes = _yes_weight(target, pos_weight) * (tail + mirrored).named("loss_of_yes")
     no = (1.0 - target).named("target_of_no") * input
     return no.named("no_part") + yes.named("yes_part")
@@ -158,7 +158,7 @@ def _logits_vjp(
         adjoints = [weighted * error, negative(weighted * input)]
     else:
         yes_weight = _yes_weight(target, pos_weight)
-        mirrored = negative(input).named("mirrored")
+        mirrored = negative(input)
         loss = softplus.op(mirrored, beta=1.0, threshold=None).named("loss_of_yes")
         error = (yes_weight * (probability - 1.0).named("missing")).named("yes_error")
         error = (error + (1.0 - target).named("target_of_no")).named("error")

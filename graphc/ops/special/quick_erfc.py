@@ -15,8 +15,8 @@ import math
 
 from ...ir.facts import Facts
 from ...ir.node import Node
-from ...ir.op import Case, Op
-from ..arithmetic import absolute, negative, square, where
+from ...ir.op import Call, Case, Op
+from ..arithmetic import absolute, negative, square
 from ..exponential import exp
 from ..source import constant
 from ..type_rules import same_floating_type
@@ -94,9 +94,35 @@ def _quick_erfc_expand(x: Node) -> Node:
     exponent = (smooth - square(x).named("squared")).named("exponent")
     tail = (t * exp(exponent).named("decay")).named("tail")
     # The tail itself on the right, and 2 - tail on the left.
-    two = constant(2.0, x.dtype)
-    limit = where((x < 0.0).named("is_left"), two, constant(0.0, x.dtype))
+    limit = (x < 0.0).named("is_left") * constant(2.0, x.dtype)
     return absolute((limit.named("limit") - tail).named("signed_erfc"))
+
+
+def _helper(name: str, constant: str, coefficients: tuple[float, ...]) -> str:
+    lines = "\n".join(f"    {each!r}," for each in coefficients)
+    return f'''
+# log(erfc(z) / t) + z**2 for t = 2 / (2 + z), as a polynomial in 2 t - 1.
+{constant} = (
+{lines}
+)
+
+
+def {name}(x):
+    """Return the complementary error function, after Numerical Recipes, 6.2.2."""
+    t = 2.0 / (2.0 + np.absolute(x))
+    smooth = np.polyval(np.array({constant}, x.dtype), 2.0 * t - 1.0)
+    tail = t * np.exp(smooth - np.square(x))
+    return np.where(x < 0.0, 2.0 - tail, tail)
+'''
+
+
+_CALL = Call(
+    lambda node: "erfc_single(x)" if node.dtype.itemsize <= 4 else "erfc(x)",
+    (
+        _helper("erfc", "ERFC", _ERFC),
+        _helper("erfc_single", "ERFC_SINGLE", _ERFC_SINGLE),
+    ),
+)
 
 
 QUICK_ERFC = Op(
@@ -104,6 +130,7 @@ QUICK_ERFC = Op(
     inputs=("x",),
     infer=same_floating_type,
     expand=_quick_erfc_expand,
+    call=_CALL,
     vjp=lambda g, out, x: (g * (-2.0 / math.sqrt(math.pi) * exp(negative(square(x)))),),
     jvp="diagonal",
     sympy="erfc(x)",

@@ -79,7 +79,7 @@ def _result(node: Node, source: Node, kept: Sequence[int]) -> Node:
         name=node.name,
         origin=node.origin,
         order=node.order,
-    )
+    ).told(node.source_name)
 
 
 def _smaller(

@@ -140,7 +140,7 @@ def result_of(loops: Mapping[Node, Changed], old: Node) -> Node:
         name=old.name,
         origin=old.origin,
         order=old.order,
-    )
+    ).told(old.source_name)
 
 
 def change_loops(
@@ -208,7 +208,7 @@ def moved_out(node: Node, inputs: tuple[Node, ...], loop: Node) -> Node:
         name=name,
         origin=node.origin,
         order=(*loop.order, *node.order),
-    )
+    ).told(node.source_name)
 
 
 def outputs_of(parts: LoopParts) -> tuple[Node, ...]:

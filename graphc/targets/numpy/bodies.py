@@ -58,7 +58,7 @@ class _BodyText:
                 continue
             with writer.about(value):
                 statement = assign(target, self.outside.value(value))
-                writer.statement(statement, shape_comment(value))
+                writer.statement(statement, beside=shape_comment(value))
 
     def write_empty(self, writer: Writer, result: Node) -> None:
         """Write the allocation of a result."""
@@ -66,7 +66,7 @@ class _BodyText:
         array = call("np.empty", shape, self.dtype(result))
         with writer.about(result):
             statement = assign(self.names[result], array)
-            writer.statement(statement, shape_comment(result))
+            writer.statement(statement, beside=shape_comment(result))
 
     def write_steps(self, writer: Writer, block: Block) -> Values:
         """Write the steps of a body; return its values."""
@@ -105,7 +105,7 @@ class BranchText(_BodyText):
                 value = _that_stays(each.values[side], value)
                 statement = assign(names[each.result], value)
             with writer.about(each.result):
-                writer.statement(statement, shape_comment(each.result))
+                writer.statement(statement, beside=shape_comment(each.result))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ class LoopText(_BodyText):
                 self.write_empty(writer, each.result)
         for node, statement in self._starts(loop):
             with writer.about(node):
-                writer.statement(statement, shape_comment(node))
+                writer.statement(statement, beside=shape_comment(node))
         if loop.test is None:
             self._write_for(writer, loop)
         else:
@@ -168,7 +168,7 @@ class LoopText(_BodyText):
             for argument, value in loop.items:
                 item = assign(names[argument], self._item(self._sequence(value)))
                 with writer.about(argument):
-                    writer.statement(item, shape_comment(argument))
+                    writer.statement(item, beside=shape_comment(argument))
             for each in loop.stacked:
                 if each.is_direct:
                     item = self._item(name(names[each.result]))

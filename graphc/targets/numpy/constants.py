@@ -57,7 +57,7 @@ class Constants:
 
     def reference(self, node: Node) -> ast.expr:
         """The variable that holds an array constant."""
-        return name(self._array(node.attributes["value"], node.name or "constant"))
+        return name(self._array(node.attributes["value"], node.label or "constant"))
 
     def start(self, parameter: Node) -> str:
         """The variable that holds the array a parameter starts from."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.types import is_floating
+from ...ir.walk import ancestors
 from ...program.function import Block, Branch, Call, Function, Loop, Tiled, Variant
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
@@ -73,7 +74,7 @@ class _Printer:
         reserved = ("out", *wording.reserved) if function.out else wording.reserved
         self.names = names = names.function_scope(reserved)
         graph = function.declared.graph
-        self.counters = name_values(graph, function.steps, names)
+        self.counters = name_values(graph, function.steps, function.forms, names)
         self.kernels = {
             step: Kernel(step, names)
             for step in function.all_steps()
@@ -169,7 +170,8 @@ class _Printer:
             for node in function.stored:
                 stored = subscript(name(declared.source), node.name)
                 with writer.about(node):
-                    writer.statement(assign(names[node], stored))
+                    statement = assign(names[node], stored)
+                    writer.statement(statement, beside=shape_comment(node))
             if declared.converts and function.is_fast:
                 self._write_conversions(writer)
             write_sizes(writer, function.symbols, declared.inputs, names)
@@ -181,7 +183,14 @@ class _Printer:
             if function.out:
                 given = [ast.Name(names[node], ast.Store()) for node in function.out]
                 writer.statement(ast.Assign([one_or_tuple(given)], name("out")))
-            write_steps(writer, function.steps, self.values, self._run)
+            results = [n for n in declared.graph.outputs if n.origin.derivative is None]
+            write_steps(
+                writer,
+                function.steps,
+                self.values,
+                self._run,
+                forward={*ancestors(results)},
+            )
             for key, node in function.copied.items():
                 assert self.persistent is not None
                 slot = subscript(name(self.persistent.variable), key)

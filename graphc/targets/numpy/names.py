@@ -6,14 +6,18 @@ its values stays there, so that the next one starts with short names again.
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from string import Formatter
 
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.op import result_name
+from ...ir.origin import label_of
+from ...ir.types import is_floating
 
 _RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 
@@ -89,21 +93,36 @@ class Names:
             self._symbols[text] = self.reserve(text)
         return self._symbols[text]
 
-    def assign(self, nodes: Iterable[Node]) -> None:
-        """Name the nodes of one function that have no name yet, in order."""
+    def assign(self, nodes: Iterable[Node], among: Iterable[Node] = ()) -> None:
+        """Name the nodes of one function that have no name yet, in order.
+
+        Those that a user named come first, so that no other one takes their names.
+
+        Args:
+            nodes: those that need a name.
+            among: all nodes of the function, if these are not all.
+        """
         nodes = tuple(nodes)
-        viewed = _named_views(nodes)
+        among = tuple(among) or nodes
+        viewed, terms = _named_views(among), _terms(among)
         seen: set[tuple[int, ...]] = set()
+        waiting: list[Node] = []
         for node in nodes:
-            if node.index not in self._by_index:
-                known = self._by_order.get(node.order)
-                if node.op.role is Role.ARGUMENT and node.name in self.outside:
-                    known = node.name
-                    self.outside.discard(known)
-                elif known is None or node.order in seen:
-                    known = self.reserve(self._wish(viewed.get(node, node)))
+            if node.index in self._by_index:
+                continue
+            known = self._by_order.get(node.order)
+            if node.op.role is Role.ARGUMENT and node.name in self.outside:
+                self.outside.discard(node.name)
+                self.alias(node, node.name)
+            elif known is not None and node.order not in seen:
                 self.alias(node, known)
+            elif node.source_name is not None and node.source_name.text:
+                self.alias(node, self.reserve(node.source_name.text))
+            else:
+                waiting.append(node)
             seen.add(node.order)
+        for node in waiting:
+            self.alias(node, self.reserve(self._wish(viewed.get(node, node), terms)))
 
     def alias(self, node: Node, name: str) -> None:
         """Let `node` go by a name that is taken already."""
@@ -116,19 +135,103 @@ class Names:
     def __contains__(self, node: Node) -> bool:
         return node.index in self._by_index
 
-    def _wish(self, node: Node) -> str:
-        depth = 0
+    def _wish(self, node: Node, terms: Mapping[Node, str]) -> str:
+        depth, own = 0, node
         while (forward := node.origin.gradient_of) is not None:
             if node.source_name is not None and node.source_name.text:
                 break
             node, depth = forward, depth + 1
-        given = node.label or result_name(node)
+        given = _of_block(node) or node.label or result_name(node)
         known = self._by_order.get(node.order) if depth or not given else None
-        wish = given or node.op.name
+        if not given and not known and own in terms:
+            return terms[own]
+        wish = given or known or self._role(node)
         if node.op.role is Role.RESULT and given is None:
             source = node.inputs[0]
             wish = f"{source.label or source.op.name}_{wish}"
         return "d_" * depth + (known or wish)
+
+    def _role(self, node: Node) -> str:
+        """The name of a value by what it is computed from."""
+        inputs = dict(zip(node.op.inputs, node.inputs, strict=False))
+        first = next(iter(inputs), None)
+        told = {key: told for key, each in inputs.items() if (told := self._told(each))}
+        is_scaled = any(each.op.role is Role.CONSTANT for each in node.inputs)
+        patterns = node.op.facts.called or _of_operator(node)
+        if first is not None and not patterns:
+            patterns = (f"{node.op.name}_{{{first}}}",)
+        for pattern in patterns:
+            wanted = {key for _, key, _, _ in Formatter().parse(pattern) if key}
+            fits = node.op.kind != "elementwise" or is_scaled
+            if wanted <= told.keys() and (fits or len(wanted) in (0, len(inputs))):
+                name = pattern.format_map(told)
+                if len(name) <= _LONGEST:
+                    return name
+        return node.op.name
+
+    def _told(self, node: Node) -> str | None:
+        """The name that somebody gave a value, or what it is a view of."""
+        while node.op.is_view(node) and node.label is None:
+            node = node.inputs[0]
+        if node.label is None or node.index not in self._by_index:
+            return None
+        variable = self._by_index[node.index]
+        # Numbers of variables in the midst of a name say nothing.
+        return node.label.replace(".", "_") if variable[-1].isdigit() else variable
+
+
+def _of_operator(node: Node) -> tuple[str, ...]:
+    """Names for what an operator computes, in words."""
+    op = node.op
+    if op.role is Role.FULL:
+        return ("filled",)
+    if op.numpy is None or op.is_statements(node) or op.bodies:
+        return ()
+    match op.parsed(op.template(node)).body[0]:
+        case ast.Expr(ast.BinOp(op=operator) | ast.UnaryOp(op=operator)):
+            return _WORDS.get(type(operator), ())
+        case _:
+            return ()
+
+
+_WORDS: dict[type[ast.operator | ast.unaryop], tuple[str, ...]] = {
+    ast.Add: ("{x1}_plus_{x2}", "total"),
+    ast.Sub: ("{x1}_minus_{x2}", "difference"),
+    ast.Mult: ("{x1}_times_{x2}", "scaled_{x1}", "scaled_{x2}", "product"),
+    ast.MatMult: ("{x1}_times_{x2}", "product"),
+    ast.Div: ("{x1}_over_{x2}", "scaled_{x1}", "quotient"),
+    ast.USub: ("minus_{x}", "negated"),
+}
+
+
+def _of_block(node: Node) -> str | None:
+    """The name of a block's value that is only the block's own: with that of its input,
+    if there is one."""
+    block = node.origin.block
+    if block is None or block.name is not None or not block.inputs:
+        return None
+    if not block.op.says_no_more(node.label):
+        return None
+    told = block.inputs[0].label
+    name = f"{block.op.name}_{told}".replace(".", "_")
+    return name if told and len(name) <= _LONGEST else None
+
+
+_LONGEST = 24
+"""Characters in a name that is made of others."""
+
+
+def _terms(nodes: Sequence[Node]) -> dict[Node, str]:
+    """Names for values without one that are terms of a sum that has one."""
+    uses = Counter(parent for node in nodes for parent in node.inputs)
+    found: dict[Node, str] = {}
+    for node in reversed(nodes):
+        name = label_of(node) if _is_named(node) else None
+        term = f"{name.replace('.', '_')}_term" if name else found.get(node)
+        if term and 0.0 in node.op.facts.neutral and is_floating(node.dtype):
+            parts = [n for n in node.inputs if uses[n] == 1 and not n.op.is_view(n)]
+            found.update(dict.fromkeys(parts, term))
+    return found
 
 
 def _named_views(nodes: Sequence[Node]) -> dict[Node, Node]:

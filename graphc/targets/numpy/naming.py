@@ -8,7 +8,19 @@ from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.types import TupleType
-from ...program.function import Block, Branch, Call, Carried, Loop, Step, Tiled
+from ...program.forms import Forms
+from ...program.function import (
+    Block,
+    Branch,
+    Call,
+    Carried,
+    Compute,
+    Loop,
+    Step,
+    Tiled,
+    given_to,
+)
+from ...program.grouping import is_named
 from .names import Names
 
 _COUNTERS = ("t", "s", "r", "q")
@@ -16,13 +28,18 @@ _COUNTERS = ("t", "s", "r", "q")
 
 
 def name_values(
-    graph: Graph, steps: Sequence[Step], names: Names, counters: Sequence[str] = ()
+    graph: Graph,
+    steps: Sequence[Step],
+    forms: Forms,
+    names: Names,
+    counters: Sequence[str] = (),
 ) -> dict[Loop, str]:
     """Name the values of a graph, and those of the bodies in it.
 
     Args:
         graph: the values.
         steps: the steps that compute them.
+        forms: what stands inside the statements of others, and needs no name.
         names: the scope.
         counters: variables that count the turns of loops around it.
 
@@ -32,15 +49,26 @@ def name_values(
     loops = [step for step in steps if isinstance(step, Loop)]
     carried = [each for loop in loops for each in loop.carried]
     last = {each.last for each in carried if not each.is_fresh}
-    names.assign(
+    # What stacks values of a body is called as these are.
+    stacked = [each for loop in loops for each in loop.stacked]
+    unnamed = {s.result: s.value for s in stacked if not is_named(s.value)}
+    several = [step for step in steps if not isinstance(step, Compute)]
+    given = {node for step in several for node in given_to(step)}
+    needed = (
         node
         for node in graph.nodes
-        if node not in last and not isinstance(node.type, TupleType)
+        if node not in last
+        and not isinstance(node.type, TupleType)
+        and node not in unnamed
+        and (node in given or not forms.is_inside(node))
+        and not (is_literal(node) and not node.shape)
     )
+    names.assign(needed, graph.nodes)
     found: dict[Loop, str] = {}
 
     def name_body(block: Block, counters: Sequence[str]) -> None:
-        found.update(name_values(block.graph, block.steps, names, counters))
+        inside = name_values(block.graph, block.steps, block.forms, names, counters)
+        found.update(inside)
 
     if any(loop.test is None for loop in loops):
         wish = _COUNTERS[len(counters) % len(_COUNTERS)]
@@ -60,7 +88,15 @@ def name_values(
                 names.alias(argument, names[variable])
             if step.test is not None:
                 name_body(step.test, counters)
+            for each in step.carried:
+                if not is_named(each.next) and _is_own(each, step):
+                    wish = f"next_{names[each.variable]}"
+                    names.alias(each.next, names.reserve(wish))
             name_body(step.block, counters)
+            for each in step.stacked:
+                if each.result in unnamed:
+                    wish = f"all_{names[each.value]}"
+                    names.alias(each.result, names.reserve(wish))
             for each in step.carried:
                 if _is_first(each, graph, step):
                     names.alias(each.start, names[each.variable])
@@ -81,6 +117,12 @@ def name_values(
                 if read is not None:
                     names.alias(node, names[read])
     return found
+
+
+def _is_own(carried: Carried, loop: Loop) -> bool:
+    """True for a value that a turn computes, and for one carry alone."""
+    is_computed = carried.next.op.kind not in ("source", "control")
+    return is_computed and sum(each.next is carried.next for each in loop.carried) == 1
 
 
 def _name_arguments(arguments: Sequence[Node], names: Names) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
@@ -14,20 +14,29 @@ from .names import Names
 from .values import Values
 
 
-def phase_of(node: Node) -> str:
-    """The pass that a node belongs to: forward, backward, or that of tangents."""
-    if node.origin.derivative is None:
+def phase_of(node: Node, forward: Collection[Node] = ()) -> str:
+    """The pass that a node belongs to: forward, backward, or that of tangents.
+
+    Args:
+        node: any.
+        forward: what is computed for results that are no derivatives. A derivative
+            among them, as a loss may be made of, is of the forward pass.
+    """
+    if node.origin.derivative is None or node in forward:
         return "Forward"
     return "Backward" if node.origin.derivative.mode == "reverse" else "Tangents"
 
 
-def own_block_of(node: Node) -> Node | None:
-    """The user's own block that a value of the forward pass belongs to, if any."""
+def _title_of(node: Node) -> str | None:
+    """The user's own block, or the layer of layers, that a value is a part of."""
     found, block = None, node.origin.block
     while block is not None:
         found = block if block.op.is_users else found
         block = block.origin.block
-    return None if node.origin.derivative is not None else found
+    if found is not None and node.origin.derivative is None:
+        return _title(found)
+    layer = node.origin.layer
+    return None if layer is None else layer.name
 
 
 def _title(block: Node) -> str:
@@ -36,9 +45,14 @@ def _title(block: Node) -> str:
     return called if formula is None else f"{called}: {formula}"
 
 
-def shape_comment(node: Node) -> str:
-    """The shape as a comment says it."""
-    return format_shape(node.shape) if node.shape else "scalar"
+def shape_comment(node: Node) -> str | None:
+    """The shape as a comment says it, where it says more than the code.
+
+    A number has none, and the adjoint of a value has that of the value.
+    """
+    if not node.shape or node.origin.derivative is not None:
+        return None
+    return format_shape(node.shape)
 
 
 def write_several(
@@ -48,8 +62,10 @@ def write_several(
     targets = [
         ast.Name("_" if node is None else names[node], ast.Store()) for node in results
     ]
-    shapes = ", ".join("-" if n is None else shape_comment(n) for n in results)
-    writer.statement(ast.Assign([one_or_tuple(targets)], value), shapes)
+    shapes = ["-" if n is None else shape_comment(n) or "scalar" for n in results]
+    told = any(node is not None and shape_comment(node) for node in results)
+    statement = ast.Assign([one_or_tuple(targets)], value)
+    writer.statement(statement, beside=", ".join(shapes) if told else None)
 
 
 Several = Tiled | Call | Loop | Branch
@@ -66,22 +82,31 @@ def write_steps(
     run: Run | None = None,
     *,
     headings: bool = True,
+    forward: Collection[Node] = (),
 ) -> None:
     """Write steps in order; `run` writes those that compute several values."""
-    phases = {phase_of(first_of(step)) for step in steps} if headings else set[str]()
-    current = ""
-    block: Node | None = None
+    firsts = [first_of(step) for step in steps] if headings else []
+    phases = {phase_of(node, forward) for node in firsts}
+    current, derives = "", False
+    part: str | None = None
     for step in steps:
         first = first_of(step)
-        phase = phase_of(first)
+        phase = phase_of(first, forward)
         if len(phases) > 1 and phase != current and current in ("", "Forward"):
             writer.heading(phase)
             current = phase
-        if (own := own_block_of(first)) is not block:
-            block = own
+        is_part = first.origin.derivative is not None and phase == "Forward"
+        if is_part != derives and phases:
             writer.blank()
-            if block is not None:
-                writer.comment(_title(block))
+            if is_part:
+                writer.comment("Derivatives that results are made of")
+        derives = is_part
+        title = _title_of(first) if headings else None
+        if title != part:
+            part = title
+            writer.blank()
+            if title is not None:
+                writer.comment(title)
         for check in step.checks:
             with writer.about(check.positions):
                 writer.statement(values.check(check))
@@ -108,4 +133,4 @@ def _write_value(writer: Writer, step: Compute, values: Values) -> None:
     commented = step.form.template.written_at
     for position, statement in enumerate(values.computed(step, target, array)):
         comment = shape_comment(step.node) if position == commented else None
-        writer.statement(statement, comment)
+        writer.statement(statement, beside=comment)

@@ -1,0 +1,119 @@
+"""Values that stand inside the statement of their only reader, as a person writes them.
+
+`loss = np.mean(np.square(error))` is one statement, and no value in it has a name. A
+value that somebody gave a name keeps a statement of its own, and so does one that is
+read twice, or that would make its reader's statement too long.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from functools import lru_cache
+
+from ..ir.graph import Graph
+from ..ir.node import Node
+from ..ir.template import Template
+from ..ir.types import TupleType
+from .outline import Outline
+from .storage import is_free
+
+_LONGEST = 6
+"""Number of ops in a statement, views and numbers aside."""
+
+
+def grouped(graph: Graph, views: Collection[Node], outline: Outline) -> set[Node]:
+    """The values of a graph that stand inside the statement of their reader.
+
+    Args:
+        graph: the values.
+        views: those that stand inside other statements anyway.
+        outline: the calls in place of several values.
+    """
+    uses: dict[Node, int] = dict.fromkeys(graph.nodes, 0)
+    for node in graph.nodes:
+        for parent in outline.inputs(node):
+            uses[parent] += 1
+    for node in graph.outputs:
+        uses[node] += 1
+    found: set[Node] = set()
+    lengths: dict[Node, int] = {}
+    for node in graph.nodes:
+        length = 0 if node in views or is_free(node) else 1
+        shown = outline.calls.get(node, node)
+        for position, parent in enumerate(outline.inputs(node)):
+            inside = parent in views
+            if not inside and uses[parent] == 1 and _may_stand_in(parent, lengths):
+                longer = length + lengths[parent]
+                if longer <= _LONGEST and _reads_once(shown, position):
+                    found.add(parent)
+                    inside = True
+            if inside:
+                length += lengths[parent]
+        lengths[node] = length
+    return found
+
+
+def is_told(node: Node) -> bool:
+    """True for a value that the user named, or the adjoint of one."""
+    forward = node.origin.gradient_of
+    if forward is not None and not _has_own_name(node):
+        return _has_own_name(forward)
+    return _has_own_name(node)
+
+
+def is_named(node: Node) -> bool:
+    """True for a value that anybody named, or the adjoint of one."""
+    forward = node.origin.gradient_of
+    own = node.label is not None
+    return own or (forward is not None and forward.label is not None)
+
+
+def _has_own_name(node: Node) -> bool:
+    if node.source_name is not None and node.source_name.text:
+        return True
+    # What a block calls its parts, and what a rule calls them, are hints.
+    origin = node.origin
+    return node.name is not None and origin.block is None and not origin.rules
+
+
+def _is_hint(node: Node) -> bool:
+    """True where a block names a value by more than its own name."""
+    block = node.origin.block
+    return node.name is not None and (
+        block is None or not block.op.says_no_more(node.name)
+    )
+
+
+def _may_stand_in(node: Node, lengths: dict[Node, int]) -> bool:
+    if is_told(node) or (_is_hint(node) and lengths[node] > 1):
+        return False
+    op = node.op
+    return (
+        op.pure
+        and op.numpy is not None
+        and not op.bodies
+        and op.kind not in ("source", "control")
+        and not isinstance(node.type, TupleType)
+        and not op.is_statements(node)
+    )
+
+
+def _reads_once(node: Node, position: int) -> bool:
+    """True where the text of a value has an input in one place."""
+    op = node.op
+    if is_free(node) or op.bodies or op.is_statements(node):
+        return False
+    if op.positions is not None and position in {p for p, _ in op.positions(node)}:
+        return False
+    name = op.inputs[min(position, len(op.inputs) - 1)].removeprefix("*")
+    return _mentions(op.parsed(op.template(node)), name) == 1
+
+
+@lru_cache(maxsize=4096)
+def _mentions(template: Template, name: str) -> int:
+    return sum(
+        isinstance(part, ast.Name) and part.id == name
+        for statement in template.body
+        for part in ast.walk(statement)
+    )
