@@ -142,10 +142,14 @@ def test_gradients_of_every_example_are_right(example, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("example", "most"),
     [
+        ("charged_particle.py", 1e-6),
+        ("diagonal_lstm.py", 0.19),
         ("gaussian_process.py", 0.1),
+        ("hidden_markov_model.py", 0.2),
         ("kalman_filter.py", 1.0),
         ("matrix_factorisation.py", 0.6),
         ("pinn.py", 0.005),
+        ("reaction_rates.py", 1e-8),
     ],
 )
 def test_an_example_errs_no_more_than_its_row_says(example, most, tmp_path):

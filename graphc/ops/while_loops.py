@@ -183,7 +183,7 @@ WHILE = Op(
     numpy="run_while(test, body, carries, inputs)",
     helpers=(_WHILE,),
     name_result=_result_name,
-    facts=Facts(notation="while"),
+    facts=Facts(notation="while_loop"),
     vjp=_while_vjp,
     jvp=_while_jvp,
     batch=_while_of_examples,

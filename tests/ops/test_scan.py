@@ -287,6 +287,20 @@ def test_what_is_wrong_is_told_at_the_users_line(name: str) -> None:
     assert "test_scan.py" in str(caught.value)
 
 
+def test_the_array_of_a_start_is_not_that_of_a_stack() -> None:
+    """A carry that is read off its stack leaves the array of its start to others."""
+
+    def step(pair: Any, _: None) -> Any:
+        after = gc.tanh(pair[0] * 0.5 + X)
+        return (after, pair[1] + pair[0]), after
+
+    (_, total), rows = gc.scan(step, (X + X, gc.tanh(X)), length=3)
+    later = gc.tanh(total)
+    node = gc.sum(later**2) * gc.sum(rows**2, axis=0) + later
+    feeds = {"x": np.arange(6.0).reshape(3, 2) / 5}
+    np.testing.assert_allclose(gc.compile(node)(**feeds), gc.evaluate(node, feeds))
+
+
 def test_dicts_may_be_returned_in_any_order() -> None:
     def step(c: dict[str, Node], _: None) -> tuple[dict[str, Node], None]:
         return {"b": c["b"] + 1.0, "a": c["a"] * c["b"]}, None

@@ -136,8 +136,10 @@ def _name_arguments(arguments: Sequence[Node], names: Names) -> None:
 def _is_first(carried: Carried, graph: Graph, loop: Loop) -> bool:
     """True where a loop begins with a value that nothing else needs a name for."""
     start = carried.start
+    # Its array may get other values when the variable has come to be another one.
+    moves = any(each.is_direct and each.value is carried.next for each in loop.stacked)
     return (
-        not carried.has_array
+        not (carried.has_array or moves)
         and start.name is None
         and start.op.kind not in ("source", "control")
         and set(graph.users[start]) == {loop.node}
