@@ -32,8 +32,11 @@ from ..ir.types import TensorType
 from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
 from ..nn.evaluation import evaluation_mode
 from ..ops.source import ArrayLike, dimension
-from ..optim.base import Clock, Optimizer, Rule, called_with, slots_under
+from ..optim.adam import Adam, AdamW
+from ..optim.adaptive import RMSprop
+from ..optim.base import Clock, Optimizer, called_with, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
+from ..optim.sgd import SGD
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import optimize
 from ..program.footprint import Footprint
@@ -329,9 +332,9 @@ def _learning_rate(optimizer: Any) -> float | None:
     if isinstance(inner, Optimizer):
         return _learning_rate(inner)
     rate = getattr(optimizer, "lr", None)
-    # In this dialect decay is relative to the step size at the start.
-    is_paper = getattr(optimizer, "dialect", "") == "paper"
-    is_usual = isinstance(optimizer, Rule) and not is_paper
+    # Of others the formulas round otherwise where the step size is not a number.
+    is_usual = type(optimizer) in (SGD, Adam, AdamW, RMSprop)
+    is_usual &= getattr(optimizer, "dialect", "torch") == "torch"
     return rate if is_usual and isinstance(rate, float) else None
 
 

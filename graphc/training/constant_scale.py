@@ -8,7 +8,6 @@ from dataclasses import replace
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ops.source import constant
-from ..passes.pipeline import optimize
 from ..program.groups import ParameterUpdate, Update
 from ..program.plan import TrainingPlan
 
@@ -18,10 +17,11 @@ def unscaled(plan: TrainingPlan) -> TrainingPlan:
 
     The same numbers to the last bit, because a factor of 1 changes none.
     """
-    if plan.plateau is not None:
+    if plan.plateau is not None or plan.learning_rate is not None:
         return plan
     steps = [replace(step, update=_unscaled(step.update)) for step in plan.steps]
-    sizes = _fixed(plan.step_sizes.outputs)
+    clock = [node for node in plan.step_sizes.inputs if node.name == "scale"]
+    sizes = _fixed(plan.step_sizes.outputs, clock)
     return replace(plan, steps=tuple(steps), step_sizes=Graph(tuple(sizes)))
 
 
@@ -31,7 +31,7 @@ def _unscaled(update: Update) -> Update:
         *(value for rule in update.rules for value in rule.new_slots.values()),
         *(value for _, value in update.shared.values()),
     ]
-    found = iter(_fixed(values))
+    found = iter(_fixed(values, [update.clock["scale"]]))
     new = [next(found) for _ in update.rules]
     rules: list[ParameterUpdate] = []
     for rule, parameter in zip(update.rules, new, strict=True):
@@ -41,13 +41,21 @@ def _unscaled(update: Update) -> Update:
     return replace(update, rules=tuple(rules), shared=shared)
 
 
-def _fixed(outputs: Sequence[Node]) -> Sequence[Node]:
-    """Values with 1 in place of the factor."""
+def _fixed(outputs: Sequence[Node], scales: Sequence[Node]) -> Sequence[Node]:
+    """Values without the factor, whose name a parameter may have, too.
+
+    Nothing else changes: other passes would round otherwise.
+    """
+    one = constant(1.0)
     images: dict[Node, Node] = {}
     for node in Graph(tuple(outputs)).nodes:
         given = tuple(images[each] for each in node.inputs)
-        same = all(a is b for a, b in zip(given, node.inputs, strict=True))
-        images[node] = node if same else node.with_inputs(given)
-        if node.name == "scale" and not node.inputs:
-            images[node] = constant(1.0)
-    return optimize(Graph(tuple(images[node] for node in outputs))).outputs
+        others = [each for each in given if each is not one]
+        is_product = node.op.facts.neutral == (1.0, 1.0) and len(others) == 1
+        if any(node is scale for scale in scales):
+            images[node] = one
+        elif is_product and others[0].type == node.type:
+            images[node] = others[0]
+        else:
+            images[node] = node.with_inputs(given)
+    return [images[node] for node in outputs]

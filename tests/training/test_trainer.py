@@ -23,7 +23,9 @@ from graphc.errors import (
     NonFiniteError,
     OptionError,
 )
+from graphc.program.footprint import Footprint
 from graphc.runtime.load import Program
+from graphc.targets.numpy.module import Emitted
 from graphc.training import assemble
 from graphc.training.trainer import Trainer
 from tests.targets.support import load, program, rows, run
@@ -54,9 +56,9 @@ class Compiled:
             all_size_bounds=(),
         )
 
-    def emit(self, style: str) -> str:
+    def emit(self, style: str, *_: Any) -> Any:
         assert style in ("readable", "fast")
-        return self.source
+        return Emitted(self.source, {}, Footprint())
 
 
 @pytest.fixture
