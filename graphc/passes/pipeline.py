@@ -22,6 +22,8 @@ from .layout import KeepBatchLast
 from .loops.branches import TidyBranches
 from .loops.grouping import GroupKnown
 from .loops.moves import MoveOutOfLoops
+from .loops.slices import StackSlices
+from .loops.stacks import StackOnce
 from .loops.tidy import TidyLoops
 from .loops.values import KeepLoopValues
 from .stable.rules import Stability
@@ -63,6 +65,8 @@ def pipeline(simplify: bool) -> tuple[Pass, ...]:
         Simplify(),
         Algebra(),
         KeepBatchLast(),
+        StackSlices(),
+        StackOnce(),
         TidyLoops(whole=True),
         FoldConstants(broadcast=True),
         MergeEqual(),

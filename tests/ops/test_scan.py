@@ -165,6 +165,33 @@ def test_what_is_known_before_a_loop_is_grouped_and_computed_before_it() -> None
     assert ops == [["add", "tanh", "multiply"], ["multiply"]]
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_equal_slices_that_are_used_alike_are_computed_at_once(reverse: bool) -> None:
+    """And what a step begins with is not stacked beside what the last one ends with."""
+    x, b = gc.input("x", ("steps", "batch", 4), "float64"), gc.zeros(6, "float64")
+    w, u = (gc.input(name, (4, 6), "float64") for name in "wu")
+
+    def cell(h: Node, x: Node) -> tuple[Node, Node]:
+        a = x @ w + h @ u[:2] + b
+        h = gc.nn.sigmoid(a[:, :2]) * h + gc.nn.sigmoid(a[:, 4:]) * gc.tanh(a[:, 2:4])
+        return h, h
+
+    start = gc.ones((x.shape[1], 2), "float64")
+    loss = gc.mean(gc.scan(cell, start, x, reverse=reverse)[1] ** 2)
+    outputs = [loss, *gc.grad(loss, [w, u])]
+    loop = next(node for node in optimize(Graph(tuple(outputs))).nodes if node.bodies)
+    ops = [node.op.name for node in loop.bodies[0].nodes]
+    assert [ops.count(name) for name in ("matmul", "exp", "divide", "tanh")] == [1] * 4
+    assert not any(n in {*loop.bodies[0].arguments} for n in loop.bodies[0].outputs)
+    rng = np.random.default_rng(0)
+    feeds = {n: rng.normal(size=(4, 6)) for n in "wu"} | {
+        "x": rng.normal(size=(5, 3, 4))
+    }
+    found = gc.compile(outputs)(**feeds)
+    for value, expected in zip(found, gc.evaluate(outputs, feeds), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-10)
+
+
 def test_a_layer_that_a_step_uses_twice_is_computed_once_forward() -> None:
     """Two products of the layer, two of its gradients, and the weight's outside."""
     start, layer = gc.input("start", ("n", 3)), gc.nn.Linear(3, 3, name="layer")
