@@ -361,7 +361,7 @@ class _Stacking:
 
 
 def _item(stack: Node, place: int, axis: int) -> Node:
-    """What stands at a place along an axis."""
+    """The value at a place along an axis of a stack."""
     index = whole_index(stack.shape)
     index[axis] = place
     return GETITEM(stack, index=tuple(index))
