@@ -37,9 +37,9 @@ class StackSlices:
     """Compute with equal slices of an array at once, in a stack of them.
 
     Before: primitives. After: in a body, an array that is read by equal slices of its
-    last axis has them along its first axis, if neighbours among them are operands of
-    the same ops; these are one each. Products are made so by stacks of weights. Sound
-    when the ops are elementwise.
+    last axis has them along its first axis, if some of them are operands of the same
+    ops, which are one each. Products are made so by stacks of weights.
+    Sound when the ops are elementwise.
     """
 
     name: str = "stack slices in loops"
