@@ -86,6 +86,8 @@ def _regrouped(node: Node, moving: set[Node], single: set[Node]) -> Node | None:
         if product(together.shape) not in sizes:
             return None
         if node.op is multiply.op:
-            together = together.copy(name="slope")
+            adjoint = inner.origin.gradient_of
+            of = adjoint is not None and adjoint.name
+            together = together.copy(name=f"{of}_slope" if of else "slope")
         found = node.op.build((carried, together), {})
     return adopt(node, found) if found.type == node.type else None

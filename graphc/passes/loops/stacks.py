@@ -21,8 +21,8 @@ _SOUND = "a step begins with what the one before it has ended with"
 class StackOnce:
     """Let loops stack a carry once, where both are wanted before and after each step.
 
-    Before: primitives. After: no loop stacks a carry before and after its steps. Sound
-    when a carry is what the step before returns, which is how a loop is defined.
+    Before: primitives. After: no loop stacks a carry before and after its steps.
+    Sound when a carry is what the step before returns, which is how a loop is defined.
     """
 
     name: str = "stack carries once"
