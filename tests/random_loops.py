@@ -85,6 +85,8 @@ def loop_of(
             values += branch_of(inner, values, control)
         if inner.random() < 0.3:
             values += called_of(inner, values, control)
+        if inner.random() < 0.5:
+            values = [*gates_of(inner, values, shared), *values]
         after = [fitted(inner, values, node) for node in carry]
         if len(carry) == 2 and carry[0].type == carry[1].type and inner.random() < 0.3:
             after = [carry[1], after[0]]
@@ -131,6 +133,25 @@ def called_of(chance: Random, values: Sequence[Node], control: Control) -> list[
     if wide:
         found.append(control.vmap(lambda row: part(row, y))(chance.choice(wide)))
     return found
+
+
+def gates_of(
+    chance: Random, values: Sequence[Node], shared: Sequence[Node]
+) -> list[Node]:
+    """Functions of equal slices of one array, of which two are alike."""
+    rows = [value for value in values if value.shape[-1:] == (3,)]
+    if not rows:
+        return []
+    x, weights = rows[0], [node for node in shared if node.shape == (3, 3)]
+    wide = gc.concatenate([x, x * 0.5, -x], -1)
+    if weights:
+        w = weights[0]
+        wide = wide + x @ gc.concatenate([w, w.T, w * 0.5], 1)
+    parts = [wide[..., n : n + 3] for n in (0, 3, 6)]
+    if weights:
+        chance.shuffle(parts)
+    function = chance.choice([gc.tanh, gc.nn.sigmoid])
+    return [function(parts[0]) * function(parts[1]) + gc.tanh(parts[2] * 0.5)]
 
 
 def random_loops(seed: int, control: Control) -> tuple[list[Node], list[Node]]:
