@@ -155,7 +155,7 @@ def test_programs_are_short_and_multiply_weights_once(name: str, most: int) -> N
 
     sources = [
         gc.compile([loss, *slopes], style="readable").source
-        for loss, slopes in map(declared, (100, 10))
+        for loss, slopes in map(declared, (100, 900))
     ]
     lines = [len(source.splitlines()) for source in sources]
     assert lines[0] == lines[1] < most
