@@ -25,9 +25,9 @@ from .control import (
     tangents_of_body,
 )
 from .loop_derivatives import arranged
-from .nests import as_nest, named_nodes, nodes_of, ordered_as, shown
 from .shape import expand_dims
 from .source import ArrayLike, as_node, zeros_like
+from .structures import as_nodes, named_nodes, nodes_of, ordered_as, shown
 
 _BODIES: tuple[str, ...] = ("when_true", "when_false")
 
@@ -196,7 +196,7 @@ def cond(
         )
     if condition.dtype.kind != "b":
         condition = condition != 0
-    given = as_nest(list(operands), "gc.cond, operands")
+    given = as_nodes(list(operands), "gc.cond, operands")
     nodes = nodes_of(given)
     returned: list[Any] = []
     own: list[list[Node]] = []
@@ -213,7 +213,7 @@ def cond(
         ]
         own.append([argument(0, condition.type, "pred"), *arguments])
         value = function(*refill(given, arguments))
-        returned.append(as_nest(value, "gc.cond, a result"))
+        returned.append(as_nodes(value, "gc.cond, a result"))
     outputs = _matched(*returned)
     when_true, captured = closed(outputs[0], own[0])
     when_false, others = closed(outputs[1], own[1])

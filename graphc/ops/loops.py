@@ -25,9 +25,11 @@ from .batching import batched
 from .control import argument, argument_names, closed, results_of
 from .joining import concatenate, stack
 from .loop_derivatives import scan_jvp, scan_vjp
-from .nests import (
+from .shape import swapaxes
+from .source import as_node
+from .structures import (
     NUMBERS,
-    as_nest,
+    as_nodes,
     kept_types,
     leaves_of,
     named_nodes,
@@ -35,8 +37,6 @@ from .nests import (
     shown,
     typed_numbers,
 )
-from .shape import swapaxes
-from .source import as_node
 
 
 def _scan_type(
@@ -195,13 +195,13 @@ def scan(
     >>> gc.evaluate(sums, {"x": [1.0, 2.0, 3.0]})
     array([1., 3., 6.])
     """
-    items = as_nest(xs, "xs")
+    items = as_nodes(xs, "xs")
     sequences = nodes_of(items)
     steps = _length(sequences, paths(items, "xs"), length)
     turns = _steps_in_a_turn(unroll, steps)
     if isinstance(steps, int) and turns > 1 and steps:
         return _unrolled(f, init, items, steps, reverse, min(turns, steps))
-    start = as_nest(init, "init")
+    start = as_nodes(init, "init")
     step = _traced(f, start, items)
     if any(type(value) in NUMBERS for value in leaves_of(init)):
         start = refill(start, typed_numbers(init, start, step.carry))
@@ -260,7 +260,7 @@ def _traced(f: Callable[..., Any], start: Any, items: Any) -> _Step:
         for index, (node, name) in enumerate(named_nodes(items, names[1]))
     ]
     after, values = _pair(f(refill(start, carry), refill(items, item)))
-    values = as_nest(values, "gc.scan, a value of a step")
+    values = as_nodes(values, "gc.scan, a value of a step")
     return _Step(since, [*carry, *item], after, values)
 
 
@@ -347,7 +347,7 @@ def _unrolled(
 ) -> tuple[Any, Any]:
     """A scan of which each turn makes several steps, and the steps that are left."""
     if turns == steps:
-        return _written_out(f, as_nest(init, "init"), items, steps, reverse)
+        return _written_out(f, as_nodes(init, "init"), items, steps, reverse)
     left = steps % turns
     front = left if reverse else 0
     nodes = nodes_of(items)
@@ -384,7 +384,7 @@ def _written_out(
         after, values = _pair(f(carry, refill(items, [node[t] for node in nodes])))
         _number_names([*leaves_of(after), *leaves_of(values)], since)
         carry = refill(carry, kept_types(carry, after, "gc.scan"))
-        values = as_nest(values, "gc.scan, a value of a step")
+        values = as_nodes(values, "gc.scan, a value of a step")
         rows[t] = nodes_of(values)
     columns = zip(*(rows[t] for t in range(steps)), strict=True)
     return carry, refill(values, [stack(column) for column in columns])

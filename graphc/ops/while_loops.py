@@ -23,9 +23,11 @@ from ..ir.walk import reading_order
 from .arithmetic import where
 from .control import argument, argument_names, closed, results_of, shared
 from .loop_derivatives import arranged
-from .nests import (
+from .shape import expand_dims
+from .source import as_node, zeros_like
+from .structures import (
     NUMBERS,
-    as_nest,
+    as_nodes,
     kept_types,
     leaves_of,
     named_nodes,
@@ -33,8 +35,6 @@ from .nests import (
     shown,
     typed_numbers,
 )
-from .shape import expand_dims
-from .source import as_node, zeros_like
 from .truth import any as any_of
 
 
@@ -229,7 +229,7 @@ def while_loop(
     """
     place = "gc.while_loop"
     since = argument(0, as_node(0).type)
-    start = as_nest(init_val, f"{place}, init_val")
+    start = as_nodes(init_val, f"{place}, init_val")
     own, after = _step(body_fun, start)
     if any(type(value) in NUMBERS for value in leaves_of(init_val)):
         start = refill(start, typed_numbers(init_val, start, after))
