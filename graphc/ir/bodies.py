@@ -8,12 +8,20 @@ whatever is done to graphs can be done to it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from .facts import Role
 from .graph import Graph, expand, rebuild
 from .node import Node
+
+_bodies: WeakValueDictionary[Hashable, Graph] = WeakValueDictionary()
+
+
+def shared(body: Graph) -> Graph:
+    """The one graph that stands for all that are written as `body` is."""
+    return _bodies.setdefault(body.key, body)
 
 
 def map_bodies(graph: Graph, rule: Callable[[Graph], Graph]) -> Graph:
@@ -116,6 +124,18 @@ def primitives(graph: Graph) -> Graph:
 def argument_of(body: Graph) -> dict[int, Node]:
     """The arguments of a body by the position of their input."""
     return {node.attributes["index"]: node for node in body.arguments}
+
+
+def arranged(outputs: Sequence[Node], places: Mapping[int, int]) -> Graph:
+    """A body whose arguments stand in other places."""
+
+    def moved(node: Node) -> Node:
+        if node.op.role is not Role.ARGUMENT:
+            return node
+        index = places[node.attributes["index"]]
+        return node.copy(attributes={**node.attributes, "index": index})
+
+    return shared(rebuild(Graph(tuple(outputs)), moved))
 
 
 def copied_for(node: Node, place: int = 0) -> Graph:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import DTypeError, GraphError, ShapeError
 from ..ir.batching import Batch
+from ..ir.bodies import arranged, shared
 from ..ir.facts import Facts, Role
 from ..ir.graph import Graph
 from ..ir.nest import paths, refill
@@ -21,10 +22,8 @@ from .control import (
     closed,
     results,
     results_of,
-    shared,
     tangents_of_body,
 )
-from .loop_derivatives import arranged
 from .shape import expand_dims
 from .source import ArrayLike, as_node, zeros_like
 from .structures import as_nodes, named_nodes, nodes_of, ordered_as, shown

@@ -8,13 +8,14 @@ them) is passed to the body as further arguments.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, cast
 from weakref import WeakValueDictionary
 
 from ..errors import GraphError, UnsupportedError
 from ..ir.batching import Batch
+from ..ir.bodies import shared
 from ..ir.facts import NAMED, Facts, Role
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
@@ -93,14 +94,6 @@ def results_of(node: Node) -> tuple[Node, ...]:
             known = _results[node.index, index] = RESULT(node, index=index)
         found.append(known)
     return tuple(found)
-
-
-_bodies: WeakValueDictionary[Hashable, Graph] = WeakValueDictionary()
-
-
-def shared(body: Graph) -> Graph:
-    """The one graph that stands for all that are written as `body` is."""
-    return _bodies.setdefault(body.key, body)
 
 
 # Derivatives --------------------------------------------------------------------------

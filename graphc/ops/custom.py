@@ -16,13 +16,14 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from ..errors import ArgumentError, DifferentiationError
 from ..ir.batching import Batch
+from ..ir.bodies import shared
 from ..ir.facts import Facts, Role
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Differentiate, Op
 from ..ir.types import TensorType, TupleType
 from ..ir.walk import ancestors
-from .control import argument, argument_names, call_type, closed, results_of, shared
+from .control import argument, argument_names, call_type, closed, results_of
 from .custom_rules import BatchedRule, Rule, from_outside, nodes_of, those
 from .functions import name_of
 from .source import full

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 from ..errors import ArgumentError, DTypeError, frame_above
+from ..ir.bodies import shared
 from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT, Facts, Role
 from ..ir.graph import Graph, rebuild
@@ -25,7 +26,6 @@ from .control import (
     call_vjp,
     closed,
     results,
-    shared,
 )
 from .structures import Structure, places_of_others
 

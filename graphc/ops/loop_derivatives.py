@@ -6,18 +6,18 @@ values, where nothing is computed for them unless they are read.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..ir.bodies import argument_of
+from ..ir.bodies import argument_of, arranged, shared
 from ..ir.dims import Dimension
 from ..ir.facts import Role
-from ..ir.graph import Graph, rebuild
+from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Differentiate
 from ..ir.types import has_derivatives
-from .control import argument, results_of, shared
+from .control import argument, results_of
 from .source import zeros_like
 
 
@@ -84,18 +84,6 @@ def with_starts(node: Node) -> Node:
     return node.op.build(
         node.inputs, {**node.attributes, "body": longer}, name=node.name
     )
-
-
-def arranged(outputs: Sequence[Node], places: Mapping[int, int]) -> Graph:
-    """A body whose arguments stand in other places."""
-
-    def moved(node: Node) -> Node:
-        if node.op.role is not Role.ARGUMENT:
-            return node
-        index = places[node.attributes["index"]]
-        return node.copy(attributes={**node.attributes, "index": index})
-
-    return shared(rebuild(Graph(tuple(outputs)), moved))
 
 
 def _given(values: Sequence[Node | None]) -> dict[int, Node]:

@@ -12,7 +12,7 @@ from ..errors import (
     UnsupportedError,
 )
 from ..ir.batching import Batch
-from ..ir.bodies import argument_of
+from ..ir.bodies import argument_of, arranged, shared
 from ..ir.facts import Facts, Role
 from ..ir.graph import Graph
 from ..ir.nest import refill
@@ -21,8 +21,7 @@ from ..ir.op import Differentiate, Op
 from ..ir.types import TensorType, TupleType
 from ..ir.walk import reading_order
 from .arithmetic import where
-from .control import argument, argument_names, closed, results_of, shared
-from .loop_derivatives import arranged
+from .control import argument, argument_names, closed, results_of
 from .shape import expand_dims
 from .source import as_node, zeros_like
 from .structures import (
