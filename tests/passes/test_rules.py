@@ -22,7 +22,7 @@ from graphc.passes.pipeline import optimize, pipeline, reasons, rewrites
 from tests.exact import exact_values
 from tests.op_cases import Array
 
-from .algebra.test_algebra import CASES as ALGEBRA
+from .algebra.cases import CASES as ALGEBRA
 from .helpers import PAIRS, evaluate
 from .stable.formulas import FORMULAS, POINTS, SOFTMAX
 
