@@ -41,6 +41,8 @@ class Declared:
     """Conditions on named sizes."""
     is_checked: bool = True
     """True where it raises for positions out of bounds, which NumPy may take."""
+    given: tuple[Node, ...] = ()
+    """Placeholders that a call of another function at its beginning gives."""
     one_row: OneRow | None = None
     """In fast style, the graph that another function computes for data of one row."""
     is_body: bool = False

@@ -52,7 +52,8 @@ def lower(
         dedicated=given,
     )
     read = read_by(steps, forms, results)
-    stored = {*graph.inputs, *graph.parameters} - set(declared.inputs)
+    stored = {*graph.inputs, *graph.parameters}
+    stored -= {*declared.inputs, *declared.given}
     workspace = Workspace.of(
         memory,
         persistent,

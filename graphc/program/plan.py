@@ -70,6 +70,15 @@ class TrainingStep:
 
 
 @dataclass(frozen=True)
+class Continued:
+    """A graph that goes on from what another one computed."""
+
+    graph: Graph
+    given: tuple[Node, ...]
+    """Placeholders for the outputs of the other."""
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """The optimised graphs of a training program and what to call things."""
 
@@ -94,6 +103,8 @@ class TrainingPlan:
     outputs: tuple[str, ...]
     predict: Graph | None
     """`outputs` alone."""
+    after_predict: Continued | None
+    """`forward` from what `predict` returns, where it needs nothing else of that."""
     steps: tuple[TrainingStep, ...]
     """One, or that of each loss, in their order."""
     state: Mapping[str, Node]

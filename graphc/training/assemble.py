@@ -29,7 +29,13 @@ from ..ir.naming import number_unnamed
 from ..ir.node import Node
 from ..ir.sizes import size_bounds
 from ..ir.types import TensorType
-from ..metrics.evaluation import Metrics, evaluation_of, modes_of, placeholder
+from ..metrics.evaluation import (
+    Evaluation,
+    Metrics,
+    evaluation_of,
+    modes_of,
+    placeholder,
+)
 from ..nn.evaluation import evaluation_mode
 from ..ops.source import ArrayLike, dimension
 from ..optim.adam import Adam, AdamW
@@ -49,6 +55,7 @@ from ..targets.numpy.predicting import emit_predict
 from ..targets.numpy.training import emit_training
 from ..version import __version__
 from .constant_scale import unscaled
+from .evaluation import after_outputs
 from .objectives import (
     Losses,
     Objective,
@@ -181,14 +188,14 @@ def training_plan(
     def final(graph: Graph) -> Graph:
         return optimize(graph, simplify=simplify)
 
-    evaluated = evaluation_mode(Graph((named, *results)))
-    shown = evaluation_mode(Graph(tuple(predicted.values())))
+    evaluated = evaluation_mode(Graph((named, *results, *predicted.values())))
+    needs = dict(zip(("forward", "predict"), _halves(evaluated, measured), strict=True))
+    forward, predict = _halves(final(evaluated), measured)
     parts = [_step(each, declared.inputs, simplify) for each in objectives]
     state = {key: node for _, own in parts for key, node in own.items()}
     finish, weight = measured.finish, measured.weight
     positions = _positions(declared)
     fingerprint = graph_hash((*declared.outputs, *(finish.outputs if finish else ())))
-    needs = {"forward": evaluated, "predict": shown}
     return TrainingPlan(
         title=_title(total),
         file=_file(total),
@@ -204,10 +211,11 @@ def training_plan(
         inputs=declared.inputs,
         bounds=label_bounds(declared),
         parameters=declared.parameters,
-        forward=final(evaluated),
+        forward=forward,
         metrics=modes_of(metrics),
         outputs=tuple(predicted),
-        predict=final(shown) if predicted else None,
+        predict=predict if predicted else None,
+        after_predict=after_outputs(forward, predict) if predicted else None,
         size_bounds={key: size_bounds(graph) for key, graph in needs.items()},
         steps=tuple(step for step, _ in parts),
         state=state,
@@ -226,6 +234,12 @@ def training_plan(
         admitted=admitted(declared.meanings),
         positions=positions and final(positions),
     )
+
+
+def _halves(graph: Graph, measured: Evaluation) -> tuple[Graph, Graph]:
+    """The loss and what is measured, and the outputs that are predicted."""
+    count = 1 + len(measured.outputs)
+    return Graph(graph.outputs[:count]), Graph(graph.outputs[count:])
 
 
 def _unchecked(objectives: Sequence[Objective]) -> dict[str, str]:

@@ -33,6 +33,9 @@ from .workspace import Allocation, names_of_entries, side_by_side
 Ending = Callable[[Sequence[ast.expr]], list[ast.stmt]]
 """The last statements of a function, from the values of its outputs."""
 
+Opening = Callable[[Names], list[ast.stmt]]
+"""Statements of a function, in the names of its values."""
+
 
 @dataclass(frozen=True)
 class Wording:
@@ -46,6 +49,8 @@ class Wording:
     """Variables that `ending` uses for itself."""
     size_error: str = "ValueError"
     """The exception that says that sizes are wrong."""
+    opening: Opening | None = None
+    """The first statements, that give values to `Declared.given`."""
 
     def for_one_row(self, function: str) -> Wording:
         """The wording of the function for one row."""
@@ -172,6 +177,10 @@ class _Printer:
                 with writer.about(node):
                     statement = assign(names[node], stored)
                     writer.statement(statement, beside=shape_comment(node))
+            if wording.opening is not None:
+                names.assign(declared.given)
+                for statement in wording.opening(names):
+                    writer.statement(statement)
             if declared.converts and function.is_fast:
                 self._write_conversions(writer)
             write_sizes(writer, function.symbols, declared.inputs, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,13 +15,13 @@ from ...program.footprint import Footprint
 from ...program.forms import Forms
 from ...program.function import Declared
 from ...program.lower import lower
-from ...program.plan import Kind, Style, TrainingPlan
+from ...program.plan import Continued, Kind, Style, TrainingPlan
 from ...program.storage import is_free
 from ...program.update import lower_update
 from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import assign, call, literal, mapping, parse
+from .expressions import assign, call, literal, mapping, name, parse, subscript
 from .function import Wording, write_function
 from .header import write_facts, write_model_facts, write_requirements
 from .headings import Made, hashed, head_of
@@ -238,15 +239,16 @@ def _functions(
         "is_checked": kind != "model",
     }
     forward = Declared("forward", plan.forward, **common)
-    functions = [
-        (
-            replace(forward, random=bool(plan.forward.draws)),
-            Wording(
-                f"Return {what}, in evaluation mode.",
-                lambda values: [ast.Return(mapping(results, values))],
-            ),
-        )
-    ]
+    forward = replace(forward, random=bool(plan.forward.draws))
+    wording = Wording(
+        f"Return {what}, in evaluation mode.",
+        lambda values: [ast.Return(mapping(results, values))],
+    )
+    after = plan.after_predict
+    if after is not None and layout is None and kind != "model":
+        forward = replace(forward, graph=after.graph, given=after.given)
+        wording = replace(wording, opening=functools.partial(_predicted, plan, after))
+    functions = [(forward, wording)]
     if plan.predict is not None and kind != "model":
         predict = Declared("predict", plan.predict, **common)
         predict = replace(
@@ -258,7 +260,7 @@ def _functions(
             "Return the model's outputs for a batch, in evaluation mode.",
             lambda values: [ast.Return(_one_or_dict(plan.outputs, values))],
         )
-        functions.append((predict, wording))
+        functions.insert(0, (predict, wording))
     bounds = {**plan.size_bounds}
     for step in plan.steps:
         order = layout.gradients[step.name] if layout is not None else None
@@ -273,6 +275,21 @@ def _functions(
             replace(wording, size_error=error),
         )
         for declared, wording in functions
+    ]
+
+
+def _predicted(plan: TrainingPlan, after: Continued, names: Names) -> list[ast.stmt]:
+    """Take what `predict` returns."""
+    arguments = [names[node] for node in plan.predict_inputs]
+    value = call("predict", *map(name, ("parameters", *arguments)))
+    variables = [names[node] for node in after.given]
+    if len(variables) == 1:
+        return [assign(variables[0], value)]
+    outputs = names.reserve("outputs")
+    taken = [subscript(name(outputs), key) for key in plan.outputs]
+    return [
+        assign(outputs, value),
+        *(assign(v, t) for v, t in zip(variables, taken, strict=True)),
     ]
 
 
