@@ -15,7 +15,7 @@ import pytest
 import graphc as gc
 from tests.emitted.models import MODELS
 from tests.emitted.reading import layer_names, mathematics, named_by_op, variables
-from tests.targets.support import assert_clean, run
+from tests.targets.support import ISOLATED, OURS, assert_clean, run
 
 READABLE = Path(__file__).parent / "readable"
 MOST_NAMED_BY_OP = 0.01
@@ -54,4 +54,5 @@ def test_programs_run_where_only_numpy_is_and_hold_against_ruff(name, style, tmp
     trainer: gc.Trainer = MODELS[name](style=style)
     trainer.emit(file, style=style)
     assert run(file, "--check").stdout.count("ok")
-    assert_clean(file)
+    assert_clean(file, *ISOLATED)
+    assert_clean(file, *OURS)

@@ -96,22 +96,30 @@ def _name_of_number(text: str) -> str:
 
 def _short(array: np.ndarray[Any, Any]) -> ast.expr | None:
     """An array as numbers, or as what NumPy makes by a function; None if it is long."""
-    dtype = dtype_expression(array.dtype)
+    if array.size <= 2 and array.size:
+        return call("np.array", _nested(array), dtype_expression(array.dtype))
+    if (found := _regular(array)) is not None:
+        return found
     if array.size <= _INLINE_ELEMENTS and array.size:
-        return call("np.array", _nested(array), dtype)
-    if array.ndim == 2 and np.array_equal(array, np.eye(*array.shape)):
+        return call("np.array", _nested(array), dtype_expression(array.dtype))
+    return _triangle(array)
+
+
+def _regular(array: np.ndarray[Any, Any]) -> ast.expr | None:
+    """An identity, a count from zero, or an array of one number; None for others."""
+    dtype = dtype_expression(array.dtype)
+    if array.ndim == 2 and _same(array, np.eye(*array.shape, dtype=array.dtype)):
         sizes = [ast.Constant(size) for size in dict.fromkeys(array.shape)]
         return call("np.eye", *sizes, dtype=dtype)
-    length = ast.Constant(len(array) if array.ndim else 0)
     if array.ndim == 1 and _same(array, np.arange(len(array), dtype=array.dtype)):
-        return call("np.arange", length, dtype=dtype)
-    return _filled(array) if array.ndim <= 1 else _triangle(array)
+        return call("np.arange", ast.Constant(len(array)), dtype=dtype)
+    return _filled(array)
 
 
 def _triangle(array: np.ndarray[Any, Any]) -> ast.expr | None:
-    """An array of one number, or one that has it on one side of a diagonal only."""
-    if (found := _filled(array)) is not None or array.ndim != 2 or not array.size:
-        return found
+    """An array that has one number on one side of a diagonal only."""
+    if array.ndim != 2 or not array.size:
+        return None
     for function, corner, offsets in (
         (np.triu, array[0, -1], (1, 0)),
         (np.tril, array[-1, 0], (0, -1)),
@@ -135,6 +143,10 @@ def _filled(array: np.ndarray[Any, Any]) -> ast.expr | None:
         return None
     shape = ast.Tuple([ast.Constant(size) for size in array.shape], ast.Load())
     dtype = dtype_expression(array.dtype)
+    if array.dtype.kind != "b":
+        for function, usual in (("np.zeros", 0), ("np.ones", 1)):
+            if value == usual and not np.signbit(value):
+                return call(function, shape, dtype)
     return call("np.full", shape, number(value, array.dtype), dtype)
 
 

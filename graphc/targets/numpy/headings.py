@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 from ...ir.node import Node
 from ...program.plan import TrainingPlan
+from ...pysource.layout import WIDTH
 
 UNHASHED = "0" * 12
 """In place of the hash of a text, while the text is not known yet."""
@@ -49,7 +51,7 @@ def head_of(plan: TrainingPlan, made: Made) -> str:
             "",
             "Needs Python 3.10 and NumPy 1.26, or later. The text is yours, under any "
             "license.",
-            f"Written by `graphc emit {plan.file} {options}`,",
+            *_wrapped(f"Written by `graphc emit {plan.file} {options}`,"),
             f"version {plan.version}, from graph {plan.hash}; text {UNHASHED}.",
         ]
     )
@@ -61,21 +63,23 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
         inputs = [_row(node) for node in plan.predict_inputs]
         given = "" if made.embeds else " --parameters best.npz"
         return [
-            f"Predict with {plan.title}, by nothing but NumPy.",
+            *_wrapped(f"Predict with {plan.title}, by nothing but NumPy."),
             "",
             f"{run} new.npz{given} --out predictions.npz",
             "",
             *inputs,
         ]
     count = f"{plan.trained_numbers:,} number{'s' * (plan.trained_numbers != 1)}"
-    title = f"Train {plan.title} with nothing but NumPy: {plan.optimizer}, {count}."
+    title = _wrapped(
+        f"Train {plan.title} with nothing but NumPy: {plan.optimizer}, {count}."
+    )
     rows = [_row(node) for node in plan.inputs]
     fixed = [f"{name} ({why})" for name, why in plan.untrained.items()]
-    rows += ["", f"Not trained: {', '.join(fixed)}."] if fixed else []
+    rows += ["", *_wrapped(f"Not trained: {', '.join(fixed)}.")] if fixed else []
     if made.part == "model":
         module = made.name.removesuffix(".py")
         return [
-            title,
+            *title,
             "",
             f"    import {module}",
             f"    parameters = {module}.init_parameters(seed=0)",
@@ -91,7 +95,7 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
     if {"check", "all"} & {*made.include}:
         commands.append(f"{run} --check")
     return [
-        title,
+        *title,
         "",
         *commands,
         "",
@@ -99,6 +103,12 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
         "",
         *rows,
     ]
+
+
+def _wrapped(text: str) -> list[str]:
+    """The lines of a paragraph, the first of which may begin a docstring."""
+    width = WIDTH - len('"""')
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _row(node: Node) -> str:
@@ -110,10 +120,10 @@ def _sizes(node: Node) -> str:
 
 
 _MADE = re.compile(
-    r"^Written by `graphc emit .*? --part (\w+) --style (\w+)"
-    r"(?: --with ([\w,]+))?( --parameters NPZ)?`,\n"
+    r"^Written\sby\s`graphc\semit\s.*?\s--part\s(\w+)\s--style\s(\w+)"
+    r"(?:\s--with\s([\w,]+))?(\s--parameters\sNPZ)?`,\n"
     r"version (\S+), from graph (\w+); text [0-9a-f]{12}\.$",
-    re.MULTILINE,
+    re.MULTILINE | re.DOTALL,
 )
 
 
