@@ -9,7 +9,7 @@ from ..program.plan import Continued
 
 
 def after_outputs(evaluated: Graph, predicted: Graph) -> Continued | None:
-    """What is evaluated, from placeholders for all that is predicted.
+    """Results to evaluate, from placeholders for all that is predicted.
 
     Before: two graphs that share nodes. After: the first with placeholders in the place
     of the outputs of the second, in their order and under their names. None where it
