@@ -312,7 +312,8 @@ def test_model_files_of_any_name(tmp_path):
         assert all(sign.isprintable() or sign == "\n" for sign in source)
         docstring = ast.get_docstring(ast.parse(source))
         assert docstring is not None
-        assert f"Written by graphc {gc.__version__} from " in docstring
+        assert "Written by `graphc emit " in docstring
+        assert f"\nversion {gc.__version__}, from graph " in docstring
         if file.isprintable() and "\\" not in file:
             assert file in docstring
         (tmp_path / "emitted" / f"{position}.py").write_text(source, "utf-8")
