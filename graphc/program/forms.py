@@ -44,6 +44,8 @@ class Entry:
     size: Dimension = 0
     """Of a size as an array: the size."""
     bytes: Dimension = 0
+    is_drawn: bool = False
+    """True for room for draws, whose dtype is that of the draw in any program."""
     is_read: bool = True
     """False for a value that only others of the workspace are computed from."""
 
@@ -111,12 +113,14 @@ class Entries:
         entry = Entry("size", kind, None, wish, size, node.dtype.itemsize)
         return self.sizes.setdefault((size, node.dtype), entry)
 
-    def array(self, wish: str, kind: Node | TensorType, served: object) -> Entry:
+    def array(
+        self, wish: str, kind: Node | TensorType, served: object, drawn: bool
+    ) -> Entry:
         """An array that a form works with besides its inputs."""
         if isinstance(kind, TensorType):
             size = kind.size * kind.dtype.itemsize + CACHE_LINE
-            entry = Entry("empty", kind, None, wish, 0, size)
-            return self.arrays.setdefault((wish, kind, served), entry)
+            entry = Entry("empty", kind, None, wish, 0, size, drawn)
+            return self.arrays.setdefault((wish, kind, served, drawn), entry)
         if kind.op.role is Role.CONSTANT:
             entry = Entry("table", kind.type, kind, wish)
         else:
@@ -208,7 +212,7 @@ class Forms:
             ]
             served = found.setup, tuple(plain.referred()), tuple(kept)
         arrays = {
-            wish: self._entries.array(wish, kind, served)
+            wish: self._entries.array(wish, kind, served, not node.op.pure)
             for wish, kind in found.arrays.items()
         }
         before = self._form(node, setup, arrays) if found.setup else None

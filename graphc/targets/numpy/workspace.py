@@ -138,6 +138,8 @@ class Allocation:
             # Positions are 32 bits wide on some machines, whatever wrote the program.
             is_position = dtype == np.dtype(np.intp)
             own = parse("np.intp") if is_position else self._dtype_inside(dtype)
+            if entry.is_drawn:
+                own = dtype_expression(dtype)
             return call("empty_aligned", shape, own)
         assert node is not None
         if entry.kind == "value":
