@@ -128,7 +128,12 @@ def updating_at(node: Node, ufunc: str, operator: str, values: str) -> str:
     so again where a position is repeated."""
     index = index_source(node)
     if operator and are_distinct(node):
-        return f"out[{index}] {operator}= {values}"
+        given = node.inputs[node.op.inputs.index("*arrays") - 1]
+        if (told := _as_number(given)) is None:
+            return f"out[{index}] {operator}= {values}"
+        if operator == "+" and told.startswith("-"):
+            return f"out[{index}] -= {told[1:]}"
+        return f"out[{index}] {operator}= {told}"
     if _are_one_line_at_a_grid(node):
         values = f"np.broadcast_to({values}, {index}.shape)"
     if ":" in index:
@@ -136,6 +141,14 @@ def updating_at(node: Node, ufunc: str, operator: str, values: str) -> str:
     elif "," in index:
         index = f"({index})"
     return f"np.{ufunc}.at(out, {index}, {values})"
+
+
+def _as_number(node: Node) -> str | None:
+    """A finite number, which takes its dtype from the array that it changes."""
+    if node.shape or not is_constant(node) or node.dtype.kind != "f":
+        return None
+    value = constant_of(node)[()]
+    return repr(float(str(value))) if np.isfinite(value) else None
 
 
 def _are_one_line_at_a_grid(node: Node) -> bool:

@@ -162,6 +162,12 @@ def _vecdot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
     return (column * x2, column * x1)
 
 
+def _vecdot_numpy(node: Node) -> str:
+    x1, x2 = node.inputs
+    products = "np.square(x1)" if x1 is x2 else "x1 * x2"
+    return f"np.sum({products}, axis=-1)"
+
+
 VECDOT = Op(
     name="vecdot",
     inputs=("x1", "x2"),
@@ -174,7 +180,7 @@ VECDOT = Op(
     ),
     kind="reduction",
     # `np.vecdot` is new in NumPy 2; products of one row and one column are the same.
-    numpy="np.sum(x1 * x2, axis=-1)",
+    numpy=_vecdot_numpy,
     fast="np.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]",
     into="np.matmul(x1[..., None, :], x2[..., None], out[..., None, None])",
     one_row=vecdot_of_one_row,

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import GraphcError
 from ...ir.dims import product
+from ...ir.facts import Role
 from ...ir.literal import without_views
 from ...ir.node import Node
 from ...ops.arithmetic import add, divide, multiply, negative, square, subtract
@@ -191,6 +192,8 @@ def _add_at(node: Node, uses: Uses) -> Node | None:
         values, *arrays = scattered.inputs
         if values.op is BROADCAST_TO and not values.inputs[0].shape:
             values = values.inputs[0]
+        elif values.op.role is Role.FULL:
+            values = constant(values.attributes["value"], values.dtype)
         if node.op is subtract.op:
             values = negative(values)
         return ADD_AT(x, values, *arrays, index=scattered.attributes["index"])

@@ -184,7 +184,8 @@ def _of_operator(node: Node) -> tuple[str, ...]:
     """Names for what an operator computes, in words."""
     op = node.op
     if op.role is Role.FULL:
-        return ("filled",)
+        usual = {0: "zeros", 1: "ones"}
+        return (usual.get(node.attributes["value"], "filled"),)
     if op.numpy is None or op.is_statements(node) or op.bodies:
         return ()
     match op.parsed(op.template(node)).body[0]:

@@ -23,6 +23,7 @@ from .expressions import (
     substituted,
 )
 from .names import Names
+from .reductions import reduced
 
 
 class Values:
@@ -123,7 +124,7 @@ class Values:
         if isinstance(value, ast.Compare) and len(set(form.node.inputs)) == 1:
             # `x != x` finds NaN, but reads, to a linter too, like a mistake.
             return call(f"np.{form.node.op.name}", value.left, *value.comparators)
-        return value
+        return reduced(value, form.node)
 
     def statements(self, form: Form, out: str = "") -> list[ast.stmt]:
         """A form as statements that assign `out`, or write to it."""
