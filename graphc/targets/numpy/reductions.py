@@ -7,9 +7,7 @@ import ast
 from ...ir.node import Node
 
 _MEAN = ast.parse("np.mean", mode="eval").body
-_REDUCTIONS = frozenset(
-    f"np.{name}" for name in ("all", "any", "max", "mean", "min", "prod", "sum")
-)
+_REDUCTIONS = ("np.all", "np.any", "np.max", "np.mean", "np.min", "np.prod", "np.sum")
 
 
 def reduced(value: ast.expr, node: Node) -> ast.expr:
