@@ -174,6 +174,11 @@ class Forms:
         other._depth = {n: depth for n, depth in self._depth.items() if n not in leaves}
         return other
 
+    @property
+    def is_plain(self) -> bool:
+        """True for the plainest forms, each value of which has an array of its own."""
+        return not self._fast
+
     def is_inside(self, node: Node) -> bool:
         """True where a value stands inside the expression of its user."""
         return node in self._depth

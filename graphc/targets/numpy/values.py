@@ -24,6 +24,7 @@ from .expressions import (
 )
 from .names import Names
 from .reductions import reduced
+from .reshaping import copied_once
 
 
 class Values:
@@ -124,7 +125,10 @@ class Values:
         if isinstance(value, ast.Compare) and len(set(form.node.inputs)) == 1:
             # `x != x` finds NaN, but reads, to a linter too, like a mistake.
             return call(f"np.{form.node.op.name}", value.left, *value.comparators)
-        return reduced(value, form.node)
+        value = reduced(value, form.node)
+        if self.forms.is_plain and _merges(form.node):
+            return copied_once(value)
+        return value
 
     def statements(self, form: Form, out: str = "") -> list[ast.stmt]:
         """A form as statements that assign `out`, or write to it."""
@@ -151,6 +155,10 @@ class Values:
         bounds = [literal(size, self.size) for size in (check.low, check.high)]
         text = _known_as(check.positions) or ast.unparse(value)
         return ast.Expr(call("check_positions", value, *bounds, ast.Constant(text)))
+
+
+def _merges(node: Node) -> bool:
+    return bool(node.inputs) and node.ndim < node.inputs[0].ndim
 
 
 def _known_as(positions: Node) -> str | None:

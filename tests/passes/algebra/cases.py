@@ -211,6 +211,13 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
             {"add_at": 1},
         ),
     ],
+    "x[None][0] -> x": [
+        (lambda x, y: (x * y)[None][0] + 1.0, {"multiply": 1, "add": 1}),
+        (lambda x, y: (x * y)[:, None][:, -1] + 1.0, {"multiply": 1, "add": 1}),
+    ],
+    "concatenate(x) -> x": [
+        (lambda x, y: gc.concatenate([x * y], 0) + 1.0, {"multiply": 1, "add": 1}),
+    ],
     "scatter_add(x, [:k]) + scatter_add(y, [k:]) -> concatenate(x, y)": [
         (
             lambda x, y: _adjoint_of_parts(gc.split(x, [200, 400])[:2]),
