@@ -1,4 +1,4 @@
-"""Reshaping of arrays in another order, which copies them anyway."""
+"""Arrays in another order whose axes are merged, which copies them anyway."""
 
 from __future__ import annotations
 
@@ -11,19 +11,11 @@ def copied_once(value: ast.expr) -> ast.expr:
     match value:
         case ast.Call(
             ast.Attribute(
-                ast.Call(
-                    ast.Attribute(
-                        ast.Call(ast.Attribute(attr="transpose")) as transposed, "copy"
-                    ),
-                    [],
-                    [],
-                ),
-                "reshape",
+                ast.Call(ast.Attribute(ast.Call() as ordered, "copy"), [], []), method
             ),
-            shape,
+            [ast.Tuple()] as shape,
             [],
         ):
-            reshape = ast.Attribute(transposed, "reshape", ast.Load())
-            return ast.Call(reshape, shape, [])
+            return ast.Call(ast.Attribute(ordered, method, ast.Load()), shape, [])
         case _:
             return value

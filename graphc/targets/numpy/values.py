@@ -158,7 +158,8 @@ class Values:
 
 
 def _merges(node: Node) -> bool:
-    return bool(node.inputs) and node.ndim < node.inputs[0].ndim
+    """True where a value has the elements of another one, on fewer axes."""
+    return node.op.rearranges and node.ndim < node.inputs[0].ndim
 
 
 def _known_as(positions: Node) -> str | None:
