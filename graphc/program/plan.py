@@ -144,6 +144,8 @@ class TrainingPlan:
     """Parameters whose gradients finite differences do not tell, with the reasons."""
     learning_rate: float | None = None
     """The step size, where updates read it as `LEARNING_RATE`."""
+    is_simplified: bool = True
+    """False where graphs are as written."""
     strict: bool = False
     """True where data of a wider dtype than an input's is refused, and not rounded."""
 

@@ -26,7 +26,7 @@ from ..ir.nest import filler, flatten
 from ..ir.node import Node
 from ..ir.sizes import inputs_for_sizes, size_bounds
 from ..passes.one_row import for_one_row
-from ..passes.pipeline import optimize
+from ..passes.pipeline import accelerate, optimize
 from ..program.footprint import Footprint
 from ..program.plan import Style
 from ..program.schedule import TILE, Tiling
@@ -237,6 +237,8 @@ def compile_nodes(
         everything.check_names()
         order = _order(inputs, everything)
         graph = optimize(everything, simplify=simplify)
+        if simplify and style == "fast":
+            graph = accelerate(graph)
         symbols = {*everything.symbols, *graph.symbols}
         sized = inputs_for_sizes(order, everything.inputs, symbols)
         taken = [node for node in order if node in {*everything.inputs, *sized}]

@@ -44,7 +44,7 @@ from ..optim.base import Clock, Optimizer, called_with, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
 from ..optim.sgd import SGD
 from ..passes.one_row import for_one_row
-from ..passes.pipeline import optimize
+from ..passes.pipeline import accelerate, optimize
 from ..program.footprint import Footprint
 from ..program.groups import ParameterUpdate, Update
 from ..program.plan import Kind, Plateau, Style, TrainingPlan, TrainingStep
@@ -94,7 +94,7 @@ class TrainingProgram:
     @cached_property
     def footprint(self) -> Footprint:
         """The bytes that a training step in fast style keeps allocated."""
-        return emit_training(self.plan, "fast").footprint
+        return emit_training(_in_style(self.plan, "fast"), "fast").footprint
 
     def emit(
         self, style: Style, kind: Kind, include: frozenset[str], file: str
@@ -108,7 +108,7 @@ class TrainingProgram:
             file: the name of the file to write to.
         """
         plan = self.plan if kind == "whole" else unscaled(_tunable(self.plan))
-        return emit_training(plan, style, kind, include, file)
+        return emit_training(_in_style(plan, style), style, kind, include, file)
 
     def emit_predict(
         self,
@@ -117,7 +117,7 @@ class TrainingProgram:
         file: str,
     ) -> Emitted:
         """The text of inference alone, with or without parameters in it."""
-        return emit_predict(self.plan, style, trained, file)
+        return emit_predict(_in_style(self.plan, style), style, trained, file)
 
     def reloaded(self, style: Style | None = None) -> TrainingProgram:
         """The same program loaded once more, in this or another style."""
@@ -126,7 +126,7 @@ class TrainingProgram:
     @staticmethod
     def of(plan: TrainingPlan, style: Style) -> TrainingProgram:
         """The program of a plan, emitted and loaded."""
-        emitted = emit_training(plan, style)
+        emitted = emit_training(_in_style(plan, style), style)
         program = Program(emitted.source, emitted.lines, emitted.positions)
         return TrainingProgram(plan, program, style)
 
@@ -191,7 +191,7 @@ def training_plan(
     evaluated = evaluation_mode(Graph((named, *results, *predicted.values())))
     needs = dict(zip(("forward", "predict"), _halves(evaluated, measured), strict=True))
     forward, predict = _halves(final(evaluated), measured)
-    parts = [_step(each, declared.inputs, simplify) for each in objectives]
+    parts = [_step(each, simplify) for each in objectives]
     state = {key: node for _, own in parts for key, node in own.items()}
     finish, weight = measured.finish, measured.weight
     positions = _positions(declared)
@@ -231,9 +231,32 @@ def training_plan(
         averages=_averages(objectives, state),
         unchecked=_unchecked(objectives),
         strict=strict,
+        is_simplified=simplify,
         admitted=admitted(declared.meanings),
         positions=positions and final(positions),
     )
+
+
+def _in_style(plan: TrainingPlan, style: Style) -> TrainingPlan:
+    """The plan as a style computes it."""
+    if style != "fast":
+        return plan
+    fast = accelerate if plan.is_simplified else _unchanged
+    steps = list[TrainingStep]()
+    for step in plan.steps:
+        training = fast(step.training)
+        one_row = for_one_row(training, plan.inputs)
+        steps.append(replace(step, training=training, one_row=one_row))
+    return replace(
+        plan,
+        forward=fast(plan.forward),
+        predict=plan.predict and fast(plan.predict),
+        steps=tuple(steps),
+    )
+
+
+def _unchanged(graph: Graph) -> Graph:
+    return graph
 
 
 def _halves(graph: Graph, measured: Evaluation) -> tuple[Graph, Graph]:
@@ -250,9 +273,7 @@ def _unchecked(objectives: Sequence[Objective]) -> dict[str, str]:
     return found
 
 
-def _step(
-    objective: Objective, inputs: tuple[Node, ...], simplify: bool
-) -> tuple[TrainingStep, dict[str, Node]]:
+def _step(objective: Objective, simplify: bool) -> tuple[TrainingStep, dict[str, Node]]:
     """The step of a loss, and the state of its optimizer."""
     loss, trained, name = objective.loss, objective.trained, objective.name
     gradients = grad(loss, list(trained))
@@ -276,9 +297,8 @@ def _step(
         update,
         name,
         objective.assigned,
-        for_one_row(training, inputs),
-        size_bounds(trained_on),
-        objective.optimizer if simplify and not name else None,
+        size_bounds=size_bounds(trained_on),
+        optimizer=objective.optimizer if simplify and not name else None,
     )
     return step, state
 
