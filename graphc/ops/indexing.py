@@ -59,7 +59,8 @@ def _getitem_infer(x: TensorType, *arrays: TensorType, index: Index) -> TensorTy
 def _getitem_vjp(g: Node, out: Node, x: Node, *arrays: Node) -> tuple[Any, ...]:
     index = out.attributes["index"]
     sizes = zip(index, x.shape, strict=False)
-    if not arrays and all(i == 0 and n == 1 for i, n in sizes if not is_whole(i)):
+    is_of_axes = not arrays and all(item is not None for item in index)
+    if is_of_axes and all(i == 0 and n == 1 for i, n in sizes if not is_whole(i)):
         # Only axes of one element are left out.
         axes = tuple(a for a, item in enumerate(index) if not is_whole(item))
         return (expand_dims(g, axes) if axes else g,)

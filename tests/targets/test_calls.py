@@ -268,7 +268,7 @@ def test_a_position_out_of_bounds_is_refused_in_a_function(style: Any) -> None:
     function = gc.compile(y, style=style)
     assert "pick" in functions_of(function.source)
     assert function(x=[0.0, 1.0, 2.0, 3.0]).tolist() == [0, 1, 2, 3]
-    with pytest.raises(FeedError, match="must be from 0 to 3"):
+    with pytest.raises(FeedError, match="not in the range 0 to 3"):
         function(x=[0.0, 1.0, 2.0, 4.0])
 
 
