@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..arguments import public
 from ..errors import OptionError
 from ..targets.numpy.headings import is_edited, origin_of
 from .trainer import Trainer
@@ -114,3 +115,6 @@ def _pieces(source: str) -> Iterator[tuple[str, str]]:
             case _:
                 others.append(text)
     yield "what stands outside of functions", "\n".join(others)
+
+
+public(globals(), ["verify"])

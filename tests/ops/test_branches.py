@@ -68,7 +68,7 @@ def test_one_branch_runs() -> None:
     with np.errstate(all="raise"):
         assert [float(v) for v in run(x=0.0)] == [0.0, 1.0]
         assert [float(v) for v in run(x=2.0)] == [0.5, -0.25]
-    assert "if not_equal:" in run.source
+    assert "if not_equal_x:" in run.source
 
 
 def test_what_nobody_reads_is_not_computed() -> None:

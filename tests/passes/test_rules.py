@@ -18,7 +18,7 @@ from graphc.ir import OPS, Graph, Node, Op
 from graphc.ops.control import call
 from graphc.passes.algebra.rules import RULES, Algebra
 from graphc.passes.base import Pass, Rewrite, recording
-from graphc.passes.pipeline import optimize, pipeline, reasons, rewrites
+from graphc.passes.pipeline import SPEED, optimize, pipeline, reasons, rewrites
 from tests.exact import exact_values
 from tests.op_cases import Array
 
@@ -63,6 +63,7 @@ def cases() -> Iterator[Case]:
     wave = call(gc.sin, call(gc.sin, x))
     yield Graph((wave, gc.grad(gc.sum(wave), x))), IN_PAIRS, pipeline(True)
     yield Graph(loops()), IN_PAIRS, pipeline(True)
+    yield Graph(gates()), GATES, (*pipeline(True), *SPEED)
 
 
 def loops() -> tuple[Node, ...]:
@@ -85,6 +86,25 @@ def loops() -> tuple[Node, ...]:
     )
     halved = gc.while_loop(lambda v: gc.sum(v) > one, lambda v: v * 0.5, chosen)
     return gc.grad(loss, x), loss, chosen, halved
+
+
+GATES = {
+    "items": np.random.default_rng(0).normal(size=(3, 2, 8)).astype("f4"),
+    "weight": np.random.default_rng(1).normal(size=(8, 4)).astype("f4"),
+}
+
+
+def gates() -> tuple[Node, ...]:
+    """A loop with two gates, whose carry is wanted before and after each step."""
+    items, weight = gc.input("items", (3, 2, 8)), gc.input("weight", (8, 4))
+
+    def step(h: Node, item: Node) -> tuple[Node, Node]:
+        both = item + h @ weight.T
+        h = gc.tanh(both[:, :4]) * h + gc.tanh(both[:, 4:])
+        return h, h
+
+    _, stacked = gc.scan(step, gc.zeros((2, 4), "float32"), items)
+    return stacked, gc.grad(gc.sum(gc.sin(stacked)), weight)
 
 
 IMAGES = {

@@ -103,19 +103,21 @@ class Values:
         return values
 
     def _moved(self, node: Node) -> Node | None:
-        """The variable whose elements a node has elsewhere, of whatever dtype they are.
+        """A variable of the dtype of the elements that a node has elsewhere.
 
         Gradients are checked in float64, in which an array of its own must be, too.
         """
-        if node.op.kind != "movement" or not node.inputs:
+        if node.op.kind != "movement":
             return None
-        source = node.inputs[0]
-        while source not in self.forms.leaves and self.forms.is_inside(source):
-            if not source.op.is_view(source):
-                return None
-            source = source.inputs[0]
-        is_number = source.op.role in (Role.CONSTANT, Role.SIZE)
-        return None if is_number or source.dtype != node.dtype else source
+        waiting = [*node.inputs[:1]]
+        for source in waiting:
+            if source.dtype != node.dtype or not source.op.pure:
+                continue
+            if source not in self.forms.leaves and self.forms.is_inside(source):
+                waiting += source.inputs
+            elif source.op.role not in (Role.CONSTANT, Role.SIZE):
+                return source
+        return None
 
     def expression(self, form: Form) -> ast.expr:
         """A form as one expression."""
