@@ -32,11 +32,14 @@ def _key(node: Node, inputs: tuple[int, ...]) -> Hashable:
 
 def _rank(node: Node) -> int:
     """The rank of a node among equals, of which the most telling is kept."""
-    if node.label is not None and not node.origin.rules:
+    is_written = not node.origin.rules
+    if node.name is not None and is_written and node.origin.block is None:
         return 0
-    if node.name is not None:
+    if node.label is not None and is_written:
         return 1
-    return 2 if node.origin.gradient_of is not None else 3
+    if node.name is not None:
+        return 2
+    return 3 if node.origin.gradient_of is not None else 4
 
 
 @dataclass(frozen=True)

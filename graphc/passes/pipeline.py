@@ -78,7 +78,7 @@ SPEED: tuple[Pass, ...] = (
     FoldConstants(broadcast=True),
     MergeEqual(),
 )
-"""What is done besides for text that is to run fast, and no longer as it is read."""
+"""Passes besides, for text that is to run fast and is no longer as one writes it."""
 
 
 def optimize(

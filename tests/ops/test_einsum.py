@@ -141,7 +141,7 @@ TEXTS: dict[str, tuple[Callable[[], Any], str]] = {
     "an outer product": (lambda: gc.einsum("i,j->ij", X[:, 0], X[0]), " * "),
     "stacks along the last axis": (
         lambda: gc.einsum("ijb,jkb->ikb", Z, Z),
-        "ascontiguousarray = z.transpose((2, 0, 1)).copy()",
+        "ascontiguousarray_z = z.transpose((2, 0, 1)).copy()",
     ),
     "vectors along the first axis": (
         lambda: gc.einsum("ijb,jb->ib", Z, Z[0]),

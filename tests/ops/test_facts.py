@@ -263,6 +263,13 @@ def notation(value: Value, facts: Facts) -> Iterator[str]:
             yield f"{facts.notation} is another number"
 
 
+def called(value: Value, facts: Facts) -> Iterator[str]:
+    known = {name.lstrip("*"): name for name in value.op.inputs}
+    for pattern in facts.called:
+        if not pattern.format_map(known).replace("*", "").isidentifier():
+            yield f"{pattern} is no name of a variable"
+
+
 def of_bodies(value: Value, facts: Facts) -> Iterator[str]:
     if (facts.only_rules or facts.recomputes) and not value.op.bodies:
         yield "a fact of bodies, of an op that has none"
@@ -290,6 +297,7 @@ CHECKS: dict[str, Callable[[Value, Facts], Iterator[str]]] = {
     "cost": cost,
     "multiply_adds": multiply_adds,
     "notation": notation,
+    "called": called,
     "only_rules": of_bodies,
     "recomputes": of_bodies,
     "formula": formula,
@@ -374,6 +382,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("exp", {"only_rules": True}),
     ("exp", {"recomputes": True}),
     ("exp", {"formula": "e**x"}),
+    ("exp", {"called": ("of {x} and",)}),
 ]
 
 
