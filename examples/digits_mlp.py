@@ -56,14 +56,14 @@ def main() -> None:
     gc.render(trainer, backward="graph").save(FOLDER / "backward.svg")
     gc.render(trainer, backward="overlay").save(FOLDER / "overlay.svg")
     script = trainer.emit(FOLDER / "train_digits.py")
-    for part in ("train", "dev", "test"):
+    for part in ("train", "dev"):
         np.savez(FOLDER / f"{part}.npz", **getattr(data, part))
     print(f"wrote drawings, data and {script}")
 
     print(f"\nRunning {script} where graphc can't be imported:")
     run_without_graphc(
         script,
-        *("--data", "train.npz", "--dev", "dev.npz", "--test", "test.npz"),
+        *("--data", "train.npz", "--dev", "dev.npz"),
         *("--epochs", str(EPOCHS), "--batch-size", str(BATCH_SIZE), "--seed", "0"),
         *("--out", "best.npz"),
     )

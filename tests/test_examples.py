@@ -56,7 +56,7 @@ def test_the_demo_shows_the_whole_path(tmp_path):
     folder = tmp_path / "build" / "demo"
     for drawing in ("forward", "backward", "overlay"):
         assert "</svg>" in (folder / f"{drawing}.svg").read_text()
-    for part in ("train", "dev", "test", "best"):
+    for part in ("train", "dev", "best"):
         assert (folder / f"{part}.npz").exists()
     assert (folder / "train_digits.py").exists()
 

@@ -79,7 +79,7 @@ def _entries() -> Iterator[tuple[str, Callable[..., Any]]]:
         for name in dir(value):
             method = getattr(type(value), name, None)
             public = not name.startswith("_") and inspect.isfunction(method)
-            if public and name not in ("copy", "remember", "count"):
+            if public and name not in ("copy", "remember", "count", "told"):
                 yield f"{owner}.{name}", getattr(value, name)
     for name in BINARY:
         yield f"node.__{name}__", getattr(X, f"__{name}__")

@@ -104,7 +104,12 @@ def gates() -> tuple[Node, ...]:
         return h, h
 
     _, stacked = gc.scan(step, gc.zeros((2, 4), "float32"), items)
-    return stacked, gc.grad(gc.sum(gc.sin(stacked)), weight)
+    scan = gc.scan(
+        lambda h, item: (gc.tanh(item[:, :4]) * h + gc.tanh(item[:, 4:]), None),
+        gc.zeros((2, 4), "float32"),
+        (items * 0.5).named("halves"),
+    )
+    return stacked, gc.grad(gc.sum(gc.sin(stacked)), weight), scan[0]
 
 
 IMAGES = {

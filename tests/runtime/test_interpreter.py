@@ -175,7 +175,7 @@ def test_numpys_own_errors_name_the_node() -> None:
     ):
         with pytest.raises(FeedError, match="negative integer powers") as caught:
             run()
-        assert caught.value.node == "power: int64 (3,)"
+        assert caught.value.node == "node: int64 (3,)"
         assert caught.value.location == str(node.origin.location)
 
 

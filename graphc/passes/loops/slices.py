@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
 from ...ir.origin import replacing
@@ -292,7 +293,10 @@ class _Stacking:
         """An array with its slices along a first axis."""
         if node not in self._stacks:
             found = self._split(node)
-            self._stacks[node] = found.copy(name=found.name or node.name)
+            # The copy of an argument is none of the loop's.
+            if found.name is None and found.op.role is not Role.ARGUMENT:
+                found = found.copy(name=node.name)
+            self._stacks[node] = found
         return self._stacks[node]
 
     def _split(self, node: Node) -> Node:
