@@ -158,9 +158,9 @@ def test_an_integer_of_no_dtype_says_which() -> None:
 REGULAR = [
     (np.triu(np.full((5, 5), -np.inf, "f4"), 1), "np.triu(np.full((5, 5), -np.inf,"),
     (np.tri(5, 6, dtype=bool), "np.tril(np.full((5, 6), True,"),
-    (np.tri(5, 5, -1), "np.tril(np.full((5, 5), 1.0, np.float64), -1)"),
+    (np.tri(5, 5, -1), "np.tril(np.ones((5, 5)"),
     (np.full((3, 2, 4), 2.5), "np.full((3, 2, 4), 2.5, np.float64)"),
-    (np.zeros((3, 2, 4)), "np.full((3, 2, 4), 0.0, np.float64)"),
+    (np.zeros((3, 2, 4)), "np.zeros((3, 2, 4)"),
     (np.arange(20), "np.arange(20, dtype=np.int64)"),
     (np.eye(5), "np.eye(5, dtype=np.float64)"),
 ]
