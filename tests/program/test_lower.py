@@ -10,6 +10,7 @@ import graphc as gc
 from graphc.ir.graph import Graph, expand
 from graphc.ops.control import call
 from graphc.ops.source import arange
+from graphc.passes.one_row import for_one_row
 from graphc.program.function import Call, Compute, Declared, Function, Tiled, Variant
 from graphc.program.lower import lower
 from graphc.program.update import lower_update
@@ -126,7 +127,8 @@ def test_a_variant_for_one_row_is_a_function_of_its_own() -> None:
     loss = gc.mean(gc.tanh(X @ W))
     plan = training_plan(loss, gc.optim.SGD(lr=0.1))
     (step,) = plan.steps
-    declared = Declared("f", step.training, plan.inputs, one_row=step.one_row)
+    one_row = for_one_row(step.training, plan.inputs)
+    declared = Declared("f", step.training, plan.inputs, one_row=one_row)
     function = lower(declared, fast=True)
     assert isinstance(function.one_row, Variant)
     assert function.one_row.dimension == "batch"
