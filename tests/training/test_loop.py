@@ -94,7 +94,7 @@ def test_the_last_batch_may_be_dropped(tmp_path: Path) -> None:
         seen.fit(TRAIN, drop_last=True, batch_size=91)
     with pytest.raises(OptionError, match="drop_last needs arrays to train on"):
         seen.fit([TRAIN], drop_last=True)
-    trainer.emit(tmp_path / "train.py")
+    trainer.emit(tmp_path / "train.py", include=["all"])
     np.savez(tmp_path / "train.npz", **TRAIN)
     command = (
         "--data",
