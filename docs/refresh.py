@@ -8,6 +8,7 @@ what the compiler makes now.
 
 from __future__ import annotations
 
+import linecache
 import re
 import sys
 import types
@@ -25,6 +26,8 @@ def example(text: str) -> types.ModuleType:
     found = re.search(r"<!-- file: model\.py -->\n```python\n(.*?)```", text, re.S)
     assert found is not None
     module = types.ModuleType("model")
+    # As from a file, whose lines give nodes their names.
+    linecache.cache["model.py"] = len(found[1]), None, found[1].splitlines(True), ""
     exec(compile(found[1], "model.py", "exec"), module.__dict__)
     return module
 

@@ -1,6 +1,7 @@
 """Forms of values: the template that computes each, and what the names in it stand for.
 
-One node is one named statement, with three exceptions that read better: numbers are
+Where statements are not grouped (see `grouping`), one node is one named statement, with
+three exceptions that read better: numbers are
 written where they are used, sizes are integer arithmetic, and a view used once
 (`w.T`, `y[:, None]`) stands inside the expression that uses it.
 """

@@ -35,6 +35,7 @@ class Names:
         self._everywhere: set[str] = set(reserved)
         self._by_index: dict[int, str] = {}
         self._by_order: dict[tuple[int, ...], str] = {}
+        self._by_line: dict[int, str] = {}
         self._symbols: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._temporaries: dict[str, str] = {}
@@ -49,6 +50,7 @@ class Names:
         scope._everywhere = self._everywhere
         scope._by_index = dict(self._by_index)
         scope._by_order = dict(self._by_order)
+        scope._by_line = dict(self._by_line)
         scope._symbols = dict(self._symbols)
         scope._counts = dict(self._counts)
         scope.outside = set(self.outside)
@@ -128,6 +130,8 @@ class Names:
         """Let `node` go by a name that is taken already."""
         self._by_index[node.index] = name
         self._by_order.setdefault(node.order, name)
+        if node.source_name is not None:
+            self._by_line.setdefault(id(node.source_name), name)
 
     def __getitem__(self, node: Node) -> str:
         return self._by_index[node.index]
@@ -143,6 +147,9 @@ class Names:
             node, depth = forward, depth + 1
         given = _of_block(node) or node.label or result_name(node)
         known = self._by_order.get(node.order) if depth or not given else None
+        if depth and known is None:
+            # Of what a block became, which has the name of its line.
+            known = self._by_line.get(id(node.source_name))
         if not given and not known and own in terms:
             return terms[own]
         wish = given or known or self._role(node)
