@@ -39,7 +39,7 @@ class Row:
     attributes: Mapping[str, Any]
     type: TensorType
     name: str | None
-    source_name: str | None
+    source_name: SourceName | None
     layer: str | None
     order: tuple[int, ...]
     location: Location | None
@@ -93,7 +93,7 @@ def _row(node: Node) -> Row:
         attributes=dict(node.attributes),
         type=node.type,
         name=node.name,
-        source_name=node.source_name and node.source_name.text,
+        source_name=node.source_name,
         layer=None if origin.layer is None else origin.layer.name,
         order=node.order,
         location=origin.location,
@@ -138,7 +138,7 @@ def _nodes_of(rows: tuple[Row, ...], indices: tuple[int, ...]) -> tuple[Node, ..
                 row.location, row.rules, layer=Called(row.layer) if row.layer else None
             ),
             order=row.order,
-        ).told(SourceName(text=row.source_name) if row.source_name else None)
+        ).told(row.source_name)
     requests: dict[tuple[int, ...], DerivativeRequest] = {}
     for row in new:
         _refer(row, nodes, requests)

@@ -51,6 +51,10 @@ class SourceName:
         """
         self._sites, self._path, self._text = sites, path, text
 
+    def __reduce__(self) -> tuple[type[SourceName], tuple[Any, ...]]:
+        """The name alone, for a pickle: what is read there has no source."""
+        return SourceName, ((), (), self.text)
+
     @property
     def text(self) -> str | None:
         """The name, if there is one."""
