@@ -14,6 +14,8 @@ from itertools import count
 from typing import TYPE_CHECKING
 from weakref import ref
 
+from .origin import Layered, surroundings
+
 if TYPE_CHECKING:
     from .node import Node
 
@@ -78,23 +80,34 @@ class DrawNaming(Naming):
     them whatever else is declared.
     """
 
-    __slots__ = ("_of", "_what")
+    __slots__ = ("_layer", "_of", "_what")
 
     def __init__(self, what: str, of: Node | None) -> None:
         """Name a draw.
 
         Args:
             what: what is drawn.
-            of: the node that it is for, of which the nearest name is taken.
+            of: the node that it is for, of which the nearest name is taken, or that of
+                the layer of layers around it where this was given what has the name.
         """
+        layer, given = surroundings()
+        self._layer: Layered | None = None
         # The name of a part is not the user's: another may have it, too.
         while of is not None and (of.name is None or of.origin.rules):
+            if any(of is each for each in given):
+                break
             of = of.inputs[0] if of.inputs else None
+        named = layer is not None and layer.name is not None
+        if named and any(of is each for each in given):
+            # In a function for several layers what is given has other names.
+            self._layer, of = layer, None
         self._what, self._of = what, of
         super().__init__(self._stem)
 
     @property
     def _stem(self) -> str:
+        if self._layer is not None:
+            return f"{self._layer.name}.input.{self._what}"
         return self._what if self._of is None else f"{self._of.name}.{self._what}"
 
     def candidates(self) -> Iterator[str]:

@@ -8,11 +8,11 @@ drawing can lead back to what the user wrote.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ..errors import Location, current_origin, user_location
 
@@ -95,16 +95,29 @@ def here() -> Origin:
     if isinstance(current, replacing):
         return current.origin
     known = cast("Origin | None", current)
-    return known or Origin(user_location(), layer=_layer.get())
+    return known or Origin(user_location(), layer=_layer.get()[0])
 
 
-_layer: ContextVar[Layered | None] = ContextVar("graphc_layer", default=None)
+_NOWHERE: tuple[Layered | None, Sequence[Any]] = None, ()
+_layer: ContextVar[tuple[Layered | None, Sequence[Any]]] = ContextVar(
+    "graphc_layer", default=_NOWHERE
+)
+
+
+def surroundings() -> tuple[Layered | None, Sequence[Any]]:
+    """The innermost layer of layers that is being applied, and what it was given."""
+    return _layer.get()
 
 
 @contextmanager
-def inside(layer: Layered | None) -> Generator[None]:
-    """Let nodes created inside belong to a layer of layers; None changes nothing."""
-    token = _layer.set(_layer.get() if layer is None else layer)
+def inside(layer: Layered | None, inputs: Sequence[Any] = ()) -> Generator[None]:
+    """Let nodes created inside belong to a layer of layers; None changes nothing.
+
+    Args:
+        layer: the layer.
+        inputs: what it is given.
+    """
+    token = _layer.set(_layer.get() if layer is None else (layer, inputs))
     try:
         yield
     finally:

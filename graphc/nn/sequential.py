@@ -114,8 +114,9 @@ class Sequential(Layer):
     def __call__(self, input: ArrayLike) -> Node:
         """Apply the layers; the output has the name of the last one."""
         self._fix()
-        with inside(self):
-            return self.forward(as_node(input))
+        node = as_node(input)
+        with inside(self, (node,)):
+            return self.forward(node)
 
     def __len__(self) -> int:
         return len(self._sequence)

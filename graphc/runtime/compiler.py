@@ -116,6 +116,11 @@ class CompiledFunction(LazyState):
         return self._footprint
 
     @property
+    def graph(self) -> Graph:
+        """The optimised graph that the text computes."""
+        return self._made_of[1][0]
+
+    @property
     def source(self) -> str:
         """The text that runs."""
         return self._program.source

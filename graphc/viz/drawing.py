@@ -87,8 +87,9 @@ def render(
     stands in a frame with its body, that of a function in a frame beside its calls.
 
     Args:
-        target: a node, a list, tuple or dict of nodes, a graph, or a `Trainer`, of
-            which the loss and the metrics are drawn.
+        target: a node, a list, tuple or dict of nodes, a graph, a `Trainer`, of which
+            the loss and the metrics are drawn, or a compiled function, of which the
+            optimised graph is.
         backward: `False` for the graph as it is; `"graph"` for the graph of the
             gradients of a scalar by all parameters (by floating inputs, where there
             are none), of a trainer's losses by those that each trains; `"overlay"` for
@@ -149,6 +150,8 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
         pairs = [(None, target)]
     elif isinstance(target, Graph):
         pairs = [(None, node) for node in target.outputs]
+    elif isinstance(graph := getattr(target, "graph", None), Graph):
+        pairs = [(None, node) for node in graph.outputs]
     elif isinstance(target, Mapping):
         pairs = [(str(k), v) for k, v in cast("Mapping[Any, Any]", target).items()]
     elif isinstance(target, list | tuple):
@@ -185,8 +188,9 @@ def _called(name: str | None, node: Node, position: int | None) -> str:
 
 def _not_drawable(given: str) -> OptionError:
     return OptionError(
-        "render takes a node, a list, tuple or dict of nodes, a Graph or a Trainer, "
-        f"got {given}"
+        "render takes a node, a list, tuple or dict of nodes, a Graph, a Trainer or a "
+        f"compiled function, got {given}",
+        hint="of a function or a layer, draw what it returns for inputs",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import NamingError
+from graphc.ir.graph import Graph
 
 STYLES = ("readable", "fast")
 X = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
@@ -146,6 +147,18 @@ def test_a_draw_is_named_after_the_node_it_is_for() -> None:
     source = gc.compile(dropped).source
     for name in ("linear.kept", "linear_2.kept"):
         assert f'rng["{name}"]' in source
+
+
+def test_layers_draw_the_same_when_there_are_enough_for_a_function() -> None:
+    def streams(count: int) -> list[str]:
+        layer = gc.nn.TransformerEncoderLayer(4, 2, 8, 0.5)
+        encoder = gc.nn.TransformerEncoder(layer, count, name="encoder")
+        graph = Graph((encoder(gc.input("x", (3, "batch", 4))),))
+        return [str(node.name) for node in graph.draws]
+
+    two, three = streams(2), streams(3)
+    assert {*two} < {*three}
+    assert "encoder.layers.transformer_encoder_layer_1.self_attn.input.kept" in two
 
 
 def test_prediction_samples_by_a_seed() -> None:

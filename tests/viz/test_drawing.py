@@ -343,7 +343,7 @@ def test_what_can_be_drawn(read):
     x = gc.input("x", (3,))
     y, z = gc.exp(x), gc.log(x)
     names = ["y", "z"]
-    for target in ([y, z], (y, z), Graph((y, z))):
+    for target in ([y, z], (y, z), Graph((y, z)), gc.compile([y, z])):
         picture = read(render(target))
         assert [picture.vertices[f"out{i}"]["label"] for i in (0, 1)] == names
     picture = read(render({"first": y, "second": z}))
