@@ -136,7 +136,7 @@ def _harness_source(
         features |= {*PARTS}
     elif "model" not in features:
         features |= {"short"}
-    kept: list[list[_Chunk]] = []
+    kept: list[tuple[_Chunk, ...]] = []
     imports: set[tuple[str, str | None]] = set()
     from_imports: set[tuple[str, str]] = set()
     for section in sections:
@@ -149,8 +149,8 @@ def _harness_source(
         assert marker, section
         text = "".join(_chosen(text, features))
         if "whole" not in features and used is not None:
-            text = without_annotations(text)
-        kept.append(list(_chunks(text)))
+            text = _without_annotations(text)
+        kept.append(_chunks(text))
         for node in ast.parse(head).body:
             if isinstance(node, ast.Import):
                 imports |= {(alias.name, alias.asname) for alias in node.names}
@@ -165,6 +165,9 @@ def _harness_source(
         tuple(sorted((i for i in imports if (i[1] or i[0]) in names), key=str)),
         tuple(sorted(i for i in from_imports if i[1] in names)),
     )
+
+
+_without_annotations = functools.cache(without_annotations)
 
 
 def _chosen(text: str, features: frozenset[str]) -> Iterator[str]:
@@ -200,7 +203,13 @@ class _Chunk:
     """Empty lines above it."""
 
 
-def _chunks(text: str) -> Iterator[_Chunk]:
+@functools.cache
+def _chunks(text: str) -> tuple[_Chunk, ...]:
+    """The statements of a section, which few sets of features tell apart."""
+    return tuple(_split(text))
+
+
+def _split(text: str) -> Iterator[_Chunk]:
     lines = text.splitlines()
     heading, start = "", 0
     for node in ast.parse(text).body:
@@ -237,7 +246,7 @@ def _defined(node: ast.stmt) -> Iterator[str]:
 
 
 def _reached(
-    sections: list[list[_Chunk]], used: frozenset[str] | None
+    sections: list[tuple[_Chunk, ...]], used: frozenset[str] | None
 ) -> frozenset[_Chunk]:
     """The statements that something uses, or that define nothing."""
     chunks = [chunk for section in sections for chunk in section]

@@ -75,10 +75,27 @@ def topological_order(
     This is networkx's lexicographical topological sort, so the same declaration gives
     the same program whatever the hash seed.
     """
+    by_index = {node.index: node for node in nodes}
+
+    def key(index: int) -> tuple[tuple[int, ...], int]:
+        return by_index[index].order, index
+
+    # Declared order is nearly always topological, and then it is the smallest.
+    declared = sorted(by_index, key=key)
+    placed: set[int] = set()
+    for index in declared:
+        if any(
+            parent.index in by_index and parent.index not in placed
+            for parent in dependencies(by_index[index])
+        ):
+            break
+        placed.add(index)
+    else:
+        return tuple(by_index[index] for index in declared)
+
     # Imported here because `import graphc` must stay fast.
     import networkx as nx
 
-    by_index = {node.index: node for node in nodes}
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(by_index)
     graph.add_edges_from(
@@ -87,10 +104,6 @@ def topological_order(
         for parent in dependencies(node)
         if parent.index in by_index
     )
-
-    def key(index: int) -> tuple[tuple[int, ...], int]:
-        return by_index[index].order, index
-
     order = cast("Iterator[int]", nx.lexicographical_topological_sort(graph, key=key))
     return tuple(by_index[index] for index in order)
 

@@ -19,9 +19,9 @@ def without_annotations(source: str) -> str:
     edits: list[tuple[int, int, list[str]]] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
-            plain = copy.deepcopy(node)
+            plain = copy.copy(node)
             plain.returns, plain.body, plain.decorator_list = None, [ast.Pass()], []
-            arguments = plain.args
+            plain.args = arguments = copy.deepcopy(node.args)
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
             for each in (*every, arguments.vararg, arguments.kwarg):
                 if each is not None:

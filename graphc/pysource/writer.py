@@ -7,6 +7,7 @@ and the imports that are known only when everything is written, is this file's b
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import textwrap
@@ -255,13 +256,12 @@ class Writer:
         """Write formatted source text at the top level, set off by blank lines."""
         if self._depth:
             raise ValueError("raw text belongs to the top level")
-        body = ast.parse(text).body
-        first_defines = bool(body) and isinstance(body[0], _DEFINITIONS)
+        first_defines, last_defines = _ends_that_define(text)
         self.blank()
         self._emit(
             text.strip("\n").split("\n"), "definition" if first_defines else "code"
         )
-        self._after_definition = bool(body) and isinstance(body[-1], _DEFINITIONS)
+        self._after_definition = last_defines
         self.blank()
 
     def append(self, other: Writer) -> None:
@@ -460,6 +460,16 @@ def docstring_lines(text: str, indent: int) -> list[str]:
         return [start + (" " if bare_quote else "") + '"""']
     rest = [margin + line if line else "" for line in lines[1:]]
     return [start, *rest, margin + '"""']
+
+
+@functools.lru_cache(maxsize=64)
+def _ends_that_define(text: str) -> tuple[bool, bool]:
+    """True for the first and the last statement where it is a function or class."""
+    body = ast.parse(text).body
+    return (
+        bool(body) and isinstance(body[0], _DEFINITIONS),
+        bool(body) and isinstance(body[-1], _DEFINITIONS),
+    )
 
 
 def _parse(source: str, shown: str) -> ast.Module:
