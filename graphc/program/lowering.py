@@ -308,7 +308,12 @@ class Lowering:
             for result, value in zip(results, body.outputs, strict=True):
                 if result is not None and self._is_new(value, forms):
                     written.setdefault(value, result)
-            steps, memory = self.steps(body, forms, body.outputs, destinations=written)
+            read = [
+                value
+                for result, value in zip(results, body.outputs, strict=True)
+                if result is not None and written.get(value) is not result
+            ]
+            steps, memory = self.steps(body, forms, read, destinations=written)
             self.arrays += empty_arrays(memory)
             blocks.append(Block(body, forms, steps))
             direct.append(written)

@@ -228,6 +228,6 @@ class TrainingPlan:
             "totals": self.finish is not None,
             "unchecked": bool(self.unchecked),
             "weights": self.loss_weight is not None,
-            "shared_inputs": len(self.row_inputs) < len(self.inputs),
+            "shared_inputs": not (0 < len(self.inputs) == len(self.row_inputs)),
         }
         return frozenset(feature for feature, needed in wanted.items() if needed)

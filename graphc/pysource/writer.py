@@ -464,11 +464,18 @@ def docstring_lines(text: str, indent: int) -> list[str]:
 
 @functools.lru_cache(maxsize=64)
 def _ends_that_define(text: str) -> tuple[bool, bool]:
-    """True for the first and the last statement where it is a function or class."""
+    """True for the first and the last statement where it is a function or class.
+
+    A heading above the first one does not belong to it.
+    """
     body = ast.parse(text).body
+    if not body:
+        return False, False
+    above = text.strip("\n").split("\n")[: body[0].lineno]
+    is_headed = above[0].startswith("#") and "" in above
     return (
-        bool(body) and isinstance(body[0], _DEFINITIONS),
-        bool(body) and isinstance(body[-1], _DEFINITIONS),
+        isinstance(body[0], _DEFINITIONS) and not is_headed,
+        isinstance(body[-1], _DEFINITIONS),
     )
 
 

@@ -386,7 +386,8 @@ def _clock() -> dict[str, Node]:
 
 def _plateau(plateau: ReduceLROnPlateau) -> Plateau:
     state = tuple(plateau.initial())
-    return Plateau(asdict(plateau), state, inspect.getsource(update_plateau))
+    source = f"import math\n\n\n{inspect.getsource(update_plateau)}"
+    return Plateau(asdict(plateau), state, source)
 
 
 def _outputs(loss: Node, outputs: Node | Mapping[str, Node] | None) -> dict[str, Node]:

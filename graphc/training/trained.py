@@ -222,6 +222,12 @@ class Trained(LoadedProgram):
         wanted = frozenset(include)
         if part == "predict":
             self._check_outputs()
+            # `np.savez`, which writes them, has arguments of these names.
+            for taken in {"file", "allow_pickle"} & {*self._compiled.plan.outputs}:
+                raise OptionError(
+                    f"what is predicted can't be written to a file as {taken!r}",
+                    hint=f"gc.Trainer(..., outputs={{'{taken}_': ...}})",
+                )
             trained = self._arrays if embed else None
             return self._compiled.emit_predict(style, trained, file)
         if embed:

@@ -9,6 +9,7 @@ import ast
 import copy
 import functools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -27,6 +28,25 @@ def name(identifier: str) -> ast.expr:
 def parse(source: str) -> ast.expr:
     """An expression from source text. Trees are shared, and never changed."""
     return ast.parse(source, mode="eval").body
+
+
+def long_text(value: str) -> ast.expr:
+    """A text, or the sum of texts that are short enough for a line.
+
+    >>> ast.unparse(long_text("a" * 40 + " " + "b" * 30)).count("+")
+    1
+    """
+    pieces = [""]
+    for word in re.findall(r"\S*\s*", value):
+        if pieces[-1] and len(pieces[-1] + word) > _LONGEST:
+            pieces.append("")
+        pieces[-1] += word
+    texts: list[ast.expr] = [ast.Constant(piece) for piece in pieces]
+    return functools.reduce(lambda a, b: ast.BinOp(a, ast.Add(), b), texts)
+
+
+_LONGEST = 68
+"""Characters of a text that fits a line after a name."""
 
 
 def call(function: str, *arguments: ast.expr, **keywords: ast.expr) -> ast.expr:

@@ -10,7 +10,7 @@ from ...ir.dims import Dim
 from ...ir.node import Node
 from ...program.plan import TrainingPlan
 from ...pysource.writer import Writer
-from .expressions import assign, call, parse
+from .expressions import assign, call, long_text, parse
 
 
 def write_requirements(writer: Writer) -> None:
@@ -38,7 +38,7 @@ def write_facts(
         for node in plan.inputs
     }
     is_full = used is None
-    facts: dict[str, Any] = {
+    facts: dict[str, str] = {
         "MODEL": plan.title,
         "GRAPHC_VERSION": plan.version,
         "GRAPH_HASH": plan.hash,
@@ -46,7 +46,7 @@ def write_facts(
     }
     for key, value in facts.items():
         if is_full or key in {"MODEL", "GRAPH_HASH", *used}:
-            writer.statement(assign(key, parse(repr(value))))
+            writer.statement(assign(key, long_text(value)))
     writer.heading(
         "Of each input: dtype, shape, bounds of labels or what need not be finite."
     )

@@ -65,7 +65,7 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
         return [
             *_wrapped(f"Predict with {plan.title}, by nothing but NumPy."),
             "",
-            f"{run} new.npz{given} --out predictions.npz",
+            _fitting(f"{run} new.npz{given} --out predictions.npz"),
             "",
             *inputs,
         ]
@@ -89,9 +89,9 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
             *rows,
         ]
     data = f"{run} --data train.npz --dev dev.npz --out best.npz"
-    commands = [f"{data} --epochs 20"]
+    commands = [_fitting(f"{data} --epochs 20")]
     if {"checkpoint", "all"} & {*made.include}:
-        commands.append(f"{data} --epochs 40 --resume")
+        commands.append(_fitting(f"{data} --epochs 40 --resume"))
     if {"check", "all"} & {*made.include}:
         commands.append(f"{run} --check")
     return [
@@ -103,6 +103,14 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
         "",
         *rows,
     ]
+
+
+def _fitting(command: str) -> str:
+    """A command without options that are too much for a line."""
+    for option in (r" --epochs \d+", " --dev dev.npz", " --out predictions.npz"):
+        if len(command) > WIDTH:
+            command = re.sub(option, "", command)
+    return command
 
 
 def _wrapped(text: str) -> list[str]:

@@ -70,7 +70,7 @@ def name_values(
         inside = name_values(block.graph, block.steps, block.forms, names, counters)
         found.update(inside)
 
-    if any(loop.test is None for loop in loops):
+    if any(_counts(loop) for loop in loops):
         wish = _COUNTERS[len(counters) % len(_COUNTERS)]
         counters = (*counters, names.reserve(wish))
     for step in steps:
@@ -79,8 +79,7 @@ def name_values(
                 if not is_literal(value):
                     names.alias(argument, names[value])
         if isinstance(step, Loop):
-            if step.test is None:
-                found[step] = counters[-1]
+            found[step] = counters[-1] if _counts(step) else "_"
             arguments = [each.variable for each in step.carried]
             arguments += [argument for argument, _ in (*step.items, *step.shared)]
             _name_arguments(arguments, names)
@@ -117,6 +116,11 @@ def name_values(
                 if read is not None:
                     names.alias(node, names[read])
     return found
+
+
+def _counts(loop: Loop) -> bool:
+    """True for a loop whose turns read or write at the number of the turn."""
+    return loop.test is None and bool(loop.items or loop.stacked)
 
 
 def _is_own(carried: Carried, loop: Loop) -> bool:

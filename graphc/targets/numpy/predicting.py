@@ -34,7 +34,7 @@ from .sidecar import Sidecar
 _RESERVED = (
     *("np", "parameters", "rng", "dtype", "thread", "get_ident", "predict", "main"),
     *("predict_workspace", "PARAMETERS", "STREAMS", "THREADS", "TILE", "argparse"),
-    *("parser", "options", "data", "found"),
+    *("parser", "args", "data", "found"),
 )
 _SHORT = 200
 """The most trained numbers that a text holds."""
@@ -139,13 +139,13 @@ def _write_main(writer: Writer, plan: TrainingPlan, *, embeds: bool) -> None:
             option = ast.Constant("--parameters")
             required = ast.Constant(True)
             writer.statement(ast.Expr(call(add, option, required=required, help=about)))
-        about = ast.Constant("where to write; by default they are printed")
+        about = ast.Constant("an .npz file to write them to, too")
         writer.statement(ast.Expr(call(add, ast.Constant("--out"), help=about)))
-        writer.statement(assign("options", parse("parser.parse_args()")))
-        writer.statement(assign("data", parse("np.load(options.data)")))
+        writer.statement(assign("args", parse("parser.parse_args()")))
+        writer.statement(assign("data", parse("np.load(args.data)")))
         given: list[ast.expr] = [name("PARAMETERS")]
         if not embeds:
-            given = [parse("dict(np.load(options.parameters))")]
+            given = [parse("dict(np.load(args.parameters))")]
         given += [
             call(
                 "np.asarray",
@@ -155,10 +155,9 @@ def _write_main(writer: Writer, plan: TrainingPlan, *, embeds: bool) -> None:
             for node in plan.predict_inputs
         ]
         writer.statement(assign("found", call("predict", *given)))
-        with writer.block("if options.out:"):
+        writer.statement(ast.Expr(call("print", name("found"))))
+        with writer.block("if args.out:"):
             is_one = len(plan.outputs) == 1
             keyword = ast.keyword(plan.outputs[0] if is_one else None, name("found"))
-            saved = ast.Call(parse("np.savez"), [parse("options.out")], [keyword])
+            saved = ast.Call(parse("np.savez"), [parse("args.out")], [keyword])
             writer.statement(ast.Expr(saved))
-        with writer.block("else:"):
-            writer.statement(ast.Expr(call("print", name("found"))))

@@ -203,9 +203,9 @@ is a FloatingPointError."""
 _SEVERAL_STEPS = """\
 Take a step of each loss on a batch, in place; return the sum of the losses.
 
-Each is computed with what the steps before it have changed. No step is taken of a
-loss that is not finite. A gradient that is not is a FloatingPointError, before which
-the steps of the losses before it have been taken."""
+Each is computed with what the steps before it have changed. No step is taken of
+a loss that is not finite. A gradient that is not is a FloatingPointError, before
+which the steps of the losses before it have been taken."""
 
 
 def _write_step(
