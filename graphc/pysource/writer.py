@@ -468,15 +468,9 @@ def _ends_that_define(text: str) -> tuple[bool, bool]:
 
     A heading above the first one does not belong to it.
     """
-    body = ast.parse(text).body
-    if not body:
-        return False, False
-    above = text.strip("\n").split("\n")[: body[0].lineno]
-    is_headed = above[0].startswith("#") and "" in above
-    return (
-        isinstance(body[0], _DEFINITIONS) and not is_headed,
-        isinstance(body[-1], _DEFINITIONS),
-    )
+    defines = [isinstance(node, _DEFINITIONS) for node in ast.parse(text).body]
+    is_headed = re.match(r"(#.*\n)+\n", text) is not None
+    return defines[:1] == [True] and not is_headed, defines[-1:] == [True]
 
 
 def _parse(source: str, shown: str) -> ast.Module:
