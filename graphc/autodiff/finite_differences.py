@@ -238,7 +238,7 @@ def _wide(attribute: Any) -> Any:
         dtype = cast("np.dtype[Any]", attribute)
         return np.dtype("float64") if is_floating(dtype) else dtype
     if isinstance(attribute, Literal) and is_floating(attribute.array.dtype):
-        return Literal(attribute.array.astype(np.float64))
+        return Literal(attribute.array.astype(np.float64), attribute.term)
     return attribute
 
 

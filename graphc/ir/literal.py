@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .facts import Role
+from .hyperparameters import Hyperparameter, Term, term_read
 
 if TYPE_CHECKING:
     from .node import Node
@@ -20,19 +21,28 @@ _LONGEST = 16
 class Literal:
     """An immutable array as an attribute: hashable, equal when equal bit for bit."""
 
-    __slots__ = ("_key", "array")
+    __slots__ = ("_key", "array", "term")
 
     array: np.ndarray[Any, Any]
+    term: Term | None
+    """The computation of a number from hyperparameters, if it is one of them."""
 
-    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+    def __init__(self, array: np.ndarray[Any, Any], term: Term | None = None) -> None:
         self.array = np.array(array, order="C")
         self.array.flags.writeable = False
+        self.term = term
         digest = hashlib.sha256(self.array.tobytes()).hexdigest()
-        self._key = (self.array.dtype.str, self.array.shape, digest)
+        told = () if term is None else (repr(term),)
+        self._key = (self.array.dtype.str, self.array.shape, digest, *told)
 
-    def __reduce__(self) -> tuple[type[Literal], tuple[np.ndarray[Any, Any]]]:
+    @classmethod
+    def of(cls, array: np.ndarray[Any, Any], value: object) -> Literal:
+        """A literal of a value, which may be a hyperparameter, and its array."""
+        return cls(array, term_read(value))
+
+    def __reduce__(self) -> tuple[type[Literal], tuple[Any, ...]]:
         # By the array, because a pickle forgets that it is read-only.
-        return Literal, (self.array,)
+        return Literal, (self.array, self.term)
 
     @property
     def digest(self) -> str:
@@ -50,8 +60,22 @@ class Literal:
 
 
 def is_constant(node: Node) -> bool:
-    """True for a literal."""
-    return node.op.role is Role.CONSTANT
+    """True for a literal whose value is for good, as a hyperparameter's is not."""
+    return node.op.role is Role.CONSTANT and node.attributes["value"].term is None
+
+
+def term_of_constant(node: Node) -> Term | None:
+    """The computation of a literal from hyperparameters, if it is one of them."""
+    return node.attributes["value"].term if node.op.role is Role.CONSTANT else None
+
+
+def number_of(node: Node) -> float | None:
+    """The number that a literal is, a hyperparameter if it is computed from some."""
+    if node.op.role is not Role.CONSTANT or node.shape:
+        return None
+    known: Literal = node.attributes["value"]
+    value = known.array.item()
+    return value if known.term is None else Hyperparameter(value, known.term)
 
 
 def constant_of(node: Node) -> np.ndarray[Any, Any]:

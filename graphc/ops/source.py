@@ -22,7 +22,7 @@ from ..ir.dims import (
     check_identifier,
 )
 from ..ir.facts import Facts, Role
-from ..ir.literal import Literal
+from ..ir.literal import Literal, number_of, term_of_constant
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
 from ..ir.rows import Rows
@@ -37,9 +37,8 @@ ArrayLike: TypeAlias = Any
 class Initializer(Protocol):
     """The start of a parameter: a hashable value that prints itself as NumPy.
 
-    It is what `gc.parameter` takes as `init`; a class of yours may be one. It may also
-    have a `helper`, a text: imports and one function that the expression calls. It
-    stands once in an emitted program, above `init_parameters`.
+    It is what `gc.parameter` takes as `init`, as one of yours. It may have a `helper`:
+    imports and a function to call, which an emitted program has above `init_parameters`.
     """
 
     def source(self, shape: tuple[int, ...], dtype: DType) -> str:
@@ -189,7 +188,7 @@ def constant(value: ArrayLike, dtype: Any = None) -> Node:
         return value if target is None else astype(value, target)
     if isinstance(value, Dim):
         return dimension(value, target or np.dtype("int64"))
-    return CONSTANT(value=Literal(numbers(value, target)))
+    return CONSTANT(value=Literal.of(numbers(value, target), value))
 
 
 def dimension(size: Dimension, dtype: DType) -> Node:
@@ -253,9 +252,9 @@ def weak_type(value: ArrayLike) -> Any:
         return dtype if dtype.kind in "biuf" else as_node(value).dtype
     if isinstance(value, bool):
         return np.dtype(bool)
-    if isinstance(value, int | float):
-        return type(value)
-    return as_node(value).dtype
+    if isinstance(value, float):
+        return float
+    return int if isinstance(value, int) else as_node(value).dtype
 
 
 def promote(values: Sequence[ArrayLike]) -> DType:
@@ -496,4 +495,6 @@ def astype(x: ArrayLike, dtype: Any, /) -> Node:
     """
     node = as_node(x)
     target = as_dtype(dtype)
+    if term_of_constant(node) is not None and target.kind == "f":
+        return constant(number_of(node), target)
     return node if node.dtype == target else ASTYPE(node, dtype=target)

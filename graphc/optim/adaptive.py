@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from ..arguments import Within
 from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ops.arithmetic import clip, maximum, sign, sqrt, square, where
-from ..ops.source import constant, full
+from ..ops.source import constant
 from .base import Clock, Rule, State, StepSize
-from .formulas import in_dtype_of, running_mean, zero_slots
+from .formulas import filled_like, in_dtype_of, running_mean, zero_slots
 from .options import NonNegative, Positive, Share
 
 
@@ -59,7 +60,7 @@ class Adagrad(Rule):
     def slots(self, parameter: Node) -> State:
         """The sum of squared gradients."""
         initial = self.initial_accumulator_value
-        return {"sum": full(parameter.shape, initial, parameter.dtype)}
+        return {"sum": filled_like(parameter, initial)}
 
     def update(
         self, parameter: Node, gradient: Node, state: Mapping[str, Node], clock: Clock
@@ -263,6 +264,8 @@ class Rprop(Rule):
     _: KW_ONLY
     maximize: bool = False
 
+    called = MappingProxyType({**Rule.called, "step_sizes": "step_size_bounds"})
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.etas[0] < 1.0 < self.etas[1]:
@@ -274,7 +277,7 @@ class Rprop(Rule):
 
     def slots(self, parameter: Node) -> State:
         """The last gradient and every element's step."""
-        sizes = full(parameter.shape, self.lr, parameter.dtype)
+        sizes = filled_like(parameter, self.lr)
         return {**zero_slots(parameter, "prev"), "step_size": sizes}
 
     def update(

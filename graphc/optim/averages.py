@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from ..arguments import Count
@@ -50,13 +51,14 @@ class GradientAccumulation(Transformation):
     reduction: Literal["mean", "sum"] = "mean"
 
     slot = "accumulated"
+    called = MappingProxyType({"steps": "accumulation_steps"})
 
     def start(self, parameter: Node) -> Node:
         """See `Transformation.start`."""
         return zeros_like(parameter)
 
     def _inner_clock(self, clock: Clock) -> Clock:
-        updates = floor((clock.step - 1.0) / self.steps) + 1.0
+        updates = floor((clock.step - 1.0) / self._setting("steps")) + 1.0
         return replace(clock, step=updates.named("update_number"))
 
     def apply(
@@ -73,14 +75,16 @@ class GradientAccumulation(Transformation):
         old = self._inner_state(parameters, state)
         with derived(parameters[0], type(self).__name__):
             inner_clock = self._inner_clock(clock)
-            is_due = (remainder(clock.step, float(self.steps)) == 0.0).named("is_due")
+            is_due = (remainder(clock.step, self._setting("steps")) == 0.0).named(
+                "is_due"
+            )
             totals = [
                 (state[self._key(parameter)] + gradient).named("total_gradient")
                 for parameter, gradient in zip(parameters, gradients, strict=True)
             ]
-            divided = totals
+            divided, steps = totals, self._setting("steps")
             if self.reduction == "mean" and self.steps > 1:
-                divided = [(t / self.steps).named("mean_gradient") for t in totals]
+                divided = [(t / steps).named("mean_gradient") for t in totals]
         new, new_state = self.inner.apply(parameters, divided, old, inner_clock)
         with derived(parameters[0], type(self).__name__):
             new = [
@@ -135,6 +139,7 @@ class EMA(Transformation):
     dialect: Literal["torch", "keras"] = "torch"
 
     slot = "ema"
+    called = MappingProxyType({"decay": "ema_decay"})
 
     def after(
         self, parameter: Node, state: Mapping[str, Node], clock: Clock
@@ -186,13 +191,14 @@ class Lookahead(Transformation):
     alpha: Share = 0.5
 
     slot = "slow"
+    called = MappingProxyType({"k": "lookahead_k", "alpha": "lookahead_alpha"})
 
     def after(
         self, parameter: Node, state: Mapping[str, Node], clock: Clock
     ) -> tuple[Node, State]:
         """See `Transformation.after`."""
         old = state["slow"]
-        is_due = (remainder(clock.step, float(self.k)) == 0.0).named("is_due")
+        is_due = (remainder(clock.step, self._setting("k")) == 0.0).named("is_due")
         moved = old + self.alpha * (parameter - old)
         slow = where(is_due, moved, old).named("slow")
         return where(is_due, slow, parameter), {"slow": slow}

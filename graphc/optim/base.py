@@ -21,12 +21,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 from ..arguments import Within, shown
 from ..arguments.elsewhere import PARAMETERS_OF_OPTIMIZERS
 from ..errors import DTypeError, NamingError, OptionError, ShapeError
-from ..ir.facts import NAMED
+from ..ir.facts import NAMED, Role
 from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ir.origin import derived
@@ -210,6 +211,8 @@ class Rule(Options, Optimizer):
 
     lr: StepSize = 1e-3
 
+    called = MappingProxyType({"lr": "learning_rate"})
+
     # Options that a rule need not have; one that has them declares them as fields.
     maximize = False
     weight_decay = 0.0
@@ -309,7 +312,7 @@ class Rule(Options, Optimizer):
         )
         if scalar_value(clock.scale) != 1.0:
             size = size * clock.scale
-        return size if scalar_value(size) is not None else size.named("step_size")
+        return size if size.op.role is Role.CONSTANT else size.named("step_size")
 
 
 def slots_under(prefix: str, state: Mapping[str, Node]) -> State:

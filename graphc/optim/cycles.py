@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from ..arguments import Count, Natural, Within
+from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ops.arithmetic import absolute, maximum, minimum, where
 from ..ops.exponential import cos
@@ -65,7 +68,10 @@ class OneCycleLR(Schedule):
 
     def _phases(self) -> list[tuple[float, float, float]]:
         """The last count, first and last step size of each phase."""
-        total = self.total_steps or (self.epochs or 0) * (self.steps_per_epoch or 0)
+        if self.total_steps is None:
+            total = self._setting("epochs") * self._setting("steps_per_epoch")
+        else:
+            total = self._setting("total_steps")
         up, start = self.pct_start * total, self.max_lr / self.div_factor
         end = start / self.final_div_factor
         if self.three_phase:
@@ -79,17 +85,19 @@ class OneCycleLR(Schedule):
     def at(self, count: Node) -> Node:
         """See the class."""
         phases = self._phases()
-        count = minimum(count, phases[-1][0])
+        count = minimum(count, phases[-1][0]).named("count")
         sizes: list[Node] = []
         begin = 0.0
         for end, first, last in phases:
+            past, length = (count - begin, end - begin) if begin else (count, end)
             # torch divides by zero where a phase has no length.
-            part = (count - begin) / (end - begin or 1.0)
+            part = (past / (length or 1.0)).named("part_of_phase")
             if self.anneal_strategy == "cos":
-                rest = (1.0 + cos(math.pi * part)) / 2.0
-                sizes.append(last + (first - last) * rest)
+                rest = ((1.0 + cos(math.pi * part)) / 2.0).named("rest_of_phase")
+                size = last + (first - last) * rest
             else:
-                sizes.append(first + (last - first) * part)
+                size = first + (last - first) * part
+            sizes.append(size.named("size_in_phase"))
             begin = end
         size = sizes[-1]
         for (end, _, _), earlier in zip(phases[-2::-1], sizes[-2::-1], strict=True):
@@ -137,11 +145,12 @@ class CyclicLR(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        up = float(self.step_size_up)
-        down = up if self.step_size_down is None else float(self.step_size_down)
+        up = down = self._setting("step_size_up")
+        if self.step_size_down is not None:
+            down = self._setting("step_size_down")
         cycle = floor(1.0 + count / (up + down))
         within = count - (cycle - 1.0) * (up + down)
-        if up == down:
+        if self.step_size_down is None:
             height = 1.0 - absolute(within - up) / up
         else:
             height = where(within <= up, within / up, (up + down - within) / down)
@@ -188,9 +197,13 @@ class RangeTest(Schedule):
     mode: Literal["exponential", "linear"] = "exponential"
     by: By = field(default="step", kw_only=True)
 
+    called = MappingProxyType(
+        {"start": "first_lr", "end": "last_lr", "steps": "range_test_steps"}
+    )
+
     def at(self, count: Node) -> Node:
         """See the class."""
-        part = minimum(maximum(count, 0.0) / (self.steps - 1), 1.0)
+        part = minimum(maximum(count, 0.0) / (self._setting("steps") - 1.0), 1.0)
         if self.mode == "linear":
             return self.start + (self.end - self.start) * part
         return self.start * (self.end / self.start) ** part
@@ -246,10 +259,9 @@ class SequentialLR(_Composed):
     def at(self, count: Node) -> Node:
         """See the class."""
         size = self.schedulers[0].at(count)
-        for milestone, schedule in zip(
-            self.milestones, self.schedulers[1:], strict=True
-        ):
-            begin = float(milestone)
+        pairs = zip(self.milestones, self.schedulers[1:], strict=True)
+        for number, (milestone, schedule) in enumerate(pairs, 1):
+            begin = Hyperparameter.called(f"milestone{number}", milestone)
             size = where(count >= begin, schedule.at(count - begin), size)
         return size
 
@@ -275,7 +287,17 @@ class ChainedScheduler(_Composed):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        size = self.schedulers[0].at(count)
-        for schedule in self.schedulers[1:]:
+        first, *others = map(_as_factor, self.schedulers)
+        size = first.at(count)
+        for schedule in others:
             size = size * schedule.at(count)
         return size
+
+
+def _as_factor(schedule: Schedule) -> Schedule:
+    """A schedule in a product, whose step size of 1 is no hyperparameter."""
+    found = copy.copy(schedule)
+    for name in ("lr", "after"):
+        if getattr(found, name, None) == 1.0:
+            object.__setattr__(found, name, 1.0)
+    return found

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from ..ir.hyperparameters import Hyperparameter
 from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ops.arithmetic import sqrt, square
 from ..ops.reduction import sum
+from ..ops.shape import broadcast_to
 from ..ops.source import astype, constant, zeros_like
 
 
@@ -34,7 +36,9 @@ def norm(array: Node) -> Node:
 
 
 def complement(beta: float) -> float:
-    """`1 - beta` as one would write it: 0.1 for 0.9, and not 0.09999999999999998."""
+    """`1 - beta`; of a plain number as one would write it, 0.1 for 0.9."""
+    if isinstance(beta, Hyperparameter):
+        return 1.0 - beta
     return float(1 - Decimal(repr(beta)))
 
 
@@ -60,6 +64,13 @@ def decayed(parameter: Node, step_size: Node, weight_decay: float) -> Node:
         return parameter
     kept = (1.0 - step_size * weight_decay).named("kept_by_decay")
     return (in_dtype_of(parameter, kept) * parameter).named("decayed_parameter")
+
+
+def filled_like(parameter: Node, value: float) -> Node:
+    """An array of one number, of the type of the parameter."""
+    if not value:
+        return zeros_like(parameter)
+    return broadcast_to(constant(value, parameter.dtype), parameter.shape)
 
 
 def zero_slots(parameter: Node, *names: str) -> dict[str, Node]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import TypeAlias
 
 from ..errors import NamingError
+from ..ir.hyperparameters import owned_by
 from ..ir.node import Node
 from .base import Clock, Optimizer, State, check_gradients, parameter_name
 from .options import Options
@@ -96,7 +99,8 @@ class ParameterGroups(Options, Optimizer):
         """See `Optimizer.init_state`."""
         state: State = {}
         for optimizer, members in self.assign(parameters):
-            state |= optimizer.init_state(members)
+            with self._owned(optimizer):
+                state |= optimizer.init_state(members)
         return state
 
     def apply(
@@ -113,9 +117,10 @@ class ParameterGroups(Options, Optimizer):
         new_state: State = {}
         for optimizer, members in self.assign(parameters):
             own = _state_of(members, state)
-            values, own = optimizer.apply(
-                members, [gradient_of[node] for node in members], own, clock
-            )
+            with self._owned(optimizer):
+                values, own = optimizer.apply(
+                    members, [gradient_of[node] for node in members], own, clock
+                )
             new |= dict(zip(members, values, strict=True))
             new_state |= own
         return [new[parameter] for parameter in parameters], new_state
@@ -127,15 +132,24 @@ class ParameterGroups(Options, Optimizer):
     def step_size(self, clock: Clock) -> Node:
         """The default's step size, or the first group's where there is no default."""
         optimizer = self.default or next(iter(self.groups.values()))
-        return optimizer.step_size(clock)
+        with self._owned(optimizer):
+            return optimizer.step_size(clock)
+
+    def _owned(self, optimizer: Optimizer) -> AbstractContextManager[None]:
+        """Hyperparameters belong to a group, `BIAS_LEARNING_RATE` to `"*.bias"`."""
+        selectors = [s for s, other in self.groups.items() if other is optimizer]
+        owner = selectors[0] if selectors and isinstance(selectors[0], str) else ""
+        return owned_by("_".join(re.findall(r"\w+", owner)))
 
     def all_step_sizes(self, clock: Clock) -> list[Node]:
         """See `Optimizer.all_step_sizes`."""
         first = self.default or next(iter(self.groups.values()))
         others = [each for each in self.groups.values() if each is not first]
-        return [
-            size for each in (first, *others) for size in each.all_step_sizes(clock)
-        ]
+        found: list[Node] = []
+        for each in (first, *others):
+            with self._owned(each):
+                found += each.all_step_sizes(clock)
+        return found
 
     @property
     def micro_batches(self) -> int:

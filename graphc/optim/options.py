@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
 from ..arguments import Check, Within, check_of, shown
 from ..errors import ArgumentError, OptionError
+from ..ir.hyperparameters import Hyperparameter
 
 
 class _Required:
@@ -40,7 +42,13 @@ Decay: TypeAlias = Annotated[float, Within(low=0.0, below=1.0)]
 
 
 class Options:
-    """A frozen dataclass whose fields are checked and normalised when it is made."""
+    """A frozen dataclass whose fields are checked and normalised when it is made.
+
+    Numbers with a fraction are hyperparameters then, by the names of their fields.
+    """
+
+    called: ClassVar[Mapping[str, str]] = {}
+    """Names of hyperparameters that are not those of the fields."""
 
     def __post_init__(self) -> None:
         """Raise unless every field is given and fits its annotation."""
@@ -58,12 +66,35 @@ class Options:
             if not check.allows(value):
                 wanted = f"{name} to be {check.required}, got {shown(value)}"
                 raise self._failure(wanted, check.hint)
-            object.__setattr__(self, name, check.convert(value))
+            called = self.called.get(name, name)
+            converted = _as_setting(called, check.convert(value), names.index(name))
+            object.__setattr__(self, name, converted)
+
+    def _setting(self, name: str) -> float:
+        """A whole number of an option as a hyperparameter."""
+        place = [field.name for field in fields(cast(Any, self))].index(name)
+        called = self.called.get(name, name)
+        return Hyperparameter.called(called, getattr(self, name), place=place)
 
     def _failure(self, message: str, hint: str | None = None) -> OptionError:
         """An error about the options, at the user's line."""
         name = type(self).__name__
         return OptionError(f"{name} requires {message}", node=name, hint=hint)
+
+
+def _as_setting(name: str, value: Any, place: int) -> Any:
+    """The numbers of an option as hyperparameters, of `betas` as `beta1`, `beta2`."""
+    if isinstance(value, float):
+        place = -1 if name == "learning_rate" else place  # What is tuned first.
+        return Hyperparameter.called(name, value, place=place)
+    if not isinstance(value, tuple):
+        return value
+    items = cast("tuple[Any, ...]", value)
+    stem = name.removesuffix("s")
+    return tuple(
+        _as_setting(f"{stem}{number}", item, place)
+        for number, item in enumerate(items, 1)
+    )
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..errors import DTypeError, OptionError
+from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ops.arithmetic import absolute, square
@@ -113,4 +114,4 @@ def _penalty(
     total = measure(nodes[0])
     for node in nodes[1:]:
         total = total + measure(node)
-    return (factor * float(strength)) * total
+    return factor * Hyperparameter.called(f"{name}_strength", strength) * total

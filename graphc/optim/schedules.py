@@ -19,9 +19,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
 
 from ..arguments import Count, Natural, Within
+from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ops.arithmetic import minimum, remainder, where
 from ..ops.exponential import cos, log
@@ -40,6 +42,8 @@ class Schedule(Options, ABC):
 
     by: By = field(default="epoch", kw_only=True)
 
+    called = MappingProxyType({"lr": "learning_rate"})
+
     @abstractmethod
     def at(self, count: Node) -> Node:
         """The step size when `count` epochs or updates are completed."""
@@ -49,7 +53,9 @@ class Schedule(Options, ABC):
         return constant(self.at(self._count(clock)), "float64")
 
     def _count(self, clock: Clock) -> Node:
-        return clock.epoch if self.by == "epoch" else clock.step - 1.0
+        if self.by == "epoch":
+            return clock.epoch
+        return (clock.step - 1.0).named("past_steps")
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class StepLR(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        return self.lr * self.gamma ** floor(count / self.step_size)
+        return self.lr * self.gamma ** floor(count / self._setting("step_size"))
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,9 @@ class MultiStepLR(Schedule):
     def at(self, count: Node) -> Node:
         """See the class."""
         passed: ArrayLike = 0.0
-        for milestone in self.milestones:
-            passed = passed + where(count >= float(milestone), 1.0, 0.0)
+        for number, epoch in enumerate(self.milestones, 1):
+            milestone = Hyperparameter.called(f"milestone{number}", epoch, place=1)
+            passed = passed + where(count >= milestone, 1.0, 0.0)
         return self.lr * self.gamma ** constant(passed, "float64")
 
 
@@ -176,7 +183,8 @@ class ConstantLR(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        return self.lr * where(count < float(self.total_iters), self.factor, 1.0)
+        is_early = count < self._setting("total_iters")
+        return self.lr * where(is_early, self.factor, 1.0)
 
 
 @dataclass(frozen=True)
@@ -203,7 +211,8 @@ class LinearLR(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        part = minimum(count, float(self.total_iters)) / self.total_iters
+        total = self._setting("total_iters")
+        part = minimum(count, total) / total
         change = self.end_factor - self.start_factor
         return self.lr * (self.start_factor + change * part)
 
@@ -232,7 +241,8 @@ class PolynomialLR(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        part = minimum(count, float(self.total_iters)) / self.total_iters
+        total = self._setting("total_iters")
+        part = minimum(count, total) / total
         return self.lr * (1.0 - part) ** self.power
 
 
@@ -262,7 +272,7 @@ class CosineAnnealingLR(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        return _cosine(self.lr, self.eta_min, count / self.T_max)
+        return _cosine(self.lr, self.eta_min, count / self._setting("T_max"))
 
 
 def _cosine(start: float, end: float, part: Node) -> Node:
@@ -297,13 +307,14 @@ class CosineAnnealingWarmRestarts(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
-        first, growth = float(self.T_0), float(self.T_mult)
+        first, growth = self._setting("T_0"), self._setting("T_mult")
         if growth == 1.0:
             return _cosine(self.lr, self.eta_min, remainder(count, first) / first)
         # Counts are whole, so this is well above the rounding of the logarithm and
         # well below the distance to the next restart.
         tolerance = 1e-9
-        periods = log(1.0 + count * (growth - 1.0) / first) / math.log(growth)
+        periods = log(1.0 + count * (growth - 1.0) / first)
+        periods = periods / log(constant(growth, "float64"))
         length = growth ** floor(periods + tolerance)
         since = count - first * (length - 1.0) / (growth - 1.0)
         return _cosine(self.lr, self.eta_min, since / (first * length))
@@ -356,6 +367,8 @@ class WarmUp(Schedule):
     steps: Count = REQUIRED
     by: By = field(default="step", kw_only=True)
 
+    called = MappingProxyType({"after": "learning_rate", "steps": "warm_up_steps"})
+
     def at(self, count: Node) -> Node:
         """See the class."""
         after = self.after
@@ -374,4 +387,4 @@ class WarmUp(Schedule):
         return super().__call__(clock)
 
     def _factor(self, count: Node) -> Node:
-        return minimum((count + 1.0) / self.steps, 1.0)
+        return minimum((count + 1.0) / self._setting("steps"), 1.0)

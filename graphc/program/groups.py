@@ -111,12 +111,7 @@ def groups_of(update: Update, shared: set[Node]) -> list[list[ParameterUpdate]]:
 
 def shared_nodes(update: Update) -> list[Node]:
     """Values that are computed before the loops: several rules use them, or none."""
-    everything = Graph(
-        (
-            *(value for rule in update.rules for value, _ in rule.outputs()),
-            *(value for _, value in update.shared.values()),
-        )
-    )
+    everything = Graph(rule_values(update))
     users = dict.fromkeys(everything.nodes, 0)
     foreign: set[Node] = set()
     owners = _owners(update)
@@ -162,6 +157,14 @@ def overwritten_nodes(update: Update, shared: set[Node]) -> set[Node]:
         if owner is not None and owner is not rule and stored is not owner.gradient:
             found.add(stored)
     return found
+
+
+def rule_values(update: Update) -> tuple[Node, ...]:
+    """All new values of an update."""
+    return (
+        *(value for rule in update.rules for value, _ in rule.outputs()),
+        *(value for _, value in update.shared.values()),
+    )
 
 
 def rule_nodes(rule: ParameterUpdate) -> list[Node]:

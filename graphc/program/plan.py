@@ -52,8 +52,6 @@ class TrainingStep:
     """`training` for batches of one row, where that saves time."""
     size_bounds: tuple[SizeBound, ...] = ()
     """Conditions on named sizes."""
-    optimizer: Any = None
-    """That whose rules `update` has, where they were simplified."""
 
     @property
     def gradients(self) -> Mapping[str, Node]:
@@ -142,8 +140,6 @@ class TrainingPlan:
     """Conditions on named sizes of `forward` and `predict`."""
     unchecked: Mapping[str, str] = field(default_factory=dict[str, str])
     """Parameters whose gradients finite differences do not tell, with the reasons."""
-    learning_rate: float | None = None
-    """The step size, where updates read it as `LEARNING_RATE`."""
     is_simplified: bool = True
     """False where graphs are as written."""
     strict: bool = False
@@ -218,7 +214,6 @@ class TrainingPlan:
             "computed_positions": self.positions is not None,
             "fixed_rows": self.fixed_rows is not None,
             "denormals": any(step.update.decaying for step in self.steps),
-            "learning_rate": self.learning_rate is not None,
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
             "predict": self.predict is not None,

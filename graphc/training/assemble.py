@@ -24,6 +24,7 @@ from ..ir.dims import Dim
 from ..ir.facts import Role
 from ..ir.fingerprint import graph_hash
 from ..ir.graph import Graph
+from ..ir.hyperparameters import owned_by
 from ..ir.labels import admitted, computed_positions, label_bounds
 from ..ir.naming import number_unnamed
 from ..ir.node import Node
@@ -38,11 +39,8 @@ from ..metrics.evaluation import (
 )
 from ..nn.evaluation import evaluation_mode
 from ..ops.source import ArrayLike, dimension
-from ..optim.adam import Adam, AdamW
-from ..optim.adaptive import RMSprop
 from ..optim.base import Clock, Optimizer, called_with, slots_under
 from ..optim.plateau import ReduceLROnPlateau, update_plateau
-from ..optim.sgd import SGD
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import accelerate, optimize
 from ..program.footprint import Footprint
@@ -107,7 +105,7 @@ class TrainingProgram:
             include: what a short one has of `PARTS`.
             file: the name of the file to write to.
         """
-        plan = self.plan if kind == "whole" else unscaled(_tunable(self.plan))
+        plan = self.plan if kind == "whole" else unscaled(self.plan)
         return emit_training(_in_style(plan, style), style, kind, include, file)
 
     def emit_predict(
@@ -283,8 +281,9 @@ def _step(objective: Objective, simplify: bool) -> tuple[TrainingStep, dict[str,
         loss = loss.named("loss")
     trained_on = Graph((loss, *gradients, *objective.assigned.values()))
     training = optimize(trained_on, simplify=simplify)
-    state = objective.optimizer.init_state(trained)
-    update = _update(objective.optimizer, trained, state, simplify)
+    with owned_by(name):
+        state = objective.optimizer.init_state(trained)
+        update = _update(objective.optimizer, trained, state, simplify)
     if name:
         # Another optimizer may keep something of the same name.
         keys = {key: f"{name}.{key}" for key in update.shared}
@@ -298,15 +297,17 @@ def _step(objective: Objective, simplify: bool) -> tuple[TrainingStep, dict[str,
         name,
         objective.assigned,
         size_bounds=size_bounds(trained_on),
-        optimizer=objective.optimizer if simplify and not name else None,
     )
     return step, state
 
 
 def _step_sizes(objectives: Sequence[Objective]) -> Graph:
     clock = Clock(**_clock())
-    optimizers = {id(each.optimizer): each.optimizer for each in objectives}
-    sizes = (size for o in optimizers.values() for size in o.all_step_sizes(clock))
+    optimizers = {id(each.optimizer): each for each in reversed(objectives)}
+    sizes: list[Node] = []
+    for each in reversed(optimizers.values()):
+        with owned_by(each.name):
+            sizes += each.optimizer.all_step_sizes(clock)
     return Graph(tuple(sizes))
 
 
@@ -333,50 +334,6 @@ def _positions(declared: Graph) -> Graph | None:
         for node in (positions, dimension(low, bounds), dimension(high, bounds))
     ]
     return Graph(tuple(nodes)) if nodes else None
-
-
-def _tunable(plan: TrainingPlan) -> TrainingPlan:
-    """A plan whose updates read a constant step size by its name, if it has one.
-
-    The factor on step sizes takes its place, and the optimizer's own becomes 1.
-    """
-    if plan.plateau is not None or len(plan.steps) != 1:
-        return plan
-    step = plan.steps[0]
-    optimizer = step.optimizer
-    rate = _learning_rate(optimizer)
-    if rate is None:
-        return plan
-    update = _update(_of_rate_1(optimizer), step.trained, plan.state, True, _RATE)
-    update = replace(update, hash=step.update.hash)
-    return replace(
-        plan,
-        steps=(replace(step, update=update),),
-        learning_rate=rate,
-        step_sizes=Graph((update.clock["scale"],)),
-    )
-
-
-_RATE = "LEARNING_RATE"
-
-
-def _learning_rate(optimizer: Any) -> float | None:
-    """The step size of an optimizer, or of that in it, if it is a number."""
-    inner = getattr(optimizer, "inner", None)
-    if isinstance(inner, Optimizer):
-        return _learning_rate(inner)
-    rate = getattr(optimizer, "lr", None)
-    # Of others the formulas round otherwise where the step size is not a number.
-    is_usual = type(optimizer) in (SGD, Adam, AdamW, RMSprop)
-    is_usual &= getattr(optimizer, "dialect", "torch") == "torch"
-    return rate if is_usual and isinstance(rate, float) else None
-
-
-def _of_rate_1(optimizer: Any) -> Optimizer:
-    inner = getattr(optimizer, "inner", None)
-    if isinstance(inner, Optimizer):
-        return replace(optimizer, inner=_of_rate_1(inner))
-    return replace(optimizer, lr=1.0)
 
 
 def _clock() -> dict[str, Node]:
@@ -442,11 +399,9 @@ def _update(
     trained: Sequence[Node],
     state: Mapping[str, Node],
     simplify: bool,
-    scale: str = "scale",
 ) -> Update:
     """The optimizer's rules over placeholders, optimised together."""
     clock = _clock()
-    clock["scale"] = placeholder(scale, clock["scale"].type)
     old = [placeholder(str(node.name), node.type) for node in trained]
     gradients = [placeholder(f"d_{node.name}", node.type) for node in trained]
     slots = {key: placeholder(key, node.type) for key, node in state.items()}

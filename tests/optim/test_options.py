@@ -71,11 +71,10 @@ def test_a_field_that_does_not_fit_its_annotation(
 def test_numbers_become_pythons() -> None:
     example = Example(np.float32(2), 1, [0, 0.5], np.int64(3), [4], limit=math.inf)
     assert example == Example(2.0, 1.0, (0.0, 0.5), 3, (4,), limit=math.inf)
-    assert [type(x) for x in (example.size, example.share, example.count)] == [
-        float,
-        float,
-        int,
-    ]
+    assert isinstance(example.size, float)
+    assert not isinstance(example.size, np.generic)
+    assert isinstance(example.share, float)
+    assert type(example.count) is int
 
 
 def test_an_option_without_a_default_is_asked_for_first() -> None:

@@ -12,7 +12,7 @@ import graphc as gc
 from graphc import optim
 from graphc.errors import DTypeError, NamingError, OptionError, ShapeError
 from graphc.ir import Graph, verify
-from graphc.ir.literal import scalar_value
+from graphc.ir.literal import number_of
 from graphc.optim import Clock
 from graphc.optim.formulas import complement
 
@@ -152,7 +152,7 @@ def test_elementwise_rules_may_be_joined(name):
 
 def test_constant_step_size_is_a_literal():
     size = optim.SGD(0.25).step_size(Clock.constant(step=7))
-    assert scalar_value(size) == 0.25
+    assert number_of(size) == 0.25
     w = gc.parameter("w", (2,))
     new, _ = optim.SGD(0.25).apply([w], [w], {}, Clock.constant(step=1))
     assert [node.op.name for node in Graph(tuple(new)).nodes] == [
@@ -249,7 +249,8 @@ def test_integers_and_numpy_numbers_are_options():
     rule = optim.SGD(lr=np.float32(0.5), momentum=np.float64(0.5), weight_decay=1)
     values = (rule.lr, rule.momentum, rule.weight_decay)
     assert values == (0.5, 0.5, 1.0)
-    assert all(type(value) is float for value in values)
+    assert all(isinstance(value, float) for value in values)
+    assert not any(isinstance(value, np.generic) for value in values)
 
 
 def test_equal_options_are_equal_rules():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph
+from ...ir.hyperparameters import Setting, Term, settings_of
 from ...ir.literal import Literal
 from ...ir.node import Node
 from ...ir.types import DType
@@ -16,6 +17,7 @@ from ...program.function import Function
 from ...pysource.writer import Writer
 from .expressions import assign, call, dtype_expression, name, number, parse
 from .names import Names
+from .settings import Settings
 from .sidecar import Sidecar
 
 _INLINE_ELEMENTS = 16
@@ -24,7 +26,10 @@ _INLINE_ELEMENTS = 16
 class Constants:
     """Arrays, numbers and names of functions of one module."""
 
-    def __init__(self, names: Names, sidecar: Sidecar | None = None) -> None:
+    def __init__(
+        self, names: Names, settings: Settings, sidecar: Sidecar | None = None
+    ) -> None:
+        self.settings = settings
         self._names = names
         self._sidecar = sidecar
         self._by_value: dict[Literal, str] = {}
@@ -43,14 +48,21 @@ class Constants:
                 self._functions[key] = found
         return self._functions[key], is_new
 
-    def scalar(self, value: ast.expr, dtype: DType) -> ast.expr:
+    def scalar(
+        self, value: ast.expr, dtype: DType, term: Term | None = None
+    ) -> ast.expr:
         """The variable that holds a number as an array, which NumPy need not convert.
 
         At each call, that takes as long as computing with a few hundred numbers.
         """
         text = ast.unparse(value)
         if (text, dtype) not in self._scalars:
-            variable = self._names.reserve_in_module(_name_of_number(text))
+            wish = _name_of_number(text)
+            if term is not None:
+                setting = next(settings_of(term))
+                is_plain = isinstance(term, Setting)
+                wish = f"{setting.name}_{'array' if is_plain else 'factor'}".upper()
+            variable = self._names.reserve_in_module(wish)
             array = call("np.array", value, dtype_expression(dtype))
             self._scalars[text, dtype] = variable, array
         return name(self._scalars[text, dtype][0])

@@ -26,6 +26,7 @@ from .expressions import assign, parse
 from .function import Wording, write_function
 from .helpers import called_helpers, names_of_helpers, write_helper
 from .names import Names
+from .settings import Settings
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def emit_function(
     every = harness_source(_HELPERS, ("arrays", "tiles", "positions", "streams"))
     taken = {*_RESERVED, *defined_names(every), *names_of_helpers(helpers)}
     names = module_names(inputs, taken)
-    constants = Constants(names)
+    settings = Settings(names, [graph])
+    constants = Constants(names, settings)
     writer, functions = Writer(), Writer()
     for helper in helpers:
         write_helper(writer, functions, helper)
@@ -158,6 +160,7 @@ def emit_function(
     write_imports(writer, harness)
     write_tiling(writer, tiling, features)
     write_streams(writer, graph.draws)
+    settings.write(writer)
     constants.write(writer)
     writer.append(functions)
     if harness.text.strip():

@@ -29,6 +29,7 @@ from .module import (
     write_streams,
     write_tiling,
 )
+from .settings import Settings
 from .sidecar import Sidecar
 
 _RESERVED = (
@@ -80,7 +81,8 @@ def emit_predict(
     taken |= defined_names(harness_source(needed, _SECTIONS))
     names = module_names(inputs, taken)
     sidecar = Sidecar.beside(file)
-    constants = Constants(names, sidecar)
+    settings = Settings(names, [graph])
+    constants = Constants(names, settings, sidecar)
     writer, text = Writer(), Writer()
     for helper in helpers:
         write_helper(writer, text, without_annotations(helper))
@@ -96,6 +98,7 @@ def emit_predict(
     write_imports(writer, harness)
     write_tiling(writer, plan.tiling, features)
     write_streams(writer, graph.draws)
+    settings.write(writer)
     arrays = Writer()
     constants.write(arrays)
     if trained is not None:

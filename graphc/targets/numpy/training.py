@@ -14,6 +14,7 @@ from ...ir.node import Node
 from ...program.footprint import Footprint
 from ...program.forms import Forms
 from ...program.function import Declared
+from ...program.groups import rule_values
 from ...program.lower import lower
 from ...program.plan import Continued, Kind, Style, TrainingPlan
 from ...program.storage import is_free
@@ -21,7 +22,7 @@ from ...program.update import lower_update
 from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
 from .constants import Constants
-from .expressions import assign, call, literal, mapping, name, parse, subscript
+from .expressions import assign, call, mapping, name, subscript
 from .function import Wording, write_function
 from .header import write_facts, write_model_facts, write_requirements
 from .headings import Made, hashed, head_of
@@ -40,6 +41,7 @@ from .module import (
     write_tiling,
 )
 from .names import Names
+from .settings import Settings
 from .sidecar import Sidecar
 from .state import write_averages, write_state
 from .train_step import (
@@ -60,7 +62,6 @@ _MODULE_NAMES = (
     *("scale", "MODEL", "GRAPH_HASH", "OPTIMIZER"),
     *("GRAPHC_VERSION", "INPUTS", "PARAMETERS", "METRICS", "PREDICT_INPUTS", "OUTPUTS"),
     *(
-        "LEARNING_RATE",
         "MICRO_BATCHES",
         "TOTALS",
         "PLATEAU",
@@ -125,7 +126,8 @@ def emit_training(
     helpers += called_helpers(used)
     names = _names(plan, helpers)
     sidecar = Sidecar.beside(file)
-    constants = Constants(names, sidecar)
+    settings = Settings(names, _graphs(plan))
+    constants = Constants(names, settings, sidecar)
     writer, text = Writer(), Writer()
     told = [*dict.fromkeys(helpers)]
     later = [] if plan.plateau is None else [plan.plateau.source]
@@ -158,10 +160,6 @@ def emit_training(
         for node in plan.step_sizes.inputs:
             scope.alias(node, str(node.name))
         write_function(text, function, wording, scope, constants)
-    if plan.learning_rate is not None and kind == "short":
-        with text.function("step_size", ["state"]):
-            text.docstring("Return the step size of every update.")
-            text.statement(ast.Return(parse("LEARNING_RATE")))
     for helper in later:
         write_helper(writer, text, helper)
     features = called_features(lowered)
@@ -170,6 +168,8 @@ def emit_training(
     arrays = Writer()
     constants.write(arrays)
     features |= plan.features | {kind} | include
+    if settings.is_used("LEARNING_RATE"):
+        features |= {"learning_rate"}
     used = None if kind == "whole" else frozenset(_names_in(text.source()))
     harness = harness_source(features, used=used)
     if used is not None:
@@ -190,9 +190,7 @@ def emit_training(
     else:
         write_requirements(writer)
         write_facts(writer, plan, used)
-    if plan.learning_rate is not None:
-        rate = literal(plan.learning_rate, str)
-        writer.statement(assign("LEARNING_RATE", rate))
+    settings.write(writer)
     write_tiling(writer, plan.tiling, features)
     write_streams(writer, plan.draws)
     if layout is not None:
@@ -205,6 +203,14 @@ def emit_training(
     content = b"" if sidecar is None else sidecar.content
     lines = nodes_of_lines(writer)
     return Emitted(hashed(writer.source()), lines, footprint, positions, content)
+
+
+def _graphs(plan: TrainingPlan) -> list[Graph]:
+    """All graphs of a program, those of updates first."""
+    found = [Graph(rule_values(step.update)) for step in plan.steps]
+    found += [step.training for step in plan.steps]
+    others = (plan.step_sizes, plan.forward, plan.predict, plan.loss_weight)
+    return [*found, *(graph for graph in others if graph is not None)]
 
 
 def _names_in(source: str) -> set[str]:
@@ -318,11 +324,14 @@ def _small_functions(plan: TrainingPlan, kind: Kind) -> list[tuple[Declared, Wor
     """Functions of a few numbers, in plain style whatever that of the rest."""
 
     def as_float(values: Sequence[ast.expr]) -> list[ast.stmt]:
-        return [ast.Return(call("float", values[0]))]
+        match values[0]:
+            case ast.Call(ast.Attribute(attr="float64"), [ast.Name() as constant], []):
+                return [ast.Return(constant)]
+            case value:
+                return [ast.Return(call("float", value))]
 
     functions: list[tuple[Declared, Wording]] = []
-    is_constant = plan.learning_rate is not None
-    if not is_constant and (kind != "model" or plan.plateau is not None):
+    if kind != "model" or plan.plateau is not None:
         graph = Graph(plan.step_sizes.outputs[:1])
         wording = Wording("Return the step size of the last update.", as_float)
         functions.append((Declared("step_size", graph, source="state"), wording))

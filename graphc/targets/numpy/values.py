@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from typing import Any
 
 from ...ir.evaluate import stream_name
 from ...ir.facts import Role
+from ...ir.hyperparameters import Hyperparameter
+from ...ir.literal import Literal
 from ...ir.node import Node
 from ...ir.walk import reading_order
 from ...program.forms import Check, Entry, Form, Forms, Operand
@@ -69,10 +72,12 @@ class Values:
         if node.op.role is Role.CONSTANT:
             if node.shape:
                 return self._constants.reference(node)
-            array = node.attributes["value"].array
-            value = number(array, operand.read_as or node.dtype)
+            known: Literal = node.attributes["value"]
+            value = number(known.array, operand.read_as or node.dtype)
+            if known.term is not None:
+                value = self._constants.settings.expression(known.term)
             if operand.stored:
-                return self._constants.scalar(value, node.dtype)
+                return self._constants.scalar(value, node.dtype, known.term)
         elif node.op.role is Role.SIZE:
             value = literal(node.attributes["size"], self.size)
         elif self.forms.is_inside(node):
@@ -87,7 +92,7 @@ class Values:
         """The trees that stand for the names of a template."""
         values = {key: self._operand(each) for key, each in form.operands.items()}
         for key, value in form.attributes.items():
-            values[key] = literal(value, self.size)
+            values[key] = self._attribute(value)
         if "dtype" in form.attributes and (like := self._moved(form.node)) is not None:
             values["dtype"] = ast.Attribute(name(self.names[like]), "dtype", ast.Load())
         for symbol in form.symbols:
@@ -101,6 +106,11 @@ class Values:
         if out:
             values["out"] = name(out)
         return values
+
+    def _attribute(self, value: Any) -> ast.expr:
+        if isinstance(value, Hyperparameter):
+            return self._constants.settings.expression(value.term)
+        return literal(value, self.size)
 
     def _moved(self, node: Node) -> Node | None:
         """A variable of the dtype of the elements that a node has elsewhere.
