@@ -38,7 +38,7 @@ class Initializer(Protocol):
     """The start of a parameter: a hashable value that prints itself as NumPy.
 
     It is what `gc.parameter` takes as `init`, as one of yours. It may have a `helper`:
-    imports and a function to call, which an emitted program has above `init_parameters`.
+    imports and a function to call, which a program has above `init_parameters`.
     """
 
     def source(self, shape: tuple[int, ...], dtype: DType) -> str:

@@ -10,8 +10,7 @@ from ..ir.literal import scalar_value
 from ..ir.node import Node
 from ..ops.arithmetic import sqrt, square
 from ..ops.reduction import sum
-from ..ops.shape import broadcast_to
-from ..ops.source import astype, constant, zeros_like
+from ..ops.source import FULL, astype, constant, zeros_like
 
 
 def wide(array: Node) -> Node:
@@ -70,7 +69,7 @@ def filled_like(parameter: Node, value: float) -> Node:
     """An array of one number, of the type of the parameter."""
     if not value:
         return zeros_like(parameter)
-    return broadcast_to(constant(value, parameter.dtype), parameter.shape)
+    return FULL(shape=parameter.shape, value=value, dtype=parameter.dtype)
 
 
 def zero_slots(parameter: Node, *names: str) -> dict[str, Node]:

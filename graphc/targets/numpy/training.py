@@ -209,7 +209,10 @@ def _graphs(plan: TrainingPlan) -> list[Graph]:
     """All graphs of a program, those of updates first."""
     found = [Graph(rule_values(step.update)) for step in plan.steps]
     found += [step.training for step in plan.steps]
-    others = (plan.step_sizes, plan.forward, plan.predict, plan.loss_weight)
+    found.append(Graph(tuple(plan.state.values())))
+    after = plan.after_predict and plan.after_predict.graph
+    others = (plan.step_sizes, plan.forward, plan.predict, after)
+    others = (*others, plan.loss_weight, plan.finish, plan.positions)
     return [*found, *(graph for graph in others if graph is not None)]
 
 
