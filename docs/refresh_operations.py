@@ -168,7 +168,16 @@ def _statements(source: str, results: list[str]) -> str:
         if ast.unparse(value) != name:
             statements += ast.parse(f"{name} = {ast.unparse(value)}").body
     kept = _inlined(statements, set(results))
+    called = {n.id for s in kept for n in ast.walk(s) if isinstance(n, ast.Name)}
+    # Others go by the names of functions of the page.
+    rules = [
+        ast.get_source_segment(source, function) or ""
+        for function in functions
+        if function.name in called and re.search("_(backward|slope)", function.name)
+    ]
     writer = Writer()
+    for rule in rules:
+        writer.raw(rule + "\n\n")
     for statement in kept:
         writer.statement(statement)
     return writer.source().strip()

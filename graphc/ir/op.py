@@ -154,14 +154,32 @@ InputRange: TypeAlias = "tuple[Node, Dimension, Dimension, int | None]"
 allowed besides, if any."""
 
 
-@dataclass(frozen=True, slots=True)
+Application = tuple[tuple[TensorType, ...], Mapping[str, Any]]
+"""Types of arguments, and keywords."""
+
+
+def _alike(type: TensorType) -> Iterable[Application]:
+    return (((type,), {}),)
+
+
+@dataclass(frozen=True, eq=False)
 class Call:
-    """A call that says in one expression what an elementwise block of one input is."""
+    """A call that readable code has for what a formula computes."""
 
     numpy: Template
-    """The NumPy source, over `x`."""
+    """The NumPy source, over the arguments and keywords of the formula: an expression,
+    of a tuple where the formula has several values."""
     helpers: tuple[str, ...] = ()
     """As those of an op."""
+    formula: Callable[..., Node | tuple[Node, ...]] | None = None
+    """The values, of arrays and keywords; None for what the block is of one input, `x`.
+    Of several values the first is the one to look for, and all may be read. An argument
+    without axes is a number, which the call is given as a keyword."""
+    applications: Callable[[TensorType], Iterable[Application]] = _alike
+    """The types and keywords that the formula may be applied to, where its first value
+    is of a type. Axes may have other sizes."""
+    positions: Callable[[Node], tuple[tuple[int, Dimension], ...]] | None = None
+    """As that of an op, for the node that is the call."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -218,8 +236,9 @@ class Op:
     helpers: tuple[str, ...] = ()
     """Source of functions that templates call, with the imports that they need; after
     those that they call themselves."""
-    call: Call | None = None
-    """For blocks: the call that readable code has for it, of the value to rounding."""
+    calls: tuple[Call, ...] = ()
+    """For blocks: the calls that readable code has for it and what belongs to it, of
+    the same values to rounding."""
     assigns: Callable[[Node], Iterable[tuple[int, Assignment]]] | None = None
     """For blocks with buffers among their inputs: the positions of these, each with the
     value that a step of training assigns to the buffer."""

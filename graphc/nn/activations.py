@@ -79,7 +79,7 @@ def _sigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (out * complement).named("slope"),)
 
 
-_SIGMOID_HELPER = '''
+SIGMOID_HELPER = '''
 def sigmoid(x):
     """Return 1 / (1 + exp(-x)); where it is 1 to the last place, exp does not grow."""
     growth = np.exp(np.minimum(x, 11.0 if x.dtype == np.float16 else 50.0))
@@ -90,7 +90,7 @@ def sigmoid(x):
 @elementwise_block(
     vjp=_sigmoid_vjp,
     stable_form=StableForm(Formula.SIGMOID),
-    call=Call("sigmoid(x)", (_SIGMOID_HELPER,)),
+    calls=(Call("sigmoid(x)", (SIGMOID_HELPER,)),),
 )
 def sigmoid(input: ArrayLike) -> Node:
     """Logistic function, `y = 1 / (1 + exp(-input))`, without overflow.
@@ -158,7 +158,9 @@ def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (negative(sign(input)).named("minus_sign") * share).named("slope"),)
 
 
-@elementwise_block(vjp=_log_tail_vjp, call=Call("np.log1p(np.exp(-np.absolute(x)))"))
+@elementwise_block(
+    vjp=_log_tail_vjp, calls=(Call("np.log1p(np.exp(-np.absolute(x)))"),)
+)
 def log_tail(input: ArrayLike) -> Node:
     """`log(1 + exp(-abs(input)))`, exact where the exponential is small."""
     magnitude = absolute(input).named("magnitude")
@@ -188,6 +190,21 @@ def _is_bent(input: Node, beta: float, threshold: float | None) -> bool:
     return beta != 1.0 or threshold < 20.0 or input.dtype.itemsize > 4
 
 
+def _plain_softplus(x: Node) -> Node:
+    return maximum(x, 0.0) + log_tail(x)
+
+
+def _mirrored_softplus(x: Node) -> Node:
+    return maximum(negative(x), 0.0) + log_tail(x)
+
+
+_SOFTPLUS = '''
+def softplus(x):
+    """Return log(1 + exp(x)), without overflow."""
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.absolute(x)))
+'''
+
+
 def _softplus_infer(
     input: TensorType, *, beta: float, threshold: float | None
 ) -> TensorType:
@@ -199,6 +216,10 @@ def _softplus_infer(
 @elementwise_block(
     infer=_softplus_infer,
     vjp=_softplus_vjp,
+    calls=(
+        Call("softplus(x)", (_SOFTPLUS,), _plain_softplus),
+        Call("softplus(-x)", (_SOFTPLUS,), _mirrored_softplus),
+    ),
     options=({"beta": 1.0, "threshold": None}, {"beta": 2.0, "threshold": 1.0}),
     stable_form=StableForm(Formula.SOFTPLUS, {"beta": 1.0, "threshold": None}),
 )
@@ -256,7 +277,29 @@ def _logsigmoid_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * sigmoid(negative(input)).named("slope"),)
 
 
-@elementwise_block(vjp=_logsigmoid_vjp, stable_form=StableForm(Formula.LOG_SIGMOID))
+def _plain_log_sigmoid(x: Node) -> Node:
+    return minimum(x, 0.0) - log_tail(x)
+
+
+def _mirrored_log_sigmoid(x: Node) -> Node:
+    return minimum(negative(x), 0.0) - log_tail(x)
+
+
+_LOG_SIGMOID = '''
+def log_sigmoid(x):
+    """Return -log(1 + exp(-x)), without overflow."""
+    return np.minimum(x, 0.0) - np.log1p(np.exp(-np.absolute(x)))
+'''
+
+
+@elementwise_block(
+    vjp=_logsigmoid_vjp,
+    stable_form=StableForm(Formula.LOG_SIGMOID),
+    calls=(
+        Call("log_sigmoid(x)", (_LOG_SIGMOID,), _plain_log_sigmoid),
+        Call("log_sigmoid(-x)", (_LOG_SIGMOID,), _mirrored_log_sigmoid),
+    ),
+)
 def logsigmoid(input: ArrayLike) -> Node:
     """Logarithm of `sigmoid`, `y = -log(1 + exp(-input))`, exact in both tails.
 

@@ -13,16 +13,16 @@ import numpy as np
 from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape
 from ..ir.node import Node
-from ..ir.op import Case
+from ..ir.op import Call, Case, Template
 from ..ir.types import TensorType
 from ..ops import exponential
 from ..ops.arithmetic import clip, minimum, square
 from ..ops.axes import axis_of
 from ..ops.indexing import slice_axis
 from ..ops.source import ArrayLike
-from ..ops.special.quick_erfc import QUICK_ERFC
+from ..ops.special.quick_erfc import ERFC_HELPERS, QUICK_ERFC
 from ..ops.type_rules import floating
-from .activations import sigmoid
+from .activations import SIGMOID_HELPER, sigmoid
 from .block import block, elementwise_block
 from .layer import FunctionLayer
 
@@ -112,9 +112,79 @@ def _gelu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (gate + growth).named("slope"),)
 
 
+def _gelu(x: Node) -> Node:
+    return x * _gelu_gate(x, "none")
+
+
+def _gelu_by_tanh(x: Node) -> Node:
+    return x * _gelu_gate(x, "tanh")
+
+
+def _gelu_slope(x: Node) -> Node:
+    bell = exponential.exp(-0.5 * square(x))
+    return _gelu_gate(x, "none") + x * (bell / math.sqrt(2.0 * math.pi))
+
+
+def _of_precision(function: str) -> Template:
+    """A call of a function for float32, or less, or of that for float64."""
+    return lambda node: f"{function}{'' if node.dtype.itemsize <= 4 else '_double'}(x)"
+
+
+def _gelu_helper(suffix: str) -> str:
+    return f'''
+def gelu{suffix}(x):
+    """Return x * normal_cdf(x), a Gaussian error linear unit."""
+    return x * normal_cdf{suffix}(x)
+'''
+
+
+def _cdf_helper(suffix: str) -> str:
+    return f'''
+def normal_cdf{suffix}(x):
+    """Return the probability that a standard normal number is below x."""
+    return 0.5 * erfc{suffix}(x * {-math.sqrt(0.5)!r})
+'''
+
+
+_CDF_HELPERS = (*ERFC_HELPERS, _cdf_helper(""), _cdf_helper("_double"))
+
+
+def _slope_helper(suffix: str) -> str:
+    return f'''
+def gelu_slope{suffix}(x):
+    """Return the derivative of gelu, normal_cdf(x) + x * density(x)."""
+    density = np.exp(-0.5 * np.square(x)) / {math.sqrt(2.0 * math.pi)!r}
+    return normal_cdf{suffix}(x) + x * density
+'''
+
+
+_GELU_BY_TANH = f'''
+def gelu_by_tanh(x):
+    """Return x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2."""
+    return x * sigmoid(x * ({_CUBIC!r} * np.square(x) + {_LINEAR!r}))
+'''
+
+
 @elementwise_block(
     infer=_gelu_infer,
     vjp=_gelu_vjp,
+    calls=(
+        Call(
+            _of_precision("gelu"),
+            (*_CDF_HELPERS, _gelu_helper(""), _gelu_helper("_double")),
+            _gelu,
+        ),
+        Call(
+            _of_precision("gelu_slope"),
+            (*_CDF_HELPERS, _slope_helper(""), _slope_helper("_double")),
+            _gelu_slope,
+        ),
+        Call(
+            "gelu_by_tanh(x)",
+            (SIGMOID_HELPER, _GELU_BY_TANH),
+            _gelu_by_tanh,
+        ),
+    ),
     options=({"approximate": "none"}, {"approximate": "tanh"}),
 )
 def gelu(input: ArrayLike, approximate: str = "none") -> Node:

@@ -7,6 +7,7 @@ that someone wrote out as a quotient keeps the values that it has at infinities.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,16 @@ from ..ir.batching import along_axes
 from ..ir.dims import format_shape
 from ..ir.facts import Formula, StableForm
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Application, Call, Case, Op, Template
 from ..ir.types import TensorType
 from ..ops import exponential, reduction
 from ..ops.arithmetic import maximum, negative, where
 from ..ops.axes import normalize_axis
 from ..ops.comparison import isfinite
 from ..ops.extrema import argmax, largest_along
+from ..ops.products import VECDOT
 from ..ops.random import standard_uniform
-from ..ops.shape import reshape
+from ..ops.shape import expand_dims, reshape
 from ..ops.source import ArrayLike, arange, as_node, astype, held_fixed, stop_gradient
 from ..ops.type_rules import floating
 from .layer import FunctionLayer
@@ -87,6 +89,55 @@ def _log_softmax_jvp(tangents: tuple[Any, ...], out: Node, input: Node) -> Node:
     return tangents[0] - mean
 
 
+def _along_any_axis(type: TensorType) -> Iterator[Application]:
+    for axis in reversed(range(type.ndim)):
+        if isinstance(type.shape[axis], int) and type.shape[axis]:
+            yield (type,), {"axis": axis}
+
+
+def _for_two_along_any_axis(type: TensorType) -> Iterator[Application]:
+    for (each,), options in _along_any_axis(type):
+        yield (each, each), options
+
+
+def _softmax_backward(d_y: Node, y: Node, *, axis: int) -> Node:
+    """The VJP, as it is where products along the last axis are summed at once."""
+    if axis == y.ndim - 1:
+        return (d_y - expand_dims(VECDOT(d_y, y), axis)) * y
+    return (d_y - reduction.sum(d_y * y, axis, keepdims=True)) * y
+
+
+def _call(function: str, *arguments: str) -> Template:
+    """A call along an axis, which is told where it is not the last one."""
+
+    def template(node: Node) -> str:
+        is_last = node.attributes["axis"] == node.ndim - 1
+        told = () if is_last else ("axis=axis",)
+        return f"{function}({', '.join((*arguments, *told))})"
+
+    return template
+
+
+_SOFTMAX = '''
+def softmax(x, axis=-1):
+    """Return exp(x) / sum(exp(x)) along an axis, shifted so that nothing overflows."""
+    exponentials = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
+'''
+
+_SOFTMAX_BACKWARD = '''
+def softmax_backward(d_y, y, axis=-1):
+    """Return the gradient by x of y = softmax(x), (d_y - sum(d_y * y)) * y."""
+    return (d_y - np.sum(d_y * y, axis=axis, keepdims=True)) * y
+'''
+
+_LOG_SOFTMAX_HELPER = '''
+def log_softmax(x, axis=-1):
+    """Return x - log(sum(exp(x))) along an axis, shifted so that nothing overflows."""
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+'''
+
 _CASES = (
     Case(((3, 4),), {"axis": 1}),
     Case(((3, 4),), {"axis": 0}),
@@ -105,6 +156,20 @@ SOFTMAX = Op(
     vjp=_softmax_vjp,
     # The Jacobian is symmetric.
     jvp=lambda tangents, out, input: _softmax_vjp(tangents[0], out, input)[0],
+    calls=(
+        Call(
+            _call("softmax", "input"),
+            (_SOFTMAX,),
+            _softmax_expand,
+            _along_any_axis,
+        ),
+        Call(
+            _call("softmax_backward", "d_y", "y"),
+            (_SOFTMAX_BACKWARD,),
+            _softmax_backward,
+            _for_two_along_any_axis,
+        ),
+    ),
     cases=_CASES,
 )
 
@@ -117,6 +182,14 @@ LOG_SOFTMAX = Op(
     batch=along_axes,
     vjp=_log_softmax_vjp,
     jvp=_log_softmax_jvp,
+    calls=(
+        Call(
+            _call("log_softmax", "input"),
+            (_LOG_SOFTMAX_HELPER,),
+            _log_softmax_expand,
+            _along_any_axis,
+        ),
+    ),
     cases=_CASES,
 )
 

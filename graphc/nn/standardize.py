@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.batching import along_axes
 from ..ir.dims import Shape, format_shape
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Application, Call, Case, Op
 from ..ir.types import TensorType
 from ..ops import reduction
 from ..ops.arithmetic import sqrt, square
+from ..ops.products import VECDOT
+from ..ops.shape import expand_dims
 from ..ops.type_rules import floating
 
 
@@ -64,6 +68,49 @@ def _vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return ((flow - scaling).named("remaining_flow") / denominator,)
 
 
+def _mean_product(x: Node, y: Node) -> Node:
+    """The mean of products along the last axis, which are summed at once."""
+    return expand_dims(VECDOT(x, y) / float(x.shape[-1]), -1)
+
+
+def _along_last(x: Node, eps: Node) -> tuple[Node, Node]:
+    """The values along the last axis as they are computed, and their divisor."""
+    centered = x - reduction.mean(x, x.ndim - 1, keepdims=True)
+    deviation = sqrt(_mean_product(centered, centered) + eps)
+    return centered / deviation, deviation
+
+
+def _backward_along_last(d_y: Node, y: Node, deviation: Node) -> Node:
+    centered = d_y - reduction.mean(d_y, d_y.ndim - 1, keepdims=True)
+    return (centered - y * _mean_product(d_y, y)) / deviation
+
+
+def _of_rows(type: TensorType) -> Iterator[Application]:
+    if type.ndim > 1 and isinstance(type.shape[-1], int) and type.shape[-1]:
+        yield (type, TensorType(type.dtype, ())), {}
+
+
+def _of_rows_backward(type: TensorType) -> Iterator[Application]:
+    for _ in _of_rows(type):
+        yield (type, type, type.with_shape((*type.shape[:-1], 1))), {}
+
+
+_STANDARDIZE = '''
+def standardize(x, eps):
+    """Return (x - mean) / sqrt(variance + eps) along the last axis, and the root."""
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    deviation = np.sqrt(np.mean(np.square(centered), axis=-1, keepdims=True) + eps)
+    return centered / deviation, deviation
+'''
+
+_STANDARDIZE_BACKWARD = '''
+def standardize_backward(d_y, y, deviation):
+    """Return the gradient by x of y, deviation = standardize(x, eps)."""
+    centered = d_y - np.mean(d_y, axis=-1, keepdims=True)
+    return (centered - y * np.mean(d_y * y, axis=-1, keepdims=True)) / deviation
+'''
+
+
 STANDARDIZE = Op(
     name="standardize",
     inputs=("input",),
@@ -71,6 +118,15 @@ STANDARDIZE = Op(
     expand=_expand,
     batch=along_axes,
     vjp=_vjp,
+    calls=(
+        Call("standardize(x, eps=eps)", (_STANDARDIZE,), _along_last, _of_rows),
+        Call(
+            "standardize_backward(d_y, y, deviation)",
+            (_STANDARDIZE_BACKWARD,),
+            _backward_along_last,
+            _of_rows_backward,
+        ),
+    ),
     cases=(
         Case(((3, 4),), {"axes": (1,), "eps": 1e-5}),
         Case(((3, 2, 4),), {"axes": (0, 2), "eps": 1e-2}),

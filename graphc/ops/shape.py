@@ -43,6 +43,21 @@ def _reshape_of_one_row(rows: Rows, node: Node) -> Node:
     return reshape(rows.short(node.inputs[0]), without_ones(rows.shape(node)))
 
 
+def _reshape_numpy(node: Node) -> str:
+    """A size that is computed from others is what is left, if that is one number."""
+    shape: Shape = node.attributes["shape"]
+    texts = [s.source("dim_") if isinstance(s, Dim) else str(s) for s in shape]
+    computed = [
+        axis
+        for axis, size in enumerate(shape)
+        if isinstance(size, Dim) and (len(shape) == 1 or not size.is_symbol)
+    ]
+    others = [size for axis, size in enumerate(shape) if axis not in computed]
+    if len(computed) == 1 and all(isinstance(n, int) and n > 0 for n in others):
+        texts[computed[0]] = "-1"
+    return f"x.reshape({', '.join(texts)})" if texts else "x.reshape(())"
+
+
 RESHAPE = Op(
     name="reshape",
     inputs=("x",),
@@ -50,7 +65,7 @@ RESHAPE = Op(
     facts=Facts(called=("{x}_reshaped", "reshaped")),
     kind="view",
     one_row=_reshape_of_one_row,
-    numpy="x.reshape(shape)",
+    numpy=_reshape_numpy,
     vjp=lambda g, out, x: (reshape(g, x.shape),),
     jvp="linear",
     cases=(
@@ -170,7 +185,7 @@ TRANSPOSE = Op(
     numpy=lambda node: (
         "x.T"
         if node.attributes["axes"] == tuple(range(node.ndim))[::-1]
-        else "x.transpose(axes)"
+        else f"x.transpose({', '.join(map(str, node.attributes['axes']))})"
     ),
     vjp=lambda g, out, x: (transpose(g, tuple(np.argsort(out.attributes["axes"]))),),
     jvp="linear",

@@ -39,7 +39,9 @@ def _rank(node: Node) -> int:
         return 1
     if node.name is not None:
         return 2
-    return 3 if node.origin.gradient_of is not None else 4
+    if node.origin.derivative is None:
+        return 3
+    return 4 if node.origin.gradient_of is not None else 5
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ from ..ir.template import Template
 from ..ir.types import DType, TensorType, is_floating
 from ..ir.walk import attributes_key
 from .footprint import CACHE_LINE
-from .grouping import grouped
-from .outline import Outline
+from .grouping import grouped, is_told
 from .storage import is_free
 
 _INLINE_DEPTH = 3
@@ -156,12 +155,14 @@ class Forms:
         self._fast = fast
         self._entries = entries
         self._depth = _inline_depths(graph, inline, has_workspace=entries is not None)
-        self._calls: Mapping[Node, Node] = {}
         if groups:
-            outline = Outline(graph)
-            self._calls = outline.calls
-            self._depth |= dict.fromkeys(outline.hidden, 1)
-            self._depth |= dict.fromkeys(grouped(graph, self._depth, outline), 1)
+            self._depth = {n: d for n, d in self._depth.items() if not is_told(n)}
+            # Each loop begins with an array of its own.
+            loops = (node for node in graph.nodes if node.op.role is Role.LOOP)
+            starts = (start for loop in loops for start in loop.inputs)
+            fills = [each for each in starts if each.op.role is Role.FULL]
+            self._depth |= dict.fromkeys(fills, 1)
+            self._depth |= dict.fromkeys(grouped(graph, self._depth), 1)
         self._known: dict[Node, Form] = {}
         self.leaves: Collection[Node] = ()
         """Values that are variables, whatever they are elsewhere."""
@@ -170,7 +171,6 @@ class Forms:
         """Those of code without the workspace, in which `leaves` are variables."""
         other = object.__new__(Forms)
         other._fast, other._entries, other._known = self._fast, None, {}
-        other._calls = self._calls
         other.leaves = set(leaves)
         other._depth = {n: depth for n, depth in self._depth.items() if n not in leaves}
         return other
@@ -191,10 +191,9 @@ class Forms:
     def __getitem__(self, node: Node) -> Form:
         """The form of a value that gets a new array, or none."""
         if node not in self._known:
-            shown = self._calls.get(node, node)
-            op = shown.op
-            text = op.template_fast(shown) if self._fast else op.template(shown)
-            self._known[node] = self._form(shown, op.parsed(text))
+            op = node.op
+            text = op.template_fast(node) if self._fast else op.template(node)
+            self._known[node] = self._form(node, op.parsed(text))
         return self._known[node]
 
     def into(self, node: Node) -> tuple[Form | None, Form]:

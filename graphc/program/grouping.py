@@ -15,24 +15,22 @@ from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.template import Template
 from ..ir.types import TupleType
-from .outline import Outline
 from .storage import is_free
 
 _LONGEST = 6
 """Number of ops in a statement, views and numbers aside."""
 
 
-def grouped(graph: Graph, views: Collection[Node], outline: Outline) -> set[Node]:
+def grouped(graph: Graph, views: Collection[Node]) -> set[Node]:
     """The values of a graph that stand inside the statement of their reader.
 
     Args:
         graph: the values.
         views: those that stand inside other statements anyway.
-        outline: the calls in place of several values.
     """
     uses: dict[Node, int] = dict.fromkeys(graph.nodes, 0)
     for node in graph.nodes:
-        for parent in outline.inputs(node):
+        for parent in node.inputs:
             uses[parent] += 1
     for node in graph.outputs:
         uses[node] += 1
@@ -40,12 +38,11 @@ def grouped(graph: Graph, views: Collection[Node], outline: Outline) -> set[Node
     lengths: dict[Node, int] = {}
     for node in graph.nodes:
         length = 0 if node in views or is_free(node) else 1
-        shown = outline.calls.get(node, node)
-        for position, parent in enumerate(outline.inputs(node)):
+        for position, parent in enumerate(node.inputs):
             inside = parent in views
             if not inside and uses[parent] == 1 and _may_stand_in(parent, lengths):
                 longer = length + lengths[parent]
-                if longer <= _LONGEST and _reads_once(shown, position):
+                if longer <= _LONGEST and _reads_once(node, position):
                     found.add(parent)
                     inside = True
             if inside:
@@ -85,8 +82,15 @@ def _is_hint(node: Node) -> bool:
     )
 
 
+def _most_inside(node: Node) -> int:
+    """The number of ops in a value that a block names, for it to stand in another."""
+    block, is_derivative = node.origin.block, node.origin.derivative is not None
+    is_part = is_derivative if block is None else block.name != node.name
+    return 2 if is_part else 1
+
+
 def _may_stand_in(node: Node, lengths: dict[Node, int]) -> bool:
-    if is_told(node) or (_is_hint(node) and lengths[node] > 1):
+    if is_told(node) or (_is_hint(node) and lengths[node] > _most_inside(node)):
         return False
     op = node.op
     return (

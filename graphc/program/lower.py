@@ -16,6 +16,7 @@ from ..ir.node import Node
 from .forms import Entries, Forms
 from .function import Declared, Function, Variant
 from .lowering import Lowering
+from .outline import outlined
 from .steps import read_by, sizes_of
 from .storage import arrays_of_results, storage_of
 from .workspace import Workspace
@@ -31,6 +32,8 @@ def lower(
         fast: the style.
         bodies: functions of bodies that were lowered already, to which more are added.
     """
+    if not fast:
+        declared = replace(declared, graph=outlined(declared.graph))
     graph, bodies = declared.graph, {} if bodies is None else bodies
     entries = Entries() if fast else None
     forms = Forms(graph, fast=fast, entries=entries, groups=not fast)

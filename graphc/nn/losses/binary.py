@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...ir.node import Node
-from ...ir.op import Case
+from ...ir.op import Call, Case
 from ...ir.types import TensorType
 from ...ops.arithmetic import maximum, negative
 from ...ops.exponential import log, log1p
@@ -177,9 +177,29 @@ def _logits_and_target(input: ArrayLike, target: ArrayLike) -> tuple[Node, Node]
     return logits, goal
 
 
+_OF_LOGITS = '''
+def binary_cross_entropy(logits, targets):
+    """Return -t * log(p) - (1 - t) * log(1 - p), where p = sigmoid(logits)."""
+    tails = np.log1p(np.exp(-np.absolute(logits)))
+    return np.maximum(logits, 0.0) - logits * targets + tails
+'''
+
+
+def _plain_losses(logits: Node, targets: Node) -> Node:
+    return _logit_losses(logits, targets, None)
+
+
 @block(
     infer=_infer,
     vjp=_logits_vjp,
+    calls=(
+        Call(
+            "binary_cross_entropy(logits, targets)",
+            (_OF_LOGITS,),
+            _plain_losses,
+            lambda type: (((type, type), {}),),
+        ),
+    ),
     operands=_logits_and_target,
     cases=[
         Case(shapes, {"parts": parts, "reduction": reduction}, low=0.1)

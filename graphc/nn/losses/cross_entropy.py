@@ -7,6 +7,7 @@ are derived from their expansions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ...ir.batching import Batch
 from ...ir.dims import format_shape
 from ...ir.facts import Formula, StableForm
 from ...ir.node import Node
-from ...ir.op import Case, Op
+from ...ir.op import Application, Call, Case, Op
 from ...ir.types import TensorType, is_floating
 from ...ops import exponential
 from ...ops import reduction as reductions
@@ -131,6 +132,30 @@ def _of_examples(batch: Batch, node: Node) -> Node | None:
     return function(losses.named("losses"), axes)
 
 
+def _with_probabilities(logits: Node, labels: Node) -> tuple[Node, Node]:
+    """The losses of rows, and the probabilities that their gradient needs."""
+    shifted, exponentials, total = shifted_exponentials(logits, 1)
+    losses = squeeze(exponential.log(total), 1) - pick(shifted, labels)
+    return losses, exponentials / total
+
+
+def _of_rows(type: TensorType) -> Iterator[Application]:
+    if type.ndim == 1:
+        logits = type.with_shape((*type.shape, 2))
+        yield (logits, TensorType(np.dtype("int64"), type.shape)), {}
+
+
+_HELPER = '''
+def cross_entropy(logits, labels):
+    """Return the losses -log(p[label]) of rows, and their p = softmax(logits)."""
+    shifted = logits - np.max(logits, axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    total = np.sum(exponentials, axis=1, keepdims=True)
+    picked = shifted[np.arange(len(labels)), labels]
+    return np.log(total).squeeze(1) - picked, exponentials / total
+'''
+
+
 CROSS_ENTROPY = Op(
     name="cross_entropy",
     inputs=("input", "target"),
@@ -142,6 +167,15 @@ CROSS_ENTROPY = Op(
     expand=_cross_entropy_expand,
     vjp=_cross_entropy_vjp,
     batch=_of_examples,
+    calls=(
+        Call(
+            "cross_entropy(logits, labels)",
+            (_HELPER,),
+            _with_probabilities,
+            _of_rows,
+            positions=lambda node: ((1, node.inputs[0].shape[1]),),
+        ),
+    ),
     cases=tuple(
         Case(
             shapes,

@@ -116,12 +116,15 @@ def {name}(x):
 '''
 
 
+ERFC_HELPERS = (
+    _helper("erfc", "ERFC", _ERFC_SINGLE),
+    _helper("erfc_double", "ERFC_DOUBLE", _ERFC),
+)
+"""The functions for float32, or less, and for float64."""
+
 _CALL = Call(
-    lambda node: "erfc_single(x)" if node.dtype.itemsize <= 4 else "erfc(x)",
-    (
-        _helper("erfc", "ERFC", _ERFC),
-        _helper("erfc_single", "ERFC_SINGLE", _ERFC_SINGLE),
-    ),
+    lambda node: "erfc(x)" if node.dtype.itemsize <= 4 else "erfc_double(x)",
+    ERFC_HELPERS,
 )
 
 
@@ -130,7 +133,7 @@ QUICK_ERFC = Op(
     inputs=("x",),
     infer=same_floating_type,
     expand=_quick_erfc_expand,
-    call=_CALL,
+    calls=(_CALL,),
     vjp=lambda g, out, x: (g * (-2.0 / math.sqrt(math.pi) * exp(negative(square(x)))),),
     jvp="diagonal",
     sympy="erfc(x)",

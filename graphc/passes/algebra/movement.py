@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from ...errors import GraphcError
-from ...ir.dims import product
+from ...ir.dims import Dimension, product
 from ...ir.facts import Role
 from ...ir.literal import without_views
 from ...ir.node import Node
@@ -33,6 +33,7 @@ from ...ops.shape import (
     reshape,
     transpose,
 )
+from ...ops.slices import Slice
 from ...ops.source import constant
 from ..rewriting import Rule, Uses
 from .values import never_negative_zero
@@ -89,11 +90,19 @@ def _there_and_back(node: Node, uses: Uses) -> Node | None:
 def _trivial_index(node: Node, uses: Uses) -> Node | None:
     if len(node.inputs) != 1:
         return None
-    index = node.attributes["index"]
-    if any(item is not None and not getattr(item, "is_full", False) for item in index):
+    index, sizes = node.attributes["index"], iter(node.inputs[0].shape)
+    if not all(item is None or _is_whole(item, next(sizes)) for item in index):
         return None
     axes = tuple(position for position, item in enumerate(index) if item is None)
     return expand_dims(node.inputs[0], axes)
+
+
+def _is_whole(item: object, size: Dimension) -> bool:
+    """True for a slice of all elements of an axis, in their order."""
+    return isinstance(item, Slice) and (
+        item.is_full
+        or (isinstance(size, int) and item.size == size and item.step in (None, 1))
+    )
 
 
 def _broadcasts(node: Node, uses: Uses) -> Node | None:

@@ -9,6 +9,7 @@ from ...ir.graph import Graph
 from ..rewriting import Rule, apply_rules
 from .arithmetic import ARITHMETIC
 from .declared import DECLARED
+from .fills import FILLS
 from .masks import MASKS
 from .movement import MOVEMENT
 from .parts import PARTS
@@ -19,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     *ARITHMETIC,
     *POWERS,
     *MASKS,
+    *FILLS,
     *MOVEMENT,
     *PARTS,
 )

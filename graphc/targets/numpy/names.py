@@ -18,6 +18,7 @@ from ...ir.node import Node
 from ...ir.op import result_name
 from ...ir.origin import label_of
 from ...ir.types import is_floating
+from ...program.grouping import is_told
 
 _RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 
@@ -145,7 +146,8 @@ class Names:
             if node.source_name is not None and node.source_name.text:
                 break
             node, depth = forward, depth + 1
-        given = _of_block(node) or node.label or result_name(node)
+        given = _of_derivative(node) or _of_block(node)
+        given = given or node.label or result_name(node)
         known = self._by_order.get(node.order) if depth or not given else None
         if depth and known is None:
             # Of what a block became, which has the name of its line.
@@ -222,6 +224,16 @@ def _of_block(node: Node) -> str | None:
         return None
     told = block.inputs[0].label
     name = f"{block.op.name}_{told}".replace(".", "_")
+    return name if told and len(name) <= _LONGEST else None
+
+
+def _of_derivative(node: Node) -> str | None:
+    """The name of a slope, with that of the value whose slope it is."""
+    derivative = node.origin.derivative
+    if derivative is None or node.name != "slope" or is_told(node):
+        return None
+    told = derivative.through.label
+    name = f"{told}_slope".replace(".", "_")
     return name if told and len(name) <= _LONGEST else None
 
 

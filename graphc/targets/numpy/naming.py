@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
+from ...ir.origin import label_of
 from ...ir.types import TupleType
 from ...program.forms import Forms
 from ...program.function import (
@@ -22,6 +23,7 @@ from ...program.function import (
 )
 from ...program.grouping import is_named
 from .names import Names
+from .values import updates_copy
 
 _COUNTERS = ("t", "s", "r", "q")
 """Variables that count the turns of a loop, of one in it, and so on."""
@@ -54,16 +56,21 @@ def name_values(
     unnamed = {s.result: s.value for s in stacked if not is_named(s.value)}
     several = [step for step in steps if not isinstance(step, Compute)]
     given = {node for step in several for node in given_to(step)}
+    updated = _updated_in_place(graph, forms)
     needed = (
         node
         for node in graph.nodes
         if node not in last
+        and node not in updated
         and not isinstance(node.type, TupleType)
         and node not in unnamed
         and (node in given or not forms.is_inside(node))
         and not (is_literal(node) and not node.shape)
     )
     names.assign(needed, graph.nodes)
+    for node in reversed(graph.nodes):
+        if node in updated:
+            names.alias(node, names[updated[node]])
     found: dict[Loop, str] = {}
 
     def name_body(block: Block, counters: Sequence[str]) -> None:
@@ -80,15 +87,18 @@ def name_values(
                     names.alias(argument, names[value])
         if isinstance(step, Loop):
             found[step] = counters[-1] if _counts(step) else "_"
-            arguments = [each.variable for each in step.carried]
-            arguments += [argument for argument, _ in (*step.items, *step.shared)]
+            _name_arguments([each.variable for each in step.carried], names)
+            _name_items(step, names)
+            arguments = [argument for argument, _ in (*step.items, *step.shared)]
             _name_arguments(arguments, names)
             for argument, variable in step.tested:
                 names.alias(argument, names[variable])
             if step.test is not None:
                 name_body(step.test, counters)
             for each in step.carried:
-                if not is_named(each.next) and _is_own(each, step):
+                is_known = is_named(each.next)
+                is_known &= label_of(each.next) != names[each.variable]
+                if not is_known and _is_own(each, step):
                     wish = f"next_{names[each.variable]}"
                     names.alias(each.next, names.reserve(wish))
             name_body(step.block, counters)
@@ -135,6 +145,34 @@ def _name_arguments(arguments: Sequence[Node], names: Names) -> None:
         if argument not in names:
             wish = argument.name or argument.op.name
             names.alias(argument, names.reserve(wish))
+
+
+def _updated_in_place(graph: Graph, forms: Forms) -> dict[Node, Node]:
+    """Arrays that only an update reads, which then need not copy them, and what they
+    become.
+    """
+    if not forms.is_plain:
+        return {}
+    outputs = {*graph.outputs}
+    return {
+        array: node
+        for node in graph.nodes
+        if node.op.is_statements(node)
+        and not forms.is_inside(node)
+        and updates_copy(forms[node].template)
+        and (array := node.inputs[0]) not in outputs
+        and len(graph.users[array]) == 1
+        and array.op.is_statements(array)
+        and not array.op.is_view(array)
+    }
+
+
+def _name_items(loop: Loop, names: Names) -> None:
+    """Name the items of sequences by what the sequences are called."""
+    for argument, value in loop.items:
+        if argument not in names and value in names and not is_literal(value):
+            wish = names[value].replace("all_", "", 1)
+            names.alias(argument, names.reserve(f"{wish}_t"))
 
 
 def _is_first(carried: Carried, graph: Graph, loop: Loop) -> bool:

@@ -13,7 +13,7 @@ def copied_once(value: ast.expr) -> ast.expr:
             ast.Attribute(
                 ast.Call(ast.Attribute(ast.Call() as ordered, "copy"), [], []), method
             ),
-            [ast.Tuple()] as shape,
+            [_, *_] as shape,
             [],
         ):
             return ast.Call(ast.Attribute(ordered, method, ast.Load()), shape, [])

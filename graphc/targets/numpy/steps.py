@@ -62,8 +62,9 @@ def write_several(
     targets = [
         ast.Name("_" if node is None else names[node], ast.Store()) for node in results
     ]
-    shapes = ["-" if n is None else shape_comment(n) or "scalar" for n in results]
-    told = any(node is not None and shape_comment(node) for node in results)
+    read = [node for node in results if node is not None]
+    shapes = [format_shape(node.shape) if node.shape else "scalar" for node in read]
+    told = any(map(shape_comment, read))
     statement = ast.Assign([one_or_tuple(targets)], value)
     writer.statement(statement, beside=", ".join(shapes) if told else None)
 

@@ -11,6 +11,7 @@ from ...ir.facts import Role
 from ...ir.hyperparameters import Hyperparameter
 from ...ir.literal import Literal
 from ...ir.node import Node
+from ...ir.template import Template
 from ...ir.walk import reading_order
 from ...program.forms import Check, Entry, Form, Forms, Operand
 from ...program.function import Compute
@@ -151,7 +152,8 @@ class Values:
         """The statements of a step, whose value goes by `target`."""
         if compute.array is None:
             if compute.node.op.is_statements(compute.node):
-                return self.statements(compute.form, target)
+                first, *others = self.statements(compute.form, target)
+                return others if _is_copy_of_itself(first) else [first, *others]
             return [assign(target, self.expression(compute.form))]
         statements = self.statements(compute.form, array)
         if not compute.is_named or target == array:
@@ -167,6 +169,28 @@ class Values:
         bounds = [literal(size, self.size) for size in (check.low, check.high)]
         text = _known_as(check.positions) or ast.unparse(value)
         return ast.Expr(call("check_positions", value, *bounds, ast.Constant(text)))
+
+
+def updates_copy(template: Template) -> bool:
+    """True for statements that change a copy of an array."""
+    match template.body[0]:
+        case ast.Assign(
+            [ast.Name("out")], ast.Call(ast.Attribute(ast.Name("x"), "copy"), [], [])
+        ):
+            return True
+        case _:
+            return False
+
+
+def _is_copy_of_itself(statement: ast.stmt) -> bool:
+    """True for `x = x.copy()`, of an array that nothing else reads."""
+    match statement:
+        case ast.Assign(
+            [ast.Name(target)], ast.Call(ast.Attribute(ast.Name(x), "copy"), [], [])
+        ):
+            return target == x
+        case _:
+            return False
 
 
 def _merges(node: Node) -> bool:

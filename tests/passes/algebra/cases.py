@@ -252,6 +252,16 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
             {"vecdot": 1, "reshape": 1, "divide": 1, "expand_dims": 1},
         ),
     ],
+    "x @ y -> x[0, 0] * sum(y, axis=0), where each element of x is the same": [
+        (
+            lambda x, y: gc.broadcast_to(gc.max(x), (5, 25)) @ y.reshape((25, 25)),
+            {"max": 1, "reshape": 1, "sum": 1, "multiply": 1, "broadcast_to": 1},
+        ),
+        (
+            lambda x, y: gc.exp(x)[:, None] @ gc.ones((1, 3), "float32"),
+            {"exp": 1, "expand_dims": 1, "broadcast_to": 1},
+        ),
+    ],
     "sum(broadcast_to(scalar)) -> scalar * count": [
         (lambda x, y: gc.broadcast_to(gc.max(x), (8, 4)).sum(axis=0), {"max": 1}),
     ],
