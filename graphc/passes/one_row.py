@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from ..errors import GraphcError
+from ..errors import GraphcError, ShapeError
 from ..ir.dims import Dim, Dimension, Shape
 from ..ir.facts import Role
 from ..ir.graph import Graph, OneRow
@@ -19,6 +19,8 @@ from ..ir.node import Node
 from ..ir.op import Kind
 from ..ir.origin import replacing
 from ..ir.rows import long_axes, without_ones
+from ..ir.types import TupleType
+from ..ops.control import RESULT, argument
 from ..ops.exponential import power
 from ..ops.indexing import GETITEM
 from ..ops.reduction import MEAN, SUM
@@ -42,7 +44,8 @@ def for_one_row(graph: Graph, inputs: Sequence[Node]) -> OneRow | None:
     named = (size.text for size in first if isinstance(size, Dim) and size.is_symbol)
     dimension = next(named, None)
     numbers = sum(int(node.size) for node in graph.parameters)
-    has_products = any(node.op.kind == "contraction" for node in graph.nodes)
+    nodes = (node for each in graph.nested for node in each.nodes)
+    has_products = any(node.op.kind == "contraction" for node in nodes)
     if dimension is None or not has_products or numbers > _MOST_NUMBERS_IN_CALLS:
         return None
     found = one_row(graph, dimension)
@@ -61,13 +64,12 @@ def one_row(graph: Graph, size: str) -> Graph | None:
         values are equal but for the rounding of sums and products, whose terms may be
         added up in another order; and in derivatives, a sum over rows may be -0.0
         where it was +0.0. None where an input has a size that is computed from this
-        one, or a value no meaning at one row, as `x[1:].max(axis=0)`, or a function
-        that is called knows the size.
+        one, or a value no meaning at one row, as `x[1:].max(axis=0)`, or a loop along
+        sequences of one item.
     """
-    bodies = [body for node in graph.nodes for body in node.bodies]
-    if size not in graph.symbols or any(size in body.symbols for body in bodies):
+    if size not in graph.symbols:
         return None
-    rows = _OneRow(size)
+    rows = _OneRow(size, {})
     try:
         for node in graph.nodes:
             rows.add(node)
@@ -80,10 +82,12 @@ def one_row(graph: Graph, size: str) -> Graph | None:
 class _OneRow:
     """The nodes of a graph at one row, each without the axes of size 1."""
 
-    def __init__(self, size: str) -> None:
+    def __init__(self, size: str, bodies: dict[Graph, Graph]) -> None:
+        self._size = size
         self._sizes = {size: 1}
         self._images: dict[Node, Node] = {}
         self._known: set[Node] = set()
+        self._bodies = bodies
 
     def add(self, node: Node) -> None:
         """Find the image of a node, whose inputs have theirs."""
@@ -95,7 +99,8 @@ class _OneRow:
             origin = image.origin.adjoint_of(node.origin.gradient_of)
             told = image.source_name or node.source_name
             image = image.copy(name=image.name or node.name, origin=origin).told(told)
-        assert image.shape == without_ones(self.shape(node)), node
+        if not isinstance(node.type, TupleType):
+            assert image.shape == without_ones(self.shape(node)), node
         self._images[node] = image
         self._known.add(image)
 
@@ -106,6 +111,16 @@ class _OneRow:
     def short(self, node: Node) -> Node:
         """The image of an original node."""
         return self._images[node]
+
+    def body(self, body: Graph) -> Graph:
+        """A body that takes and returns values without axes of size 1."""
+        if body not in self._bodies:
+            inside = _OneRow(self._size, self._bodies)
+            for node in body.nodes:
+                inside.add(node)
+            outputs = Graph(tuple(map(inside.short, body.outputs)))
+            self._bodies[body] = MergeEqual().run(outputs)
+        return self._bodies[body]
 
     def full(self, node: Node) -> Node:
         """The image with all axes that the node has."""
@@ -164,6 +179,26 @@ def _placeholder(rows: _OneRow, node: Node) -> Node:
         return node
     index = tuple(0 if size == 1 else Slice(None, None, None, size) for size in shape)
     return GETITEM(node, index=index).named(f"{node.name}_row".replace(".", "_"))
+
+
+def _argument(rows: _OneRow, node: Node) -> Node:
+    kind = node.type.with_shape(without_ones(rows.shape(node)))
+    return argument(node.attributes["index"], kind, node.name)
+
+
+def _with_bodies(rows: _OneRow, node: Node) -> Node:
+    attributes = rows.attributes(node)
+    if attributes.get("length") == 1:
+        raise ShapeError("requires sequences of several items")
+    bodies = dict(zip(node.op.bodies, map(rows.body, node.bodies), strict=True))
+    inputs = tuple(map(rows.short, node.inputs))
+    is_called = node.op.role is Role.CALL and node.name is not None
+    name = f"{node.name}_for_one_row" if is_called else node.name
+    return node.op.build(inputs, {**attributes, **bodies}, name=name)
+
+
+def _result(rows: _OneRow, node: Node) -> Node:
+    return RESULT.build((rows.short(node.inputs[0]),), node.attributes)
 
 
 def _constant(rows: _OneRow, node: Node) -> Node:
@@ -242,6 +277,12 @@ _BY_ROLE: Mapping[Role | None, _Rule] = {
     Role.CONSTANT: _constant,
     Role.FULL: _full,
     Role.SIZE: _dimension,
+    Role.ARGUMENT: _argument,
+    Role.RESULT: _result,
+    Role.CALL: _with_bodies,
+    Role.LOOP: _with_bodies,
+    Role.WHILE: _with_bodies,
+    Role.BRANCH: _with_bodies,
 }
 _BY_KIND: Mapping[Kind | None, _Rule] = {
     "elementwise": _elementwise,

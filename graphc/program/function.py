@@ -326,7 +326,7 @@ class Function:
         if self.one_row is None:
             return own
         dimension = self.one_row.dimension
-        row = self.one_row.function.workspace.footprint(tile)
+        row = self.one_row.function.footprint(tile)
         return replace(
             own,
             sizes=tuple(sorted({*own.sizes, dimension})),

@@ -15,8 +15,9 @@ from graphc.ops.random import standard_normal
 from graphc.ops.source import arange
 from graphc.passes.one_row import for_one_row, one_row
 from graphc.passes.pipeline import optimize
+from tests.styles import assert_styles_agree
 
-from .helpers import ops
+from .helpers import evaluate, ops
 from .rows import BATCH, REDUCTIONS, Build, derivative, draws, fed, same
 
 # At one row, arrays that pair every row with every other one are one row, too.
@@ -236,6 +237,37 @@ def test_names_lines_and_derivatives_are_those_of_the_nodes() -> None:
     # What it is the derivative of tells the name: d_layer_0_weight.
     wrt = [node.origin.gradient_of for node in slopes]
     assert wrt[::2] == parameters[::2]
+
+
+def test_bodies_are_computed_on_vectors() -> None:
+    x, w = gc.input("x", ("batch", 3)), gc.parameter("w", (3, 3), gc.init.eye())
+
+    @gc.function
+    def layer(x: Node) -> Node:
+        return gc.tanh(x @ w)
+
+    def step(h: Node, n: Node) -> tuple[Node, Node]:
+        h = gc.sin(h @ w) + n
+        return h, gc.sum(h, axis=1)
+
+    last, sums = gc.scan(step, x, gc.arange(4.0))
+    grown = gc.while_loop(lambda v: gc.sum(v * v) < 9.0, lambda v: 1.5 * v + 0.1, x)
+    chosen = gc.cond(gc.sum(x) > 0.0, gc.exp, lambda x: x @ w, x)
+    outputs = [layer(layer(x)), last, sums, grown, chosen]
+    losses = [gc.sum(value) for value in (outputs[0], sums, chosen)]
+    slopes = [slope for loss in losses for slope in gc.grad(loss, [x, w])]
+    graph = optimize(Graph((*outputs, *slopes)))
+    feeds = [{"x": np.full((1, 3), value, np.float32)} for value in (0.5, -0.25)]
+    short = same(graph, *feeds)
+    bodies = [each for each in short.nested if each is not short]
+    assert bodies
+    assert not any("batch" in each.symbols for each in bodies)
+    compute = gc.compile([*outputs, *slopes])
+    assert "def layer_for_one_row(" in compute.source
+    for each in feeds:
+        assert_styles_agree(compute(**each), evaluate(graph, each))
+    one_item, _ = gc.scan(step, x, gc.arange(1.0))
+    assert one_row(Graph((one_item,)), "batch") is None
 
 
 def test_where_there_is_no_such_graph() -> None:
