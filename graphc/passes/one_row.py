@@ -197,8 +197,11 @@ def _with_bodies(rows: _OneRow, node: Node) -> Node:
     return node.op.build(inputs, {**attributes, **bodies}, name=name)
 
 
-def _result(rows: _OneRow, node: Node) -> Node:
-    return RESULT.build((rows.short(node.inputs[0]),), node.attributes)
+def _result(rows: _OneRow, node: Node) -> Node | None:
+    values = node.inputs[0]
+    if not values.op.bodies:
+        return None
+    return RESULT.build((rows.short(values),), node.attributes)
 
 
 def _constant(rows: _OneRow, node: Node) -> Node:
