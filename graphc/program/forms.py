@@ -438,7 +438,8 @@ def _weak_inputs(node: Node) -> set[int]:
 def _as_fed(positions: Node) -> Node:
     """The input that positions are the only row of, whose name a user knows."""
     index = positions.attributes.get("index")
-    if index is None or positions.origin.rules[-1:] != ("one row",):
+    is_row = bool(positions.inputs) and positions.origin.rules[-1:] == ("one row",)
+    if index is None or not is_row:
         return positions
     fed = positions.inputs[0]
     whole = fed.op.role is Role.INPUT and all(
