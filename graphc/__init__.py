@@ -334,6 +334,7 @@ if TYPE_CHECKING:
     from . import datasets, metrics, optim
     from .formulas.elementwise import elementwise
     from .fullbatch.minimize import minimize
+    from .notation.derivation import derivation
     from .runtime.check_gradients import check_gradients
     from .training.callbacks import Callback, StopTraining, TensorBoard
     from .training.history import History
@@ -442,6 +443,7 @@ __all__ = [
     "deg2rad",
     "degrees",
     "delete",
+    "derivation",
     "diag",
     "diag_embed",
     "diagflat",
@@ -688,6 +690,7 @@ _LATER = {
     "TensorBoard": "training.callbacks",
     "Trainer": "training.trainer",
     "check_gradients": "runtime.check_gradients",
+    "derivation": "notation.derivation",
     "datasets": "",
     "elementwise": "formulas.elementwise",
     "metrics": "",

@@ -49,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
         "wasmtime",
         "rich",
     },
+    "notation": {"ir", "ops", "autodiff", "formulas", "viz"},
     "metrics": {"ir", "ops", "nn"},
     "training": {
         *("ir", "ops", "nn", "optim", "autodiff", "passes", "program", "targets"),
@@ -102,6 +103,7 @@ LATE_ROOMS = (
     "formulas",
     "fullbatch",
     "metrics",
+    "notation",
     "optim",
     "training",
     "viz",
@@ -343,8 +345,9 @@ OTHER_MEANINGS: dict[str, set[str]] = {
 REGISTRY = {"ir/op.py", "ir/pickling.py", "ir/verify.py"}
 """The table of ops, and those that ask whether an op is in it."""
 
-DECLARING = {"formulas", "linalg", "nn", "ops", "random", "special"}
-"""Rooms in which ops are declared or listed, and may be called what they are."""
+DECLARING = {"formulas", "linalg", "nn", "notation", "ops", "random", "special"}
+"""Rooms in which ops are declared or listed, and may be called what they are, and that
+of formulas, whose words, such as the power, are those of mathematics."""
 
 
 def _is_op_name(node: ast.AST) -> bool:

@@ -21,6 +21,7 @@ from ..errors import (
 )
 from .array_methods import ArrayMethods, place_of
 from .dims import Dim, Dimension, Shape, check_dotted_name
+from .mathematics import Printed, notation
 from .origin import Origin, derived, here, is_declared_by_user, place, within
 from .source_names import SourceName
 from .types import DType, TensorType
@@ -241,6 +242,36 @@ class Node(ArrayMethods):
     def __repr__(self) -> str:
         name = f" {self.label!r}" if self.label else ""
         return f"<{self.op.name}{name} {self.type}>"
+
+    # Mathematics
+
+    def formula(self, depth: int | None = 1) -> Printed:
+        """Equations of this node and of all named values that it is made of.
+
+        With an axis of rows in front, such as `"batch"`, they are those of one row,
+        which is a column: `W x + b` for `gc.nn.linear(x, W, b)`.
+
+        Args:
+            depth: levels of blocks that are opened: 0 for `softmax(z)`, 1 for its
+                formula in a textbook, more for those in that formula; None for all.
+
+        Returns:
+            Equations that print as text and have `latex` and `markdown`.
+
+        >>> import graphc as gc
+        >>> x, W = gc.input("x", ("batch", 4)), gc.parameter("W", (3, 4))
+        >>> print(gc.nn.relu(gc.nn.linear(x, W)).formula())
+        max(0, W x)
+        <BLANKLINE>
+        For each row of the batch; vectors are columns.
+        """
+        return notation().formula(self, depth)
+
+    def __str__(self) -> str:
+        return str(notation().line(self))
+
+    def _repr_latex_(self) -> str:
+        return notation().line(self).latex_line
 
     # What NumPy arrays have
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 from ..errors import GraphcError
 from .dims import Dimension
 from .facts import NONE, Facts, Role, StableForm
+from .mathematics import UNSAID, Mathematics
 from .node import Node
 from .template import Template as ParsedTemplate
 from .template import parsed
@@ -216,6 +217,8 @@ class Op:
     jvp: Jvp | None = None
     sympy: str | None = None
     """The meaning of an elementwise op as SymPy source over its input names."""
+    mathematics: Mathematics = UNSAID
+    """Formulas of the op and of its derivatives, as a textbook writes them."""
     expand: Callable[..., Node] | None = None
     """`expand(*inputs, **attributes)`: the meaning of a block in smaller ops."""
     view_when: Callable[[Node], bool] | None = None

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import DTypeError, OptionError
 from ..ir.facts import Formula, StableForm
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Call
 from ..ir.types import TensorType
@@ -36,6 +37,9 @@ def _relu_infer(input: TensorType) -> TensorType:
 
 
 @elementwise_block(
+    mathematics=Mathematics(
+        formula="Max(0, input)", slope="indicator(input > 0)", is_known=True
+    ),
     infer=_relu_infer,
     vjp=lambda g, out, input: (where((out != 0).named("active"), g, 0),),
 )
@@ -88,6 +92,12 @@ def sigmoid(x):
 
 
 @elementwise_block(
+    mathematics=Mathematics(
+        formula="1 / (1 + exp(-input))",
+        symbol="σ",
+        slope="out * (1 - out)",
+        is_known=True,
+    ),
     vjp=_sigmoid_vjp,
     stable_form=StableForm(Formula.SIGMOID),
     calls=(Call("sigmoid(x)", (SIGMOID_HELPER,)),),
@@ -159,7 +169,9 @@ def _log_tail_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
 
 
 @elementwise_block(
-    vjp=_log_tail_vjp, calls=(Call("np.log1p(np.exp(-np.absolute(x)))"),)
+    mathematics=Mathematics(formula="log(1 + exp(-abs(input)))"),
+    vjp=_log_tail_vjp,
+    calls=(Call("np.log1p(np.exp(-np.absolute(x)))"),),
 )
 def log_tail(input: ArrayLike) -> Node:
     """`log(1 + exp(-abs(input)))`, exact where the exponential is small."""
@@ -205,6 +217,13 @@ def softplus(x):
 '''
 
 
+def _softplus_formula(node: Node) -> str | None:
+    beta, threshold = node.attributes["beta"], node.attributes.get("threshold")
+    if threshold is not None and threshold < 20.0:
+        return None
+    return "log(1 + exp(input))" if beta == 1.0 else "log(1 + exp(beta * input)) / beta"
+
+
 def _softplus_infer(
     input: TensorType, *, beta: float, threshold: float | None
 ) -> TensorType:
@@ -214,6 +233,11 @@ def _softplus_infer(
 
 
 @elementwise_block(
+    mathematics=Mathematics(
+        formula=_softplus_formula,
+        slope="sigmoid(beta * input)",
+        is_known=True,
+    ),
     infer=_softplus_infer,
     vjp=_softplus_vjp,
     calls=(
@@ -293,6 +317,7 @@ def log_sigmoid(x):
 
 
 @elementwise_block(
+    mathematics=Mathematics(formula="log(sigmoid(input))"),
     vjp=_logsigmoid_vjp,
     stable_form=StableForm(Formula.LOG_SIGMOID),
     calls=(

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import OptionError, ShapeError
 from ..ir.batching import shared_after
 from ..ir.dims import format_shape, product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
@@ -63,7 +64,32 @@ def _linear_vjp(
     return g @ weight, d_weight, g
 
 
+def _linear_formula(node: Node) -> str | None:
+    input, weight, *bias = node.inputs
+    if input.ndim == 1:
+        product = "weight @ input" if weight.ndim == 2 else "weight.T @ input"
+    elif input.ndim == 2 and weight.ndim == 2:
+        product = "input @ weight.T"
+    else:
+        return None
+    return f"{product} + bias" if bias else product
+
+
+def _linear_gradients(node: Node) -> tuple[str, ...]:
+    input, weight, *_ = node.inputs
+    if input.ndim == 1 and weight.ndim == 2:
+        return "weight.T @ d", "d @ input.T", "d"
+    if input.ndim == 2 and weight.ndim == 2:
+        return "d @ weight", "d.T @ input", "sum(d, 0)"
+    return ()
+
+
 @block(
+    mathematics=Mathematics(
+        formula=_linear_formula,
+        jacobians=lambda node: ("weight",) if node.ndim == 1 else (),
+        gradients=_linear_gradients,
+    ),
     infer=_linear_infer,
     vjp=_linear_vjp,
     batch=shared_after(1),

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DTypeError, GraphcError, OptionError, ShapeError
 from ..ir.batching import Batch, along_axes
 from ..ir.dims import Shape, broadcast_shapes, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -165,8 +166,22 @@ def _of_examples(batch: Batch, node: Node) -> Node | None:
     return node.op(*inputs, **node.attributes)
 
 
+def _weights_formula(node: Node) -> str | None:
+    scale = node.attributes["scale"]
+    query, *others = node.inputs
+    if len(others) > 1 or node.attributes["is_causal"] or node.ndim < 2:
+        return None
+    scores = "query @ key.T"
+    if scale is None:
+        scores = f"{scores} / sqrt({query.shape[-1]})"
+    else:
+        scores = f"{scale!r} * ({scores})"
+    return f"softmax({scores}, axis={node.ndim - 1})"
+
+
 ATTENTION_WEIGHTS = Op(
     name="attention_weights",
+    mathematics=Mathematics(formula=_weights_formula),
     inputs=("query", "key", "*attn_mask"),
     infer=_weights_infer,
     expand=_weights_expand,

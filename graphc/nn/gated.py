@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Call, Case, Template
 from ..ir.types import TensorType
@@ -33,7 +34,10 @@ def _silu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (gate + growth).named("slope"),)
 
 
-@elementwise_block(vjp=_silu_vjp)
+@elementwise_block(
+    mathematics=Mathematics(formula="input * sigmoid(input)", is_known=True),
+    vjp=_silu_vjp,
+)
 def silu(input: ArrayLike) -> Node:
     """Sigmoid-weighted linear unit (swish), `y = input * sigmoid(input)`.
 
@@ -166,6 +170,15 @@ def gelu_by_tanh(x):
 
 
 @elementwise_block(
+    mathematics=Mathematics(
+        formula=lambda node: (
+            "input * normal_cdf(input)"
+            if node.attributes["approximate"] == "none"
+            else None
+        ),
+        slope="normal_cdf(input) + input * normal_pdf(input)",
+        is_known=True,
+    ),
     infer=_gelu_infer,
     vjp=_gelu_vjp,
     calls=(
@@ -250,7 +263,10 @@ def _mish_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * (gate + growth).named("slope"),)
 
 
-@elementwise_block(vjp=_mish_vjp)
+@elementwise_block(
+    mathematics=Mathematics(formula="input * tanh(log(1 + exp(input)))", is_known=True),
+    vjp=_mish_vjp,
+)
 def mish(input: ArrayLike) -> Node:
     """Self-regularised activation, `y = input * tanh(softplus(input))`.
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import broadcast_shapes, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -40,7 +41,11 @@ def _leaky_relu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
 
 
 @elementwise_block(
-    vjp=_leaky_relu_vjp, options=({"negative_slope": 0.1}, {"negative_slope": -1.5})
+    mathematics=Mathematics(
+        formula="Piecewise((input, input > 0), (negative_slope * input, True))"
+    ),
+    vjp=_leaky_relu_vjp,
+    options=({"negative_slope": 0.1}, {"negative_slope": -1.5}),
 )
 def leaky_relu(input: ArrayLike, negative_slope: float = 0.01) -> Node:
     """Leaky rectified linear unit, `y = input` above 0, `negative_slope * input` below.
@@ -103,7 +108,13 @@ def _elu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
     return (g * slope.named("slope"),)
 
 
-@elementwise_block(vjp=_elu_vjp, options=({"alpha": 1.5}, {"alpha": 1.0}))
+@elementwise_block(
+    mathematics=Mathematics(
+        formula="Piecewise((input, input > 0), (alpha * (exp(input) - 1), True))"
+    ),
+    vjp=_elu_vjp,
+    options=({"alpha": 1.5}, {"alpha": 1.0}),
+)
 def elu(input: ArrayLike, alpha: float = 1.0) -> Node:
     """Exponential linear unit, `input` above 0 and `alpha * (exp(input) - 1)` below.
 
@@ -163,7 +174,13 @@ def _celu_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
 
 
 @elementwise_block(
-    infer=_celu_infer, vjp=_celu_vjp, options=({"alpha": 1.5}, {"alpha": 1.0})
+    mathematics=Mathematics(
+        formula="Piecewise((input, input > 0), "
+        "(alpha * (exp(input / alpha) - 1), True))"
+    ),
+    infer=_celu_infer,
+    vjp=_celu_vjp,
+    options=({"alpha": 1.5}, {"alpha": 1.0}),
 )
 def celu(input: ArrayLike, alpha: float = 1.0) -> Node:
     """`input` above 0, `alpha * (exp(input / alpha) - 1)` below: an `elu` with slope 1.

@@ -16,6 +16,7 @@ from ..errors import IndexRangeError, OptionError
 from ..ir.batching import along_axes
 from ..ir.dims import format_shape
 from ..ir.facts import Formula, StableForm
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Application, Call, Case, Op, Template
 from ..ir.types import TensorType
@@ -148,6 +149,15 @@ _CASES = (
 
 SOFTMAX = Op(
     name="softmax",
+    mathematics=Mathematics(
+        formula="exp(input) / sum(exp(input), axis, True)",
+        is_known=True,
+        abbreviation="p",
+        jacobians=lambda node: ("diag(out) - out @ out.T",) if node.ndim == 1 else (),
+        gradients=lambda node: (
+            ("out * (d - out.T @ d)",) if node.ndim == 1 else (None,)
+        ),
+    ),
     inputs=("input",),
     infer=_softmax_infer,
     stable_form=StableForm(Formula.SOFTMAX),
@@ -175,6 +185,10 @@ SOFTMAX = Op(
 
 LOG_SOFTMAX = Op(
     name="log_softmax",
+    mathematics=Mathematics(
+        formula="log(softmax(input, axis=axis))",
+        gradients=("d - softmax(input, axis=axis) * sum(d, axis, True)",),
+    ),
     inputs=("input",),
     infer=_softmax_infer,
     stable_form=StableForm(Formula.LOG_SOFTMAX),

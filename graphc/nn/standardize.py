@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import OptionError, ShapeError
 from ..ir.batching import along_axes
 from ..ir.dims import Shape, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Application, Call, Case, Op
 from ..ir.types import TensorType
@@ -113,6 +114,14 @@ def standardize_backward(d_y, y, deviation):
 
 STANDARDIZE = Op(
     name="standardize",
+    mathematics=Mathematics(
+        formula=lambda node: (
+            "(input - mean(input, axes, True))"
+            " / sqrt(mean((input - mean(input, axes, True)) ** 2, axes, True) + eps)"
+            if node.attributes.get("centered", True)
+            else "input / sqrt(mean(input ** 2, axes, True) + eps)"
+        )
+    ),
     inputs=("input",),
     infer=_infer,
     expand=_expand,

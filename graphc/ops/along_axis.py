@@ -10,6 +10,7 @@ from ..errors import DTypeError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
@@ -64,8 +65,27 @@ def _take_fast(node: Node) -> str:
     return "np.take_along_axis(x, indices, axis=axis)"
 
 
+def _takes_one(node: Node) -> bool:
+    """True where one element is taken along the axis, for each of the others."""
+    axis: int = node.attributes["axis"]
+    x, indices = (each.shape for each in node.inputs)
+    return indices == (*x[:axis], 1, *x[axis + 1 :])
+
+
 TAKE_ALONG_AXIS = Op(
     name="take_along_axis",
+    mathematics=Mathematics(
+        formula=lambda node: (
+            "view(pick(x, drop(indices, axis), axis), result)"
+            if _takes_one(node)
+            else None
+        ),
+        gradients=lambda node: (
+            (f"d * onehot(drop(indices, axis), {node.inputs[0].shape[0]})",)
+            if node.ndim == 1 and _takes_one(node)
+            else ()
+        ),
+    ),
     inputs=("x", "indices"),
     infer=_along_infer,
     facts=Facts(rearranges=True),

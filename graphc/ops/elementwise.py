@@ -18,6 +18,7 @@ from ..errors import DTypeError, GraphcError
 from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes
 from ..ir.facts import NONE, Facts
+from ..ir.mathematics import UNSAID, Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, InputRange, Op, Point, Template, ValueRange, ValueRanges, Vjp
 from ..ir.types import DType, TensorType
@@ -136,6 +137,7 @@ def ufunc(
     value_range: Callable[[Node, ValueRanges], ValueRange | None] | None = None,
     input_range: Callable[[Node, int, int], InputRange | None] | None = None,
     admits: tuple[str, ...] = (),
+    mathematics: Mathematics = UNSAID,
     facts: Facts = NONE,
 ) -> Callable[[Callable[_P, Node]], OpFunction[_P]]:
     """Turn a documented, empty function into the op and function of a NumPy ufunc.
@@ -149,7 +151,7 @@ def ufunc(
         dtype: the dtype that generated tests draw, or that of each input; floating
             where empty.
         points: where derivatives are special, besides 0 and what is around it.
-        value_range, input_range, admits, facts: see `Op`.
+        value_range, input_range, admits, mathematics, facts: see `Op`.
 
     Raises:
         TypeError: NumPy has no ufunc of that name and as many inputs.
@@ -173,6 +175,7 @@ def ufunc(
             vjp=vjp,
             jvp="diagonal" if vjp else None,
             sympy=sympy,
+            mathematics=mathematics,
             value_range=value_range,
             input_range=input_range,
             admits=admits,

@@ -10,6 +10,7 @@ import numpy as np
 from ..ir.array_methods import array_function
 from ..ir.facts import Facts
 from ..ir.literal import scalar_value
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from .arithmetic import minimum, negative, sqrt, square, where
@@ -117,6 +118,12 @@ def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...
 @ufunc(
     vjp=_power_vjp,
     sympy="x1**x2",
+    mathematics=Mathematics(
+        gradients=lambda node: (
+            "x2 * x1**(x2 - 1) * d" if node.inputs[0].shape == node.shape else None,
+            "log(x1) * out * d" if node.inputs[1].shape == node.shape else None,
+        )
+    ),
     low=0.3,
     high=2.0,
     facts=Facts(

@@ -10,6 +10,7 @@ from ..errors import OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Template, ValueRange, ValueRanges
 from ..ir.types import TensorType, is_floating
@@ -91,6 +92,7 @@ MAX, MIN = (
         name=name,
         inputs=("x",),
         infer=_extremum_infer,
+        mathematics=Mathematics(formula=f"{name}(x, axis, keepdims)"),
         facts=Facts(nonnegative="all", finite="all", overflows=False, zero_sign="kept"),
         kind="reduction",
         numpy=numpy_call(f"np.{name}"),

@@ -15,6 +15,7 @@ from ..errors import (
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType, is_integer
@@ -138,8 +139,25 @@ def _getitem_allocation_free(node: Node) -> AllocationFree | None:
     return None
 
 
+def _getitem_formula(node: Node) -> str | None:
+    x, *arrays = node.inputs
+    index: Index = node.attributes["index"]
+    if all(item is None or is_whole(item) for item in index):
+        return "view(x, result)"
+    if x.ndim != 1 or node.shape or len(index) != 1:
+        return None
+    return "x[arrays]" if arrays else f"x[{index[0]}]"
+
+
+def _getitem_gradients(node: Node) -> tuple[str | None, ...]:
+    x, *arrays = node.inputs
+    is_picked = x.ndim == 1 and not node.shape and len(arrays) == 1
+    return (f"d * onehot(arrays, {x.shape[0]})",) if is_picked else ()
+
+
 GETITEM = Op(
     name="getitem",
+    mathematics=Mathematics(formula=_getitem_formula, gradients=_getitem_gradients),
     inputs=("x", "*arrays"),
     infer=_getitem_infer,
     facts=Facts(called=("{x}_part", "part"), rearranges=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..errors import ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import broadcast_shapes, format_shape, product
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -104,8 +106,40 @@ def _is_whole(x: Node) -> bool:
     return True
 
 
+def _matmul_formula(node: Node) -> str | None:
+    x1, x2 = node.inputs
+    if x1.ndim > 2 or x2.ndim > 2:
+        return "x1 @ x2" if min(x1.ndim, x2.ndim) > 1 else None
+    if x1.ndim == 2:
+        return "x1 @ x2"
+    # A vector is a column: its product with a matrix is that of the transpose with it.
+    return "x2.T @ x1" if x2.ndim == 2 else "x1.T @ x2"
+
+
+_GRADIENTS: Mapping[tuple[int, ...], tuple[str, ...]] = {
+    (1, 1): ("d * x2", "d * x1"),
+    (1, 2): ("x2 @ d", "x1 @ d.T"),
+    (2, 1): ("d @ x2.T", "x1.T @ d"),
+    (2, 2): ("d @ x2.T", "x1.T @ d"),
+}
+_JACOBIANS: Mapping[tuple[int, ...], tuple[str | None, ...]] = {
+    (1, 1): ("x2.T", "x1.T"),
+    (1, 2): ("x2.T",),
+    (2, 1): (None, "x1"),
+}
+
+
+def _ranks(node: Node) -> tuple[int, ...]:
+    return tuple(x.ndim for x in node.inputs)
+
+
 MATMUL = Op(
     name="matmul",
+    mathematics=Mathematics(
+        formula=_matmul_formula,
+        jacobians=lambda node: _JACOBIANS.get(_ranks(node), ()),
+        gradients=lambda node: _GRADIENTS.get(_ranks(node), ()),
+    ),
     inputs=("x1", "x2"),
     infer=_matmul_infer,
     facts=Facts(

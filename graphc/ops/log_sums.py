@@ -8,6 +8,7 @@ import numpy as np
 
 from ..ir.batching import along_axes
 from ..ir.dims import broadcast_shapes
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType
@@ -52,6 +53,7 @@ def _shares(out: Node, a: Node) -> Node:
 
 LOGSUMEXP = Op(
     name="logsumexp",
+    mathematics=Mathematics(formula="log(sum(exp(a), axis, keepdims))"),
     inputs=("a",),
     infer=_logsumexp_infer,
     expand=_logsumexp_expand,

@@ -11,6 +11,7 @@ from ..ir.array_methods import array_function
 from ..ir.batching import along_axes
 from ..ir.dims import broadcast_shapes, format_shape, product
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
@@ -87,6 +88,7 @@ OTHERS_PRODUCT = Op(
 
 PROD = Op(
     name="prod",
+    mathematics=Mathematics(formula="prod(x, axis, keepdims)"),
     inputs=("x",),
     infer=sum_type,
     facts=Facts(nonnegative="all", zero_sign="kept"),

@@ -11,6 +11,7 @@ from ..errors import DTypeError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, broadcast_shapes, format_shape, product
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Template
 from ..ir.types import DType, TensorType, as_dtype, is_floating
@@ -137,6 +138,7 @@ def _sum_into(node: Node) -> str:
 
 SUM = Op(
     name="sum",
+    mathematics=Mathematics(formula="sum(x, axis, keepdims)"),
     inputs=("x",),
     infer=sum_type,
     facts=Facts(
@@ -282,6 +284,7 @@ def _mean_infer(x: TensorType, *, axis: tuple[int, ...], keepdims: bool) -> Tens
 
 MEAN = Op(
     name="mean",
+    mathematics=Mathematics(formula="mean(x, axis, keepdims)"),
     inputs=("x",),
     infer=_mean_infer,
     facts=Facts(

@@ -21,6 +21,7 @@ from ..ir.dims import (
     product,
 )
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.rows import Rows, long_axes, without_ones
@@ -60,6 +61,13 @@ def _reshape_numpy(node: Node) -> str:
 
 RESHAPE = Op(
     name="reshape",
+    mathematics=Mathematics(
+        formula=lambda node: (
+            "view(x, result)"
+            if without_ones(node.shape) == without_ones(node.inputs[0].shape)
+            else None
+        )
+    ),
     inputs=("x",),
     infer=_reshape_infer,
     facts=Facts(called=("{x}_reshaped", "reshaped")),
@@ -161,6 +169,11 @@ def ravel(a: ArrayLike, order: str = "C") -> Node:
     return reshape(a, -1, order)
 
 
+def _swaps_last(axes: tuple[int, ...]) -> bool:
+    first = len(axes) - 2
+    return axes == (*range(first), first + 1, first)
+
+
 def _transpose_infer(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
     return x.with_shape(tuple(x.shape[axis] for axis in axes))
 
@@ -173,6 +186,9 @@ def _transpose_of_one_row(rows: Rows, node: Node) -> Node:
 
 TRANSPOSE = Op(
     name="transpose",
+    mathematics=Mathematics(
+        formula=lambda node: "x.T" if _swaps_last(node.attributes["axes"]) else None
+    ),
     inputs=("x",),
     infer=_transpose_infer,
     facts=Facts(called=("{x}_transposed", "transposed")),
@@ -281,6 +297,7 @@ def _expand_numpy(node: Node) -> str:
 
 EXPAND_DIMS = Op(
     name="expand_dims",
+    mathematics=Mathematics(formula="view(x, result)"),
     inputs=("x",),
     infer=_expand_infer,
     facts=Facts(called=("{x}_expanded", "expanded")),
@@ -326,6 +343,7 @@ def _squeeze_infer(x: TensorType, *, axis: tuple[int, ...]) -> TensorType:
 
 SQUEEZE = Op(
     name="squeeze",
+    mathematics=Mathematics(formula="view(x, result)"),
     inputs=("x",),
     infer=_squeeze_infer,
     facts=Facts(called=("{x}_squeezed", "squeezed")),
@@ -387,6 +405,7 @@ def _broadcast_of_examples(batch: Batch, node: Node) -> Node:
 
 BROADCAST_TO = Op(
     name="broadcast_to",
+    mathematics=Mathematics(formula="view(x, result)"),
     inputs=("x",),
     infer=_broadcast_infer,
     facts=Facts(called=("{x}_repeated", "repeated")),

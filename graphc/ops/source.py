@@ -28,6 +28,7 @@ from ..ir.op import Case, Op, ValueRange
 from ..ir.rows import Rows
 from ..ir.types import DType, TensorType, as_dtype
 from .numbers import numbers, shortened
+from .type_rules import CAST, cast_type
 from .value_ranges import input_range_of_cast, range_of_cast, range_of_constant
 
 ArrayLike: TypeAlias = Any
@@ -456,14 +457,11 @@ def held_fixed(x: ArrayLike) -> Node:
     return STOP_GRADIENT(as_node(x), exact=True)
 
 
-def _astype_infer(x: TensorType, *, dtype: DType) -> TensorType:
-    return TensorType(dtype, x.shape)
-
-
 ASTYPE = Op(
     name="astype",
+    mathematics=CAST,
     inputs=("x",),
-    infer=_astype_infer,
+    infer=cast_type,
     facts=Facts(nonnegative="all", finite="all", zero_sign="kept", cost=1.0),
     kind="elementwise",
     numpy=lambda node: "dtype(x)" if not node.shape else "x.astype(dtype)",

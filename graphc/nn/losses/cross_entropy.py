@@ -16,6 +16,7 @@ from ...errors import OptionError, ShapeError
 from ...ir.batching import Batch
 from ...ir.dims import format_shape
 from ...ir.facts import Formula, StableForm
+from ...ir.mathematics import Mathematics
 from ...ir.node import Node
 from ...ir.op import Application, Call, Case, Op
 from ...ir.types import TensorType, is_floating
@@ -108,6 +109,27 @@ def _cross_entropy_vjp(
     return (error * _for_all_classes(share, axis), None)
 
 
+def _cross_entropy_formula(node: Node) -> str | None:
+    if node.attributes["ignore_index"] is not None:
+        return None
+    axis = class_axis(node.inputs[0].ndim)
+    logs = f"log(softmax(input, axis={axis}))"
+    loss = f"-pick({logs}, target, {axis})"
+    if smoothing := node.attributes["label_smoothing"]:
+        hard, even = 1.0 - smoothing, f"mean({logs}, {axis})"
+        loss = f"{hard} * ({loss}) - {smoothing} * {even}"
+    reduction = node.attributes["reduction"]
+    return loss if reduction == "none" or not axis else f"{reduction}({loss})"
+
+
+def _cross_entropy_gradients(node: Node) -> tuple[str | None, ...]:
+    input = node.inputs[0]
+    is_plain = not node.attributes["label_smoothing"]
+    if input.ndim != 1 or not is_plain or node.attributes["ignore_index"] is not None:
+        return ()
+    return (f"d * (softmax(input, axis=0) - onehot(target, {input.shape[0]}))",)
+
+
 def _for_all_classes(share: Node, axis: int) -> Node:
     return expand_dims(share, axis) if share.shape else share
 
@@ -158,6 +180,9 @@ def cross_entropy(logits, labels):
 
 CROSS_ENTROPY = Op(
     name="cross_entropy",
+    mathematics=Mathematics(
+        formula=_cross_entropy_formula, gradients=_cross_entropy_gradients
+    ),
     inputs=("input", "target"),
     infer=_label_infer,
     stable_form=StableForm(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import DTypeError, OptionError, ShapeError
 from ...ir.dims import Shape, format_shape
+from ...ir.mathematics import Mathematics
 from ...ir.node import Node
 from ...ir.op import Case
 from ...ir.types import TensorType, is_integer
@@ -190,8 +191,19 @@ def shares_of(
     return shares.named("shares")
 
 
+def _nll_formula(node: Node) -> str | None:
+    input, *others = node.inputs
+    if len(others) > 1 or node.attributes["ignore_index"] is not None:
+        return None
+    axis = class_axis(input.ndim)
+    reduction = node.attributes["reduction"]
+    loss = f"-pick(input, target, {axis})"
+    return loss if reduction == "none" or not axis else f"{reduction}({loss})"
+
+
 @block(
     name="nll_loss",
+    mathematics=Mathematics(formula=_nll_formula),
     infer=label_loss_infer,
     cases=[
         Case(

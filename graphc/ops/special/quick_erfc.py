@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 
 from ...ir.facts import Facts
+from ...ir.mathematics import Mathematics
 from ...ir.node import Node
 from ...ir.op import Call, Case, Op
 from ..arithmetic import absolute, negative, square
@@ -130,6 +131,7 @@ _CALL = Call(
 
 QUICK_ERFC = Op(
     name="quick_erfc",
+    mathematics=Mathematics(formula="erfc(x)", symbol="erfc", is_known=True),
     inputs=("x",),
     infer=same_floating_type,
     expand=_quick_erfc_expand,

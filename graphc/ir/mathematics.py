@@ -1,0 +1,80 @@
+"""The formula of an op as a textbook writes it, and the formulas of its derivatives.
+
+They are text in a small language with Python's syntax, over the names of the op's
+inputs: `exp(x) / sum(exp(x), axis, True)`, `input @ weight.T`, `x[target]`. Its words
+are those of `notation.parse`; blocks may be named as functions, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .node import Node
+
+Text = str | Callable[["Node"], "str | None"]
+"""A formula, or a function of the node where attributes or axes change it; None where
+the application of the op to its inputs says it best."""
+
+Texts = tuple[str | None, ...] | Callable[["Node"], "tuple[str | None, ...]"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mathematics:
+    """Formulas of an op, see the module."""
+
+    formula: Text | None = None
+    """The result; left out, it is the SymPy source, or the op's name applied."""
+    abbreviation: str | None = None
+    """The letter that a textbook has for the result, as `p` for a softmax."""
+    symbol: str | None = None
+    """The sign of the function, where it is not the op's name: `σ`."""
+    is_known: bool = False
+    """A function that a textbook calls by its name, as softmax or relu."""
+    slope: str | None = None
+    """Of an elementwise op of one input, the derivative, over the input and `out`. Left
+    out, it is what the derivative rule multiplies by."""
+    jacobians: Texts = ()
+    """The Jacobian by each input, where it is a matrix; None where it is not."""
+    gradients: Texts = ()
+    """The gradient of each input, over the inputs, `out`, and the gradient `d` of the
+    result. Left out, it is what the derivative rule says."""
+
+    def gradient_of(self, node: Node, position: int) -> str | None:
+        """The formula of the gradient of an input, if there is one."""
+        return _at(self.gradients, node, position)
+
+    def jacobian_of(self, node: Node, position: int) -> str | None:
+        """The formula of the Jacobian by an input, if there is one."""
+        return _at(self.jacobians, node, position)
+
+
+UNSAID = Mathematics()
+"""The formulas of an op that declares none."""
+
+
+class Printed(Protocol):
+    """Equations, which print as text."""
+
+    @property
+    def latex(self) -> str:
+        """For mathematics mode, one below the other, with `amsmath`."""
+        ...
+
+    @property
+    def markdown(self) -> str:
+        """Between `$$`, as notebooks and GitHub show them."""
+        ...
+
+
+def notation() -> Any:
+    """The module that makes formulas of nodes, imported when one is asked for."""
+    return import_module("graphc.notation.formula")
+
+
+def _at(texts: Texts, node: Node, position: int) -> str | None:
+    given = texts(node) if callable(texts) else texts
+    return given[position] if position < len(given) else None

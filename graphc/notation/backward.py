@@ -1,0 +1,258 @@
+"""The gradients of values, one after the other, as formulas of those behind them.
+
+Reverse mode over formulas: what each op sends back along an edge is what it declares,
+or else what its derivative rule says, translated. Values without a name stand in the
+formulas of those that have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..autodiff.reverse import adjoints_of
+from ..ir.node import Node
+from ..ir.types import is_floating
+from ..ops.source import input as declared_input
+from . import tree as build
+from .formula import System
+from .translate import Translation, is_map, is_movement
+from .tree import Tree
+
+_MOST_IN_A_FORM = 160
+"""Parts of a gradient beyond which it is not written out to the end."""
+
+
+_MOST_IN_A_RULE = 60
+"""Parts of a flow beyond which it stays a product with a Jacobian."""
+
+
+def derivative(over: Tree, under: Tree) -> Tree:
+    """The gradient of a scalar by a value, of the shape of the value."""
+    return Tree("derivative", (over, under), under.shape)
+
+
+def jacobian(over: Tree, under: Tree) -> Tree:
+    """The derivative of one value by another."""
+    return Tree("derivative", (over, under), (*over.shape, *under.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The gradient of a scalar by one value."""
+
+    node: Node
+    gradient: Tree
+    """Its name, `∂L/∂z`."""
+    chain: Tree | None
+    """The chain rule: a sum over the values that depend on it; None for one step."""
+    formula: Tree
+    """The same, by the formulas of the ops on the way."""
+    jacobians: tuple[tuple[Tree, Tree], ...]
+    """The derivatives in the chain that have a short form, by their names."""
+    closed: Tree
+    """The formula without other gradients in it, as far as it is short."""
+    through: tuple[Node, ...]
+    """The values that the gradient comes from."""
+
+
+@dataclass
+class Backward:
+    """Gradients of one scalar of a system by the values behind it."""
+
+    system: System
+    top: Node
+    stops: Callable[[Node], bool]
+    """True of values that the gradient is found of, but not of what is behind them."""
+    wanted: frozenset[Node]
+    written_out: dict[tuple[str, str], Tree]
+    """Gradients without other gradients in them, by the names in theirs."""
+    steps: list[Step] = field(default_factory=list[Step])
+    at: dict[Node, Tree] = field(default_factory=dict[Node, Tree])
+    """The gradient of each value that stops, and of each wanted one."""
+    closed: dict[Node, Tree] = field(default_factory=dict[Node, Tree])
+
+    def run(self, total: Callable[[Node, Tree], Mapping[Node, Tree]]) -> None:
+        """Find all gradients.
+
+        Args:
+            total: for a value that adds up over rows, and its gradient, what flows to
+                the values that its rows depend on.
+        """
+        system = self.system
+        active = self._active()
+        rows = system.rows
+        flows: dict[Node, list[tuple[Tree, frozenset[Node]]]] = {
+            self.top: [(build.number(1), frozenset())]
+        }
+        for node in reversed(system.order):
+            if node not in flows or node not in active:
+                continue
+            d, through = self._arrived(node, flows.pop(node))
+            if self.stops(node) and node is not self.top:
+                continue
+            if rows is not None and node in rows.totals:
+                sent = total(node, d)
+            else:
+                sent = self._sent(node, d, active)
+            for parent, flow in sent.items():
+                flows.setdefault(parent, []).append((flow, through))
+
+    def _active(self) -> set[Node]:
+        active = set(self.wanted)
+        for node in self.system.order:
+            if any(parent in active for parent in self.system.inputs(node)):
+                active.add(node)
+        return active
+
+    def _arrived(
+        self, node: Node, flows: Sequence[tuple[Tree, frozenset[Node]]]
+    ) -> tuple[Tree, frozenset[Node]]:
+        """The gradient of a value as others use it, and the values it goes through."""
+        whole = build.add(*(flow for flow, _ in flows))
+        through: frozenset[Node] = frozenset[Node]().union(*(t for _, t in flows))
+        if node is self.top:
+            return whole, frozenset((node,))
+        is_end = node in self.wanted or self.stops(node)
+        name = self.system.symbols.get(node)
+        if name is None:
+            if is_end:
+                self.at[node] = whole
+                self.closed[node] = build.substitute(whole, self._known)
+            return whole, through
+        top = self.system.symbols[self.top]
+        gradient = derivative(top, name)
+        closed = build.substitute(whole, self._known)
+        if closed.weight > _MOST_IN_A_FORM:
+            closed = gradient
+        self.written_out[top.text, name.text] = closed
+        self.at[node], self.closed[node] = gradient, closed
+        order = sorted(through, key=lambda node: self.system.place[node])
+        chain, jacobians = self._chain(node, order)
+        self.steps.append(
+            Step(node, gradient, chain, whole, jacobians, closed, tuple(order))
+        )
+        return gradient, frozenset((node,))
+
+    def _known(self, tree: Tree) -> Tree | None:
+        if tree.head != "derivative":
+            return None
+        over, under = tree.args
+        return self.written_out.get((over.text, under.text))
+
+    def _chain(
+        self, node: Node, through: Sequence[Node]
+    ) -> tuple[Tree | None, tuple[tuple[Tree, Tree], ...]]:
+        symbols = self.system.symbols
+        top, name = symbols[self.top], symbols[node]
+        if any(value is self.top for value in through):
+            return None, ()
+        terms: list[Tree] = []
+        jacobians: list[tuple[Tree, Tree]] = []
+        for value in through:
+            local = jacobian(symbols[value], name)
+            terms.append(chained(local, derivative(top, symbols[value])))
+            found = self._jacobian(value, node)
+            if found is not None:
+                jacobians.append((local, found))
+        return build.add(*terms) if terms else None, tuple(jacobians)
+
+    def _jacobian(self, value: Node, node: Node) -> Tree | None:
+        """The derivative of a value by one that it is directly made of."""
+        system = self.system
+        places = [n for n, parent in enumerate(value.inputs) if parent is node]
+        if len(places) != 1:
+            return None
+        (position,) = places
+        args = [system.translation.known[parent] for parent in value.inputs]
+        out = system.symbols[value]
+        if not value.shape and not node.shape:
+            return self._flow(value, position, build.number(1))
+        mathematics = value.op.mathematics
+        text = mathematics.jacobian_of(value, position)
+        if text is not None:
+            return system.translation.parsed(text, value, args, out=out)
+        if value.ndim != 1 or len(args) != 1 or not is_map(value.op):
+            return None
+        flow = self._flow(value, position, build.symbol("d", value.shape))
+        return flow.args[0] if flow.head == "matmul" else None
+
+    def _sent(self, node: Node, d: Tree, active: set[Node]) -> dict[Node, Tree]:
+        """The flow from a node to each of its inputs."""
+        sent: dict[Node, Tree] = {}
+        for position, parent in enumerate(node.inputs):
+            if parent not in active or not is_floating(parent.dtype):
+                continue
+            flow = self._flow(node, position, d)
+            known = sent.get(parent)
+            sent[parent] = flow if known is None else build.add(known, flow)
+        return sent
+
+    def _flow(self, node: Node, position: int, d: Tree) -> Tree:
+        """The gradient of an input of a node, of which the gradient is `d`."""
+        known = self.system.translation.known
+        args = [known[parent] for parent in node.inputs]
+        out = self.system.symbols.get(node, known[node])
+        mathematics = node.op.mathematics
+        text = mathematics.gradient_of(node, position)
+        closed = Translation({}, 1, opens_known=False)
+        if text is not None:
+            arrived = build.symbol("d", d.shape)
+            found = closed.parsed(text, node, args, d=arrived, out=out)
+            return _with(_last(found, arrived), arrived, d)
+        if mathematics.slope is not None and len(args) == 1:
+            return along(closed.parsed(mathematics.slope, node, args, out=out), d)
+        return self._by_rule(node, position, d, args, out)
+
+    def _by_rule(
+        self, node: Node, position: int, d: Tree, args: Sequence[Tree], out: Tree
+    ) -> Tree:
+        """The flow as the derivative rule of the op says it."""
+        stand_ins = tuple(
+            declared_input(f"x{n}", parent.shape, parent.dtype)
+            for n, parent in enumerate(node.inputs)
+        )
+        again = node.op.build(stand_ins, node.attributes)
+        seed = declared_input("d", again.shape, again.dtype)
+        (flow,) = adjoints_of([again], [seed], [stand_ins[position]])
+        if flow is None:
+            return build.number(0)
+        arrived = build.symbol("d", d.shape)
+        known = dict(zip(stand_ins, args, strict=True))
+        translation = Translation({**known, again: out, seed: arrived}, 1, False)
+        found = translation.of(flow)
+        moved = sum(map(is_movement, found.walk()))
+        if moved > 1 or found.weight > _MOST_IN_A_RULE:
+            return build.link(jacobian(out, args[position]), d, args[position].shape)
+        if is_map(node.op) and len(args) == 1 and found.head == "times":
+            slopes = [part for part in found.args if part is not arrived]
+            if len(slopes) == len(found.args) - 1:
+                return along(build.times(*slopes), d)
+        return _with(_last(found, arrived), arrived, d)
+
+
+def _with(tree: Tree, arrived: Tree, d: Tree) -> Tree:
+    """A formula with a gradient in the place of the symbol for one."""
+    return build.substitute(tree, lambda part: d if part is arrived else None)
+
+
+def along(slope: Tree, d: Tree) -> Tree:
+    """The gradient behind a function of elements: its Jacobian is diagonal."""
+    if slope.rank == 1 and d.rank == 1:
+        return build.matmul(build.diag(slope), d)
+    return build.times(slope, d) if d.rank else build.times(d, slope)
+
+
+def chained(local: Tree, gradient: Tree) -> Tree:
+    """A link of the chain rule."""
+    if not local.shape:
+        return build.times(gradient, local)
+    return Tree("matmul", (Tree("transpose", (local,)), gradient), (1,))
+
+
+def _last(tree: Tree, factor: Tree) -> Tree:
+    """The formula where a factor of a product is the last one, or the first number."""
+    if tree.head != "times" or all(part is not factor for part in tree.args):
+        return tree
+    others = [part for part in tree.args if part is not factor]
+    return build.times(*others, factor) if factor.rank else build.times(factor, *others)

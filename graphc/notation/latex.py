@@ -1,0 +1,185 @@
+"""Formulas as LaTeX, for mathematics mode, with `amsmath`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .printing import ATOM, Printer
+from .text import GREEK
+from .tree import Tree
+
+_SIGNS = {
+    "<=": r"\le",
+    ">=": r"\ge",
+    "!=": r"\ne",
+    "and": r"\land",
+    "or": r"\lor",
+    "xor": r"\oplus",
+    "not": r"\lnot",
+}
+_BETWEEN = {
+    "bars": (r"\left|", r"\right|"),
+    "floor": (r"\left\lfloor ", r"\right\rfloor"),
+    "ceiling": (r"\left\lceil ", r"\right\rceil"),
+    "norm": (r"\left\|", r"\right\|"),
+}
+_KNOWN = frozenset(
+    [
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "max",
+        "min",
+    ]
+)
+_OPERATORS = {"Σ": r"\sum", "Π": r"\prod", "max": r"\max", "min": r"\min"}
+_ESCAPES = {
+    "\\": r"\backslash ",
+    "^": r"\hat{\ }",
+    "~": r"\sim ",
+    "<": "<",
+    ">": ">",
+    **{mark: "\\" + mark for mark in "&%$#_{}"},
+}
+_LETTERS = {letter: f"\\{name}" for name, letter in GREEK.items()} | {"Γ": r"\Gamma"}
+
+
+def escaped(text: str) -> str:
+    """Text that somebody chose, where LaTeX would take parts of it for commands."""
+    return "".join(
+        _ESCAPES.get(c, c) if c.isascii() else _LETTERS.get(c, _plain(c)) for c in text
+    )
+
+
+def _plain(character: str) -> str:
+    """A character that fonts of mathematics lack, as its number."""
+    return f"[U{ord(character):X}]"
+
+
+class Latex(Printer):
+    """LaTeX: `\\mathbf{1}[z > 0] \\odot W^{\\top} d`."""
+
+    def name(self, text: str) -> str:
+        r"""A name: `z1` is `z_{1}`, `theta` is `\theta`, a word is upright."""
+        if match := re.fullmatch(r"([A-Za-z]+)_?(\d+)", text):
+            return f"{self._stem(match[1])}_{{{match[2]}}}"
+        match = re.fullmatch(r"([A-Za-z]|[a-z]+)_([A-Za-z0-9_]+)", text)
+        if match and (len(match[1]) == 1 or match[1] in GREEK):
+            return f"{self._stem(match[1])}_{{{self._word(match[2])}}}"
+        return self._stem(text)
+
+    def _stem(self, text: str) -> str:
+        if text in GREEK:
+            return f"\\{text}"
+        if text in _LETTERS:
+            return _LETTERS[text]
+        return (
+            text
+            if len(text) == 1 and text.isalpha() and text.isascii()
+            else (self._word(text))
+        )
+
+    def _word(self, text: str) -> str:
+        return f"\\mathrm{{{escaped(text)}}}"
+
+    def digits(self, tree: Tree) -> str:
+        """A number."""
+        if "/" in tree.text:
+            over, _, under = tree.text.partition("/")
+            return f"\\frac{{{over}}}{{{under}}}"
+        if tree.text == "∞":
+            return r"\infty"
+        mantissa, _, exponent = tree.text.partition("e")
+        return f"{mantissa} \\cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+    def bracketed(self, text: str) -> str:
+        """`(x)`, as high as it is."""
+        return f"\\left({text}\\right)"
+
+    def derivative(self, over: str, under: str) -> str:
+        """A fraction of partial signs."""
+        return f"\\frac{{\\partial {over}}}{{\\partial {under}}}"
+
+    def fraction(self, over: Tree, under: Tree) -> tuple[str, int]:
+        """A fraction."""
+        return f"\\frac{{{self(over)}}}{{{self(under)}}}", ATOM - 1
+
+    def share(self, text: str) -> str:
+        """A fraction in front of a sum."""
+        return text
+
+    def raised(self, base: str, exponent: str, tree: Tree) -> str:
+        """A power."""
+        return f"{{{base}}}^{{{exponent}}}"
+
+    def transposed(self, base: str) -> str:
+        """A transpose."""
+        return f"{{{base}}}^{{\\top}}"
+
+    def beside(self, left: str, right: str, factor: Tree) -> str:
+        """Two factors side by side."""
+        if left[-1:].isdigit() and right[:1].isdigit():
+            return f"{left} \\cdot {right}"
+        return f"{left} {right}"
+
+    def hadamard(self, factors: Sequence[str]) -> str:
+        """A product element by element."""
+        return " \\odot ".join(factors)
+
+    def call(self, name: str, args: Sequence[str]) -> str:
+        """A function of arguments."""
+        if name in _KNOWN:
+            sign = f"\\{name}"
+        elif len(name) == 1:
+            sign = self.name(name)
+        else:
+            sign = f"\\operatorname{{{escaped(name)}}}"
+        return f"{sign}\\left({', '.join(args)}\\right)"
+
+    def sign(self, text: str) -> str:
+        """The sign of a relation."""
+        return _SIGNS.get(text, text)
+
+    def indicator(self, text: str) -> str:
+        """A bold 1 with the condition in brackets."""
+        return f"\\mathbf{{1}}\\left[{text}\\right]"
+
+    def between(self, head: str, text: str) -> str:
+        """A formula between bars or brackets of a kind."""
+        left, right = _BETWEEN[head]
+        return f"{left}{text}{right}"
+
+    def root(self, text: str) -> str:
+        """A square root."""
+        return f"\\sqrt{{{text}}}"
+
+    def cases(self, parts: Sequence[str]) -> str:
+        """A choice between lines."""
+        *pairs, last = parts
+        lines = [
+            f"{pairs[i]} & \\text{{if }} {pairs[i + 1]}"
+            for i in range(0, len(pairs), 2)
+        ]
+        lines.append(f"{last} & \\text{{else}}")
+        return "\\begin{cases}" + " \\\\ ".join(lines) + "\\end{cases}"
+
+    def below(self, base: str, index: str) -> str:
+        """A name with an index."""
+        if base.endswith("}") and "_{" in base and not base.startswith("{"):
+            base = f"{{{base}}}"
+        return f"{base}_{{{index}}}"
+
+    def operator(self, sign: str, bound: str, body: str) -> str:
+        """A sum, product, maximum, ... over letters."""
+        known = _OPERATORS.get(sign, f"\\operatorname{{{escaped(sign)}}}")
+        below = f"\\mathrm{{{bound}}}" if len(bound) > 1 and "," not in bound else bound
+        return f"{known}_{{{below}}} {body}"

@@ -1,0 +1,258 @@
+"""Parentheses and order of formulas, which text and LaTeX have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from .elements import Letters, at, reduction_at
+from .tree import Tree, names_in, number
+
+LOGIC, RELATION, SUM, BIG, HADAMARD, PRODUCT, POWER, ATOM = range(8)
+
+
+class Printer(ABC):
+    """A printer of trees; what differs between text and LaTeX is abstract."""
+
+    def __init__(self, taken: Sequence[str] = ()) -> None:
+        """Tell which letters are names already."""
+        self.taken = tuple(taken)
+
+    def __call__(self, tree: Tree) -> str:
+        """The formula."""
+        return self._in(tree, LOGIC)
+
+    def _in(self, tree: Tree, least: int) -> str:
+        """A formula where it binds at least so strongly, or else in parentheses."""
+        text, binds = self._of(tree)
+        return text if binds >= least else self.bracketed(text)
+
+    def _of(self, tree: Tree) -> tuple[str, int]:
+        """The text of a formula, and how strongly it binds."""
+        match tree.head:
+            case "symbol" | "letter" | "options":
+                return self.name(tree.text), ATOM
+            case "number":
+                return self.digits(tree), PRODUCT if "/" in tree.text else ATOM
+            case "derivative":
+                return self.derivative(*(self(arg) for arg in tree.args)), ATOM
+            case "add":
+                return self._sum(tree), SUM
+            case "negative":
+                return "-" + self._in(tree.args[0], BIG), SUM
+            case "times":
+                return self._product(tree)
+            case "matmul":
+                return " ".join(self._in(arg, PRODUCT) for arg in tree.args), PRODUCT
+            case "link":
+                local, gradient = tree.args
+                through = self.transposed(self.bracketed(self(local)))
+                return f"{through} {self._in(gradient, PRODUCT)}", PRODUCT
+            case "fraction":
+                return self.fraction(*tree.args)
+            case "power":
+                base, exponent = tree.args
+                return self.raised(self._base(base), self(exponent), exponent), POWER
+            case "transpose":
+                return self.transposed(self._base(tree.args[0])), POWER
+            case "function" | "apply" | "map":
+                return self._call(tree), ATOM
+            case "diag":
+                return self.call("diag", [self(tree.args[0])]), ATOM
+            case "onehot":
+                return self.call("onehot", [self(tree.args[0])]), ATOM
+            case "relation":
+                return self._relation(tree), RELATION
+            case "logic":
+                sign = self.sign(tree.text)
+                if len(tree.args) == 1:
+                    return f"{sign} {self._in(tree.args[0], ATOM)}", RELATION
+                parts = [self._in(arg, RELATION) for arg in tree.args]
+                return f" {sign} ".join(parts), LOGIC
+            case "indicator":
+                return self.indicator(self(tree.args[0])), ATOM
+            case "bars" | "floor" | "ceiling" | "norm":
+                return self.between(tree.head, self(tree.args[0])), ATOM
+            case "root":
+                return self.root(self(tree.args[0])), ATOM
+            case "cases":
+                return self.cases([self(arg) for arg in tree.args]), SUM
+            case "view":
+                return self._view(tree)
+            case "item":
+                return self._item(tree), ATOM
+            case "big":
+                return self._big(tree), BIG
+            case "rows":
+                return self._rows(tree)
+            case "reduce" | "pick":
+                return self._elements(tree)
+            case _:
+                raise AssertionError(tree.head)
+
+    def _view(self, tree: Tree) -> tuple[str, int]:
+        """A formula whose axes count from the last, or whose axes are said."""
+        x = tree.args[0]
+        axes: tuple[int | None, ...] = tree.data
+        places = [place for place in axes if place is not None]
+        last = range(tree.rank - len(places), tree.rank)
+        if not places or places == list(last):
+            return self._of(x)
+        letters = Letters([*self.taken, *names_in(tree)])
+        free = [letters.fresh().text for _ in tree.shape]
+        below = ",".join(free[place] for place in places)
+        return self.below(self.bracketed(self(x)), below), ATOM
+
+    def _sum(self, tree: Tree) -> str:
+        text = ""
+        for term in tree.args:
+            sign = " - " if term.head == "negative" else " + "
+            inner = term.args[0] if term.head == "negative" else term
+            part = self._in(inner, BIG)
+            text += f"{sign}{part}" if text else sign.strip(" +") + part
+        return text
+
+    def _product(self, tree: Tree) -> tuple[str, int]:
+        scalars = [arg for arg in tree.args if not arg.rank]
+        arrays = [arg for arg in tree.args if arg.rank]
+        text = ""
+        for place, factor in enumerate(scalars):
+            is_last = place == len(scalars) - 1 and not arrays
+            part = self._in(factor, BIG if is_last else PRODUCT)
+            if factor.head == "number" and "/" in factor.text:
+                part = self.share(part)
+            text = self.beside(text, part, factor) if text else part
+        if len(arrays) > 1:
+            joined = self.hadamard([self._in(arg, POWER) for arg in arrays])
+            return (f"{text} {joined}" if text else joined), HADAMARD
+        for factor in arrays:
+            part = self._in(factor, PRODUCT)
+            text = self.beside(text, part, factor) if text else part
+        last = tree.args[-1]
+        return text, BIG if last.head in ("big", "reduce", "rows") else PRODUCT
+
+    def _base(self, tree: Tree) -> str:
+        """A formula below an exponent."""
+        text = self._in(tree, ATOM)
+        inner = tree.args[0] if tree.head == "view" else tree
+        return self.bracketed(text) if inner.head in ("derivative",) else text
+
+    def _call(self, tree: Tree) -> str:
+        args = [self(arg) for arg in tree.args]
+        return self.call(tree.text, args)
+
+    def _relation(self, tree: Tree) -> str:
+        left, right = (self._in(arg, SUM) for arg in tree.args)
+        return f"{left} {self.sign(tree.text)} {right}"
+
+    def _item(self, tree: Tree) -> str:
+        base, *indices = tree.args
+        texts = [self(index) for index in indices]
+        is_short = all(len(text) == 1 for text in texts)
+        below = ("" if is_short else ",").join(texts)
+        if base.head == "derivative":
+            over, under = base.args
+            return self.derivative(self(over), self.below(self(under), below))
+        return self.below(self._in(base, ATOM), below)
+
+    def _big(self, tree: Tree) -> str:
+        body, *bound = tree.args
+        inner = self._in(body, BIG)
+        return self.operator(tree.text, ",".join(one.text for one in bound), inner)
+
+    def _rows(self, tree: Tree) -> tuple[str, int]:
+        body = tree.args[0]
+        inner = self._in(body, BIG)
+        total = self.operator("Σ", "rows", inner)
+        if tree.text == "sum":
+            return total, BIG
+        if isinstance(tree.data, int):
+            share = self.fraction(number(1), number(tree.data))[0]
+        else:
+            share = self.fraction(number(1), Tree("symbol", text=tree.data.text))[0]
+        return f"{self.share(share)} {total}", BIG
+
+    def _elements(self, tree: Tree) -> tuple[str, int]:
+        """A formula that has no notation but by its elements."""
+        letters = Letters([*self.taken, *names_in(tree)])
+        free = [number(0) if n == 1 else letters.fresh() for n in tree.shape]
+        seen = [one for one in free if one.head == "letter"]
+        element = (reduction_at if tree.head == "reduce" else at)(tree, free, letters)
+        if not seen:
+            return self._of(element)
+        text = ",".join(one.text for one in seen)
+        return self.below(self.bracketed(self(element)), text), ATOM
+
+    # Differences
+
+    @abstractmethod
+    def name(self, text: str) -> str:
+        """A name."""
+
+    @abstractmethod
+    def digits(self, tree: Tree) -> str:
+        """A number."""
+
+    @abstractmethod
+    def bracketed(self, text: str) -> str:
+        """A formula in parentheses."""
+
+    @abstractmethod
+    def derivative(self, over: str, under: str) -> str:
+        """The derivative of one name by another."""
+
+    @abstractmethod
+    def fraction(self, over: Tree, under: Tree) -> tuple[str, int]:
+        """A quotient, and how strongly it binds."""
+
+    @abstractmethod
+    def share(self, text: str) -> str:
+        """A fraction in front of a sum."""
+
+    @abstractmethod
+    def raised(self, base: str, exponent: str, tree: Tree) -> str:
+        """A power."""
+
+    @abstractmethod
+    def transposed(self, base: str) -> str:
+        """A transpose."""
+
+    @abstractmethod
+    def beside(self, left: str, right: str, factor: Tree) -> str:
+        """A product of two factors."""
+
+    @abstractmethod
+    def hadamard(self, factors: Sequence[str]) -> str:
+        """A product element by element."""
+
+    @abstractmethod
+    def call(self, name: str, args: Sequence[str]) -> str:
+        """A function of arguments."""
+
+    @abstractmethod
+    def sign(self, text: str) -> str:
+        """The sign of a relation."""
+
+    @abstractmethod
+    def indicator(self, text: str) -> str:
+        """1 where a condition holds, else 0."""
+
+    @abstractmethod
+    def between(self, head: str, text: str) -> str:
+        """A formula between bars or brackets of a kind."""
+
+    @abstractmethod
+    def root(self, text: str) -> str:
+        """A square root."""
+
+    @abstractmethod
+    def cases(self, parts: Sequence[str]) -> str:
+        """A choice: value, condition, value, condition, ..., value."""
+
+    @abstractmethod
+    def below(self, base: str, index: str) -> str:
+        """A name with an index."""
+
+    @abstractmethod
+    def operator(self, sign: str, bound: str, body: str) -> str:
+        """A sum, product, maximum, ... over letters."""

@@ -1,0 +1,246 @@
+"""Nodes as formulas, by what their ops declare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from ..ir.batching import elementwise
+from ..ir.dims import Dim
+from ..ir.facts import Role
+from ..ir.literal import constant_of
+from ..ir.node import Node
+from ..ir.op import OPS, Op
+from ..ir.types import TupleType
+from ..ir.walk import reading_order
+from ..ops.slices import index_source
+from ..ops.source import input as declared_input
+from . import tree as build
+from .parse import parse
+from .tree import Tree
+
+Depth = int | None
+"""Levels of blocks that are opened; None for all."""
+
+
+_MOST_OPENED = 90
+"""Parts of a formula beyond which a block without one of its own stays closed."""
+
+
+def deeper(depth: Depth) -> Depth:
+    """The depth inside a block that was opened."""
+    return None if depth is None else depth - 1
+
+
+@dataclass
+class Translation:
+    """Formulas of nodes over symbols."""
+
+    known: dict[Node, Tree]
+    """Nodes that stand by a name, and what was translated already."""
+    depth: Depth = 1
+    opens_known: bool = True
+    """False where functions that a textbook calls by name stay closed."""
+    total_of: Callable[[Node], Tree | None] = lambda node: None
+    """The formula of a node that adds up over rows."""
+    _constants: int = field(default=0)
+
+    def of(self, node: Node) -> Tree:
+        """The formula of a node."""
+        known = self.known
+        for one in reading_order([node], lambda n: () if n in known else n.inputs):
+            if one not in known:
+                known[one] = self.open(one)
+        return known[node]
+
+    def open(self, node: Node) -> Tree:
+        """The formula of a node whose inputs are known, though its name is."""
+        found = self.total_of(node)
+        if found is not None:
+            return found
+        args = [self.known[parent] for parent in node.inputs]
+        return self._open(node, args, self.depth)
+
+    def _open(self, node: Node, args: Sequence[Tree], depth: Depth) -> Tree:
+        if not node.inputs:
+            return self._source(node)
+        text = self._text(node, depth)
+        if text is not None:
+            return self._parsed(text, node, args, depth)
+        is_closed = node.op.mathematics.is_known and not self.opens_known
+        if node.op.is_block and not is_closed and (depth is None or depth > 0):
+            return self._expanded(node, args, depth)
+        return applied(node, args)
+
+    def parsed(self, text: str, node: Node, args: Sequence[Tree], **more: Tree) -> Tree:
+        """A formula in the language of `parse`, with the inputs of a node in it."""
+        return self._parsed(text, node, args, self.depth, **more)
+
+    def _text(self, node: Node, depth: Depth) -> str | None:
+        op = node.op
+        if op.is_block and depth is not None and depth <= 0:
+            return None
+        mathematics = op.mathematics
+        if mathematics.is_known and not self.opens_known:
+            return None
+        given = mathematics.formula
+        if given is not None:
+            return given(node) if callable(given) else given
+        return op.sympy
+
+    def _parsed(
+        self, text: str, node: Node, args: Sequence[Tree], depth: Depth, **more: Tree
+    ) -> Tree:
+        def apply(name: str, given: Sequence[Tree], options: Mapping[str, Any]) -> Tree:
+            inputs = [_stand_in(x, n) for n, x in enumerate(given)]
+            inner = OPS[name].build(tuple(inputs), options)
+            return self._open(
+                inner, given, deeper(depth) if node.op.is_block else depth
+            )
+
+        names: dict[str, Any] = {**node.attributes, "result": _result(node), **more}
+        for position, name in enumerate(node.op.inputs):
+            if name.startswith("*"):
+                rest = args[position:]
+                names[name[1:]] = rest[0] if len(rest) == 1 else tuple(rest)
+                for place, arg in enumerate(rest):
+                    names[f"{name[1:]}{place}"] = arg
+            else:
+                names[name] = args[position]
+        parts = node.attributes.get("parts", "")
+        rest = args[len(node.op.inputs) - 1 :]
+        names.update(zip(parts.split(), rest, strict=False))
+        try:
+            return parse(text, names, apply)
+        except (KeyError, ValueError):
+            if node.op.is_users:
+                return applied(node, args)
+            raise
+
+    def _expanded(self, node: Node, args: Sequence[Tree], depth: Depth) -> Tree:
+        inner = Translation(
+            dict(zip(node.inputs, args, strict=True)), deeper(depth), self.opens_known
+        )
+        found = inner.of(node.expansion)
+        is_short = found.weight <= _MOST_OPENED
+        if is_short and (depth is None or not any(map(is_movement, found.walk()))):
+            return found
+        return applied(node, args)
+
+    def _source(self, node: Node) -> Tree:
+        role = node.op.role
+        if role is Role.SIZE:
+            return build.size(node.attributes["size"])
+        value = None
+        if role is Role.FULL:
+            value = node.attributes["value"]
+        elif role is Role.CONSTANT:
+            array = constant_of(node)
+            if array.size and (array == array.flat[0]).all():
+                value = array.flat[0]
+        if value is not None:
+            whole = build.number(float(value))
+            return whole if not node.shape else build.view(whole, node.shape, ())
+        if role is Role.CONSTANT:
+            self._constants += 1
+            name = node.label or f"C{self._constants}"
+            return build.symbol(name, node.shape, node)
+        return applied(node, [])
+
+
+def _result(node: Node) -> Tree:
+    shape = () if isinstance(node.type, TupleType) else node.shape
+    return build.symbol("result", shape)
+
+
+def _stand_in(x: Tree, number: int) -> Node:
+    return declared_input(f"x{number}", x.shape, "float64")
+
+
+def is_map(op: Op) -> bool:
+    """True of an op that goes by elements."""
+    return op.kind == "elementwise" or (
+        op.is_block and (op.jvp == "diagonal" or op.batch is elementwise)
+    )
+
+
+def is_movement(tree: Tree) -> bool:
+    """True of an op that only moves elements, which says little in a formula."""
+    return tree.head == "apply" and tree.data.op.kind in ("movement", "view")
+
+
+def applied(node: Node, args: Sequence[Tree]) -> Tree:
+    """An op as a function of its arguments, with the attributes that say more."""
+    op = node.op
+    name = op.mathematics.symbol or op.name
+    if op.bodies and (own := node.attributes.get("name")):
+        name = str(own)
+    if isinstance(node.type, TupleType):
+        return build.Tree("apply", tuple(args), (), name, data=build.Application(node))
+    if op.role is Role.RESULT:
+        index = node.attributes["index"]
+        options = f"result={index}"
+    else:
+        options = ", ".join(_options(node))
+    return build.application(name, node, args, options, is_map(op))
+
+
+_UNSAID = ("dtype", "eps", "parts", "shape", "threshold", "type")
+"""Options of which a formula does not speak."""
+
+
+def _options(node: Node) -> list[str]:
+    """Attributes that tell an application from another one."""
+    found: list[str] = []
+    for name, value in node.attributes.items():
+        if name in (*_UNSAID, *node.op.bodies):
+            continue
+        if name == "keepdims" or value is None or value == "mean" or value is False:
+            continue
+        if name == "index":
+            found.append(f"index=[{index_source(node)}]")
+            continue
+        if name in ("axis", "axes") and _is_only_axis(node, value):
+            continue
+        if name in _USUAL and _is_usual(name, value):
+            continue
+        if name == "label_smoothing" and not value:
+            continue
+        if (text := _option(value)) is not None:
+            found.append(f"{name}={text}")
+    return found
+
+
+_USUAL = {
+    **dict.fromkeys(("alpha", "beta", "dilation", "groups", "stride"), 1),
+    "approximate": "none",
+    "padding": 0,
+}
+"""Values of options that go without saying."""
+
+
+def _is_usual(name: str, value: Any) -> bool:
+    if isinstance(value, tuple):
+        parts = cast("tuple[Any, ...]", value)
+        return all(_is_usual(name, part) for part in parts)
+    return value == _USUAL[name]
+
+
+def _is_only_axis(node: Node, axis: Any) -> bool:
+    axes = cast("tuple[Any, ...]", axis) if isinstance(axis, tuple) else (axis,)
+    return len(axes) == node.inputs[0].ndim if node.inputs else False
+
+
+def _option(value: Any) -> str | None:
+    if isinstance(value, Dim):
+        return value.text
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, bool | int | str):
+        return str(value)
+    if isinstance(value, tuple):
+        parts = [_option(part) for part in cast("tuple[Any, ...]", value)]
+        if all(part is not None for part in parts):
+            return f"({', '.join(map(str, parts))})"
+    return None

@@ -1,0 +1,269 @@
+"""Derivations: the text of those worked out by hand, and values of all gradients."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import DifferentiationError
+from graphc.ir import Graph
+from graphc.notation.derivation import Derivation
+from tests.notation.evaluator import Evaluator
+
+ROWS = 5
+RNG = np.random.default_rng(0)
+
+
+def _input(name: str, *shape: Any, dtype: str = "float64") -> gc.Node:
+    return gc.input(name, shape, dtype)
+
+
+def _parameter(name: str, *shape: int) -> gc.Node:
+    return gc.parameter(name, shape, dtype="float64")
+
+
+def _x() -> gc.Node:
+    return _input("x", "batch", 4)
+
+
+def _labels() -> gc.Node:
+    return _input("y", "batch", dtype="int64")
+
+
+def _linear(x: gc.Node, number: str, out: int) -> gc.Node:
+    W = _parameter(f"W{number}", out, int(x.shape[-1]))
+    return gc.nn.linear(x, W, _parameter(f"b{number}", out))
+
+
+def _network(activation: Callable[[gc.Node], gc.Node]) -> gc.Node:
+    z = _linear(_x(), "1", 5)
+    h = activation(z)
+    o = _linear(h, "2", 3)
+    loss = gc.nn.cross_entropy(o, _labels())
+    return loss
+
+
+def _primitive() -> gc.Node:
+    """The same of primitives, as a lecture draws it, with a penalty."""
+    W, b = _parameter("W", 3, 4), _parameter("b", 3)
+    z = _x() @ W.T + b
+    p = gc.nn.softmax(gc.tanh(z), dim=1)
+    picked = gc.take_along_axis(p, _labels()[:, None], axis=1)
+    loss = -gc.mean(gc.log(picked)) + 0.5 * gc.sum(W**2)
+    return loss
+
+
+def _branching() -> gc.Node:
+    """A value that three others depend on."""
+    h = gc.exp(_x() @ _parameter("W", 4, 3) / 3.0)
+    loss = gc.sum(h * gc.sin(h) + 2.0 / h)
+    return loss
+
+
+def _matrices() -> gc.Node:
+    """Without rows: arrays are matrices."""
+    A, B, v = _parameter("A", 3, 4), _parameter("B", 4, 3), _parameter("v", 3)
+    u = gc.tanh(A @ B @ v)
+    loss = gc.sum(u * v) + gc.sum(gc.log(A @ B + 9.0))
+    return loss
+
+
+def _regression() -> gc.Node:
+    scale = _parameter("scale", 4)
+    h = gc.nn.layer_norm(_x(), (4,), scale)
+    y = gc.nn.gelu(_linear(h, "1", 2))
+    loss = gc.nn.mse_loss(y, _input("t", "batch", 2))
+    return loss
+
+
+def _centered() -> gc.Node:
+    """Rows that are less their mean: no row alone has a gradient."""
+    x = _x() @ _parameter("W", 4, 3)
+    loss = gc.mean(gc.square(x - gc.mean(x, axis=0)))
+    return loss
+
+
+def _scalar() -> gc.Node:
+    x, w = _parameter("x"), _parameter("w")
+    z = 2 * x + 1
+    y = z**2 * w + gc.exp(w * x) - x / w + gc.nn.softplus(gc.sqrt(w))
+    return y
+
+
+MODELS = {
+    "relu": lambda: _network(gc.nn.relu),
+    "sigmoid": lambda: _network(gc.nn.sigmoid),
+    "silu": lambda: _network(gc.nn.silu),
+    "primitive": _primitive,
+    "branching": _branching,
+    "matrices": _matrices,
+    "regression": _regression,
+    "centered": _centered,
+    "scalar": _scalar,
+}
+
+
+def _feeds(loss: gc.Node) -> tuple[dict[str, Any], dict[str, Any]]:
+    graph = Graph((loss,))
+    arrays: dict[str, Any] = {}
+    for node in (*graph.inputs, *graph.parameters):
+        shape = [ROWS if not isinstance(size, int) else size for size in node.shape]
+        is_label = node.dtype.kind == "i"
+        drawn = RNG.integers(0, 3, shape) if is_label else RNG.uniform(0.2, 1.2, shape)
+        arrays[str(node.name)] = drawn
+    names = {str(node.name) for node in graph.parameters}
+    inputs = {name: array for name, array in arrays.items() if name not in names}
+    return inputs, {name: arrays[name] for name in names}
+
+
+def _values(derived: Derivation, arrays: dict[str, Any]) -> Evaluator:
+    """An evaluator that knows every value with a name, and abbreviations."""
+    known: dict[str, Any] = dict(arrays)
+    evaluate = Evaluator(known, ROWS)
+    pairs = [(e.name, e.value) for e in derived.forward] + [*derived.abbreviations]
+    for name, tree in pairs:
+        assert name is not None
+        by_row = [evaluate(tree, row) for row in range(ROWS)]
+        is_same = all(np.array_equal(value, by_row[0]) for value in by_row)
+        known[name.text] = by_row[0] if is_same else np.array(by_row)
+    return evaluate
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradients_have_the_values_of_grad(name: str) -> None:
+    loss = MODELS[name]()
+    parameters = Graph((loss,)).parameters
+    derived = gc.derivation(loss, parameters)
+    inputs, values = _feeds(loss)
+    evaluate = _values(derived, {**inputs, **values})
+    expected = gc.evaluate(gc.grad(loss, parameters), inputs, parameters=values)
+    for gradient, value in zip(derived.gradients, expected, strict=True):
+        for form in gradient.forms:
+            found = evaluate(form)
+            message = f"{gradient.node}: {derived}"
+            np.testing.assert_allclose(found, value, rtol=1e-9, err_msg=message)
+
+
+# By hand
+
+
+def _text(loss: gc.Node, wrt: Any) -> list[str]:
+    return [line.strip() for line in str(gc.derivation(loss, wrt)).splitlines()]
+
+
+def test_softmax_and_likelihood_of_a_linear_layer() -> None:
+    W, b = _parameter("W", 3, 4), _parameter("b", 3)
+    z = gc.nn.linear(_x(), W, b)
+    loss = gc.nn.cross_entropy(z, _labels())
+    assert str(gc.derivation(loss, [W, b])) == BY_HAND
+
+
+BY_HAND = """\
+Forward
+  z = W x + b
+  ℓ = -log(softmax(z)_y)
+  loss = (1/batch) Σ_rows ℓ
+
+Backward
+  ∂ℓ/∂z = softmax(z) - onehot(y)
+  ∂ℓ/∂z_i = softmax(z)_i - 1[y = i]
+  ∂ℓ/∂b = (∂z/∂b)^T ∂ℓ/∂z
+        = ∂ℓ/∂z
+  ∂ℓ/∂W = (∂z/∂W)^T ∂ℓ/∂z
+        = ∂ℓ/∂z x^T
+  ∂ℓ/∂W_ij = ∂ℓ/∂z_i x_j
+  ∂loss/∂b = (1/batch) Σ_rows ∂ℓ/∂b
+  ∂loss/∂W = (1/batch) Σ_rows ∂ℓ/∂W
+
+Gradients
+  ∂loss/∂W = (1/batch) Σ_rows (∂z/∂W)^T ∂ℓ/∂z
+           = (1/batch) Σ_rows (p - onehot(y)) x^T
+  ∂loss/∂b = (1/batch) Σ_rows (∂z/∂b)^T ∂ℓ/∂z
+           = (1/batch) Σ_rows (p - onehot(y))
+  p = softmax(z)
+
+For each row of the batch; vectors are columns."""
+
+
+def test_the_chain_rule_with_and_without_a_name() -> None:
+    x = _input("x")
+    z = 2 * x + 1
+    y = z**2
+    assert _text(y, x)[-3:] == ["∂y/∂x = ∂y/∂z ∂z/∂x", "= 4z", "= 8x + 4"]
+    assert _text((2 * x + 1) ** 2, x)[-1] == "= 8x + 4"
+
+
+def test_one_neuron_a_layer() -> None:
+    """The product of seven factors, by which a gradient vanishes."""
+    a = _input("x")
+    weights = [_parameter(f"w{n}") for n in range(1, 5)]
+    b1, b2, b3, b4 = (_parameter(f"b{n}") for n in range(1, 5))
+    z1 = weights[0] * a + b1
+    a1 = gc.nn.sigmoid(z1)
+    z2 = weights[1] * a1 + b2
+    a2 = gc.nn.sigmoid(z2)
+    z3 = weights[2] * a2 + b3
+    a3 = gc.nn.sigmoid(z3)
+    z4 = weights[3] * a3 + b4
+    C = (z4 - 1.0) ** 2
+    lines = _text(C, b1)
+    chain = "∂C/∂z4 ∂z4/∂a3 ∂a3/∂z3 ∂z3/∂a2 ∂a2/∂z2 ∂z2/∂a1 ∂a1/∂z1 ∂z1/∂b1"
+    factors = "w4 a3 (1 - a3) w3 a2 (1 - a2) w2 a1 (1 - a1)"
+    assert lines[-2:] == [f"∂C/∂b1 = {chain}", f"= 2 (z4 - 1) {factors}"]
+    assert "∂a3/∂z3 = a3 (1 - a3)" in lines
+
+
+def test_hidden_layer() -> None:
+    """Relu as a diagonal matrix, the linear layers by their transposes and by sums."""
+    loss = _network(gc.nn.relu)
+    lines = _text(loss, Graph((loss,)).parameters)
+    for expected in (
+        "∂h/∂z = diag(1[z > 0])",
+        "∂ℓ/∂z_i = 1[z_i > 0] ∂ℓ/∂h_i",
+        "∂ℓ/∂h_i = Σ_j W2_ji ∂ℓ/∂o_j",
+        "= W2^T ∂ℓ/∂o",
+        "= (1/batch) Σ_rows diag(1[z > 0]) W2^T (p - onehot(y)) x^T",
+    ):
+        assert expected in lines, "\n".join(lines)
+
+
+def test_accumulation_is_shown() -> None:
+    x = _input("x")
+    u = gc.sin(x)
+    v = gc.exp(x)
+    y = u * v
+    lines = _text(y, x)
+    assert "∂y/∂x = ∂y/∂u ∂u/∂x + ∂y/∂v ∂v/∂x" in lines
+
+
+@pytest.mark.parametrize("name", ["relu", "regression", "scalar"])
+def test_latex(name: str, tmp_path: Path) -> None:
+    """It is what LaTeX compiles, where there is one; in Markdown it stands in `$$`."""
+    loss = MODELS[name]()
+    derived = gc.derivation(loss, Graph((loss,)).parameters)
+    assert derived.markdown.count("$$") == 6
+    assert derived.latex.count("{") == derived.latex.count("}")
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+    document = tmp_path / "derivation.tex"
+    document.write_text(
+        "\\documentclass{article}\\usepackage{amsmath}\\begin{document}\n"
+        f"{derived.latex}\n\\end{{document}}\n"
+    )
+    command = ["pdflatex", "-halt-on-error", document.name]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_errors() -> None:
+    x, w = _input("x", 3), _parameter("w", 3)
+    with pytest.raises(DifferentiationError, match="takes a floating scalar"):
+        gc.derivation(x * w, w)
+    with pytest.raises(DifferentiationError, match="does not depend on w"):
+        gc.derivation(gc.sum(x), w)
