@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..arguments import public
 from ..autodiff.reverse import as_targets
 from ..errors import DifferentiationError
 from ..ir.node import Node
+from ..viz.drawing import Drawing
 from . import tree as build
 from .backward import Backward, Step, derivative, jacobian
 from .closed import closed_form
+from .drawings import drawings_of
 from .elements import Letters, at
 from .formula import BY_ROWS, Equation, System, latex_printer, text_printer
 from .printing import Printer
 from .tree import Tree
 
 _MOST_PATHS = 6
+_LONGEST_LABEL = 44
 _MOST_IN_ELEMENTS = 60
 
 
@@ -50,6 +53,30 @@ class Derivation:
     """Names in the gradients that stand for longer formulas."""
     is_by_rows: bool
     """True where formulas are those of one row of a batch."""
+    of: tuple[Node, tuple[Node, ...]] = field(repr=False)
+    """The scalar, and the nodes that it was differentiated by."""
+    images: Mapping[Node, Node] = field(repr=False)
+    """Nodes for one row, by those of the batch."""
+
+    def drawings(self) -> tuple[Drawing, ...]:
+        """The graph, and then with one more gradient in each drawing.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> y = gc.exp(gc.sin(x))
+        >>> len(gc.derivation(y, x).drawings())
+        4
+        """
+        printer = text_printer(self._trees())
+        formulas: dict[Node, str] = {}
+        for step in self.steps:
+            text = f"{printer(step.gradient)} = {printer(step.formula)}"
+            if len(text) > _LONGEST_LABEL:
+                text = printer(step.gradient)
+            formulas.setdefault(step.node, text)
+        return drawings_of(
+            *self.of, lambda node: formulas.get(self.images.get(node, node))
+        )
 
     def _trees(self) -> Iterable[Tree]:
         for equation in self.forward:
@@ -188,6 +215,7 @@ class _Deriving:
     """The backward passes of a system: over free values, and over rows of totals."""
 
     def __init__(self, y: Node, targets: Sequence[Node]) -> None:
+        self.of = y, tuple(targets)
         also = {y: "L", **dict.fromkeys(targets, "v")}
         outputs = [y, *targets]
         system = System(outputs, opens_known=False, names_all=True, also=also)
@@ -218,6 +246,8 @@ class _Deriving:
             tuple(short),
             tuple(abbreviations),
             system.rows is not None,
+            self.of,
+            {} if system.rows is None else system.rows.image,
         )
 
     def _over_rows(self, total: Node, d: Tree) -> dict[Node, Tree]:

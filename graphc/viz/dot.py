@@ -96,6 +96,13 @@ _ROLES: Mapping[VertexRole, Mapping[str, str]] = {
     },
 }
 
+_STYLES = {
+    "shown": 'style="dashed"',
+    "lit": 'style="bold", penwidth="3", fontname="Helvetica-Bold"',
+    "hidden": 'style="invis"',
+}
+"""Gradients, by the state of the edge."""
+
 _SOURCES = frozenset(["input", "parameter", "constant"])
 
 # Keeps a label off its edge; a plain space at an end would be dropped.
@@ -228,8 +235,9 @@ def _edge(edge: Edge, is_spine: bool) -> str:
     )
     if edge.is_gradient:
         # The forward graph alone decides where things stand.
+        style = _STYLES[edge.state]
         text += (
-            f', color="{_GRADIENT}", fontcolor="{_GRADIENT}", style="dashed", '
+            f', color="{_GRADIENT}", fontcolor="{_GRADIENT}", {style}, '
             'arrowhead="vee", constraint="false"'
         )
     elif is_spine:

@@ -56,6 +56,9 @@ class Edge:
     lines: tuple[str, ...]
     tooltip: tuple[str, ...] = ()
     is_gradient: bool = False
+    state: Literal["shown", "lit", "hidden"] = "shown"
+    """Of one of several drawings: the edge that it is about, or one of later ones,
+    which keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)

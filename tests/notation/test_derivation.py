@@ -261,6 +261,20 @@ def test_latex(name: str, tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
 
+def test_drawings_light_up_edge_by_edge() -> None:
+    """From the loss back, laid out alike: gradients to come are there, unseen."""
+    loss = _network(gc.nn.relu)
+    drawings = gc.derivation(loss, Graph((loss,)).parameters).drawings()
+    sources = [drawing.source for drawing in drawings]
+    edges = sources[0].count('class="gradient"')
+    assert len(sources) == edges + 1
+    for count, source in enumerate(sources):
+        assert source.count('style="invis"') == edges - count
+        assert source.count("penwidth") == (count > 0)
+    lit = next(line for line in sources[2].splitlines() if "penwidth" in line)
+    assert "∂ℓ/∂o = softmax(o) - onehot(y)" in lit
+
+
 def test_errors() -> None:
     x, w = _input("x", 3), _parameter("w", 3)
     with pytest.raises(DifferentiationError, match="takes a floating scalar"):
