@@ -21,7 +21,7 @@ import ast
 import functools
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..pysource.plain import without_annotations
@@ -31,7 +31,6 @@ SECTIONS = (
     "arrays",
     "tiles",
     "flat",
-    "denormals",
     "signals",
     "positions",
     "streams",
@@ -43,6 +42,7 @@ SECTIONS = (
     "checkpoint",
     "short_checkpoint",
     "best",
+    "denormals",
     "finite",
     "means",
     "totals",
@@ -76,6 +76,7 @@ FEATURES = frozenset(
         "schedule",
         "steps",
         "streams",
+        "strict",
         "tiles",
         "totals",
         "unchecked",
@@ -88,7 +89,8 @@ evaluate with; values that a step assigns; positions that data can be checked fo
 that decays; a number of rows that is fixed; arrays side by side; several step sizes;
 positions that depend on data; a constant step
 size; decay on a plateau; outputs that are predicted; a step
-size that changes; several losses; random draws; chains in tiles; metrics made of
+size that changes; several losses; random draws; data that must have the dtypes of the
+inputs; chains in tiles; metrics made of
 totals; gradients that finite differences do not tell; a loss whose mean is not over
 rows; inputs without rows."""
 _ROOTS = frozenset(("evaluate", "fit"))
@@ -137,8 +139,7 @@ def _harness_source(
     elif "model" not in features:
         features |= {"short"}
     kept: list[tuple[_Chunk, ...]] = []
-    imports: set[tuple[str, str | None]] = set()
-    from_imports: set[tuple[str, str]] = set()
+    heads: list[str] = []
     for section in sections:
         optional = section in FEATURES and section not in features
         if optional or (section == "means" and "totals" in features):
@@ -151,19 +152,24 @@ def _harness_source(
         if "whole" not in features and used is not None:
             text = _without_annotations(text)
         kept.append(_chunks(text))
+        heads.append(head)
+    wanted = _reached(kept, used)
+    files = [[chunk for chunk in chunks if chunk in wanted] for chunks in kept]
+    imports: set[tuple[str, str | None]] = set()
+    from_imports: set[tuple[str, str]] = set()
+    for head, chunks in zip(heads, files, strict=True):
+        names = frozenset[str]().union(*(chunk.uses for chunk in chunks))
         for node in ast.parse(head).body:
             if isinstance(node, ast.Import):
-                imports |= {(alias.name, alias.asname) for alias in node.names}
+                every = {(alias.name, alias.asname) for alias in node.names}
+                imports |= {each for each in every if (each[1] or each[0]) in names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                from_imports |= {(str(node.module), a.name) for a in node.names}
-    from_imports.discard(("__future__", "annotations"))
-    wanted = _reached(kept, used)
-    texts = [_joined([c for c in chunks if c in wanted]) for chunks in kept]
-    names = frozenset[str]().union(*(chunk.uses for chunk in wanted))
+                taken = {alias.name for alias in node.names} & names
+                from_imports |= {(str(node.module), item) for item in taken}
     return HarnessSource(
-        "\n\n\n".join(filter(None, texts)) + "\n",
-        tuple(sorted((i for i in imports if (i[1] or i[0]) in names), key=str)),
-        tuple(sorted(i for i in from_imports if i[1] in names)),
+        _joined(files) + "\n",
+        tuple(sorted(imports, key=str)),
+        tuple(sorted(from_imports)),
     )
 
 
@@ -266,15 +272,16 @@ def _reached(
         names = names.union(*(chunk.uses for chunk in new))
 
 
-def _joined(chunks: list[_Chunk]) -> str:
-    """The text of what is kept of a file."""
-    text, before = "", None
-    for chunk in chunks:
+def _joined(files: Iterable[list[_Chunk]]) -> str:
+    """The text of what is kept of files."""
+    text, heading, before = "", "", None
+    for place, chunk in ((p, c) for chunks in files for p, c in enumerate(chunks)):
         if before is not None:
-            is_apart = chunk.is_block or before.is_block
+            is_apart = place == 0 or chunk.is_block or before.is_block
             text += "\n" * (1 + (2 if is_apart else chunk.space))
-        if chunk.heading and (before is None or chunk.heading != before.heading):
-            text += chunk.heading + ("\n\n\n" if chunk.is_block else "\n\n")
+        if chunk.heading not in ("", heading):
+            heading = chunk.heading
+            text += heading + ("\n\n\n" if chunk.is_block else "\n\n")
         text += chunk.text
         before = chunk
     return text

@@ -39,18 +39,31 @@ ROW_INPUTS = [
 
 # end
 def count_rows(data: Arrays) -> int:
+    # if whole or shared_inputs
     """The rows of checked data; 1 for a model none of whose inputs has rows."""
     return next((len(data[name]) for name in ROW_INPUTS if name in data), 1)
+    # else
+    """The rows of checked data."""
+    return len(next(iter(data.values())))
+    # end
 
 
 def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
     """The arrays of one batch, in the order of the inputs."""
+    # if whole or shared_inputs
     return [
         # Memory-mapped arrays keep their dtype until here.
         np.asarray(data[name][rows] if name in ROW_INPUTS else data[name], dtype, "C")
         for name, (dtype, _, _) in INPUTS.items()
         if name in data
     ]
+    # else
+    return [
+        # Memory-mapped arrays keep their dtype until here.
+        np.asarray(data[name][rows], dtype, "C")
+        for name, (dtype, _, _) in INPUTS.items()
+    ]
+    # end
 
 
 def split_rows(data: Any, batch_size: int) -> Iterator[tuple[int, list[Array]]]:

@@ -18,7 +18,11 @@ def flush_denormals(slots: Arrays, decaying: tuple[str, ...]) -> None:
     """
     for name, array in slots.items():
         if name.endswith(decaying) and array.dtype.kind == "f":
+            # if whole
             flat = array.reshape(-1)
             for start in range(0, flat.size, 65_536):
                 part = flat[start : start + 65_536]
                 part[np.abs(part) < np.finfo(array.dtype).smallest_normal] = 0.0
+            # else
+            array[np.abs(array) < np.finfo(array.dtype).smallest_normal] = 0.0
+            # end

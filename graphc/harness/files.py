@@ -18,12 +18,10 @@ from .model import PARAMETERS
 # --- imports above, copied into emitted programs below ---
 
 # Files --------------------------------------------------------------------------------
-#
 # if whole
+#
 # Here and below, modules that NumPy does not import by itself are imported where they
 # are used, so that importing this program takes little longer than importing NumPy.
-# else
-# Modules that NumPy does not need are imported where they are used, which saves time.
 # end
 
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .data import split_rows
+from .data import count_rows, split_rows
 from .model import METRICS, forward, loss_weight
 
 # --- imports above, copied into emitted programs below ---
@@ -18,7 +18,11 @@ def mean_scores(
 ) -> dict[str, float]:
     """See `evaluate`; the data has been checked."""
     sums = dict.fromkeys(("loss", *METRICS), 0.0)
+    # if whole
     rows = 0
+    # else
+    rows = count_rows(data)
+    # end
     # if weights
     losses = weights = 0.0
     # end
@@ -27,14 +31,18 @@ def mean_scores(
             scores = forward(parameters, *batch)
             for name in sums:
                 sums[name] += float(scores[name]) * count
+            # if whole
             rows += count
+            # end
             # if weights
             if weight := float(loss_weight(parameters, *batch)):
                 losses += float(scores["loss"]) * weight
                 weights += weight
             # end
-    means = {name: total / rows for name, total in sums.items()}
     # if weights
+    means = {name: total / rows for name, total in sums.items()}
     means["loss"] = losses / weights if weights else math.nan
-    # end
     return means
+    # else
+    return {name: total / rows for name, total in sums.items()}
+    # end

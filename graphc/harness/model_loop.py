@@ -52,11 +52,12 @@ def fit(
             # end
             total += train_step(parameters, state, *batch) * len(chosen)
         state["epoch"] = epoch
-        evaluated = parameters
         # if averages
         evaluated = averaged_parameters(parameters, state)
-        # end
         scores = forward(evaluated, *(dev[name] for name in INPUTS))
+        # else
+        scores = forward(parameters, *(dev[name] for name in INPUTS))
+        # end
         # if totals
         scores = finish_metrics(scores)
         # end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -19,40 +20,25 @@ def save_checkpoint(
     path: str, parameters: Arrays, state: dict[str, Any], progress: dict[str, Any]
 ) -> None:
     """Write all that a run needs to go on; `progress` has the best parameters, too."""
-    import json
-
-    scale = 1.0
-    generators: dict[str, Any] = {}
+    header = {"format": CHECKPOINT_FORMAT, "model": MODEL, "graph": GRAPH_HASH}
+    header |= {"graphc": GRAPHC_VERSION, "step": state["step"], "epoch": state["epoch"]}
+    header |= {"part": 0, "scale": state.get("scale", 1.0)}
     # if plateau
-    scale = state["scale"]
+    header["plateau"] = list(state["plateau"])
     # end
     # if streams
-    generators = {name: rng.bit_generator.state for name, rng in state["rng"].items()}
+    streams = state["rng"].items()
+    header["rng"] = {name: rng.bit_generator.state for name, rng in streams}
+    # else
+    header["rng"] = {}
     # end
-    header = {
-        "format": CHECKPOINT_FORMAT,
-        "model": MODEL,
-        "graph": GRAPH_HASH,
-        "graphc": GRAPHC_VERSION,
-        "step": state["step"],
-        "epoch": state["epoch"],
-        "part": 0,
-        "scale": scale,
-        # if plateau
-        "plateau": list(state["plateau"]),
-        # end
-        "rng": generators,
-        **{key: progress[key] for key in ("history", "best", "run")},
-    }
+    header |= {key: progress[key] for key in ("history", "best", "run")}
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     best: Arrays = progress["kept"] if progress["best"] else {}
-    slots: Arrays = state["slots"]
-    write_arrays(
-        path,
-        {HEADER: text, **parameters}
-        | {f"slots/{name}": array for name, array in slots.items()}
-        | {f"best/{name}": array for name, array in best.items()},
-    )
+    arrays = {HEADER: text, **parameters}
+    arrays |= {f"slots/{name}": array for name, array in state["slots"].items()}
+    arrays |= {f"best/{name}": array for name, array in best.items()}
+    write_arrays(path, arrays)
 
 
 def load_checkpoint(
@@ -62,8 +48,6 @@ def load_checkpoint(
 
     Raises `CheckpointError` if the file is of another model, or of another run.
     """
-    import json
-
     found = read_arrays(path, CheckpointError)
     try:
         saved = json.loads(found.pop(HEADER).tobytes())
@@ -78,8 +62,7 @@ def load_checkpoint(
     for key in changed:
         was = f"it was {before[key]!r} and is {run[key]!r}"
         raise CheckpointError(f"{path} can't be resumed with another {key}: {was}")
-    slots = {f"slots/{name}": array for name, array in state["slots"].items()}
-    here = {**parameters, **slots}
+    here = parameters | {f"slots/{name}": a for name, a in state["slots"].items()}
     best = {f"best/{name}": array for name, array in parameters.items()}
     needed = here | best if progress["best"] else here
     check_arrays(found, {n: (str(a.dtype), a.shape) for n, a in needed.items()}, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
 import sys
@@ -36,8 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 is success, 1 a failed gradient check or a loss that is not finite, 2 bad
     arguments, data or files, 130 an interrupt.
     """
-    import argparse
-
     parser = argparse.ArgumentParser(description=f"Train {MODEL}.")
     add = parser.add_argument
     files = f".npz file, or folder of .npy files, with {', '.join(INPUTS)}"

@@ -11,7 +11,7 @@ import numpy as np
 from .data import ROW_INPUTS, split_rows
 from .files import Arrays
 from .formats import find_file, fit_rows, read_array, read_csv
-from .model import BATCH_SIZE, INPUTS, STRICT, index_arrays
+from .model import BATCH_SIZE, INPUTS, index_arrays
 from .positions import DataError, check_positions
 from .short_files import read_arrays
 
@@ -31,10 +31,18 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
     sizes: dict[str, int] = {}
     for key, (dtype, shape, allowed) in INPUTS.items():
         label, array = f"{name}: {key!r}", np.asarray(data[key])
-        if not np.can_cast(array.dtype, dtype, "safe" if STRICT else "same_kind"):
-            given = f"dtype {dtype}, got {array.dtype}"
-            raise DataError(f"{label} requires {given}", key)
+        # if strict
+        is_cast = np.can_cast(array.dtype, dtype, "safe")
+        # else
+        is_cast = np.can_cast(array.dtype, dtype, "same_kind")
+        # end
+        if not is_cast:
+            raise DataError(f"{label} requires dtype {dtype}, got {array.dtype}", key)
+        # if shared_inputs
         wanted = ("rows", *shape[1:]) if key in ROW_INPUTS else shape
+        # else
+        wanted = ("rows", *shape[1:])
+        # end
         fits = array.ndim == len(wanted) and all(
             size == (sizes.setdefault(need, size) if isinstance(need, str) else need)
             for need, size in zip(wanted, array.shape, strict=True)
@@ -43,7 +51,7 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
             given = f"shape {wanted} with {sizes}, got {array.shape}"
             raise DataError(f"{label} requires {given}", key)
         # if fixed_rows
-        if key in ROW_INPUTS and len(array) % BATCH_SIZE:
+        if wanted[:1] == ("rows",) and len(array) % BATCH_SIZE:
             raise DataError(f"{label} must have rows for batches of {BATCH_SIZE}")
         # end
         if np.dtype(dtype).kind == "f":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,6 @@ from .model import PARAMETERS
 # if short
 def write_arrays(path: str, arrays: dict[str, Any]) -> None:
     """Write an `.npz` file in one step: a reader sees the old file or the new."""
-    import zipfile
-
     temporary = f"{path}.tmp"
     with open(temporary, "wb") as file:
         with zipfile.ZipFile(file, "w") as archive:
@@ -46,10 +45,8 @@ def check_arrays(found: Arrays, expected: dict[str, Any], path: str) -> None:
     for name in [*expected, *there]:
         if there.get(name) != expected.get(name):
             here, other = expected.get(name, "unknown"), there.get(name, "missing")
-            raise CheckpointError(
-                f"{path} belongs to another model: {name!r} is {here} here and {other} "
-                "there"
-            )
+            what = f"{name!r} is {here} here and {other} there"
+            raise CheckpointError(f"{path} belongs to another model: {what}")
 
 
 def load_parameters(path: str) -> Arrays:

@@ -46,10 +46,14 @@ def train_epoch(
     # By the number of the epoch, so that a resumed run draws what an unbroken one does.
     rng = np.random.default_rng([seed, 2, state["epoch"] + 1])
     order = rng.permutation(count_rows(data))
+    # if weights
     total = weights = 0.0
+    # else
+    total = 0.0
+    # end
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        batch, weight = take_rows(data, rows), float(len(rows))
+        batch = take_rows(data, rows)
         # if weights
         with np.errstate(all="ignore"):
             weight = float(loss_weight(parameters, *batch))
@@ -62,13 +66,17 @@ def train_epoch(
         if not math.isfinite(loss):
             hint = "try a smaller step size, or inputs of smaller scale"
             raise FloatingPointError(f"the loss became {loss}: {hint}")
+        # if weights
         total += loss * weight
         weights += weight
+        # else
+        total += loss * len(rows)
+        # end
     # if weights
-    if not weights:
-        return math.nan
+    return total / weights if weights else math.nan
+    # else
+    return total / len(order)
     # end
-    return total / weights
 
 
 def fit(
@@ -126,15 +134,12 @@ def fit(
         while state["epoch"] < last_epoch:
             started = time.perf_counter()
             loss = train_epoch(parameters, state, train, batch_size, seed)
-            record: dict[str, Any] = {
-                "epoch": state["epoch"] + 1,
-                "step": state["step"],
-                "step_size": step_size(state),
-                "loss": loss,
-            }
-            evaluated = parameters
+            record = {"epoch": state["epoch"] + 1, "step": state["step"]}
+            record |= {"step_size": step_size(state), "loss": loss}
             # if averages
             evaluated = averaged_parameters(parameters, state)
+            # else
+            evaluated = parameters
             # end
             if METRICS:
                 scores = mean_scores(evaluated, train)

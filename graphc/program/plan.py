@@ -218,6 +218,7 @@ class TrainingPlan:
             "plateau": self.plateau is not None,
             "predict": self.predict is not None,
             "schedule": self.is_scheduled,
+            "strict": self.strict,
             "steps": any(step.name for step in self.steps),
             "streams": bool(self.draws),
             "totals": self.finish is not None,

@@ -25,7 +25,8 @@ class Verification:
     """True for a file that is not as it was emitted."""
     edited: tuple[str, ...] = ()
     """The functions and constants that differ from what would be emitted now, where the
-    declaration is as it was; and the file beside it."""
+    declaration is as it was; and the file beside it. Empty where only layout or
+    comments differ."""
 
     @property
     def status(self) -> Literal["current", "stale", "edited"]:
@@ -39,8 +40,8 @@ class Verification:
             also = "; it was edited, too" if self.is_edited else ""
             return f"{self.path} is stale: {self.changed} changed{also}"
         if self.is_edited:
-            what = f": {', '.join(self.edited)}" if self.edited else ""
-            return f"{self.path} was edited{what}"
+            what = ", ".join(self.edited) or "its layout, or its comments"
+            return f"{self.path} was edited: {what}"
         return f"{self.path} is current"
 
 
@@ -52,7 +53,8 @@ def verify(path: str, trainer: Trainer) -> Verification:
         trainer: of the declaration as it is now.
 
     Raises:
-        OptionError: a file that was not emitted for a trainer.
+        OptionError: a file that was not emitted for a trainer, or that Python can't
+            read.
         OSError: a file that can't be read.
 
     >>> import pathlib, tempfile
@@ -67,7 +69,11 @@ def verify(path: str, trainer: Trainer) -> Verification:
     >>> gc.verify(str(file), other).changed
     'the optimizer'
     """
-    source = Path(path).read_text("utf-8")
+    try:
+        source = Path(path).read_text("utf-8-sig")
+        ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        raise OptionError(f"{path} can't be read as Python: {error}") from None
     origin = origin_of(source)
     if origin is None:
         raise OptionError(f"{path} was not emitted for a trainer, or has lost its head")
@@ -89,10 +95,14 @@ def verify(path: str, trainer: Trainer) -> Verification:
     elif here.get("OPTIMIZER") != there.get("OPTIMIZER"):
         changed = "the optimizer"
     elif here and different and is_same_version and not edited:
-        others = {each for each in different if not each.isupper()}
+        others = {each for each in different if not each.isupper() or each in _FACTS}
         others -= {"update", "step_size", beside.name}
         changed = "the declaration" if others else "the optimizer"
     return Verification(path, changed, edited, tuple(different) if edited else ())
+
+
+_FACTS = {"INPUTS", "METRICS", "OUTPUTS", "PARAMETERS", "ROW_INPUTS", "STRICT"}
+"""Constants that tell of the model, and not of the optimizer."""
 
 
 def _function(key: str, pieces: dict[str, str]) -> dict[str, str]:
@@ -100,15 +110,18 @@ def _function(key: str, pieces: dict[str, str]) -> dict[str, str]:
 
 
 def _pieces(source: str) -> Iterator[tuple[str, str]]:
-    """The functions and constants of a text by name, and the rest together."""
+    """The functions and constants of a text by name, and the rest together.
+
+    Each is without its layout and comments, and without what names files and versions.
+    """
     others: list[str] = []
     for node in ast.parse(source).body:
-        text = ast.get_source_segment(source, node) or ""
+        text = ast.unparse(node)
         match node:
             case ast.FunctionDef(name=key) | ast.ClassDef(name=key):
                 yield key, text
             case ast.Assign(targets=[ast.Name(id=key)]):
-                if key not in ("GRAPHC_VERSION", "GRAPH_HASH"):
+                if key not in ("GRAPHC_VERSION", "GRAPH_HASH", "MODEL"):
                     yield key, text
             case ast.Expr():
                 pass

@@ -202,6 +202,20 @@ def test_long_arrays_stand_beside_a_program_or_nothing_is_written(
     assert beside.read_bytes() == before[beside]
 
 
+def test_parts_have_few_lines() -> None:
+    x, y = gc.input("x", ("batch", 64)), gc.input("y", ("batch",), "int64")
+    hidden = gc.nn.relu(gc.nn.Linear(64, 32, name="hidden")(x))
+    logits = gc.nn.Linear(32, 10, name="output")(hidden)
+    accuracy = gc.mean((gc.argmax(logits, axis=1) == y).astype("float32"))
+    trainer = gc.Trainer(
+        gc.nn.cross_entropy(logits, y), gc.optim.Adam(0.003), {"accuracy": accuracy}
+    )
+    parts: Any
+    for parts, goal in (("predict", 40), ("model", 160), ("program", 750)):
+        text = trainer.emitted("readable", parts, ["checkpoint", "check"]).source
+        assert text.count("\n") < goal, parts
+
+
 def test_a_file_is_current_stale_or_edited(tmp_path: Path) -> None:
     def plain(lr: float = 0.1, factor: float = 1.0) -> gc.Trainer:
         x, w = gc.input("x", ("batch", 8)), gc.parameter("w", (8,), gc.init.ones())
@@ -224,11 +238,17 @@ def test_a_file_is_current_stale_or_edited(tmp_path: Path) -> None:
             assert str(found) == f"{file} is stale: the optimizer changed"
         found = gc.verify(str(file), plain(factor=2.0))
         assert (found.status, found.is_edited) == ("stale", False)
-        file.write_text(file.read_text().replace("np.tanh(", "np.sin("))
+        text = file.read_text()
+        file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+        assert str(gc.verify(str(file), plain())) == f"{file} is current"
+        file.write_text(text.replace("np.tanh(", "np.tanh(  # Bounded.\n"))
+        assert str(gc.verify(str(file), plain())).endswith("layout, or its comments")
+        file.write_text(text.replace("np.tanh(", "np.sin("))
         found = gc.verify(str(file), plain())
         assert found.status == "edited"
         assert "predict" in found.edited or part == "model"
         assert "init_parameters" not in found.edited
-    file.write_text("x = 1")
-    with pytest.raises(OptionError, match="lost its head"):
-        gc.verify(str(file), plain())
+    for text, reason in (("x = 1", "lost its head"), ("x = (", "read as Python")):
+        file.write_text(text)
+        with pytest.raises(OptionError, match=reason):
+            gc.verify(str(file), plain())

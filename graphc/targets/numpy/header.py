@@ -51,15 +51,17 @@ def write_facts(
         "Of each input: dtype, shape, bounds of labels or what need not be finite."
     )
     writer.statement(assign("INPUTS", parse(repr(inputs))))
-    if used is not None:
+    if used is not None and "shared_inputs" in plan.features:
         writer.comment("Those with a row for each example; others go to every batch.")
         rows = tuple(node.name for node in plan.row_inputs)
         writer.statement(assign("ROW_INPUTS", parse(repr(rows))))
-        if plan.fixed_rows is not None:
-            writer.statement(assign("BATCH_SIZE", ast.Constant(plan.fixed_rows)))
-    writer.comment("Whether data of a wider dtype is refused, and not rounded.")
-    writer.statement(assign("STRICT", ast.Constant(plan.strict)))
-    _write_parameters(writer, plan)
+    if used is not None and plan.fixed_rows is not None:
+        writer.statement(assign("BATCH_SIZE", ast.Constant(plan.fixed_rows)))
+    if is_full or plan.strict:
+        writer.comment("Whether data of a wider dtype is refused, and not rounded.")
+        writer.statement(assign("STRICT", ast.Constant(plan.strict)))
+    if is_full or "PARAMETERS" in used:
+        _write_parameters(writer, plan)
     writer.comment('Of each metric "max" or "min", whichever is best, if it says so.')
     writer.statement(assign("METRICS", parse(repr(dict(plan.metrics)))))
     if plan.predict is not None and is_full:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from ...ir.facts import PERSISTENT
 from ...ir.graph import Graph
@@ -10,7 +11,16 @@ from ...program.memory import MemoryPlan
 from ...program.plan import TrainingPlan
 from ...program.steps import step_of
 from ...pysource.writer import Writer
-from .expressions import assign, call, literal, mapping, name, parse, subscript
+from .expressions import (
+    assign,
+    call,
+    dtype_expression,
+    literal,
+    mapping,
+    name,
+    parse,
+    subscript,
+)
 from .memory_order import MemoryOrder
 from .values import Values
 
@@ -49,6 +59,14 @@ def write_state(
                 slots.append(values.value(node))
         slot_names: list[ast.expr] = [ast.Constant(key) for key in order]
         table: ast.expr = ast.Dict(list(slot_names), slots)
+        alike = () if is_full or layout is not None else _alike(plan, slots)
+        if alike:
+            table = name("slots")
+            writer.statement(assign("slots", ast.Dict([], [])))
+            with writer.block("for name, array in parameters.items():"):
+                for suffix in alike:
+                    start = f"slots[name + {suffix!r}] = np.zeros_like(array)"
+                    writer.statement(ast.parse(start).body[0])
         if layout is not None and slots:
             table = call("side_by_side", table)
         fields: dict[str, ast.expr] = {
@@ -67,6 +85,22 @@ def write_state(
             fields["plateau"] = ast.List(start, ast.Load())
         keys: list[ast.expr] = [ast.Constant(key) for key in fields]
         writer.statement(ast.Return(ast.Dict(list(keys), list(fields.values()))))
+
+
+def _alike(plan: TrainingPlan, slots: Sequence[ast.expr]) -> tuple[str, ...]:
+    """Ends of the names of slots, where each parameter has the same ones of zeros."""
+    first = str(plan.parameters[0].name) if plan.parameters else ""
+    ends = tuple(key[len(first) :] for key in plan.state if key.startswith(f"{first}."))
+    zeros = {
+        f"{node.name}{end}": call(
+            "np.zeros", literal(node.shape, str), dtype_expression(node.dtype)
+        )
+        for node in plan.parameters
+        for end in ends
+    }
+    starts = dict(zip(plan.state, map(ast.unparse, slots), strict=True))
+    is_so = starts == {key: ast.unparse(value) for key, value in zeros.items()}
+    return ends if is_so and list(starts) == list(zeros) else ()
 
 
 def write_averages(writer: Writer, plan: TrainingPlan) -> None:
