@@ -20,9 +20,10 @@ def save_checkpoint(
     path: str, parameters: Arrays, state: dict[str, Any], progress: dict[str, Any]
 ) -> None:
     """Write all that a run needs to go on; `progress` has the best parameters, too."""
-    header = {"format": CHECKPOINT_FORMAT, "model": MODEL, "graph": GRAPH_HASH}
-    header |= {"graphc": GRAPHC_VERSION, "step": state["step"], "epoch": state["epoch"]}
-    header |= {"part": 0, "scale": state.get("scale", 1.0)}
+    header: dict[str, Any] = {"graph": GRAPH_HASH, "graphc": GRAPHC_VERSION}
+    header |= {"format": CHECKPOINT_FORMAT, "model": MODEL}
+    header |= {"step": state["step"], "epoch": state["epoch"], "part": 0}
+    header["scale"] = state.get("scale", 1.0)
     # if plateau
     header["plateau"] = list(state["plateau"])
     # end
