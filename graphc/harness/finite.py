@@ -30,9 +30,11 @@ class NonFiniteError(FloatingPointError):
 def check_finite(gradients: Arrays) -> None:
     """Raise `FloatingPointError` at the first gradient that is not finite."""
     for name, gradient in gradients.items():
+        # if whole or arrays
         # The product is quick and allocates nothing, but may overflow.
         if math.isfinite(np.vdot(gradient, gradient)):
             continue
+        # end
         bad = gradient[~np.isfinite(gradient)]
         if bad.size:
             raise FloatingPointError(f"the gradient of {name!r} became {bad.flat[0]}")

@@ -21,17 +21,14 @@ def save_checkpoint(
 ) -> None:
     """Write all that a run needs to go on; `progress` has the best parameters, too."""
     header: dict[str, Any] = {"graph": GRAPH_HASH, "graphc": GRAPHC_VERSION}
-    header |= {"format": CHECKPOINT_FORMAT, "model": MODEL}
-    header |= {"step": state["step"], "epoch": state["epoch"], "part": 0}
-    header["scale"] = state.get("scale", 1.0)
+    header |= {"format": CHECKPOINT_FORMAT, "model": MODEL, "step": state["step"]}
+    header |= {"epoch": state["epoch"], "part": 0, "scale": 1.0, "rng": {}}
     # if plateau
-    header["plateau"] = list(state["plateau"])
+    header |= {"scale": state["scale"], "plateau": list(state["plateau"])}
     # end
     # if streams
     streams = state["rng"].items()
     header["rng"] = {name: rng.bit_generator.state for name, rng in streams}
-    # else
-    header["rng"] = {}
     # end
     header |= {key: progress[key] for key in ("history", "best", "run")}
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)

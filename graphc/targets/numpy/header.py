@@ -62,8 +62,12 @@ def write_facts(
         writer.statement(assign("STRICT", ast.Constant(plan.strict)))
     if is_full or "PARAMETERS" in used:
         _write_parameters(writer, plan)
-    writer.comment('Of each metric "max" or "min", whichever is best, if it says so.')
-    writer.statement(assign("METRICS", parse(repr(dict(plan.metrics)))))
+    if is_full:
+        writer.comment(
+            'Of each metric "max" or "min", whichever is best, if it says so.'
+        )
+    metrics = dict(plan.metrics) if is_full else tuple(plan.metrics)
+    writer.statement(assign("METRICS", parse(repr(metrics))))
     if plan.predict is not None and is_full:
         writer.comment("What `predict` takes, and the names of what it returns.")
         taken = tuple(node.name for node in plan.predict_inputs)
