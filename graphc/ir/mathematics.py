@@ -34,7 +34,7 @@ class Mathematics:
     """The sign of the function, where it is not the op's name: `σ`."""
     is_known: bool = False
     """A function that a textbook calls by its name, as softmax or relu."""
-    slope: str | None = None
+    slope: Text | None = None
     """Of an elementwise op of one input, the derivative, over the input and `out`. Left
     out, it is what the derivative rule multiplies by."""
     jacobians: Texts = ()
@@ -46,6 +46,10 @@ class Mathematics:
     def gradient_of(self, node: Node, position: int) -> str | None:
         """The formula of the gradient of an input, if there is one."""
         return _at(self.gradients, node, position)
+
+    def slope_of(self, node: Node) -> str | None:
+        """The formula of the derivative of an elementwise op, if there is one."""
+        return self.slope(node) if callable(self.slope) else self.slope
 
     def jacobian_of(self, node: Node, position: int) -> str | None:
         """The formula of the Jacobian by an input, if there is one."""

@@ -235,7 +235,7 @@ def _softplus_infer(
 @elementwise_block(
     mathematics=Mathematics(
         formula=_softplus_formula,
-        slope="sigmoid(beta * input)",
+        slope=lambda node: "sigmoid(beta * input)" if _softplus_formula(node) else None,
         is_known=True,
     ),
     infer=_softplus_infer,

@@ -176,7 +176,11 @@ def gelu_by_tanh(x):
             if node.attributes["approximate"] == "none"
             else None
         ),
-        slope="normal_cdf(input) + input * normal_pdf(input)",
+        slope=lambda node: (
+            "normal_cdf(input) + input * normal_pdf(input)"
+            if node.attributes["approximate"] == "none"
+            else None
+        ),
         is_known=True,
     ),
     infer=_gelu_infer,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..autodiff.reverse import adjoints_of
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ops.source import input as declared_input
@@ -167,28 +168,35 @@ class Backward:
         args = [system.translation.known[parent] for parent in value.inputs]
         out = system.symbols[value]
         if not value.shape and not node.shape:
-            return self._flow(value, position, build.number(1))
+            return self.flow(value, position, build.number(1))
         mathematics = value.op.mathematics
         text = mathematics.jacobian_of(value, position)
         if text is not None:
             return system.translation.parsed(text, value, args, out=out)
         if value.ndim != 1 or len(args) != 1 or not is_map(value.op):
             return None
-        flow = self._flow(value, position, build.symbol("d", value.shape))
+        flow = self.flow(value, position, build.symbol("d", value.shape))
         return flow.args[0] if flow.head == "matmul" else None
 
     def _sent(self, node: Node, d: Tree, active: set[Node]) -> dict[Node, Tree]:
         """The flow from a node to each of its inputs."""
         sent: dict[Node, Tree] = {}
+        if node.op.role is Role.RESULT:
+            known = self.system.translation.known
+            for parent in node.inputs[0].inputs:
+                if parent in active and is_floating(parent.dtype):
+                    local = jacobian(known[node], known[parent])
+                    sent[parent] = build.link(local, d, parent.shape)
+            return sent
         for position, parent in enumerate(node.inputs):
             if parent not in active or not is_floating(parent.dtype):
                 continue
-            flow = self._flow(node, position, d)
+            flow = self.flow(node, position, d)
             known = sent.get(parent)
             sent[parent] = flow if known is None else build.add(known, flow)
         return sent
 
-    def _flow(self, node: Node, position: int, d: Tree) -> Tree:
+    def flow(self, node: Node, position: int, d: Tree) -> Tree:
         """The gradient of an input of a node, of which the gradient is `d`."""
         known = self.system.translation.known
         args = [known[parent] for parent in node.inputs]
@@ -200,8 +208,9 @@ class Backward:
             arrived = build.symbol("d", d.shape)
             found = closed.parsed(text, node, args, d=arrived, out=out)
             return _with(_last(found, arrived), arrived, d)
-        if mathematics.slope is not None and len(args) == 1:
-            return along(closed.parsed(mathematics.slope, node, args, out=out), d)
+        slope = mathematics.slope_of(node) if len(args) == 1 else None
+        if slope is not None:
+            return along(closed.parsed(slope, node, args, out=out), d)
         return self._by_rule(node, position, d, args, out)
 
     def _by_rule(

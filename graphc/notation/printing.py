@@ -35,7 +35,8 @@ class Printer(ABC):
             case "number":
                 return self.digits(tree), PRODUCT if "/" in tree.text else ATOM
             case "derivative":
-                return self.derivative(*(self(arg) for arg in tree.args)), ATOM
+                both = (self._in(arg, ATOM) for arg in tree.args)
+                return self.derivative(*both), ATOM
             case "add":
                 return self._sum(tree), SUM
             case "negative":
@@ -124,7 +125,8 @@ class Printer(ABC):
             text = self.beside(text, part, factor) if text else part
         if len(arrays) > 1:
             joined = self.hadamard([self._in(arg, POWER) for arg in arrays])
-            return (f"{text} {joined}" if text else joined), HADAMARD
+            whole = self.beside(text, joined, tree) if text else joined
+            return whole, HADAMARD
         for factor in arrays:
             part = self._in(factor, PRODUCT)
             text = self.beside(text, part, factor) if text else part

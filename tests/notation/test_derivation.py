@@ -261,6 +261,16 @@ def test_latex(name: str, tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
 
+def test_a_loop_is_one_function() -> None:
+    """Its Jacobian has no short form, and stays what it is."""
+    w, xs = _parameter("w", 3), _input("xs", 4, 3)
+    c, _ = gc.scan(lambda c, x: (gc.tanh(c * w + x), c), gc.zeros(3, "float64"), xs)
+    y = gc.sum(c**2)
+    lines = _text(y, w)
+    assert "∂y/∂c = 2c" in lines
+    assert lines[-1] == "= (∂c/∂w)^T 2c", "\n".join(lines)
+
+
 def test_drawings_light_up_edge_by_edge() -> None:
     """From the loss back, laid out alike: gradients to come are there, unseen."""
     loss = _network(gc.nn.relu)

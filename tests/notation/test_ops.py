@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 import graphc as gc
+from graphc.autodiff.reverse import adjoints_of
 from graphc.ir.types import TupleType
 from graphc.notation import tree as build
+from graphc.notation.backward import Backward
 from graphc.notation.elements import Letters, at
 from graphc.notation.formula import System, latex_printer
 from graphc.notation.tree import Tree
@@ -73,4 +75,44 @@ def test_values() -> None:
         for (node, arrays), depth in itertools.product(_cases(), (1, None))
         if (depth or node.op.is_block) and not _is_right(node, depth, arrays)
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _gradient_is_right(node: gc.Node, position: int, arrays: dict[str, Any]) -> bool:
+    """True where what a formula says flows to an input is what the rule gives."""
+    system = System([node], also={node: "out"}, splits=False, opens_known=False)
+    backward = Backward(system, node, lambda n: False, frozenset(node.inputs), {})
+    expected_flow = _flow(node, position)
+    if expected_flow is None:
+        return True
+    d = np.random.default_rng(1).uniform(0.5, 1.5, node.shape)
+    tree = backward.flow(node, position, build.symbol("d", node.shape))
+    if any(part.head == "link" for part in tree.walk()):
+        return True
+    known = {**arrays, "d": d}
+    inputs = [parent + 0 for parent in node.inputs]
+    out, expected, *_ = gc.evaluate([node, expected_flow, *inputs], known)
+    value = np.asarray(Evaluator({**arrays, "d": d, "out": out})(tree))
+    close = 1e-9 if node.dtype.itemsize == 8 else 1e-5
+    return value.shape == expected.shape and np.allclose(
+        value, expected, close, close, equal_nan=True
+    )
+
+
+def _flow(node: gc.Node, position: int) -> gc.Node | None:
+    cotangent = gc.input("d", node.shape, node.dtype)
+    return adjoints_of([node], [cotangent], [node.inputs[position]])[0]
+
+
+def test_declared_gradients() -> None:
+    wrong: list[str] = []
+    for node, arrays in _cases():
+        mathematics = node.op.mathematics
+        for position, parent in enumerate(node.inputs):
+            text = mathematics.gradient_of(node, position)
+            text = text or mathematics.slope_of(node)
+            if text is None or parent.dtype.kind != "f" or node.dtype.kind != "f":
+                continue
+            if not _gradient_is_right(node, position, arrays):
+                wrong.append(f"{node} by {parent}: {text}")
     assert not wrong, "\n".join(wrong)
