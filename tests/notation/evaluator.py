@@ -127,7 +127,7 @@ class Evaluator:
                 return self._symbol(tree)
             case "derivative":
                 over, under = (arg.text for arg in args)
-                return self._arrays[f"∂{over}/∂{under}"]
+                return self._of_row(self._arrays[f"∂{over}/∂{under}"], tree)
             case "relation":
                 return _RELATIONS[tree.text](*map(self._array, args))
             case "logic":
@@ -184,7 +184,10 @@ class Evaluator:
             return constant_of(tree.data)
         if isinstance(tree.data, Dim):
             return self._size(tree.data)
-        array = np.asarray(self._arrays[tree.text])
+        return self._of_row(self._arrays[tree.text], tree)
+
+    def _of_row(self, value: Any, tree: Tree) -> Any:
+        array = np.asarray(value)
         is_by_rows = array.ndim == len(tree.shape) + 1 and self._row is not None
         return array[self._row] if is_by_rows else array
 

@@ -14,7 +14,10 @@ import pytest
 import graphc as gc
 from graphc.errors import DifferentiationError
 from graphc.ir import Graph
+from graphc.notation import tree as build
 from graphc.notation.derivation import Derivation
+from graphc.notation.elements import Letters, at
+from graphc.notation.tree import Tree
 from tests.notation.evaluator import Evaluator
 
 ROWS = 5
@@ -123,17 +126,31 @@ def _feeds(loss: gc.Node) -> tuple[dict[str, Any], dict[str, Any]]:
     return inputs, {name: arrays[name] for name in names}
 
 
-def _values(derived: Derivation, arrays: dict[str, Any]) -> Evaluator:
-    """An evaluator that knows every value with a name, and abbreviations."""
-    known: dict[str, Any] = dict(arrays)
-    evaluate = Evaluator(known, ROWS)
-    pairs = [(e.name, e.value) for e in derived.forward] + [*derived.abbreviations]
-    for name, tree in pairs:
-        assert name is not None
-        by_row = [evaluate(tree, row) for row in range(ROWS)]
+class _Values:
+    """The values of names in a derivation, some of them one for each row."""
+
+    def __init__(self, arrays: dict[str, Any]) -> None:
+        self.known = dict(arrays)
+        self.evaluate = Evaluator(self.known, ROWS)
+
+    def of(self, tree: Tree) -> Any:
+        by_row = [self.evaluate(tree, row) for row in range(ROWS)]
         is_same = all(np.array_equal(value, by_row[0]) for value in by_row)
-        known[name.text] = by_row[0] if is_same else np.array(by_row)
-    return evaluate
+        return by_row[0] if is_same else np.array(by_row)
+
+
+def _check_steps(derived: Derivation, values: _Values) -> None:
+    """Steps are equal to what they are written out, as a whole and by an element."""
+    for step in derived.steps:
+        over, under = (arg.text for arg in step.gradient.args)
+        closed = values.known[f"∂{over}/∂{under}"] = values.of(step.closed)
+        formula = values.of(step.formula)
+        np.testing.assert_allclose(formula, closed, rtol=1e-9, err_msg=str(derived))
+        letters = Letters(build.names_in(step.formula))
+        last = [build.number(int(size) - 1) for size in step.formula.shape]
+        element = values.of(at(step.formula, last, letters))
+        end = np.asarray(formula)[(..., *(-1 for _ in last))]
+        np.testing.assert_allclose(element, end, rtol=1e-9, err_msg=str(derived))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -142,11 +159,18 @@ def test_gradients_have_the_values_of_grad(name: str) -> None:
     parameters = Graph((loss,)).parameters
     derived = gc.derivation(loss, parameters)
     inputs, values = _feeds(loss)
-    evaluate = _values(derived, {**inputs, **values})
+    names = _Values({**inputs, **values})
+    for name_, tree in [(e.name, e.value) for e in derived.forward]:
+        assert name_ is not None
+        names.known[name_.text] = names.of(tree)
+    if name != "centered":
+        _check_steps(derived, names)
+    for symbol, tree in derived.abbreviations:
+        names.known[symbol.text] = names.of(tree)
     expected = gc.evaluate(gc.grad(loss, parameters), inputs, parameters=values)
     for gradient, value in zip(derived.gradients, expected, strict=True):
         for form in gradient.forms:
-            found = evaluate(form)
+            found = names.evaluate(form)
             message = f"{gradient.node}: {derived}"
             np.testing.assert_allclose(found, value, rtol=1e-9, err_msg=message)
 
