@@ -18,9 +18,10 @@ from ..ir.array_methods import array_function
 from ..ir.dims import Dim, Dimension, Shape, format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
-from ..ir.op import Case, Op
+from ..ir.op import Application, Call, Case, Op
 from ..ir.types import TensorType
 from .axes import ordered_axes
+from .shape import broadcast_to, expand_dims, reshape, transpose
 from .source import ArrayLike, as_node
 
 _MOST_POSITIONS = 64
@@ -341,6 +342,36 @@ def _add_vjp(g: Node, out: Node, windows: Node) -> tuple[Node]:
     return (SLIDING_WINDOW_VIEW(g, **attributes),)
 
 
+def _repeated(x: Node, *, window: tuple[int, ...]) -> Node:
+    """Each element at all places of a window of its own, along the last axes."""
+    count, first = len(window), x.ndim - len(window)
+    whole = expand_dims(x, tuple(range(x.ndim, x.ndim + count)))
+    whole = broadcast_to(whole, (*x.shape, *window))
+    pairs = ((first + number, x.ndim + number) for number in range(count))
+    order = (*range(first), *(axis for pair in pairs for axis in pair))
+    sizes = zip(x.shape[first:], window, strict=True)
+    shape = (*x.shape[:first], *(size * n for size, n in sizes))
+    return reshape(transpose(whole, order), shape)
+
+
+def _repeated_numpy(node: Node) -> str:
+    text, window = "x", node.attributes["window"]
+    for axis, size in enumerate(window, node.ndim - len(window)):
+        text = f"np.repeat({text}, {size}, axis={axis})"
+    return text
+
+
+def _repetitions(type: TensorType) -> Iterator[Application]:
+    """Square windows over the axes after those of examples and channels."""
+    sizes = type.shape[2:]
+    if 1 <= len(sizes) <= 3 and all(isinstance(size, int) for size in sizes):
+        for window in range(2, 9):
+            counts = [int(size) // window for size in sizes]
+            if sizes == tuple(count * window for count in counts):
+                options = {"window": (window,) * len(sizes)}
+                yield (type.with_shape((*type.shape[:2], *counts)),), options
+
+
 ADD_WINDOWS = Op(
     name="add_windows",
     inputs=("windows",),
@@ -356,6 +387,7 @@ ADD_WINDOWS = Op(
     vjp=_add_vjp,
     jvp="linear",
     size_bounds=windows_fit,
+    calls=(Call(_repeated_numpy, (), _repeated, _repetitions),),
     cases=(
         Case(((2, 3, 3, 3, 2),), {**_CASES[0][1], "shape": (2, 5, 4)}),
         Case(((2, 2, 2),), {**_CASES[1][1], "shape": (7, 2)}),

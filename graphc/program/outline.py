@@ -242,7 +242,9 @@ def _is_whole(found: _Found, graph: Graph, inside: Collection[Node]) -> bool:
     return len(values) == 1 or values.isdisjoint(ancestors(found.arguments))
 
 
-_SAMPLES = tuple(TensorType(np.dtype("float32"), shape) for shape in ((2, 3), (2,)))
+_SAMPLES = tuple(
+    TensorType(np.dtype("float32"), shape) for shape in ((2, 3), (2,), (1, 1, 2, 2))
+)
 """Types of first values, of which every formula has one."""
 
 

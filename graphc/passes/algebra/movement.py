@@ -35,6 +35,7 @@ from ...ops.shape import (
 )
 from ...ops.slices import Slice
 from ...ops.source import constant
+from ...ops.windows import ADD_WINDOWS
 from ..rewriting import Rule, Uses
 from .values import never_negative_zero
 
@@ -305,6 +306,28 @@ def _sum_of_repeated(node: Node, uses: Uses) -> Node | None:
     return broadcast_to(_called_as(node, value), node.shape)
 
 
+def _side_by_side(node: Node, uses: Uses) -> Node | None:
+    windows, shape = node.inputs[0], node.shape
+    window: tuple[int, ...] = node.attributes["window_shape"]
+    axis: tuple[int, ...] = node.attributes["axis"]
+    place: int = node.attributes["place"]
+    if node.origin.derivative is None or uses.shows_signs:
+        return None
+    is_dense = set(node.attributes["dilation"]) == {1}
+    if not is_dense or node.attributes["stride"] != window:
+        return None
+    order: list[int] = []
+    for position, size in enumerate(shape):
+        counted = position if position < place else position + len(axis)
+        order.append(counted)
+        if position in axis:
+            number = axis.index(position)
+            if size != windows.shape[counted] * window[number]:
+                return None
+            order.append(place + number)
+    return reshape(transpose(windows, tuple(order)), shape)
+
+
 def _called_as(node: Node, value: Node) -> Node:
     """The rest of a node that is no longer broadcast, under the name of the node."""
     if node.name is None or value.name is not None or value.op.kind == "source":
@@ -380,6 +403,14 @@ MOVEMENT = (
         _sum_of_products,
         "for every operand; the sums are at most 4096 long, because they are added up "
         "in one go and not pairwise; done where x * y has no other use",
+        "rounding",
+    ),
+    Rule(
+        "add_windows(x) -> reshape(transpose(x)), in a derivative",
+        (ADD_WINDOWS,),
+        _side_by_side,
+        "each element is in one window; but for the sign of a zero, by which nothing "
+        "divides",
         "rounding",
     ),
     Rule(

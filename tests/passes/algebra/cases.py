@@ -262,6 +262,14 @@ CASES: dict[str, list[tuple[Build, dict[str, int]]]] = {
             {"exp": 1, "expand_dims": 1, "broadcast_to": 1},
         ),
     ],
+    "add_windows(x) -> reshape(transpose(x)), in a derivative": [
+        (
+            lambda x, y: gc.grad(
+                gc.sum(gc.nn.avg_pool1d(gc.exp(x).reshape((5, 5, 25)), 5)), x
+            ),
+            {},
+        ),
+    ],
     "sum(broadcast_to(scalar)) -> scalar * count": [
         (lambda x, y: gc.broadcast_to(gc.max(x), (8, 4)).sum(axis=0), {"max": 1}),
     ],
