@@ -202,6 +202,21 @@ def test_long_arrays_stand_beside_a_program_or_nothing_is_written(
     assert beside.read_bytes() == before[beside]
 
 
+def test_a_model_decays_on_a_plateau_and_needs_no_inputs() -> None:
+    w = gc.parameter("w", (3,), gc.init.ones())
+    plateau = gc.optim.ReduceLROnPlateau(patience=1)
+    outputs, optimizer = {"file": w * 2.0}, gc.optim.SGD(0.25)
+    loss = gc.sum((w - 2.0) ** 2)
+    trainer = gc.Trainer(loss, optimizer, outputs=outputs, plateau=plateau)
+    module = load(trainer.emitted("readable", "model", []).source)
+    parameters = module.init_parameters(0)
+    state = module.init_state(parameters)
+    module.fit(parameters, state, {}, {}, epochs=4, batch_size=1)
+    np.testing.assert_array_equal(parameters["w"], np.full(3, 2 - 0.5**4, np.float32))
+    with pytest.raises(OptionError, match="to a file as 'file'"):
+        trainer.emitted("readable", "predict", [])
+
+
 def test_parts_have_few_lines() -> None:
     x, y = gc.input("x", ("batch", 64)), gc.input("y", ("batch",), "int64")
     hidden = gc.nn.relu(gc.nn.Linear(64, 32, name="hidden")(x))
