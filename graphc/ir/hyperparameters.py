@@ -55,8 +55,9 @@ class Hyperparameter(float):
     def called(
         cls, name: str, value: float, owner: str = "", place: int = 1000
     ) -> Hyperparameter:
-        """A setting of this name."""
+        """A setting of this name, by default of the layer that is being called."""
         plain = int(value) if isinstance(value, int) else float(value)
+        owner = owner or _owner.get()
         return cls(value, Setting(name, plain, owner, place))
 
     def __reduce__(self) -> tuple[type[Hyperparameter], tuple[float, Term]]:
@@ -118,7 +119,7 @@ _owner: ContextVar[str] = ContextVar("owner", default="")
 
 @contextmanager
 def owned_by(owner: str) -> Generator[None]:
-    """A group of parameters, or a loss, whose hyperparameters are read in it."""
+    """A layer, group of parameters or loss, whose hyperparameters are read in it."""
     token = _owner.set(owner or _owner.get())
     try:
         yield

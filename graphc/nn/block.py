@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ParamSpec, cast
 
 from ..ir.batching import elementwise
+from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ir.op import Case, Jvp, Op, Vjp
 from ..ir.types import TensorType
@@ -30,6 +31,7 @@ def block(
     jvp: Jvp | None = None,
     operands: Callable[..., tuple[Node, ...]] = _as_nodes,
     name: str | None = None,
+    hyperparameters: Collection[str] = (),
     **facts: Any,
 ) -> Callable[[Callable[_P, Node]], OpFunction[_P]]:
     """Turn a documented function into a block and the function that applies it.
@@ -47,6 +49,8 @@ def block(
         operands: a conversion of the inputs that can't be left out to nodes.
         facts: see `Op`.
         name: the block's name, where it is not the function's.
+        hyperparameters: attributes that programs hold as constants unless they are 0;
+            nothing in the body or a rule may depend on whether one has another value.
     """
 
     def declare(function: Callable[_P, Node]) -> OpFunction[_P]:
@@ -81,6 +85,9 @@ def block(
                 key: float(value) if kinds[key] == "float" else value
                 for key, value in given.items()
             }
+            for key in hyperparameters:
+                if options[key]:
+                    options[key] = Hyperparameter.called(key, options[key])
             if len(optional) > 1:
                 options["parts"] = " ".join(parts)
             return op.build((*nodes, *parts.values()), options)

@@ -30,6 +30,7 @@ from ..arguments import in_place_of_method
 from ..errors import NoAttributeError, OptionError, ShapeError, UnsupportedError
 from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT
+from ..ir.hyperparameters import owned_by
 from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ir.origin import inside
@@ -129,7 +130,10 @@ class Layer(ABC):
         # Options, of which None is one, may be given by position, too.
         kept = (bool, str, type(None))
         nodes = [x if isinstance(x, kept) else as_node(x) for x in (input, *others)]
-        with inside(self if self._layers else None, nodes):
+        with (
+            owned_by(self._name or ""),
+            inside(self if self._layers else None, nodes),
+        ):
             output = self.forward(*nodes, **options)
         if type(output) is tuple and output:
             first, *rest = cast("tuple[Any, ...]", output)

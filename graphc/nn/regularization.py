@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.batching import along_axes
 from ..ir.dims import format_shape
+from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -122,6 +123,8 @@ def dropped(
         return node
     axis = node.ndim if spread_from is None else spread_from
     shape = (*node.shape[:axis], *(1 for _ in node.shape[axis:]))
+    if block is DROPOUT and probability < 1.0:
+        probability = Hyperparameter.called("dropout_p", probability)
     kept = drawn(BERNOULLI(p=1.0 - probability, shape=shape), "kept", node)
     return block(node, kept, p=probability)
 
@@ -229,4 +232,4 @@ def gaussian_noise(input: ArrayLike, std: float, training: bool = True) -> Node:
     if not training or std == 0.0:
         return node
     noise = drawn(standard_normal(node.shape, node.dtype), "noise", node)
-    return GAUSSIAN_NOISE(node, noise, std=float(std))
+    return GAUSSIAN_NOISE(node, noise, std=Hyperparameter.called("noise_std", std))

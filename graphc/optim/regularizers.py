@@ -114,4 +114,5 @@ def _penalty(
     total = measure(nodes[0])
     for node in nodes[1:]:
         total = total + measure(node)
-    return factor * Hyperparameter.called(f"{name}_strength", strength) * total
+    known = Hyperparameter.called(f"{name}_strength", float(strength))
+    return (known if factor == 1.0 else factor * known) * total

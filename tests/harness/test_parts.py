@@ -90,6 +90,65 @@ def test_a_step_size_is_a_constant_and_an_option(tmp_path: Path) -> None:
     assert "--lr must be" in run(script, *options, "--lr", -1, status=2).stderr
 
 
+@pytest.mark.parametrize("style", ["readable", "fast"])
+def test_a_constant_that_is_edited_counts_everywhere(
+    tmp_path: Path, style: Any
+) -> None:
+    """A program trains like a declaration with the number that was written into it."""
+    usual = {
+        "LEARNING_RATE": (0.05, 0.02),
+        "T_MAX": (4, 6),
+        "BETA1": (0.9, 0.7),
+        "BETA2": (0.99, 0.8),
+        "EPS": (1e-8, 1e-3),
+        "WEIGHT_DECAY": (0.1, 0.3),
+        "MAX_NORM": (0.5, 0.2),
+        "DROPOUT_P": (0.25, 0.5),
+        "LABEL_SMOOTHING": (0.1, 0.2),
+        "L2_STRENGTH": (0.01, 0.1),
+        "MARGIN": (0.5, 0.75),
+    }
+    x, y = gc.input("x", ("batch", 8)), gc.input("y", ("batch",), "int64")
+    hidden = gc.nn.Linear(8, 6, name="hidden")
+    output = gc.nn.Linear(6, 3, name="output")
+
+    def made(*, edited: bool) -> gc.Trainer:
+        number = {key: pair[edited] for key, pair in usual.items()}
+        schedule = gc.optim.CosineAnnealingLR(
+            number["LEARNING_RATE"], T_max=number["T_MAX"], by="step"
+        )
+        inner = gc.optim.AdamW(
+            schedule,
+            betas=(number["BETA1"], number["BETA2"]),
+            eps=number["EPS"],
+            weight_decay=number["WEIGHT_DECAY"],
+        )
+        active = gc.nn.relu(hidden(x)).named("active")
+        kept = gc.nn.dropout(active, number["DROPOUT_P"])
+        logits = output(kept)
+        smoothing = number["LABEL_SMOOTHING"]
+        loss = gc.nn.cross_entropy(logits, y, label_smoothing=smoothing)
+        loss = loss + gc.optim.l2([hidden.weight], number["L2_STRENGTH"])
+        signs = gc.where(y > 0, 1.0, -1.0).astype("float32")
+        first = logits[:, 0]
+        loss = loss + gc.nn.hinge_embedding_loss(first, signs, number["MARGIN"])
+        optimizer = gc.optim.ClipByGlobalNorm(inner, number["MAX_NORM"])
+        return gc.Trainer(loss, optimizer, style=style)
+
+    trainer = made(edited=True)
+    script = made(edited=False).emit(tmp_path / "train.py", style)
+    text = script.read_text()
+    for key, (old, new) in usual.items():
+        text, count = re.subn(rf"(?m)^{key} = {old}$", f"{key} = {new}", text)
+        assert count == 1, key
+    module = load(text)
+    parameters = module.init_parameters(0)
+    state = module.init_state(parameters, 0)
+    module.fit(parameters, state, TRAIN, None, epochs=2, batch_size=32)
+    trainer.fit(TRAIN, epochs=2, batch_size=32, verbose=False)
+    assert same(parameters, trainer.parameters)
+
+
 def test_a_short_program_says_what_it_can_not_read(tmp_path: Path) -> None:
     script = model().emit(tmp_path / "train.py")
     (tmp_path / "images").mkdir()

@@ -16,6 +16,7 @@ from ...errors import OptionError, ShapeError
 from ...ir.batching import Batch
 from ...ir.dims import format_shape
 from ...ir.facts import Formula, StableForm
+from ...ir.hyperparameters import Hyperparameter
 from ...ir.mathematics import Mathematics
 from ...ir.node import Node
 from ...ir.op import Application, Call, Case, Op
@@ -434,6 +435,8 @@ def cross_entropy(
     warn_of_probabilities(logits, (SOFTMAX,), takes)
     ignored = ignored_label(ignore_index, "cross_entropy", goal)
     smoothing = float(label_smoothing)
+    if smoothing:
+        smoothing = Hyperparameter.called("label_smoothing", smoothing)
     options: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing}
     if is_floating(goal.dtype):
         if ignored is not None:

@@ -136,10 +136,11 @@ def goals_of(labels: Node, scores: Node, smoothing: float) -> Node:
     """
     count = scores.shape[class_axis(scores.ndim)]
     if scores.ndim <= 2 and isinstance(count, int) and count <= _LARGEST_TABLE:
-        table = np.eye(count) * (1.0 - smoothing) + smoothing / count
-        rows = constant(table, scores.dtype)
-        rows = rows.named("smoothed_rows" if smoothing else "identity")
-        return take(rows, labels, axis=0).named("smoothed" if smoothing else "one_hot")
+        rows = constant(np.eye(count), scores.dtype).named("identity")
+        if not smoothing:
+            return take(rows, labels, axis=0).named("one_hot")
+        rows = (rows * (1.0 - smoothing) + smoothing / count).named("smoothed_rows")
+        return take(rows, labels, axis=0).named("smoothed")
     index = label_index(scores.shape, labels)
     ones_at = ones(labels.shape, scores.dtype).named("ones")
     everywhere = (ARRAY,) * scores.ndim

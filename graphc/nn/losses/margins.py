@@ -9,6 +9,7 @@ import numpy as np
 
 from ...errors import ArgumentError, ShapeError
 from ...ir.dims import broadcast_shapes, format_shape
+from ...ir.hyperparameters import Hyperparameter
 from ...ir.node import Node
 from ...ir.op import Case
 from ...ir.types import TensorType, is_floating
@@ -34,6 +35,7 @@ def _hinge_infer(
     infer=_hinge_infer,
     operands=numeric_pair,
     cases=[Case(((3, 4), (3, 4)), {"margin": 0.5, "reduction": "mean"})],
+    hyperparameters=("margin",),
 )
 def hinge_embedding_loss(
     input: ArrayLike, target: ArrayLike, margin: float = 1.0, reduction: str = "mean"
@@ -100,6 +102,7 @@ def _with_target(*arrays: ArrayLike) -> tuple[Node, ...]:
     infer=_ranking_infer,
     operands=_with_target,
     cases=[Case(((3, 4), (4,), (3, 4)), {"margin": 0.5, "reduction": "sum"})],
+    hyperparameters=("margin",),
 )
 def margin_ranking_loss(
     input1: ArrayLike,
@@ -342,5 +345,6 @@ def triplet_margin_with_distance_loss(
     if swap:
         far = minimum(far, distance(near_by, far_off))
     check_reduction(reduction)
-    missing = margin + (near - far)
+    least = Hyperparameter.called("margin", float(margin))
+    missing = least + (near - far)
     return reduce_losses(relu(missing), reduction)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import GraphcError, OptionError, ShapeError
 from ...ir.dims import Shape, broadcast_shapes, format_shape
+from ...ir.hyperparameters import Hyperparameter
 from ...ir.node import Node
 from ...ir.op import Case, Op
 from ...ir.types import TensorType, is_floating
@@ -255,7 +256,7 @@ def huber_loss(
     array([0.125, 1.5  ])
     """
     pair = numeric_pair(input, target)
-    options = {"delta": float(delta), "scale": 1.0}
+    options = {"delta": Hyperparameter.called("delta", float(delta)), "scale": 1.0}
     if weight is None:
         return HUBER_LOSS(*pair, reduction=reduction, **options)
     check_reduction(reduction)
