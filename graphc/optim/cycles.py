@@ -61,6 +61,8 @@ class OneCycleLR(Schedule):
     three_phase: bool = False
     by: By = field(default="step", kw_only=True)
 
+    called = MappingProxyType({"max_lr": "learning_rate"})
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.total_steps is None and None in (self.epochs, self.steps_per_epoch):
