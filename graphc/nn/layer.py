@@ -130,10 +130,7 @@ class Layer(ABC):
         # Options, of which None is one, may be given by position, too.
         kept = (bool, str, type(None))
         nodes = [x if isinstance(x, kept) else as_node(x) for x in (input, *others)]
-        with (
-            owned_by(self._name or ""),
-            inside(self if self._layers else None, nodes),
-        ):
+        with owned_by(self._name or ""), inside(self if self._layers else None, nodes):
             output = self.forward(*nodes, **options)
         if type(output) is tuple and output:
             first, *rest = cast("tuple[Any, ...]", output)
