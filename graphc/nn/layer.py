@@ -476,8 +476,7 @@ def check_size(value: Any, what: str, layer: Layer) -> int:
 class FunctionLayer(Layer):
     """A layer that applies one function of `gc.nn`, with its options as attributes.
 
-    A subclass names the function, from which unnamed layers take their kind, and lists
-    its options as the constructor's arguments.
+    A subclass names the function, the kind of unnamed layers, and takes its options.
     """
 
     function: ClassVar[Callable[..., Node]]
