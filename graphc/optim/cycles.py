@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from ..arguments import Count, Natural, Within
 from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
+from ..ir.origin import derived
 from ..ops.arithmetic import absolute, maximum, minimum, where
 from ..ops.exponential import cos
 from ..ops.rounding import floor
@@ -86,6 +87,11 @@ class OneCycleLR(Schedule):
 
     def at(self, count: Node) -> Node:
         """See the class."""
+        # As a derived value, whose names those of another schedule may be, too.
+        with derived(count, type(self).__name__):
+            return self._size(count)
+
+    def _size(self, count: Node) -> Node:
         phases = self._phases()
         count = minimum(count, phases[-1][0]).named("count")
         sizes: list[Node] = []

@@ -25,6 +25,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from ..arguments import Count, Natural, Within
 from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
+from ..ir.origin import derived
 from ..ops.arithmetic import minimum, remainder, where
 from ..ops.exponential import cos, log
 from ..ops.rounding import floor
@@ -55,7 +56,8 @@ class Schedule(Options, ABC):
     def _count(self, clock: Clock) -> Node:
         if self.by == "epoch":
             return clock.epoch
-        return (clock.step - 1.0).named("past_steps")
+        with derived(clock.step, type(self).__name__):
+            return (clock.step - 1.0).named("past_steps")
 
 
 @dataclass(frozen=True)
