@@ -332,6 +332,7 @@ from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import datasets, metrics, optim
+    from .explanation.explain import explain
     from .formulas.elementwise import elementwise
     from .fullbatch.minimize import minimize
     from .notation.derivation import derivation
@@ -464,6 +465,7 @@ __all__ = [
     "exp",
     "exp2",
     "expand_dims",
+    "explain",
     "expm1",
     "extract",
     "eye",
@@ -693,6 +695,7 @@ _LATER = {
     "derivation": "notation.derivation",
     "datasets": "",
     "elementwise": "formulas.elementwise",
+    "explain": "explanation.explain",
     "metrics": "",
     "minimize": "fullbatch.minimize",
     "optim": "",

@@ -56,6 +56,15 @@ ALLOWED: dict[str, set[str]] = {
         *("runtime", "harness", "metrics", "matplotlib", "rich", "tensorboardX"),
     },
     "fullbatch": {"ir", "ops", "autodiff", "runtime", "training"},
+    "explanation": {
+        "ir",
+        "passes",
+        "program",
+        "runtime",
+        "viz",
+        "notation",
+        "training",
+    },
 }
 """What each package may import besides itself, numpy and the leaves.
 
@@ -100,6 +109,7 @@ HEAVY = (
 LATE_ROOMS = (
     "cli",
     "datasets",
+    "explanation",
     "formulas",
     "fullbatch",
     "metrics",

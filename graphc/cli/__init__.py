@@ -1,4 +1,4 @@
-"""`graphc train | emit | render | show | check MODEL.py`: the compiler from a shell.
+"""The compiler from a shell: `graphc train | emit | render | show | explain | check`.
 
 A model file is a plain Python file, so that what runs from a shell is what runs in a
 notebook. Messages are for a person who may never have seen graphc: one

@@ -1,4 +1,4 @@
-"""The commands, and how their errors reach a person."""
+"""The commands."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import functools
 import io
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from ..errors import GraphcError, NonFiniteError, OptionError
+from ..errors import NonFiniteError, OptionError
+from ..explanation.explain import explain as tell
 from ..harness.files import say
 from ..ir.graph import Graph
 from ..program.plan import Style
@@ -27,6 +27,16 @@ from ..training.trainer import Trainer
 from ..version import __version__
 from ..viz.drawing import render as draw
 from ..viz.report import report
+from .command import (
+    EDITED,
+    FAILED,
+    INTERRUPTED,
+    Command,
+    Failure,
+    load,
+    on_model,
+    working,
+)
 from .data import (
     limited_threads,
     read_arrays,
@@ -35,67 +45,7 @@ from .data import (
     write_predictions,
 )
 from .emission import write_function, write_program
-from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-FAILED, WRONG_USE, EDITED, INTERRUPTED = 1, 2, 3, 130
-"""Exit statuses, the same as those of emitted programs."""
-
-
-class Failure(click.ClickException):
-    """An error that a person can act on: a message, and no traceback."""
-
-    def __init__(self, message: str, status: int = WRONG_USE) -> None:
-        super().__init__(message)
-        self.status = status
-
-    def show(self, file: Any = None) -> None:
-        """Print the message to the error stream."""
-        click.echo(f"graphc: error: {self.message}", err=True)
-
-
-class _Command(click.Command):
-    """A command whose expected errors are shown without a traceback."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Let `--columns` take several values, as an emitted program does."""
-        spread: list[str] = []
-        takes = False
-        for argument in args:
-            if takes and "=" in argument and spread[-2:-1] == ["--columns"]:
-                spread.append("--columns")
-            takes = argument == "--columns" or (takes and "=" in argument)
-            spread.append(argument)
-        return super().parse_args(ctx, spread)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        show_traceback = ctx.params.pop("traceback", False)
-        try:
-            return super().invoke(ctx)
-        except (GraphcError, ModelError, OSError) as error:
-            # A reader such as `head` that has seen enough is not an error; click knows.
-            if show_traceback or isinstance(error, BrokenPipeError):
-                raise
-            raise _as_failure(error) from error
-
-
-def _as_failure(error: Exception) -> Failure:
-    if isinstance(error, ModelError):
-        return Failure(f"the model file raised\n{error}")
-    if isinstance(error, GraphcError):
-        # Where no line of the user's is on the stack, the nearest one is of click.
-        if str(error.location).startswith((_CLICK, "None")):
-            error.location = None
-        status = FAILED if isinstance(error, NonFiniteError) else WRONG_USE
-        return Failure(str(error), status)
-    assert isinstance(error, OSError)
-    if error.strerror and error.filename is not None:
-        return Failure(f"{error.filename}: {error.strerror}")
-    return Failure(str(error))
-
-
-_CLICK = str(Path(click.__file__).parent)
+from .modelfile import MODEL_MODULE, ModelFile
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -136,17 +86,6 @@ def cli() -> None:
     """
 
 
-def _on_model(function: _F) -> _F:
-    """The arguments of all commands: the model file, and how errors are shown."""
-    for decorate in (
-        click.option("--traceback", is_flag=True, help="Show tracebacks of errors."),
-        click.option("--name", metavar="VARIABLE", help="Which variable of MODEL."),
-        click.argument("model", type=click.Path(exists=True, dir_okay=False)),
-    ):
-        function = decorate(function)
-    return function
-
-
 _STYLE = click.Choice(["readable", "fast"])
 _NPZ = click.Path(exists=True, dir_okay=False)
 _DATA = click.Path(exists=True)
@@ -164,8 +103,8 @@ _LEVEL = click.option(
 )
 
 
-@cli.command(cls=_Command)
-@_on_model
+@cli.command(cls=Command)
+@on_model
 @click.option(
     "--data",
     type=_DATA,
@@ -222,7 +161,7 @@ def train(
     The options are those of the emitted program, and so are the parameters that --out
     writes, bit for bit in the same style.
     """
-    trainer = _load(model).trainer(name)
+    trainer = load(model).trainer(name)
     if seed is not None or style is not None:
         trainer = trainer.restarted(seed=seed, style=style)
     if predict is not None:
@@ -296,8 +235,8 @@ def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) 
     check_outputs(outputs, [path for path in (*inputs, *modules) if path])
 
 
-@cli.command(cls=_Command)
-@_on_model
+@cli.command(cls=Command)
+@on_model
 @click.option("-o", "--output", type=click.Path(), help="Default: standard output.")
 @click.option("--style", type=_STYLE, default="readable", show_default=True)
 @click.option(
@@ -334,7 +273,7 @@ def emit(
     For a trainer it is the whole training program, or a part of it; for nodes it is the
     function that computes them, in evaluation mode.
     """
-    target = _load(model).target(name)
+    target = load(model).target(name)
     output = None if output == "-" else output
     if output is not None:
         _check_outputs([output], [model, parameters])
@@ -347,22 +286,22 @@ def emit(
         say(f"wrote {output}")
 
 
-@cli.command(cls=_Command)
+@cli.command(cls=Command)
 @click.argument("program", type=click.Path(exists=True, dir_okay=False))
-@_on_model
+@on_model
 def verify(program: str, model: str, name: str | None) -> int:
     """Tell whether PROGRAM is what MODEL would be emitted as now.
 
     Exit status 0 if it is current, 1 if it is stale, because the declaration changed,
     and 3 if it was edited; the functions that were are named.
     """
-    result = verification.verify(program, _load(model).trainer(name))
+    result = verification.verify(program, load(model).trainer(name))
     say(str(result))
     return {"current": 0, "stale": FAILED, "edited": EDITED}[result.status]
 
 
-@cli.command(cls=_Command)
-@_on_model
+@cli.command(cls=Command)
+@on_model
 @click.option(
     "-o",
     "--output",
@@ -379,10 +318,10 @@ def render(
     --backward graph draws the gradients as a graph of their own, --backward overlay
     draws them flowing back along the edges of the model.
     """
-    target = _load(model).target(name)
+    target = load(model).target(name)
     path = output or f"{Path(model).stem}.svg"
     _check_outputs([path], [model])
-    with _working("drawing"):
+    with working("drawing"):
         draw(target, backward=backward or False, level=level).save(path)
     say(f"wrote {path}")
 
@@ -395,16 +334,16 @@ def _parse_sizes(
         name, _, number = value.partition("=")
         if not name.isidentifier() or not number.isdecimal():
             raise click.BadParameter(f"must be NAME=N, got {value!r}")
-        if name in ("level", "target"):
+        if name in ("level", "rules", "target"):
             raise click.BadParameter(f"a size named {name!r} can't be set")
         sizes[name] = int(number)
     return sizes
 
 
-@cli.command(cls=_Command)
-@_on_model
-@click.option("--batch", type=click.IntRange(0), help="The same as --size batch=N.")
-@click.option(
+_BATCH = click.option(
+    "--batch", type=click.IntRange(0), help="The same as --size batch=N."
+)
+_SIZES = click.option(
     "--size",
     "sizes",
     multiple=True,
@@ -412,6 +351,12 @@ def _parse_sizes(
     callback=_parse_sizes,
     help="The value of a named size; may be repeated.",
 )
+
+
+@cli.command(cls=Command)
+@on_model
+@_BATCH
+@_SIZES
 @_LEVEL
 def show(
     model: str, name: str | None, batch: int | None, sizes: dict[str, int], level: Any
@@ -423,7 +368,7 @@ def show(
     """
     if batch is not None:
         sizes = {**sizes, "batch": batch}
-    target = _load(model).target(name)
+    target = load(model).target(name)
     report(target, level=level, **sizes).print()
     is_trainer = isinstance(target, Trainer)
     footprint = target.footprint if is_trainer else compile_nodes(target).footprint
@@ -431,8 +376,40 @@ def show(
     say(f"bytes that {what} allocates, once: {footprint.total(sizes)}")
 
 
-@cli.command(cls=_Command)
-@_on_model
+@cli.command(cls=Command)
+@on_model
+@click.option(
+    "--rules",
+    type=click.Choice(["none", "first", "all"]),
+    default="first",
+    show_default=True,
+    help="Rewrites to show: none, one by each rule, or all that differ.",
+)
+@_BATCH
+@_SIZES
+@click.option("--markdown", is_flag=True, help="Print Markdown.")
+def explain(
+    model: str,
+    name: str | None,
+    rules: Any,
+    batch: int | None,
+    sizes: dict[str, int],
+    markdown: bool,
+) -> None:
+    """Tell what each pass of the compiler does to a model, and why it may.
+
+    For a trainer that is its training step, gradients included.
+    """
+    if batch is not None:
+        sizes = {**sizes, "batch": batch}
+    target = load(model).target(name)
+    with working("explaining"):
+        found = tell(target, rules=rules, **sizes)
+    say(found.markdown if markdown else str(found))
+
+
+@cli.command(cls=Command)
+@on_model
 @click.option("--data", type=_DATA, help="Check at these rows, not at random ones.")
 @_COLUMNS
 @click.option("--rows", type=click.IntRange(1), default=8, show_default=True)
@@ -452,10 +429,10 @@ def check(
     Along random directions in each parameter, and at every node for itself, so that a
     wrong gradient leads to the node whose rule is wrong. Exit status 1 if one is.
     """
-    file = _load(model)
+    file = load(model)
     loss = file.loss(name)
     feeds = {} if data is None else _feeds(file, name, data, columns, rows)
-    with _working("checking gradients"):
+    with working("checking gradients"):
         result = check_gradients(
             loss, feeds=feeds, rows=rows, directions=directions, seed=seed
         )
@@ -476,20 +453,3 @@ def _feeds(
     others -= {node.name for node in graph.inputs}
     wanted = {key: array for key, array in arrays.items() if key not in others}
     return first_rows(graph, wanted, rows)
-
-
-def _load(model: str) -> ModelFile:
-    with _working(f"loading {model}"):
-        return load_model(model)
-
-
-@contextmanager
-def _working(what: str) -> Generator[None]:
-    """Say on a terminal which work takes its time."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(f"{what} ..."):
-        yield

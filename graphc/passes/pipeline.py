@@ -6,6 +6,9 @@ on, so what nothing needs any more is gone with the rewrite that made it useless
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..ir.graph import Graph
@@ -113,6 +116,35 @@ def accelerate(graph: Graph) -> Graph:
         for step in SPEED:
             graph = run_everywhere(step, graph)
     return graph
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stage:
+    """One pass over a graph, and the rewrites that it noted."""
+
+    step: Pass
+    before: Graph
+    after: Graph
+    rewrites: tuple[Rewrite, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Optimization:
+    """A graph as it was declared, and the way in which it is optimised."""
+
+    graph: Graph
+    simplify: bool = True
+    fast: bool = False
+
+    def stages(self) -> Iterator[Stage]:
+        """The passes one by one, as `optimize` and `accelerate` run them."""
+        graph = self.graph
+        steps = pipeline(self.simplify)
+        for step in (*steps, *(SPEED if self.simplify and self.fast else ())):
+            with recording() as found, np.errstate(all="ignore"):
+                after = run_everywhere(step, graph)
+            yield Stage(step, graph, after, tuple(found))
+            graph = after
 
 
 def reasons() -> dict[str, str]:

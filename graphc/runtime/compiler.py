@@ -26,7 +26,7 @@ from ..ir.nest import filler, flatten
 from ..ir.node import Node
 from ..ir.sizes import inputs_for_sizes, size_bounds
 from ..passes.one_row import for_one_row
-from ..passes.pipeline import accelerate, optimize
+from ..passes.pipeline import Optimization, accelerate, optimize
 from ..program.footprint import Footprint
 from ..program.plan import Style
 from ..program.schedule import TILE, Tiling
@@ -56,6 +56,7 @@ class CompiledFunction(LazyState):
         binder: Binder,
         updates: Sequence[Node],
         seed: int,
+        optimization: Optimization,
     ) -> None:
         told = (size for node in binder.order for size in node.shape)
         names = {*symbols_of(told), *(name for g in graphs for name in g.symbols)}
@@ -73,7 +74,10 @@ class CompiledFunction(LazyState):
         self.parameter_nodes = tuple(unique)
         """The parameters as nodes, in the order of declaration."""
         self._seed = seed
-        self._made_of = (structure, graphs, emitted, binder, updates, seed)
+        self.optimization = optimization
+        """The graph as declared, and the way from it to that of the text."""
+        made_of = (structure, graphs, emitted, binder, updates, seed, optimization)
+        self._made_of = made_of
 
     def _begin(self) -> tuple[dict[str, Array], dict[str, Any]]:
         streams = random_streams(self._seed, self._draws)
@@ -261,7 +265,8 @@ def compile_nodes(
         graphs = [graph] if one_row is None else [graph, one_row.graph]
         bounds = label_bounds(everything)
         binder = Binder(taken, bounds, order, sized, strict=strict, needs=needs)
-        return CompiledFunction(outputs, graphs, emitted, binder, targets, seed)
+        way = Optimization(everything, simplify, style == "fast")
+        return CompiledFunction(outputs, graphs, emitted, binder, targets, seed, way)
 
 
 def _warning_of_fresh(

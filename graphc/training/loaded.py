@@ -12,10 +12,13 @@ from functools import partial
 from typing import Any, Self
 
 from ..arguments import Seed, entry
+from ..autodiff.reverse import grad
 from ..errors import OptionError
+from ..ir.collector import paused
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, metric_nodes
+from ..passes.pipeline import Optimization
 from ..program.footprint import Footprint
 from ..program.plan import Style
 from ..runtime.feeds import Binder
@@ -143,6 +146,22 @@ class LoadedProgram(LazyState):
             name: tuple(node for node in known if node.name in names)
             for name, names in wanted
         }
+
+    def optimizations(self) -> dict[str, Optimization]:
+        """The graphs of a training step as declared, by the names of several losses.
+
+        Each has the loss, its gradients, and what is assigned to buffers.
+        """
+        plan, fast = self._compiled.plan, self._compiled.style == "fast"
+        found: dict[str, Optimization] = {}
+        for step in plan.steps:
+            loss = self.losses[step.name] if step.name else self.loss
+            trained = self.trained[step.name or "loss"]
+            with paused():
+                gradients = grad(loss, list(trained))
+            graph = Graph((loss, *gradients, *step.assigned.values()))
+            found[step.name] = Optimization(graph, plan.is_simplified, fast)
+        return found
 
     @property
     def updates(self) -> Mapping[Node, Node]:

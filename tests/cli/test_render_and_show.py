@@ -1,4 +1,4 @@
-"""`graphc render` and `graphc show`."""
+"""`graphc render`, `graphc show` and `graphc explain`."""
 
 from __future__ import annotations
 
@@ -84,3 +84,13 @@ def test_show_takes_any_named_size(capsys):
     assert "'length'" in failure(capsys, "show", "nodes.py", "--size", "length=7")
     for wrong in ("batch", "batch=-1", "batch=x", "=3"):
         assert run("show", "nodes.py", "--size", wrong) == 2
+
+
+# explain
+def test_explain_tells_of_passes(capsys):
+    assert run("explain", "model.py", "--batch", 10, "--rules", "none") == 0
+    text = capsys.readouterr().out
+    assert text.startswith("passes over a training step")
+    assert "batch" not in text
+    assert run("explain", "nodes.py", "--markdown") == 0
+    assert capsys.readouterr().out.startswith("## passes\n")

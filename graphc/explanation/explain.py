@@ -1,0 +1,89 @@
+"""`gc.explain`: what the compiler did, and why it may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from ..arguments import public
+from ..errors import DTypeError, OptionError
+from ..ir.graph import Graph
+from ..ir.naming import number_unnamed
+from ..ir.nest import flatten
+from ..ir.node import Node
+from ..passes.pipeline import Optimization
+from ..runtime.compiler import CompiledFunction
+from ..training.trainer import Trainer
+from .passes import Rules, passes_section
+from .sections import Explanation
+
+
+def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation:
+    """Tell what the compiler did to a graph, pass by pass, and why it may.
+
+    For each pass: nodes, multiply-adds and bytes of all values after it; each rule
+    that it went by, with formulas before and after, the user's line, and the condition
+    under which both are the same, which the rule has checked.
+
+    Args:
+        target: a node, or a list, tuple or dict of nodes, as `gc.compile` takes them;
+            a compiled function; a `gc.Trainer`, for its training step.
+        rules: `"first"` shows one rewrite by each rule, `"all"` every one that
+            differs, with its count, `"none"` only the table.
+        sizes: named sizes to evaluate numbers for: `batch=32`.
+
+    Returns:
+        An `Explanation`: `print` it, take its `markdown`, or iterate over its records.
+
+    Raises:
+        OptionError: for a target that is none of these, or a size that the graph does
+            not have.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n", 8))
+    >>> y = gc.log(gc.sum(gc.exp(x) * 1, axis=1))
+    >>> print(gc.explain(y, rules="none", n=10))
+    passes
+      after        nodes  multiply-adds  bytes
+      as declared      6            250    720
+      algebra          4            170    400
+    """
+    found = list(_optimizations(target))
+    known = {name for _, each in found for name in each.graph.symbols}
+    for name in sizes:
+        if name not in known:
+            raise OptionError(
+                f"the graph has no size {name!r}",
+                hint=", ".join(sorted(known)) or "no sizes: all are integers",
+            )
+    return Explanation(
+        tuple(passes_section(title, each, rules, sizes) for title, each in found)
+    )
+
+
+def _optimizations(target: Any) -> Iterator[tuple[str, Optimization]]:
+    """Titles, and the graphs that were or would be optimised."""
+    if isinstance(target, Trainer):
+        for name, each in target.optimizations().items():
+            yield "passes over a training step" + (f" of {name}" if name else ""), each
+    elif isinstance(target, CompiledFunction):
+        yield "passes", target.optimization
+    else:
+        graph = target if isinstance(target, Graph) else Graph(tuple(_nodes(target)))
+        number_unnamed(graph.nodes)
+        yield "passes", Optimization(graph, fast=True)
+
+
+def _nodes(target: Any) -> list[Node]:
+    with suppress(DTypeError):
+        if nodes := flatten(target):
+            return nodes
+    raise OptionError(
+        "explain takes a node, a list, tuple or dict of nodes, a compiled function "
+        f"or a Trainer, got {target!r}",
+        hint="of a function or a layer, explain what it returns for inputs",
+    )
+
+
+public(globals(), ["explain"])

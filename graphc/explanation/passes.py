@@ -1,0 +1,187 @@
+"""An account of the passes: the size of the graph after each, and the rules it used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from ..ir.bodies import primitives
+from ..ir.dims import Dim, Dimension
+from ..ir.graph import Graph
+from ..ir.types import TupleType
+from ..passes.base import Rewrite
+from ..passes.pipeline import Optimization, Stage
+from ..viz.costs import evaluated, multiply_adds, size_of, total
+from ..viz.text import place, shortened
+from .formulas import sides
+from .sections import Item, Section
+
+Rules = Literal["none", "first", "all"]
+"""The rewrites to show: none, the first by each rule of a pass, or all that differ."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a graph."""
+
+    nodes: int
+    """In the graph and in all bodies in it."""
+    multiply_adds: Dimension
+    """The arithmetic of computing every value once."""
+    bytes: Dimension
+    """Of all values that are computed; views take none."""
+
+    @staticmethod
+    def of(graph: Graph, sizes: Mapping[str, int]) -> Size:
+        """The size of a graph, evaluated for sizes that are given."""
+        whole = primitives(graph).nodes
+        computed = [
+            node
+            for node in whole
+            if node.op.kind != "source"
+            and not node.op.is_view(node)
+            and not isinstance(node.type, TupleType)
+        ]
+        return Size(
+            sum(len(each.nodes) for each in graph.nested),
+            evaluated(total(multiply_adds(node) for node in whole), sizes),
+            evaluated(
+                total(size_of(n.shape) * n.dtype.itemsize for n in computed), sizes
+            ),
+        )
+
+    def cells(self) -> tuple[str, ...]:
+        """The numbers as text."""
+        return tuple(map(number, (self.nodes, self.multiply_adds, self.bytes)))
+
+
+def number(value: Dimension) -> str:
+    """A size as text, with its digits in groups if it is known."""
+    return str(value) if isinstance(value, Dim) else f"{value:,}"
+
+
+@dataclass(frozen=True, eq=False)
+class RuleRecord:
+    """Rewrites of one pass by one rule."""
+
+    rule: str
+    """The pattern and what becomes of it."""
+    sound_when: str
+    """The condition under which both sides agree, which the rule checks."""
+    rewrites: tuple[Rewrite, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of nodes that it rewrote."""
+        return len(self.rewrites)
+
+    @cached_property
+    def formulas(self) -> Mapping[tuple[str, str, str], int]:
+        """Formula before, formula after and the user's line: the count of each."""
+        found: dict[tuple[str, str, str], int] = {}
+        for rewrite in self.rewrites:
+            key = _described(rewrite)
+            found[key] = found.get(key, 0) + 1
+        return found
+
+    def item(self, rules: Rules) -> Item:
+        """The rule, one or all of its rewrites, and why they are sound."""
+        times = f" ({self.count} times)" if self.count > 1 else ""
+        if rules == "all":
+            texts = [_line(*key, count) for key, count in self.formulas.items()]
+        else:
+            before, after, where = _described(self.rewrites[0])
+            texts = [_line(shortened(before, 60), shortened(after, 60), where, 1)]
+        return Item(f"{self.rule}{times}", (*texts, f"sound: {self.sound_when}"))
+
+
+def _described(rewrite: Rewrite) -> tuple[str, str, str]:
+    return (*sides(rewrite.before, rewrite.after), place(rewrite.location))
+
+
+def _line(before: str, after: str, where: str, count: int) -> str:
+    formula = before if before == after else f"{before}  ->  {after}"
+    times = f", {count} times" if count > 1 else ""
+    return f"{formula}    {where}{times}".rstrip()
+
+
+@dataclass(frozen=True, eq=False)
+class PassRecord:
+    """One pass over a graph."""
+
+    name: str
+    reason: str
+    """The condition under which what it does is sound."""
+    before: Size
+    after: Size
+    rules: tuple[RuleRecord, ...]
+
+    @property
+    def has_changed(self) -> bool:
+        """True where the pass did anything."""
+        return bool(self.rules) or self.before != self.after
+
+    def items(self, rules: Rules) -> list[Item]:
+        """The account of its rules, or of itself where it has none."""
+        if rules == "none" or not self.has_changed:
+            return []
+        if not self.rules:
+            return [Item(f"{self.name}:", (f"sound: {self.reason}",))]
+        inside = [rule.item(rules) for rule in self.rules]
+        return [Item(f"{self.name}:"), *(_indented(item) for item in inside)]
+
+
+def _indented(item: Item) -> Item:
+    return Item(f"  {item.heading}", tuple(f"  {line}" for line in item.lines))
+
+
+def record(stage: Stage, before: Size, after: Size) -> PassRecord:
+    """The account of one stage of an optimisation."""
+    grouped: dict[str, list[Rewrite]] = {}
+    for rewrite in stage.rewrites:
+        grouped.setdefault(rewrite.rule, []).append(rewrite)
+    rules = [
+        RuleRecord(rule, found[0].sound_when, tuple(found))
+        for rule, found in grouped.items()
+    ]
+    return PassRecord(stage.step.name, _reason(stage.step), before, after, tuple(rules))
+
+
+def _reason(step: object) -> str:
+    """The sentence of a pass's docstring that says when it is sound."""
+    text = " ".join((type(step).__doc__ or "").split())
+    _, _, reason = text.partition("Sound when ")
+    return f"when {reason.partition('. ')[0].rstrip('.')}"
+
+
+def passes_section(
+    title: str, optimization: Optimization, rules: Rules, sizes: Mapping[str, int]
+) -> Section:
+    """The account of all passes over a graph."""
+    size = Size.of(optimization.graph, sizes)
+    rows = [("as declared", *size.cells())]
+    records: list[PassRecord] = []
+    for stage in optimization.stages():
+        is_same = stage.after is stage.before
+        after = size if is_same else Size.of(stage.after, sizes)
+        records.append(record(stage, size, after))
+        size = after
+        if records[-1].has_changed:
+            rows.append((stage.step.name, *size.cells()))
+    items = [item for each in records for item in each.items(rules)]
+    return Section(
+        title,
+        tuple(records),
+        ("after", "nodes", "multiply-adds", "bytes"),
+        tuple(rows),
+        items=tuple(items),
+        notes=_unchanged(records) if rules == "all" else (),
+    )
+
+
+def _unchanged(records: Sequence[PassRecord]) -> tuple[str, ...]:
+    changed = {each.name for each in records if each.has_changed}
+    names = dict.fromkeys(r.name for r in records if r.name not in changed)
+    return (f"nothing to do for: {', '.join(names)}",) if names else ()
