@@ -46,6 +46,7 @@ class Command(click.Command):
         return super().parse_args(ctx, spread)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run, and make failures of errors that a person can act on."""
         show_traceback = ctx.params.pop("traceback", False)
         try:
             return super().invoke(ctx)
