@@ -17,14 +17,14 @@ from ..explanation.explain import explain as tell
 from ..harness.files import say
 from ..ir.graph import Graph
 from ..program.plan import Style
-from ..runtime.check_gradients import check_gradients, first_rows
+from ..runtime.check_gradients import check_gradients
 from ..runtime.compiler import compile_nodes
 from ..runtime.files import check_outputs
 from ..training import verification
-from ..training.data import load_npz
 from ..training.trained import Part
 from ..training.trainer import Trainer
 from ..version import __version__
+from ..viz.drawing import named_outputs
 from ..viz.drawing import render as draw
 from ..viz.report import report
 from .command import (
@@ -39,13 +39,14 @@ from .command import (
 )
 from .data import (
     limited_threads,
-    read_arrays,
     read_columns,
+    rows_for_loss,
+    rows_of_data,
     start_from,
     write_predictions,
 )
 from .emission import write_function, write_program
-from .modelfile import MODEL_MODULE, ModelFile
+from .modelfile import MODEL_MODULE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -310,19 +311,36 @@ def verify(program: str, model: str, name: str | None) -> int:
 )
 @click.option("--backward", type=click.Choice(["graph", "overlay"]))
 @_LEVEL
+@click.option("--data", type=_DATA, help="Write values for the first rows of it.")
+@_COLUMNS
+@click.option("--rows", type=click.IntRange(1), default=2, show_default=True)
 def render(
-    model: str, name: str | None, output: str | None, backward: Any, level: Any
+    model: str,
+    name: str | None,
+    output: str | None,
+    backward: Any,
+    level: Any,
+    data: str | None,
+    columns: Sequence[str],
+    rows: int,
 ) -> None:
     """Draw a model, its backward pass, or the one over the other.
 
     --backward graph draws the gradients as a graph of their own, --backward overlay
-    draws them flowing back along the edges of the model.
+    draws them flowing back along the edges of the model. With --data the values and
+    the gradients for the first rows stand in the drawing.
     """
-    target = load(model).target(name)
+    file = load(model)
+    target = file.target(name)
     path = output or f"{Path(model).stem}.svg"
-    _check_outputs([path], [model])
+    _check_outputs([path], [model, *([data] if data else [])])
+    feeds = None
+    if data is not None:
+        graph = Graph(tuple(node for _, node in named_outputs(target)))
+        feeds = rows_of_data(file, name, graph, data, columns, rows)
     with working("drawing"):
-        draw(target, backward=backward or False, level=level).save(path)
+        drawing = draw(target, backward=backward or False, level=level, feeds=feeds)
+        drawing.save(path)
     say(f"wrote {path}")
 
 
@@ -431,25 +449,10 @@ def check(
     """
     file = load(model)
     loss = file.loss(name)
-    feeds = {} if data is None else _feeds(file, name, data, columns, rows)
+    feeds = {} if data is None else rows_for_loss(file, name, data, columns, rows)
     with working("checking gradients"):
         result = check_gradients(
             loss, feeds=feeds, rows=rows, directions=directions, seed=seed
         )
     say(str(result))
     return 0 if result.passed else FAILED
-
-
-def _feeds(
-    file: ModelFile, name: str | None, data: str, columns: Sequence[str], rows: int
-) -> dict[str, Any]:
-    """Rows of a file for the inputs of the loss."""
-    trainer = file.find_trainer(name)
-    arrays = load_npz(data) if trainer is None else read_arrays(trainer, data, columns)
-    metrics = () if trainer is None else trainer.metric_nodes.values()
-    graph = Graph((file.loss(name),))
-    # Inputs of metrics alone are not a mistake.
-    others = {node.name for node in Graph(tuple(metrics)).inputs}
-    others -= {node.name for node in graph.inputs}
-    wanted = {key: array for key, array in arrays.items() if key not in others}
-    return first_rows(graph, wanted, rows)

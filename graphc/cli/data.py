@@ -7,7 +7,11 @@ from typing import Any
 
 from ..errors import OptionError
 from ..harness.files import say
+from ..ir.graph import Graph
+from ..runtime.check_gradients import first_rows
+from ..training.data import load_npz
 from ..training.trainer import Trainer
+from .modelfile import ModelFile
 
 
 def read_columns(trainer: Trainer, path: str, columns: Sequence[str]) -> Any:
@@ -75,3 +79,31 @@ def read_arrays(trainer: Trainer, path: str, columns: Sequence[str]) -> dict[str
             else value
             for name, value in found.items()
         }
+
+
+def rows_of_data(
+    file: ModelFile,
+    name: str | None,
+    graph: Graph,
+    data: str,
+    columns: Sequence[str],
+    rows: int,
+) -> dict[str, Any]:
+    """The first rows of a file for the inputs of a graph in a model file."""
+    trainer = file.find_trainer(name)
+    arrays = load_npz(data) if trainer is None else read_arrays(trainer, data, columns)
+    return first_rows(graph, arrays, rows)
+
+
+def rows_for_loss(
+    file: ModelFile, name: str | None, data: str, columns: Sequence[str], rows: int
+) -> dict[str, Any]:
+    """The first rows of a file for the inputs of the loss of a model file."""
+    trainer = file.find_trainer(name)
+    metrics = () if trainer is None else trainer.metric_nodes.values()
+    graph = Graph((file.loss(name),))
+    # Inputs of metrics alone are not a mistake.
+    others = {node.name for node in Graph(tuple(metrics)).inputs}
+    others -= {node.name for node in graph.inputs}
+    found = rows_of_data(file, name, graph, data, columns, rows)
+    return {key: array for key, array in found.items() if key not in others}

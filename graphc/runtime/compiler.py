@@ -112,6 +112,11 @@ class CompiledFunction(LazyState):
         self.parameters.assign(values)
 
     @property
+    def input_nodes(self) -> tuple[Node, ...]:
+        """The placeholders that may be fed, in the order of arrays without names."""
+        return self._binder.order
+
+    @property
     def footprint(self) -> Footprint:
         """The bytes of the arrays that stay allocated between calls.
 

@@ -94,6 +94,32 @@ def interpret(
     >>> run[y]
     array(1.)
     """
+    return run_nodes(
+        outputs,
+        feeds,
+        parameters=parameters,
+        seed=seed,
+        check_finite=check_finite,
+        strict=strict,
+    )
+
+
+def run_nodes(
+    outputs: Iterable[Node],
+    feeds: Mapping[Any, Any],
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    check_finite: bool = False,
+    strict: bool = False,
+    function: str = "gc.evaluate",
+) -> Interpretation:
+    """The same as `interpret`, for a `function` that users call, which warnings name.
+
+    Raises:
+        FeedError: feeds that don't fit the inputs.
+        NonFiniteError: with `check_finite`, naming the node and the user's line.
+    """
     graph = Graph(tuple(flatten(list(outputs))))
     number_unnamed(graph.nodes)
     order = graph.meanings
@@ -112,7 +138,7 @@ def interpret(
     )
     check_known(order, sizes)
     check_size_bounds(size_bounds(graph), sizes)
-    warn_of_fresh([node for node in trained if node not in arrays], "gc.evaluate")
+    warn_of_fresh([node for node in trained if node not in arrays], function)
     starts = np.random.default_rng(seed)
     for node in trained:
         start = initial_value(node, starts)

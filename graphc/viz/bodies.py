@@ -164,7 +164,13 @@ def _with_parameters_together(scene: Scene, calls: Sequence[str]) -> Scene:
             f"{values:,} values",
         )
         told = tuple(f"{node.name}: {node.type}" for node in nodes)
-        whole = replace(own[0], lines=tuple(filter(None, lines)), tooltip=told)
+        whole = replace(
+            own[0],
+            lines=tuple(filter(None, lines)),
+            tooltip=told,
+            value=(),
+            gradient=(),
+        )
         edge = Edge(whole.key, call, ("",), told)
         scene = replace(
             scene,

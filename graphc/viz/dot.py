@@ -124,6 +124,7 @@ def to_dot(scene: Scene) -> str:
     lines.extend(_vertices(scene))
     sources = {vertex.key for vertex in scene.vertices if vertex.role in _SOURCES}
     lines.extend(f"  {_edge(edge, edge.tail not in sources)}" for edge in scene.edges)
+    lines.extend(f"  {_beside(each)}" for each in scene.vertices if each.gradient)
     lines.append("}")
     return "\n".join(lines) + "\n"
 
@@ -219,9 +220,23 @@ def _cluster(cluster: Cluster, depth: int) -> str:
 
 def _vertex(vertex: Vertex) -> str:
     return (
-        f"{vertex.key} [class={quoted([vertex.role])}, label={quoted(vertex.lines)}, "
+        f"{vertex.key} [class={quoted([vertex.role])}, "
+        f"label={quoted((*vertex.lines, *vertex.value))}, "
         f"tooltip={quoted(vertex.tooltip, tooltip=True)}, "
         f"{_attributes(_ROLES[vertex.role])[1:-1]}];"
+    )
+
+
+def _beside(vertex: Vertex) -> str:
+    """Text to the right of a vertex in the gradients' colour.
+
+    A label has one colour, and that of a loop, which here has no line, stands beside.
+    """
+    return (
+        f'{vertex.key} -> {vertex.key} [class="value", '
+        f"label={quoted(vertex.gradient, gap=_GAP)}, "
+        f'fontcolor="{_GRADIENT}", fontsize="10", color="transparent", '
+        'arrowhead="none"];'
     )
 
 

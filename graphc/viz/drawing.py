@@ -27,6 +27,7 @@ from .bodies import with_bodies
 from .dot import to_dot
 from .gradient import backward_scene, overlay_scene
 from .scene import Scene, build_scene
+from .values import with_values
 
 Backward = Literal[False, "graph", "overlay"]
 Level = Literal["block", "primitive"]
@@ -77,7 +78,11 @@ class Drawing:
 
 
 def render(
-    target: Any, *, backward: Backward = False, level: Level = "block"
+    target: Any,
+    *,
+    backward: Backward = False,
+    level: Level = "block",
+    feeds: Mapping[Any, Any] | None = None,
 ) -> Drawing:
     """Draw a graph, its backward pass, or the one over the other.
 
@@ -96,6 +101,11 @@ def render(
             the forward graph with the gradients that flow back along its edges.
         level: `"block"` for blocks as one vertex each, `"primitive"` for what they
             consist of, in a frame.
+        feeds: arrays by node or by name, as `gc.evaluate` takes them. With them the
+            value of each node stands in it, small arrays whole, of others shape, mean
+            and range, and over the graph the gradient beside it. Parameters that are
+            not fed are those of the trainer or the compiled function, or start from
+            their `init`. Dropout is on in a loss, as in training.
 
     Returns:
         A drawing: show it in a notebook, or `save` it.
@@ -104,11 +114,17 @@ def render(
         OptionError: for a target that is none of these, or an unknown option.
         DifferentiationError: where gradients are asked for and `target` has no scalar
             that they flow from, or more than one.
+        FeedError: feeds that are missing, extra, or of another shape or dtype.
 
     >>> import graphc as gc
     >>> x, w = gc.input("x", ("batch", 3)), gc.parameter("w", (3,))
     >>> drawing = render(gc.mean(x @ w).named("loss"), backward="overlay")
     >>> "d_w (3,)" in drawing.source
+    True
+    >>> x = gc.input("x", (2,), "float64")
+    >>> loss = gc.sum(x * x).named("loss")
+    >>> drawing = render(loss, backward="overlay", feeds={"x": [1.5, 2.0]})
+    >>> "= 6.25" in drawing.source and "d_x = [3, 4]" in drawing.source
     True
     """
     if backward not in (False, "graph", "overlay"):
@@ -122,19 +138,45 @@ def render(
     primitive = level == "primitive"
     if backward == "graph":
         scene = backward_scene(outputs, trained, primitive=primitive)
-        return Drawing(to_dot(with_bodies(scene, primitive=primitive)))
-    if backward == "overlay":
-        return Drawing(to_dot(overlay_scene(outputs, trained, primitive=primitive)))
-    return Drawing(to_dot(forward_scene(outputs, primitive=primitive)))
+    elif backward == "overlay":
+        scene = overlay_scene(outputs, trained, primitive=primitive)
+    else:
+        scene = forward_scene(outputs, primitive=primitive)
+    if feeds is not None:
+        inputs = _fed_inputs(target, outputs, feeds)
+        scene = with_values(scene, feeds, inputs, _parameters_of(target))
+    if backward != "overlay":
+        scene = with_bodies(scene, primitive=primitive)
+    return Drawing(to_dot(scene))
 
 
 def forward_scene(outputs: list[tuple[str, Node]], *, primitive: bool) -> Scene:
-    """Nodes and all that they are computed from."""
+    """Nodes and all that they are computed from, without what is inside of bodies."""
     if primitive:
         nodes = primitives(Graph(tuple(node for _, node in outputs))).outputs
         outputs = [(name, node) for (name, _), node in zip(outputs, nodes, strict=True)]
-    scene = build_scene("forward", outputs, clusters=primitive)
-    return with_bodies(scene, primitive=primitive)
+    return build_scene("forward", outputs, clusters=primitive)
+
+
+def _fed_inputs(
+    target: Any, outputs: list[tuple[str, Node]], feeds: Mapping[Any, Any]
+) -> list[Node]:
+    """The inputs of all outputs, and those that a compiled function only admits."""
+    needed = Graph(tuple(node for _, node in outputs)).inputs
+    admitted: Iterable[Node] = getattr(target, "input_nodes", ())
+    fed = {*feeds}
+    return [
+        *needed,
+        *(node for node in admitted if not fed.isdisjoint({node, node.name})),
+    ]
+
+
+def _parameters_of(target: Any) -> Mapping[str, Any] | None:
+    """The live parameters of a trainer or a compiled function."""
+    parameters = getattr(target, "parameters", None)
+    if isinstance(parameters, Mapping) and not isinstance(target, Mapping | Node):
+        return cast("Mapping[str, Any]", parameters)
+    return None
 
 
 def named_outputs(target: Any) -> list[tuple[str, Node]]:

@@ -227,11 +227,32 @@ def overlay_scene(
         extra={node: (f"d_{names[node]}",) for node in targets},
         clusters=primitive,
     )
+    scene = replace(
+        scene,
+        vertices=tuple(
+            replace(vertex, gradients=_gradients(vertex, derivations, names))
+            for vertex in scene.vertices
+        ),
+    )
     edges = list(scene.edges)
     for derivation in derivations:
         whose = f"{derivation.name}: " if len(derivations) > 1 else ""
         edges += _flowing_back(scene, derivation, names, whose)
     return replace(scene, edges=tuple(edges))
+
+
+def _gradients(
+    vertex: Vertex, derivations: Sequence[_Derivation], names: Mapping[Node, str]
+) -> tuple[tuple[str, Node], ...]:
+    """The gradients of the value of a vertex, named as the edges name them."""
+    node = vertex.node
+    if node is None or vertex.key.startswith("out"):
+        return ()
+    return tuple(
+        (f"{f'{each.name}: ' if len(derivations) > 1 else ''}d_{names[node]}", adjoint)
+        for each in derivations
+        if (adjoint := each.adjoints.of.get(node)) is not None
+    )
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,14 @@ class Vertex:
     cluster: int | None = None
     node: Node | None = field(default=None, compare=False, repr=False)
     """The node it shows; that which it marks, for an output."""
+    gradients: tuple[tuple[str, Node], ...] = field(
+        default=(), compare=False, repr=False
+    )
+    """The gradients of the value, with what each is called."""
+    value: tuple[str, ...] = ()
+    """The value in words, where inputs are fed."""
+    gradient: tuple[str, ...] = ()
+    """The gradients in words, where inputs are fed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,13 @@ def test_render_writes_a_drawing(model, backward, level):
         assert f"d_{name}" in text
 
 
-def test_render_has_a_default_file_name():
-    assert run("render", "model.py") == 0
-    assert "<svg" in Path("model.svg").read_text()
+def test_render_has_a_default_file_name_and_takes_data():
+    assert run("render", "model.py", "--data", "train.npz") == 0
+    text = Path("model.svg").read_text()
+    with np.load("train.npz") as data:
+        labels = ", ".join(map(str, data["y"][:2]))
+    assert "<svg" in text
+    assert f"= [{labels}]" in text
 
 
 def test_render_refuses_other_formats(capsys):
