@@ -14,7 +14,9 @@ from ..ir.nest import flatten
 from ..ir.node import Node
 from ..passes.pipeline import Optimization
 from ..runtime.compiler import CompiledFunction
+from ..runtime.diagnosis import Failure
 from ..training.trainer import Trainer
+from .failures import failure_section
 from .passes import Rules, passes_section
 from .sections import Explanation
 
@@ -28,7 +30,9 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
 
     Args:
         target: a node, or a list, tuple or dict of nodes, as `gc.compile` takes them;
-            a compiled function; a `gc.Trainer`, for its training step.
+            a compiled function; a `gc.Trainer`, for its training step; or the
+            `last_failure` of a trainer, to learn in which node, row and operands a NaN
+            or an infinity came up.
         rules: `"first"` shows one rewrite by each rule, `"all"` every one that
             differs, with its count, `"none"` only the table.
         sizes: named sizes to evaluate numbers for: `batch=32`.
@@ -49,6 +53,8 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
       as declared      6            250    720
       algebra          4            170    400
     """
+    if isinstance(target, Failure):
+        return Explanation((failure_section(target),))
     found = list(_optimizations(target))
     known = {name for _, each in found for name in each.graph.symbols}
     for name in sizes:
@@ -80,8 +86,8 @@ def _nodes(target: Any) -> list[Node]:
         if nodes := flatten(target):
             return nodes
     raise OptionError(
-        "explain takes a node, a list, tuple or dict of nodes, a compiled function "
-        f"or a Trainer, got {target!r}",
+        "explain takes a node, a list, tuple or dict of nodes, a compiled "
+        f"function, a Trainer or its last_failure, got {target!r}",
         hint="of a function or a layer, explain what it returns for inputs",
     )
 

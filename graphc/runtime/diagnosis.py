@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,51 @@ from .load import silently
 Array = np.ndarray[Any, Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The node in which a value stopped being finite."""
+
+    node: Node
+    value: Array
+    operands: tuple[tuple[Node, Array], ...]
+    """The values that it was computed from, as far as they are known."""
+    where: str = ""
+    """The step of a loop, in words."""
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """The position of the first element that is not finite."""
+        return tuple(int(i) for i in np.argwhere(~np.isfinite(self.value))[0])
+
+    @property
+    def sentence(self) -> str:
+        """The node and its value, in words."""
+        node, place = self.node, self.place
+        at = f" at {place}" if place else ""
+        rule = f" ({node.origin.rules[-1]})" if node.origin.rules else ""
+        name = result_name(node) or node.op.name
+        return f"{name}{rule} gave {self.value[place]}{at}{self.where}"
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A step that was not taken, because a value was not finite."""
+
+    message: str
+    """The error's."""
+    source: Source | None
+    """None where the graph as declared has only finite values for this batch: the
+    program may round otherwise, and draws other random numbers."""
+    row: int | None
+    """The first row of the batch that gives such a value by itself."""
+    batch: Mapping[str, Array]
+    parameters: Mapping[str, Array]
+
+
 def find_non_finite(
     loss: Node, parameters: Mapping[str, Array], batch: Mapping[str, Array]
-) -> tuple[Node, str] | None:
-    """The node in which a loss or its gradient stopped being finite, and a sentence.
+) -> Source | None:
+    """The node in which a loss or its gradient stopped being finite.
 
     Args:
         loss: the node that is minimised.
@@ -58,8 +100,13 @@ def find_non_finite(
                 inside = _inside(found.inputs[0], run, sizes)
                 if inside is not None:
                     return inside
-            return found, _sentence(found, run[found])
+            operands = [(p, run[p]) for p in found.inputs if p in run]
+            return Source(found, run[found], _arrays(operands))
     return None
+
+
+def _arrays(operands: list[tuple[Node, Array]]) -> tuple[tuple[Node, Array], ...]:
+    return tuple(each for each in operands if not isinstance(each[0].type, TupleType))
 
 
 class _Stop(Exception):
@@ -69,10 +116,8 @@ class _Stop(Exception):
         self.node = node
 
 
-def _inside(
-    loop: Node, run: Interpretation, sizes: Mapping[str, int]
-) -> tuple[Node, str] | None:
-    """The node of a body in which a value stopped being finite, and a sentence.
+def _inside(loop: Node, run: Interpretation, sizes: Mapping[str, int]) -> Source | None:
+    """The node of a body in which a value stopped being finite.
 
     The loop is run once more, up to the first step that passes on such a value.
     """
@@ -106,7 +151,8 @@ def _inside(
         step = _step(loop, node, steps[node] - 1, sizes)
         called = label_of(loop) or loop.op.name
         where = f" in step {step} of {called}" if step else f" in {called}"
-        return node, _sentence(node, values[node]) + where
+        operands = [(p, values[p]) for p in node.inputs if p in values]
+        return Source(node, values[node], _arrays(operands), where)
     return None
 
 
@@ -165,13 +211,6 @@ def _source(node: Node, run: Interpretation) -> Node:
         if not bad:
             return node
         node = bad[0]
-
-
-def _sentence(node: Node, value: Array) -> str:
-    place = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
-    where = f" at {place}" if place else ""
-    rule = f" ({node.origin.rules[-1]})" if node.origin.rules else ""
-    return f"{result_name(node) or node.op.name}{rule} gave {value[place]}{where}"
 
 
 def refuse_step(

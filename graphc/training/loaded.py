@@ -21,6 +21,7 @@ from ..metrics.evaluation import Metrics, metric_nodes
 from ..passes.pipeline import Optimization
 from ..program.footprint import Footprint
 from ..program.plan import Style
+from ..runtime.diagnosis import Failure
 from ..runtime.feeds import Binder
 from ..runtime.fresh_parameters import TRAINERS
 from ..runtime.parameters import Array, LazyState, LiveParameters
@@ -42,6 +43,10 @@ class LoadedProgram(LazyState):
     seed: int
     history: History
     """That of the last `fit`, or of a checkpoint that was loaded."""
+
+    last_failure: Failure | None = None
+    """The last step that was not taken, because a loss or a gradient was not finite;
+    `gc.explain` tells of it."""
 
     _is_loaded = False
     """True once parameters were read from a file."""
@@ -206,6 +211,6 @@ class LoadedProgram(LazyState):
         return f"<Trainer of {self.loss!r}, {size:,} parameters, step {self.steps}>"
 
 
-_CHANGING = {"_arrays", "_state"}
+_CHANGING = {"_arrays", "_state", "last_failure"}
 _LOADED = {"_compiled", "_module", "_binder", "_inputs", "_files", "_is_busy"}
 """Attributes that follow from the plan."""

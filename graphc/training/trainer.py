@@ -23,7 +23,7 @@ from ..optim.base import Optimizer
 from ..optim.plateau import ReduceLROnPlateau
 from ..program.plan import Style
 from ..program.schedule import TILE, Tiling
-from ..runtime.diagnosis import refuse_step
+from ..runtime.diagnosis import Failure, refuse_step
 from ..runtime.feeds import Binder, check_batch
 from ..runtime.load import silently
 from . import assemble
@@ -432,4 +432,8 @@ class Trainer(Trained):
 
     def translated(self) -> AbstractContextManager[None]:
         """A context in which the program's errors become graphc's, with nodes."""
-        return translated(self._compiled, self.loss, self.losses.values())
+        losses = self.losses.values()
+        return translated(self._compiled, self.loss, losses, self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        self.last_failure = failure

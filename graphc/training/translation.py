@@ -5,7 +5,7 @@ A program that runs alone knows inputs by name only; here their nodes are known.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from ..errors import (
     OptionError,
 )
 from ..ir.node import Node
-from ..runtime.diagnosis import find_non_finite
+from ..runtime.diagnosis import Failure, find_non_finite
+from ..runtime.load import silently
 
 if TYPE_CHECKING:
     from .assemble import TrainingProgram
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def translated(
-    compiled: TrainingProgram, loss: Node, losses: Iterable[Node] = ()
+    compiled: TrainingProgram,
+    loss: Node,
+    losses: Iterable[Node] = (),
+    failed: Callable[[Failure], None] = lambda failure: None,
 ) -> Generator[None]:
     """Raise the errors of an emitted program as graphc's.
 
@@ -33,6 +37,7 @@ def translated(
         compiled: the program.
         loss: the node that it minimises.
         losses: where that is a sum of several, those.
+        failed: told of a step that was not taken.
     """
     module: Any = compiled.module
     try:
@@ -62,8 +67,10 @@ def translated(
             given = error.parameters, batch
             found = (find_non_finite(each, *given) for each in (*losses, loss))
             source = next(filter(None, found), None)
+            row = silently(module.find_row, error.parameters, error.batch)
+            failed(Failure(problem, source, row, batch, error.parameters))
         if source is not None:
-            node, problem = source[0], f"{problem}: {source[1]}"
+            node, problem = source.node, f"{problem}: {source.sentence}"
         raise NonFiniteError(problem, at=node, hint=hint or None) from None
     except ValueError as error:
         # NumPy's own, of values that it can't compute with; others are a callback's.
