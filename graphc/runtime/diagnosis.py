@@ -24,7 +24,8 @@ from ..ir.op import result_name
 from ..ir.origin import label_of
 from ..ir.types import TupleType, is_floating
 from .feeds import bind_feeds
-from .interpreter import Interpretation, interpret
+from .interpretation import Interpretation
+from .interpreter import interpret
 from .load import silently
 
 Array = np.ndarray[Any, Any]

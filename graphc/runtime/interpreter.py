@@ -28,6 +28,7 @@ from ..ir.sizes import check_known, size_bounds
 from ..ir.types import is_floating
 from .feeds import Array, bind_feeds, check_size_bounds
 from .fresh_parameters import warn_of_fresh
+from .interpretation import Interpretation
 
 
 def initial_parameters(parameters: Iterable[Node], seed: int) -> dict[str, Array]:
@@ -45,23 +46,6 @@ def initial_value(node: Node, rng: np.random.Generator) -> Array:
     exec(compiled(getattr(init, "helper", ""), "exec"), scope)
     value: Array = eval(compiled(init.source(node.shape, node.dtype), "eval"), scope)
     return value
-
-
-class Interpretation:
-    """The values of one run: every node's, by the node."""
-
-    def __init__(self, values: Mapping[Node, Array]) -> None:
-        self._values = values
-
-    def __getitem__(self, node: Node) -> Array:
-        return self._values[node]
-
-    def __contains__(self, node: object) -> bool:
-        return node in self._values
-
-    def items(self) -> Iterable[tuple[Node, Array]]:
-        """Nodes in the order of evaluation, with their values."""
-        return self._values.items()
 
 
 def interpret(
@@ -82,6 +66,10 @@ def interpret(
         seed: starts parameters that are not fed, and random draws.
         check_finite: raise at the first NaN or infinity.
         strict: see `evaluate`.
+
+    Returns:
+        A mapping from nodes, or their names, to arrays: `run[y]`, `run["y"]`, and
+        `run.gradient("y")`. Printed, it is a table.
 
     Raises:
         FeedError: feeds that don't fit the inputs.
@@ -167,7 +155,7 @@ def run_nodes(
                 evaluate_node(source, given, sizes, check=_refuse_non_finite)
             raise _non_finite(node, value)
         values[node] = value
-    return Interpretation(values)
+    return Interpretation(values, graph.outputs, sizes)
 
 
 def _fed_for_sizes(feeds: Mapping[Any, Any], graph: Graph) -> list[Node]:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ..ir.bodies import argument_of, primitives
+from ..ir.called import shown
 from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
@@ -23,7 +24,6 @@ from .scene import (
     build_scene,
     describe,
     shape_text,
-    shown,
 )
 
 _MOST = 80

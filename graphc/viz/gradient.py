@@ -18,6 +18,7 @@ from ..autodiff.reverse import (
 )
 from ..errors import DifferentiationError
 from ..ir.bodies import primitives
+from ..ir.called import shown, value_names
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.types import TupleType, is_floating
@@ -31,8 +32,6 @@ from .scene import (
     describe,
     drawn_order,
     shape_text,
-    shown,
-    value_names,
 )
 
 _FORMULA_WIDTH = 34

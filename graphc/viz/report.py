@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from ..arguments import public
 from ..errors import OptionError
 from ..ir.bodies import primitives
+from ..ir.called import shown, value_names
 from ..ir.dims import Dim, Dimension, Shape, format_shape, symbols_of
 from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.types import TupleType
+from ..runtime.html import aligned, html_table
 from .costs import evaluated, multiply_adds, size_of, total
 from .drawing import named_outputs
 from .notation import label, scalar_text
-from .scene import drawn_order, shown, value_names
+from .scene import drawn_order
 from .text import place, printable, shortened
 
 if TYPE_CHECKING:
@@ -100,17 +102,13 @@ class Report:
         )
 
     def __str__(self) -> str:
-        table = [_HEADINGS, *(row.cells() for row in self.rows)]
-        widths = [max(len(cells[i]) for cells in table) for i in range(len(_HEADINGS))]
-        lines: list[str] = []
-        for cells in table:
-            padded = (
-                cell.rjust(width) if heading in _NUMERIC else cell.ljust(width)
-                for heading, cell, width in zip(_HEADINGS, cells, widths, strict=True)
-            )
-            lines.append("  ".join(padded).rstrip())
-        lines.insert(1, "  ".join("-" * width for width in widths))
+        lines = aligned(_HEADINGS, (row.cells() for row in self.rows), _NUMERIC)
         return "\n".join([*lines, "", *self.summary()])
+
+    def _repr_html_(self) -> str:
+        """The table, by which notebooks show it."""
+        rows = [row.cells() for row in self.rows]
+        return html_table(_HEADINGS, rows, _NUMERIC, self.summary())
 
     def __rich__(self) -> Table:
         """The report as a table of the `rich` package."""

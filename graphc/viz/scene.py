@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..ir.called import called_in_words, shown
 from ..ir.dims import format_shape
 from ..ir.facts import NAMED, Role
 from ..ir.node import Node
@@ -102,53 +103,6 @@ def drawn_order(
     return reading_order(
         outputs, lambda node: () if node in stops else shown(node).inputs
     )
-
-
-def shown(node: Node) -> Node:
-    """The node that a vertex shows for a value: for the only result of one, that one.
-
-    >>> import graphc as gc
-    >>> from graphc.ops.control import call
-    >>> shown(call(lambda x: x * 2.0, gc.input("x", ())))
-    <call (float32 ())>
-    """
-    if node.op.role is Role.RESULT:
-        (whole,) = node.inputs
-        if isinstance(whole.type, TupleType) and len(whole.type.items) == 1:
-            return whole
-    return node
-
-
-def value_names(order: Iterable[Node]) -> dict[Node, str]:
-    """The name of each value: the user's name, `d_<name>`, or op and count.
-
-    >>> import graphc as gc
-    >>> x = gc.input("x", (3,))
-    >>> y = gc.exp(gc.exp(x)).named("y")
-    >>> list(value_names(drawn_order([y])).values())
-    ['x', 'exp', 'y']
-    """
-    names: dict[Node, str] = {}
-    counts: dict[str, int] = {}
-    for node in order:
-        if node.name is not None:
-            names[node] = node.name
-            continue
-        source = node.origin.gradient_of
-        base = (
-            f"d_{names.get(source) or _called(source)}"
-            if source is not None and node.label is None
-            else _called(node)
-        )
-        counts[base] = counts.get(base, 0) + 1
-        names[node] = base if counts[base] == 1 else f"{base}_{counts[base]}"
-    return names
-
-
-def _called(node: Node) -> str:
-    """The name of a value, of the function whose only result it is, or of its op."""
-    named = node.label or result_name(node) or shown(node).label
-    return named or shown(node).op.name
 
 
 def build_scene(
@@ -295,7 +249,7 @@ def describe(node: Node) -> tuple[str, ...]:
         lines.append(where)
     source = node.origin.gradient_of
     if source is not None:
-        lines.append(f"gradient of {_called(source)}")
+        lines.append(f"gradient of {called_in_words(source)}")
     rules = node.origin.rules
     if rules:
         # Each order of differentiation adds one; the last few say what happened here.

@@ -13,7 +13,8 @@ from typing import Any
 from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.types import TupleType
-from ..runtime.interpreter import Interpretation, run_nodes
+from ..runtime.interpretation import Interpretation
+from ..runtime.interpreter import run_nodes
 from ..runtime.summaries import in_lines
 from .scene import Scene, Vertex
 

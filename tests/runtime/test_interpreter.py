@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import DTypeError, FeedError, NonFiniteError, ShapeError
+from graphc.errors import (
+    DifferentiationError,
+    DTypeError,
+    FeedError,
+    NonFiniteError,
+    ShapeError,
+    UnknownNameError,
+)
 from graphc.ir import OPS, Case, Op, TensorType
 from graphc.runtime.interpreter import initial_parameters
 
@@ -42,6 +49,50 @@ def test_every_value_is_kept() -> None:
     assert gc.sin(x) not in run
     position = {node: i for i, (node, _) in enumerate(run.items())}
     assert position[x] < position[hidden] < position[loss]
+
+
+def test_a_run_is_read_by_name_and_by_derivative() -> None:
+    x = gc.input("x", (3,), "float64")
+    w = gc.parameter("w", (2, 3), np.arange(6.0).reshape(2, 3) - 2, dtype="float64")
+    z = (w @ x).named("z")
+    loss = gc.sum(gc.nn.relu(z) ** 2 + 1.0).named("loss")
+    fed = np.array([1.0, -2.0, 0.5])
+    run = gc.interpret([loss, gc.grad(loss, z)], {"x": fed})
+    by_hand = (np.arange(6.0).reshape(2, 3) - 2) @ fed
+    d_z = 2 * np.maximum(by_hand, 0)
+    np.testing.assert_allclose(run["z"], by_hand)
+    np.testing.assert_allclose(run["d_z"], d_z)
+    # Whether the run was asked for them or not.
+    np.testing.assert_allclose(run.gradient("w"), np.outer(d_z, fed))
+    np.testing.assert_allclose(run.gradient(x, of="loss"), run["w"].T @ d_z)
+    assert len(run) == len([*run]) == len(dict(run.items()))
+    assert {"z", "w"} <= {node.name for node in run}
+    assert "z" in run
+    assert "q" not in run
+    table = str(run).splitlines()
+    assert table[0].split() == ["name", "op", "shape", "dtype", "value"]
+    rows = {line.split()[0]: line for line in table[2:]}
+    assert {"x", "w", "z", "relu", "loss", "d_z"} <= {*rows}
+    assert rows["x"].endswith("[1, -2, 0.5]")
+    assert "<td>[1, -2, 0.5]</td>" in run._repr_html_()
+    assert repr(run).startswith("<Interpretation of x, w, z, ")
+
+
+def test_a_run_tells_what_it_does_not_have() -> None:
+    x = gc.input("x", (), "float64")
+    a, b = gc.nn.sigmoid(x).named("a"), gc.nn.sigmoid(2.0 * x).named("b")
+    run = gc.interpret([a, b, a * 1.5], {"x": 0.0})
+    with pytest.raises(UnknownNameError, match="it has x, a, "):
+        run["q"]
+    with pytest.raises(UnknownNameError, match="2 nodes of the run are called"):
+        run["growth"]
+    with pytest.raises(UnknownNameError, match="no value of"):
+        run[gc.cos(x)]
+    with pytest.raises(DifferentiationError, match="one floating scalar"):
+        run.gradient("x")
+    assert run.gradient("x", of=b) == 0.5
+    with pytest.raises(DifferentiationError, match="does not depend"):
+        run.gradient(b, of=a)
 
 
 def test_blocks_have_values_and_their_insides_too() -> None:
