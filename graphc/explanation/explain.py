@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ..arguments import public
@@ -17,8 +18,9 @@ from ..runtime.compiler import CompiledFunction
 from ..runtime.diagnosis import Failure
 from ..training.trainer import Trainer
 from .failures import failure_section
+from .memory import is_differentiated, memory_section
 from .passes import Rules, passes_section
-from .sections import Explanation
+from .sections import Explanation, Section
 
 
 def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation:
@@ -26,7 +28,9 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
 
     For each pass: nodes, multiply-adds and bytes of all values after it; each rule
     that it went by, with formulas before and after, the user's line, and the condition
-    under which both are the same, which the rule has checked.
+    under which both are the same, which the rule has checked. Where there are
+    gradients, memory is told too: for each layer parameters and what is kept for the
+    backward pass, and the peak of all values, with the node that is computed then.
 
     Args:
         target: a node, or a list, tuple or dict of nodes, as `gc.compile` takes them;
@@ -63,22 +67,31 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
                 f"the graph has no size {name!r}",
                 hint=", ".join(sorted(known)) or "no sizes: all are integers",
             )
-    return Explanation(
-        tuple(passes_section(title, each, rules, sizes) for title, each in found)
-    )
+    sections: list[Section] = []
+    for name, each in found:
+        of = f" of {name}" if name else ""
+        section, graph = passes_section(f"passes{of}", each, rules, sizes)
+        sections.append(section)
+        if is_differentiated(graph):
+            sections.append(memory_section(f"memory{of}", graph, sizes))
+    if isinstance(target, Trainer):
+        size = target.footprint.total(sizes)
+        note = f"a training step in fast style allocates, once: {size} bytes"
+        sections[-1] = replace(sections[-1], notes=(*sections[-1].notes, note))
+    return Explanation(tuple(sections))
 
 
 def _optimizations(target: Any) -> Iterator[tuple[str, Optimization]]:
     """Titles, and the graphs that were or would be optimised."""
     if isinstance(target, Trainer):
         for name, each in target.optimizations().items():
-            yield "passes over a training step" + (f" of {name}" if name else ""), each
+            yield f"a training step of {name}" if name else "a training step", each
     elif isinstance(target, CompiledFunction):
-        yield "passes", target.optimization
+        yield "", target.optimization
     else:
         graph = target if isinstance(target, Graph) else Graph(tuple(_nodes(target)))
         number_unnamed(graph.nodes)
-        yield "passes", Optimization(graph, fast=True)
+        yield "", Optimization(graph, fast=True)
 
 
 def _nodes(target: Any) -> list[Node]:

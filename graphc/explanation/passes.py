@@ -158,20 +158,22 @@ def _reason(step: object) -> str:
 
 def passes_section(
     title: str, optimization: Optimization, rules: Rules, sizes: Mapping[str, int]
-) -> Section:
-    """The account of all passes over a graph."""
+) -> tuple[Section, Graph]:
+    """The account of all passes over a graph, and the graph in the end."""
     size = Size.of(optimization.graph, sizes)
     rows = [("as declared", *size.cells())]
     records: list[PassRecord] = []
+    graph = optimization.graph
     for stage in optimization.stages():
         is_same = stage.after is stage.before
-        after = size if is_same else Size.of(stage.after, sizes)
+        graph = stage.after
+        after = size if is_same else Size.of(graph, sizes)
         records.append(record(stage, size, after))
         size = after
         if records[-1].has_changed:
             rows.append((stage.step.name, *size.cells()))
     items = [item for each in records for item in each.items(rules)]
-    return Section(
+    section = Section(
         title,
         tuple(records),
         ("after", "nodes", "multiply-adds", "bytes"),
@@ -179,6 +181,7 @@ def passes_section(
         items=tuple(items),
         notes=_unchanged(records) if rules == "all" else (),
     )
+    return section, graph
 
 
 def _unchanged(records: Sequence[PassRecord]) -> tuple[str, ...]:

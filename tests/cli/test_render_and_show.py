@@ -94,7 +94,7 @@ def test_show_takes_any_named_size(capsys):
 def test_explain_tells_of_passes(capsys):
     assert run("explain", "model.py", "--batch", 10, "--rules", "none") == 0
     text = capsys.readouterr().out
-    assert text.startswith("passes over a training step")
+    assert text.startswith("passes of a training step")
     assert "batch" not in text
     assert run("explain", "nodes.py", "--markdown") == 0
     assert capsys.readouterr().out.startswith("## passes\n")

@@ -120,14 +120,18 @@ def test_targets() -> None:
     loss = gc.mean(gc.square(x @ w))
     trainer = gc.Trainer(loss, gc.optim.SGD(0.1))
     text = str(gc.explain(trainer))
-    assert text.startswith("passes over a training step\n")
+    assert text.startswith("passes of a training step\n")
     assert "x * (1 / y) -> x / y" in text
     two = gc.Trainer(
         {"one": loss, "other": gc.sum(gc.parameter("v", (2,), 0.0) ** 2)},
         dict.fromkeys(("one", "other"), gc.optim.SGD(0.1)),
     )
     titles = [section.title for section in gc.explain(two).sections]
-    assert titles == [f"passes over a training step of {k}" for k in ("one", "other")]
+    assert titles == [
+        f"{what} of a training step of {name}"
+        for name in ("one", "other")
+        for what in ("passes", "memory")
+    ]
     for wrong in (3, [], gc.nn.Linear(2, 2)):
         with pytest.raises(OptionError, match="explain takes a node"):
             gc.explain(wrong)
