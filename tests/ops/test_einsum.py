@@ -141,7 +141,7 @@ TEXTS: dict[str, tuple[Callable[[], Any], str]] = {
     "an outer product": (lambda: gc.einsum("i,j->ij", X[:, 0], X[0]), " * "),
     "stacks along the last axis": (
         lambda: gc.einsum("ijb,jkb->ikb", Z, Z),
-        "ascontiguousarray_z = z.transpose((2, 0, 1)).copy()",
+        "ascontiguousarray_z = z.transpose(2, 0, 1).copy()",
     ),
     "vectors along the first axis": (
         lambda: gc.einsum("ijb,jb->ib", Z, Z[0]),
@@ -149,7 +149,7 @@ TEXTS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "channels": (
         lambda: gc.einsum("nchw,kc->nkhw", gc.input("i", (5, 3, 4, 4)), Y.T),
-        "y.T @ i.reshape((5, 3, 16))",
+        "y.T @ i.reshape(5, 3, 16)",
     ),
 }
 X, Y, Z = gc.input("x", (2, 3)), gc.input("y", (3, 4)), gc.input("z", (3, 3, 5))
