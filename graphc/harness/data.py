@@ -10,7 +10,7 @@ import numpy as np
 
 from .files import Array, Arrays, read_arrays
 from .formats import find_file, fit_rows, read_array, read_csv
-from .model import BATCH_SIZE, INPUTS, STRICT, index_arrays
+from .model import BATCH_SIZE, INPUTS, ROW_INPUTS, STRICT, index_arrays
 from .positions import DataError, check_positions
 
 # --- imports above, copied into emitted programs below ---
@@ -31,26 +31,43 @@ def find_batch_dimension() -> int | str | None:
 
 
 BATCH_DIMENSION = find_batch_dimension()
-# Inputs without the batch dimension are passed whole to every batch.
-ROW_INPUTS = [
-    name for name, (_, shape, _) in INPUTS.items() if shape[:1] == (BATCH_DIMENSION,)
-]
+# The axis that counts rows; inputs without one are passed whole to every batch.
+ROW_AXES = {
+    name: shape.index(BATCH_DIMENSION)
+    for name, (_, shape, _) in INPUTS.items()
+    if BATCH_DIMENSION in (shape if isinstance(BATCH_DIMENSION, str) else shape[:1])
+}
 
 
 # end
 def count_rows(data: Arrays) -> int:
-    # if whole or shared_inputs
+    # if whole or later_rows
+    """The rows of checked data; 1 for a model none of whose inputs has rows."""
+    sizes = (data[name].shape[axis] for name, axis in ROW_AXES.items() if name in data)
+    return next(sizes, 1)
+    # else
+    # if shared_inputs
     """The rows of checked data; 1 for a model none of whose inputs has rows."""
     return next((len(data[name]) for name in ROW_INPUTS if name in data), 1)
     # else
     """The rows of checked data."""
     return len(next(iter(data.values())))
     # end
+    # end
 
 
 def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
     """The arrays of one batch, in the order of the inputs."""
-    # if whole or shared_inputs
+    # if whole or later_rows
+    places = {name: (slice(None),) * axis + (rows,) for name, axis in ROW_AXES.items()}
+    return [
+        # Memory-mapped arrays keep their dtype until here.
+        np.asarray(data[name][places.get(name, ...)], dtype, "C")
+        for name, (dtype, _, _) in INPUTS.items()
+        if name in data
+    ]
+    # else
+    # if shared_inputs
     return [
         # Memory-mapped arrays keep their dtype until here.
         np.asarray(data[name][rows] if name in ROW_INPUTS else data[name], dtype, "C")
@@ -63,6 +80,7 @@ def take_rows(data: Arrays, rows: slice | Array) -> list[Array]:
         np.asarray(data[name][rows], dtype, "C")
         for name, (dtype, _, _) in INPUTS.items()
     ]
+    # end
     # end
 
 
@@ -205,9 +223,10 @@ def check_shape(
     label: str,
 ) -> None:
     """Raise unless the shape fits; `sizes` collects sizes of named dimensions."""
-    if key in ROW_INPUTS:
+    axis = ROW_AXES.get(key)
+    if axis is not None:
         # The data has any number of rows, whatever the size of a batch.
-        shape = ("rows", *shape[1:])
+        shape = (*shape[:axis], "rows", *shape[axis + 1 :])
     wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     fits = array.ndim == len(shape) and all(
         isinstance(size, str) or size == given
@@ -222,10 +241,10 @@ def check_shape(
         if known != given:
             what = f"{given} rows" if size == "rows" else f"{size} = {given}"
             raise DataError(f"{label} has {what}, but {other!r} has {known}", key)
-    if key in ROW_INPUTS and len(array) == 0:
+    if axis is not None and array.shape[axis] == 0:
         raise DataError(f"{label} has no rows", key)
     batch = BATCH_DIMENSION
-    if key in ROW_INPUTS and isinstance(batch, int) and len(array) % batch:
+    if axis is not None and isinstance(batch, int) and len(array) % batch:
         raise DataError(
             f"{label} has {len(array)} rows, which can't be split into batches of "
             f"{batch}, the number that the model is declared with",

@@ -24,6 +24,8 @@ LEARNING_RATE: float = 0.0
 """With a constant step size, without the whole loop."""
 ROW_INPUTS: tuple[str, ...] = ()
 """Without the whole loop: the inputs that have a row for each example."""
+ROW_AXES: dict[str, int] = {}
+"""With later_rows: these inputs, and the axis of each that counts rows."""
 BATCH_SIZE: int = 0
 """With a number of rows that is fixed: that number."""
 STRICT: bool = False

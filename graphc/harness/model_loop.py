@@ -9,6 +9,7 @@ import numpy as np
 from .model import (
     INPUTS,
     PLATEAU,
+    ROW_AXES,
     ROW_INPUTS,
     averaged_parameters,
     finish_metrics,
@@ -32,16 +33,29 @@ def fit(
     seed: int = 0,
 ) -> None:
     """Train on arrays by input name; print the scores on `dev` after each epoch."""
+    # if later_rows
+    first, axis = next(iter(ROW_AXES.items()))
+    rows = train[first].shape[axis]
+    # else
     # if shared_inputs
     rows = len(train[ROW_INPUTS[0]]) if ROW_INPUTS else 1
     # else
     rows = len(next(iter(train.values())))
+    # end
     # end
     for epoch in range(1, epochs + 1):
         order = np.random.default_rng([seed, 2, epoch]).permutation(rows)
         total = 0.0
         for start in range(0, rows, batch_size):
             chosen = order[start : start + batch_size]
+            # if later_rows
+            batch = [
+                train[name].take(chosen, ROW_AXES[name])
+                if name in ROW_AXES
+                else train[name]
+                for name in INPUTS
+            ]
+            # else
             # if shared_inputs
             batch = [
                 train[name][chosen] if name in ROW_INPUTS else train[name]
@@ -49,6 +63,7 @@ def fit(
             ]
             # else
             batch = [train[name][chosen] for name in INPUTS]
+            # end
             # end
             total += train_step(parameters, state, *batch) * len(chosen)
         state["epoch"] = epoch

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .data import ROW_INPUTS, split_rows
+from .data import ROW_AXES, split_rows
 from .files import Arrays
 from .formats import find_file, fit_rows, read_array, read_csv
-from .model import BATCH_SIZE, INPUTS, index_arrays
+from .model import BATCH_SIZE, INPUTS, ROW_INPUTS, index_arrays
 from .positions import DataError, check_positions
 from .short_files import read_arrays
 
@@ -38,10 +38,15 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
         # end
         if not is_cast:
             raise DataError(f"{label} requires dtype {dtype}, got {array.dtype}", key)
+        # if later_rows
+        axis = ROW_AXES.get(key)
+        wanted = tuple("rows" if i == axis else size for i, size in enumerate(shape))
+        # else
         # if shared_inputs
         wanted = ("rows", *shape[1:]) if key in ROW_INPUTS else shape
         # else
         wanted = ("rows", *shape[1:])
+        # end
         # end
         fits = array.ndim == len(wanted) and all(
             size == (sizes.setdefault(need, size) if isinstance(need, str) else need)

@@ -149,8 +149,8 @@ class TrainingPlan:
         return self  # Nothing in it changes.
 
     @property
-    def row_inputs(self) -> tuple[Node, ...]:
-        """The placeholders that have a row for each example.
+    def row_axes(self) -> Mapping[str, int]:
+        """For each placeholder that has a row for each example, the axis of rows.
 
         They share the first axis of the first one that has a named size there, or, if
         there is none, an axis. The others go whole to every batch.
@@ -158,13 +158,19 @@ class TrainingPlan:
         firsts = [node.shape[0] for node in self.inputs if node.shape]
         named = [size for size in firsts if isinstance(size, Dim)]
         rows = (named or firsts or [None])[0]
-        return tuple(node for node in self.inputs if node.shape[:1] == (rows,))
+        count = None if named else 1
+        return {
+            str(node.name): node.shape.index(rows)
+            for node in self.inputs
+            if rows in node.shape[:count]
+        }
 
     @property
     def fixed_rows(self) -> int | None:
         """The number of rows that data of all batches has, where the model fixes it."""
-        firsts = [node.shape[0] for node in self.row_inputs]
-        return next((int(size) for size in firsts if not isinstance(size, Dim)), None)
+        shapes = {str(node.name): node.shape for node in self.inputs}
+        rows = (shapes[name][axis] for name, axis in self.row_axes.items())
+        return next((int(size) for size in rows if not isinstance(size, Dim)), None)
 
     @property
     def predict_inputs(self) -> tuple[Node, ...]:
@@ -212,6 +218,7 @@ class TrainingPlan:
             "averages": bool(self.averages),
             "buffers": bool(self.assigned),
             "computed_positions": self.positions is not None,
+            "later_rows": any(self.row_axes.values()),
             "fixed_rows": self.fixed_rows is not None,
             "denormals": any(step.update.decaying for step in self.steps),
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
@@ -224,6 +231,6 @@ class TrainingPlan:
             "totals": self.finish is not None,
             "unchecked": bool(self.unchecked),
             "weights": self.loss_weight is not None,
-            "shared_inputs": not (0 < len(self.inputs) == len(self.row_inputs)),
+            "shared_inputs": not (0 < len(self.inputs) == len(self.row_axes)),
         }
         return frozenset(feature for feature, needed in wanted.items() if needed)

@@ -101,7 +101,15 @@ def verify(path: str, trainer: Trainer) -> Verification:
     return Verification(path, changed, edited, tuple(different) if edited else ())
 
 
-_FACTS = {"INPUTS", "METRICS", "OUTPUTS", "PARAMETERS", "ROW_INPUTS", "STRICT"}
+_FACTS = {
+    "INPUTS",
+    "METRICS",
+    "OUTPUTS",
+    "PARAMETERS",
+    "ROW_AXES",
+    "ROW_INPUTS",
+    "STRICT",
+}
 """Constants that tell of the model, and not of the optimizer."""
 
 

@@ -51,10 +51,8 @@ def write_facts(
         "Of each input: dtype, shape, bounds of labels or what need not be finite."
     )
     writer.statement(assign("INPUTS", parse(repr(inputs))))
-    if used is not None and "shared_inputs" in plan.features:
-        writer.comment("Those with a row for each example; others go to every batch.")
-        rows = tuple(node.name for node in plan.row_inputs)
-        writer.statement(assign("ROW_INPUTS", parse(repr(rows))))
+    if used is not None:
+        _write_rows(writer, plan)
     if used is not None and plan.fixed_rows is not None:
         writer.statement(assign("BATCH_SIZE", ast.Constant(plan.fixed_rows)))
     if is_full or plan.strict:
@@ -95,15 +93,21 @@ def write_model_facts(
     """Write the names of inputs, and what else a loop of a page needs."""
     names = tuple(node.name for node in plan.inputs)
     writer.statement(assign("INPUTS", parse(repr(names))))
-    if "shared_inputs" in plan.features:
-        writer.comment("Those with a row for each example; others go to every batch.")
-        rows = tuple(node.name for node in plan.row_inputs)
-        writer.statement(assign("ROW_INPUTS", parse(repr(rows))))
+    _write_rows(writer, plan)
     if "PARAMETERS" in used:
         _write_parameters(writer, plan)
     if plan.plateau is not None:
         writer.comment("When and how much the step size decays.")
         writer.statement(assign("PLATEAU", parse(repr(dict(plan.plateau.options)))))
+
+
+def _write_rows(writer: Writer, plan: TrainingPlan) -> None:
+    if "later_rows" in plan.features:
+        writer.comment("Axes that count examples; other inputs go to every batch.")
+        writer.statement(assign("ROW_AXES", parse(repr(dict(plan.row_axes)))))
+    elif "shared_inputs" in plan.features:
+        writer.comment("Those with a row for each example; others go to every batch.")
+        writer.statement(assign("ROW_INPUTS", parse(repr((*plan.row_axes,)))))
 
 
 def _write_parameters(writer: Writer, plan: TrainingPlan) -> None:

@@ -65,6 +65,7 @@ _MODULE_NAMES = (
         "MICRO_BATCHES",
         "TOTALS",
         "PLATEAU",
+        "ROW_AXES",
         "ROW_INPUTS",
         "BATCH_SIZE",
         "RULES",
