@@ -279,7 +279,9 @@ def check_values(
                 problem = "is not finite"
             if first:
                 first[0] += start
-            where = f"row {first[0]}" if key in ROW_INPUTS else f"index {tuple(first)}"
+            where = f"index {tuple(first)}"
+            if key in ROW_AXES:
+                where = f"row {first[ROW_AXES[key]]}"
             message = message or f"the value {value} in {where}, which {problem}"
         start += len(chunk) if chunk.ndim else 0
     if bad:
