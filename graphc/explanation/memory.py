@@ -38,10 +38,14 @@ class LayerMemory:
     """Of all values of the forward pass."""
     line: str
 
+    @property
+    def sizes(self) -> tuple[Dimension, ...]:
+        """All numbers."""
+        return (self.parameters, self.kept, self.values)
+
     def cells(self) -> tuple[str, ...]:
         """The record as text."""
-        sizes = (self.parameters, self.kept, self.values)
-        return (self.name, *map(number, sizes), self.line)
+        return (self.name, *map(number, self.sizes), self.line)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ def memory_section(title: str, graph: Graph, sizes: Mapping[str, int]) -> Sectio
         )
         for layer, nodes in stored.items()
     ]
+    records = [each for each in records if any(each.sizes)]
     whole = LayerMemory(
         "in all",
         total(each.parameters for each in records),
@@ -96,7 +101,7 @@ def memory_section(title: str, graph: Graph, sizes: Mapping[str, int]) -> Sectio
     if any(node.bodies for node in graph.nodes):
         notes.append("values inside the bodies of loops and functions are not counted")
     return Section(
-        title,
+        f"{title}, in bytes",
         (*records, *(() if peak is None else (peak,))),
         ("layer", "parameters", "kept for backward", "values forward", "line"),
         tuple(each.cells() for each in (*records, whole)),

@@ -92,7 +92,9 @@ class RuleRecord:
         if rules == "all":
             texts = [_line(*key, count) for key, count in self.formulas.items()]
         else:
-            before, after, where = _described(self.rewrites[0])
+            # A number, which has no inputs, says little.
+            told = (each for each in self.rewrites if each.before.inputs)
+            before, after, where = _described(next(told, self.rewrites[0]))
             texts = [_line(shortened(before, 60), shortened(after, 60), where, 1)]
         return Item(f"{self.rule}{times}", (*texts, f"sound: {self.sound_when}"))
 

@@ -128,9 +128,9 @@ def test_targets() -> None:
     )
     titles = [section.title for section in gc.explain(two).sections]
     assert titles == [
-        f"{what} of a training step of {name}"
+        title.format(f"a training step of {name}")
         for name in ("one", "other")
-        for what in ("passes", "memory")
+        for title in ("passes of {}", "memory of {}, in bytes")
     ]
     for wrong in (3, [], gc.nn.Linear(2, 2)):
         with pytest.raises(OptionError, match="explain takes a node"):
