@@ -359,6 +359,19 @@ class Node(ArrayMethods):
     def __hash__(self) -> int:
         return self.index
 
+    def __dir__(self) -> list[str]:
+        """The attributes for readers; completion at a prompt offers these."""
+        return sorted({*super().__dir__()} - _FOR_GRAPHC)
+
+
+_FOR_GRAPHC = frozenset(
+    {
+        *("declared_from", "derivation", "index", "known_expansion", "made_of"),
+        *("naming", "order", "remember", "source_name", "told", "with_inputs"),
+    }
+)
+"""Attributes that only graphc itself uses."""
+
 
 def _in_place_of(attribute: str) -> str | None:
     """A hint in place of an attribute that arrays or tensors have elsewhere."""

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..arguments import Count, Seed, public
-from ..autodiff.finite_differences import GradientReport, compare_gradients, widen
+from ..autodiff.finite_differences import compare_gradients, widen
+from ..autodiff.gradient_report import GradientReport
 from ..autodiff.reverse import as_targets, grad
 from ..errors import DifferentiationError
 from ..ir.bodies import inline, is_plain, is_with_rules

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, cast
 
@@ -35,6 +36,7 @@ from ..targets.numpy.module import Emitted, emit_function
 from ..version import __version__
 from .feeds import Binder
 from .fresh_parameters import warn_of_fresh
+from .html import html_text
 from .interpreter import initial_parameters
 from .load import Program
 from .parameters import Array, LazyState, LiveParameters
@@ -74,6 +76,7 @@ class CompiledFunction(LazyState):
         self.parameter_nodes = tuple(unique)
         """The parameters as nodes, in the order of declaration."""
         self._seed = seed
+        self.__signature__ = _signature(binder.order)
         self.optimization = optimization
         """The graph as declared, and the way from it to that of the text."""
         made_of = (structure, graphs, emitted, binder, updates, seed, optimization)
@@ -134,6 +137,17 @@ class CompiledFunction(LazyState):
         """The text that runs."""
         return self._program.source
 
+    def __repr__(self) -> str:
+        takes = ", ".join(f"{node.name}: {node.type}" for node in self.input_nodes)
+        results = ", ".join(n.describe() for n in self.graph.outputs[: self._count])
+        count = sum(int(node.size) for node in self.parameter_nodes)
+        more = f", with {count:,} parameters" if count else ""
+        return f"<compiled function of ({takes}) that returns ({results}){more}>"
+
+    def _repr_html_(self) -> str:
+        """The text, by which notebooks show it."""
+        return html_text(repr(self))
+
     def __call__(self, /, *arrays: Any, **feeds: Any) -> Any:
         """Run, and return arrays in the structure asked for.
 
@@ -157,6 +171,17 @@ class CompiledFunction(LazyState):
             for name, value in zip(self._updates, new, strict=True):
                 self._arrays[name][...] = value
         return self._fill(outputs)
+
+
+def _signature(inputs: Iterable[Node]) -> inspect.Signature:
+    """The inputs with their types, as `inspect.signature` tells them."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature(
+        [
+            inspect.Parameter(str(node.name), kind, annotation=str(node.type))
+            for node in inputs
+        ]
+    )
 
 
 def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool]]:

@@ -16,6 +16,7 @@ from typing import Any, overload
 from ..arguments import public
 from ..errors import IndexRangeError, OptionError, UnknownNameError, import_extra
 from ..runtime.files import check_outputs, write_atomically
+from ..runtime.html import html_table, html_text
 
 Record = Mapping[str, Any]
 """The numbers of one epoch by name."""
@@ -138,15 +139,19 @@ class History(Sequence[Record]):
         check_outputs([path], self._sources)
         write_atomically(path, text)
 
-    def plot(self, path: str | os.PathLike[str], *columns: str) -> None:
+    def plot(self, path: str | os.PathLike[str] | None = None, *columns: str) -> Any:
         """Draw columns over the epochs, or steps, and write the picture.
 
         Losses and other scores have an axis each. The history of a range test
         is drawn over the step size.
 
         Args:
-            path: a `.png`, `.svg` or `.pdf` file.
+            path: a `.png`, `.svg` or `.pdf` file; None to write none.
             columns: what to draw; by default all losses and scores.
+
+        Returns:
+            The `Figure` of matplotlib, which a notebook shows, and `figure.axes` are
+            there to change. None where a file was written.
 
         Raises:
             MissingExtraError: matplotlib is not installed.
@@ -170,7 +175,8 @@ class History(Sequence[Record]):
         across = "step_size" if "epoch" not in self.columns else "epoch"
         if "part" in self.columns:
             across = "step"
-        figure = drawing.Figure(figsize=(6.4 * len(panels), 4.8), layout="constrained")
+        size = (6.4 * len(panels), 4.8)
+        figure = _shown(drawing.Figure)(figsize=size, layout="constrained")
         for axes, group in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
         ):
@@ -186,6 +192,8 @@ class History(Sequence[Record]):
                 axes.set_xscale("log")
             axes.legend()
             axes.grid(alpha=0.3)
+        if path is None:
+            return figure
         name = os.fspath(path)
         picture = io.BytesIO()
         try:
@@ -194,6 +202,7 @@ class History(Sequence[Record]):
             raise OptionError(f"{name!r} is not a picture file: {error}") from None
         check_outputs([path], self._sources)
         write_atomically(path, picture.getvalue())
+        return None
 
     def _csv(self) -> str:
         out = io.StringIO()
@@ -205,9 +214,8 @@ class History(Sequence[Record]):
     def __repr__(self) -> str:
         if not self._records:
             return "<History of 0 epochs>"
-        columns = [name for name in self.columns if name != "best"]
-        rows = [columns]
-        rows += [[_cell(r.get(name)) for name in columns] for r in self._records]
+        rows = self._rows()
+        columns = rows[0]
         widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
         lines = [
             "  ".join(
@@ -220,6 +228,34 @@ class History(Sequence[Record]):
         if self.interrupted:
             lines.append("interrupted")
         return "\n".join(lines)
+
+    def _rows(self) -> list[list[str]]:
+        """The cells of the table, its headings first."""
+        columns = [name for name in self.columns if name != "best"]
+        records = [[_cell(r.get(name)) for name in columns] for r in self._records]
+        return [columns, *records]
+
+    def _repr_html_(self) -> str:
+        """The table, by which notebooks show it."""
+        if not self._records:
+            return html_text(repr(self))
+        headings, *rows = self._rows()
+        if len(rows) > 20:
+            rows[10:-10] = [["..."] * len(headings)]
+        below = ["interrupted"] if self.interrupted else []
+        return html_table(headings, rows, headings, below)
+
+
+def _shown(base: Any) -> Any:
+    """A class of figures that notebooks show without a backend of theirs."""
+
+    class Figure(base):
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png")
+            return picture.getvalue()
+
+    return Figure
 
 
 def _label(column: str) -> str:

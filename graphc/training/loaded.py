@@ -24,6 +24,7 @@ from ..program.plan import Style
 from ..runtime.diagnosis import Failure
 from ..runtime.feeds import Binder
 from ..runtime.fresh_parameters import TRAINERS
+from ..runtime.html import html_text
 from ..runtime.parameters import Array, LazyState, LiveParameters
 from .assemble import TrainingProgram
 from .history import History
@@ -209,6 +210,11 @@ class LoadedProgram(LazyState):
     def __repr__(self) -> str:
         size = sum(int(node.size) for node in self._compiled.plan.parameters)
         return f"<Trainer of {self.loss!r}, {size:,} parameters, step {self.steps}>"
+
+    def _repr_html_(self) -> str:
+        """The text and the history, by which notebooks show it."""
+        history = [repr(self.history)] if len(self.history) else []
+        return html_text("\n\n".join([repr(self), *history]))
 
 
 _CHANGING = {"_arrays", "_state", "last_failure"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 
 import numpy as np
@@ -76,6 +77,7 @@ def test_a_wrong_rule_is_found_and_named(declare, factor):
         "wrong_square"
     ]
     text = str(report)
+    assert report._repr_html_() == f"<pre>{html.escape(text)}</pre>"
     assert "WRONG" in text
     assert "wrong_square" in text
     assert f"test_finite_differences.py:{line}" in text

@@ -339,3 +339,9 @@ def test_more_methods_of_arrays() -> None:
     ]
     for value, wanted in zip(gc.evaluate(nodes, {x: ARRAY}), expected, strict=True):
         np.testing.assert_allclose(value, wanted, rtol=1e-12)
+
+
+def test_completion_offers_what_is_for_readers() -> None:
+    offered = dir(gc.input("x", (3,)))
+    assert {"shape", "named", "formula", "sum"} <= {*offered}
+    assert not {"told", "remember", "made_of", "derivation"} & {*offered}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +37,19 @@ def model() -> dict[str, gc.Node]:
     x, t = gc.input("x", ("n", 2)), gc.input("t", ("n",))
     w = gc.parameter("w", (2,), np.array([0.5, -1.0]))
     return {"x": x, "t": t, "w": w, "scores": x @ w}
+
+
+def test_a_compiled_function_tells_its_inputs(model: dict[str, gc.Node]) -> None:
+    loss = gc.mean((model["scores"] - model["t"]) ** 2).named("loss")
+    compiled = gc.compile(loss)
+    signature = inspect.signature(compiled)
+    assert str(signature) == "(x: 'float32 (n, 2)', t: 'float32 (n,)')"
+    assert inspect.signature(copy.copy(compiled)) == signature
+    assert repr(compiled) == (
+        "<compiled function of (x: float32 (n, 2), t: float32 (n,)) "
+        "that returns (loss: float32 ()), with 2 parameters>"
+    )
+    assert "&lt;compiled function of (x" in compiled._repr_html_()
 
 
 def test_the_gradient_of_a_linear_function_is_fed_with_its_input() -> None:

@@ -27,6 +27,14 @@ def test_a_history_is_drawn(tmp_path: Path) -> None:
     text = (tmp_path / "curves.svg").read_text()
     assert "train accuracy" in text
     assert "dev loss" in text
+    figure = history.plot(None, "loss")
+    (line,) = figure.axes[0].get_lines()
+    assert line.get_ydata().tolist() == history["loss"]
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    page = history._repr_html_()
+    assert page.count("<tr>") == len(history) + 1
+    assert f"{history['loss'][-1]:.4g}" in page
+    assert f"{history['loss'][-1]:.4g}" in trainer._repr_html_()
     trainer.lr_range_test(rows(), steps=5).plot(tmp_path / "range.svg", "loss")
     assert "step size" in (tmp_path / "range.svg").read_text()
     with pytest.raises(OptionError, match="nothing to draw"):

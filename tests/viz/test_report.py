@@ -55,6 +55,9 @@ def test_numbers_for_given_sizes(model):
     assert isinstance(symbolic, Dim)
     assert whole.multiply_adds == symbolic.evaluate({"batch": 32})
     assert "batch = 32" in str(whole)
+    page = whole._repr_html_()
+    assert page.count("<tr>") == len(whole.rows) + 1
+    assert "batch = 32" in page
 
 
 def test_both_levels_count_the_same_arithmetic(model):
