@@ -95,6 +95,12 @@ def _optimizations(target: Any) -> Iterator[tuple[str, Optimization]]:
 
 
 def _nodes(target: Any) -> list[Node]:
+    if target is None:
+        raise OptionError(
+            "there is nothing to explain: got None",
+            hint="a trainer's last_failure is None until a loss or gradient is not "
+            "finite",
+        )
     with suppress(DTypeError):
         if nodes := flatten(target):
             return nodes

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import NonFiniteError
+from graphc.errors import NonFiniteError, OptionError
 from tests.targets.support import loader
 
 
@@ -24,6 +24,8 @@ LINE = trainer_of_log.__code__.co_firstlineno + 3
 def test_a_value() -> None:
     trainer = trainer_of_log()
     assert trainer.last_failure is None
+    with pytest.raises(OptionError, match="nothing to explain"):
+        gc.explain(trainer.last_failure)
     data = np.ones((8, 2), np.float32)
     data[5] = -3
     with pytest.raises(NonFiniteError) as caught:
