@@ -357,7 +357,7 @@ def test_an_own_metric_of_totals(tmp_path: Path) -> None:
     assert found["spread"] == pytest.approx(np.std(data["x"]))
     assert list(found) == ["loss", "spread", "middle"]
     # The emitted program gives totals of a batch, and a function that finishes them.
-    module = load(model.emit(tmp_path / "train.py").read_text())
+    module = load(model.emit(tmp_path / "train.py", include=["all"]).read_text())
     assert module.METRICS == {"spread": "min", "middle": None}
     assert module.TOTALS == ("spread.sum", "spread.squares", "spread.count")
     totals = module.forward(module.init_parameters(0), **data)
