@@ -70,7 +70,7 @@ RESHAPE = Op(
     ),
     inputs=("x",),
     infer=_reshape_infer,
-    facts=Facts(called=("{x}_reshaped", "reshaped")),
+    facts=Facts(notation="x.reshape(shape)", called=("{x}_reshaped", "reshaped")),
     kind="view",
     one_row=_reshape_of_one_row,
     numpy=_reshape_numpy,

@@ -259,6 +259,7 @@ def notation(value: Value, facts: Facts) -> Iterator[str]:
     if facts.notation is not None:
         arrays = value.application.draw()
         scope = dict(zip(value.op.inputs, arrays, strict=True))
+        scope |= value.application.case.attributes
         if not np.allclose(eval(facts.notation, scope), value(arrays)):
             yield f"{facts.notation} is another number"
 
