@@ -174,13 +174,22 @@ class CompiledFunction(LazyState):
 
 
 def _signature(inputs: Iterable[Node]) -> inspect.Signature:
-    """The inputs with their types, as `inspect.signature` tells them."""
+    """The inputs with their types, as `inspect.signature` tells them.
+
+    Directions of Hessian-vector products have names such as `weight.direction`, which
+    no signature has.
+    """
+    types = {str(node.name): str(node.type) for node in inputs}
+    if not all(name.isidentifier() for name in types):
+        return inspect.Signature(
+            [
+                inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL),
+                inspect.Parameter("feeds", inspect.Parameter.VAR_KEYWORD),
+            ]
+        )
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Signature(
-        [
-            inspect.Parameter(str(node.name), kind, annotation=str(node.type))
-            for node in inputs
-        ]
+        [inspect.Parameter(name, kind, annotation=types[name]) for name in types]
     )
 
 
