@@ -143,12 +143,12 @@ def test_gradients_of_every_example_are_right(example, tmp_path, monkeypatch):
     ("example", "most"),
     [
         ("charged_particle.py", 1e-6),
-        ("diagonal_lstm.py", 0.19),
+        pytest.param("diagonal_lstm.py", 0.19, marks=pytest.mark.slow),
         ("gaussian_process.py", 0.1),
         ("hidden_markov_model.py", 0.2),
         ("kalman_filter.py", 1.0),
         ("matrix_factorisation.py", 0.6),
-        ("pinn.py", 0.005),
+        pytest.param("pinn.py", 0.005, marks=pytest.mark.slow),
         ("reaction_rates.py", 1e-8),
     ],
 )
@@ -183,6 +183,7 @@ def test_resnet(tmp_path):
     assert float(printed.split()[-1]) >= 0.97
 
 
+@pytest.mark.slow
 def test_word2vec(tmp_path):
     assert "of related ones 0." in run("word2vec.py", cwd=tmp_path)
 

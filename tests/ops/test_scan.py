@@ -23,8 +23,10 @@ from graphc.passes.pipeline import accelerate, optimize
 from tests.random_loops import BODIES, WRITTEN_OUT, Control, random_loops
 from tests.styles import STYLES, assert_styles_agree
 
+RANDOM = [pytest.param(n, marks=[pytest.mark.slow] if n < 6 else []) for n in range(12)]
 
-@pytest.mark.parametrize("seed", range(12))
+
+@pytest.mark.parametrize("seed", RANDOM)
 def test_random_loops_compute_what_their_steps_do(seed: int) -> None:
     """Values and gradients, as written, optimised, and in all styles."""
     _, expected = random_loops(seed, WRITTEN_OUT)
@@ -40,7 +42,7 @@ def test_random_loops_compute_what_their_steps_do(seed: int) -> None:
                 assert_styles_agree([*run()], wanted, ulps=4096, note=note)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [*RANDOM[:2], 2])
 def test_second_derivatives_and_tangents_of_random_loops(seed: int) -> None:
     def derivatives(control: Control) -> list[Node]:
         given, (_, *found) = random_loops(seed, control)

@@ -133,7 +133,13 @@ UNREACHED = {"put_in_windows", "affine_grid", "permutation"}
 size by name."""
 
 
-@pytest.mark.parametrize("application", applications(), ids=lambda a: a.id)
+APPLICATIONS = [
+    pytest.param(a, id=a.id, marks=[pytest.mark.slow] if a.number > 1 else [])
+    for a in applications()
+]
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
 def test_every_op(application: Application) -> None:
     """The value as it is written, and its derivatives when they are simplified."""
     if application.id in CUT:
