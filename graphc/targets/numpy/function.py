@@ -198,6 +198,7 @@ class _Printer:
                 function.steps,
                 self.values,
                 self._run,
+                blocks=function.is_fast,
                 forward={*ancestors(results)},
             )
             for key, node in function.copied.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Collection, Sequence
 
 from ...ir.dims import format_shape
@@ -45,6 +46,44 @@ def _title(block: Node) -> str:
     return called if formula is None else f"{called}: {formula}"
 
 
+def _starts_of_blocks(firsts: Sequence[Node]) -> dict[int, Node | None]:
+    """Places where some steps of a block begin, and None where these are over."""
+    found: dict[int, Node | None] = {}
+    blocks = [_block_of(first) for first in firsts]
+    places = range(len(blocks))
+    # By number, because nodes that are compared are an op.
+    for _, run in itertools.groupby(places, lambda n: _index(blocks[n])):
+        start, *others = run
+        if blocks[start] is not None and len(others) + 1 >= FEWEST_OF_A_BLOCK:
+            found[start], found[others[-1] + 1] = blocks[start], None
+    return found
+
+
+FEWEST_OF_A_BLOCK = 3
+"""Fewer steps say themselves what they are."""
+
+
+def _block_of(node: Node) -> Node | None:
+    """The outermost of graphc's own blocks that a value of the forward pass is in."""
+    found, block = None, node.origin.block
+    if node.origin.derivative is not None:
+        return None
+    while block is not None:
+        found = found if block.op.is_users else block
+        block = block.origin.block
+    return found
+
+
+def _index(block: Node | None) -> int | None:
+    return None if block is None else block.index
+
+
+def _called(block: Node) -> str:
+    """The op of a block, below the name that a user gave its value."""
+    name, op = block.name or "", block.op.name
+    return op if not name or name.startswith(op) else f"{name}: {op}"
+
+
 def shape_comment(node: Node) -> str | None:
     """The shape as a comment says it, where it says more than the code.
 
@@ -83,15 +122,23 @@ def write_steps(
     run: Run | None = None,
     *,
     headings: bool = True,
+    blocks: bool = False,
     forward: Collection[Node] = (),
 ) -> None:
-    """Write steps in order; `run` writes those that compute several values."""
+    """Write steps in order; `run` writes those that compute several values.
+
+    With `blocks`, several steps that compute a block together stand below its name.
+    """
     firsts = [first_of(step) for step in steps] if headings else []
     phases = {phase_of(node, forward) for node in firsts}
+    starts = _starts_of_blocks(firsts) if blocks else {}
     current, derives = "", False
     part: str | None = None
-    for step in steps:
+    for position, step in enumerate(steps):
         first = first_of(step)
+        block = starts.get(position)
+        if position in starts:
+            writer.blank()
         phase = phase_of(first, forward)
         if len(phases) > 1 and phase != current and current in ("", "Forward"):
             writer.heading(phase)
@@ -108,6 +155,9 @@ def write_steps(
             writer.blank()
             if title is not None:
                 writer.comment(title)
+        if block is not None:
+            writer.blank()
+            writer.comment(_called(block))
         for check in step.checks:
             with writer.about(check.positions):
                 writer.statement(values.check(check))
