@@ -35,7 +35,9 @@ def value_names(order: Iterable[Node]) -> dict[Node, str]:
     ['x', 'exp', 'y']
     """
     names: dict[Node, str] = {}
-    counts: dict[str, int] = {}
+    order = tuple(order)
+    # A variable and the layer in its line may have one name.
+    counts = {node.name: 1 for node in order if node.name is not None}
     for node in order:
         if node.name is not None:
             names[node] = node.name

@@ -44,6 +44,7 @@ class Names:
             self._taken.add(name)
             return name
         stem = re.sub(r"_?\d+$", "", name) or name
+        self._numbers.setdefault(f"{stem}_", 1)  # The first is the one without.
         return self.numbered(f"{stem}_")
 
     def numbered(self, stem: str) -> str:

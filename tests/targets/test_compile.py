@@ -416,3 +416,20 @@ def test_code_has_no_import_and_no_array_that_it_does_not_use(style, tmp_path):
         run = gc.compile(node, style=style, simplify=False)
         assert_formatted(run.source, tmp_path)
     np.testing.assert_array_equal(run(x=steps), [6.0, 24.0])
+
+
+def test_a_comment_names_the_block_that_several_statements_compute(style):
+    x, y = gc.input("x", (4, 3)), gc.input("y", (4,), "int64")
+    scores = gc.nn.gelu(x) * 2.0
+    loss = gc.nn.cross_entropy(scores, y).named("loss")
+    lines = gc.compile(loss, style=style).source.splitlines()
+    comments = [n for n, line in enumerate(lines) if line.startswith("    # ")]
+    if style == "readable":  # It calls functions of these names.
+        assert not comments
+        return
+    assert [lines[n] for n in comments] == ["    # gelu", "    # loss: cross_entropy"]
+    assert all(lines[n - 1] == "" for n in comments)
+    # What is outside of a block stands apart from it.
+    (scaled,) = [n for n, line in enumerate(lines) if line.startswith("    scores = ")]
+    assert lines[scaled - 1] == ""
+    assert comments[0] < scaled < comments[1]
