@@ -422,14 +422,21 @@ def test_a_comment_names_the_block_that_several_statements_compute(style):
     x, y = gc.input("x", (4, 3)), gc.input("y", (4,), "int64")
     scores = gc.nn.gelu(x) * 2.0
     loss = gc.nn.cross_entropy(scores, y).named("loss")
-    lines = gc.compile(loss, style=style).source.splitlines()
+    lines = gc.compile([loss, gc.grad(loss, x)], style=style).source.splitlines()
     comments = [n for n, line in enumerate(lines) if line.startswith("    # ")]
     if style == "readable":  # It calls functions of these names.
-        assert not comments
+        assert [lines[n] for n in comments] == ["    # Forward", "    # Backward"]
         return
-    assert [lines[n] for n in comments] == ["    # gelu", "    # loss: cross_entropy"]
+    assert [lines[n].removeprefix("    # ") for n in comments] == [
+        "Forward",
+        "gelu",
+        "loss: cross_entropy",
+        "Backward",
+        "Gradient of loss: cross_entropy",
+        "Gradient of gelu",
+    ]
     assert all(lines[n - 1] == "" for n in comments)
     # What is outside of a block stands apart from it.
     (scaled,) = [n for n, line in enumerate(lines) if line.startswith("    scores = ")]
     assert lines[scaled - 1] == ""
-    assert comments[0] < scaled < comments[1]
+    assert comments[1] < scaled < comments[2]

@@ -51,23 +51,32 @@ def _starts_of_blocks(firsts: Sequence[Node]) -> dict[int, Node | None]:
     found: dict[int, Node | None] = {}
     blocks = [_block_of(first) for first in firsts]
     places = range(len(blocks))
-    # By number, because nodes that are compared are an op.
-    for _, run in itertools.groupby(places, lambda n: _index(blocks[n])):
+
+    def key(place: int) -> object:
+        # By number, because nodes that are compared are an op.
+        return _index(blocks[place]), _pass_of(firsts[place])
+
+    for _, run in itertools.groupby(places, key):
         start, *others = run
-        if blocks[start] is not None and len(others) + 1 >= FEWEST_OF_A_BLOCK:
+        is_derived = firsts[start].origin.derivative is not None
+        fewest = FEWEST_OF_A_DERIVATIVE if is_derived else FEWEST_OF_A_BLOCK
+        if blocks[start] is not None and len(others) + 1 >= fewest:
             found[start], found[others[-1] + 1] = blocks[start], None
     return found
 
 
-FEWEST_OF_A_BLOCK = 3
+FEWEST_OF_A_BLOCK, FEWEST_OF_A_DERIVATIVE = 3, 2
 """Fewer steps say themselves what they are."""
 
 
 def _block_of(node: Node) -> Node | None:
-    """The outermost of graphc's own blocks that a value of the forward pass is in."""
+    """The outermost of graphc's own blocks that a value, or what it is a part of the
+    derivative of, is in.
+    """
     found, block = None, node.origin.block
     if node.origin.derivative is not None:
-        return None
+        through = node.origin.derivative.through
+        block = through if through.op.is_block else through.origin.block
     while block is not None:
         found = found if block.op.is_users else block
         block = block.origin.block
@@ -78,10 +87,19 @@ def _index(block: Node | None) -> int | None:
     return None if block is None else block.index
 
 
-def _called(block: Node) -> str:
-    """The op of a block, below the name that a user gave its value."""
-    name, op = block.name or "", block.op.name
-    return op if not name or name.startswith(op) else f"{name}: {op}"
+def _pass_of(node: Node) -> str:
+    """The pass that a value is a part of, in words to go before a block."""
+    derivative = node.origin.derivative
+    if derivative is None:
+        return ""
+    return "Gradient of " if derivative.mode == "reverse" else "Tangent of "
+
+
+def _called(block: Node, part: Node) -> str:
+    """The op of a block that a value is a part of, below the name that a user gave."""
+    name, op = block.label or "", block.op.name
+    called = op if not name or name.startswith(op) else f"{name}: {op}"
+    return f"{_pass_of(part)}{called}"
 
 
 def shape_comment(node: Node) -> str | None:
@@ -157,7 +175,7 @@ def write_steps(
                 writer.comment(title)
         if block is not None:
             writer.blank()
-            writer.comment(_called(block))
+            writer.comment(_called(block, first))
         for check in step.checks:
             with writer.about(check.positions):
                 writer.statement(values.check(check))
