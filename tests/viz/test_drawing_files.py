@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -124,11 +123,6 @@ def test_the_svg_shows_what_the_source_says(read, model):
 def test_save_writes_the_format_of_the_suffix(tmp_path, model, suffix):
     drawing = render(model.loss)
     path = tmp_path / f"model.{suffix}"
-    if suffix in ("png", "pdf") and shutil.which("dot") is None:
-        with pytest.raises(RenderError, match=f"rendering {suffix} needs"):
-            drawing.save(path)
-        assert not path.exists()
-        return
     drawing.save(path)
     start = {"png": b"\x89PNG", "pdf": b"%PDF", "dot": b"digraph", "svg": b"<?xml"}
     assert path.read_bytes().startswith(start[suffix.lower()])
