@@ -12,7 +12,7 @@ import re
 import warnings
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import RenderError
 
@@ -45,8 +45,7 @@ def picture_of(svg: str, format: str) -> bytes:
     """
     # Imported when needed: the package is optional and takes time to load.
     try:
-        import matplotlib
-        from matplotlib.figure import Figure
+        from matplotlib import figure
     except ImportError as error:
         raise RenderError(
             f"rendering {format} needs the `dot` program of Graphviz or the `draw` "
@@ -55,23 +54,24 @@ def picture_of(svg: str, format: str) -> bytes:
         ) from error
     root = ElementTree.fromstring(svg.encode("utf-8"))
     left, top, width, height = _numbers(root.attrib["viewBox"])
-    figure = Figure(figsize=(width / 72, height / 72))
-    axes = figure.add_axes((0, 0, 1, 1))
+    # The types of matplotlib are not complete.
+    page: Any = figure.Figure(figsize=(width / 72, height / 72))
+    axes = page.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(left, left + width)
     axes.set_ylim(top + height, top)
     for artist in _artists(root):
         axes.add_artist(artist)
     dpi = min(_DPI, int(_MOST_PIXELS * 72 / max(width, height)))
-    # Fonts as outlines that readers of PDF can search, and no time of writing.
+    # No time of writing, so that the same drawing gives the same bytes.
     options: dict[str, Any] = {"metadata": {"Software": None}, "dpi": dpi}
     if format == "pdf":
         options = {"metadata": {"CreationDate": None, "Producer": None}}
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"pdf.fonttype": 42}), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # A letter that the font lacks is a box, and the picture is still of use.
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(buffer, format=format, **options)
+        page.savefig(buffer, format=format, **options)
     return buffer.getvalue()
 
 
@@ -132,6 +132,7 @@ def _text(element: ElementTree.Element, right: float, down: float) -> Text:
     from matplotlib.text import Text
 
     given = element.attrib
+    places: dict[str, Literal["left", "center", "right"]]
     places = {"middle": "center", "start": "left", "end": "right"}
     return Text(
         float(given["x"]) + right,
