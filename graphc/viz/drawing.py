@@ -26,11 +26,12 @@ from .backend import FORMATS, render_dot
 from .bodies import with_bodies
 from .dot import to_dot
 from .gradient import backward_scene, overlay_scene
+from .neurons import neurons_dot
 from .scene import Scene, build_scene
 from .values import with_values
 
 Backward = Literal[False, "graph", "overlay"]
-Level = Literal["block", "primitive"]
+Level = Literal["block", "primitive", "neuron"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def render(
             are none), of a trainer's losses by those that each trains; `"overlay"` for
             the forward graph with the gradients that flow back along its edges.
         level: `"block"` for blocks as one vertex each, `"primitive"` for what they
-            consist of, in a frame.
+            consist of, in a frame, `"neuron"` for dense layers as columns of circles.
         feeds: arrays by node or by name, as `gc.evaluate` takes them. With them the
             value of each node stands in it, small arrays whole, of others shape, mean
             and range, and over the graph the gradient beside it. Parameters that are
@@ -131,9 +132,15 @@ def render(
         raise OptionError(
             f"backward must be False, 'graph' or 'overlay', got {backward!r}"
         )
-    if level not in ("block", "primitive"):
-        raise OptionError(f"level must be 'block' or 'primitive', got {level!r}")
+    if level not in ("block", "primitive", "neuron"):
+        raise OptionError(
+            f"level must be 'block', 'primitive' or 'neuron', got {level!r}"
+        )
     outputs = named_outputs(target)
+    if level == "neuron":
+        if backward or feeds is not None:
+            raise OptionError("neurons are drawn without backward and without feeds")
+        return Drawing(neurons_dot(outputs))
     trained = getattr(target, "trained", None)
     primitive = level == "primitive"
     if backward == "graph":
