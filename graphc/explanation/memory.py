@@ -7,7 +7,7 @@ look into. A compiled program needs less where a result takes the place of an op
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..ir.dims import Dim, Dimension
 from ..ir.facts import PERSISTENT
@@ -37,6 +37,8 @@ class LayerMemory:
     values: Dimension
     """Of all values of the forward pass."""
     line: str
+    node: Node | None = field(default=None, compare=False, repr=False)
+    """The layer, or the value; None for all together."""
 
     @property
     def sizes(self) -> tuple[Dimension, ...]:
@@ -82,6 +84,7 @@ def memory_section(title: str, graph: Graph, sizes: Mapping[str, int]) -> Sectio
             _bytes((n for n in nodes if n in kept), sizes),
             _bytes(filter(_is_computed, nodes), sizes),
             place(layer.origin.location),
+            layer,
         )
         for layer, nodes in stored.items()
     ]

@@ -21,6 +21,9 @@ from .formula import BY_ROWS, Equation, System, latex_printer, text_printer
 from .printing import Printer
 from .tree import Tree
 
+Lines = list[tuple[Node | None, list[str]]]
+"""Formulas, each a name and what it is equal to, with the nodes that they are about."""
+
 _MOST_PATHS = 6
 _LONGEST_LABEL = 44
 _MOST_IN_ELEMENTS = 60
@@ -88,20 +91,40 @@ class Derivation:
 
     def sections(self, printer: Printer) -> list[tuple[str, list[list[str]]]]:
         """Titles, and below each the formulas: a name and what it is equal to."""
-        forward = [
-            [printer(equation.name), printer(equation.value)]
+        return [
+            (title, [forms for _, forms in lines])
+            for title, lines in self.lines_of_nodes(printer)
+        ]
+
+    def lines_of_nodes(self, printer: Printer) -> list[tuple[str, Lines]]:
+        """The same as `sections`, with the node that each formula is about."""
+        declared = {image: node for node, image in self.images.items()}
+        forward: Lines = [
+            (equation.node, [printer(equation.name), printer(equation.value)])
             for equation in self.forward
             if equation.name is not None
         ]
-        backward = [line for step in self.steps for line in _lines(step, printer)]
-        ends: list[list[str]] = []
+        backward: Lines = [
+            (step.node, line) for step in self.steps for line in _lines(step, printer)
+        ]
+        ends: Lines = []
         for gradient in self.gradients:
             forms = [gradient.chain] if gradient.chain is not None else []
             forms += gradient.forms
-            texts = [printer(form) for form in forms]
-            ends.append([printer(gradient.name), *dict.fromkeys(texts)])
-        ends += [[printer(name), printer(tree)] for name, tree in self.abbreviations]
-        return [("Forward", forward), ("Backward", backward), ("Gradients", ends)]
+            texts = dict.fromkeys(printer(form) for form in forms)
+            ends.append((gradient.node, [printer(gradient.name), *texts]))
+        for name, tree in self.abbreviations:
+            ends.append((None, [printer(name), printer(tree)]))
+
+        def of_declared(lines: Lines) -> Lines:
+            keys = (None if n is None else declared.get(n, n) for n, _ in lines)
+            return [*zip(keys, (forms for _, forms in lines), strict=True)]
+
+        return [
+            ("Forward", of_declared(forward)),
+            ("Backward", of_declared(backward)),
+            ("Gradients", of_declared(ends)),
+        ]
 
     def __str__(self) -> str:
         parts: list[str] = []

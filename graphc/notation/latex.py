@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from .names import split_name
 from .printing import ATOM, Printer
 from .text import GREEK
 from .tree import Tree
@@ -70,12 +70,11 @@ class Latex(Printer):
 
     def name(self, text: str) -> str:
         r"""A name: `z1` is `z_{1}`, `theta` is `\theta`, a word is upright."""
-        if match := re.fullmatch(r"([A-Za-z]+)_?(\d+)", text):
-            return f"{self._stem(match[1])}_{{{match[2]}}}"
-        match = re.fullmatch(r"([A-Za-z]|[a-z]+)_([A-Za-z0-9_]+)", text)
-        if match and (len(match[1]) == 1 or match[1] in GREEK):
-            return f"{self._stem(match[1])}_{{{self._word(match[2])}}}"
-        return self._stem(text)
+        stem, index = split_name(text)
+        if not index:
+            return self._stem(stem)
+        below = index if index.isdigit() else self._word(index)
+        return f"{self._stem(stem)}_{{{below}}}"
 
     def _stem(self, text: str) -> str:
         if text in GREEK:

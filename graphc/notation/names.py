@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ..ir.facts import NAMED
 from ..ir.node import Node
+from .text import GREEK
 
 _PARTS = {"weight": "W", "bias": "b"}
 
@@ -20,6 +21,20 @@ def name_of(node: Node) -> str | None:
     if layer and part in _PARTS:
         return f"{_PARTS[part]}_{layer.replace('.', '_')}"
     return label.replace(".", "_") if node.op.role not in NAMED else label
+
+
+def split_name(text: str) -> tuple[str, str]:
+    """A name as a letter or word, and the index that it ends in, if any.
+
+    >>> split_name("z1"), split_name("W_hidden"), split_name("hidden")
+    (('z', '1'), ('W', 'hidden'), ('hidden', ''))
+    """
+    if match := re.fullmatch(r"([A-Za-z]+)_?(\d+)", text):
+        return match[1], match[2]
+    match = re.fullmatch(r"([A-Za-z]|[a-z]+)_([A-Za-z0-9_]+)", text)
+    if match and (len(match[1]) == 1 or match[1] in GREEK):
+        return match[1], match[2]
+    return text, ""
 
 
 class Names:

@@ -133,6 +133,11 @@ class CompiledFunction(LazyState):
         return self._made_of[1][0]
 
     @property
+    def emitted(self) -> Emitted:
+        """The text that runs, and the nodes that its lines compute."""
+        return self._made_of[2]
+
+    @property
     def source(self) -> str:
         """The text that runs."""
         return self._program.source

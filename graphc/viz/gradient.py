@@ -294,7 +294,8 @@ def _flowing_back(
         elif used[flow.parent] > 1:
             lines.append(f"{sign} …")
         tooltip = (*lines, *describe(flow.values[0])[1:])
-        yield Edge(keys[flow.node], keys[flow.parent], tuple(lines), tooltip, True)
+        ends = keys[flow.node], keys[flow.parent]
+        yield Edge(*ends, tuple(lines), tooltip, True, values=flow.values)
 
 
 def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:

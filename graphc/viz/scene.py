@@ -68,6 +68,8 @@ class Edge:
     state: Literal["shown", "lit", "hidden"] = "shown"
     """Of one of several drawings: the edge that it is about, or one of later ones,
     which keeps its place."""
+    values: tuple[Node, ...] = field(default=(), compare=False, repr=False)
+    """The gradients that flow along it; their sum is what it adds."""
 
 
 @dataclass(frozen=True, slots=True)
