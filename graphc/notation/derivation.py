@@ -17,7 +17,14 @@ from .backward import Backward, Step, derivative, jacobian
 from .closed import closed_form
 from .drawings import drawings_of
 from .elements import Letters, at
-from .formula import BY_ROWS, Equation, System, latex_printer, text_printer
+from .formula import (
+    BY_ROWS,
+    Equation,
+    System,
+    latex_printer,
+    single_letters,
+    text_printer,
+)
 from .printing import Printer
 from .tree import Tree
 
@@ -80,6 +87,11 @@ class Derivation:
         return drawings_of(
             *self.of, lambda node: formulas.get(self.images.get(node, node))
         )
+
+    @property
+    def letters(self) -> list[str]:
+        """The names of one letter, which indices are not to have."""
+        return single_letters(self._trees())
 
     def _trees(self) -> Iterable[Tree]:
         for equation in self.forward:

@@ -94,15 +94,16 @@ def aligned(lines: Sequence[str]) -> str:
 
 def text_printer(trees: Iterable[Tree]) -> Text:
     """A printer of text whose indices are none of the names in some formulas."""
-    return Text(_single(trees))
+    return Text(single_letters(trees))
 
 
 def latex_printer(trees: Iterable[Tree]) -> Latex:
     """A printer of LaTeX whose indices are none of the names in some formulas."""
-    return Latex(_single(trees))
+    return Latex(single_letters(trees))
 
 
-def _single(trees: Iterable[Tree]) -> list[str]:
+def single_letters(trees: Iterable[Tree]) -> list[str]:
+    """The names of one letter in some formulas."""
     names = {name for tree in trees for name in build.names_in(tree)}
     return sorted(name for name in names if len(name) == 1)
 

@@ -29,7 +29,7 @@ _PART = re.compile(
 
 
 def mathml(text: str) -> str:
-    """What a `MathML` printer wrote as an element, with signs between parts marked.
+    """The element of what a `MathML` printer wrote, with signs between parts marked.
 
     >>> mathml("<mi>x</mi> = <mn>1</mn>")
     '<math><mi>x</mi><mo>=</mo><mn>1</mn></math>'
