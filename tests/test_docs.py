@@ -5,17 +5,21 @@ README.md, which shows a shell too, has a test of its own.
 Examples run one after the other in an empty folder, under the same warnings-as-errors
 as all tests. A Markdown block in ```` ```python ```` is a program, or a session where
 it starts with `>>>`; the blocks of a page share their names, as a reader would expect.
+The emitted code and the drawings of pages are those of today.
 """
 
 from __future__ import annotations
 
+import difflib
 import doctest
 import importlib
-import linecache
+import importlib.util
 import pkgutil
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -32,6 +36,7 @@ MODULES = [
     ),
 ]
 PAGES = sorted(ROOT.glob("docs/**/*.md"))
+IMAGES = ROOT / "docs" / "images"
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -64,34 +69,53 @@ def test_the_public_functions_have_examples() -> None:
         assert len(functions & documented) >= 0.7 * len(functions), name
 
 
-def _blocks(page: Path) -> list[tuple[int, str]]:
-    """Line and source of each block of Python."""
-    text = page.read_text(encoding="utf-8")
-    return [
-        (text[: match.start(1)].count("\n"), match.group(1))
-        for match in re.finditer(
-            r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE
-        )
-    ]
+def _refresh() -> Any:
+    """The script that puts into pages what their blocks make."""
+    spec = importlib.util.spec_from_file_location(
+        "refresh_pages", ROOT / "docs" / "refresh_pages.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    scope: dict[str, object] = {"__name__": page.stem}
-    for line, source in _blocks(page):
-        if source.lstrip().startswith(">>>"):
-            test = doctest.DocTestParser().get_doctest(
-                source, scope, page.name, str(page), line
-            )
-            report: list[str] = []
-            runner = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False)
-            failed = runner.run(test, out=report.append, clear_globs=False).failed
-            scope.update(test.globs)
-            if failed:
-                pytest.fail("".join(report), pytrace=False)
-        else:
-            # As a cell of a notebook, whose lines name nodes.
-            text, cell = "\n" * line + source, f"<{page.name}, line {line}>"
-            linecache.cache[cell] = (len(text), None, text.splitlines(True), cell)
-            exec(compile(text, cell, "exec"), scope)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    text, script = page.read_text(encoding="utf-8"), _refresh()
+    now = script.refreshed(text, page.name).splitlines()
+    changed = "\n".join(difflib.unified_diff(text.splitlines(), now, lineterm="", n=1))
+    assert not changed, f"python docs/refresh_pages.py docs/{page.name}\n{changed}"
+    for name in script.PICTURE.findall(text):
+        assert (IMAGES / name).exists(), name
+        if name.endswith(".svg"):
+            drawn = tmp_path / name
+            assert len(script.words(drawn)) > 2, name
+            assert script.words(drawn) == script.words(IMAGES / name), name
+    # Of pages that show it, what is left when nothing has been found would pass.
+    if page.stem in ("tutorial", "course"):
+        assert len(script.EXCERPT.findall(text)) >= 4
+        assert len(list(tmp_path.glob("*.svg"))) >= 3
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_a_page_is_refreshed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (
+        "```python\ntext = 'def f():\\n    a\\n\\n    b\\nc'\n```\n"
+        "```python\n>>> print(1, 'a')\n1 ...\n>>> 2 + 2\n5\n```\n"
+        "<!-- emitted by text: def f -->\n```py\n```\n"
+        "```console\n$ graphc --version\n```\n"
+    )
+    now = _refresh().refreshed(page, "page.md")
+    assert ">>> print(1, 'a')\n1 ...\n>>> 2 + 2\n4\n```" in now
+    assert "```py\ndef f():\n    a\n\n    b\n```" in now
+    assert "$ graphc --version\ngraphc" in now

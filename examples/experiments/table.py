@@ -1,9 +1,9 @@
-"""Put what the experiments measured into docs/experiments.md.
+"""Put what the experiments measured into docs/experiments.md and docs/course.md.
 
     python examples/experiments/table.py
 
 Each experiment writes its numbers as JSON next to its picture. This writes them as
-tables below the comments `<!-- results: NAME -->` of the page, and a table of all below
+tables below the comments `<!-- results: NAME -->` of the pages, and a table of all below
 `<!-- all results -->`.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "experiments.md"
+PAGES = (ROOT / "docs" / "experiments.md", ROOT / "docs" / "course.md")
 IMAGES = ROOT / "docs" / "images"
 
 MARK = re.compile(
@@ -79,8 +79,9 @@ def cell(value: Any) -> str:
 
 
 def main() -> int:
-    PAGE.write_text(written(PAGE.read_text("utf-8")), "utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    for page in PAGES:
+        page.write_text(written(page.read_text("utf-8")), "utf-8")
+        print(f"wrote {page.relative_to(ROOT)}")
     return 0
 
 
