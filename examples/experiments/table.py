@@ -3,8 +3,8 @@
     python examples/experiments/table.py
 
 Each experiment writes its numbers as JSON next to its picture. This writes them as
-tables below the comments `<!-- results: NAME -->` of the pages, and a table of all below
-`<!-- all results -->`.
+tables below the comments `<!-- results: NAME -->` of the pages, and a table of all
+below `<!-- all results -->`.
 """
 
 import json
