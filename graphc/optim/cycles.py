@@ -156,12 +156,14 @@ class CyclicLR(Schedule):
         up = down = self._setting("step_size_up")
         if self.step_size_down is not None:
             down = self._setting("step_size_down")
-        cycle = floor(1.0 + count / (up + down))
-        within = count - (cycle - 1.0) * (up + down)
-        if self.step_size_down is None:
-            height = 1.0 - absolute(within - up) / up
-        else:
-            height = where(within <= up, within / up, (up + down - within) / down)
+        with derived(count, type(self).__name__):
+            cycle = floor(1.0 + count / (up + down)).named("cycle")
+            within = (count - (cycle - 1.0) * (up + down)).named("count_in_cycle")
+            if self.step_size_down is None:
+                height = 1.0 - absolute(within - up) / up
+            else:
+                height = where(within <= up, within / up, (up + down - within) / down)
+            height = height.named("height")
         return self.base_lr + (self.max_lr - self.base_lr) * (
             height * self._scale(cycle, count)
         )

@@ -49,6 +49,8 @@ class Options:
 
     called: ClassVar[Mapping[str, str]] = {}
     """Names of hyperparameters that are not those of the fields."""
+    first_place: ClassVar[int] = 0
+    """That of the first field among the constants of a program."""
 
     def __post_init__(self) -> None:
         """Raise unless every field is given and fits its annotation."""
@@ -67,12 +69,14 @@ class Options:
                 wanted = f"{name} to be {check.required}, got {shown(value)}"
                 raise self._failure(wanted, check.hint)
             called = self.called.get(name, name)
-            converted = _as_setting(called, check.convert(value), names.index(name))
+            place = self.first_place + names.index(name)
+            converted = _as_setting(called, check.convert(value), place)
             object.__setattr__(self, name, converted)
 
     def _setting(self, name: str) -> float:
         """A whole number of an option as a hyperparameter."""
-        place = [field.name for field in fields(cast(Any, self))].index(name)
+        names = [field.name for field in fields(cast(Any, self))]
+        place = self.first_place + names.index(name)
         called = self.called.get(name, name)
         return Hyperparameter.called(called, getattr(self, name), place=place)
 
@@ -85,7 +89,7 @@ class Options:
 def _as_setting(name: str, value: Any, place: int) -> Any:
     """The numbers of an option as hyperparameters, of `betas` as `beta1`, `beta2`."""
     if isinstance(value, float):
-        place = -1 if name == "learning_rate" else place  # What is tuned first.
+        place = -1000 if name == "learning_rate" else place  # What is tuned first.
         return Hyperparameter.called(name, value, place=place)
     if not isinstance(value, tuple):
         return value

@@ -27,7 +27,7 @@ from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ops.arithmetic import minimum, remainder, where
-from ..ops.exponential import cos, log
+from ..ops.exponential import cos, log, log1p
 from ..ops.rounding import floor
 from ..ops.source import ArrayLike, constant
 from .base import Clock
@@ -44,6 +44,7 @@ class Schedule(Options, ABC):
     by: By = field(default="epoch", kw_only=True)
 
     called = MappingProxyType({"lr": "learning_rate"})
+    first_place = -500  # Beside the step size, before the numbers of the optimizer.
 
     @abstractmethod
     def at(self, count: Node) -> Node:
@@ -109,7 +110,8 @@ class MultiStepLR(Schedule):
         """See the class."""
         passed: ArrayLike = 0.0
         for number, epoch in enumerate(self.milestones, 1):
-            milestone = Hyperparameter.called(f"milestone{number}", epoch, place=1)
+            place = self.first_place + 1
+            milestone = Hyperparameter.called(f"milestone{number}", epoch, place=place)
             passed = passed + where(count >= milestone, 1.0, 0.0)
         return self.lr * self.gamma ** constant(passed, "float64")
 
@@ -315,11 +317,14 @@ class CosineAnnealingWarmRestarts(Schedule):
         # Counts are whole, so this is well above the rounding of the logarithm and
         # well below the distance to the next restart.
         tolerance = 1e-9
-        periods = log(1.0 + count * (growth - 1.0) / first)
-        periods = periods / log(constant(growth, "float64"))
-        length = growth ** floor(periods + tolerance)
-        since = count - first * (length - 1.0) / (growth - 1.0)
-        return _cosine(self.lr, self.eta_min, since / (first * length))
+        with derived(count, type(self).__name__):
+            periods = log1p(count * (growth - 1.0) / first)
+            periods = periods / log(constant(growth, "float64"))
+            times = growth ** floor(periods + tolerance)
+            start = first * (times - 1.0) / (growth - 1.0)
+            length = (first * times).named("length_of_period")
+            since = (count - start).named("since_restart")
+        return _cosine(self.lr, self.eta_min, since / length)
 
 
 @dataclass(frozen=True)
@@ -375,18 +380,20 @@ class WarmUp(Schedule):
         """See the class."""
         after = self.after
         if not isinstance(after, Schedule):
-            return after * self._factor(count)
+            return after * self._factor(count + 1.0)
         if after.by != self.by:
             raise self._failure(
                 f"a schedule that counts by {self.by} where it is part of another one"
             )
-        return self._factor(count) * after.at(count)
+        return after.at(count) * self._factor(count + 1.0)
 
     def __call__(self, clock: Clock) -> Node:
         """See `Schedule.__call__`."""
-        if isinstance(self.after, Schedule) and self.after.by != self.by:
-            return self._factor(self._count(clock)) * self.after(clock)
-        return super().__call__(clock)
+        after = self.after(clock) if isinstance(self.after, Schedule) else self.after
+        number = clock.step if self.by == "step" else clock.epoch + 1.0
+        return after * self._factor(number)
 
-    def _factor(self, count: Node) -> Node:
-        return minimum((count + 1.0) / self._setting("steps"), 1.0)
+    def _factor(self, number: Node) -> Node:
+        """The factor of an update by its number, from 1."""
+        with derived(number, type(self).__name__):
+            return minimum(number / self._setting("steps"), 1.0).named("warm_up")

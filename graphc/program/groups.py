@@ -7,8 +7,8 @@ correction, a step size) is shared.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..ir.dims import Shape
 from ..ir.facts import Role
@@ -49,7 +49,8 @@ class Update:
 
     rules: tuple[ParameterUpdate, ...]
     clock: Mapping[str, Node]
-    """Placeholders `step`, `epoch` and `scale`: scalars of the training state."""
+    """Placeholders `step`, `epoch` and `scale`: scalars of the training state; and
+    those of rates."""
     shared: Mapping[str, tuple[Node, Node]]
     """State that belongs to no parameter: placeholder and new value by name."""
     title: str
@@ -165,6 +166,18 @@ def rule_values(update: Update) -> tuple[Node, ...]:
         *(value for rule in update.rules for value, _ in rule.outputs()),
         *(value for _, value in update.shared.values()),
     )
+
+
+def with_values(update: Update, values: Sequence[Node]) -> Update:
+    """The update with others in place of its new values, in the order of these."""
+    given = iter(values)
+    rules: list[ParameterUpdate] = []
+    for rule in update.rules:
+        parameter = next(given)
+        slots = {key: next(given) for key in rule.slots}
+        rules.append(replace(rule, new_parameter=parameter, new_slots=slots))
+    shared = {key: (node, next(given)) for key, (node, _) in update.shared.items()}
+    return replace(update, rules=tuple(rules), shared=shared)
 
 
 def rule_nodes(rule: ParameterUpdate) -> list[Node]:

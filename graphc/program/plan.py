@@ -35,6 +35,18 @@ class Plateau:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """A step size that a schedule gives: a function of time."""
+
+    value: Node
+    """The placeholder in its place, in updates and in step sizes."""
+    graph: Graph
+    """The schedule, from placeholders of the clock."""
+    owner: str = ""
+    """Name of the group of parameters, or of the loss, that it belongs to."""
+
+
+@dataclass(frozen=True)
 class TrainingStep:
     """A loss, its gradients, and the update of the parameters that it trains."""
 
@@ -110,6 +122,8 @@ class TrainingPlan:
     step_sizes: Graph
     """The step sizes of all updates, from placeholders of the clock; logs show the
     first one."""
+    rates: tuple[Rate, ...] = field(default=(), kw_only=True)
+    """Schedules that are functions of their own."""
     options: str
     """The options of optimizers, and the fingerprints of their rules."""
     results: tuple[str, ...] = ()
@@ -208,7 +222,8 @@ class TrainingPlan:
     @property
     def is_scheduled(self) -> bool:
         """True where the step size depends on when the update happens."""
-        return any(node.name in ("step", "epoch") for node in self.step_sizes.inputs)
+        clock = ("step", "epoch")
+        return any(n.name in clock for n in self.step_sizes.inputs) or bool(self.rates)
 
     @property
     def features(self) -> frozenset[str]:

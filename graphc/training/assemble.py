@@ -64,6 +64,7 @@ from .objectives import (
     objectives_of,
     total_loss,
 )
+from .rates import with_rates
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,7 @@ def training_plan(
 
 def _in_style(plan: TrainingPlan, style: Style) -> TrainingPlan:
     """The plan as a style computes it."""
+    plan = with_rates(plan)
     if style != "fast":
         return plan
     fast = accelerate if plan.is_simplified else _unchanged

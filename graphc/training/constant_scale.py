@@ -12,7 +12,7 @@ from ..ir.node import Node
 from ..ir.op import Op
 from ..ops.arithmetic import add, divide, multiply, subtract
 from ..ops.source import ASTYPE, astype, constant
-from ..program.groups import ParameterUpdate, Update
+from ..program.groups import Update, rule_values, with_values
 from ..program.plan import TrainingPlan
 
 
@@ -30,19 +30,7 @@ def unscaled(plan: TrainingPlan) -> TrainingPlan:
 
 
 def _unscaled(update: Update) -> Update:
-    values = [
-        *(rule.new_parameter for rule in update.rules),
-        *(value for rule in update.rules for value in rule.new_slots.values()),
-        *(value for _, value in update.shared.values()),
-    ]
-    found = iter(_fixed(values, [update.clock["scale"]]))
-    new = [next(found) for _ in update.rules]
-    rules: list[ParameterUpdate] = []
-    for rule, parameter in zip(update.rules, new, strict=True):
-        slots = {key: next(found) for key in rule.new_slots}
-        rules.append(replace(rule, new_parameter=parameter, new_slots=slots))
-    shared = {key: (node, next(found)) for key, (node, _) in update.shared.items()}
-    return replace(update, rules=tuple(rules), shared=shared)
+    return with_values(update, _fixed(rule_values(update), [update.clock["scale"]]))
 
 
 def _fixed(outputs: Sequence[Node], scales: Sequence[Node]) -> Sequence[Node]:

@@ -90,6 +90,8 @@ def _signed(value: int | float) -> ast.expr:
         text = "nan" if math.isnan(value) else "inf"
         constant: ast.expr = parse(f"np.{text}")
         return ast.UnaryOp(ast.USub(), constant) if value < 0 else constant
+    if value == math.pi:
+        return parse("np.pi")
     if value < 0 or (isinstance(value, float) and math.copysign(1, value) < 0):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     return ast.Constant(value)

@@ -41,6 +41,7 @@ from .module import (
     write_tiling,
 )
 from .names import Names
+from .rates import Rates
 from .settings import Settings
 from .sidecar import Sidecar
 from .state import write_averages, write_state
@@ -112,20 +113,22 @@ def emit_training(
     if plan.positions is not None and kind != "model":
         declared, wording = _index_arrays(plan, plan.positions, positions)
         functions.append((lower(declared, fast=False), wording))
+    rates = Rates(plan)
     small = [
         (lower(declared, fast=False), wording)
-        for declared, wording in _small_functions(plan, kind)
+        for declared, wording in _small_functions(plan, kind, rates)
     ]
     updates = [lower_update(step.update, fast=fast) for step in plan.steps]
     lowered = [function for function, _ in functions]
     helpers = start_helpers(plan.parameters)
-    parts = [*lowered, *(function for function, _ in small), *updates]
+    parts = [*lowered, *(function for function, _ in small)]
+    parts += [*updates, *rates.functions]
     used = [form for part in parts for form in part.forms_used()]
     state = Graph(tuple(plan.state.values()))
     forms = Forms(state)
     used += [forms[node] for node in state.nodes if not is_free(node)]
     helpers += called_helpers(used)
-    names = _names(plan, helpers)
+    names = _names(plan, helpers, rates)
     sidecar = Sidecar.beside(file)
     settings = Settings(names, _graphs(plan))
     constants = Constants(names, settings, sidecar)
@@ -147,10 +150,11 @@ def emit_training(
     }
     if any(update.needs_scratch for update in updates):
         write_scratch(text)
+    rates.write(text, names, constants)
     for step, update in zip(plan.steps, updates, strict=True):
         scope = names.function_scope(["name", "slots"])
         flushes = kind != "model"
-        write_update(text, update, scope, constants, step.name, flushes=flushes)
+        write_update(text, update, scope, constants, rates, step.name, flushes=flushes)
     if "steps" in plan.features or plan.assigned:
         write_loss_and_gradients(text, plan, names, kind)
     write_train_step(text, plan, names, calls, kind)
@@ -214,6 +218,7 @@ def _graphs(plan: TrainingPlan) -> list[Graph]:
     after = plan.after_predict and plan.after_predict.graph
     others = (plan.step_sizes, plan.forward, plan.predict, after)
     others = (*others, plan.loss_weight, plan.finish, plan.positions)
+    found += [rate.graph for rate in plan.rates]
     return [*found, *(graph for graph in others if graph is not None)]
 
 
@@ -222,11 +227,12 @@ def _names_in(source: str) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def _names(plan: TrainingPlan, helpers: Sequence[str]) -> Names:
+def _names(plan: TrainingPlan, helpers: Sequence[str], rates: Rates) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
     needed = {"arrays", "flat", "indexing", "streams", "tiles"}
     every = harness_source(plan.features | needed | {"whole"})
     taken = names_of_helpers(helpers)
+    taken |= {function.name for function in rates.functions}
     taken |= {*_MODULE_NAMES, *names_of_steps(plan), *defined_names(every)}
     names = module_names(plan.inputs, taken, variables_of_steps(plan))
     names.assign(plan.parameters)
@@ -324,7 +330,9 @@ def _index_arrays(
     )
 
 
-def _small_functions(plan: TrainingPlan, kind: Kind) -> list[tuple[Declared, Wording]]:
+def _small_functions(
+    plan: TrainingPlan, kind: Kind, rates: Rates
+) -> list[tuple[Declared, Wording]]:
     """Functions of a few numbers, in plain style whatever that of the rest."""
 
     def as_float(values: Sequence[ast.expr]) -> list[ast.stmt]:
@@ -334,18 +342,29 @@ def _small_functions(plan: TrainingPlan, kind: Kind) -> list[tuple[Declared, Wor
             case value:
                 return [ast.Return(call("float", value))]
 
+    def sizes(function: str, outputs: Sequence[Node], wording: Wording) -> None:
+        """Add a function of step sizes, which take what schedules give."""
+        graph = Graph(tuple(outputs))
+        given = tuple(node for node in graph.inputs if node in rates)
+
+        def opening(names: Names) -> list[ast.stmt]:
+            return [rates.assign(node, names) for node in given]
+
+        declared = Declared(function, graph, given=given, source="state")
+        wording = replace(wording, opening=opening)
+        functions.append((declared, wording))
+
     functions: list[tuple[Declared, Wording]] = []
+    outputs = plan.step_sizes.outputs
     if kind != "model" or plan.plateau is not None:
-        graph = Graph(plan.step_sizes.outputs[:1])
-        wording = Wording("Return the step size of the last update.", as_float)
-        functions.append((Declared("step_size", graph, source="state"), wording))
+        told = Wording("Return the step size of the last update.", as_float)
+        sizes("step_size", outputs[:1], told)
     if "groups" in plan.features and kind != "model":
-        wording = Wording(
+        told = Wording(
             "Return the step sizes of all groups in the last update.",
             lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
         )
-        declared = Declared("step_sizes", plan.step_sizes, source="state")
-        functions.append((declared, wording))
+        sizes("step_sizes", outputs, told)
     if plan.loss_weight is not None and kind != "model":
         wording = Wording(
             "Return how much a batch counts in the mean of the loss.", as_float

@@ -28,6 +28,7 @@ from .expressions import (
     subscript,
 )
 from .names import Names
+from .rates import Rates
 from .values import Values
 
 _ARGUMENTS = ["parameters", "gradients", "state"]
@@ -45,6 +46,7 @@ def write_update(
     lowered: LoweredUpdate,
     names: Names,
     constants: Constants,
+    rates: Rates,
     step: str = "",
     *,
     flushes: bool = True,
@@ -54,7 +56,7 @@ def write_update(
     Args:
         writer: to write to.
         lowered: the update.
-        names, constants: of the module.
+        names, constants, rates: of the module.
         step: the name of the step where a program has several, which counts them.
         flushes: True where state that has nearly decayed is set to zero.
     """
@@ -72,13 +74,14 @@ def write_update(
         if lowered.is_random:
             started = call("random_streams", subscript(name("state"), "rng"))
             writer.statement(assign("rng", started))
-        for key, node in lowered.clock.items():
-            if node.name != key:
-                names.alias(node, str(node.name))  # A constant of the module.
-                continue
+        times = {k: n for k, n in lowered.clock.items() if n not in rates}
+        for key, node in times.items():
             names.alias(node, key)
             with writer.about(node):
                 writer.statement(assign(key, subscript(name("state"), key)))
+        for node in lowered.clock.values():
+            if node in rates:
+                writer.statement(rates.assign(node, names, times))
         if lowered.reads_slots:
             writer.statement(assign("slots", subscript(name("state"), "slots")))
         stored = {node: key for key, (node, _) in update.shared.items()}
