@@ -28,6 +28,7 @@ from ..pysource.plain import without_annotations
 
 MARKER = "# --- imports above, copied into emitted programs below ---"
 SECTIONS = (
+    "native",
     "arrays",
     "tiles",
     "flat",
@@ -72,6 +73,7 @@ FEATURES = frozenset(
         "indexing",
         "later_rows",
         "learning_rate",
+        "native",
         "plateau",
         "predict",
         "schedule",
@@ -89,10 +91,10 @@ FEATURES = frozenset(
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; a number of rows that is fixed; arrays side by side; several step sizes;
 positions that depend on data; rows along another axis than the first; a constant step
-size; decay on a plateau; outputs that are predicted; a step size that changes; several
-losses; random draws; data that must have the dtypes of the inputs; chains in tiles;
-metrics made of totals; gradients that finite differences do not tell; a loss whose mean
-is not over rows; inputs without rows."""
+size; code in C; decay on a plateau; outputs that are predicted; a step size that
+changes; several losses; random draws; data that must have the dtypes of the inputs;
+chains in tiles; metrics made of totals; gradients that finite differences do not tell;
+a loss whose mean is not over rows; inputs without rows."""
 _ROOTS = frozenset(("evaluate", "fit"))
 """Functions for those who import a program."""
 
