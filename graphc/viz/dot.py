@@ -141,6 +141,8 @@ def _defaults(scene: Scene) -> list[str]:
         "pad": "0.2",
         "tooltip": f"{scene.name} graph",
     }
+    if scene.remark:
+        graph |= {"label": scene.remark, "labeljust": "l", "fontsize": "9"}
     if large:
         graph |= {"nslimit": "0.5", "nslimit1": "0.5", "mclimit": "0.3"}
     node = {

@@ -6,7 +6,6 @@ what each op sends back along each of its edges; nothing is derived here again.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,11 +18,13 @@ from ..autodiff.reverse import (
 from ..errors import DifferentiationError
 from ..ir.bodies import primitives
 from ..ir.called import shown, value_names
+from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.types import TupleType, is_floating
 from ..ir.walk import ancestors, reading_order
-from .notation import expression, label, literal, scalar_text
+from ..notation.flows import Flows
+from .notation import label, scalar_text
 from .scene import (
     Edge,
     Scene,
@@ -33,9 +34,6 @@ from .scene import (
     drawn_order,
     shape_text,
 )
-
-_FORMULA_WIDTH = 34
-_FORMULA_STEPS = 6
 
 Outputs = Sequence[tuple[str, Node]]
 
@@ -233,11 +231,16 @@ def overlay_scene(
             for vertex in scene.vertices
         ),
     )
+    formulas = Flows(
+        [node for _, node in outputs],
+        {n: names[n] for n in order if n in adjoints and n.inputs},
+        [derivation.loss for derivation in derivations],
+    )
     edges = list(scene.edges)
     for derivation in derivations:
         whose = f"{derivation.name}: " if len(derivations) > 1 else ""
-        edges += _flowing_back(scene, derivation, names, whose)
-    return replace(scene, edges=tuple(edges))
+        edges += _flowing_back(scene, derivation, names, whose, formulas)
+    return replace(scene, edges=tuple(edges), remark=formulas.remark)
 
 
 def _gradients(
@@ -261,10 +264,15 @@ class _Flow:
     node: Node
     parent: Node
     values: tuple[Node, ...]
+    position: int
 
 
 def _flowing_back(
-    scene: Scene, derivation: _Derivation, names: Mapping[Node, str], whose: str
+    scene: Scene,
+    derivation: _Derivation,
+    names: Mapping[Node, str],
+    whose: str,
+    formulas: Flows,
 ) -> Iterator[Edge]:
     keys = {v.node: v.key for v in scene.vertices if v.key.startswith("n")}
     flows = [
@@ -286,16 +294,28 @@ def _flowing_back(
             break
     for flow in flows:
         name = names[flow.parent]
-        formula = _formula(flow, derivation.adjoints, names)
+        formula, *meanings = _formulas(flow, derivation.adjoints, formulas)
         sign = "+=" if used[flow.parent] > 1 else "="
         lines = [f"{whose}d_{name} {shape_text(flow.parent)}".rstrip()]
-        if formula is not None:
-            lines.append(f"{sign} {formula}")
-        elif used[flow.parent] > 1:
-            lines.append(f"{sign} …")
+        lines += [f"{sign} {formula}", *meanings]
         tooltip = (*lines, *describe(flow.values[0])[1:])
         ends = keys[flow.node], keys[flow.parent]
         yield Edge(*ends, tuple(lines), tooltip, True, values=flow.values)
+
+
+def _formulas(flow: _Flow, adjoints: Adjoints, formulas: Flows) -> Sequence[str]:
+    """The flow in terms of the incoming gradient and forward values."""
+    node = shown(flow.node)
+    if isinstance(flow.parent.type, TupleType):
+        return ["d"]
+    if not isinstance(node.type, TupleType):
+        return formulas.lines(node, flow.position)
+    results = [
+        one
+        for one in adjoints.of
+        if one.op.role is Role.RESULT and one.inputs[0] is node
+    ]
+    return [formulas.by_jacobians(results, flow.parent)]
 
 
 def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:
@@ -305,7 +325,7 @@ def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:
         for position, parent in enumerate(whole.inputs):
             value = adjoints.flows.get((whole, position))
             if value is not None:
-                yield _Flow(node, parent, (value,))
+                yield _Flow(node, parent, (value,), position)
         return
     # Reverse mode saw through this block: its inputs are reached from its inside.
     inputs = set(node.inputs)
@@ -322,46 +342,6 @@ def _flows_of(node: Node, adjoints: Adjoints) -> Iterator[_Flow]:
             value = adjoints.flows.get((inner, position))
             if parent in inputs and value is not None:
                 arriving.setdefault(parent, []).append(value)
-    for parent in node.inputs:
+    for position, parent in enumerate(node.inputs):
         if parent in arriving:
-            yield _Flow(node, parent, tuple(arriving[parent]))
-
-
-def _formula(
-    flow: _Flow,
-    adjoints: Adjoints,
-    names: Mapping[Node, str],
-) -> str | None:
-    """The flow in terms of the incoming gradient and forward values, if short."""
-    if len(flow.values) != 1 or isinstance(shown(flow.node).type, TupleType):
-        return None
-    known = {adjoints.of[flow.node]: f"d_{names[flow.node]}"}
-    steps = _FORMULA_STEPS
-    trees: dict[Node, ast.expr] = {}
-    stack = [flow.values[0]]
-    while stack:
-        node = stack[-1]
-        if node in trees:
-            stack.pop()
-            continue
-        text = known.get(node)
-        scalar = scalar_text(node) if text is None else None
-        if scalar is not None:
-            trees[node] = literal(scalar)
-            continue
-        text = text or names.get(node)
-        if text is not None:
-            trees[node] = ast.Name(text)
-            continue
-        if node.op.is_statements(node) or node.op.kind == "source":
-            return None
-        missing = [parent for parent in node.inputs if parent not in trees]
-        if missing:
-            steps -= 1
-            if steps < 0:
-                return None
-            stack.extend(missing)
-            continue
-        trees[node] = expression(node, [trees[parent] for parent in node.inputs])
-    text = ast.unparse(trees[flow.values[0]])
-    return text if len(text) <= _FORMULA_WIDTH else None
+            yield _Flow(node, parent, tuple(arriving.pop(parent)), position)

@@ -90,6 +90,8 @@ class Scene:
     vertices: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
     clusters: tuple[Cluster, ...] = ()
+    remark: str = ""
+    """A line below the drawing."""
 
 
 def drawn_order(

@@ -1,0 +1,145 @@
+"""The gradient along each edge of a graph, in a short form.
+
+It is what one op sends back to one of its inputs, over the gradient `d` that arrives at
+the op: `W^T d`, `d x^T`, `p - onehot(y)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from ..errors import GraphcError
+from ..ir.node import Node
+from ..ir.types import TupleType
+from . import tree as build
+from .backward import Backward, jacobian
+from .formula import BY_ROWS, System, text_printer
+from .tree import Tree
+
+_LONGEST = 40
+"""Letters of a formula; a longer one is the product with a Jacobian."""
+
+
+class Flows:
+    """What flows back along the edges of a graph."""
+
+    def __init__(
+        self, outputs: Sequence[Node], names: Mapping[Node, str], top: Iterable[Node]
+    ) -> None:
+        """Name the values of a graph.
+
+        Args:
+            outputs: the values that the graph is behind.
+            names: what values are called; those that have no other name have it in
+                formulas.
+            top: values of which the gradient is 1.
+        """
+        self.names = names
+        self.top = frozenset(top)
+        outputs = [one for one in outputs if not isinstance(one.type, TupleType)]
+        self.system = System(outputs, opens_known=False, also=names)
+        self._is_plain = "d" not in {one.text for one in self.system.symbols.values()}
+        self._backward = Backward(
+            self.system, self.system.outputs[0], lambda node: False, frozenset(), {}
+        )
+
+    @property
+    def remark(self) -> str:
+        """The meaning of letters and names in all formulas."""
+        arriving = "d is the gradient of the value that an arrow comes from. "
+        return "".join(
+            [
+                arriving if self._is_plain else "",
+                BY_ROWS if self.system.rows is not None else "Vectors are columns.",
+            ]
+        )
+
+    def lines(self, node: Node, position: int) -> tuple[str, ...]:
+        """The gradient by an input of a node, and what letters in it stand for."""
+        try:
+            tree = self._tree(node, position)
+        except GraphcError:
+            tree = None
+        letters: dict[str, tuple[Tree, Tree]] = {}
+        if tree is not None:
+            tree = build.substitute(tree, lambda part: _abbreviated(part, letters))
+        if tree is None or len(_printed(tree)) > _LONGEST:
+            return (self.by_jacobians([node], node.inputs[position]),)
+        return (
+            _printed(tree),
+            *(f"{_printed(x)} = {_printed(whole)}" for x, whole in letters.values()),
+        )
+
+    def by_jacobians(self, nodes: Sequence[Node], parent: Node) -> str:
+        """The gradient through the transposes of Jacobians, added up."""
+        under = self._symbol(parent)
+        terms = [
+            build.link(
+                jacobian(self._symbol(node), under),
+                self._arriving(node, is_plain=len(nodes) == 1),
+                under.shape,
+            )
+            for node in nodes
+        ]
+        return _printed(build.add(*terms))
+
+    def _arriving(self, node: Node, is_plain: bool = True) -> Tree:
+        """The gradient of a node, by its name."""
+        if node in self.top and is_plain:
+            return build.number(1)
+        name = "d" if is_plain and self._is_plain else f"d_{self.names[node]}"
+        return build.symbol(name, self._image(node).shape)
+
+    def _image(self, node: Node) -> Node:
+        rows = self.system.rows
+        return node if rows is None else rows.image.get(node, node)
+
+    def _tree(self, node: Node, position: int) -> Tree:
+        rows = self.system.rows
+        parent = node.inputs[position]
+        arriving = self._arriving(node)
+        if rows is None or node not in rows.totals:
+            found = self._backward.flow(self._image(node), position, arriving)
+            if rows is None or node not in rows.image or parent in rows.image:
+                return found
+            return build.over_rows("sum", found, rows.size)
+        kind, row = rows.totals[node]
+        found = build.number(1)
+        if row is not self._image(parent):
+            place = row.inputs.index(self._image(parent))
+            found = self._backward.flow(row, place, found)
+        if kind == "mean":
+            found = _shared(found, build.size(rows.size))
+        return build.times(arriving, found)
+
+    def _symbol(self, node: Node) -> Tree:
+        found = self.system.symbols.get(self._image(node))
+        return found or build.symbol(self.names[node], self._image(node).shape)
+
+
+def _printed(tree: Tree) -> str:
+    return text_printer([tree])(tree)
+
+
+def _shared(tree: Tree, size: Tree) -> Tree:
+    """A formula divided by a size, in one fraction."""
+    parts = tree.args if tree.head == "times" else (tree,)
+    numbers = [part for part in parts if part.head == "number"]
+    others = [part for part in parts if part.head != "number"]
+    share = Fraction(1)
+    for one in numbers:
+        share *= Fraction(one.text)
+    under = build.times(build.number(share.denominator), size)
+    return build.times(build.fraction(build.number(share.numerator), under), *others)
+
+
+def _abbreviated(tree: Tree, letters: dict[str, tuple[Tree, Tree]]) -> Tree | None:
+    """The letter that a textbook has for a part of a formula."""
+    if tree.head != "apply" or not isinstance(tree.data, build.Application):
+        return None
+    letter = tree.data.op.mathematics.abbreviation
+    if letter is None or tree.args[0].head != "symbol":
+        return None
+    letters.setdefault(letter, (build.symbol(letter, tree.shape), tree))
+    return letters[letter][0]
