@@ -22,7 +22,7 @@ _LONGEST = 40
 
 
 class Flows:
-    """What flows back along the edges of a graph."""
+    """The gradients along the edges of a graph."""
 
     def __init__(
         self, outputs: Sequence[Node], names: Mapping[Node, str], top: Iterable[Node]

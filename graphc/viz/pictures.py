@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 _DPI = 192
-_MOST_PIXELS = 12_000
+_MOST_PIXELS = 8_000
 """On a side; a larger bitmap would not fit in the memory of many a viewer."""
 
 _FONT = "DejaVu Sans"
@@ -65,6 +65,7 @@ def picture_of(svg: str, format: str) -> bytes:
     dpi = min(_DPI, int(_MOST_PIXELS * 72 / max(width, height)))
     # No time of writing, so that the same drawing gives the same bytes.
     options: dict[str, Any] = {"metadata": {"Software": None}, "dpi": dpi}
+    options["pil_kwargs"] = {"compress_level": 4}
     if format == "pdf":
         options = {"metadata": {"CreationDate": None, "Producer": None}}
     buffer = io.BytesIO()
