@@ -1,0 +1,1 @@
+"""Print a decided program as C99."""

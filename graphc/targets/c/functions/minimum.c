@@ -1,0 +1,9 @@
+// NumPy's minimum: NaN where either is NaN; the first where both are equal.
+
+static inline float minimum_float32(float x, float y) {
+    return x <= y ? x : (x != x ? x : y);
+}
+
+static inline double minimum_float64(double x, double y) {
+    return x <= y ? x : (x != x ? x : y);
+}

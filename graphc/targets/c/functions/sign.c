@@ -1,0 +1,13 @@
+// NumPy's sign: -1, 0 or 1; NaN of NaN.
+
+static inline float sign_float32(float x) {
+    float result = x > 0.0f ? 1.0f : 0.0f;
+    result = x < 0.0f ? -1.0f : result;
+    return x != x ? x : result;
+}
+
+static inline double sign_float64(double x) {
+    double result = x > 0.0 ? 1.0 : 0.0;
+    result = x < 0.0 ? -1.0 : result;
+    return x != x ? x : result;
+}

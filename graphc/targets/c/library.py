@@ -1,0 +1,57 @@
+"""Elementary functions in C99, as text to be embedded in a program.
+
+Each function has a file of its own in `functions/`, which declares `NAME_float32` and
+`NAME_float64` as `static inline`; a line `// needs: NAME ...` at its top names the
+files that must stand before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent / "functions"
+
+FUNCTIONS = frozenset(file.stem for file in _FOLDER.glob("*.c"))
+"""Names of the functions that exist, each for both dtypes."""
+
+
+@cache
+def _file(name: str) -> tuple[tuple[str, ...], str]:
+    """The names that a file needs, and its text."""
+    text = (_FOLDER / f"{name}.c").read_text(encoding="utf-8")
+    first, _, rest = text.partition("\n")
+    if first.startswith("// needs: "):
+        return tuple(first.removeprefix("// needs: ").split()), rest
+    return (), text
+
+
+def library(names: Iterable[str]) -> str:
+    """The C text of some functions and of all that they need, each once.
+
+    A function stands after those that it needs; the order of `names` changes nothing.
+
+    Raises:
+        KeyError: there is no function of a name.
+
+    >>> "static inline double exp_float64(double x)" in library(["exp"])
+    True
+    """
+    wanted = sorted(set(names))
+    for name in wanted:
+        if name not in FUNCTIONS:
+            known = ", ".join(sorted(FUNCTIONS))
+            raise KeyError(f"{name!r} is not one of the functions in C: {known}")
+    found: dict[str, str] = {}
+
+    def visit(name: str) -> None:
+        if name not in found:
+            needs, text = _file(name)
+            for needed in needs:
+                visit(needed)
+            found[name] = text
+
+    for name in wanted:
+        visit(name)
+    return "\n".join(found.values())

@@ -1,0 +1,171 @@
+"""Derive the polynomial coefficients in `graphc/targets/c/functions/`.
+
+Run as a script: `python -m tests.targets.c.coefficients [name ...]`. Each polynomial is
+the minimax one, found by Lawson's iteration in 60 digits; then the coefficients are
+rounded to the dtype from the lowest power up, and those above are fitted again each
+time, so that they make up for the rounding.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import mpmath
+import numpy as np
+from mpmath import mp, mpf
+
+Real = Callable[[mpf], mpf]
+
+mp.dps = 60
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """Least `max |weight(x) * (function(x) - sum(c * x**power))|` on an interval."""
+
+    function: Real
+    powers: Sequence[int]
+    low: float | mpf
+    high: float | mpf
+    dtype: str
+    weight: Real = lambda x: mpf(1)
+
+
+def rounded(value: mpf, dtype: str) -> mpf:
+    """The nearest number of the dtype."""
+    with mp.workprec(24 if dtype == "float32" else 53):
+        return +value
+
+
+def literal(value: mpf, dtype: str) -> str:
+    """The shortest digits that C reads as this number."""
+    scalar = (
+        np.float32(float(value)) if dtype == "float32" else np.float64(float(value))
+    )
+    return repr(scalar.item() if dtype == "float64" else scalar).removeprefix(
+        "np.float32("
+    ).removesuffix(")") + ("f" if dtype == "float32" else "")
+
+
+def least(
+    values: Sequence[mpf], basis: Sequence[Sequence[mpf]], weights: Sequence[mpf]
+) -> list[mpf]:
+    """Coefficients of least weighted error on a grid, by Lawson's iteration.
+
+    Least squares in which a point counts more, the greater the error at it was.
+    """
+    count = len(basis)
+    shares = [mpf(1)] * len(values)
+    best: tuple[mpf, list[mpf]] | None = None
+    for _ in range(20):
+        scaled = [s * w**2 for s, w in zip(shares, weights, strict=True)]
+        system = mp.matrix(count, count)
+        right = mp.matrix(count, 1)
+        for row, left in enumerate(basis):
+            weighted = [s * v for s, v in zip(scaled, left, strict=True)]
+            right[row] = mp.fdot(weighted, values)
+            for column in range(row, count):
+                system[row, column] = mp.fdot(weighted, basis[column])
+                system[column, row] = system[row, column]
+        solution = mp.lu_solve(system, right)
+        coefficients = [solution[i] for i in range(count)]
+        errors = [
+            abs(w * (y - mp.fdot(coefficients, column)))
+            for w, y, column in zip(
+                weights, values, zip(*basis, strict=True), strict=True
+            )
+        ]
+        worst = max(errors)
+        if best is None or worst < best[0]:
+            best = (worst, coefficients)
+        total = mp.fdot(shares, errors)
+        shares = [s * e / total for s, e in zip(shares, errors, strict=True)]
+    assert best is not None
+    return best[1]
+
+
+def fit(polynomial: Polynomial) -> tuple[list[mpf], mpf]:
+    """Rounded coefficients of a polynomial, and its greatest weighted error."""
+    powers = list(polynomial.powers)
+    points = 10 * len(powers)
+    low, high = mpf(polynomial.low), mpf(polynomial.high)
+    grid = [
+        (low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (i + mpf(1) / 2) / points)
+        for i in range(points)
+    ]
+    left = [polynomial.function(x) for x in grid]
+    weights = [polynomial.weight(x) for x in grid]
+    basis = [[x**power for x in grid] for power in powers]
+    result: list[mpf] = []
+    for at in range(len(powers)):
+        coefficients = least(left, basis[at:], weights)
+        first = rounded(coefficients[0], polynomial.dtype)
+        result.append(first)
+        left = [y - first * column for y, column in zip(left, basis[at], strict=True)]
+    return result, max(abs(w * y) for w, y in zip(weights, left, strict=True))
+
+
+HALF_LN2 = mp.log(2) / 2 * mpf("1.0001")
+
+
+def _exp_tail(x: mpf) -> mpf:
+    """The factor of x² in exp(x) = 1 + x + x² (...)."""
+    if abs(x) < mpf("1e-20"):
+        return mpf(1) / 2 + x / 6
+    return (mp.expm1(x) - x) / x**2
+
+
+def _log_tail(z: mpf) -> mpf:
+    """The factor of z in log((1 + s) / (1 - s)) = s (2 + z (...)), z = s²."""
+    if z < mpf("1e-25"):
+        return mpf(2) / 3 + z * 2 / 5
+    s = mp.sqrt(z)
+    return (2 * mp.atanh(s) / s - 2) / z
+
+
+def _log1p_tail(x: mpf) -> mpf:
+    """The factor of x³ in log(1 + x) = x - x²/2 + x³ (...)."""
+    if abs(x) < mpf("1e-14"):
+        return mpf(1) / 3 - x / 4
+    return (mp.log1p(x) - x + x**2 / 2) / x**3
+
+
+SQRT2 = mp.sqrt(2)
+LOG_S = (SQRT2 - 1) / (SQRT2 + 1)
+
+POLYNOMIALS: dict[str, Polynomial] = {
+    "exp float64": Polynomial(
+        _exp_tail, range(10), -HALF_LN2, HALF_LN2, "float64", lambda x: x**2
+    ),
+    "exp float32": Polynomial(
+        _exp_tail, range(5), -HALF_LN2, HALF_LN2, "float32", lambda x: x**2
+    ),
+    "expm1 float64": Polynomial(
+        _exp_tail, range(11), -HALF_LN2, HALF_LN2, "float64", lambda x: x
+    ),
+    "expm1 float32": Polynomial(
+        _exp_tail, range(6), -HALF_LN2, HALF_LN2, "float32", lambda x: x
+    ),
+    "log float64": Polynomial(_log_tail, range(7), 0, LOG_S**2, "float64", lambda z: z),
+    "log float32": Polynomial(
+        _log1p_tail, range(8), 1 / SQRT2 - 1, SQRT2 - 1, "float32", lambda x: x**2
+    ),
+}
+"""Function, powers, interval, dtype and weight of each polynomial."""
+
+
+def main(names: Sequence[str]) -> None:
+    """Print the coefficients, lowest power first, and the error in bits."""
+    for name, polynomial in POLYNOMIALS.items():
+        if names and not any(name.startswith(wanted) for wanted in names):
+            continue
+        coefficients, error = fit(polynomial)
+        print(f"{name}: error 2^{float(mpmath.log(error, 2)):.1f}")
+        for power, value in zip(polynomial.powers, coefficients, strict=True):
+            print(f"  {power:3d}  {literal(value, polynomial.dtype)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

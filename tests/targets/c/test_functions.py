@@ -1,0 +1,199 @@
+"""Elementary functions in C are within 2 ulp everywhere, and made of C alone."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.special
+
+from graphc.targets.c import library as rooms
+from graphc.targets.c.library import FUNCTIONS, library
+from tests.targets.c.compiled import BINARY, COMPILER, Functions, loops
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler is found")
+
+NUMPY: dict[str, Callable[..., np.ndarray]] = {
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log_sigmoid": scipy.special.log_expit,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "sigmoid": scipy.special.expit,
+    "softplus": lambda x: -scipy.special.log_expit(-x),
+    "tanh": np.tanh,
+}
+"""Functions that a float32 result is held against, in float64."""
+
+EXACT: dict[str, Callable[..., np.ndarray]] = {
+    "ceil": np.ceil,
+    "floor": np.floor,
+    "floor_divide": np.floor_divide,
+    "fmod": np.fmod,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "remainder": np.remainder,
+    "rint": np.rint,
+    "sign": np.sign,
+    "sqrt": np.sqrt,
+    "trunc": np.trunc,
+}
+"""Functions whose result is NumPy's, to the last bit."""
+
+SCALAR = {"floor_divide", "fmod", "remainder"}
+"""Functions that take as long as the quotient is large, in a loop of their own."""
+
+VALUES = Path(__file__).parent / "values.txt"
+
+LIMIT = 2.0
+"""The greatest error, in units in the last place of the exact result."""
+
+
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory: pytest.TempPathFactory) -> Functions:
+    folder = tmp_path_factory.mktemp("functions")
+    return Functions(folder, loops(FUNCTIONS), "-O3", "-march=native")
+
+
+def special_points(dtype: str) -> np.ndarray:
+    """Zeros, infinities, NaN, denormals, the greatest numbers, and some simple ones."""
+    info = np.finfo(dtype)
+    found = [0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 7.0, 20.0, 88.5, 710.0, 1e22]
+    found += [info.tiny, info.smallest_subnormal, 1.5 * info.tiny, info.max, info.eps]
+    found += [1 - info.eps / 2, 1 + info.eps, np.inf, np.nan]
+    half = np.array(found, dtype)
+    return np.concatenate([half, -half])
+
+
+def sample(dtype: str, count: int, seed: int = 0) -> np.ndarray:
+    """Special points, numbers of all bit patterns, and ordinary numbers."""
+    rng = np.random.default_rng(seed)
+    whole = np.dtype(dtype.replace("float", "uint"))
+    bits = rng.integers(0, np.iinfo(whole).max, count, dtype=whole, endpoint=True)
+    ordinary = [scale * rng.normal(size=count // 4) for scale in (0.1, 1, 10, 300)]
+    groups = [bits.view(dtype), *(values.astype(dtype) for values in ordinary)]
+    return np.concatenate([special_points(dtype), *groups])
+
+
+def arguments(name: str, dtype: str, count: int) -> list[np.ndarray]:
+    """Arguments of a function; all pairs of special points for one of two."""
+    first = sample(dtype, count)
+    if name not in BINARY:
+        return [first]
+    pairs = np.array(list(product(special_points(dtype), repeat=2)), dtype).T
+    second = np.random.default_rng(1).permutation(sample(dtype, count, seed=2))
+    return [np.concatenate([pairs[0], first]), np.concatenate([pairs[1], second])]
+
+
+def ulps(got: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Distances in units in the last place; 0 for the same infinity, zero or NaN."""
+    info = np.finfo(got.dtype)
+    finite = np.isfinite(exact)
+    exponent = np.frexp(np.where(finite, exact, 1))[1] - info.nmant - 1
+    unit = np.ldexp(exact.dtype.type(1), np.maximum(exponent, info.minexp - info.nmant))
+    with np.errstate(all="ignore"):
+        nearest = exact.astype(got.dtype)
+        error = np.abs(got.astype(exact.dtype) - exact) / unit
+    same = (got == nearest) & ~np.isfinite(nearest) | np.isnan(got) & np.isnan(nearest)
+    # A sign of zero where the result is one; of what underflows it is free.
+    wrong = (exact == 0) & (got == 0) & (np.signbit(got) != np.signbit(exact))
+    error = np.where(same, 0, np.where(wrong, np.inf, error))
+    return np.where(np.isnan(error), np.inf, error).astype(np.float64)
+
+
+def test_every_function_has_an_expectation() -> None:
+    assert NUMPY.keys() | EXACT.keys() == FUNCTIONS
+    assert {line.split()[0] for line in VALUES.read_text().splitlines()} == {
+        *NUMPY,
+        "sqrt",
+    }
+
+
+def test_float32_is_right_against_float64(functions: Functions) -> None:
+    worst: dict[str, float] = {}
+    with np.errstate(all="ignore"):
+        for name, reference in NUMPY.items():
+            inputs = arguments(name, "float32", 20_000)
+            exact = reference(*(x.astype(np.float64) for x in inputs))
+            worst[name] = ulps(functions(name, *inputs), exact).max()
+    assert {name: error for name, error in worst.items() if error > LIMIT} == {}
+
+
+def test_float64_is_right_against_stored_values(functions: Functions) -> None:
+    """Against values made by `reference.py`, and NumPy at the special points."""
+    wrong: list[tuple[str, float]] = []
+    rows: dict[str, list[list[float]]] = {}
+    for line in VALUES.read_text().splitlines():
+        name, *numbers = line.split()
+        rows.setdefault(name, []).append([float.fromhex(x) for x in numbers])
+    for name, stored in rows.items():
+        *inputs, expected = np.array(stored).T
+        error = ulps(functions(name, *inputs), expected).max()
+        with np.errstate(all="ignore"):
+            inputs = arguments(name, "float64", 0)
+            near = (NUMPY | EXACT)[name](*inputs)
+        # NumPy's own error comes on top.
+        special = ulps(functions(name, *inputs), near).max() - 1
+        wrong += [(name, e) for e in (error, special) if e > LIMIT]
+    assert not wrong
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_exact_functions_are_those_of_numpy(functions: Functions, dtype: str) -> None:
+    wrong: list[tuple[str, list[float]]] = []
+    for name, reference in EXACT.items():
+        inputs = arguments(name, dtype, 1000)
+        with np.errstate(all="ignore"):
+            expected = reference(*inputs)
+        got = functions(name, *inputs)
+        signs = np.signbit(got) == np.signbit(expected)
+        # NumPy leaves open which of two zeros is the greater.
+        free = got == 0 if name in ("maximum", "minimum") else False
+        right = (got == expected) & (signs | free) | np.isnan(got) & np.isnan(expected)
+        wrong += [(name, [float(x[i]) for x in inputs]) for i in np.flatnonzero(~right)]
+    assert not wrong[:5]
+
+
+def test_loops_are_vectorised(functions: Functions) -> None:
+    if not Functions.is_gcc() or platform.machine() != "x86_64":
+        pytest.skip("only gcc reports it, and is asked for one processor here")
+    expected = {
+        f"{name}_{dtype}"
+        for name in FUNCTIONS - SCALAR
+        for dtype in ("float32", "float64")
+    }
+    assert expected <= functions.vectorised
+
+
+def test_a_wrong_digit_is_seen(tmp_path: Path) -> None:
+    text = library(["exp"])
+    planted = Functions(
+        tmp_path, loops(["exp"], text.replace("0.04166641f", "0.0417f")), "-O1"
+    )
+    x = np.linspace(-5, 5, 1000, dtype=np.float32)
+    assert ulps(planted("exp", x), np.exp(x.astype(np.float64))).max() > LIMIT
+
+
+def test_library_holds_each_function_once_after_what_it_needs() -> None:
+    text = library(["softplus", "exp", "log_sigmoid"])
+    assert text == library(["log_sigmoid", "exp", "softplus", "exp"])
+    names = re.findall(r"^static inline double (\w+)_float64\(", text, re.MULTILINE)
+    assert sorted(names) == sorted(set(names))
+    assert names.index("exp") < names.index("softplus") < names.index("log_sigmoid")
+    assert library([]) == ""
+    with pytest.raises(KeyError, match="'sine' is not one of the functions in C"):
+        library(["sine"])
+
+
+def test_files_keep_to_c99_without_headers_of_the_library() -> None:
+    folder = Path(rooms.__file__).parent / "functions"
+    for file in sorted(folder.rglob("*.c")):
+        text = file.read_text(encoding="utf-8")
+        assert set(re.findall(r"#include (.*)", text)) <= {"<stdint.h>"}, file
+        assert max(map(len, text.splitlines())) <= 88, file
