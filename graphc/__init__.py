@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import errors, linalg, nn, random, special
 from .arguments import getattr_of, public
 from .autodiff import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .errors import full_tracebacks
 from .ir import Dim, Node
 from .nn import init
 from .nn.parameter import buffer, parameter
@@ -485,6 +486,7 @@ __all__ = [
     "frexp",
     "full",
     "full_like",
+    "full_tracebacks",
     "function",
     "gcd",
     "geomspace",
@@ -710,6 +712,7 @@ for those that are modules themselves."""
 if not TYPE_CHECKING:
     _without = getattr_of(__name__, __all__)
 
+    @errors.without_inner_frames
     def __getattr__(name: str) -> object:
         """Import what is named for the first time."""
         if name not in _LATER:

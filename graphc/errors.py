@@ -3,22 +3,25 @@
 Every class also subclasses the built-in that fits, so that `except ValueError` in
 users' code keeps its meaning. An error finds the user's line when it is made. Its text
 is assembled from parts, because the part that knows what is wrong (a type rule, say)
-rarely knows the node.
+rarely knows the node. Its traceback ends at that line, too: `full_tracebacks` shows the
+functions of graphc below it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import linecache
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, Protocol, Self
+from types import FrameType, TracebackType
+from typing import Any, Protocol, Self, TypeVar, cast
 
 import numpy as np
 
@@ -47,18 +50,44 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedError",
     "UntrainedWarning",
+    "full_tracebacks",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A line of a user's file."""
+    """A line of a user's file, or of a cell of a notebook."""
 
     file: str
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        cell = self.cell
+        return f"{cell}, line {self.line}" if cell else f"{self.file}:{self.line}"
+
+    @property
+    def short(self) -> str:
+        """The line as `model.py:14`; the folder would differ between machines."""
+        cell = self.cell
+        file = self.file.replace(chr(92), "/").rsplit("/", 1)[-1]
+        return f"{cell}, line {self.line}" if cell else f"{file}:{self.line}"
+
+    @property
+    def cell(self) -> str | None:
+        """The cell as IPython calls it, such as `Cell In[3]`; None outside of cells."""
+        # A notebook runs in IPython, which then has been imported.
+        get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+        shell: Any = get_shell and get_shell()
+        try:
+            known = shell.compile.format_code_name(self.file)
+        except AttributeError:
+            return None  # There is no shell, or one of an old version.
+        return " ".join(known) if known else None
+
+    @property
+    def code(self) -> str:
+        """The text of the line, where it is at hand."""
+        return linecache.getline(self.file, self.line).strip()
 
 
 class Located(Protocol):
@@ -139,8 +168,94 @@ def is_of_package(frame: FrameType) -> bool:
         known = _is_ours[file] = file.startswith(_NOT_THE_USERS)
     if known or file != "<string>":
         return known
-    # A dataclass's own methods have no file, be it the user's class or ours.
-    return frame.f_code.co_qualname.startswith("__create_fn__")
+    return _is_generated(frame)
+
+
+def _is_generated(frame: FrameType) -> bool:
+    """True for a dataclass's own methods, which have no file, be it the user's class
+    or ours."""
+    code = frame.f_code
+    return code.co_filename == "<string>" and code.co_qualname.startswith(
+        "__create_fn__"
+    )
+
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_tracebacks_are_full = False
+
+
+def full_tracebacks(shown: bool = True) -> None:
+    """Show graphc's own functions in the tracebacks of its errors, or hide them again.
+
+    A traceback ends at the line of yours that graphc could do nothing with. Those of
+    an `InternalError`, which is a fault of graphc's, are always full.
+
+    Args:
+        shown: True to show them, False to hide them.
+
+    >>> import graphc as gc
+    >>> gc.full_tracebacks()
+    >>> gc.full_tracebacks(False)
+    """
+    global _tracebacks_are_full
+    _tracebacks_are_full = bool(shown)
+
+
+def hide_inner_frames(error: GraphcError) -> None:
+    """Leave graphc's functions out of the traceback of an error.
+
+    It is for `except` clauses that go on with a bare `raise`, which does not add their
+    own function again.
+    """
+    if _tracebacks_are_full or isinstance(error, InternalError):
+        return
+    error.__traceback__ = _without_inner(error.__traceback__, _NOT_THE_USERS)
+    # A program that was emitted is shown where NumPy raised in it.
+    if isinstance(cause := error.__cause__, Exception):
+        cause.__traceback__ = _without_inner(cause.__traceback__, (_PACKAGE,))
+
+
+def without_inner_frames(function: _F) -> _F:
+    """Decorate a public function, so that its errors end at the line of its caller."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return function(*arguments, **keywords)
+        except GraphcError as error:
+            hide_inner_frames(error)
+            raise
+
+    return cast("_F", call)
+
+
+def _without_inner(
+    trace: TracebackType | None, hidden: tuple[str, ...]
+) -> TracebackType | None:
+    kept: list[TracebackType] = []
+    inside = False
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_code.co_filename.startswith(hidden) or _is_generated(frame):
+            inside = True
+        elif not (inside and is_of_library(frame)):
+            kept.append(trace)
+            inside = False
+        trace = trace.tb_next
+    for outer in reversed(kept):
+        outer.tb_next, trace = trace, outer
+    return trace
+
+
+_LIBRARIES = ("graphc", "numpy", "sympy", "mpmath", "networkx", "graphviz", "scipy")
+
+
+def is_of_library(frame: FrameType) -> bool:
+    """True for a function of Python's library, or of those that graphc calls."""
+    # Templates that the interpreter evaluates have no name.
+    root = str(frame.f_globals.get("__name__", "graphc")).split(".")[0]
+    return root.startswith(_LIBRARIES) or root in sys.stdlib_module_names
 
 
 class GraphcError(Exception):
@@ -150,7 +265,8 @@ class GraphcError(Exception):
     concerned, `location` is the user's `file:line`, and `hint` says what to try.
     `at` is a node whose declaration is at fault, and gives both `node` and `location`.
     Otherwise the location is the line of the node from which graphc derives others
-    now, or else the innermost line on the stack that is the user's.
+    now, or else the innermost line on the stack that is the user's. In a notebook it
+    is the cell, as `Cell In[3], line 2`, and the message has the text of the line.
     """
 
     def __init__(
@@ -158,22 +274,35 @@ class GraphcError(Exception):
         message: str,
         *,
         node: str | None = None,
-        location: str | None = None,
+        location: str | Location | None = None,
         hint: str | None = None,
         at: Declared | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.node = node
-        self.location = location
+        self.location: str | None = None
         self.hint = hint
+        self._code = ""
+        if isinstance(location, Location):
+            self.stand_at(location)
+        else:
+            self.location = location
         self._is_located = location is not None
         if at is not None:
             self.locate(at=at)
         if self.location is None:
             origin = current_origin.get()
             found = (origin and origin.location) or user_location()
-            self.location = str(found) if found else None
+            if found is not None:
+                self.stand_at(found)
+
+    def stand_at(self, location: Location) -> None:
+        """Tell this place."""
+        self.location = str(location)
+        # A traceback has no line of a cell that has run before.
+        if not os.path.exists(location.file):
+            self._code = location.code
 
     def locate(self, *, node: str | None = None, at: Declared | None = None) -> Self:
         """Say which node it is about, and where, unless whoever made it said so."""
@@ -181,7 +310,7 @@ class GraphcError(Exception):
         if at is not None:
             self.node = self.node or at.describe()
             if not self._is_located and at.origin.location is not None:
-                self.location = str(at.origin.location)
+                self.stand_at(at.origin.location)
                 self._is_located = True
         return self
 
@@ -190,19 +319,11 @@ class GraphcError(Exception):
         if self.node:
             lines.append(f"  node: {self.node}")
         if self.location:
-            lines.append(f"  at:   {_shown(self.location)}")
+            code = f": {self._code}" if self._code else ""
+            lines.append(f"  at:   {self.location}{code}")
         if self.hint:
             lines.append(f"  try:  {self.hint}")
         return "\n".join(lines)
-
-
-def _shown(location: str) -> str:
-    """A place for a person: in a cell of a notebook, which has no file, its line."""
-    file, _, number = location.rpartition(":")
-    if not number.isdecimal() or os.path.exists(file):
-        return location
-    line = linecache.getline(file, int(number)).strip()
-    return f"line {number} of the cell: {line}" if line else location
 
 
 class ShapeError(GraphcError, ValueError):

@@ -9,6 +9,7 @@ import signal
 import pytest
 from hypothesis import settings
 
+import graphc as gc
 from tests import op_cases
 
 # A shell starts what runs in the background with Ctrl-C ignored, and `nohup` ignores
@@ -16,6 +17,9 @@ from tests import op_cases
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# A test that fails shows where.
+gc.full_tracebacks()
 
 settings.register_profile("graphc", deadline=None, derandomize=True)
 settings.load_profile("graphc")

@@ -6,15 +6,17 @@ import inspect
 import linecache
 import subprocess
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import GraphcError
+from graphc.errors import GraphcError, InternalError
 
 
 def _x(*shape: Any, dtype: str = "float32") -> Any:
@@ -222,14 +224,122 @@ def test_the_line_of_a_context_managers_caller_is_the_users(tmp_path: Path) -> N
     assert caught.value.location == _line(mistake)
 
 
-def test_in_a_notebook_the_line_of_the_cell_is_shown(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Notebooks give each cell the name of a file that does not exist.
-    name, cell = "/tmp/ipykernel_7/123.py", "x = 1\ny = gc.exp('text')\n"
+def _cell(monkeypatch: pytest.MonkeyPatch, name: str) -> GraphcError:
+    """An error of the second line of a cell."""
+    cell = "x = 1\ny = gc.exp('text')\n"
     entry = (len(cell), None, cell.splitlines(keepends=True), name)
     monkeypatch.setitem(linecache.cache, name, entry)
     with pytest.raises(GraphcError) as caught:
         exec(compile(cell, name, "exec"), {"gc": gc})
-    assert caught.value.location == f"{name}:2"
-    assert "at:   line 2 of the cell: y = gc.exp('text')" in str(caught.value)
+    return caught.value
+
+
+def test_in_a_notebook_the_line_of_the_cell_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Notebooks give each cell the name of a file that does not exist.
+    name = "/tmp/ipykernel_7/123.py"
+    error = _cell(monkeypatch, name)
+    assert error.location == f"{name}:2"
+    assert f"at:   {name}:2: y = gc.exp('text')" in str(error)
+    names = {name: ("Cell", "In[3]")}
+    shell = SimpleNamespace(compile=SimpleNamespace(format_code_name=names.get))
+    ipython = SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", cast("Any", ipython))
+    error = _cell(monkeypatch, name)
+    assert error.location == "Cell In[3], line 2"
+    assert "at:   Cell In[3], line 2: y = gc.exp('text')" in str(error)
+    assert _cell(monkeypatch, "<timed>").location == "<timed>:2"
+
+
+CELLS = """
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance(colors="nocolor")
+shell.run_cell("import graphc as gc; x = gc.input('x', (2, 3))", store_history=True)
+shell.run_cell("y = 2\\nz = x + gc.ones((4,))", store_history=True)
+"""
+
+
+def test_ipython_shows_cells_alone() -> None:
+    pytest.importorskip("IPython")
+    done = subprocess.run(
+        [sys.executable, "-c", CELLS], capture_output=True, text=True, check=True
+    )
+    assert "at:   Cell In[2], line 2: z = x + gc.ones((4,))" in done.stdout
+    assert "graphc/" not in done.stdout
+
+
+def _solved(matrix: Any) -> Any:
+    return gc.compile(gc.linalg.solve(matrix, gc.ones((2,))))
+
+
+def _diverges() -> gc.Trainer:
+    return gc.Trainer(gc.log(0.0 * gc.sum(_w(2))), gc.optim.SGD(0.1))
+
+
+TRACED: list[Callable[[], Any]] = [
+    *MISTAKES,
+    lambda: gc.exp(1, 2),  # type: ignore[call-arg]
+    lambda: gc.expp,
+    lambda: gc.nn.relu7,
+    lambda: _x().expp,
+    lambda: _x().at[7].set(0.0),
+    lambda: gc.nn.Linear(4, 3)(_x()),
+    lambda: gc.nn.Sequential(gc.nn.Linear(3, 4), gc.nn.Linear(3, 4))(_x()),
+    lambda: gc.function(lambda x: x @ _w(4))(_x()),
+    lambda: gc.scan(lambda c, x: (c + _w(4), x), gc.zeros((3,)), _x()),
+    lambda: gc.optim.SGD(lr=-1),
+    lambda: gc.compile(_x())(x=[1.0]),
+    lambda: gc.compile(_x()).parameters["v"],
+    lambda: _solved(_x(2, 2))(x=np.zeros((2, 2))),
+    lambda: gc.evaluate(_x(), {}),
+    lambda: gc.interpret([_x()], {"x": np.ones((2, 3))})["y"],
+    lambda: _diverges().step(),
+    lambda: _diverges().step(x=1.0),
+    lambda: _diverges().fit({"x": np.ones(3)}),
+    lambda: gc.render(_x(), rankdir="XY"),  # type: ignore[arg-type]
+]
+
+
+def _files(error: BaseException) -> set[str]:
+    return {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+
+
+@pytest.fixture
+def short_tracebacks() -> Iterator[None]:
+    gc.full_tracebacks(False)
+    yield
+    gc.full_tracebacks()
+
+
+@pytest.mark.usefixtures("short_tracebacks")
+def test_a_traceback_ends_at_the_users_line() -> None:
+    wrong: list[str] = []
+    for mistake in TRACED:
+        try:
+            mistake()
+        except GraphcError as error:
+            cause = _files(error.__cause__) if error.__cause__ is not None else set()
+            if _files(error) != {__file__} or any("graphc/" in each for each in cause):
+                wrong.append(_source(mistake))
+        else:
+            wrong.append(_source(mistake))
+    assert not wrong
+
+
+def test_full_tracebacks_have_functions_of_graphc() -> None:
+    gc.full_tracebacks()
+    with pytest.raises(GraphcError) as caught:
+        _x() + _w(4)
+    assert any("graphc/ops/" in each for each in _files(caught.value))
+
+
+@pytest.mark.usefixtures("short_tracebacks")
+def test_a_fault_of_graphc_has_a_full_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("graphc.runtime.compiler.optimize", np.linalg.svd)
+    with pytest.raises(InternalError) as caught:
+        gc.compile(_x())
+    assert any("graphc/arguments/" in each for each in _files(caught.value))

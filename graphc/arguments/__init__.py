@@ -1,7 +1,7 @@
 """Arguments of public functions and classes, held against their annotations."""
 
 from .annotations import Check, Count, Natural, Seed, Within, check_of
-from .entries import entry, problem_of_call, public, shown
+from .entries import entry, problem_of_call, public, shown, unchecked_entry
 from .names import getattr_of, in_place_of_method
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "problem_of_call",
     "public",
     "shown",
+    "unchecked_entry",
 ]

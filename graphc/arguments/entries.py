@@ -7,6 +7,7 @@ many, cost nothing. A wrapped call
 * holds arguments against the annotations of their parameters, and says which one does
   not fit, before anything is done;
 * says what is missing or unknown where a call does not fit the signature;
+* hides graphc's functions in the traceback of an error that it raises on purpose;
 * and turns an exception that nobody foresaw into an `InternalError`.
 
 Exceptions of users' own functions pass through.
@@ -23,7 +24,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
-from ..errors import ArgumentError, GraphcError, InternalError, frame_above
+from ..errors import (
+    ArgumentError,
+    GraphcError,
+    InternalError,
+    frame_above,
+    hide_inner_frames,
+    is_of_library,
+)
 from ..ir.node import Node
 from ..ir.source_names import hand_over
 from . import elsewhere
@@ -33,6 +41,7 @@ from .synonyms import name_here
 
 _Function: TypeAlias = Callable[..., Any]
 _Class = TypeVar("_Class", bound=type)
+_F = TypeVar("_F", bound=_Function)
 
 
 def public(namespace: dict[str, Any], names: Iterable[str]) -> None:
@@ -69,8 +78,46 @@ def entry(owner: _Class, label: str = "") -> _Class:
     return owner
 
 
+def unchecked_entry(function: _F) -> _F:
+    """Decorate a function that users call and that checks its arguments itself.
+
+    Nodes that it returns are told their names, and its errors end at the user's line.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            result = function(*arguments, **keywords)
+        except GraphcError as error:
+            hide_inner_frames(error)
+            raise
+        if type(result) in _HANDED_OVER:
+            hand_over(result, frame_above(1))
+        return result
+
+    vars(call)["__graphc_checked__"] = True
+    return cast("_F", call)
+
+
 _CALLED = ("__init__", "__call__", "__setitem__")
 """Methods of a class that users call besides those without an underscore."""
+
+_SPECIAL = {
+    *("__array__", "__array_function__", "__array_ufunc__", "__bool__", "__complex__"),
+    *("__contains__", "__float__", "__getattr__", "__getitem__", "__index__"),
+    *("__iter__", "__len__", "__round__"),
+    *(f"__{name}__" for name in ("abs", "eq", "ge", "gt", "invert", "le", "lt", "ne")),
+    *(f"__{name}__" for name in ("neg", "pos")),
+    *(
+        f"__{side}{name}__"
+        for side in ("", "r")
+        for name in (
+            *("add", "and", "divmod", "floordiv", "lshift", "matmul", "mod", "mul"),
+            *("or", "pow", "rshift", "sub", "truediv", "xor"),
+        )
+    ),
+}
+"""Methods that Python and NumPy call for an expression of the user's."""
 
 _UNCHECKED = frozenset({(Node, "__init__"), (Node, "told")})
 """Not called by users, and very often by graphc."""
@@ -82,11 +129,16 @@ def _check_methods(owner: type, place: str) -> None:
     ours = [base for base in owner.__mro__ if base.__module__.startswith("graphc.")]
     members = ChainMap(*(dict(vars(each)) for each in ours))
     for name, member in members.items():
+        if name in _SPECIAL and inspect.isfunction(member) and not _is_checked(member):
+            setattr(owner, name, unchecked_entry(member))
+            continue
         public_name = not name.startswith("_") or name in _CALLED
         if not public_name or _is_checked(member) or (owner, name) in _UNCHECKED:
             continue
         label = place if name == "__init__" else f"{place}.{name}"
-        if inspect.isfunction(member) and not _takes_anything(member):
+        if inspect.isfunction(member) and _takes_anything(member):
+            setattr(owner, name, unchecked_entry(member))
+        elif inspect.isfunction(member):
             setattr(owner, name, _checked(member, label, owner))
         elif isinstance(member, classmethod | staticmethod):
             bound: Any = cast("Any", member)
@@ -138,13 +190,18 @@ def _checked(function: _Function, label: str, owner: type | None = None) -> _Fun
             if type(result) in _HANDED_OVER:
                 hand_over(result, frame_above(1))
             return result
-        except GraphcError:
+        except GraphcError as error:
+            hide_inner_frames(error)
             raise
         except Exception as error:
             replacement = _replacement(error, function, label, arguments, keywords)
             if replacement is None:
                 raise
-            raise replacement from replacement.__cause__
+            try:
+                raise replacement from replacement.__cause__
+            except GraphcError as told:
+                hide_inner_frames(told)
+                raise
 
     vars(call)["__graphc_checked__"] = True
     return call
@@ -281,17 +338,12 @@ def _inside(value: Any) -> Iterable[Any]:
     return cast("Iterable[Any]", value) if isinstance(value, list | tuple) else ()
 
 
-_LIBRARIES = ("graphc", "numpy", "sympy", "mpmath", "networkx", "graphviz", "scipy")
-
-
 def _is_of_user(error: Exception) -> bool:
     """True for an exception that arose in a function of the user's."""
     # The first frames are the wrapper's and those of who called it.
     trace = error.__traceback__
     while trace is not None:
-        # Templates that the interpreter evaluates have no name.
-        root = str(trace.tb_frame.f_globals.get("__name__", "graphc")).split(".")[0]
-        if not root.startswith(_LIBRARIES) and root not in sys.stdlib_module_names:
+        if not is_of_library(trace.tb_frame):
             return True
         trace = trace.tb_next
     return False

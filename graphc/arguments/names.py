@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 
-from ..errors import NoAttributeError
+from ..errors import NoAttributeError, without_inner_frames
 from . import elsewhere
 from .annotations import PLACES
 from .functions_elsewhere import FUNCTIONS
@@ -22,6 +22,7 @@ def getattr_of(module: str, names: Iterable[str]) -> Callable[[str], object]:
     """
     known = list(names)
 
+    @without_inner_frames
     def __getattr__(name: str) -> object:
         error = NoAttributeError(f"module {module!r} has no attribute {name!r}")
         # Others, such as `inspect`, ask every module for names with underscores.

@@ -10,8 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ..errors import DTypeError, frame_above
-from .source_names import hand_over
+from ..errors import DTypeError
 
 if TYPE_CHECKING:
     from .node import Node
@@ -36,9 +35,7 @@ def array_function(function: _F, *names: str, place: str = "gc") -> _F:
 
 
 def _call(name: str, *arguments: Any, **keywords: Any) -> Any:
-    result = _functions[name](*arguments, **keywords)
-    hand_over(result, frame_above(2))
-    return result
+    return _functions[name](*arguments, **keywords)
 
 
 def _call_by_numpy(name: str, arguments: Any, keywords: Mapping[str, Any]) -> Any:
@@ -67,18 +64,14 @@ class ArrayMethods:
         self, ufunc: Any, method: str, *arguments: Any, **keywords: Any
     ) -> Any:
         name = ufunc.__name__ + ("" if method == "__call__" else f".{method}")
-        result = _call_by_numpy(name, arguments, keywords)
-        hand_over(result, frame_above(1))
-        return result
+        return _call_by_numpy(name, arguments, keywords)
 
     def __array_function__(
         self, function: Any, types: Any, arguments: Any, keywords: Any
     ) -> Any:
         is_linalg = function.__module__ == "numpy.linalg"
         name = f"linalg.{function.__name__}" if is_linalg else function.__name__
-        result = _call_by_numpy(name, arguments, keywords)
-        hand_over(result, frame_above(1))
-        return result
+        return _call_by_numpy(name, arguments, keywords)
 
     # Operators
 

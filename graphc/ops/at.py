@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..arguments import entry
 from ..errors import DTypeError, GraphcError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import format_shape
@@ -37,6 +38,7 @@ class IndexUpdates:
         return f"<updates of {self._array!r}>"
 
 
+@entry
 class IndexUpdate:
     """Elements of an array that an update goes to.
 

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from ..errors import DifferentiationError, DTypeError, UnsupportedError
+from ..errors import (
+    DifferentiationError,
+    DTypeError,
+    Location,
+    UnsupportedError,
+)
 from ..ir.dims import Dimension
 from ..ir.facts import NAMED, Role
 from ..ir.node import Node
@@ -77,10 +82,10 @@ def from_outside(name: str, node: Node, where: str) -> UnsupportedError:
     )
 
 
-def _place_of(function: Callable[..., Any]) -> str | None:
+def _place_of(function: Callable[..., Any]) -> Location | None:
     """The line at which a function begins."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return code and f"{code.co_filename}:{code.co_firstlineno}"
+    return code and Location(code.co_filename, code.co_firstlineno)
 
 
 class Errors:
@@ -106,7 +111,8 @@ class Errors:
             seen.add(node)
             if node.op.role in {*NAMED, Role.ARGUMENT} or not node.op.pure:
                 error = from_outside(self.name, node, f"the {self.what}")
-                error.location = _place_of(self.rule) or error.location
+                if (place := _place_of(self.rule)) is not None:
+                    error.stand_at(place)
                 raise error
             stack += node.inputs
 

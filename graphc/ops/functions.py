@@ -8,14 +8,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from ..errors import ArgumentError, DTypeError, frame_above
+from ..arguments import unchecked_entry
+from ..errors import ArgumentError, DTypeError
 from ..ir.bodies import shared
 from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT, Facts, Role
 from ..ir.graph import Graph, rebuild
 from ..ir.node import Node
 from ..ir.op import Op
-from ..ir.source_names import hand_over
 from .control import (
     CALL,
     argument,
@@ -126,10 +126,9 @@ def _wrapped(op: Op, fun: Callable[_P, _R], name: str | None) -> Callable[_P, _R
     if name is not None:
         called = check_identifier(name, "function name")
 
+    @unchecked_entry
     def apply(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        result = _applied(op, fun, called, args, kwargs)
-        hand_over(result, frame_above(1))
-        return result
+        return _applied(op, fun, called, args, kwargs)
 
     return functools.update_wrapper(apply, fun, updated=())
 

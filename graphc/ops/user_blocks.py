@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ParamSpec
 
-from ..errors import ArgumentError, DTypeError, frame_above
+from ..arguments import unchecked_entry
+from ..errors import ArgumentError, DTypeError
 from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.op import Op
 from ..ir.origin import here
-from ..ir.source_names import hand_over
 from ..ir.types import TensorType
 from .control import call_type
 from .functions import name_of, traced
@@ -34,6 +34,7 @@ def as_block(fun: Callable[_P, Node]) -> Callable[_P, Node]:
             hint="a function that `def` gives a name",
         )
 
+    @unchecked_entry
     def apply(*args: _P.args, **kwargs: _P.kwargs) -> Node:
         body, nodes, outcome = traced(fun, name, args, kwargs)
         if not outcome.is_one_node:
@@ -42,9 +43,7 @@ def as_block(fun: Callable[_P, Node]) -> Callable[_P, Node]:
                 hint="gc.function for several results",
             )
         options = _shown(fun, args, kwargs)
-        result = block_op(name).build(nodes, {**options, "body": body})
-        hand_over(result, frame_above(1))
-        return result
+        return block_op(name).build(nodes, {**options, "body": body})
 
     return functools.update_wrapper(apply, fun, updated=())
 

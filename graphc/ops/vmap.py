@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from ..errors import DTypeError, OptionError, ShapeError, frame_above
+from ..arguments import unchecked_entry
+from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Dimension, as_dimension
 from ..ir.graph import declared_inputs
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
-from ..ir.source_names import hand_over
 from .axes import axis_of
 from .batching import batched, stacked
 from .control import argument
@@ -67,11 +67,10 @@ def vmap(
     if not callable(fun):
         raise DTypeError(f"vmap requires a function, got {fun!r}")
 
+    @unchecked_entry
     @functools.wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        result = _Mapped(fun, out_axes).call(args, kwargs, in_axes, axis_size)
-        hand_over(result, frame_above(1))
-        return result
+        return _Mapped(fun, out_axes).call(args, kwargs, in_axes, axis_size)
 
     return cast("_Function", mapped)
 

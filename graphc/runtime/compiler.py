@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, cast
 import numpy as np
 
 from ..arguments import Count, Natural, Seed
-from ..errors import GraphError, OptionError, ShapeError
+from ..errors import GraphcError, GraphError, OptionError, ShapeError, hide_inner_frames
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
 from ..ir.evaluate import random_streams
@@ -163,8 +163,12 @@ class CompiledFunction(LazyState):
         Raises:
             FeedError: an array is missing, unknown, or does not fit its input.
         """
-        bound = self._binder.bind(feeds, arrays)
-        results = self._program.call("compute", self._arrays, *bound, **self._state)
+        try:
+            bound = self._binder.bind(feeds, arrays)
+            results = self._program.call("compute", self._arrays, *bound, **self._state)
+        except GraphcError as error:
+            hide_inner_frames(error)
+            raise
         outputs = list(results[: self._count])
         for position, shared in self._changed:
             array = np.asarray(outputs[position])

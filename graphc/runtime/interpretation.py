@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import shown
+from ..arguments import shown, unchecked_entry
 from ..autodiff.reverse import grad
 from ..errors import DifferentiationError, UnknownNameError
 from ..ir.called import value_names
@@ -58,6 +58,7 @@ class Interpretation(Mapping[Node, Array]):
         self._outputs = tuple(dict.fromkeys(outputs))
         self._sizes = sizes or {}
 
+    @unchecked_entry
     def __getitem__(self, key: Node | str) -> Array:
         return self._values[self._node(key)]
 
@@ -83,6 +84,7 @@ class Interpretation(Mapping[Node, Array]):
         """The names of the nodes that the table has rows for."""
         return value_names(node for node in self._values if self._has_row(node))
 
+    @unchecked_entry
     def gradient(self, node: Node | str, of: Node | str | None = None) -> Array:
         """The gradient of a scalar of the run by one of its nodes.
 

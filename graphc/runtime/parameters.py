@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import shown
+from ..arguments import entry, shown
 from ..errors import ArgumentError, UnknownNameError
 from ..ir.node import Node
 from .feeds import check_array
@@ -17,6 +17,7 @@ from .feeds import check_array
 Array = np.ndarray[Any, Any]
 
 
+@entry
 class LiveParameters(Mapping[str, Array]):
     """The parameters of a program by name: the very arrays that it computes with.
 

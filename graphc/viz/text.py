@@ -74,4 +74,4 @@ def place(location: Location | None) -> str:
     """
     if location is None:
         return ""
-    return f"{location.file.replace(chr(92), '/').rsplit('/', 1)[-1]}:{location.line}"
+    return location.short
