@@ -180,6 +180,10 @@ def _is_generated(frame: FrameType) -> bool:
     )
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _tracebacks_are_full = False
@@ -293,7 +297,8 @@ class GraphcError(Exception):
             self.locate(at=at)
         if self.location is None:
             origin = current_origin.get()
-            found = (origin and origin.location) or user_location()
+            known = origin.location if origin is not None else None
+            found = known or user_location()
             if found is not None:
                 self.stand_at(found)
 
