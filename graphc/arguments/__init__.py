@@ -2,6 +2,7 @@
 
 from .annotations import Check, Count, Natural, Seed, Within, check_of
 from .entries import entry, problem_of_call, public, shown, unchecked_entry
+from .listing import unlisted
 from .names import getattr_of, in_place_of_method
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "public",
     "shown",
     "unchecked_entry",
+    "unlisted",
 ]

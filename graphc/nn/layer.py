@@ -26,7 +26,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import numpy as np
 
-from ..arguments import in_place_of_method
+from ..arguments import in_place_of_method, unlisted
 from ..errors import NoAttributeError, OptionError, ShapeError, UnsupportedError
 from ..ir.dims import check_identifier
 from ..ir.facts import PERSISTENT
@@ -54,6 +54,7 @@ class ParameterList(list[Node]):
         return self
 
 
+@unlisted("kind", "persistent")
 class Layer(ABC):
     """A name, parameters, and being called on nodes: the base of all layers.
 
@@ -313,10 +314,9 @@ class Layer(ABC):
         """A parameter that was registered under this name."""
         if name in self.__dict__.get("_nodes", ()):
             return self._parameter(name)
-        error = NoAttributeError(f"{type(self).__name__} has no attribute {name!r}")
-        if not name.startswith("_"):
-            error.hint = in_place_of_method(name, self)
-        raise error
+        hint = None if name.startswith("_") else in_place_of_method(name, self)
+        message = f"{type(self).__name__} has no attribute {name!r}"
+        raise NoAttributeError(message, hint=hint)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep an attribute; a layer becomes one of the layers of this one.

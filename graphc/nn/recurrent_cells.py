@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias, cast
 
+from ..arguments import unlisted
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.dims import Shape, format_shape
 from ..ir.naming import Naming
@@ -114,6 +115,7 @@ def projected_input(input: Node, weights: Weights, *, adds_biases: bool) -> Node
     return _called(linear(input, weights.weight_ih, bias), "projected")
 
 
+@unlisted("adds_biases", "gates", "states")
 class RecurrentLayer(Layer):
     """Weights that start uniform on `[-1/sqrt(hidden_size), 1/sqrt(hidden_size))`."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..arguments import public
+from ..arguments import public, unlisted
 from ..autodiff.reverse import as_targets
 from ..errors import DifferentiationError
 from ..ir.node import Node
@@ -49,6 +49,10 @@ class Gradient:
     """Equal formulas, without other gradients in them."""
 
 
+@unlisted(
+    *("abbreviations", "images", "is_by_rows", "letters", "lines_of_nodes"),
+    *("of", "sections"),
+)
 @dataclass(frozen=True, eq=False)
 class Derivation:
     """A derivation that prints as text and has `latex` and `markdown`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..arguments import unlisted
 from ..errors import GraphcError
 from ..ir.facts import NAMED, Role
 from ..ir.node import Node
@@ -42,6 +43,7 @@ class Equation:
         return f"{printer(self.name)} = {value}"
 
 
+@unlisted("is_by_rows", "trees")
 @dataclass(frozen=True, eq=False)
 class Formula:
     """Equations of a value, printed as text, as Markdown, and as LaTeX."""

@@ -24,7 +24,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, TypeAlias, cast
 
-from ..arguments import Within, shown
+from ..arguments import Within, shown, unlisted
 from ..arguments.elsewhere import PARAMETERS_OF_OPTIMIZERS
 from ..errors import DTypeError, NamingError, OptionError, ShapeError
 from ..ir.facts import NAMED, Role
@@ -79,6 +79,10 @@ StepSize: TypeAlias = (
 """A constant, or a schedule: any function of the clock that gives a scalar node."""
 
 
+@unlisted(
+    *("all_step_sizes", "called", "decay_size", "decaying", "decaying_slots"),
+    *("decays_itself", "micro_batches"),
+)
 class Optimizer(ABC):
     """A rule that moves parameters; the training loop holds the state between calls."""
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, cast
 
 import numpy as np
 
-from ..arguments import Count, Natural, Seed
+from ..arguments import Count, Natural, Seed, unlisted
 from ..errors import GraphcError, GraphError, OptionError, ShapeError, hide_inner_frames
 from ..ir.collector import paused
 from ..ir.dims import symbols_of
@@ -40,10 +39,12 @@ from .html import html_text
 from .interpreter import initial_parameters
 from .load import Program
 from .parameters import Array, LazyState, LiveParameters
+from .signatures import documentation_of, signature_of
 
 _P = ParamSpec("_P")
 
 
+@unlisted("emitted", "optimization", "share")
 class CompiledFunction(LazyState):
     """A graph as a callable: `f(x=array)`, `f(array)`. Made by `gc.compile`.
 
@@ -76,7 +77,11 @@ class CompiledFunction(LazyState):
         self.parameter_nodes = tuple(unique)
         """The parameters as nodes, in the order of declaration."""
         self._seed = seed
-        self.__signature__ = _signature(binder.order)
+        types = self._fill([str(n.type) for n in graph.outputs[: self._count]])
+        self.__signature__ = signature_of(binder.order, types)
+        self.__doc__ = documentation_of(
+            binder.order, graph.inputs, types, self.parameter_nodes
+        )
         self.optimization = optimization
         """The graph as declared, and the way from it to that of the text."""
         made_of = (structure, graphs, emitted, binder, updates, seed, optimization)
@@ -180,26 +185,6 @@ class CompiledFunction(LazyState):
             for name, value in zip(self._updates, new, strict=True):
                 self._arrays[name][...] = value
         return self._fill(outputs)
-
-
-def _signature(inputs: Iterable[Node]) -> inspect.Signature:
-    """The inputs with their types, as `inspect.signature` tells them.
-
-    Directions of Hessian-vector products have names such as `weight.direction`, which
-    no signature has.
-    """
-    types = {str(node.name): str(node.type) for node in inputs}
-    if not all(name.isidentifier() for name in types):
-        return inspect.Signature(
-            [
-                inspect.Parameter("arguments", inspect.Parameter.VAR_POSITIONAL),
-                inspect.Parameter("feeds", inspect.Parameter.VAR_KEYWORD),
-            ]
-        )
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature(
-        [inspect.Parameter(name, kind, annotation=types[name]) for name in types]
-    )
 
 
 def _not_as_they_are(versions: Sequence[Sequence[Node]]) -> list[tuple[int, bool]]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from ..arguments import Count, Natural, Seed, Within, entry
+from ..arguments import Count, Natural, Seed, Within, entry, unlisted
 from ..ir.node import Node
 from ..metrics.evaluation import Metrics, check_metric_name
 from ..ops.source import ArrayLike
@@ -39,6 +39,10 @@ from .translation import translated
 Array = np.ndarray[Any, Any]
 
 
+@unlisted(
+    *("emitted", "losses", "metric_nodes", "module", "optimizations"),
+    *("parameter_nodes", "restarted", "trained", "translated", "updates"),
+)
 @entry
 class Trainer(Trained):
     """A model that can be trained: a loss, an optimizer, and metrics.

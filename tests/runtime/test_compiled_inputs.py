@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pydoc
 from collections.abc import Callable
 from typing import Any
 
@@ -43,13 +44,20 @@ def test_a_compiled_function_tells_its_inputs(model: dict[str, gc.Node]) -> None
     loss = gc.mean((model["scores"] - model["t"]) ** 2).named("loss")
     compiled = gc.compile(loss)
     signature = inspect.signature(compiled)
-    assert str(signature) == "(x: 'float32 (n, 2)', t: 'float32 (n,)')"
+    assert str(signature) == (
+        "(x: 'float32 (n, 2)', t: 'float32 (n,)') -> 'float32 ()'"
+    )
     assert inspect.signature(copy.copy(compiled)) == signature
     assert repr(compiled) == (
         "<compiled function of (x: float32 (n, 2), t: float32 (n,)) "
         "that returns (loss: float32 ()), with 2 parameters>"
     )
     assert "&lt;compiled function of (x" in compiled._repr_html_()
+    told = pydoc.render_doc(compiled, renderer=pydoc.plaintext)
+    for line in ("x: float32 (n, 2)", "Returns:\n    ", "w: float32 (2,)"):
+        assert line in told
+    derivative = gc.compile({"g": gc.grad(gc.sum(3 * model["t"]), model["t"])})
+    assert str(inspect.signature(derivative)).endswith("-> {'g': 'float32 (n,)'}")
 
 
 def test_the_gradient_of_a_linear_function_is_fed_with_its_input() -> None:
