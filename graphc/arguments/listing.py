@@ -23,7 +23,7 @@ def unlisted(*names: str) -> Callable[[_Class], _Class]:
     """
 
     def decorate(owner: _Class) -> _Class:
-        every: Callable[[Any], list[str]] = owner.__dir__
+        every: Any = owner.__dir__
 
         def __dir__(self: Any) -> list[str]:
             return sorted({*every(self)}.difference(names))

@@ -14,6 +14,7 @@ MODULES = (*MODULES, gc.metrics, gc.datasets)
 X = gc.input("x", (2, 3))
 LAYER = gc.nn.Linear(3, 2)
 LOSS = gc.sum(LAYER(X))
+SGD = gc.optim.SGD(0.1)
 OF_LAYERS = (
     "buffers forward load_state_dict name parameters register_buffer "
     "register_parameter state_dict"
@@ -27,7 +28,7 @@ OF_ARRAYS = (
 
 def _objects() -> dict[str, Any]:
     """Objects by their public names."""
-    trainer = gc.Trainer(LOSS, gc.optim.SGD(0.1))
+    trainer = gc.Trainer(LOSS, SGD)
     return {
         f"{OF_ARRAYS} attributes bodies copy describe expansion formula inputs label "
         "name named op origin type": X,
@@ -40,17 +41,19 @@ def _objects() -> dict[str, Any]:
         OF_LAYERS: gc.nn.Sequential(LAYER),
         f"{OF_LAYERS} batch_first bias bidirectional dropout hidden_size input_size "
         "num_layers proj_size": gc.nn.LSTM(3, 4),
-        "apply averaged dampening decoupled_weight_decay dialect init_state lr maximize "
-        "momentum nesterov slots step_size update weight_decay": gc.optim.SGD(0.1),
+        "apply averaged dampening decoupled_weight_decay dialect init_state lr "
+        "maximize momentum nesterov slots step_size update weight_decay": gc.optim.SGD(
+            0.1
+        ),
         "best columns count index interrupted kept plot save test to_dict": (
             gc.History()
         ),
         "bytes multiply_adds parameters print rows sizes summary": gc.report(X),
         "markdown sections": gc.explain(LOSS),
-        "drawings forward gradients latex markdown mathml steps": (
+        "drawings forward gradients latex markdown steps": (
             gc.derivation(LOSS, LAYER.weight)
         ),
-        "equations latex markdown mathml": X.formula(),
+        "equations latex markdown": X.formula(),
         "get gradient items keys names values": (
             gc.interpret([X], {"x": np.ones((2, 3))})
         ),
