@@ -102,21 +102,61 @@ def unchecked_entry(function: _F) -> _F:
 _CALLED = ("__init__", "__call__", "__setitem__")
 """Methods of a class that users call besides those without an underscore."""
 
-_SPECIAL = {
-    *("__array__", "__array_function__", "__array_ufunc__", "__bool__", "__complex__"),
-    *("__contains__", "__float__", "__getattr__", "__getitem__", "__index__"),
-    *("__iter__", "__len__", "__round__"),
-    *(f"__{name}__" for name in ("abs", "eq", "ge", "gt", "invert", "le", "lt", "ne")),
-    *(f"__{name}__" for name in ("neg", "pos")),
-    *(
-        f"__{side}{name}__"
-        for side in ("", "r")
-        for name in (
-            *("add", "and", "divmod", "floordiv", "lshift", "matmul", "mod", "mul"),
-            *("or", "pow", "rshift", "sub", "truediv", "xor"),
-        )
-    ),
-}
+_SPECIAL = frozenset(
+    [
+        "__array__",
+        "__array_function__",
+        "__array_ufunc__",
+        "__bool__",
+        "__complex__",
+        "__contains__",
+        "__float__",
+        "__getattr__",
+        "__getitem__",
+        "__index__",
+        "__iter__",
+        "__len__",
+        "__round__",
+        "__abs__",
+        "__eq__",
+        "__ge__",
+        "__gt__",
+        "__invert__",
+        "__le__",
+        "__lt__",
+        "__ne__",
+        "__neg__",
+        "__pos__",
+        "__add__",
+        "__and__",
+        "__divmod__",
+        "__floordiv__",
+        "__lshift__",
+        "__matmul__",
+        "__mod__",
+        "__mul__",
+        "__or__",
+        "__pow__",
+        "__rshift__",
+        "__sub__",
+        "__truediv__",
+        "__xor__",
+        "__radd__",
+        "__rand__",
+        "__rdivmod__",
+        "__rfloordiv__",
+        "__rlshift__",
+        "__rmatmul__",
+        "__rmod__",
+        "__rmul__",
+        "__ror__",
+        "__rpow__",
+        "__rrshift__",
+        "__rsub__",
+        "__rtruediv__",
+        "__rxor__",
+    ]
+)
 """Methods that Python and NumPy call for an expression of the user's."""
 
 _UNCHECKED = frozenset({(Node, "__init__"), (Node, "told")})
