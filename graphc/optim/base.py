@@ -81,7 +81,7 @@ StepSize: TypeAlias = (
 
 @unlisted(
     *("all_step_sizes", "called", "decay_size", "decaying", "decaying_slots"),
-    *("decays_itself", "micro_batches"),
+    *("decays_itself", "first_place", "micro_batches"),
 )
 class Optimizer(ABC):
     """A rule that moves parameters; the training loop holds the state between calls."""
