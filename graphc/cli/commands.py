@@ -316,6 +316,13 @@ def verify(program: str, model: str, name: str | None) -> int:
     default="block",
     show_default=True,
 )
+@click.option("--rankdir", type=click.Choice(["TB", "LR"]), default="TB")
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    help="Levels of layers that are opened; default: as many as stay legible.",
+)
+@click.option("--all", "everything", is_flag=True, help="Open all layers.")
 @click.option("--data", type=_DATA, help="Write values for the first rows of it.")
 @_COLUMNS
 @click.option("--rows", type=click.IntRange(1), default=2, show_default=True)
@@ -325,6 +332,9 @@ def render(
     output: str | None,
     backward: Any,
     level: Any,
+    rankdir: Any,
+    depth: int | None,
+    everything: bool,
     data: str | None,
     columns: Sequence[str],
     rows: int,
@@ -344,7 +354,14 @@ def render(
         graph = Graph(tuple(node for _, node in named_outputs(target)))
         feeds = rows_of_data(file, name, graph, data, columns, rows)
     with working("drawing"):
-        drawing = draw(target, backward=backward or False, level=level, feeds=feeds)
+        drawing = draw(
+            target,
+            backward=backward or False,
+            level=level,
+            feeds=feeds,
+            rankdir=rankdir,
+            depth="auto" if depth is None and not everything else depth,
+        )
         drawing.save(path)
     say(f"wrote {path}")
 

@@ -180,17 +180,17 @@ def applied(node: Node, args: Sequence[Tree]) -> Tree:
         return build.Tree("apply", tuple(args), (), name, data=build.Application(node))
     if op.role is Role.RESULT:
         index = node.attributes["index"]
-        options = f"result={index}"
+        text = f"result={index}"
     else:
-        options = ", ".join(_options(node))
-    return build.application(name, node, args, options, is_map(op))
+        text = ", ".join(options(node))
+    return build.application(name, node, args, text, is_map(op))
 
 
 _UNSAID = ("dtype", "eps", "parts", "shape", "threshold", "type")
 """Options of which a formula does not speak."""
 
 
-def _options(node: Node) -> list[str]:
+def options(node: Node) -> list[str]:
     """Attributes that tell an application from another one."""
     found: list[str] = []
     for name, value in node.attributes.items():

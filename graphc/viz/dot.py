@@ -132,7 +132,7 @@ def to_dot(scene: Scene) -> str:
 def _defaults(scene: Scene) -> list[str]:
     large = len(scene.edges) > _MANY_EDGES
     graph = {
-        "rankdir": "TB",
+        "rankdir": scene.rankdir,
         "bgcolor": "white",
         "fontname": _FONT,
         "fontcolor": _INK,

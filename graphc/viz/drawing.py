@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -26,12 +26,14 @@ from .backend import FORMATS, render_dot
 from .bodies import with_bodies
 from .dot import to_dot
 from .gradient import backward_scene, overlay_scene
+from .layers import Depth, with_layers
 from .neurons import neurons_dot
 from .scene import Scene, build_scene
 from .values import with_values
 
 Backward = Literal[False, "graph", "overlay"]
 Level = Literal["block", "primitive", "neuron"]
+Rankdir = Literal["TB", "LR"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def render(
     backward: Backward = False,
     level: Level = "block",
     feeds: Mapping[Any, Any] | None = None,
+    rankdir: Rankdir = "TB",
+    depth: Depth = "auto",
 ) -> Drawing:
     """Draw a graph, its backward pass, or the one over the other.
 
@@ -107,6 +111,14 @@ def render(
             and range, and over the graph the gradient beside it. Parameters that are
             not fed are those of the trainer or the compiled function, or start from
             their `init`. Dropout is on in a loss, as in training.
+        rankdir: `"TB"` from top to bottom, `"LR"` from left to right.
+        depth: levels of layers that are opened. A layer of layers stands in a frame
+            where it is open; closed, it is one node with its class and the number of
+            its parameters. 0 closes all, with 1 the layers in the outermost ones are
+            one node each, `None` opens all and draws each parameter. `"auto"` is
+            `None` up to 60 nodes, and beyond the most levels that keep to that.
+            Unless all are open, of equal layers in a row one is drawn, with their
+            number.
 
     Returns:
         A drawing: show it in a notebook, or `save` it.
@@ -136,6 +148,9 @@ def render(
         raise OptionError(
             f"level must be 'block', 'primitive' or 'neuron', got {level!r}"
         )
+    if rankdir not in ("TB", "LR"):
+        raise OptionError(f"rankdir must be 'TB' or 'LR', got {rankdir!r}")
+    _check_depth(depth)
     outputs = named_outputs(target)
     if level == "neuron":
         if backward or feeds is not None:
@@ -152,9 +167,18 @@ def render(
     if feeds is not None:
         inputs = _fed_inputs(target, outputs, feeds)
         scene = with_values(scene, feeds, inputs, _parameters_of(target))
+    scene = with_layers(scene, depth, folds=feeds is None)
     if backward != "overlay":
         scene = with_bodies(scene, primitive=primitive)
-    return Drawing(to_dot(scene))
+    return Drawing(to_dot(replace(scene, rankdir=rankdir)))
+
+
+def _check_depth(depth: object) -> None:
+    is_count = isinstance(depth, int) and not isinstance(depth, bool) and depth >= 0
+    if not is_count and depth is not None and depth != "auto":
+        raise OptionError(
+            f"depth must be a count of levels, None or 'auto', got {depth!r}"
+        )
 
 
 def forward_scene(outputs: list[tuple[str, Node]], *, primitive: bool) -> Scene:

@@ -240,7 +240,12 @@ def overlay_scene(
     for derivation in derivations:
         whose = f"{derivation.name}: " if len(derivations) > 1 else ""
         edges += _flowing_back(scene, derivation, names, whose, formulas)
-    return replace(scene, edges=tuple(edges), remark=formulas.remark)
+    return replace(
+        scene,
+        edges=tuple(edges),
+        remark=formulas.remark,
+        through=formulas.by_jacobians,
+    )
 
 
 def _gradients(
@@ -300,7 +305,8 @@ def _flowing_back(
         lines += [f"{sign} {formula}", *meanings]
         tooltip = (*lines, *describe(flow.values[0])[1:])
         ends = keys[flow.node], keys[flow.parent]
-        yield Edge(*ends, tuple(lines), tooltip, True, values=flow.values)
+        edge = Edge(*ends, tuple(lines), tooltip, True, values=flow.values)
+        yield replace(edge, by=flow.parent)
 
 
 def _formulas(flow: _Flow, adjoints: Adjoints, formulas: Flows) -> Sequence[str]:

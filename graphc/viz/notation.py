@@ -17,11 +17,11 @@ from ..errors import GraphcError
 from ..ir.dims import Dim
 from ..ir.facts import Role
 from ..ir.node import Node
+from ..notation.translate import options
 
 PLACEHOLDER = "…"
 
-# What nobody writes because torch does it anyway.
-_USUAL = frozenset([("reduction", "mean"), ("label_smoothing", 0.0)])
+_LONGEST_OPTION = 16
 
 
 def scalar_text(node: Node) -> str | None:
@@ -211,17 +211,12 @@ def _says_nothing(value: ast.expr) -> bool:
 
 
 def _keywords(node: Node) -> list[ast.keyword]:
-    """The attributes that say more than a shape does and are short enough to show."""
+    """The attributes that tell an application of the op from another one."""
     shown: list[ast.keyword] = []
-    for name, value in node.attributes.items():
-        if name in ("shape", "dtype") or value is None or isinstance(value, bool):
-            continue
-        if (name, value) in _USUAL:
-            continue
-        tree = _value(value)
-        text = ast.unparse(tree)
-        if PLACEHOLDER not in text and len(text) <= 16:
-            shown.append(ast.keyword(name, tree))
+    for option in options(node):
+        name, _, text = option.partition("=")
+        if len(text) <= _LONGEST_OPTION:
+            shown.append(ast.keyword(name, ast.Name(text)))
     return shown
 
 

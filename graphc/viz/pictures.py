@@ -25,8 +25,8 @@ _MOST_PIXELS = 8_000
 """On a side; a larger bitmap would not fit in the memory of many a viewer."""
 
 _FONT = "DejaVu Sans"
-_FONT_SCALE = 0.87
-"""Width of Helvetica, by which Graphviz measures, to that of the font."""
+_FONT_SCALES = {"normal": 0.87, "bold": 0.82}
+"""Widths of Helvetica, by which Graphviz measures, to those of the font."""
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
@@ -133,6 +133,7 @@ def _text(element: ElementTree.Element, right: float, down: float) -> Text:
     from matplotlib.text import Text
 
     given = element.attrib
+    weight = given.get("font-weight", "normal")
     places: dict[str, Literal["left", "center", "right"]]
     places = {"middle": "center", "start": "left", "end": "right"}
     return Text(
@@ -141,8 +142,8 @@ def _text(element: ElementTree.Element, right: float, down: float) -> Text:
         element.text or "",
         color=_colour(given.get("fill", "black")),
         fontfamily=_FONT,
-        fontsize=float(given["font-size"]) * _FONT_SCALE,
-        fontweight=given.get("font-weight", "normal"),
+        fontsize=float(given["font-size"]) * _FONT_SCALES[weight],
+        fontweight=weight,
         fontstyle=given.get("font-style", "normal"),
         horizontalalignment=places[given.get("text-anchor", "start")],
         verticalalignment="baseline",

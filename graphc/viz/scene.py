@@ -6,7 +6,7 @@ that the same declaration gives the same bytes in every process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -68,6 +68,8 @@ class Edge:
     state: Literal["shown", "lit", "hidden"] = "shown"
     """Of one of several drawings: the edge that it is about, or one of later ones,
     which keeps its place."""
+    by: Node | None = field(default=None, compare=False, repr=False)
+    """Of a gradient: the value that it is the gradient by."""
     values: tuple[Node, ...] = field(default=(), compare=False, repr=False)
     """The gradients that flow along it; their sum is what it adds."""
 
@@ -92,6 +94,10 @@ class Scene:
     clusters: tuple[Cluster, ...] = ()
     remark: str = ""
     """A line below the drawing."""
+    through: Callable[[Sequence[Node], Node], str] | None = None
+    """The gradient by a value, of which others are computed, as a formula of theirs."""
+    rankdir: Literal["TB", "LR"] = "TB"
+    """The direction of edges: down, or to the right."""
 
 
 def drawn_order(
@@ -277,7 +283,7 @@ class _Frames:
         # What differentiation derives from a block's primitives inherits the block,
         # and yet a backward pass is no part of the forward one.
         derivative = node.origin.derivative is not None
-        chain = _blocks_around(node)
+        chain = blocks_around(node)
         number: int | None = None
         for block in chain:
             known = self._numbers.get((block, derivative))
@@ -292,8 +298,8 @@ class _Frames:
         return number
 
 
-def _blocks_around(node: Node) -> list[Node]:
-    """The blocks a node came from, the outermost first."""
+def blocks_around(node: Node) -> list[Node]:
+    """The blocks that a node came from, the outermost first."""
     chain: list[Node] = []
     block = node.origin.block
     while block is not None:
