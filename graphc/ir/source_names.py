@@ -34,22 +34,26 @@ Site = tuple[CodeType, int]
 class SourceName:
     """The name that a user's code gives to a node, read when it is asked for."""
 
-    __slots__ = ("_path", "_sites", "_text")
+    __slots__ = ("_path", "_sites", "_text", "yields")
 
     def __init__(
         self,
         sites: tuple[Site, ...] = (),
         path: tuple[int, ...] = (),
         text: str | None = None,
+        *,
+        yields: bool = False,
     ) -> None:
         """Tell who received a node.
 
         Args:
             sites: instructions, of which each passes the node on to the next.
             path: its place in a tuple, and in one inside that, and so on.
-            text: the name, if there are no sites.
+            text: the name, if sites give none.
+            yields: whether a variable's name goes before it, as before a layer's.
         """
         self._sites, self._path, self._text = sites, path, text
+        self.yields = yields
 
     def __reduce__(self) -> tuple[type[SourceName], tuple[Any, ...]]:
         """The name alone, for a pickle: what is read there has no source."""
@@ -59,7 +63,9 @@ class SourceName:
     def text(self) -> str | None:
         """The name, if there is one."""
         if self._sites:
-            self._text = _name_at(self._sites, self._path)
+            is_named = self._text is not None
+            found = _name_at(self._sites, self._path, is_named=is_named)
+            self._text = found or self._text
             self._sites = ()
         return self._text
 
@@ -81,14 +87,17 @@ def hand_over(value: Any, frame: FrameType, path: tuple[int, ...] = ()) -> None:
         for position, item in enumerate(cast("tuple[Any, ...]", value)):
             hand_over(item, frame, (*path, position))
         return
-    if not hasattr(value, "source_name") or value.source_name is not None:
+    if not hasattr(value, "source_name"):
         return
     node: Node = value
-    if node.name is not None and not _is_numbered(node):
+    told = node.source_name
+    if told is not None and not told.yields:
+        return
+    if told is None and node.name is not None and not _is_numbered(node):
         return
     site = frame.f_code, frame.f_lasti
     sites = (site,) if not _is_return(site) else (site, *_callers(frame.f_back))
-    node.told(SourceName(sites, path))
+    node.told(SourceName(sites, path, told and told.text))
 
 
 def _is_return(site: Site) -> bool:
@@ -145,8 +154,13 @@ def _is_numbered(node: Node) -> bool:
 # What the source says
 
 
-def _name_at(sites: tuple[Site, ...], path: tuple[int, ...]) -> str | None:
-    """The name that the first of several instructions gives that gives one."""
+def _name_at(
+    sites: tuple[Site, ...], path: tuple[int, ...], *, is_named: bool
+) -> str | None:
+    """The name that the first of several instructions gives that gives one.
+
+    In `x = layer(x)` the name of a layer says more than that of its input.
+    """
     for position, (code, offset) in enumerate(sites):
         source = _source_of(code.co_filename)
         found = source and source.expression(code, offset, is_call=position > 0)
@@ -154,8 +168,13 @@ def _name_at(sites: tuple[Site, ...], path: tuple[int, ...]) -> str | None:
             return None
         name = source.receiver(found, path)
         if name is not RETURNED:
-            return _usable(name, code)
+            is_input = is_named and name is not None and _reads(found, name)
+            return None if is_input else _usable(name, code)
     return None
+
+
+def _reads(expression: ast.AST, name: str) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(expression))
 
 
 RETURNED = "return"

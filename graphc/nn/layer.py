@@ -34,6 +34,7 @@ from ..ir.hyperparameters import owned_by
 from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ir.origin import inside
+from ..ir.source_names import SourceName
 from ..ir.types import TensorType, as_dtype
 from ..ops.functions import function
 from ..ops.source import BUFFER, PARAMETER, ArrayLike, as_node
@@ -147,7 +148,10 @@ class Layer(ABC):
         if self.name is None or passed or output.name is not None:
             return output
         self._calls += 1
-        return self._named(output, "" if self._calls == 1 else f"_{self._calls}")
+        named = self._named(output, "" if self._calls == 1 else f"_{self._calls}")
+        if self._naming is not None:
+            return named
+        return named.told(SourceName(text=named.name, yields=True))
 
     def _in_turn(self, layers: Iterable[Any]) -> Iterator[Callable[..., Any]]:
         """Layers, and functions of nodes, as they are applied one after another.

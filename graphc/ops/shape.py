@@ -59,6 +59,13 @@ def _reshape_numpy(node: Node) -> str:
     return f"x.reshape({', '.join(texts)})" if texts else "x.reshape(())"
 
 
+def _reshape_plainly(node: Node) -> str:
+    """A column as a row, and a row as a column, is a transpose."""
+    before, after = node.inputs[0].shape, node.shape
+    turns = len(after) == 2 and before == after[::-1] and 1 in before
+    return "x.T" if turns and before != after else _reshape_numpy(node)
+
+
 RESHAPE = Op(
     name="reshape",
     mathematics=Mathematics(
@@ -73,7 +80,8 @@ RESHAPE = Op(
     facts=Facts(notation="x.reshape(shape)", called=("{x}_reshaped", "reshaped")),
     kind="view",
     one_row=_reshape_of_one_row,
-    numpy=_reshape_numpy,
+    numpy=_reshape_plainly,
+    fast=_reshape_numpy,
     vjp=lambda g, out, x: (reshape(g, x.shape),),
     jvp="linear",
     cases=(

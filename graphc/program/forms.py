@@ -23,7 +23,7 @@ from ..ir.template import Template
 from ..ir.types import DType, TensorType, is_floating
 from ..ir.walk import attributes_key
 from .footprint import CACHE_LINE
-from .grouping import grouped, is_told
+from .grouping import grouped, is_told, short_views
 from .storage import is_free
 
 _INLINE_DEPTH = 3
@@ -162,6 +162,7 @@ class Forms:
             starts = (start for loop in loops for start in loop.inputs)
             fills = [each for each in starts if each.op.role is Role.FULL]
             self._depth |= dict.fromkeys(fills, 1)
+            self._depth |= dict.fromkeys(short_views(graph), 1)
             self._depth |= dict.fromkeys(grouped(graph, self._depth), 1)
         self._known: dict[Node, Form] = {}
         self.leaves: Collection[Node] = ()

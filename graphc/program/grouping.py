@@ -40,7 +40,10 @@ def grouped(graph: Graph, views: Collection[Node]) -> set[Node]:
         length = 0 if node in views or is_free(node) else 1
         for position, parent in enumerate(node.inputs):
             inside = parent in views
-            if not inside and uses[parent] == 1 and _may_stand_in(parent, lengths):
+            is_alone = uses[parent] == 1 and uses[node] <= (
+                1 if node in views else uses[node]
+            )
+            if not inside and is_alone and _may_stand_in(parent, lengths):
                 longer = length + lengths[parent]
                 if longer <= _LONGEST and _reads_once(node, position):
                     found.add(parent)
@@ -49,6 +52,37 @@ def grouped(graph: Graph, views: Collection[Node]) -> set[Node]:
                 length += lengths[parent]
         lengths[node] = length
     return found
+
+
+def short_views(graph: Graph) -> set[Node]:
+    """Views and signs that are as short as a variable, and stand in each reader."""
+    outputs = {*graph.outputs}
+    return {
+        node
+        for node in graph.nodes
+        if node not in outputs
+        and not is_told(node)
+        and _is_short(node)
+        and all(user.op.kind != "control" for user in graph.users[node])
+    }
+
+
+def _is_short(node: Node) -> bool:
+    """True for `x.T`, `x[:, None]`, and `-x` of a number."""
+    if node.op.facts.involutive:
+        return not node.shape and node.op.kind == "elementwise"
+    if not node.op.is_view(node) or node.op.is_statements(node) or not node.inputs:
+        return False
+    match node.op.parsed(node.op.template(node)).body[0]:
+        case ast.Expr(ast.Attribute(ast.Name(), "T")):
+            return True
+        case ast.Expr(ast.Subscript(ast.Name(), ast.Tuple(items))):
+            return len(items) <= _FEW_AXES
+        case _:
+            return False
+
+
+_FEW_AXES = 3
 
 
 def is_told(node: Node) -> bool:

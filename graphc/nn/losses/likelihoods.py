@@ -200,7 +200,7 @@ def _gaussian_nll_loss(
     reduction: str,
 ) -> Node:
     variance = maximum(var, eps).named("bounded_variance")
-    squares = square((input - target).named("difference")).named("squares")
+    squares = square((input - target).named("error")).named("squares")
     ratio = (squares / variance).named("squared_ratio")
     twice = (log(variance).named("log_variance") + ratio).named("twice")
     losses = 0.5 * twice

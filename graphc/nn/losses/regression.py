@@ -95,8 +95,8 @@ PAIR_CASES = tuple(
 """Applications of a loss of two arrays in generated tests."""
 
 
-def _difference(input: Node, target: Node) -> Node:
-    return (input - target).named("difference")
+def _error(input: Node, target: Node) -> Node:
+    return (input - target).named("error")
 
 
 _WEIGHTED_CASE = Case(((3, 4), (3, 4), (3, 4)), {"reduction": "mean"}, low=0.1)
@@ -135,7 +135,7 @@ def mse_loss(
     >>> gc.evaluate(gc.nn.mse_loss([1.0, 2.0], [0.0, 4.0]), {})
     array(2.5)
     """
-    squares = square(_difference(input, target)).named("squares")
+    squares = square(_error(input, target)).named("squares")
     return _reduce_weighted(squares, weight, reduction)
 
 
@@ -169,14 +169,14 @@ def l1_loss(
     >>> gc.evaluate(gc.nn.l1_loss([1.0, 2.0], [0.0, 4.0]), {})
     array(1.5)
     """
-    distance = absolute(_difference(input, target)).named("distance")
+    distance = absolute(_error(input, target)).named("distance")
     return _reduce_weighted(distance, weight, reduction)
 
 
 def _huber_expand(
     input: Node, target: Node, *, reduction: str, delta: float, scale: float
 ) -> Node:
-    distance = absolute(_difference(input, target)).named("distance")
+    distance = absolute(_error(input, target)).named("distance")
     # distance**2 / 2 near 0, and delta * (distance - delta / 2) beyond the bend.
     bent = minimum(distance, delta).named("bent")
     losses = bent * (distance - (0.5 * bent).named("half_bent")).named("height")
@@ -187,7 +187,7 @@ def _huber_expand(
 
 def _huber_vjp(g: Node, out: Node, input: Node, target: Node) -> tuple[Node, Node]:
     delta, scale = out.attributes["delta"], out.attributes["scale"]
-    pull = clip(_difference(input, target), -delta, delta).named("pull")
+    pull = clip(_error(input, target), -delta, delta).named("pull")
     if scale != 1.0:
         pull = (pull / scale).named("scaled_pull")
     flow = share_of(g, out, input) * pull

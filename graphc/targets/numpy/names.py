@@ -10,15 +10,16 @@ import ast
 import builtins
 import keyword
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from string import Formatter
+from typing import NamedTuple
 
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.op import result_name
 from ...ir.origin import label_of
 from ...ir.types import is_floating
-from ...program.grouping import is_told
+from ...program.grouping import is_named, is_told
 
 _RESERVED = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins)))
 
@@ -107,7 +108,7 @@ class Names:
         """
         nodes = tuple(nodes)
         among = tuple(among) or nodes
-        viewed, terms = _named_views(among), _terms(among)
+        viewed, terms = _named_views(among, {*nodes}), _terms(among)
         seen: set[tuple[int, ...]] = set()
         waiting: list[Node] = []
         for node in nodes:
@@ -152,41 +153,141 @@ class Names:
         if depth and known is None:
             # Of what a block became, which has the name of its line.
             known = self._by_line.get(id(node.source_name))
-        if not given and not known and own in terms:
-            return terms[own]
-        wish = given or known or self._role(node)
+        if not given and not known:
+            if own in terms:
+                return terms[own]
+            if (of_view := self._of_view(own, depth)) is not None:
+                return of_view
+            if depth and self._role(own, node) is None:
+                # By what it is computed from, then.
+                return self._described(own) or "d_" * depth + _of_kind(node)
+        wish = given or known or self._role(own if depth else None, node)
+        wish = wish or _of_kind(node)
         if node.op.role is Role.RESULT and given is None:
             source = node.inputs[0]
             wish = f"{source.label or source.op.name}_{wish}"
         return "d_" * depth + (known or wish)
 
-    def _role(self, node: Node) -> str:
-        """The name of a value by what it is computed from."""
+    def _of_view(self, node: Node, depth: int) -> str | None:
+        """The name of a view of an adjoint, or of a value that no variable has."""
+        if not node.op.rearranges or not node.inputs:
+            return None
+        (source, *_) = node.inputs
+        variable = self._by_index.get(source.index)
+        if depth:
+            called = variable and label_of(source)
+            told = {node.op.inputs[0]: called.replace(".", "_")} if called else {}
+            return _filled(node.op.facts.called[:1], told)
+        is_unwritten = variable is None and not source.origin.gradient_of
+        return source.label if is_unwritten else None
+
+    def _role(self, adjoint: Node | None, node: Node) -> str | None:
+        """The name of a value by what it is computed from, or is for.
+
+        Args:
+            adjoint: the value, if it is one.
+            node: the value, or what it is the adjoint of.
+        """
+        received = None if adjoint is None else _as_input(adjoint)
+        if received is not None and received.is_told:
+            return received.name
+        return self._described(node) or (received and received.name)
+
+    def _described(self, node: Node, *, briefly: bool = False) -> str | None:
+        """The name of a value by what it is computed from, if that has names.
+
+        Args:
+            node: the value.
+            briefly: by one other value.
+        """
         inputs = dict(zip(node.op.inputs, node.inputs, strict=False))
-        first = next(iter(inputs), None)
         told = {key: told for key, each in inputs.items() if (told := self._told(each))}
+        is_elementwise = node.op.kind == "elementwise"
+        if briefly and not is_elementwise:
+            return None
         is_scaled = any(each.op.role is Role.CONSTANT for each in node.inputs)
-        patterns = node.op.facts.called or _of_operator(node)
-        if first is not None and not patterns:
+        patterns = _patterns(node)
+        first = next(iter(inputs), None)
+        is_function = len(inputs) == 1 or (first and _viewed(inputs[first]).label)
+        if is_function and not patterns:
             patterns = (f"{node.op.name}_{{{first}}}",)
         for pattern in patterns:
-            wanted = {key for _, key, _, _ in Formatter().parse(pattern) if key}
-            fits = node.op.kind != "elementwise" or is_scaled
-            if wanted <= told.keys() and (fits or len(wanted) in (0, len(inputs))):
-                name = pattern.format_map(told)
-                if len(name) <= _LONGEST:
+            wanted = _keys(pattern)
+            fits = is_scaled or not is_elementwise or len(wanted) == len(inputs)
+            fits |= pattern.startswith("weighted")
+            if wanted and fits and not (briefly and len(wanted) > 1):
+                name = _filled((pattern,), told)
+                if name is not None:
                     return name
-        return node.op.name
+        return None
 
     def _told(self, node: Node) -> str | None:
-        """The name that somebody gave a value, or what it is a view of."""
-        while node.op.is_view(node) and node.label is None:
-            node = node.inputs[0]
-        if node.label is None or node.index not in self._by_index:
-            return None
-        variable = self._by_index[node.index]
+        """The name that somebody gave a value, or what it is a view of, or made of."""
+        node = _viewed(node)
+        variable = self._by_index.get(node.index)
         # Numbers of variables in the midst of a name say nothing.
-        return node.label.replace(".", "_") if variable[-1].isdigit() else variable
+        says = variable is not None and not variable[-1].isdigit()
+        if node.label is not None:
+            return variable if says else node.label.replace(".", "_")
+        if node.op.role is Role.CONSTANT:
+            value = node.attributes["value"].array
+            return None if value.shape else _NUMBERS.get(value.item())
+        if node.op.role is Role.RESULT:
+            return variable if says else None
+        return self._described(node, briefly=True)
+
+
+def _viewed(node: Node) -> Node:
+    """What a view without a name looks into."""
+    while node.op.is_view(node) and node.label is None:
+        node = node.inputs[0]
+    return node
+
+
+def _keys(pattern: str) -> set[str]:
+    return {key for _, key, _, _ in Formatter().parse(pattern) if key}
+
+
+def _filled(patterns: Sequence[str], told: Mapping[str, str]) -> str | None:
+    """The first pattern whose names are all there, if that is short enough."""
+    for pattern in patterns:
+        if _keys(pattern) <= told.keys():
+            name = pattern.format_map(told)
+            return name if len(name) <= _LONGEST else None
+    return None
+
+
+_NUMBERS = {0.5: "half", 1.0: "one", 2.0: "two"}
+
+
+def _of_kind(node: Node) -> str:
+    """The word for what an op computes, which says nothing of what from."""
+    return next((word for word in _patterns(node) if "{" not in word), node.op.name)
+
+
+class _Received(NamedTuple):
+    """The name of a value by the function of it that is computed."""
+
+    name: str
+    is_told: bool
+    """True where the function's result has a name."""
+
+
+def _as_input(adjoint: Node) -> _Received | None:
+    """The name of what an adjoint is of, by the function that passes it on."""
+    derivative = adjoint.origin.derivative
+    if derivative is None:
+        return None
+    through = derivative.through
+    is_function = len(through.inputs) == 1 and through.shape == through.inputs[0].shape
+    if not is_function or through.op.rearranges or through.op.facts.involutive:
+        return None
+    name = f"{through.label or through.op.name}_input".replace(".", "_")
+    return _Received(name, through.label is not None)
+
+
+def _patterns(node: Node) -> tuple[str, ...]:
+    return node.op.facts.called or _of_operator(node)
 
 
 def _of_operator(node: Node) -> tuple[str, ...]:
@@ -198,16 +299,40 @@ def _of_operator(node: Node) -> tuple[str, ...]:
     if op.numpy is None or op.is_statements(node) or op.bodies:
         return ()
     match op.parsed(op.template(node)).body[0]:
+        case ast.Expr(ast.BinOp(op=ast.Mult())) if words := _multiple(node):
+            return words
+        case ast.Expr(ast.BinOp(op=ast.Div())) if _is_weight_of_mean(node):
+            return ("mean_weight",)
         case ast.Expr(ast.BinOp(op=operator) | ast.UnaryOp(op=operator)):
             return _WORDS.get(type(operator), ())
         case _:
             return ()
 
 
+def _multiple(node: Node) -> tuple[str, ...]:
+    """Names for twice a value, and for half of one."""
+    for factor, key in zip(node.inputs, reversed(node.op.inputs), strict=True):
+        if factor.op.role is Role.CONSTANT and not factor.shape:
+            word = {0.5: "half", 2.0: "twice"}.get(
+                factor.attributes["value"].array.item()
+            )
+            return (f"{word}_{{{key}}}", "product") if word else ()
+    return ()
+
+
+def _is_weight_of_mean(node: Node) -> bool:
+    """True for the derivative of a mean: a number over that of rows."""
+    roles = [each.op.role for each in node.inputs]
+    return node.origin.derivative is not None and roles == [Role.CONSTANT, Role.SIZE]
+
+
 _WORDS: dict[type[ast.operator | ast.unaryop], tuple[str, ...]] = {
     ast.Add: ("{x1}_plus_{x2}", "total"),
     ast.Sub: ("{x1}_minus_{x2}", "difference"),
-    ast.Mult: ("{x1}_times_{x2}", "scaled_{x1}", "scaled_{x2}", "product"),
+    ast.Mult: (
+        *("{x1}_times_{x2}", "scaled_{x1}", "scaled_{x2}"),
+        *("weighted_{x2}", "weighted_{x1}", "product"),
+    ),
     ast.MatMult: ("{x1}_times_{x2}", "product"),
     ast.Div: ("{x1}_over_{x2}", "scaled_{x1}", "quotient"),
     ast.USub: ("minus_{x}", "negated"),
@@ -232,9 +357,9 @@ def _of_derivative(node: Node) -> str | None:
     derivative = node.origin.derivative
     if derivative is None or node.name != "slope" or is_told(node):
         return None
-    told = derivative.through.label
-    name = f"{told}_slope".replace(".", "_")
-    return name if told and len(name) <= _LONGEST else None
+    through = derivative.through
+    name = f"{through.label or through.op.name}_slope".replace(".", "_")
+    return name if len(name) <= _LONGEST else None
 
 
 _LONGEST = 24
@@ -246,7 +371,7 @@ def _terms(nodes: Sequence[Node]) -> dict[Node, str]:
     uses = Counter(parent for node in nodes for parent in node.inputs)
     found: dict[Node, str] = {}
     for node in reversed(nodes):
-        name = label_of(node) if _is_named(node) else None
+        name = label_of(node) if is_named(node) else None
         term = f"{name.replace('.', '_')}_term" if name else found.get(node)
         if term and 0.0 in node.op.facts.neutral and is_floating(node.dtype):
             parts = [n for n in node.inputs if uses[n] == 1 and not n.op.is_view(n)]
@@ -254,14 +379,18 @@ def _terms(nodes: Sequence[Node]) -> dict[Node, str]:
     return found
 
 
-def _named_views(nodes: Sequence[Node]) -> dict[Node, Node]:
+def _named_views(
+    nodes: Sequence[Node], variables: Collection[Node]
+) -> dict[Node, Node]:
     """For each value without a name, the view of it that has one, if it is the only
-    user: what it says is said of the value."""
+    user: what it says is said of the value, unless both are variables of a user's name.
+    """
     uses = Counter(parent for node in nodes for parent in node.inputs)
     found: dict[Node, Node] = {}
     for node in reversed(nodes):
         view = found.get(node, node)
-        if node.op.is_view(node) and _is_named(view):
+        is_own = node in variables and is_told(node)
+        if node.op.is_view(node) and _is_named(view) and not is_own:
             (value,) = node.inputs[:1]
             if uses[value] == 1 and not _is_named(value):
                 found[value] = view

@@ -22,6 +22,7 @@ from ...program.function import (
     given_to,
 )
 from ...program.grouping import is_named
+from ...program.storage import storage_of
 from .names import Names
 from .values import updates_copy
 
@@ -57,7 +58,7 @@ def name_values(
     several = [step for step in steps if not isinstance(step, Compute)]
     given = {node for step in several for node in given_to(step)}
     updated = _updated_in_place(graph, forms)
-    needed = (
+    needed = [
         node
         for node in graph.nodes
         if node not in last
@@ -66,8 +67,9 @@ def name_values(
         and node not in unnamed
         and (node in given or not forms.is_inside(node))
         and not (is_literal(node) and not node.shape)
-    )
-    names.assign(needed, graph.nodes)
+    ]
+    later = [node for node in needed if storage_of(node) in unnamed]
+    names.assign([node for node in needed if node not in later], graph.nodes)
     for node in reversed(graph.nodes):
         if node in updated:
             names.alias(node, names[updated[node]])
@@ -117,6 +119,7 @@ def name_values(
             _name_arguments([argument for argument, _ in step.shared], names)
             for block in step.blocks:
                 name_body(block, counters)
+    names.assign(later, graph.nodes)
     for step in steps:
         if not isinstance(step, Tiled) and step.results:
             # Nodes that read the same result go by one name.
