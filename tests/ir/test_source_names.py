@@ -82,9 +82,13 @@ def test_nothing_is_called_by_what_it_is_not():
     _ = ignored = gc.exp(x)
     named = gc.exp(x).named("mine")
     assert labels(ignored, named) == [None, "mine"]
-    hidden = gc.nn.Linear(3, 2, name="first_layer")(x)
-    loose = gc.nn.Linear(3, 2)(x)
-    assert labels(hidden, loose) == ["first_layer", "loose"]
+    layer = gc.nn.Linear(3, 3, name="first_layer")
+    hidden, loose = layer(x), gc.nn.Linear(3, 2)(x)
+    # What is only the next `x` is known best as what the layer computes.
+    x = layer(x)
+    assert labels(hidden, loose, x, layer(x)) == [
+        *("hidden", "loose", "first_layer_2", "first_layer_3")
+    ]
     assert loose.name == "linear"
 
 

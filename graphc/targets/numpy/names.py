@@ -178,8 +178,10 @@ class Names:
             called = variable and label_of(source)
             told = {node.op.inputs[0]: called.replace(".", "_")} if called else {}
             return _filled(node.op.facts.called[:1], told)
-        is_unwritten = variable is None and not source.origin.gradient_of
-        return source.label if is_unwritten else None
+        if variable is not None or source.origin.gradient_of is not None:
+            return None
+        is_moved = source.op.rearranges
+        return source.label or (None if is_moved else self._described(source))
 
     def _role(self, adjoint: Node | None, node: Node) -> str | None:
         """The name of a value by what it is computed from, or is for.
@@ -238,7 +240,7 @@ class Names:
 
 
 def _viewed(node: Node) -> Node:
-    """What a view without a name looks into."""
+    """The value that a view without a name looks into."""
     while node.op.is_view(node) and node.label is None:
         node = node.inputs[0]
     return node

@@ -68,7 +68,7 @@ def name_values(
         and (node in given or not forms.is_inside(node))
         and not (is_literal(node) and not node.shape)
     ]
-    later = [node for node in needed if storage_of(node) in unnamed]
+    later = {node: None for node in needed if storage_of(node) in unnamed}
     names.assign([node for node in needed if node not in later], graph.nodes)
     for node in reversed(graph.nodes):
         if node in updated:
