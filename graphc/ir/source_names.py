@@ -70,6 +70,13 @@ class SourceName:
         return self._text
 
 
+def yielding(node: Node) -> Node:
+    """A node that has a layer's name, unless a line of the user's has one for it."""
+    # One that may still be numbered is known by its `naming`.
+    is_final = node.naming is None
+    return node.told(SourceName(text=node.name, yields=True)) if is_final else node
+
+
 def hand_over(value: Any, frame: FrameType, path: tuple[int, ...] = ()) -> None:
     """Tell a node, or those of a tuple or a list, that a line of the user's has it.
 

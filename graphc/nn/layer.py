@@ -34,7 +34,7 @@ from ..ir.hyperparameters import owned_by
 from ..ir.naming import Naming
 from ..ir.node import Node
 from ..ir.origin import inside
-from ..ir.source_names import SourceName
+from ..ir.source_names import yielding
 from ..ir.types import TensorType, as_dtype
 from ..ops.functions import function
 from ..ops.source import BUFFER, PARAMETER, ArrayLike, as_node
@@ -140,18 +140,14 @@ class Layer(ABC):
         return self._output(output, nodes)
 
     def _output(self, output: Any, inputs: list[Any]) -> Any:
-        # A layer of the user's may return anything, such as nodes by name.
-        if not isinstance(output, Node):
-            return output
-        # A node that is passed through is the user's, and keeps the user's name.
-        passed = any(output is node for node in inputs)
-        if self.name is None or passed or output.name is not None:
+        # A layer of the user's may return anything, such as nodes by name, and a node
+        # that is passed through keeps the user's name.
+        passed = not isinstance(output, Node) or any(output is x for x in inputs)
+        if passed or self.name is None or output.name is not None:
             return output
         self._calls += 1
-        named = self._named(output, "" if self._calls == 1 else f"_{self._calls}")
-        if self._naming is not None:
-            return named
-        return named.told(SourceName(text=named.name, yields=True))
+        suffix = "" if self._calls == 1 else f"_{self._calls}"
+        return yielding(self._named(output, suffix))
 
     def _in_turn(self, layers: Iterable[Any]) -> Iterator[Callable[..., Any]]:
         """Layers, and functions of nodes, as they are applied one after another.
