@@ -330,3 +330,11 @@ def numpy_libraries() -> Iterator[ctypes.CDLL]:
 def address_of(function: Any) -> int:
     """The address of a function of a library."""
     return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def use_blas(library: ctypes.CDLL) -> None:
+    """Give a compiled library the products of matrices of BLAS, if there are any."""
+    for dtype, name in (("float32", "sgemm"), ("float64", "dgemm")):
+        for address in blas_functions(name):
+            with suppress(AttributeError):
+                getattr(library, f"use_blas_{dtype}")(ctypes.c_void_p(address))

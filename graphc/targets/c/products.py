@@ -48,5 +48,5 @@ def matmul_room(rows: int, columns: int, inner: int) -> int:
     >>> matmul_room(10**6, 10**6, 10**6)
     69632
     """
-    packed = 0 if columns < 256 else min(-(-rows // 6) * 6, 240)
+    packed = 0 if columns < 256 else min(rows, 240)
     return min(inner, 256) * (32 + packed)
