@@ -90,8 +90,8 @@ FEATURES = frozenset(
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; a number of rows that is fixed; arrays side by side; several step sizes;
-positions that depend on data; rows along another axis than the first; a constant step
-size; code in C; decay on a plateau; outputs that are predicted; a step size that
+positions that depend on data; rows along another axis than the first; one step size, or
+a first one; code in C; decay on a plateau; outputs that are predicted; a step size that
 changes; several losses; random draws; data that must have the dtypes of the inputs;
 chains in tiles; metrics made of totals; gradients that finite differences do not tell;
 a loss whose mean is not over rows; inputs without rows."""

@@ -275,6 +275,8 @@ def check_same_run(path: str, saved: dict[str, Any], run: dict[str, Any]) -> Non
         other = before.get(key)
         if key == "first_epoch" or other == value:
             continue
+        if key.isupper() and other is None:
+            continue  # Another optimizer, which the next one tells.
         if hasattr(value, "items") and hasattr(other, "items"):
             now, then = dict[str, Any](value), dict[str, Any](other)
             part = next(k for k in now | then if now.get(k) != then.get(k))

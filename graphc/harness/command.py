@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -30,6 +31,7 @@ from .loop import check_options, fit
 from .means import mean_scores
 from .model import (
     GRAPHC_VERSION,
+    HYPERPARAMETERS,
     INPUTS,
     MODEL,
     PREDICT_INPUTS,
@@ -56,7 +58,7 @@ def build_argument_parser() -> Any:
         f"{', '.join(INPUTS)}; a .csv file with columns called so, or so and numbered; "
         "or a folder of .npy or IDX files called so.",
     )
-    add = parser.add_argument
+    add, told = parser.add_argument, "default: %(default)s"
     add("--data", metavar="PATH", help="rows to train on")
     add("--dev", metavar="PATH", help="rows that decide which epoch is the best")
     add("--test", metavar="PATH", help="rows to evaluate on when training is over")
@@ -67,11 +69,11 @@ def build_argument_parser() -> Any:
         type=lambda text: text.split("=", 1),
         help="the columns of a .csv file that an input is made of",
     )
-    add("--epochs", type=int, default=20, help="default: %(default)s")
+    add("--epochs", type=int, default=20, help=told)
     size = BATCH_DIMENSION if isinstance(BATCH_DIMENSION, int) else 32
-    add("--batch-size", type=int, default=size, help="default: %(default)s")
+    add("--batch-size", type=int, default=size, help=told)
     add("--init", metavar="NPZ", help="start from parameters that --out wrote")
-    add("--seed", type=int, default=0, help="default: %(default)s")
+    add("--seed", type=int, default=0, help=told)
     kept = "which dev score decides, as in 'max accuracy'; default: min loss"
     add("--best", metavar="SCORE", help=kept)
     add("--patience", type=int, help="evaluations without a better dev score")
@@ -98,6 +100,10 @@ def build_argument_parser() -> Any:
     # end
     add("--check", action="store_true", help="check gradients, and do not train")
     add("--threads", type=int, metavar="N", help="how many compute a matrix product")
+    for name in HYPERPARAMETERS:
+        flag, usual = "--" + name.lower().replace("_", "-"), globals()[name]
+        short = ["--lr"] * (name == "LEARNING_RATE")
+        add(*short, flag, type=usual.__class__, default=usual, dest=name, help=told)
     return parser
 
 
@@ -113,6 +119,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_argument_parser()
     options = parser.parse_args(argv)
     try:
+        # if learning_rate
+        if not 0 <= options.LEARNING_RATE < math.inf:
+            raise OptionError("--lr must be a number of at least 0")
+        # end
+        globals().update({name: getattr(options, name) for name in HYPERPARAMETERS})
         check_options(
             options.epochs,
             options.batch_size,

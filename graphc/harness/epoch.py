@@ -9,7 +9,7 @@ import numpy as np
 
 from .data import count_rows
 from .files import Arrays, OptionError
-from .model import METRICS, MICRO_BATCHES, step_size, step_sizes
+from .model import METRICS, micro_batches, step_size, step_sizes
 
 # --- imports above, copied into emitted programs below ---
 
@@ -28,9 +28,10 @@ def check_micro_batches(train: Any, batch_size: int, drop_last: bool) -> None:
         return
     rows = count_rows(train)
     batches = count_batches(rows, batch_size, drop_last)
-    if batches % MICRO_BATCHES:
+    each = micro_batches()
+    if batches % each:
         raise OptionError(
-            f"an update takes {MICRO_BATCHES} batches, which must divide the number of "
+            f"an update takes {each} batches, which must divide the number of "
             f"batches in an epoch; {rows} rows in batches of {batch_size} are {batches}"
         )
 

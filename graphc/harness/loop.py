@@ -32,6 +32,7 @@ from .files import Arrays, OptionError, check_overwriting, check_writable, keep_
 from .finite import NonFiniteError, find_row
 from .means import mean_scores
 from .model import (
+    HYPERPARAMETERS,
     METRICS,
     OPTIMIZER,
     PLATEAU,
@@ -159,6 +160,7 @@ def fit(
         # if plateau
         "plateau": PLATEAU,
         # end
+        **{name: globals()[name] for name in HYPERPARAMETERS},
         "optimizer": OPTIMIZER,
         "first_epoch": int(state["epoch"]),
     }

@@ -15,13 +15,13 @@ MODEL: str = ""
 GRAPH_HASH: str = ""
 """The fingerprint of the graph: model, loss and metrics."""
 OPTIMIZER: str = ""
-"""The optimizer with its options, and the fingerprint of its rule."""
+"""The optimizer, and the fingerprint of its rule."""
 GRAPHC_VERSION: str = ""
 INPUTS: dict[str, tuple[str, tuple[int | str, ...], tuple[Any, ...] | None]] = {}
 """Dtype, shape and allowed values: for labels the smallest and largest, and one that
 is ignored; for floating numbers "nan" or "inf", where the model asks."""
-LEARNING_RATE: float = 0.0
-"""With a constant step size, without the whole loop."""
+HYPERPARAMETERS: tuple[str, ...] = ()
+"""Constants that training depends on, and that the command line changes."""
 ROW_INPUTS: tuple[str, ...] = ()
 """Without the whole loop: the inputs that have a row for each example."""
 ROW_AXES: dict[str, int] = {}
@@ -55,8 +55,6 @@ RULES_OF: dict[
 """In fast style with several losses, the same by the name of each loss."""
 LOSSES: dict[str, Callable[..., tuple[Any, ...]]] = {}
 """With several losses, by the name of each the function that differentiates it."""
-MICRO_BATCHES: int = 1
-"""With accumulation: the number of batches of an update."""
 UNCHECKED: dict[str, str] = {}
 """With gradients that finite differences do not tell: the parameters, and reasons."""
 PLATEAU: dict[str, Any] = {}
@@ -108,6 +106,11 @@ def train_step(
 ) -> Any:
     """One update of parameters and state, in place; the loss before it. If that is not
     finite, nothing is updated, nor if a gradient is not, a `FloatingPointError`."""
+    raise NotImplementedError
+
+
+def micro_batches() -> int:
+    """With accumulation: the number of batches of an update."""
     raise NotImplementedError
 
 

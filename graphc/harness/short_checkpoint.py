@@ -51,7 +51,7 @@ def load_checkpoint(
         saved = json.loads(found.pop(HEADER).tobytes())
         progress = {key: saved[key] for key in ("history", "best", "run")}
         clock = {"step": saved["step"], "epoch": saved["epoch"]}
-        graph, before = saved["graph"], saved["run"]
+        graph, before = saved["graph"], {**dict.fromkeys(run), **saved["run"]}
         changed = [key for key in run if before[key] != run[key]]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is no checkpoint of a run: {error!r}") from None

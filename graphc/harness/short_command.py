@@ -13,10 +13,9 @@ from .check import run_check
 from .epoch import describe_record
 from .files import CheckpointError, OptionError
 from .model import (
+    HYPERPARAMETERS,
     INPUTS,
-    LEARNING_RATE,
     MODEL,
-    OPTIMIZER,
     init_parameters,
     init_state,
 )
@@ -38,16 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, data or files, 130 an interrupt.
     """
     parser = argparse.ArgumentParser(description=f"Train {MODEL}.")
-    add = parser.add_argument
+    add, told = parser.add_argument, "default: %(default)s"
     files = f".npz file, or folder of .npy files, with {', '.join(INPUTS)}"
     add("--data", metavar="PATH", help=f"rows to train on: an {files}")
     add("--dev", metavar="PATH", help="rows that decide which epoch is the best")
-    add("--epochs", type=int, default=20, help="default: %(default)s")
-    add("--batch-size", type=int, default=32, help="default: %(default)s")
-    # if learning_rate
-    add("--lr", type=float, default=LEARNING_RATE, help="default: %(default)s")
-    # end
-    add("--seed", type=int, default=0, help="default: %(default)s")
+    add("--epochs", type=int, default=20, help=told)
+    add("--batch-size", type=int, default=32, help=told)
+    add("--seed", type=int, default=0, help=told)
     add("--out", metavar="NPZ", help="write the best (without dev the last) parameters")
     # if csv
     columns = "the columns of a .csv file that an input is made of"
@@ -59,8 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     # if check
     add("--check", action="store_true", help="check gradients, and do not train")
     # end
+    for name in HYPERPARAMETERS:
+        flag, usual = "--" + name.lower().replace("_", "-"), globals()[name]
+        short = ["--lr"] * (name == "LEARNING_RATE")
+        add(*short, flag, type=usual.__class__, default=usual, dest=name, help=told)
     options = parser.parse_args(argv)
     try:
+        # if learning_rate
+        if not 0 <= options.LEARNING_RATE < math.inf:
+            raise OptionError("--lr must be a number of at least 0")
+        # end
+        globals().update({name: getattr(options, name) for name in HYPERPARAMETERS})
         # if csv
         options.columns = parse_columns(options.columns)
         # end
@@ -108,13 +113,6 @@ def run_training(options: Any) -> None:
     folder = os.path.dirname(os.path.abspath(options.out or ""))
     if not os.access(folder, os.W_OK):
         raise OptionError(f"{options.out} can't be written")
-    # if learning_rate
-    if not 0 <= options.lr < math.inf:
-        raise OptionError(f"--lr must be a number of at least 0, got {options.lr}")
-    if options.lr != LEARNING_RATE:
-        changed = f"{OPTIMIZER} with lr={options.lr}"
-        globals().update(LEARNING_RATE=options.lr, OPTIMIZER=changed)
-    # end
     parameters = init_parameters(options.seed)
     # if streams
     state = init_state(parameters, options.seed)

@@ -16,6 +16,7 @@ from .epoch import check_micro_batches, digest, take_up
 from .files import Arrays, OptionError
 from .means import mean_scores
 from .model import (
+    HYPERPARAMETERS,
     METRICS,
     OPTIMIZER,
     PLATEAU,
@@ -114,9 +115,10 @@ def fit(
     kept = {name: array.copy() for name, array in parameters.items()}
     last_epoch = state["epoch"] + epochs
     # if checkpoint
-    run: dict[str, Any] = {"seed": seed, "batch_size": batch_size}
-    run |= {"optimizer": OPTIMIZER, "first_epoch": state["epoch"]}
+    run: dict[str, Any] = {name: globals()[name] for name in HYPERPARAMETERS}
+    run |= {"seed": seed, "batch_size": batch_size, "optimizer": OPTIMIZER}
     run |= {"train data": fingerprint(train), "dev data": fingerprint(dev)}
+    run["first_epoch"] = state["epoch"]
     # The options of longer training loops that this one has not.
     run |= {"drop_last": False, "evaluations_per_epoch": 1, "best": "min loss"}
     # if plateau

@@ -161,21 +161,29 @@ class Optimizer(ABC):
 
 
 def called_with(optimizer: object) -> str:
-    """A call of an optimizer with the options that are not its defaults.
+    """A call of an optimizer or a schedule with the options that are not numbers.
 
-    >>> from graphc.optim import SGD
-    >>> called_with(SGD(0.1, momentum=0.9))
-    'SGD(lr=0.1, momentum=0.9)'
+    >>> from graphc.optim import SGD, ExponentialLR
+    >>> called_with(SGD(ExponentialLR(0.1, gamma=0.5), momentum=0.9, nesterov=True))
+    'SGD(lr=ExponentialLR, nesterov=True)'
     """
     given: list[str] = []
     for field in fields(optimizer) if is_dataclass(optimizer) else ():
         value = getattr(optimizer, field.name)
-        if field.name == "lr" or value != field.default:
-            shown = called_with(value) if isinstance(value, Optimizer) else repr(value)
+        if value != field.default and not _is_number(value):
+            is_known = isinstance(value, Options)
+            shown = called_with(value) if is_known else repr(value)
             given.append(f"{field.name}={shown}")
     # The address of a function differs from run to run.
-    found = f"{type(optimizer).__name__}({', '.join(given)})"
+    found = type(optimizer).__name__ + (f"({', '.join(given)})" if given else "")
     return re.sub(r" at 0x[0-9a-fA-F]+", "", found)
+
+
+def _is_number(value: object) -> bool:
+    """True for a number, and for several."""
+    if isinstance(value, tuple):
+        return all(map(_is_number, cast("tuple[object, ...]", value)))
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)

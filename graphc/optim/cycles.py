@@ -62,7 +62,9 @@ class OneCycleLR(Schedule):
     three_phase: bool = False
     by: By = field(default="step", kw_only=True)
 
-    called = MappingProxyType({"max_lr": "learning_rate"})
+    called = MappingProxyType(
+        {"max_lr": "learning_rate", "epochs": "epochs_of_cycle"},
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

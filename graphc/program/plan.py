@@ -125,7 +125,7 @@ class TrainingPlan:
     rates: tuple[Rate, ...] = field(default=(), kw_only=True)
     """Schedules that are functions of their own."""
     options: str
-    """The options of optimizers, and the fingerprints of their rules."""
+    """Optimizers without their numbers, and the fingerprints of their rules."""
     results: tuple[str, ...] = ()
     """Values of `forward` besides the loss: metrics, or parts that they are made of."""
     totals: tuple[str, ...] = ()

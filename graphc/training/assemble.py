@@ -314,7 +314,7 @@ def _step_sizes(objectives: Sequence[Objective]) -> Graph:
 
 
 def _options(objectives: Sequence[Objective], steps: Sequence[TrainingStep]) -> str:
-    """The options of optimizers, with what tells their rules apart."""
+    """Optimizers without their numbers, and what tells their rules apart."""
     return ", ".join(
         f"{each.name} {called_with(each.optimizer)} {step.update.hash}".strip()
         for each, step in zip(objectives, steps, strict=True)

@@ -86,8 +86,14 @@ def test_a_step_size_is_a_constant_and_an_option(tmp_path: Path) -> None:
         with np.load(tmp_path / "best.npz") as best:
             assert same(dict(best), trainer.parameters)
     done = run(script, *options, "--resume", status=2)
-    assert "can't be resumed with another optimizer" in done.stderr
+    assert "with another LEARNING_RATE: it was 0.3 and is 0.01" in done.stderr
     assert "--lr must be" in run(script, *options, "--lr", -1, status=2).stderr
+    # A constant that was edited is noticed, and each one is an option.
+    text = script.read_text().replace("WEIGHT_DECAY = 0.1", "WEIGHT_DECAY = 0.2")
+    script.write_text(text)
+    done = run(script, *options, "--lr", 0.3, "--resume", status=2)
+    assert "with another WEIGHT_DECAY: it was 0.1 and is 0.2" in done.stderr
+    run(script, *options, "--lr", 0.3, "--weight-decay", 0.1, "--resume")
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])

@@ -12,7 +12,8 @@ import numpy as np
 
 MODEL = "mlp"
 GRAPH_HASH = "5f1d2c3b4a59687786958473625140f0"
-OPTIMIZER = "SGD(lr=0.1) 0f1e2d3c4b5a6978"
+OPTIMIZER = "SGD 0f1e2d3c4b5a6978"
+HYPERPARAMETERS = ()
 GRAPHC_VERSION = "0.1.0"
 INPUTS = {
     "x": ("float32", ("batch", 8), None),

@@ -74,9 +74,6 @@ def write_facts(
     if plan.finish is not None:
         writer.comment("What `forward` returns that is summed over batches.")
         writer.statement(assign("TOTALS", parse(repr(plan.totals))))
-    if plan.micro_batches > 1:
-        writer.comment("How many batches an update takes.")
-        writer.statement(assign("MICRO_BATCHES", parse(repr(plan.micro_batches))))
     if plan.unchecked and (is_full or "UNCHECKED" in used):
         writer.comment(
             "Parameters whose gradients finite differences do not tell, why."

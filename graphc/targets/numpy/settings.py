@@ -51,15 +51,19 @@ class Settings:
         pattern = cast("ast.BinOp", parse(f"x {symbol} y"))
         return ast.BinOp(values[0], pattern.op, values[1])
 
-    def is_used(self, variable: str) -> bool:
-        """True for a constant that the text reads."""
-        return any(self._variables[each] == variable for each in self._used)
+    @property
+    def used(self) -> dict[str, Setting]:
+        """The constants that the text reads, by their variables."""
+        found = ((self._variables[each], each) for each in self._variables)
+        return {variable: each for variable, each in found if each in self._used}
 
-    def write(self, writer: Writer) -> None:
-        """Write the constants that the text reads."""
-        for each, variable in self._variables.items():
-            if each in self._used:
-                writer.statement(assign(variable, literal(each.value, str)))
+    def write(self, writer: Writer, *, lists: bool = False) -> None:
+        """Write the constants that the text reads, and a list of them."""
+        for variable, each in self.used.items():
+            writer.statement(assign(variable, literal(each.value, str)))
+        if lists:
+            writer.comment("Options of the command line, which checkpoints remember.")
+            writer.statement(assign("HYPERPARAMETERS", parse(repr((*self.used,)))))
 
 
 def _settings_in(graph: Graph) -> Iterator[Setting]:

@@ -60,10 +60,9 @@ from .values import Values
 # A test reads emitted programs for more.
 _MODULE_NAMES = (
     *("dtype", "thread", "parameters", "state", "seed", "rng", "step", "epoch"),
-    *("scale", "MODEL", "GRAPH_HASH", "OPTIMIZER"),
+    *("scale", "MODEL", "GRAPH_HASH", "OPTIMIZER", "HYPERPARAMETERS"),
     *("GRAPHC_VERSION", "INPUTS", "PARAMETERS", "METRICS", "PREDICT_INPUTS", "OUTPUTS"),
     *(
-        "MICRO_BATCHES",
         "TOTALS",
         "PLATEAU",
         "ROW_AXES",
@@ -76,6 +75,10 @@ _MODULE_NAMES = (
         "UNCHECKED",
         "STREAMS",
     ),
+    # Options of the command line, which constants are, too.
+    *("HELP", "LR", "DATA", "DEV", "TEST", "COLUMNS", "EPOCHS", "INIT", "SEED", "BEST"),
+    *("PATIENCE", "EVALUATIONS_PER_EPOCH", "OUT", "CHECKPOINT", "CHECKPOINT_EVERY"),
+    *("DROP_LAST", "RESUME", "PREDICT", "CHECK", "micro_batches"),
     *("totals", "averaged_parameters", "finish_metrics", "update_plateau"),
     *("init_parameters", "init_state", "forward", "predict", "loss_and_gradients"),
     *("loss_weight", "update_scratch", "index_arrays", "gradients", "buffers"),
@@ -158,6 +161,8 @@ def emit_training(
     if "steps" in plan.features or plan.assigned:
         write_loss_and_gradients(text, plan, names, kind)
     write_train_step(text, plan, names, calls, kind)
+    if plan.micro_batches > 1 and kind != "model":
+        _write_accumulation(text, plan, settings)
     if plan.averages:
         write_averages(text, plan)
     for function, wording in small:
@@ -173,7 +178,7 @@ def emit_training(
     arrays = Writer()
     constants.write(arrays)
     features |= plan.features | {kind} | include
-    if settings.is_used("LEARNING_RATE"):
+    if "LEARNING_RATE" in settings.used:
         features |= {"learning_rate"}
     used = None if kind == "whole" else frozenset(_names_in(text.source()))
     harness = harness_source(features, used=used)
@@ -195,7 +200,7 @@ def emit_training(
     else:
         write_requirements(writer)
         write_facts(writer, plan, used)
-    settings.write(writer)
+    settings.write(writer, lists=kind != "model")
     write_tiling(writer, plan.tiling, features)
     write_streams(writer, plan.draws)
     if layout is not None:
@@ -208,6 +213,19 @@ def emit_training(
     content = b"" if sidecar is None else sidecar.content
     lines = nodes_of_lines(writer)
     return Emitted(hashed(writer.source()), lines, footprint, positions, content)
+
+
+def _write_accumulation(writer: Writer, plan: TrainingPlan, settings: Settings) -> None:
+    """Write the function that tells the batches of an update."""
+    steps = [
+        variable
+        for variable, each in settings.used.items()
+        if each.name == "accumulation_steps" and each.value == plan.micro_batches
+    ]
+    value = name(steps[0]) if len(steps) == 1 else ast.Constant(plan.micro_batches)
+    with writer.function("micro_batches"):
+        writer.docstring("Return how many batches an update takes.")
+        writer.statement(ast.Return(value))
 
 
 def _graphs(plan: TrainingPlan) -> list[Graph]:
