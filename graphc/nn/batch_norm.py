@@ -141,6 +141,7 @@ SCALED_CHANNELS = Op(
     name="batch_norm",
     infer=_batch_infer,
     assigns=_assigns,
+    hyperparameters={"momentum": "batch_norm_momentum", "eps": "batch_norm_eps"},
     cases=[
         Case(
             shapes,

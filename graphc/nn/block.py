@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ParamSpec, cast
 
 from ..ir.batching import elementwise
@@ -31,7 +32,7 @@ def block(
     jvp: Jvp | None = None,
     operands: Callable[..., tuple[Node, ...]] = _as_nodes,
     name: str | None = None,
-    hyperparameters: Collection[str] = (),
+    hyperparameters: Mapping[str, str] = MappingProxyType({}),
     **facts: Any,
 ) -> Callable[[Callable[_P, Node]], OpFunction[_P]]:
     """Turn a documented function into a block and the function that applies it.
@@ -49,8 +50,9 @@ def block(
         operands: a conversion of the inputs that can't be left out to nodes.
         facts: see `Op`.
         name: the block's name, where it is not the function's.
-        hyperparameters: attributes that programs hold as constants unless they are 0;
-            nothing in the body or a rule may depend on whether one has another value.
+        hyperparameters: attributes that programs hold as constants unless they are 0,
+            with the names of these; nothing in the body or a rule may depend on one
+            that is not 0.
     """
 
     def declare(function: Callable[_P, Node]) -> OpFunction[_P]:
@@ -85,9 +87,9 @@ def block(
                 key: float(value) if kinds[key] == "float" else value
                 for key, value in given.items()
             }
-            for key in hyperparameters:
+            for key, called in hyperparameters.items():
                 if options[key]:
-                    options[key] = Hyperparameter.called(key, options[key])
+                    options[key] = Hyperparameter.called(called, options[key])
             if len(optional) > 1:
                 options["parts"] = " ".join(parts)
             return op.build((*nodes, *parts.values()), options)

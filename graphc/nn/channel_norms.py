@@ -38,6 +38,7 @@ def _instance_infer(
 @block(
     name="instance_norm",
     infer=_instance_infer,
+    hyperparameters={"eps": "instance_norm_eps"},
     cases=[
         Case(((2, 3, 4), (3,), (3,)), {"parts": "weight bias", "eps": 1e-2}),
         Case(((2, 3, 2, 2),), {"parts": "", "eps": 1e-2}),
@@ -112,6 +113,7 @@ def _group_infer(
 
 @block(
     infer=_group_infer,
+    hyperparameters={"eps": "group_norm_eps"},
     cases=[
         Case(
             ((3, 4, 2), (4,), (4,)),

@@ -39,6 +39,7 @@ def _last(input: Node, axes: int) -> tuple[int, ...]:
 @block(
     name="layer_norm",
     infer=_layer_norm_infer,
+    hyperparameters={"eps": "layer_norm_eps"},
     batch=shared_after(1),
     cases=[
         Case(shapes, {"axes": axes, "parts": parts, "eps": 1e-5})
@@ -125,6 +126,7 @@ def _rms_norm_infer(
 @block(
     name="rms_norm",
     infer=_rms_norm_infer,
+    hyperparameters={"eps": "rms_norm_eps"},
     batch=shared_after(1),
     cases=[
         Case(((3, 4), (4,)), {"axes": 1, "eps": 1e-5}),

@@ -20,6 +20,8 @@ import numpy as np
 from ..ir.bodies import map_bodies, primitives
 from ..ir.facts import Role
 from ..ir.graph import Graph
+from ..ir.hyperparameters import Hyperparameter
+from ..ir.literal import constant_of, term_of_constant
 from ..ir.node import Node
 from ..ir.op import OPS, Call, Kind, Op
 from ..ir.types import TensorType, TupleType, is_floating
@@ -158,7 +160,8 @@ class _Found:
 
 def _shortest(number: Node) -> float:
     """A constant as the shortest number that is read as it is."""
-    return float(str(number.attributes["value"].array))
+    value, term = float(str(constant_of(number))), term_of_constant(number)
+    return value if term is None else Hyperparameter(value, term)
 
 
 def _kind(formula: _Formula) -> Kind:

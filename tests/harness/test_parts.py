@@ -100,7 +100,8 @@ def test_a_step_size_is_a_constant_and_an_option(tmp_path: Path) -> None:
 def test_a_constant_that_is_edited_counts_everywhere(
     tmp_path: Path, style: Any
 ) -> None:
-    """A program trains like a declaration with the number that was written into it."""
+    """A program trains like a declaration with the numbers that were written into it,
+    and with those that its command line is given."""
     usual = {
         "LEARNING_RATE": (0.05, 0.02),
         "T_MAX": (4, 6),
@@ -113,6 +114,10 @@ def test_a_constant_that_is_edited_counts_everywhere(
         "LABEL_SMOOTHING": (0.1, 0.2),
         "L2_STRENGTH": (0.01, 0.1),
         "MARGIN": (0.5, 0.75),
+        "SMOOTH_L1_BETA": (1.0, 0.5),
+        "BATCH_NORM_EPS": (1e-5, 0.1),
+        "BATCH_NORM_MOMENTUM": (0.1, 0.3),
+        "LAYER_NORM_EPS": (1e-5, 0.01),
     }
     x, y = gc.input("x", ("batch", 8)), gc.input("y", ("batch",), "int64")
     hidden = gc.nn.Linear(8, 6, name="hidden")
@@ -129,7 +134,10 @@ def test_a_constant_that_is_edited_counts_everywhere(
             eps=number["EPS"],
             weight_decay=number["WEIGHT_DECAY"],
         )
-        active = gc.nn.relu(hidden(x)).named("active")
+        eps, momentum = number["BATCH_NORM_EPS"], number["BATCH_NORM_MOMENTUM"]
+        norm = gc.nn.BatchNorm1d(6, eps=eps, momentum=momentum, name="norm")
+        active = gc.nn.relu(norm(hidden(x))).named("active")
+        active = gc.nn.layer_norm(active, 6, eps=number["LAYER_NORM_EPS"])
         kept = gc.nn.dropout(active, number["DROPOUT_P"])
         logits = output(kept)
         smoothing = number["LABEL_SMOOTHING"]
@@ -138,6 +146,8 @@ def test_a_constant_that_is_edited_counts_everywhere(
         signs = gc.where(y > 0, 1.0, -1.0).astype("float32")
         first = logits[:, 0]
         loss = loss + gc.nn.hinge_embedding_loss(first, signs, number["MARGIN"])
+        bend = number["SMOOTH_L1_BETA"]
+        loss = loss + gc.nn.smooth_l1_loss(first, signs, beta=bend)
         optimizer = gc.optim.ClipByGlobalNorm(inner, number["MAX_NORM"])
         return gc.Trainer(loss, optimizer, style=style)
 
@@ -153,6 +163,12 @@ def test_a_constant_that_is_edited_counts_everywhere(
     module.fit(parameters, state, TRAIN, None, epochs=2, batch_size=32)
     trainer.fit(TRAIN, epochs=2, batch_size=32, verbose=False)
     assert same(parameters, trainer.parameters)
+    np.savez(tmp_path / "train.npz", **TRAIN)  # type: ignore[arg-type]
+    told = [f"--{key.lower().replace('_', '-')}={usual[key][1]}" for key in usual]
+    given = ["--data", str(tmp_path / "train.npz"), "--out", str(tmp_path / "best.npz")]
+    assert load(script.read_text()).main([*given, "--epochs=2", *told]) == 0
+    with np.load(tmp_path / "best.npz") as best:
+        assert same(dict(best), trainer.parameters)
 
 
 def test_a_short_program_says_what_it_can_not_read(tmp_path: Path) -> None:

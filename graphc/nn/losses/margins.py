@@ -35,7 +35,7 @@ def _hinge_infer(
     infer=_hinge_infer,
     operands=numeric_pair,
     cases=[Case(((3, 4), (3, 4)), {"margin": 0.5, "reduction": "mean"})],
-    hyperparameters=("margin",),
+    hyperparameters={"margin": "margin"},
 )
 def hinge_embedding_loss(
     input: ArrayLike, target: ArrayLike, margin: float = 1.0, reduction: str = "mean"
@@ -102,7 +102,7 @@ def _with_target(*arrays: ArrayLike) -> tuple[Node, ...]:
     infer=_ranking_infer,
     operands=_with_target,
     cases=[Case(((3, 4), (4,), (3, 4)), {"margin": 0.5, "reduction": "sum"})],
-    hyperparameters=("margin",),
+    hyperparameters={"margin": "margin"},
 )
 def margin_ranking_loss(
     input1: ArrayLike,
@@ -199,6 +199,7 @@ def _cosine_infer(
 
 @block(
     infer=_cosine_infer,
+    hyperparameters={"margin": "margin"},
     operands=_with_target,
     cases=[Case(((3, 4), (3, 4), (3,)), {"margin": 0.1, "reduction": "mean"})],
 )

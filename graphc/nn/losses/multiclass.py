@@ -61,6 +61,7 @@ def _multi_margin_infer(
 
 @block(
     infer=_multi_margin_infer,
+    hyperparameters={"margin": "margin"},
     cases=[
         Case(
             ((3, 4), (3,), (4,)),

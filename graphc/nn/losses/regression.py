@@ -180,7 +180,7 @@ def _huber_expand(
     # distance**2 / 2 near 0, and delta * (distance - delta / 2) beyond the bend.
     bent = minimum(distance, delta).named("bent")
     losses = bent * (distance - (0.5 * bent).named("half_bent")).named("height")
-    if scale != 1.0:
+    if isinstance(scale, Hyperparameter) or scale != 1.0:
         losses = losses.named("unscaled_losses") / scale
     return reduce_losses(losses.named("losses"), reduction)
 
@@ -188,7 +188,7 @@ def _huber_expand(
 def _huber_vjp(g: Node, out: Node, input: Node, target: Node) -> tuple[Node, Node]:
     delta, scale = out.attributes["delta"], out.attributes["scale"]
     pull = clip(_error(input, target), -delta, delta).named("pull")
-    if scale != 1.0:
+    if isinstance(scale, Hyperparameter) or scale != 1.0:
         pull = (pull / scale).named("scaled_pull")
     flow = share_of(g, out, input) * pull
     return flow, negative(flow)
@@ -297,5 +297,5 @@ def smooth_l1_loss(
     if beta == 0:
         return l1_loss(input, target, reduction)
     pair = numeric_pair(input, target)
-    bend = float(beta)
+    bend = Hyperparameter.called("smooth_l1_beta", float(beta))
     return HUBER_LOSS(*pair, reduction=reduction, delta=bend, scale=bend)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph
-from ...ir.hyperparameters import Setting, Term, settings_of
 from ...ir.literal import Literal
 from ...ir.node import Node
 from ...ir.types import DType
@@ -48,21 +47,14 @@ class Constants:
                 self._functions[key] = found
         return self._functions[key], is_new
 
-    def scalar(
-        self, value: ast.expr, dtype: DType, term: Term | None = None
-    ) -> ast.expr:
+    def scalar(self, value: ast.expr, dtype: DType) -> ast.expr:
         """The variable that holds a number as an array, which NumPy need not convert.
 
         At each call, that takes as long as computing with a few hundred numbers.
         """
         text = ast.unparse(value)
         if (text, dtype) not in self._scalars:
-            wish = _name_of_number(text)
-            if term is not None:
-                setting = next(settings_of(term))
-                is_plain = isinstance(term, Setting)
-                wish = f"{setting.name}_{'array' if is_plain else 'factor'}".upper()
-            variable = self._names.reserve_in_module(wish)
+            variable = self._names.reserve_in_module(_name_of_number(text))
             array = call("np.array", value, dtype_expression(dtype))
             self._scalars[text, dtype] = variable, array
         return name(self._scalars[text, dtype][0])

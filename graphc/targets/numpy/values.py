@@ -77,8 +77,9 @@ class Values:
             value = number(known.array, operand.read_as or node.dtype)
             if known.term is not None:
                 value = self._constants.settings.expression(known.term)
-            if operand.stored:
-                return self._constants.scalar(value, node.dtype, known.term)
+            # What is computed from hyperparameters has to follow them.
+            if operand.stored and known.term is None:
+                return self._constants.scalar(value, node.dtype)
         elif node.op.role is Role.SIZE:
             value = literal(node.attributes["size"], self.size)
         elif self.forms.is_inside(node):
