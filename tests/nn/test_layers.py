@@ -35,7 +35,7 @@ def _check_names(*outputs: Node) -> None:
 def test_linear_is_the_affine_map_of_its_parameters() -> None:
     layer = gc.nn.Linear(8, 3, name="hidden")
     y = layer(_x())
-    assert repr(y) == "<linear 'hidden' float32 (batch, 3)>"
+    assert repr(y) == "<linear 'y' float32 (batch, 3)>"
     assert _names(layer) == ["hidden.weight", "hidden.bias"]
     assert layer.parameters[0] is layer.weight
     assert layer.parameters[1] is layer.bias
