@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer test-kernels lint demo experiments bench clean
+.PHONY: test test-slow test-peer test-kernels lint demo experiments bench vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
 test: $(VENV)/.test
@@ -54,6 +54,18 @@ experiments: $(VENV)/.experiments
 # tells what else there is.
 bench: $(VENV)/.bench
 	@$(RUN) -m benchmarks $(BENCH_ARGS)
+
+# The library that lays out graphs on pages, from npm, at the version that its name in
+# graphc/pages/document.py has.
+DAGRE := 3.1.3
+VENDOR := graphc/pages/vendor
+
+vendor:
+	@mkdir -p build && npm pack --silent --pack-destination build @dagrejs/dagre@$(DAGRE)
+	@tar xzf build/dagrejs-dagre-$(DAGRE).tgz -C build
+	@rm -f $(VENDOR)/dagre-*
+	@cp build/package/dist/dagre.min.js $(VENDOR)/dagre-$(DAGRE).min.js
+	@cp build/package/LICENSE $(VENDOR)/dagre-$(DAGRE).LICENSE
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache

@@ -337,6 +337,8 @@ if TYPE_CHECKING:
     from .formulas.elementwise import elementwise
     from .fullbatch.minimize import minimize
     from .notation.derivation import derivation
+    from .pages.page import page
+    from .pages.recording import Recording
     from .runtime.check_gradients import check_gradients
     from .training.callbacks import Callback, StopTraining, TensorBoard
     from .training.history import History
@@ -353,6 +355,7 @@ __all__ = [
     "Drawing",
     "History",
     "Node",
+    "Recording",
     "StopTraining",
     "TensorBoard",
     "Trainer",
@@ -590,6 +593,7 @@ __all__ = [
     "optim",
     "outer",
     "pad",
+    "page",
     "parameter",
     "partition",
     "percentile",
@@ -690,6 +694,7 @@ _LATER = {
     "Callback": "training.callbacks",
     "Drawing": "viz.drawing",
     "History": "training.history",
+    "Recording": "pages.recording",
     "StopTraining": "training.callbacks",
     "TensorBoard": "training.callbacks",
     "Trainer": "training.trainer",
@@ -701,6 +706,7 @@ _LATER = {
     "metrics": "",
     "minimize": "fullbatch.minimize",
     "optim": "",
+    "page": "pages.page",
     "render": "viz.drawing",
     "report": "viz.report",
     "verify": "training.verification",

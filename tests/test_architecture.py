@@ -67,6 +67,10 @@ ALLOWED: dict[str, set[str]] = {
         "notation",
         "training",
     },
+    "pages": {
+        *("ir", "autodiff", "targets", "runtime", "viz", "notation", "training"),
+        "explanation",
+    },
 }
 """What each package may import besides itself, numpy and the leaves.
 
@@ -117,6 +121,7 @@ LATE_ROOMS = (
     "metrics",
     "notation",
     "optim",
+    "pages",
     "training",
     "viz",
 )

@@ -1,4 +1,4 @@
-"""The compiler from a shell: `graphc train | emit | render | show | explain | check`.
+"""The compiler from a shell: `graphc train | emit | render | page | show | ...`.
 
 A model file is a plain Python file, so that what runs from a shell is what runs in a
 notebook. Messages are for a person who may never have seen graphc: one

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,12 +11,21 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import GraphcError, NonFiniteError
-from .modelfile import ModelError, ModelFile, load_model
+from ..runtime.files import check_outputs
+from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 FAILED, WRONG_USE, EDITED, INTERRUPTED = 1, 2, 3, 130
 """Exit statuses, the same as those of emitted programs."""
+
+DATA = click.Path(exists=True)
+COLUMNS = click.option(
+    "--columns",
+    multiple=True,
+    metavar="INPUT=A,B",
+    help="The columns of a .csv file that an input is made of.",
+)
 
 
 class Failure(click.ClickException):
@@ -102,3 +111,13 @@ def working(what: str) -> Generator[None]:
 
     with Console(stderr=True).status(f"{what} ..."):
         yield
+
+
+def check_paths(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
+    """Raise where a file to be written is one that is read, or that Python has read."""
+    modules = [
+        getattr(module, "__file__", None)
+        for name, module in [*sys.modules.items()]
+        if not name.startswith(MODEL_MODULE)  # One of them is among the inputs.
+    ]
+    check_outputs(outputs, [path for path in (*inputs, *modules) if path])

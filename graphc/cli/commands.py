@@ -19,7 +19,6 @@ from ..ir.graph import Graph
 from ..program.plan import Style
 from ..runtime.check_gradients import check_gradients
 from ..runtime.compiler import compile_nodes
-from ..runtime.files import check_outputs
 from ..training import verification
 from ..training.trained import Part
 from ..training.trainer import Trainer
@@ -28,11 +27,14 @@ from ..viz.drawing import named_outputs
 from ..viz.drawing import render as draw
 from ..viz.report import report
 from .command import (
+    COLUMNS,
+    DATA,
     EDITED,
     FAILED,
     INTERRUPTED,
     Command,
     Failure,
+    check_paths,
     load,
     on_model,
     working,
@@ -46,7 +48,7 @@ from .data import (
     write_predictions,
 )
 from .emission import write_function, write_program
-from .modelfile import MODEL_MODULE
+from .pages import page
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,15 +89,10 @@ def cli() -> None:
     """
 
 
+cli.add_command(page)
+
 _STYLE = click.Choice(["readable", "fast"])
 _NPZ = click.Path(exists=True, dir_okay=False)
-_DATA = click.Path(exists=True)
-_COLUMNS = click.option(
-    "--columns",
-    multiple=True,
-    metavar="INPUT=A,B",
-    help="The columns of a .csv file that an input is made of.",
-)
 _LEVEL = click.option(
     "--level",
     type=click.Choice(["block", "primitive"]),
@@ -108,12 +105,12 @@ _LEVEL = click.option(
 @on_model
 @click.option(
     "--data",
-    type=_DATA,
+    type=DATA,
     help="Rows to train on: .npz, .csv, or a folder of .npy or IDX files.",
 )
-@click.option("--dev", type=_DATA, help="Rows that decide which epoch is the best.")
-@click.option("--test", type=_DATA, help="Rows to evaluate on when training is over.")
-@_COLUMNS
+@click.option("--dev", type=DATA, help="Rows that decide which epoch is the best.")
+@click.option("--test", type=DATA, help="Rows to evaluate on when training is over.")
+@COLUMNS
 @click.option("--threads", type=int, help="How many compute a matrix product.")
 @click.option("--epochs", default=20, show_default=True)
 @click.option("--batch-size", default=32, show_default=True)
@@ -136,7 +133,7 @@ _LEVEL = click.option(
 @click.option("--resume", is_flag=True, help="Go on where the checkpoint stopped.")
 @click.option(
     "--predict",
-    type=_DATA,
+    type=DATA,
     help="Write the outputs for these rows to --out, and do not train.",
 )
 @click.option("--style", type=_STYLE, help="Of the program that runs.")
@@ -168,7 +165,7 @@ def train(
     if predict is not None:
         if data is not None or init is None or out is None:
             raise OptionError("--predict needs --init and --out, and no --data")
-        _check_outputs([out], [model, predict, init])
+        check_paths([out], [model, predict, init])
         with limited_threads(trainer, threads):
             write_predictions(trainer, predict, columns, init, out)
         return 0
@@ -176,7 +173,7 @@ def train(
         raise click.UsageError("--data is required to train")
     if out is not None and checkpoint is None:
         checkpoint = os.path.splitext(out)[0] + ".checkpoint.npz"
-    _check_outputs([out, checkpoint], [model, data, dev, test, init])
+    check_paths([out, checkpoint], [model, data, dev, test, init])
     if out is not None:
         trainer.module.check_writable(out)
     resumed = resume and os.path.exists(checkpoint or "")
@@ -226,16 +223,6 @@ def train(
     return 0
 
 
-def _check_outputs(outputs: Sequence[str | None], inputs: Sequence[str | None]) -> None:
-    """Raise where a file to be written is one that is read, or that Python has read."""
-    modules = [
-        getattr(module, "__file__", None)
-        for name, module in [*sys.modules.items()]
-        if not name.startswith(MODEL_MODULE)  # One of them is among the inputs.
-    ]
-    check_outputs(outputs, [path for path in (*inputs, *modules) if path])
-
-
 @cli.command(cls=Command)
 @on_model
 @click.option("-o", "--output", type=click.Path(), help="Default: standard output.")
@@ -277,7 +264,7 @@ def emit(
     target = load(model).target(name)
     output = None if output == "-" else output
     if output is not None:
-        _check_outputs([output], [model, parameters])
+        check_paths([output], [model, parameters])
     if isinstance(target, Trainer):
         chosen = [word for word in include.split(",") if word]
         write_program(target, output, style, part, chosen, parameters)
@@ -323,8 +310,8 @@ def verify(program: str, model: str, name: str | None) -> int:
     help="Levels of layers that are opened; default: as many as stay legible.",
 )
 @click.option("--all", "everything", is_flag=True, help="Open all layers.")
-@click.option("--data", type=_DATA, help="Write values for the first rows of it.")
-@_COLUMNS
+@click.option("--data", type=DATA, help="Write values for the first rows of it.")
+@COLUMNS
 @click.option("--rows", type=click.IntRange(1), default=2, show_default=True)
 def render(
     model: str,
@@ -348,7 +335,7 @@ def render(
     file = load(model)
     target = file.target(name)
     path = output or f"{Path(model).stem}.svg"
-    _check_outputs([path], [model, *([data] if data else [])])
+    check_paths([path], [model, *([data] if data else [])])
     feeds = None
     if data is not None:
         graph = Graph(tuple(node for _, node in named_outputs(target)))
@@ -450,8 +437,8 @@ def explain(
 
 @cli.command(cls=Command)
 @on_model
-@click.option("--data", type=_DATA, help="Check at these rows, not at random ones.")
-@_COLUMNS
+@click.option("--data", type=DATA, help="Check at these rows, not at random ones.")
+@COLUMNS
 @click.option("--rows", type=click.IntRange(1), default=8, show_default=True)
 @click.option("--directions", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)

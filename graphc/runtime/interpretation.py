@@ -79,6 +79,11 @@ class Interpretation(Mapping[Node, Array]):
     def __hash__(self) -> int:
         return id(self)
 
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The named sizes that the arrays which were fed told."""
+        return self._sizes
+
     @cached_property
     def names(self) -> Mapping[Node, str]:
         """The names of the nodes that the table has rows for."""

@@ -28,6 +28,9 @@ Result = TypeVar("Result")
 _numbers = itertools.count(1)
 """Programs of one text have a file each, which is forgotten with the program."""
 
+EMITTED = "<graphc "
+"""The beginning of the file names of emitted text."""
+
 _silent = Context()
 _silent.run(np.seterr, all="ignore")
 
@@ -56,7 +59,7 @@ class Program:
         digest = hashlib.sha256(source.encode()).hexdigest()[:12]
         self.source = source
         """The text that runs."""
-        self.filename = f"<graphc {digest}.{next(_numbers)}>"
+        self.filename = f"{EMITTED}{digest}.{next(_numbers)}>"
         self.positions = positions or {}
         """Computed positions by what checks of data call them."""
         self._nodes = lines

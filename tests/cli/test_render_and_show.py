@@ -1,7 +1,8 @@
-"""`graphc render`, `graphc show` and `graphc explain`."""
+"""`graphc render`, `graphc page`, `graphc show` and `graphc explain`."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -98,3 +99,25 @@ def test_explain_tells_of_passes(capsys):
     assert "batch" not in text
     assert run("explain", "nodes.py", "--markdown") == 0
     assert capsys.readouterr().out.startswith("## passes\n")
+
+
+# page
+def test_page_writes_one_file(capsys, folder):
+    assert run("page", "nodes.py") == 0
+    assert capsys.readouterr().out == "wrote nodes.html\n"
+    assert "values" not in _data_of(folder / "nodes.html")
+    data = ("--data", "train.npz", "--rows", 3, "--dev", "dev.npz")
+    assert run("page", "model.py", "-o", "m.html", *data, "--epochs", 2, "--times") == 0
+    found = _data_of(folder / "m.html")
+    assert found["values"]["vertices"]["0"]["shape"] == [3, 4]
+    assert [r.get("epoch") for r in found["recording"]["records"]] == [None, 1, 2]
+    assert "dev_accuracy" in found["recording"]["records"][-1]
+    assert found["code"]["seconds"]
+    assert "--epochs needs --data" in failure(capsys, "page", "model.py", "--epochs", 1)
+    assert failure(capsys, "page", "model.py", "-o", "model.py")
+
+
+def _data_of(path):
+    text = path.read_text(encoding="utf-8")
+    (data,) = re.findall(r'id="data">(.*?)</script>', text)
+    return json.loads(data)

@@ -1,0 +1,172 @@
+// The data of the page, with what follows from it, and the state that a reader changes.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const vertices = data.graph.vertices.map((vertex, id) => ({
+  id, lines: [], about: [], rules: [], children: [], ...vertex,
+}));
+for (const vertex of vertices) {
+  if (vertex.parent !== undefined) vertices[vertex.parent].children.push(vertex.id);
+}
+const edges = data.graph.edges.map(([tail, head, text]) => ({ tail, head, text }));
+const flows = data.graph.flows.map(([tail, head, lines], id) => ({ id, tail, head, lines }));
+const exits = data.graph.exits;
+const codeLines = data.code.text.replace(/\n$/, "").split("\n");
+const hasBackward = vertices.some((vertex) => vertex.backward);
+
+const state = {
+  view: flows.length ? "overlay" : "forward",
+  open: new Set(),
+  selected: null,
+  step: null, // The number of steps that were taken; null shows all values.
+  epoch: null, // The frame of the recording that is shown.
+};
+
+const listeners = [];
+const onChange = (listener) => listeners.push(listener);
+function change(kind) {
+  for (const listener of listeners) listener(kind);
+}
+
+const isOpenable = (id) => vertices[id].children.length > 0;
+const isOpen = (id) => state.open.has(id);
+
+function ancestorsOf(id) {
+  const found = [];
+  for (let up = vertices[id].parent; up !== undefined; up = vertices[up].parent) found.push(up);
+  return found;
+}
+
+// The vertex that stands for one in the drawing: itself, or the closed block around it.
+function seen(id) {
+  const closed = ancestorsOf(id).filter((up) => !isOpen(up));
+  return closed.length ? closed[closed.length - 1] : id;
+}
+
+// The vertex whose value an open block has; a closed one is that itself.
+function leaving(id) {
+  let now = seen(id);
+  while (isOpen(now) && exits[now]) now = seen(exits[now][0]);
+  return now;
+}
+
+const isInside = (id, block) => id === block || ancestorsOf(id).includes(block);
+
+// The value that a vertex marks, or stands for.
+const meant = (id) => (vertices[id].refers === undefined ? id : meant(vertices[id].refers));
+
+// The vertices of the other pass that belong to one, and itself.
+function relatives(id) {
+  const found = new Set([id, meant(id)]);
+  const value = meant(id);
+  for (const other of vertices) {
+    if (other.refers === id || other.refers === value) found.add(other.id);
+    if (other.through !== undefined && isInside(other.through, value)) found.add(other.id);
+  }
+  const { through } = vertices[value];
+  if (vertices[value].backward && through !== undefined) found.add(through);
+  return found;
+}
+
+// The lines of code of a vertex, or of the block around it where it has none.
+function linesOf(id) {
+  for (const block of [meant(id), ...ancestorsOf(meant(id))]) {
+    const found = { forward: [], backward: [] };
+    for (const [line, link] of Object.entries(data.code.links)) {
+      const number = Number(line);
+      if (link.vertex !== undefined && isInside(link.vertex, block)) found.forward.push(number);
+      else if (link.backward?.some((each) => isInside(each, block))) found.backward.push(number);
+      else if (link.through !== undefined && isInside(link.through, block)) found.backward.push(number);
+    }
+    if (found.forward.length || found.backward.length) return found;
+  }
+  return { forward: [], backward: [] };
+}
+
+const titleOf = (id) => vertices[id].lines[0] || vertices[id].op;
+
+function select(id, from = "") {
+  state.selected = id;
+  change(`select ${from}`);
+}
+
+function toggle(id, open = !isOpen(id)) {
+  if (!isOpenable(id)) return;
+  if (open) state.open.add(id);
+  else state.open.delete(id);
+  change("layout");
+}
+
+// Open all blocks around a vertex, so that it is drawn.
+function reveal(id) {
+  const closed = ancestorsOf(id).filter((up) => !isOpen(up));
+  if (!closed.length) return;
+  closed.forEach((up) => state.open.add(up));
+  change("layout");
+}
+
+function element(tag, options = {}, ...children) {
+  const { text, on, ...attributes } = options;
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  if (text !== undefined) made.textContent = text;
+  for (const [name, handler] of Object.entries(on ?? {})) made.addEventListener(name, handler);
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+function drawn(tag, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+// A formula: MathML that the compiler wrote, with every name in it escaped.
+function formula(markup) {
+  const made = element("span", { class: "formula" });
+  made.innerHTML = markup;
+  return made;
+}
+
+// A button that leads to a vertex.
+function chip(id, text = titleOf(id)) {
+  return element("button", {
+    type: "button",
+    class: `chip ${vertices[id].role}`,
+    "data-vertex": id,
+    text,
+    on: {
+      click: () => { reveal(meant(id)); select(id, "chip"); },
+      mouseenter: () => light([id]),
+      focus: () => light([id]),
+      mouseleave: () => light([]),
+      blur: () => light([]),
+    },
+  });
+}
+
+// Mark everything on the page that is about some vertices; nothing removes the marks.
+function light(ids) {
+  const all = new Set(ids.flatMap((id) => [...relatives(id)]));
+  const shown = new Set([...all].flatMap((id) => [id, seen(id)]));
+  for (const each of document.querySelectorAll(".lit")) each.classList.remove("lit");
+  if (!ids.length) return;
+  for (const each of document.querySelectorAll("[data-vertex], [data-vertices], [data-line]")) {
+    const own = each.dataset.vertices?.split(" ") ?? [each.dataset.vertex];
+    if (own.some((id) => id !== undefined && id !== "" && shown.has(Number(id)))) each.classList.add("lit");
+  }
+  for (const id of ids) {
+    const { forward, backward } = linesOf(id);
+    for (const line of [...forward, ...backward]) {
+      document.querySelector(`[data-line="${line}"]`)?.classList.add("lit");
+    }
+  }
+}
+
+function announce(text) {
+  document.getElementById("announced").textContent = text;
+}
