@@ -63,7 +63,7 @@ def page(
         trainer = file.trainer(name)
         if data is None or feeds is None:
             raise OptionError("--epochs needs --data to train on")
-        recording = Recording(**feeds)
+        recording = Recording(feeds)
         trainer.fit(
             read_columns(trainer, data, columns),
             None if dev is None else read_columns(trainer, dev, columns),

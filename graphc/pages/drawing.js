@@ -16,7 +16,7 @@ picture.append(
 function arrowhead(id, kind) {
   const path = drawn("path", { d: "M0,0 L8,4 L0,8 z", class: kind });
   return drawn("marker", {
-    id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto",
+    id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, markerUnits: "userSpaceOnUse", orient: "auto",
   }, path);
 }
 
@@ -50,6 +50,17 @@ function curve(points) {
     path += ` Q${points[i].x},${points[i].y} ${end.x},${end.y}`;
   }
   return path;
+}
+
+// The same line some way to the right of one that goes down.
+function shifted(points, far) {
+  return points.map((point, place) => {
+    const before = points[Math.max(0, place - 1)];
+    const after = points[Math.min(points.length - 1, place + 1)];
+    const [x, y] = [after.x - before.x, after.y - before.y];
+    const length = Math.hypot(x, y) || 1;
+    return { x: point.x + (far * y) / length, y: point.y - (far * x) / length };
+  });
 }
 
 function drawVertex(vertex, node, offset) {
@@ -123,7 +134,7 @@ function drawEdge(layout, name, offset) {
     "data-vertices": edge.flows.flatMap((flow) => [flow.tail, flow.head]).join(" "),
     "data-flows": edge.flows.map((flow) => flow.id).join(" "),
   });
-  const beside = moved.map((point) => ({ x: point.x + 7, y: point.y })).reverse();
+  const beside = shifted(moved, 6).reverse();
   back.append(drawn("path", { d: curve(beside), class: "line", "marker-end": "url(#arrow-back)" }));
   lines.forEach((line, place) => {
     const text = drawn("text", {
@@ -200,7 +211,7 @@ function move() {
 function fit() {
   const { width, height } = picture.getBoundingClientRect();
   const scale = Math.min((width - 24) / extent.width, (height - 24) / extent.height);
-  camera.scale = Math.max(0.35, Math.min(1.25, scale));
+  camera.scale = Math.max(0.2, Math.min(1.2, scale));
   camera.x = Math.max(12, (width - extent.width * camera.scale) / 2);
   camera.y = Math.max(12, (height - extent.height * camera.scale) / 2);
   if (camera.scale * extent.width > width) camera.x = (width - extent.width * camera.scale) / 2;

@@ -13,7 +13,8 @@ const short = (text, most = 34) => (text.length > most ? `${text.slice(0, most -
 
 // The lines of a vertex: its own, its value, and its gradient.
 function labelOf(vertex) {
-  const lines = vertex.lines.map((text, place) => ({ text: short(text), kind: place ? "" : "head" }));
+  const told = data.values && vertex.role === "parameter" ? vertex.lines.slice(0, 2) : vertex.lines;
+  const lines = told.map((text, place) => ({ text: short(text), kind: place ? "" : "head" }));
   const isValue = vertex.refers === undefined && vertex.inputs !== 0;
   if (isValue && vertex.shape && ["op", "block", "gradient", "gradient-block"].includes(vertex.role)) {
     const last = lines[lines.length - 1];
@@ -22,12 +23,12 @@ function labelOf(vertex) {
   }
   const value = data.values?.vertices[vertex.id];
   if (value && vertex.role !== "constant") {
-    value.text.slice(0, 2).forEach((text) => lines.push({ text: short(text), kind: "value" }));
+    wordsOf(value).slice(0, 2).forEach((text) => lines.push({ text: short(text, 26), kind: "value" }));
   }
   if (state.view === "overlay" || state.view === "sides") {
     for (const gradient of data.values?.gradients[vertex.id] ?? []) {
-      const text = `${gradient.name} ${gradient.text[0]}`;
-      lines.push({ text: short(text), kind: "gradient" });
+      const [text] = wordsOf(gradient);
+      lines.push({ text: `${short(gradient.name, 18)} ${short(text, 20)}`, kind: "gradient" });
     }
   }
   return lines;

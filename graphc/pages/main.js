@@ -225,5 +225,11 @@ if (recording) addTab("training", "Training", trainingPanel());
 setTheme(prefers.matches);
 setWidth(share);
 showNode();
+const firstBackward = Object.keys(data.code.links).find((line) => data.code.links[line].through !== undefined);
+if (firstBackward) {
+  const start = codeLines.slice(0, firstBackward).findLastIndex((text) => text.startsWith("def "));
+  const line = document.querySelector(`[data-line="${start + 1}"]`);
+  byId("panel-code").scrollTop = line.offsetTop - byId("panel-code").offsetTop - 8;
+}
 showView(state.view);
 addEventListener("resize", fit);

@@ -82,6 +82,9 @@ function linesOf(id) {
   return { forward: [], backward: [] };
 }
 
+// The words of a value without its shape, which stands beside them.
+const wordsOf = (value) => value.text.map((line) => line.replace(/^\([\d, ]*\),? ?/, "")).filter(Boolean);
+
 const titleOf = (id) => vertices[id].lines[0] || vertices[id].op;
 
 function select(id, from = "") {

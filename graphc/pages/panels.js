@@ -53,6 +53,7 @@ function overview() {
     element("h2", { text: data.title }),
     element("p", { text: `${vertices.filter((v) => v.parent === undefined && !v.backward && v.refers === undefined).length} ` +
       `values, ${parameters.length} of them parameters.` }),
+    ...(data.derivations[0]?.sections.slice(0, 1).map((section) => equationsOf(section)) ?? []),
     element("p", { class: "quiet", text: "Select a value in the graph, in the code or in the derivation: the others " +
       "show what belongs to it. n and p go through the passes step by step; ? lists all keys." }));
 }
@@ -100,7 +101,7 @@ function valueRows(vertex) {
 function flowLine(flow, other) {
   const value = data.values?.flows[flow.id]?.value;
   return element("li", {}, chip(other), element("code", { text: flow.lines.join(" ") }),
-    value ? element("span", { class: "quiet", text: value.text.join(", ") }) : null);
+    value ? element("span", { class: "quiet", text: wordsOf(value).join(", ") }) : null);
 }
 
 function backwardRows(vertex) {
@@ -171,21 +172,26 @@ function ruleRows(vertex) {
 
 // The derivation
 
+function equationsOf(section) {
+  const whole = element("div", { class: "equations" });
+  for (const { vertex, forms } of section.lines) {
+    const [name, first, ...others] = forms;
+    const line = element("div", {
+      class: "equation", "data-vertex": vertex ?? undefined, tabindex: vertex === null ? undefined : 0,
+      role: vertex === null ? undefined : "button",
+    }, formula(name), element("span", { text: "=" }), formula(first));
+    for (const other of others) line.append(element("span"), element("span", { text: "=" }), formula(other));
+    whole.append(line);
+  }
+  return linked(whole);
+}
+
 function derivationPanel() {
   const whole = element("div", { class: "derivation" });
   for (const derivation of data.derivations) {
     if (data.derivations.length > 1) whole.append(element("h3", { text: derivation.title }));
     for (const section of derivation.sections) {
-      whole.append(element("h3", { text: section.title }));
-      for (const { vertex, forms } of section.lines) {
-        const [name, first, ...others] = forms;
-        const line = element("div", {
-          class: "equation", "data-vertex": vertex ?? undefined, tabindex: vertex === null ? undefined : 0,
-          role: vertex === null ? undefined : "button",
-        }, formula(name), element("span", { text: "=" }), formula(first));
-        for (const other of others) line.append(element("span"), element("span", { text: "=" }), formula(other));
-        whole.append(line);
-      }
+      whole.append(element("h3", { text: section.title }), equationsOf(section));
     }
     if (derivation.note) whole.append(element("p", { class: "quiet", text: derivation.note }));
   }

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import public
+from ..arguments import entry, public
 from ..errors import OptionError
 from ..ir.facts import PERSISTENT
 from ..ir.node import Node
@@ -34,6 +34,7 @@ class Frame:
     values: Mapping[Node, Mapping[str, Any]] = field(repr=False)
 
 
+@entry
 class Recording(Callback):
     """A recording of a run for `gc.page`: weights, activations and gradients.
 
@@ -43,23 +44,26 @@ class Recording(Callback):
     run keeps every second record, then every fourth, and so on.
 
     Args:
-        batch: arrays by input name, a few rows, as `trainer.step` takes them.
+        batch: arrays by input name, a few rows.
+
+    Raises:
+        OptionError: there are none.
 
     >>> import graphc as gc
     >>> x, w = gc.input("x", ("n",)), gc.parameter("w", (), 1.0)
     >>> trainer = gc.Trainer(gc.mean((w * x - 2 * x) ** 2), gc.optim.SGD(lr=0.25))
-    >>> recording = gc.Recording(x=[1.0, 2.0])
+    >>> recording = gc.Recording({"x": [1.0, 2.0]})
     >>> data = {"x": [1.0, 2.0]}
     >>> _ = trainer.fit(data, epochs=3, callbacks=[recording], verbose=False)
     >>> len(recording)
     4
     """
 
-    def __init__(self, /, **batch: Any) -> None:
+    def __init__(self, batch: Mapping[str, Any]) -> None:
         if not batch:
             raise OptionError(
                 "a recording takes the batch that it computes values for",
-                hint="gc.Recording(x=images[:8], y=labels[:8])",
+                hint="gc.Recording({'x': images[:8], 'y': labels[:8]})",
             )
         self.batch = {name: np.asarray(value) for name, value in batch.items()}
         """The arrays that values are computed for."""

@@ -60,7 +60,7 @@ function chart() {
 }
 
 function oneChart(names, records) {
-  const [width, height, left, bottom] = [460, 150, 44, 20];
+  const [width, height, left, bottom] = [270, 150, 40, 20];
   const numbers = (name) => records.map((record) => (record[name] === undefined ? NaN : Number(record[name])));
   const all = names.flatMap(numbers).filter(Number.isFinite);
   const low = Math.min(...all, 0);
@@ -79,16 +79,14 @@ function oneChart(names, records) {
   names.forEach((name, order) => {
     const points = numbers(name).map((number, place) => (Number.isFinite(number) ? `${x(place)},${y(number)}` : null));
     whole.append(drawn("polyline", { points: points.filter(Boolean).join(" "), class: `series ${SERIES[order % 4]}` }));
-    const text = drawn("text", { x: width - 12, y: 16 + order * 13, class: `legend ${SERIES[order % 4]}` });
-    text.textContent = name.replaceAll("_", " ");
-    whole.append(text);
   });
   const place = x(state.epoch ?? records.length - 1);
   whole.append(drawn("line", { x1: place, x2: place, y1: 4, y2: height - bottom, class: "cursor" }));
   const text = drawn("text", { x: width / 2, y: height - 4, class: "axis middle" });
   text.textContent = "epochs";
   whole.append(text);
-  return whole;
+  return element("figure", {}, element("figcaption", {}, ...names.map((name, order) =>
+    element("span", { class: `legend ${SERIES[order % 4]}`, text: name.replaceAll("_", " ") }))), whole);
 }
 
 function trainingPanel() {

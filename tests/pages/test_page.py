@@ -52,7 +52,7 @@ def written(target, path, **options):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     model = trainer()
-    recording = gc.Recording(**ROWS)
+    recording = gc.Recording(ROWS)
     model.fit(ROWS, ROWS, epochs=3, callbacks=[recording], verbose=False)
     path = tmp_path_factory.mktemp("page")
     return model, *written(model, path, recording=recording)
@@ -129,7 +129,7 @@ def test_a_recording_has_each_epoch_and_changes_nothing(whole):
 
 
 def test_a_long_recording_keeps_every_second_record():
-    model, recording = trainer(), gc.Recording(**ROWS)
+    model, recording = trainer(), gc.Recording(ROWS)
     model.fit(ROWS, epochs=100, callbacks=[recording], verbose=False)
     epochs = [frame.record.get("epoch", 0) for frame in recording.frames]
     assert epochs == [*range(0, 101, 4)]
@@ -224,7 +224,7 @@ def test_mistakes(tmp_path):
     with pytest.raises(OptionError, match="times are measured for feeds"):
         gc.page(gc.sum(x), tmp_path / "page.html", times=True)
     with pytest.raises(OptionError, match="takes the batch"):
-        gc.Recording()
+        gc.Recording({})
     with pytest.raises(DifferentiationError, match="does not depend on"):
         gc.page(gc.sum(x), tmp_path / "page.html", wrt=gc.parameter("w", ()))
     with pytest.raises(OptionError, match="takes a node"):
