@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer test-kernels lint demo experiments bench vendor clean
+.PHONY: test test-slow test-peer test-page test-kernels lint demo experiments bench vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
 test: $(VENV)/.test
@@ -19,6 +19,10 @@ test-slow: $(VENV)/.test
 
 test-peer: $(VENV)/.test-peer
 	@$(RUN) -m pytest -m peer $(PYTEST_ARGS)
+
+# Pages in a real Chromium; skipped with a reason where there is none.
+test-page: $(VENV)/.browser
+	@$(RUN) -m pytest -m browser -rs tests/pages $(PYTEST_ARGS)
 
 # Whatever kernel OpenBLAS chooses for a processor, and with one thread and two: half an
 # hour for each. KERNEL_ARGS="tests/ops" runs other tests than the numeric part.
@@ -101,6 +105,11 @@ $(VENV)/.experiments: $(VENV)/.python
 $(VENV)/.test-peer: $(VENV)/.test
 	@echo "Installing the peers, torch and jax (large) ..."
 	@$(PIP) --editable '.[test,oracle]'
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.test
+	@echo "Installing what drives a browser ..."
+	@$(PIP) --editable '.[browser]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.python

@@ -22,9 +22,11 @@ _SIGNS = {
 }
 _BETWEEN = {"bars": "||", "floor": "⌊⌋", "ceiling": "⌈⌉", "norm": "‖‖"}
 _OPERATORS = {"Σ": "∑", "Π": "∏"}
+_TALL = ("<mfrac", "<munder", "<mtable", "<msqrt")
 _PART = re.compile(
     r"(?P<leaf><(?P<tag>m[ino]|mtext)\b[^>]*>[^<]*</(?P=tag)>)|(?P<mark><[^>]*>)"
-    r"|(?P<space>\s+)|(?P<word>[^\W\d]+)|(?P<digits>\d[\d.]*)|(?P<sign>&\w+;|.)"
+    r"|(?P<gap>(?<=>)[ ]+(?=<))|(?P<space>\s+)|(?P<word>[^\W\d]+)"
+    r"|(?P<digits>\d[\d.]*)|(?P<sign>&\w+;|.)"
 )
 
 
@@ -40,6 +42,8 @@ def mathml(text: str) -> str:
 def _marked(found: re.Match[str]) -> str:
     if found["leaf"] or found["mark"]:
         return found[0]
+    if found["gap"]:
+        return '<mspace width="0.2em"></mspace>'
     if found["word"]:
         return f"<mi>{found[0]}</mi>"
     if found["digits"]:
@@ -76,7 +80,9 @@ class MathML(Printer):
 
     def bracketed(self, text: str) -> str:
         """`(x)`, as high as it is."""
-        return _row(f"<mo>(</mo>{text}<mo>)</mo>")
+        # Brackets that may grow have wide margins in some fonts.
+        kind = "" if any(tag in text for tag in _TALL) else ' stretchy="false"'
+        return _row(f"<mo{kind}>(</mo>{text}<mo{kind}>)</mo>")
 
     def derivative(self, over: str, under: str) -> str:
         """A fraction of partial signs."""
@@ -100,8 +106,9 @@ class MathML(Printer):
 
     def beside(self, left: str, right: str, factor: Tree) -> str:
         """Two factors side by side."""
-        both_digits = left.endswith("</mn>") and right.startswith("<mn>")
-        return f"{left}{'·' if both_digits else '<mo>&#8290;</mo>'}{right}"
+        if not left.endswith("</mn>"):
+            return f"{left} {right}"
+        return f"{left}{'·' if right.startswith('<mn>') else '<mo>&#8290;</mo>'}{right}"
 
     def hadamard(self, factors: Sequence[str]) -> str:
         """A product element by element."""

@@ -75,7 +75,7 @@ function drawVertex(vertex, node, offset) {
       (isOpenable(vertex.id) ? ", closed block" : ""),
   });
   group.append(drawn("path", { d: outline(vertex.role, node.width, node.height), class: "shape" }));
-  if (["block", "gradient-block", "output"].includes(vertex.role)) {
+  if (["block", "gradient-block", "output", "layer"].includes(vertex.role)) {
     group.append(drawn("path", { d: outline(vertex.role, node.width - 6, node.height - 6), class: "inner" }));
   }
   const top = -((lines.length - 1) * LINE) / 2 + (vertex.role === "parameter" ? 3 : 0);
@@ -208,10 +208,11 @@ function move() {
   canvas.setAttribute("transform", `translate(${camera.x},${camera.y}) scale(${camera.scale})`);
 }
 
-function fit() {
+function fit(whole = true) {
   const { width, height } = picture.getBoundingClientRect();
   const scale = Math.min((width - 24) / extent.width, (height - 24) / extent.height);
-  camera.scale = Math.max(0.2, Math.min(1.2, scale));
+  // At first the text is to be read, and what is below is moved to.
+  camera.scale = Math.max(whole ? 0.1 : Math.max(0.45, Math.min(0.85, (width - 24) / extent.width)), Math.min(1.2, scale));
   camera.x = Math.max(12, (width - extent.width * camera.scale) / 2);
   camera.y = Math.max(12, (height - extent.height * camera.scale) / 2);
   if (camera.scale * extent.width > width) camera.x = (width - extent.width * camera.scale) / 2;

@@ -87,7 +87,7 @@ function layOut(graph) {
   }
   for (const edge of graph.edges) {
     const lines = edge.flows.flatMap((flow) => flow.lines.map((line) => short(line, 30)));
-    const width = lines.length ? Math.max(...lines.map((line) => widthOf(line))) * 0.9 : 0;
+    const width = lines.length ? Math.max(...lines.map((line) => widthOf(line))) * 0.93 : 0;
     layout.setEdge(String(edge.tail), String(edge.head), {
       edge,
       lines,

@@ -46,7 +46,7 @@ byId("views").addEventListener("keydown", (event) => {
 function setAll(open) {
   state.open = new Set(open ? vertices.filter((v) => isOpenable(v.id)).map((v) => v.id) : []);
   change("layout");
-  fit();
+  fit(false);
 }
 
 // Search
@@ -154,7 +154,7 @@ const ACTIONS = {
   "+": () => zoom(1.25),
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
-  f: fit,
+  f: () => fit(),
   e: () => setAll(true),
   c: () => setAll(false),
   d: () => setTheme(!isDark()),
@@ -182,7 +182,7 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-byId("fit").addEventListener("click", fit);
+byId("fit").addEventListener("click", () => fit());
 byId("open-all").addEventListener("click", () => setAll(true));
 byId("close-all").addEventListener("click", () => setAll(false));
 byId("theme").addEventListener("click", () => setTheme(!isDark()));
@@ -195,7 +195,7 @@ onChange((kind) => {
   if (kind === "layout") draw();
   if (kind === "view") {
     draw();
-    fit();
+    fit(false);
     for (const each of byId("views").children) {
       const isShown = each.dataset.view === state.view;
       each.setAttribute("aria-checked", String(isShown));
@@ -232,4 +232,4 @@ if (firstBackward) {
   byId("panel-code").scrollTop = line.offsetTop - byId("panel-code").offsetTop - 8;
 }
 showView(state.view);
-addEventListener("resize", fit);
+addEventListener("resize", () => fit(false));

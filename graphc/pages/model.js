@@ -7,6 +7,12 @@ const vertices = data.graph.vertices.map((vertex, id) => ({
 for (const vertex of vertices) {
   if (vertex.parent !== undefined) vertices[vertex.parent].children.push(vertex.id);
 }
+const isLayer = (id) => vertices[id].role === "layer";
+
+// Vertices stand in the order of computation; a layer where its first one is.
+const firstOf = (vertex) => (vertex.role === "layer" ? Math.min(...vertex.children.map((id) => firstOf(vertices[id]))) : vertex.id);
+const inOrder = (some) => [...some].sort((one, other) => firstOf(one) - firstOf(other));
+
 const edges = data.graph.edges.map(([tail, head, text]) => ({ tail, head, text }));
 const flows = data.graph.flows.map(([tail, head, lines], id) => ({ id, tail, head, lines }));
 const exits = data.graph.exits;
@@ -15,11 +21,18 @@ const hasBackward = vertices.some((vertex) => vertex.backward);
 
 const state = {
   view: flows.length ? "overlay" : "forward",
-  open: new Set(),
+  open: new Set(layersAtFirst()),
   selected: null,
   step: null, // The number of steps that were taken; null shows all values.
   epoch: null, // The frame of the recording that is shown.
 };
+
+// Layers are open where the graph is small.
+function layersAtFirst() {
+  const layers = vertices.filter((v) => v.role === "layer");
+  const inner = vertices.filter((v) => !v.backward && (v.parent === undefined || isLayer(v.parent)));
+  return inner.length - layers.length <= 40 ? layers.map((v) => v.id) : [];
+}
 
 const listeners = [];
 const onChange = (listener) => listeners.push(listener);
@@ -49,6 +62,7 @@ function leaving(id) {
   return now;
 }
 
+const isUser = (v) => v.role !== "layer" && (v.parent === undefined || isLayer(v.parent));
 const isInside = (id, block) => id === block || ancestorsOf(id).includes(block);
 
 // The value that a vertex marks, or stands for.

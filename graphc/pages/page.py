@@ -16,12 +16,14 @@ from ..ir.graph import Graph
 from ..runtime.files import write_atomically
 from ..runtime.interpretation import Interpretation
 from ..runtime.interpreter import run_nodes
+from ..runtime.summaries import in_lines
 from ..version import __version__
 from ..viz.text import printable
 from .account import account
 from .code import code_data, seconds_of_lines
 from .document import document
-from .graph import PageGraph, page_graph
+from .graph import PageGraph, Shape, page_graph
+from .layers import Layers
 from .mathematics import derivation_data, formulas
 from .recording import Recording
 from .subject import Subject
@@ -90,7 +92,7 @@ def page(
     data = {
         "title": name,
         "version": __version__,
-        "graph": graph.data(),
+        "graph": Layers.of(graph).data(),
         "formulas": formulas(graph),
         "code": code_data(graph, subject.emitted, seconds),
         "derivations": derivation_data(graph, subject.losses),
@@ -129,11 +131,16 @@ def _sizes(subject: Subject, run: Interpretation | None) -> dict[str, int]:
     return {name: size for name, size in sizes.items() if name in known}
 
 
+def _side(shape: Shape) -> int:
+    """Pixels of a picture: fewer of what few look at."""
+    return 40 if shape.parent is None and not shape.is_backward else 20
+
+
 def _values(graph: PageGraph, run: Interpretation) -> Mapping[str, Any]:
     """The values of vertices, of their gradients, and of what flows."""
     known = {*graph.nodes}
     vertices = {
-        shape.number: value_data(run[shape.node])
+        shape.number: value_data(run[shape.node], _side(shape))
         for shape in graph.shapes
         if shape.refers is None and shape.node in known
     }
@@ -152,7 +159,7 @@ def _values(graph: PageGraph, run: Interpretation) -> Mapping[str, Any]:
             flows.append(None)
             continue
         value = np.sum([run[node] for node in flow.values], axis=0)
-        found = {"value": value_data(value)}
+        found: dict[str, Any] = {"value": {"text": in_lines(value)}}
         if flow.head in arrived:
             value = arrived[flow.head] + value
             found["sofar"] = value_data(value)

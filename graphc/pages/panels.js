@@ -51,7 +51,7 @@ function overview() {
   const parameters = vertices.filter((v) => v.role === "parameter" && v.refers === undefined);
   return element("div", { class: "overview" },
     element("h2", { text: data.title }),
-    element("p", { text: `${vertices.filter((v) => v.parent === undefined && !v.backward && v.refers === undefined).length} ` +
+    element("p", { text: `${vertices.filter((v) => isUser(v) && !v.backward && v.refers === undefined).length} ` +
       `values, ${parameters.length} of them parameters.` }),
     ...(data.derivations[0]?.sections.slice(0, 1).map((section) => equationsOf(section)) ?? []),
     element("p", { class: "quiet", text: "Select a value in the graph, in the code or in the derivation: the others " +
@@ -73,6 +73,7 @@ function showNode() {
   if (data.formulas[id]) parts.push(row("Formula", formula(data.formulas[id])));
   parts.push(...valueRows(vertex));
   parts.push(...backwardRows(vertex));
+  if (isLayer(id)) parts.push(row("Consists of", ...vertex.children.map((each) => chip(each))));
   const inputs = edges.filter((edge) => edge.head === id).map((edge) => edge.tail);
   const outputs = edges.filter((edge) => edge.tail === id).map((edge) => edge.head);
   if (inputs.length) parts.push(row("Computed from", ...inputs.map((each) => chip(each))));
@@ -115,7 +116,7 @@ function backwardRows(vertex) {
   if (leavingFlows.length) {
     found.push(row("Sends back", element("ul", {}, ...leavingFlows.map((flow) => flowLine(flow, flow.head)))));
   }
-  const made = vertices.filter((v) => v.backward && v.parent === undefined && v.refers === undefined &&
+  const made = vertices.filter((v) => v.backward && isUser(v) && v.refers === undefined &&
     v.through !== undefined && isInside(v.through, vertex.id));
   if (made.length) found.push(row("Backward nodes", ...made.map((each) => chip(each.id))));
   if (vertex.backward && vertex.through !== undefined) found.push(row("Derived through", chip(vertex.through)));

@@ -3,10 +3,10 @@
 function stepsNow() {
   const found = [];
   const visit = (vertex) => {
-    if (isOpen(vertex.id)) vertex.children.forEach((child) => visit(vertices[child]));
-    else if (["op", "block", "gradient", "gradient-block"].includes(vertex.role)) found.push({ vertex: vertex.id });
+    if (isOpen(vertex.id)) inOrder(vertex.children.map((child) => vertices[child])).forEach(visit);
+    else if (["op", "block", "gradient", "gradient-block", "layer"].includes(vertex.role)) found.push({ vertex: vertex.id });
   };
-  vertices.filter((v) => v.parent === undefined && !v.backward && v.refers === undefined).forEach(visit);
+  inOrder(vertices.filter((v) => v.parent === undefined && !v.backward && v.refers === undefined)).forEach(visit);
   return [...found, ...flows.map((flow) => ({ flow }))];
 }
 

@@ -23,7 +23,7 @@ h = gc.input("h", ("batch", 4))
         (W @ z1, "Wz1"),
         (gc.where(theta > 0, theta, 0.5), "{θifθ>00.5else"),
         (gc.sqrt(gc.abs(theta)) <= 1e-8, "|θ|≤1·10-8"),
-        (gc.sum(z1 * z1), "∑iz1i\u2062z1i"),
+        (gc.sum(z1 * z1), "∑iz1iz1i"),
         (gc.nn.relu(theta), "max\u2061(0,θ)"),
     ],
     ids=str,
