@@ -154,10 +154,8 @@ def test_arrows_go_along_edges_and_focus_is_seen(page):
     page.keyboard.press("ArrowUp")
     above = page.evaluate("document.activeElement.ariaLabel")
     assert not above.startswith("loss")
-    ring = (
-        "getComputedStyle(document.querySelector('.vertex:focus .shape')).strokeWidth"
-    )
-    assert page.evaluate(ring) == "3.5px"
+    shape = "document.querySelector('.vertex:focus .shape')"
+    assert page.evaluate(f"getComputedStyle({shape}).strokeWidth") == "3.5px"
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.ariaLabel").startswith("loss")
     page.keyboard.press("Enter")
