@@ -30,6 +30,10 @@ class Mathematics:
     """The result; left out, it is the SymPy source, or the op's name applied."""
     abbreviation: str | None = None
     """The letter that a textbook has for the result, as `p` for a softmax."""
+    written: Text | None = None
+    """The result as it is written where there is no `formula`, in place of the op's
+    name with arguments: text with `<0>` for the first input, `_{}` around what is
+    below, `√{}`, `‖{}`, `^{}` and `^T`: `<1> ∗ <0>`."""
     symbol: str | None = None
     """The sign of the function, where it is not the op's name: `σ`."""
     is_known: bool = False
@@ -50,6 +54,10 @@ class Mathematics:
     def slope_of(self, node: Node) -> str | None:
         """The formula of the derivative of an elementwise op, if there is one."""
         return self.slope(node) if callable(self.slope) else self.slope
+
+    def written_of(self, node: Node) -> str | None:
+        """The text in place of the op's name and arguments, if there is one."""
+        return self.written(node) if callable(self.written) else self.written
 
     def jacobian_of(self, node: Node, position: int) -> str | None:
         """The formula of the Jacobian by an input, if there is one."""

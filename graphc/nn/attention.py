@@ -179,9 +179,25 @@ def _weights_formula(node: Node) -> str | None:
     return f"softmax({scores}, axis={node.ndim - 1})"
 
 
+def _weights_written(node: Node, mask: int = 2) -> str:
+    """The softmax, of scores with a mask, which is input number `mask`, if any."""
+    scale = node.attributes["scale"]
+    scores = "<0> <1>^T"
+    if scale is None:
+        scores = f"{scores} / √{{{node.inputs[0].shape[-1]}}}"
+    elif scale != 1.0:
+        scores = f"{scale:.6g} {scores}"
+    below = "_{causal}" if node.attributes["is_causal"] else ""
+    if len(node.inputs) > mask and node.inputs[mask].dtype == np.dtype(bool):
+        below = "_{where <" + str(mask) + ">}"
+    elif len(node.inputs) > mask:
+        scores += f" + <{mask}>"
+    return f"softmax{below}({scores})"
+
+
 ATTENTION_WEIGHTS = Op(
     name="attention_weights",
-    mathematics=Mathematics(formula=_weights_formula),
+    mathematics=Mathematics(formula=_weights_formula, written=_weights_written),
     inputs=("query", "key", "*attn_mask"),
     infer=_weights_infer,
     expand=_weights_expand,
@@ -206,6 +222,9 @@ def _expand(
 
 ATTENTION = Op(
     name="scaled_dot_product_attention",
+    mathematics=Mathematics(
+        written=lambda node: f"{_weights_written(node, 3)} <2>",
+    ),
     inputs=("query", "key", "value", "*attn_mask"),
     infer=_infer,
     expand=_expand,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape, product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Assignment, Case, Op
 from ..ir.types import TensorType
@@ -29,7 +30,7 @@ from .channels import (
 )
 from .layer import Layer, check_size
 from .parameter import buffer
-from .standardize import STANDARDIZE, affine_type, moments
+from .standardize import STANDARDIZE, affine_type, moments, written_norm
 
 
 def _batch_infer(
@@ -123,8 +124,19 @@ def _scaled_vjp(g: Node, out: Node, input: Node, weight: Node) -> tuple[Node, No
     return (flow * factor, to_weight)
 
 
+def _axes(node: Node) -> tuple[int, ...]:
+    return tuple(axis for axis in range(node.inputs[0].ndim) if axis != 1)
+
+
+def _written(node: Node) -> str | None:
+    if not node.attributes["training"]:
+        return None
+    return written_norm(node, _axes(node))
+
+
 SCALED_CHANNELS = Op(
     name="scaled_channels",
+    mathematics=Mathematics(written=lambda node: written_norm(node, _axes(node))),
     inputs=("input", "weight"),
     infer=_scaled_infer,
     expand=_scaled_expand,
@@ -140,6 +152,7 @@ SCALED_CHANNELS = Op(
 @block(
     name="batch_norm",
     infer=_batch_infer,
+    mathematics=Mathematics(written=_written),
     assigns=_assigns,
     hyperparameters={"momentum": "batch_norm_momentum", "eps": "batch_norm_eps"},
     cases=[

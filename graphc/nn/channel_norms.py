@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape, product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
@@ -18,7 +19,7 @@ from .batch_norm import batch_norm
 from .block import block
 from .channels import check_channels, scaled_and_shifted_channels
 from .layer import FunctionLayer
-from .standardize import STANDARDIZE, affine_type
+from .standardize import STANDARDIZE, affine_type, written_norm
 
 
 def _infer(
@@ -39,6 +40,9 @@ def _instance_infer(
     name="instance_norm",
     infer=_instance_infer,
     hyperparameters={"eps": "instance_norm_eps"},
+    mathematics=Mathematics(
+        written=lambda node: written_norm(node, tuple(range(2, node.inputs[0].ndim)))
+    ),
     cases=[
         Case(((2, 3, 4), (3,), (3,)), {"parts": "weight bias", "eps": 1e-2}),
         Case(((2, 3, 2, 2),), {"parts": "", "eps": 1e-2}),

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import Dimension, Shape, format_shape, product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -146,6 +147,11 @@ def _conv_cases(count: int) -> tuple[Case, ...]:
 CONV = tuple(
     Op(
         name=f"conv{count}d",
+        mathematics=Mathematics(
+            written=lambda node: (
+                "<1> ∗_{<options>} <0>" + (" + <2>" if len(node.inputs) > 2 else "")
+            )
+        ),
         inputs=("input", "weight", "*bias"),
         infer=_conv_infer,
         expand=_conv_expand,

@@ -15,6 +15,7 @@ from ..errors import (
 )
 from ..ir.batching import shared_after
 from ..ir.dims import Dimension, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
@@ -66,6 +67,7 @@ def _embedding_expand(input: Node, weight: Node, *, padding_idx: int | None) -> 
 
 EMBEDDING = Op(
     name="embedding",
+    mathematics=Mathematics(written="<1>_{<0>}"),
     inputs=("input", "weight"),
     infer=_embedding_infer,
     expand=_embedding_expand,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DTypeError, OptionError, UnsupportedError
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
@@ -31,6 +32,7 @@ def _one_hot_expand(tensor: Node, *, num_classes: int) -> Node:
 
 ONE_HOT = Op(
     name="one_hot",
+    mathematics=Mathematics(written="onehot(<0>)"),
     inputs=("tensor",),
     infer=_one_hot_infer,
     expand=_one_hot_expand,

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.batching import shared_after
 from ..ir.dims import as_shape, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
@@ -17,7 +18,7 @@ from ..ops.type_rules import floating
 from . import init
 from .block import block
 from .layer import Layer, check_size
-from .standardize import STANDARDIZE, affine_type, scaled_and_shifted
+from .standardize import STANDARDIZE, affine_type, scaled_and_shifted, written_norm
 
 
 def _layer_norm_infer(
@@ -40,6 +41,11 @@ def _last(input: Node, axes: int) -> tuple[int, ...]:
     name="layer_norm",
     infer=_layer_norm_infer,
     hyperparameters={"eps": "layer_norm_eps"},
+    mathematics=Mathematics(
+        written=lambda node: written_norm(
+            node, _last(node.inputs[0], node.attributes["axes"])
+        )
+    ),
     batch=shared_after(1),
     cases=[
         Case(shapes, {"axes": axes, "parts": parts, "eps": 1e-5})
@@ -127,6 +133,11 @@ def _rms_norm_infer(
     name="rms_norm",
     infer=_rms_norm_infer,
     hyperparameters={"eps": "rms_norm_eps"},
+    mathematics=Mathematics(
+        written=lambda node: written_norm(
+            node, _last(node.inputs[0], node.attributes["axes"]), centered=False
+        )
+    ),
     batch=shared_after(1),
     cases=[
         Case(((3, 4), (4,)), {"axes": 1, "eps": 1e-5}),

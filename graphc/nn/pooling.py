@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import DType, TensorType
@@ -63,9 +64,19 @@ def _cases(count: int, **more: Any) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def written_pool(node: Node, word: str) -> str:
+    """The form of a pool in formulas: `maxpool_{2×2}(x)`."""
+    sizes, stride = node.attributes["kernel_size"], node.attributes["stride"]
+    below = "×".join(map(str, sizes))
+    if stride != sizes:
+        below += f", stride {'×'.join(map(str, stride))}"
+    return f"{word}_{{{below}}}(<0>)"
+
+
 MAX_POOL = tuple(
     Op(
         name=f"max_pool{count}d",
+        mathematics=Mathematics(written=lambda node: written_pool(node, "maxpool")),
         inputs=("input",),
         infer=_pool_infer,
         expand=_max_expand,
@@ -265,6 +276,7 @@ def _divisor(input: Node, pool: Pool, widths: Widths, with_padding: bool) -> Any
 AVG_POOL = tuple(
     Op(
         name=f"avg_pool{count}d",
+        mathematics=Mathematics(written=lambda node: written_pool(node, "avgpool")),
         inputs=("input",),
         infer=_avg_infer,
         expand=_avg_expand,

@@ -112,6 +112,33 @@ def standardize_backward(d_y, y, deviation):
 '''
 
 
+def written_norm(node: Node, axes: tuple[int, ...], *, centered: bool = True) -> str:
+    """The form of a normalization in formulas: `(x - mean(x)) / √(var(x) + eps)`.
+
+    Args:
+        node: of inputs, of which the first is normalized, and `weight` and `bias`
+            among its `parts`.
+        axes: those of the means.
+        centered: False where the mean stays.
+    """
+    rank = node.inputs[0].ndim
+    others = tuple(axis for axis in range(rank) if axis not in axes)
+    is_last = others == tuple(range(len(others))) and len(axes) == 1
+    called = "axis" if len(axes) == 1 else "axes"
+    below = (
+        f"_{{{called} {', '.join(map(str, axes))}}}" if others and not is_last else ""
+    )
+    eps = f"{node.attributes['eps']:.6g}"
+    text = f"<0> / √{{mean{below}(<0>²) + {eps}}}"
+    if centered:
+        text = f"(<0> - mean{below}(<0>)) / √{{var{below}(<0>) + {eps}}}"
+    parts = node.attributes.get("parts", "weight" if len(node.inputs) > 1 else "")
+    places = {part: place for place, part in enumerate(parts.split(), 1)}
+    if "weight" in places:
+        text = f"<{places['weight']}> ⊙ ({text})"
+    return f"{text} + <{places['bias']}>" if "bias" in places else text
+
+
 STANDARDIZE = Op(
     name="standardize",
     mathematics=Mathematics(

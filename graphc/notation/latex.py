@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .names import split_name
@@ -24,6 +25,16 @@ _BETWEEN = {
     "ceiling": (r"\left\lceil ", r"\right\rceil"),
     "norm": (r"\left\|", r"\right\|"),
 }
+_WORD = re.compile(r"[^\W\d_]+( [^\W\d_]+)*|.", re.DOTALL)
+_LITERALS = {
+    "∗": "*",
+    "×": r"\times ",
+    "⊙": r"\odot ",
+    "…": r"\dots ",
+    "→": r"\to ",
+    "Σ": r"\sum",
+}
+"""Signs in forms of ops."""
 _KNOWN = frozenset(
     [
         "exp",
@@ -134,7 +145,21 @@ class Latex(Printer):
         """A product element by element."""
         return " \\odot ".join(factors)
 
-    def call(self, name: str, args: Sequence[str]) -> str:
+    def literal(self, text: str) -> str:
+        """Words upright, and signs as commands."""
+        return _WORD.sub(self._upright, text)
+
+    def _upright(self, found: re.Match[str]) -> str:
+        text = found[0]
+        if text in _LITERALS:
+            return _LITERALS[text]
+        if text.isspace():
+            return r"\ " if len(text) > 1 else " "
+        if len(text) > 1 and text[0].isalpha():
+            return f"\\mathrm{{{escaped(text)}}}"
+        return escaped(text)
+
+    def call(self, name: str, args: Sequence[str], below: str = "") -> str:
         """A function of arguments."""
         if name in _KNOWN:
             sign = f"\\{name}"
@@ -142,7 +167,8 @@ class Latex(Printer):
             sign = self.name(name)
         else:
             sign = f"\\operatorname{{{escaped(name)}}}"
-        return f"{sign}\\left({', '.join(args)}\\right)"
+        index = f"_{{{below}}}" if below else ""
+        return f"{sign}{index}\\left({', '.join(args)}\\right)"
 
     def sign(self, text: str) -> str:
         """The sign of a relation."""

@@ -114,10 +114,16 @@ class MathML(Printer):
         """A product element by element."""
         return " ⊙ ".join(factors)
 
-    def call(self, name: str, args: Sequence[str]) -> str:
+    def literal(self, text: str) -> str:
+        """The text; `mathml` tells words from signs."""
+        return html.escape(text)
+
+    def call(self, name: str, args: Sequence[str], below: str = "") -> str:
         """A function of arguments."""
         inside = self.bracketed("<mo>,</mo>".join(args))
-        return f"<mi>{html.escape(name)}</mi><mo>&#8289;</mo>{inside}"
+        sign = f"<mi>{html.escape(name)}</mi>"
+        sign = f"<msub>{sign}{_row(below)}</msub>" if below else sign
+        return f"{sign}<mo>&#8289;</mo>{inside}"
 
     def sign(self, text: str) -> str:
         """The sign of a relation."""

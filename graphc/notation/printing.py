@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .elements import Letters, at, reduction_at
-from .tree import Tree, names_in, number
+from .tree import Application, Tree, names_in, number
 
 LOGIC, RELATION, SUM, BIG, HADAMARD, PRODUCT, POWER, ATOM = range(8)
+
+_PIECE = re.compile(r"<\d+>|_\{|√\{|‖\{|\^T|\^\{|[{}()]|[^\W\d_]+|\s+|.")
+"""Parts of a form: inputs, what brackets open and close, words and signs."""
+_INSIDE = re.compile(r"[{(\[][^{}()\[\]]*[\])}]")
+_BINDING = (
+    *((" + ", SUM), (" - ", SUM), (" ⊙ ", HADAMARD), (" / ", HADAMARD)),
+    *((" ∗", HADAMARD), ("Σ", BIG), (" ", PRODUCT)),
+)
+"""Signs outside of brackets, and how strongly what they are in binds."""
 
 
 class Printer(ABC):
@@ -57,6 +67,8 @@ class Printer(ABC):
             case "transpose":
                 return self.transposed(self._base(tree.args[0])), POWER
             case "function" | "apply" | "map":
+                if isinstance(tree.data, Application) and tree.data.written:
+                    return self._written(tree.data.written, tree)
                 return self._call(tree), ATOM
             case "diag":
                 return self.call("diag", [self(tree.args[0])]), ATOM
@@ -140,8 +152,51 @@ class Printer(ABC):
         return self.bracketed(text) if inner.head in ("derivative",) else text
 
     def _call(self, tree: Tree) -> str:
-        args = [self(arg) for arg in tree.args]
-        return self.call(tree.text, args)
+        args = [self(arg) for arg in tree.args if arg.head != "options"]
+        below = next((arg.text for arg in tree.args if arg.head == "options"), "")
+        return self.call(tree.text, args, self.literal(below))
+
+    def _written(self, text: str, tree: Tree) -> tuple[str, int]:
+        """A form of an op, see `Mathematics.written`, and how strongly it binds."""
+        outer = text
+        while (shorter := _INSIDE.sub("", outer)) != outer:
+            outer = shorter
+        binds = next((b for sign, b in _BINDING if sign in outer), ATOM)
+        pieces = _PIECE.findall(text)
+        return self._pieces(iter(pieces), tree, max(binds, HADAMARD)), binds
+
+    def _pieces(self, pieces: Iterator[str], tree: Tree, around: int) -> str:
+        """The text of pieces up to the end, or to a bracket that closes."""
+        done: list[str] = []
+        for piece in pieces:
+            if piece in ("}", ")", "]"):
+                break
+            if piece == "_{":
+                base = done.pop()
+                done.append(self.below(base, self._pieces(pieces, tree, LOGIC)))
+            elif piece == "^T":
+                done.append(self.transposed(done.pop()))
+            elif piece == "^{":
+                base, exponent = done.pop(), self._pieces(pieces, tree, LOGIC)
+                done.append(self.raised(base, exponent, number(1)))
+            elif piece == "²":
+                done.append(self.raised(done.pop(), "2", number(2)))
+            elif piece == "‖{":
+                inner = self._pieces(pieces, tree, LOGIC)
+                done.append(self.between("norm", inner))
+            elif piece == "√{":
+                done.append(self.root(self._pieces(pieces, tree, LOGIC)))
+            elif piece == "(":
+                done.append(self.bracketed(self._pieces(pieces, tree, LOGIC)))
+            elif piece == "[":
+                inner = self._pieces(pieces, tree, LOGIC)
+                done.append(f"{self.literal('[')}{inner}{self.literal(']')}")
+            elif piece.startswith("<") and piece[1:-1].isdecimal():
+                arg = tree.args[int(piece[1:-1])]
+                done.append(self._in(arg, around + 1 if around < ATOM else around))
+            else:
+                done.append(self.literal(piece))
+        return "".join(done)
 
     def _relation(self, tree: Tree) -> str:
         left, right = (self._in(arg, SUM) for arg in tree.args)
@@ -228,8 +283,12 @@ class Printer(ABC):
         """A product element by element."""
 
     @abstractmethod
-    def call(self, name: str, args: Sequence[str]) -> str:
-        """A function of arguments."""
+    def call(self, name: str, args: Sequence[str], below: str = "") -> str:
+        """A function of arguments, with what tells it from others below its name."""
+
+    @abstractmethod
+    def literal(self, text: str) -> str:
+        """Words and signs of a form."""
 
     @abstractmethod
     def sign(self, text: str) -> str:

@@ -119,9 +119,15 @@ class Text(Printer):
         """`a ⊙ b`."""
         return " ⊙ ".join(factors)
 
-    def call(self, name: str, args: Sequence[str]) -> str:
-        """`exp(x)`."""
-        return f"{name}({', '.join(args)})"
+    def call(self, name: str, args: Sequence[str], below: str = "") -> str:
+        """`exp(x)`, `polygamma_1(x)`."""
+        is_short = below.isalnum() and "_" not in name
+        index = below if is_short else f"{{{below}}}"
+        return f"{name}{'_' + index if below else ''}({', '.join(args)})"
+
+    def literal(self, text: str) -> str:
+        """The text as it is."""
+        return text
 
     def sign(self, text: str) -> str:
         """The sign of a relation."""
@@ -148,7 +154,7 @@ class Text(Printer):
 
     def below(self, base: str, index: str) -> str:
         """`x_i`."""
-        if "_" in base and not base.endswith((")", "]")):
+        if ("_" in base or "^" in base) and not base.endswith((")", "]")):
             base = f"({base})"
         return f"{base}_{index}" if index.isalnum() else f"{base}_{{{index}}}"
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from ..ir.batching import elementwise
-from ..ir.dims import Dim
 from ..ir.facts import Role
 from ..ir.literal import constant_of
 from ..ir.node import Node
 from ..ir.op import OPS, Op
 from ..ir.types import TupleType
 from ..ir.walk import reading_order
-from ..ops.slices import index_source
 from ..ops.source import input as declared_input
 from . import tree as build
+from .options import words
 from .parse import parse
 from .tree import Tree
 
@@ -68,10 +67,13 @@ class Translation:
         text = self._text(node, depth)
         if text is not None:
             return self._parsed(text, node, args, depth)
-        is_closed = node.op.mathematics.is_known and not self.opens_known
-        if node.op.is_block and not is_closed and (depth is None or depth > 0):
+        mathematics = node.op.mathematics
+        is_closed = mathematics.is_known and not self.opens_known
+        is_written = depth == 1 and mathematics.written_of(node) is not None
+        is_open = node.op.is_block and not is_closed and not is_written
+        if is_open and (depth is None or depth > 0):
             return self._expanded(node, args, depth)
-        return applied(node, args)
+        return applied(node, args, depth)
 
     def parsed(self, text: str, node: Node, args: Sequence[Tree], **more: Tree) -> Tree:
         """A formula in the language of `parse`, with the inputs of a node in it."""
@@ -126,7 +128,7 @@ class Translation:
         is_short = found.weight <= _MOST_OPENED
         if is_short and (depth is None or not any(map(is_movement, found.walk()))):
             return found
-        return applied(node, args)
+        return applied(node, args, depth)
 
     def _source(self, node: Node) -> Tree:
         role = node.op.role
@@ -170,8 +172,8 @@ def is_movement(tree: Tree) -> bool:
     return tree.head == "apply" and tree.data.op.kind in ("movement", "view")
 
 
-def applied(node: Node, args: Sequence[Tree]) -> Tree:
-    """An op as a function of its arguments, with the attributes that say more."""
+def applied(node: Node, args: Sequence[Tree], depth: Depth = None) -> Tree:
+    """An op as a function of its arguments, or in the form that it declares."""
     op = node.op
     name = op.mathematics.symbol or op.name
     if op.bodies and (own := node.attributes.get("name")):
@@ -179,68 +181,18 @@ def applied(node: Node, args: Sequence[Tree]) -> Tree:
     if isinstance(node.type, TupleType):
         return build.Tree("apply", tuple(args), (), name, data=build.Application(node))
     if op.role is Role.RESULT:
-        index = node.attributes["index"]
-        text = f"result={index}"
-    else:
-        text = ", ".join(options(node))
+        index = int(node.attributes["index"])
+        names: Sequence[str] = node.inputs[0].op.outputs
+        below: str = names[index] if names else str(index)
+        return build.application(name, node, args, written=f"<0>_{{{below}}}")
+    text = ", ".join(words(node))
+    written = None
+    if not (op.is_block and depth is not None and depth <= 0):
+        written = op.mathematics.written_of(node)
+    if written is None and not args and text:
+        written = f"{name}({text})"
+    if written is not None:
+        below = f"_{{{text}}}" if text else ""
+        written = written.replace("_{<options>}", below)
+        return build.application(name, node, args, written=written)
     return build.application(name, node, args, text, is_map(op))
-
-
-_UNSAID = ("dtype", "eps", "parts", "shape", "threshold", "type")
-"""Options of which a formula does not speak."""
-
-
-def options(node: Node) -> list[str]:
-    """Attributes that tell an application from another one."""
-    found: list[str] = []
-    for name, value in node.attributes.items():
-        if name in (*_UNSAID, *node.op.bodies):
-            continue
-        if name == "keepdims" or value is None or value == "mean" or value is False:
-            continue
-        if name == "index":
-            found.append(f"index=[{index_source(node)}]")
-            continue
-        if name in ("axis", "axes") and _is_only_axis(node, value):
-            continue
-        if name in _USUAL and _is_usual(name, value):
-            continue
-        if name == "label_smoothing" and not value:
-            continue
-        if (text := _option(value)) is not None:
-            found.append(f"{name}={text}")
-    return found
-
-
-_USUAL = {
-    **dict.fromkeys(("alpha", "beta", "dilation", "groups", "stride"), 1),
-    "approximate": "none",
-    "padding": 0,
-}
-"""Values of options that go without saying."""
-
-
-def _is_usual(name: str, value: Any) -> bool:
-    if isinstance(value, tuple):
-        parts = cast("tuple[Any, ...]", value)
-        return all(_is_usual(name, part) for part in parts)
-    return value == _USUAL[name]
-
-
-def _is_only_axis(node: Node, axis: Any) -> bool:
-    axes = cast("tuple[Any, ...]", axis) if isinstance(axis, tuple) else (axis,)
-    return len(axes) == node.inputs[0].ndim if node.inputs else False
-
-
-def _option(value: Any) -> str | None:
-    if isinstance(value, Dim):
-        return value.text
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, bool | int | str):
-        return str(value)
-    if isinstance(value, tuple):
-        parts = [_option(part) for part in cast("tuple[Any, ...]", value)]
-        if all(part is not None for part in parts):
-            return f"({', '.join(map(str, parts))})"
-    return None

@@ -83,6 +83,8 @@ class Application:
     """The data of a function that is an op: one node of it, on stand-ins."""
 
     node: Node
+    written: str | None = None
+    """The way it is written, where that is not a name and arguments."""
 
     @property
     def op(self) -> Op:
@@ -404,7 +406,12 @@ def item(x: Tree, indices: Sequence[Tree]) -> Tree:
 
 
 def application(
-    name: str, node: Node, args: Sequence[Tree], options: str = "", is_map: bool = False
+    name: str,
+    node: Node,
+    args: Sequence[Tree],
+    options: str = "",
+    is_map: bool = False,
+    written: str | None = None,
 ) -> Tree:
     """An op applied to arguments.
 
@@ -414,8 +421,9 @@ def application(
         args: the arguments.
         options: attributes as text.
         is_map: True of an op that goes by elements.
+        written: its form, if it is another one than the name and the arguments.
     """
-    data = Application(node)
+    data = Application(node, written)
     tree = Tree("apply", tuple(args), node.shape, name, data=data)
     if options:
         tree = replace(tree, args=(*args, Tree("options", text=options)))

@@ -20,6 +20,7 @@ from .outer_broadcast import warn_of_outer_broadcast
 from .source import ArrayLike, as_node, astype, coerce, constant, promote
 from .type_rules import same_type
 from .value_ranges import (
+    clip_mathematics,
     input_range_of_choice,
     input_range_of_difference,
     input_range_of_sum,
@@ -471,8 +472,7 @@ def _clip_numpy(node: Node) -> str:
 
 
 def _clip_into(node: Node) -> str:
-    low, high = node.attributes["lower"], node.attributes["upper"]
-    if low and high and node.inputs[0].shape:
+    if len(node.inputs) > 2 and node.inputs[0].shape:
         # The method, without the checks that `np.clip` makes before it.
         return "x.clip(bounds[0], bounds[1], out=out)"
     return _clip_numpy(node)[:-1] + ", out=out)"
@@ -480,6 +480,7 @@ def _clip_into(node: Node) -> str:
 
 CLIP = Op(
     name="clip",
+    mathematics=clip_mathematics,
     inputs=("x", "*bounds"),
     infer=_clip_infer,
     facts=Facts(

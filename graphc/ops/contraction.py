@@ -13,6 +13,7 @@ from ..errors import ShapeError
 from ..ir.batching import Batch
 from ..ir.dims import Dimension, Shape, format_shape, product
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -227,8 +228,23 @@ def subscripts_of_examples(
     return f"{','.join(parts)}->{result}"
 
 
+def written_einsum(node: Node) -> str | None:
+    """The form of a contraction in formulas: `(Σ_j x_ij y_jk)_ik`."""
+    operands, arrow, result = node.attributes["subscripts"].partition("->")
+    if not arrow or "..." in operands:
+        return None
+    inner = sorted({*operands} - {*result} - {",", " "})
+    text = f"Σ_{{{','.join(inner)}}} " if inner else ""
+    text += " ".join(
+        f"<{place}>_{{{labels}}}" if labels else f"<{place}>"
+        for place, labels in enumerate(operands.replace(" ", "").split(","))
+    )
+    return f"({text})_{{{result}}}" if result else text
+
+
 SUM_OF_PRODUCTS = Op(
     name="sum_of_products",
+    mathematics=Mathematics(written=written_einsum),
     inputs=("x1", "x2"),
     infer=_products_infer,
     kind="contraction",

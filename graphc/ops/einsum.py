@@ -13,6 +13,7 @@ from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.batching import Batch
 from ..ir.dims import Dimension, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -23,6 +24,7 @@ from .contraction import (
     contract,
     in_one_dtype,
     subscripts_of_examples,
+    written_einsum,
 )
 from .diagonals import diagonal
 from .reduction import sum
@@ -289,6 +291,7 @@ def _of_examples(batch: Batch, node: Node) -> Node:
 
 EINSUM = Op(
     name="einsum",
+    mathematics=Mathematics(written=written_einsum),
     inputs=("*operands",),
     infer=_infer,
     expand=_expanded,

@@ -48,6 +48,7 @@ from .slices import (
     is_whole,
     parse_index,
     whole_index,
+    written_index,
 )
 from .source import ArrayLike, as_node
 from .value_ranges import range_of_first
@@ -157,7 +158,11 @@ def _getitem_gradients(node: Node) -> tuple[str | None, ...]:
 
 GETITEM = Op(
     name="getitem",
-    mathematics=Mathematics(formula=_getitem_formula, gradients=_getitem_gradients),
+    mathematics=Mathematics(
+        formula=_getitem_formula,
+        written=lambda node: f"<0>_{{{written_index(node, 1)}}}",
+        gradients=_getitem_gradients,
+    ),
     inputs=("x", "*arrays"),
     infer=_getitem_infer,
     facts=Facts(called=("{x}_part", "part"), rearranges=True),
@@ -218,6 +223,9 @@ def _scatter_jvp(tangents: tuple[Any, ...], out: Node, x: Node, *arrays: Node) -
 
 SCATTER_ADD = Op(
     name="scatter_add",
+    mathematics=Mathematics(
+        written=lambda node: f"scatter_{{{written_index(node, 1)}}}(<0>)"
+    ),
     inputs=("x", "*arrays"),
     infer=_scatter_infer,
     facts=Facts(
@@ -289,6 +297,9 @@ def _add_at_jvp(
 
 ADD_AT = Op(
     name="add_at",
+    mathematics=Mathematics(
+        written=lambda node: f"add_{{{written_index(node, 2)}}}(<0>, <1>)"
+    ),
     inputs=("x", "values", "*arrays"),
     infer=update_type,
     facts=Facts(

@@ -11,6 +11,7 @@ from ..errors import DTypeError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -60,8 +61,17 @@ def _concatenate_jvp(tangents: Sequence[Node | None], out: Node, *arrays: Node) 
     return CONCATENATE.build(tuple(filled), out.attributes)
 
 
+def _written(node: Node) -> str:
+    axis, rank = node.attributes["axis"], node.ndim
+    sign = ", " if axis == rank - 1 > 0 else "; "
+    parts = sign.join(f"<{place}>" for place in range(len(node.inputs)))
+    below = f"_{{axis {axis}}}" if 0 < axis < rank - 1 else ""
+    return f"[{parts}]{below}"
+
+
 CONCATENATE = Op(
     name="concatenate",
+    mathematics=Mathematics(written=_written),
     inputs=("*arrays",),
     infer=_concatenate_infer,
     facts=Facts(called=("joined",), nonnegative="all", finite="all", overflows=False),

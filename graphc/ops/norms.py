@@ -12,6 +12,7 @@ from ..arguments import shown
 from ..errors import OptionError, ShapeError
 from ..ir.dims import format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType
@@ -73,8 +74,13 @@ def _jvp(tangents: Sequence[Node], out: Node, x: Node) -> Node:
     return sum(tangents[0] * _slope(out, x), axis, keepdims=keepdims)
 
 
+def _written(node: Node) -> str:
+    return "‖{<0>}" if node.attributes["ord"] == 2 else "‖{<0>}_{<options>}"
+
+
 VECTOR_NORM = Op(
     name="vector_norm",
+    mathematics=Mathematics(written=_written),
     inputs=("x",),
     infer=_infer,
     kind="contraction",

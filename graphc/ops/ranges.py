@@ -16,6 +16,7 @@ from ..errors import DTypeError, GraphcError, OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dim, Dimension, as_dimension, as_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
 from ..ir.types import DType, TensorType, as_dtype
@@ -296,6 +297,13 @@ _MATRIX_CASES = (
 
 EYE = Op(
     name="eye",
+    mathematics=Mathematics(
+        written=lambda node: (
+            None
+            if node.attributes["k"] or node.shape[0] != node.shape[1]
+            else f"I_{{{node.shape[0]}}}"
+        )
+    ),
     inputs=(),
     infer=_matrix_infer,
     kind="source",

@@ -73,7 +73,12 @@ RESHAPE = Op(
             "view(x, result)"
             if without_ones(node.shape) == without_ones(node.inputs[0].shape)
             else None
-        )
+        ),
+        written=lambda node: (
+            "vec(<0>)"
+            if node.ndim == 1
+            else f"reshape_{{{'×'.join(map(str, node.shape))}}}(<0>)"
+        ),
     ),
     inputs=("x",),
     infer=_reshape_infer,

@@ -321,6 +321,15 @@ def index_bounds(index: Index, shape: Shape) -> list[tuple[Dimension, Dimension]
     return found
 
 
+def written_index(node: Node, first: int) -> str:
+    """The index of a node as a formula has it, with arrays from input `first` on."""
+    text = index_source(node).replace(" ", "")
+    count = len(node.inputs) - first
+    for number in range(count):
+        text = text.replace(f"arrays[{number}]", f"<{first + number}>")
+    return text
+
+
 def index_source(node: Node) -> str:
     """The index as Python source; arrays are `arrays[0]`, `arrays[1]`, ..."""
     items: list[str] = []

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.batching import Batch
 from ..ir.dims import broadcast_shapes, format_shape, product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -29,6 +30,7 @@ from .source import ArrayLike
 
 INV = Op(
     name="inv",
+    mathematics=Mathematics(written="<0>^{-1}"),
     inputs=("a",),
     infer=square,
     kind="contraction",
@@ -118,6 +120,7 @@ def _solve_of_examples(batch: Batch, node: Node) -> Node:
 
 SOLVE = Op(
     name="solve",
+    mathematics=Mathematics(written="<0>^{-1} <1>"),
     inputs=("a", "b"),
     infer=_solve_infer,
     kind="contraction",

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..ir.dims import Dim, Shape, broadcast_shapes, product
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from .arithmetic import maximum, where
@@ -20,7 +21,14 @@ from .indexing import GETITEM, SCATTER_ADD, update_type
 from .positions import are_distinct, indexed_axes, updating_at
 from .products import prod
 from .shape import broadcast_to, expand_dims, moveaxis, reshape
-from .slices import ARRAY, Slice, index_bounds, index_source, indexed_shape
+from .slices import (
+    ARRAY,
+    Slice,
+    index_bounds,
+    index_source,
+    indexed_shape,
+    written_index,
+)
 from .source import arange, astype, full
 
 _CASES = (
@@ -49,6 +57,11 @@ def _update(
 ) -> Op:
     return Op(
         name=name,
+        mathematics=Mathematics(
+            written=lambda node: (
+                f"{name.removesuffix('_at')}_{{{written_index(node, 2)}}}(<0>, <1>)"
+            )
+        ),
         inputs=("x", "values", "*arrays"),
         infer=update_type,
         facts=facts,

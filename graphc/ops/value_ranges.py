@@ -11,6 +11,7 @@ import numpy as np
 
 from ..ir.dims import Dim, Dimension
 from ..ir.literal import uniform_value
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import InputRange, ValueRange, ValueRanges
 from ..ir.types import DType, is_integer
@@ -74,6 +75,15 @@ def range_of_remainder(node: Node, ranges: ValueRanges) -> ValueRange | None:
     if isinstance(size, int) and size < 1:
         return None
     return ValueRange(0, size - 1, False)
+
+
+def _formula_of_clip(node: Node) -> str:
+    if len(node.inputs) > 2:
+        return "Min(Max(x, bounds0), bounds1)"
+    return f"{'Max' if node.attributes['lower'] else 'Min'}(x, bounds)"
+
+
+clip_mathematics = Mathematics(formula=_formula_of_clip)
 
 
 def range_of_clip(node: Node, ranges: ValueRanges) -> ValueRange | None:

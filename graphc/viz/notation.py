@@ -17,7 +17,7 @@ from ..errors import GraphcError
 from ..ir.dims import Dim
 from ..ir.facts import Role
 from ..ir.node import Node
-from ..notation.translate import options
+from ..notation.options import options
 
 PLACEHOLDER = "…"
 

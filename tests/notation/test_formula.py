@@ -13,6 +13,7 @@ from graphc.notation.latex import escaped
 X = gc.input("x", ("batch", 4), "float64")
 Y = gc.input("y", ("batch",), "int64")
 M, V, S = gc.input("M", (4, 3)), gc.input("v", (3,)), gc.input("s", ())
+A, K = gc.input("A", (1, 2, 4, 4)), gc.input("K", (3, 2, 1, 1))
 
 
 def _network() -> gc.Node:
@@ -32,12 +33,25 @@ LINES = (
     (gc.nn.softmax(V, dim=0), "exp(v) / Σ_i exp(v_i)", None),
     (gc.where(V > 0, V, 0), "1[v > 0] ⊙ v", r"\mathbf{1}\left[v > 0\right] \odot v"),
     (gc.where(V > S, V, S), "{v if v > s, else s}", None),
-    (gc.outer(V, M[0]).T @ V, "getitem(M, index=[0]) v^T v", None),
+    (gc.outer(V, M[0]).T @ V, "M_0 v^T v", None),
     (-(V - 1) / 2, "-(v - 1) / 2", r"-\frac{v - 1}{2}"),
     (gc.abs(gc.floor(V)), "|⌊v⌋|", r"\left|\left\lfloor v\right\rfloor\right|"),
     (V**-0.5 * 3, "3v^(-0.5)", "3 {v}^{-0.5}"),
     (S * (V + V), "s (v + v)", None),
-    (M[1:, 0], "getitem(M, index=[1:, 0])", None),
+    (M[1:, 0], "M_{1:,0}", "M_{1:,0}"),
+    (gc.nn.embedding(gc.argmax(V), M.T), "(M^T)_{argmax(v)}", None),
+    (gc.concatenate([V, V * S]), "[v; s v]", None),
+    (gc.nn.conv2d(A, K, V, stride=2), "K ∗_{stride 2×2} A + v", None),
+    (2 * gc.nn.max_pool2d(A, 2), "2 maxpool_{2×2}(A)", None),
+    (gc.nn.layer_norm(V, 3), "(v - mean(v)) / √(var(v) + 1e-05)", None),
+    (gc.linalg.norm(V - 1), "‖v - 1‖", r"\left\|v - 1\right\|"),
+    (gc.einsum("ij,jk->ki", M, M.T), "(Σ_j M_ij (M^T)_jk)_ki", None),
+    (gc.cumsum(M, axis=0), "cumsum_{axis 0}(M)", None),
+    (
+        gc.nn.scaled_dot_product_attention(M, M, M, is_causal=True),
+        "softmax_causal(M M^T / √3) M",
+        r"\mathrm{softmax}_{\mathrm{causal}}\left(M {M}^{\top} / \sqrt{3}\right) M",
+    ),
 )
 
 

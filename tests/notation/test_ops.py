@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from typing import Any
 
@@ -14,7 +15,7 @@ from graphc.ir.types import TupleType
 from graphc.notation import tree as build
 from graphc.notation.backward import Backward
 from graphc.notation.elements import Letters, at
-from graphc.notation.formula import System, latex_printer
+from graphc.notation.formula import System, latex_printer, text_printer
 from graphc.notation.tree import Tree
 from tests.notation.evaluator import Evaluator
 from tests.op_cases import applications, feeds
@@ -54,6 +55,8 @@ def _is_right(node: gc.Node, depth: int | None, arrays: dict[str, Any]) -> bool:
     *others, equation = system.equations()
     tree = equation.value
     assert latex_printer([tree])(tree)
+    # Options are said in a few words below the name of the function.
+    assert not re.search(r"\w=", text_printer([tree])(tree)), node.op.name
     if tree.head in ("apply", "map"):
         return not others
     values = dict(arrays)
