@@ -10,8 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from ..errors import GraphcError
+from ..ir.called import called_in_words
+from ..ir.dims import Dim
 from ..ir.node import Node
 from ..ir.types import TupleType
+from ..ops.source import input as declared_input
 from . import tree as build
 from .backward import Backward, jacobian
 from .formula import BY_ROWS, System, text_printer
@@ -57,17 +60,18 @@ class Flows:
 
     def lines(self, node: Node, position: int) -> tuple[str, ...]:
         """The gradient by an input of a node, and what letters in it stand for."""
+        letters: dict[str, tuple[Tree, Tree]] = {}
         try:
             tree = self._tree(node, position)
-        except GraphcError:
-            tree = None
-        letters: dict[str, tuple[Tree, Tree]] = {}
-        if tree is not None:
+            tree = _seen_through(tree)
             tree = build.substitute(tree, lambda part: _abbreviated(part, letters))
-        if tree is None or len(_printed(tree)) > _LONGEST:
+            text = _printed(tree)
+        except GraphcError:
+            text = ""
+        if not text or len(text) > _LONGEST:
             return (self.by_jacobians([node], node.inputs[position]),)
         return (
-            _printed(tree),
+            text,
             *(f"{_printed(x)} = {_printed(whole)}" for x, whole in letters.values()),
         )
 
@@ -99,6 +103,8 @@ class Flows:
         rows = self.system.rows
         parent = node.inputs[position]
         arriving = self._arriving(node)
+        if rows is None and not node.shape and (loss := self._of_rows(node)):
+            return build.times(arriving, loss._tree(loss.system.outputs[0], position))
         if rows is None or node not in rows.totals:
             found = self._backward.flow(self._image(node), position, arriving)
             if rows is None or node not in rows.image or parent in rows.image:
@@ -113,9 +119,42 @@ class Flows:
             found = _shared(found, build.size(rows.size))
         return build.times(arriving, found)
 
+    def _of_rows(self, node: Node) -> Flows | None:
+        """The flows of a loss alone, where it adds up over rows of its inputs."""
+        sizes = [one.shape[0] for one in node.inputs if one.shape]
+        if "reduction" not in node.attributes or not isinstance(sizes[0], Dim):
+            return None
+        rows = sizes[0].text if sizes[0].is_symbol else "rows"
+        stand_ins: list[Node] = []
+        for one in node.inputs:
+            name = self._symbol(one).text
+            name = name if name.isidentifier() else "x"
+            stand_ins.append(declared_input(name, (rows, *one.shape[1:]), one.dtype))
+        alone = node.op.build(tuple(stand_ins), node.attributes)
+        flows = Flows([alone], {alone: ""}, [alone])
+        found = flows.system.rows
+        return flows if found is not None and alone in found.totals else None
+
     def _symbol(self, node: Node) -> Tree:
         found = self.system.symbols.get(self._image(node))
-        return found or build.symbol(self.names[node], self._image(node).shape)
+        if found is not None:
+            return found
+        named = node
+        while len(named.inputs) == 1 and named.label is None:
+            named = named.inputs[0]
+        name = self.names.get(node) or called_in_words(named)
+        return build.symbol(name, self._image(node).shape)
+
+
+def _seen_through(tree: Tree) -> Tree:
+    """A formula without a view around it, for shapes stand beside it."""
+    while tree.head == "view":
+        tree = tree.args[0]
+    if tree.head == "times" and tree.args[-1].head == "view":
+        *scalars, last = tree.args
+        if not any(part.rank for part in scalars):
+            return build.times(*scalars, _seen_through(last))
+    return tree
 
 
 def _printed(tree: Tree) -> str:

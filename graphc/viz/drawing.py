@@ -26,9 +26,9 @@ from .backend import FORMATS, render_dot
 from .bodies import with_bodies
 from .dot import to_dot
 from .gradient import backward_scene, overlay_scene
-from .layers import Depth, with_layers
+from .layers import MANY, Depth, with_layers
 from .neurons import neurons_dot
-from .scene import Scene, build_scene
+from .scene import Scene, build_scene, drawn_order
 from .values import with_values
 
 Backward = Literal[False, "graph", "overlay"]
@@ -118,7 +118,7 @@ def render(
             one node each, `None` opens all and draws each parameter. `"auto"` is
             `None` up to 60 nodes, and beyond the most levels that keep to that.
             Unless all are open, of equal layers in a row one is drawn, with their
-            number.
+            number, and the updates of a trainer's buffers are left out.
 
     Returns:
         A drawing: show it in a notebook, or `save` it.
@@ -157,6 +157,8 @@ def render(
             raise OptionError("neurons are drawn without backward and without feeds")
         return Drawing(neurons_dot(outputs))
     trained = getattr(target, "trained", None)
+    if depth is not None:
+        outputs = _without_updates(target, outputs, depth)
     primitive = level == "primitive"
     if backward == "graph":
         scene = backward_scene(outputs, trained, primitive=primitive)
@@ -179,6 +181,24 @@ def _check_depth(depth: object) -> None:
         raise OptionError(
             f"depth must be a count of levels, None or 'auto', got {depth!r}"
         )
+
+
+def _without_updates(
+    target: Any, outputs: list[tuple[str, Node]], depth: int | Literal["auto"]
+) -> list[tuple[str, Node]]:
+    """Outputs without the new values of a trainer's buffers, where layers close."""
+    order = drawn_order(node for _, node in outputs)
+    if depth == "auto" and len(order) <= MANY:
+        return outputs
+    updates = {f"new {buffer.name}" for buffer in _updates_of(target)}
+    return [(name, node) for name, node in outputs if name not in updates]
+
+
+def _updates_of(target: Any) -> Mapping[Node, Node]:
+    """The new values of the buffers of a trainer."""
+    is_trainer = isinstance(getattr(target, "loss", None), Node)
+    found = getattr(target, "updates", None) if is_trainer else None
+    return cast("Mapping[Node, Node]", found or {})
 
 
 def forward_scene(outputs: list[tuple[str, Node]], *, primitive: bool) -> Scene:
@@ -231,8 +251,8 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
         pairs = [(None, node) for node in cast("Iterable[Any]", target)]
     elif isinstance(getattr(target, "loss", None), Node):
         metrics = cast("Mapping[str, Any]", getattr(target, "metric_nodes", None) or {})
-        updates = cast("Mapping[Node, Node]", getattr(target, "updates", None) or {})
         pairs = [("loss", target.loss), *metrics.items()]
+        updates = _updates_of(target)
         pairs += [(f"new {buffer.name}", value) for buffer, value in updates.items()]
     else:
         raise _not_drawable(type(target).__name__)

@@ -21,7 +21,7 @@ from .scene import Cluster, Edge, Scene, Vertex, VertexRole, blocks_around
 Depth = int | None | Literal["auto"]
 """Levels of layers that are opened; None for all, and parameters beside them."""
 
-_MANY = 60
+MANY = 60
 """Vertices beyond which layers are closed until there are no more."""
 
 Group = tuple[str, bool]
@@ -56,7 +56,7 @@ def with_layers(scene: Scene, depth: Depth, *, folds: bool) -> Scene:
     whole = scene
     inside = _membership(scene)
     repeats: Mapping[str, Repeat] = {}
-    if depth == "auto" and len(scene.vertices) <= _MANY:
+    if depth == "auto" and len(scene.vertices) <= MANY:
         depth = None
     if depth is not None:
         if folds:
@@ -73,7 +73,7 @@ def _fitting(scene: Scene, inside: Membership) -> int:
     deepest = max((len(around) for around in inside.around.values()), default=0)
     for depth in range(deepest, 0, -1):
         keys = {inside.closed(v.key, depth) or v.key for v in scene.vertices}
-        if len(keys) <= _MANY:
+        if len(keys) <= MANY:
             return depth
     return 0
 
@@ -224,12 +224,8 @@ def _lines(
         for v in vertices
         if v.node is not None and v.node.op.role is Role.PARAMETER
     ]
-    trained = [
-        v.node.size for v in vertices if v.role == "parameter" and v.node is not None
-    ]
-    total = sum(size for size in trained if isinstance(size, int))
     if sizes:
-        yield f"{total:,} parameters"
+        yield f"{sum(size for size in sizes if isinstance(size, int)):,} parameters"
 
 
 def _between(scene: Scene, ends: Mapping[str, str]) -> Iterator[Edge]:

@@ -215,7 +215,7 @@ def _keywords(node: Node) -> list[ast.keyword]:
     shown: list[ast.keyword] = []
     for option in options(node):
         name, _, text = option.partition("=")
-        if len(text) <= _LONGEST_OPTION:
+        if len(text) <= _LONGEST_OPTION and text != "True":
             shown.append(ast.keyword(name, ast.Name(text)))
     return shown
 

@@ -187,7 +187,7 @@ def role_of(node: Node, is_leaf: bool = False) -> VertexRole:
     """The kind of vertex that a node is in a drawing."""
     if node.op.role in (Role.INPUT, Role.ARGUMENT):
         return "input"
-    if node.op.role is Role.PARAMETER:
+    if node.op.role in NAMED:
         return "parameter"
     if is_leaf:
         return "value"
@@ -215,6 +215,8 @@ def _lines(
         size = node.size
         count = f"{size:,}" if isinstance(size, int) else str(size)
         return (node.name or "", type_text(node), f"{count} values")
+    if node.op.role is Role.BUFFER:
+        return (node.name or "", type_text(node), "buffer")
     if node.op.role in (Role.INPUT, Role.ARGUMENT):
         return (node.name or "argument", type_text(node))
     if leaf is not None:

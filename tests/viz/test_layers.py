@@ -119,3 +119,25 @@ def test_directions_and_depths_that_there_are():
             gc.render(loss, depth=bad)
     with pytest.raises(OptionError, match="rankdir must be"):
         gc.render(loss, rankdir="RL")
+
+
+def test_updates_of_buffers_are_left_out_where_layers_close(read):
+    x, y = gc.input("x", ("batch", 4)), gc.input("y", ("batch",), "int64")
+    h = gc.nn.BatchNorm1d(5, name="norm")(gc.nn.Linear(4, 5, name="first")(x))
+    trainer = gc.Trainer(gc.nn.cross_entropy(h, y), gc.optim.SGD(0.1))
+    whole = read(gc.render(trainer, depth=None))
+    assert whole.find("new norm.running_mean")
+    assert "norm.running_mean\n(5,)\nbuffer" in {
+        v["label"] for v in whole.vertices.values()
+    }
+    picture = read(gc.render(trainer, depth=0))
+    assert picture.find("norm", "batch_norm(momentum=0.1)", "10 parameters")
+    assert len(picture.vertices) == 6
+
+
+def test_a_loss_over_all_tokens_has_the_formula_of_one(read):
+    x, y = gc.input("x", ("batch", 3, 4)), gc.input("y", ("batch", 3), "int64")
+    z = gc.nn.Linear(4, 5, name="out")(x).reshape((-1, 5)).named("z")
+    loss = gc.nn.cross_entropy(z, y.reshape(-1)).named("loss")
+    labels = [e[2] for e in read(gc.render(loss, backward="overlay")).kind("gradient")]
+    assert "d_z (3*batch, 5)\n= (1/rows) (p - onehot(y))\np = softmax(z)" in labels
