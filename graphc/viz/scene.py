@@ -216,7 +216,7 @@ def _lines(
         count = f"{size:,}" if isinstance(size, int) else str(size)
         return (node.name or "", type_text(node), f"{count} values")
     if node.op.role is Role.BUFFER:
-        return (node.name or "", type_text(node), "buffer")
+        return (node.name or "", type_text(node), node.op.name)
     if node.op.role in (Role.INPUT, Role.ARGUMENT):
         return (node.name or "argument", type_text(node))
     if leaf is not None:
