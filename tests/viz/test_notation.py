@@ -47,6 +47,7 @@ def written(node):
         (labels.astype("float32"), "astype(float32)"),
         (x[:, 0], "[:, 0]"),
         (x[:, None], "[:, None]"),
+        (square[labels], "square[labels]"),
         (gc.concatenate([x, y], axis=1), "concatenate(axis=1)"),
         (gc.take_along_axis(x, labels[:, None], 1), "take_along_axis(axis=1)"),
         (gc.zeros((2, 3)), "zeros"),
