@@ -7,7 +7,8 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer test-page test-kernels lint demo experiments bench vendor clean
+.PHONY: test test-slow test-peer test-page test-kernels fuzz-native lint demo \
+    experiments bench vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
 test: $(VENV)/.test
@@ -28,6 +29,14 @@ test-page: $(VENV)/.browser
 # hour for each. KERNEL_ARGS="tests/ops" runs other tests than the numeric part.
 test-kernels: $(VENV)/.test
 	@$(RUN) -m tests.kernels $(KERNEL_ARGS)
+
+# Programs in C under the sanitizers for addresses and for undefined behaviour, which
+# end the run at the first fault. NATIVE_ARGS names other tests.
+fuzz-native: $(VENV)/.test
+	@CC="gcc -fsanitize=address,undefined -fno-sanitize-recover=all" \
+	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=1 \
+	    $(RUN) -m pytest $(or $(NATIVE_ARGS),tests/targets/c)
 
 # Pyright's launcher would ask for the newest version over the network at each run.
 lint: $(VENV)/.test

@@ -196,7 +196,7 @@ def build_library(text: str, command: Sequence[str], key: str) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(compile_into(cache_folder(), key, text, command))
     except OSError as error:
-        problem = str(error)
+        problem = error.strerror or str(error)
     temporary = tempfile.mkdtemp(prefix="graphc-")
     try:
         library = ctypes.CDLL(compile_into(temporary, key, text, command))
@@ -235,7 +235,7 @@ def compile_into(base: str, key: str, text: str, command: Sequence[str]) -> str:
         raise OSError("it has no absolute path")
     os.makedirs(folder, 0o700, exist_ok=True)
     if not is_trusted(folder):
-        raise OSError(f"{folder} is another user's")
+        raise OSError(f"other users may write to {folder}")
     # Zig waits forever where it can't write to the folder that it takes by itself.
     zig = os.path.join(base, "zig")
     folders = {"ZIG_GLOBAL_CACHE_DIR": zig, "ZIG_LOCAL_CACHE_DIR": zig}

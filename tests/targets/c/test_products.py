@@ -36,14 +36,12 @@ SHAPES = [
 
 
 @pytest.fixture(scope="module")
-def library() -> Iterator[ctypes.CDLL]:
+def library() -> ctypes.CDLL:
     text = products(TYPES)
     assert not any(word in text for word in ("alloc", "FLOAT64_LANES float", "math.h"))
     for name, dtype in itertools.product(("own_matmul", "matmul"), TYPES):
         text += ENTRY.format(name=f"{name}_{dtype}", type=TYPES[dtype])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("CC", raising=False)
-        yield native.compiled(text, "-Wall", "-Wextra", "-Werror")
+    return native.compiled(text, "-Wall", "-Wextra", "-Werror")
 
 
 def product(
