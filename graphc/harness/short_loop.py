@@ -119,7 +119,6 @@ def fit(
     run |= {"seed": seed, "batch_size": batch_size, "optimizer": OPTIMIZER}
     run |= {"train data": fingerprint(train), "dev data": fingerprint(dev)}
     run["first_epoch"] = state["epoch"]
-    # The options of longer training loops that this one has not.
     run |= {"drop_last": False, "evaluations_per_epoch": 1, "best": "min loss"}
     # if plateau
     run["plateau"] = PLATEAU
