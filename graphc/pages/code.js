@@ -109,7 +109,8 @@ function showLine(number) {
 function markCode(from) {
   for (const each of document.querySelectorAll(".line.chosen")) each.classList.remove("chosen");
   if (state.selected === null) return;
-  const { forward, backward } = linesOf(state.selected);
+  const flow = from.includes("step") ? steps[state.step - 1]?.flow : undefined;
+  const { forward, backward } = flow ? { forward: [], backward: linesOfFlow(flow) } : linesOf(state.selected);
   const lines = [...forward, ...backward];
   for (const number of lines) document.querySelector(`[data-line="${number}"]`)?.classList.add("chosen");
   if (from.includes("code") || !lines.length || shownTab() !== "code") return;

@@ -202,6 +202,7 @@ function mark() {
   const first = canvas.querySelector(`[data-vertex="${entry}"]`);
   if (first) first.tabIndex = 0;
   markSteps();
+  markRecorded();
 }
 
 function move() {
@@ -215,8 +216,10 @@ function fit(whole = true) {
   camera.scale = Math.max(whole ? 0.1 : Math.max(0.45, Math.min(0.85, (width - 24) / extent.width)), Math.min(1.2, scale));
   camera.x = Math.max(12, (width - extent.width * camera.scale) / 2);
   camera.y = Math.max(12, (height - extent.height * camera.scale) / 2);
-  if (camera.scale * extent.width > width) camera.x = (width - extent.width * camera.scale) / 2;
+  const entry = placed.get(seen(state.selected ?? 0));
+  if (!whole && entry && extent.width * camera.scale > width) camera.x = width / 2 - entry.x * camera.scale;
   move();
+  if (!whole && state.selected !== null) bringIntoView(state.selected);
 }
 
 function zoom(factor, at = null) {

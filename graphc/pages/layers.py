@@ -20,6 +20,10 @@ class Layers:
     vertices: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     """The layers themselves, numbered after the vertices of the graph."""
 
+    def __post_init__(self) -> None:
+        layers = (shape.node.origin.layer for shape in self.graph.shapes)
+        self._kinds = {each.name: type(each).__name__ for each in layers if each}
+
     @staticmethod
     def of(graph: PageGraph) -> Layers:
         """The layers of a graph: those inside which its nodes were declared.
@@ -51,9 +55,7 @@ class Layers:
     def _add(self, name: str, shape: Shape, parent: int | None) -> int:
         number = len(self.graph.shapes) + len(self.vertices)
         title = f"backward of {name}" if shape.is_backward else name
-        layer = shape.node.origin.layer
-        is_whole = layer is not None and layer.name == name
-        kind = type(layer).__name__ if is_whole else "layer"
+        kind = self._kinds.get(name, "layer")
         vertex: dict[str, Any] = {
             "role": "layer",
             "lines": [printable(title), kind],

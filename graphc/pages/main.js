@@ -15,7 +15,7 @@ const KEYS = [
   ["1 2 3 4", "forward, gradients over it, side by side, backward"],
   ["/", "search; Enter goes from one that is found to the next"],
   ["+ − f", "larger, smaller, the whole graph"],
-  ["e, c", "open all blocks, close all"],
+  ["e, c", "open one level more of blocks, close all"],
   ["g, v, x", "to the graph, to the selected value, to the open tab"],
   ["d", "dark or light"],
   ["Escape", "select nothing; all values"],
@@ -43,8 +43,14 @@ byId("views").addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-function setAll(open) {
-  state.open = new Set(open ? vertices.filter((v) => isOpenable(v.id)).map((v) => v.id) : []);
+function openMore() {
+  for (const id of vertices.map((v) => v.id).filter((each) => isOpenable(each) && placed.has(each))) state.open.add(id);
+  change("layout");
+  fit();
+}
+
+function closeAll() {
+  state.open.clear();
   change("layout");
   fit(false);
 }
@@ -155,8 +161,8 @@ const ACTIONS = {
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
   f: () => fit(),
-  e: () => setAll(true),
-  c: () => setAll(false),
+  e: openMore,
+  c: closeAll,
   d: () => setTheme(!isDark()),
   g: () => focusVertex(seen(state.selected ?? 0)),
   v: () => nodePanel.focus(),
@@ -183,8 +189,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 byId("fit").addEventListener("click", () => fit());
-byId("open-all").addEventListener("click", () => setAll(true));
-byId("close-all").addEventListener("click", () => setAll(false));
+byId("open-all").addEventListener("click", openMore);
+byId("close-all").addEventListener("click", closeAll);
 byId("theme").addEventListener("click", () => setTheme(!isDark()));
 byId("help").addEventListener("click", () => byId("keys").showModal());
 byId("keys").append(element("h2", { text: "Keys" }), element("dl", {}, ...KEYS.flatMap(([keys, words]) =>
@@ -192,7 +198,7 @@ byId("keys").append(element("h2", { text: "Keys" }), element("dl", {}, ...KEYS.f
 element("button", { type: "button", text: "Close", on: { click: () => byId("keys").close() } }));
 
 onChange((kind) => {
-  if (kind === "layout") draw();
+  if (kind === "layout" || (kind === "epoch" && state.epoch === null)) draw();
   if (kind === "view") {
     draw();
     fit(false);
@@ -208,7 +214,10 @@ onChange((kind) => {
     showNode();
     markCode(kind);
   }
-  if (kind.startsWith("select")) scrollPanels(kind);
+  if (kind.startsWith("select")) {
+    scrollPanels(kind);
+    if (state.selected !== null && !kind.includes("step")) announce(`Selected: ${vertices[state.selected].lines.join(", ")}`);
+  }
   if (kind === "tab") {
     markCode("");
     scrollPanels("");
@@ -233,3 +242,14 @@ if (firstBackward) {
 }
 showView(state.view);
 addEventListener("resize", () => fit(false));
+
+// On paper the whole graph stands on a sheet, and nothing is folded.
+addEventListener("beforeprint", () => {
+  picture.setAttribute("viewBox", `-10 -10 ${extent.width + 20} ${extent.height + 20}`);
+  canvas.removeAttribute("transform");
+  for (const each of document.querySelectorAll("details")) each.open = true;
+});
+addEventListener("afterprint", () => {
+  picture.removeAttribute("viewBox");
+  move();
+});

@@ -81,23 +81,49 @@ function relatives(id) {
   return found;
 }
 
-// The lines of code of a vertex, or of the block around it where it has none.
+// The lines of code of a vertex; where it has none of its own, of what is computed with it:
+// the block around it, or what uses it.
 function linesOf(id) {
-  for (const block of [meant(id), ...ancestorsOf(meant(id))]) {
-    const found = { forward: [], backward: [] };
-    for (const [line, link] of Object.entries(data.code.links)) {
-      const number = Number(line);
-      if (link.vertex !== undefined && isInside(link.vertex, block)) found.forward.push(number);
-      else if (link.backward?.some((each) => isInside(each, block))) found.backward.push(number);
-      else if (link.through !== undefined && isInside(link.through, block)) found.backward.push(number);
+  let some = [meant(id)];
+  for (let far = 0; far < 4 && some.length; far += 1) {
+    for (const near of some) {
+      const around = ancestorsOf(near).filter((up) => !isLayer(up));
+      for (const block of [near, ...around]) {
+        const found = ownLines(block);
+        if (found.forward.length || found.backward.length) return found;
+      }
     }
-    if (found.forward.length || found.backward.length) return found;
+    some = edges.filter((edge) => some.includes(edge.tail)).map((edge) => meant(edge.head));
   }
   return { forward: [], backward: [] };
 }
 
+function ownLines(block) {
+  const found = { forward: [], backward: [] };
+  for (const [line, link] of Object.entries(data.code.links)) {
+    const number = Number(line);
+    if (link.vertex !== undefined && isInside(link.vertex, block)) found.forward.push(number);
+    else if (link.backward?.some((each) => isInside(each, block))) found.backward.push(number);
+    else if (link.through !== undefined && isInside(link.through, block)) found.backward.push(number);
+  }
+  return found;
+}
+
+// The lines that compute what flows along one edge, or else those of its vertex.
+function linesOfFlow(flow) {
+  const own = Object.entries(data.code.links)
+    .filter(([, link]) => link.through !== undefined && link.of === flow.head && isInside(link.through, flow.tail));
+  return own.length ? own.map(([line]) => Number(line)) : ownLines(flow.tail).backward;
+}
+
 // The words of a value without its shape, which stands beside them.
 const wordsOf = (value) => value.text.map((line) => line.replace(/^\([\d, ]*\),? ?/, "")).filter(Boolean);
+
+// The same in one line.
+function inALine(value) {
+  const words = wordsOf(value);
+  return words[0]?.startsWith("=") ? words.join(" ").slice(2) : words.join(", ");
+}
 
 const titleOf = (id) => vertices[id].lines[0] || vertices[id].op;
 

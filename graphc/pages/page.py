@@ -131,16 +131,21 @@ def _sizes(subject: Subject, run: Interpretation | None) -> dict[str, int]:
     return {name: size for name, size in sizes.items() if name in known}
 
 
-def _side(shape: Shape) -> int:
-    """Pixels of a picture: fewer of what few look at."""
-    return 40 if shape.parent is None and not shape.is_backward else 20
+def _value(shape: Shape, run: Interpretation) -> Mapping[str, Any]:
+    """The value of a vertex, and the bytes that are computed for it."""
+    node, value = shape.node, run[shape.node]
+    # Few look at what is inside of blocks.
+    is_inside = shape.parent is not None or shape.is_backward
+    found = value_data(value, 20 if is_inside else 40)
+    is_copied = node.op.kind == "source" or node.op.is_block or node.op.is_view(node)
+    return found if is_copied else {**found, "bytes": value.nbytes}
 
 
 def _values(graph: PageGraph, run: Interpretation) -> Mapping[str, Any]:
     """The values of vertices, of their gradients, and of what flows."""
     known = {*graph.nodes}
     vertices = {
-        shape.number: value_data(run[shape.node], _side(shape))
+        shape.number: _value(shape, run)
         for shape in graph.shapes
         if shape.refers is None and shape.node in known
     }

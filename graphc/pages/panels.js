@@ -102,7 +102,7 @@ function valueRows(vertex) {
 function flowLine(flow, other) {
   const value = data.values?.flows[flow.id]?.value;
   return element("li", {}, chip(other), element("code", { text: flow.lines.join(" ") }),
-    value ? element("span", { class: "quiet", text: wordsOf(value).join(", ") }) : null);
+    value ? element("span", { class: "quiet", text: inALine(value) }) : null);
 }
 
 function backwardRows(vertex) {
@@ -137,15 +137,23 @@ function codeRows(id) {
   return [row("Code", list)];
 }
 
+function bytesOf(id) {
+  return vertices.filter((v) => isInside(v.id, id))
+    .reduce((sum, v) => sum + (data.values?.vertices[v.id]?.bytes ?? 0), 0);
+}
+
+const allBytes = vertices.filter((v) => v.parent === undefined).reduce((sum, v) => sum + bytesOf(v.id), 0);
+
 function costRows(id) {
   const words = [];
-  const value = data.values?.vertices[id];
-  if (value?.bytes) {
-    const share = value.bytes / data.values.bytes;
-    words.push(`${value.bytes.toLocaleString("en")} bytes, ${percent(share)} of all values`);
+  const bytes = bytesOf(id);
+  if (bytes) words.push(`${bytes.toLocaleString("en")} bytes, ${percent(bytes / allBytes)} of all values`);
+  for (const section of data.account) {
+    const kept = section.rows[section.vertices.indexOf(id)]?.[2];
+    if (kept && kept !== "0") words.push(`${kept} bytes kept for the backward pass`);
   }
   if (data.code.seconds) {
-    const { forward, backward } = linesOf(id);
+    const { forward, backward } = ownLines(id);
     for (const [name, lines] of [["forward", forward], ["backward", backward]]) {
       const time = lines.reduce((sum, line) => sum + Number(data.code.seconds[line] ?? 0), 0);
       if (time) words.push(`${name} ${(time * 1e6).toFixed(0)} µs, ${percent(time / totalSeconds)} of the step`);

@@ -63,7 +63,7 @@ function tellStep(current) {
   let words = state.step ? "" : "inputs and parameters are there";
   if (current?.vertex !== undefined) {
     const value = data.values?.vertices[current.vertex];
-    words = `forward: ${titleOf(current.vertex)}${value ? `: ${wordsOf(value)[0]}` : ""}`;
+    words = `forward: ${titleOf(current.vertex)}${value ? ` = ${inALine(value)}` : ""}`;
   }
   if (current?.flow) {
     const { flow } = current;
@@ -71,9 +71,9 @@ function tellStep(current) {
     const place = arrived(flow.head).length;
     const told = data.values?.flows[flow.id];
     words = `backward: ${flow.lines.join(" ")}`;
-    if (told) words += ` → ${wordsOf(told.value)[0]}`;
+    if (told) words += ` → ${inALine(told.value)}`;
     if (all.length > 1) {
-      words += ` (${place} of ${all.length} added up${told?.sofar ? `: ${wordsOf(told.sofar)[0]}` : ""})`;
+      words += ` (${place} of ${all.length} added up${told?.sofar ? `: ${inALine(told.sofar)}` : ""})`;
     }
   }
   shown.append(count, ` ${words}`);

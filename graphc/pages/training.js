@@ -15,6 +15,20 @@ function recordedAt(id) {
   return { title: momentOf(state.epoch), content };
 }
 
+// Vertices show the numbers of the moment, where a run was recorded.
+function markRecorded() {
+  if (!recording || state.epoch === null) return;
+  for (const each of canvas.querySelectorAll(".vertex")) {
+    const frame = recording.values[meant(Number(each.dataset.vertex))]?.[state.epoch];
+    if (!frame) continue;
+    const [first, second] = each.querySelectorAll("text.value");
+    if (first) first.textContent = second ? `mean ${frame.mean}` : `= ${frame.mean}`;
+    if (second) second.textContent = `norm ${frame.norm}`;
+    const gradient = each.querySelector("text.gradient");
+    if (gradient && frame.gradient !== undefined) gradient.textContent = `gradient: norm ${frame.gradient}`;
+  }
+}
+
 function numbersOf(frame) {
   const parts = [`mean ${frame.mean}`, `spread ${frame.spread}`, `norm ${frame.norm}`];
   if (frame.zeros > 0.005) parts.push(`${percent(frame.zeros)} zeros`);

@@ -52,10 +52,10 @@ function valueOf(value, label) {
   const isSmall = Array.isArray(value.numbers) && value.numbers.length <= 16 &&
     (!Array.isArray(value.numbers[0]) || value.numbers[0].length <= 8);
   if (isSmall) whole.append(tableOf(value.numbers));
-  else whole.append(element("p", { class: "words", text: wordsOf(value).join(", ") }));
+  else whole.append(element("p", { class: "words", text: inALine(value) }));
   if (value.picture && !(isSmall && value.picture.rows * value.picture.columns <= 4)) {
     const { largest, of = "" } = value.picture;
-    whole.append(pictureOf(value.picture, `${label}: ${value.text.join(", ")}`));
+    whole.append(pictureOf(value.picture, `${label}: ${inALine(value)}`));
     const words = [of, `${value.shape.join(" × ")}, colours from −${largest} to ${largest}`];
     whole.append(element("p", { class: "quiet", text: words.filter(Boolean).join("; ") }));
   }

@@ -98,6 +98,10 @@ def test_values_gradients_and_their_sums(whole):
     (gradient,) = values["gradients"][str(bias)]
     found = np.array(gradient["numbers"], float)
     np.testing.assert_allclose(found, model.gradients(**ROWS)["output.bias"], rtol=1e-3)
+    hidden = next(n for n, v in enumerate(vertices) if v["lines"][:1] == ["hidden"])
+    inside = [n for n, v in enumerate(vertices) if v.get("parent") == hidden]
+    counts = [values["vertices"][str(n)].get("bytes", 0) for n in inside]
+    assert sum(counts) == 2 * 6 * 5 * 4  # The product, and the sum with the bias.
     # The hidden layer is used twice: two flows, and their sum stands with the second.
     heads = [head for _, head, _ in data["graph"]["flows"]]
     (twice,) = (head for head in set(heads) if heads.count(head) == 2)
@@ -178,6 +182,36 @@ def test_names_stay_text(tmp_path, whole):
         markup += [form for line in section["lines"] for form in line["forms"]]
     tags = {tag for form in markup for tag, _ in Elements(form).found}
     assert tags <= MARKUP
+
+
+class Twice(gc.nn.Layer):
+    """A layer of two."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.first, self.second = gc.nn.Linear(3, 4), gc.nn.Linear(4, 3)
+
+    def forward(self, x: gc.Node) -> gc.Node:
+        return self.second(gc.tanh(self.first(x)))
+
+
+def test_layers_of_layers_hold_their_values_and_parameters(tmp_path):
+    x = gc.input("x", ("batch", 3))
+    loss = gc.mean(Twice("last")(Twice("early")(x)) ** 2).named("loss")
+    _, data = written(loss, tmp_path)
+    vertices = data["graph"]["vertices"]
+    layers = {
+        tuple(v["lines"]): n for n, v in enumerate(vertices) if v["role"] == "layer"
+    }
+    titles = {*layers}
+    assert {("early", "Twice"), ("last", "Twice")} <= titles
+    assert {("backward of early", "Twice"), ("backward of last", "Twice")} <= titles
+    inside = {
+        v["lines"][0] for v in vertices if v.get("parent") == layers["early", "Twice"]
+    }
+    assert {"early.first.weight", "early.second.bias", "early.first"} <= inside
+    outside = {v["lines"][0] for v in vertices if "parent" not in v}
+    assert {"x", "loss"} <= outside
 
 
 def test_bodies_branches_and_functions_can_be_opened(tmp_path):
