@@ -6,6 +6,7 @@ import ctypes
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,10 @@ def test_a_library_is_loaded_where_it_was_made_and_only_whole(
         library.write_bytes(damaged)
         assert native.load_library(str(library.parent)) is None
     native.compiled.cache_clear()
-    assert native.compiled(TEXT).twice(2) == 4
-    assert len(runs) == 1
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(native.compiled, [TEXT, TEXT]))
+    assert [each.twice(2) for each in found] == [4, 4]
+    assert 1 <= len(runs) <= 2
     library.parent.chmod(0o777)
     assert native.load_library(str(library.parent)) is None
     library.parent.chmod(0o700)

@@ -83,11 +83,9 @@ def layouts(array: Array) -> Iterator[Array]:
 @pytest.mark.parametrize("kind", ["own_", ""])
 def test_all_shapes_and_layouts(library: ctypes.CDLL, dtype: str, kind: str) -> None:
     if not kind:
-        found = native.blas_functions("sgemm", "dgemm")
-        if not found:
+        if not native.blas_functions("sgemm", "dgemm"):
             pytest.skip("this NumPy has no BLAS to call")
-        for name, address in zip(TYPES, found, strict=True):
-            library[f"use_blas_{name}"](ctypes.c_void_p(address))
+        native.use_blas(library)
     rng = np.random.default_rng(0)
     epsilon = np.finfo(dtype).eps
     for rows, columns, inner in [*SHAPES, (100, 70, 40)]:
