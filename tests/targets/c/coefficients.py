@@ -132,7 +132,99 @@ def _log1p_tail(x: mpf) -> mpf:
     return (mp.log1p(x) - x + x**2 / 2) / x**3
 
 
+def _exp2_tail(x: mpf) -> mpf:
+    """The factor of x² in 2^x = 1 + x ln 2 + x² (...)."""
+    y = x * mp.log(2)
+    return _exp_tail(y) * mp.log(2) ** 2
+
+
+def _sin_tail(z: mpf) -> mpf:
+    """The factor of x³ in sin(x) = x + x³ (...), z = x²."""
+    if z < mpf("1e-15"):
+        return -mpf(1) / 6 + z / 120
+    x = mp.sqrt(z)
+    return (mp.sin(x) - x) / x**3
+
+
+def _cos_tail(z: mpf) -> mpf:
+    """The factor of x⁴ in cos(x) = 1 - x²/2 + x⁴ (...), z = x²."""
+    if z < mpf("1e-12"):
+        return mpf(1) / 24 - z / 720
+    return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+
+def _erf_tail(z: mpf) -> mpf:
+    """The factor of x in erf(x) = x + x (...), z = x²."""
+    x = mp.sqrt(z)
+    return mp.erf(x) / x - 1
+
+
+def _pow_tail(z: mpf) -> mpf:
+    """The factor of z² in 3 atanh(s) / s = 3 + z + z² (...), z = s²."""
+    if z < mpf("1e-12"):
+        return mpf(3) / 5 + z * 3 / 7
+    s = mp.sqrt(z)
+    return (3 * mp.atanh(s) / s - 3 - z) / z**2
+
+
+def _asin_tail(z: mpf) -> mpf:
+    """The factor of x³ in asin(x) = x + x³ (...), z = x²."""
+    if z < mpf("1e-15"):
+        return mpf(1) / 6 + z * 3 / 40
+    x = mp.sqrt(z)
+    return (mp.asin(x) - x) / x**3
+
+
+def _atan_tail(z: mpf) -> mpf:
+    """The factor of x³ in atan(x) = x + x³ (...), z = x²."""
+    if z < mpf("1e-15"):
+        return -mpf(1) / 3 + z / 5
+    x = mp.sqrt(z)
+    return (mp.atan(x) - x) / x**3
+
+
+ERFC_FROM = mpf("0.75")
+
+
+def _erfc_factor(k: float) -> Real:
+    """P(t) in erfc(x) = exp(-x²) (1 + P(t)) / (x + k), t = (x - k) / (x + k)."""
+
+    def factor(t: mpf) -> mpf:
+        x = k * (1 + t) / (1 - t)
+        return mp.exp(x**2) * mp.erfc(x) * (x + k) - 1
+
+    return factor
+
+
+def _erfc(k: float, high: float, degree: int, slope: float = 0.0) -> Polynomial:
+    """P(t) less the slope times t, whose coefficient then has two parts."""
+    factor = _erfc_factor(k)
+    low, top = ((x - k) / (x + k) for x in (ERFC_FROM, mpf(high)))
+    return Polynomial(
+        lambda t: factor(t) - mpf(slope) * t,
+        range(degree + 1),
+        low,
+        top,
+        "float64",
+        lambda t: 1 / (1 + factor(t)),
+    )
+
+
+def _log_erfc(high: float, degree: int, dtype: str) -> Polynomial:
+    """P(t) in erf(x) = 1 - exp(P(t)), t = x - 3/4."""
+    return Polynomial(
+        lambda t: mp.log(mp.erfc(t + ERFC_FROM)),
+        range(degree + 1),
+        0,
+        high - ERFC_FROM,
+        dtype,
+        lambda t: mp.erfc(t + ERFC_FROM),
+    )
+
+
 SQRT2 = mp.sqrt(2)
+TAN_EIGHTH = (SQRT2 - 1) * mpf("1.0001")
+QUARTER = (mp.pi / 4 * mpf("1.0001")) ** 2
 LOG_S = (SQRT2 - 1) / (SQRT2 + 1)
 
 POLYNOMIALS: dict[str, Polynomial] = {
@@ -152,6 +244,38 @@ POLYNOMIALS: dict[str, Polynomial] = {
     "log float32": Polynomial(
         _log1p_tail, range(8), 1 / SQRT2 - 1, SQRT2 - 1, "float32", lambda x: x**2
     ),
+    "exp2 float64": Polynomial(
+        _exp2_tail, range(10), -0.5, 0.5, "float64", lambda x: x**2
+    ),
+    "exp2 float32": Polynomial(
+        _exp2_tail, range(5), -0.5, 0.5, "float32", lambda x: x**2
+    ),
+    "pow float64": Polynomial(
+        _pow_tail, range(7), 0, LOG_S**2, "float64", lambda z: z**2
+    ),
+    "asin float64": Polynomial(_asin_tail, range(13), 0, 0.25, "float64", lambda z: z),
+    "atan float64": Polynomial(
+        _atan_tail, range(12), 0, TAN_EIGHTH**2, "float64", lambda z: z
+    ),
+    "sin float64": Polynomial(_sin_tail, range(6), 0, QUARTER, "float64", lambda z: z),
+    "cos float64": Polynomial(
+        _cos_tail, range(6), 0, QUARTER, "float64", lambda z: z**2
+    ),
+    "sin for float32": Polynomial(
+        _sin_tail, range(3), 0, QUARTER, "float64", lambda z: z
+    ),
+    "cos for float32": Polynomial(
+        _cos_tail, range(3), 0, QUARTER, "float64", lambda z: z**2
+    ),
+    "erf float64": Polynomial(_erf_tail, range(12), 0, ERFC_FROM**2, "float64"),
+    "erf float32": Polynomial(_erf_tail, range(6), 0, ERFC_FROM**2, "float32"),
+    "log erfc float64": _log_erfc(6.0, 18, "float64"),
+    "log erfc float32": _log_erfc(4.0, 9, "float32"),
+    "erfc for float32": _erfc(2.5, 10.1, 10),
+    "exp for float32": Polynomial(
+        _exp_tail, range(5), -HALF_LN2, HALF_LN2, "float64", lambda x: x**2
+    ),
+    "erfc float64": _erfc(2.0, 27.3, 20, -0.6871606844138103),
 }
 """Function, powers, interval, dtype and weight of each polynomial."""
 

@@ -28,8 +28,33 @@ def softplus(x: mpf) -> mpf:
     return mp.log1p(mp.exp(x))
 
 
+def erfc(x: mpf) -> mpf:
+    """mpmath's own does not end for the largest numbers."""
+    return mp.erfc(x) if abs(x) < 60 else mpf(0 if x > 0 else 2)
+
+
 REFERENCES: dict[str, Real] = {
+    "acos": mp.acos,
+    "acosh": mp.acosh,
+    "asin": mp.asin,
+    "asinh": mp.asinh,
+    "atan": mp.atan,
+    "atan2": mp.atan2,
+    "atanh": mp.atanh,
+    "cbrt": lambda x: mp.sign(x) * mp.root(abs(x), 3),
+    "cos": mp.cos,
+    "cosh": mp.cosh,
+    "erf": mp.erf,
+    "erfc": erfc,
     "exp": mp.exp,
+    "exp2": lambda x: mp.power(2, x),
+    "hypot": mp.hypot,
+    "log10": mp.log10,
+    "log2": lambda x: mp.log(x, 2),
+    "pow": mp.power,
+    "sin": mp.sin,
+    "sinh": mp.sinh,
+    "tan": mp.tan,
     "expm1": mp.expm1,
     "log": mp.log,
     "log1p": mp.log1p,
@@ -49,14 +74,26 @@ DOMAINS: dict[str, tuple[float, float]] = {
     "sigmoid": (-750.0, 40.0),
     "softplus": (-750.0, 750.0),
     "log_sigmoid": (-750.0, 750.0),
+    "acos": (-1.0, 1.0),
+    "acosh": (1.0, math.inf),
+    "asin": (-1.0, 1.0),
+    "atanh": (-1.0, 1.0),
+    "cosh": (-712.0, 712.0),
+    "erf": (-7.0, 7.0),
+    "erfc": (-7.0, 28.0),
+    "exp2": (-1080.0, 1030.0),
     "log": (0.0, math.inf),
+    "log10": (0.0, math.inf),
+    "log2": (0.0, math.inf),
+    "pow": (0.0, 1e3),
+    "sinh": (-712.0, 712.0),
     "log1p": (-1.0, math.inf),
     "sqrt": (0.0, math.inf),
     "rsqrt": (0.0, math.inf),
 }
 """Open intervals outside of which a function is constant or not real; or the line."""
 
-BINARY: set[str] = set()
+BINARY = {"atan2", "hypot", "pow"}
 """Functions of two arguments."""
 
 

@@ -3,7 +3,7 @@
 // float32: log(1 + f) = f - f^2/2 + f^3 P(f). float64: with s = f / (2 + f), log(1 + f)
 // = 2 atanh(s) = f - f^2/2 + s (f^2/2 + z P(z)), z = s^2, where z P(z) = 2 atanh(s)/s -
 // 2 (the arrangement of FreeBSD's e_log.c). Denormals are scaled first.
-// Error: at most 0.85 ulp in float32, 0.80 ulp in float64.
+// Error: at most 0.95 ulp in float32, 0.90 ulp in float64.
 
 static inline float log_float32(float x) {
     int is_small = x < 1.17549435e-38f;

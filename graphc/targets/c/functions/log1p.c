@@ -1,7 +1,7 @@
 // needs: shared/bits
 // u = 1 + x loses c: log(1 + x) = log u + c / u, and log u as in log. Near 0 (u is not
 // scaled) x itself stands for f = u - 1, and c for 0.
-// Error: at most 0.90 ulp in float32, 0.85 ulp in float64.
+// Error: at most 1.00 ulp in float32, 0.95 ulp in float64.
 
 static inline float log1p_float32(float x) {
     float u = 1.0f + x;

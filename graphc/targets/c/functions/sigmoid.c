@@ -2,12 +2,12 @@
 // 1 / (1 + e^-x) = e / (1 + e) with e = e^-|x| for x < 0, so that nothing overflows and
 // small results keep their digits. What numerator and denominator lost to rounding
 // corrects the quotient; 1 / (1 + e) is either the quotient or 1 minus it.
-// Error: at most 1.20 ulp in float32, 1.15 ulp in float64.
+// Error: at most 1.30 ulp in float32, 1.25 ulp in float64.
 
 static inline float sigmoid_float32(float x) {
     float y = x < 0.0f ? x : -x;
     y = y < -105.0f ? -105.0f : y;
-    struct exp_parts_float32 parts = exp_parts_float32(y, 0.0f);
+    struct exp_parts_float32 parts = exp_parts_float32(y);
     float sum = parts.high + parts.low;
     float e = scale_float32(sum, parts.n);
     float low = scale_float32(parts.low - (sum - parts.high), parts.n);
@@ -21,7 +21,7 @@ static inline float sigmoid_float32(float x) {
 static inline double sigmoid_float64(double x) {
     double y = x < 0.0 ? x : -x;
     y = y < -746.0 ? -746.0 : y;
-    struct exp_parts_float64 parts = exp_parts_float64(y, 0.0);
+    struct exp_parts_float64 parts = exp_parts_float64(y);
     double sum = parts.high + parts.low;
     double e = scale_float64(sum, parts.n);
     double low = scale_float64(parts.low - (sum - parts.high), parts.n);

@@ -2,7 +2,7 @@
 // tanh |x| = 1 - q = t/2 - (t/2)^2 q with t = e^(2|x|) - 1 and q = 2 / (t + 2); the
 // second form is the more exact one below 0.3. What t and t + 2 lost to rounding
 // corrects t and q.
-// Error: at most 1.75 ulp in float32, 1.65 ulp in float64.
+// Error: at most 1.85 ulp in float32, 1.75 ulp in float64.
 
 static inline float tanh_float32(float x) {
     uint32_t sign = bits_of_float32(x) & 0x80000000u;
