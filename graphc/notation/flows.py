@@ -62,18 +62,42 @@ class Flows:
         """The gradient by an input of a node, and what letters in it stand for."""
         letters: dict[str, tuple[Tree, Tree]] = {}
         try:
-            tree = self._tree(node, position)
-            tree = _seen_through(tree)
+            tree = _seen_through(self._tree(node, position))
             tree = build.substitute(tree, lambda part: _abbreviated(part, letters))
-            text = _printed(tree)
+            if len(_printed(tree)) > _LONGEST:
+                tree = self._with_letters(tree, node, node.inputs[position], letters)
+            is_open = any(part.head == "link" for part in tree.walk())
+            text = "" if is_open else _printed(tree)
         except GraphcError:
             text = ""
         if not text or len(text) > _LONGEST:
             return (self.by_jacobians([node], node.inputs[position]),)
-        return (
-            text,
-            *(f"{_printed(x)} = {_printed(whole)}" for x, whole in letters.values()),
-        )
+        meanings = (f"{_printed(x)} = {_printed(y)}" for x, y in letters.values())
+        return (text, *meanings)
+
+    def _with_letters(
+        self,
+        tree: Tree,
+        node: Node,
+        parent: Node,
+        letters: dict[str, tuple[Tree, Tree]],
+    ) -> Tree:
+        """A formula with a letter for the input of an op, and one for its result."""
+        long = {"x": self._symbol(parent), "y": self._symbol(node)}
+        names = {*build.names_in(tree), *letters}
+        short = {
+            whole.text: (build.symbol(letter, whole.shape), whole)
+            for letter, whole in long.items()
+            if letter not in names and whole.text in names
+        }
+
+        def swap(part: Tree) -> Tree | None:
+            if part.head != "symbol" or part.text not in short:
+                return None
+            letters.setdefault(part.text, short[part.text])
+            return short[part.text][0]
+
+        return build.substitute(tree, swap)
 
     def by_jacobians(self, nodes: Sequence[Node], parent: Node) -> str:
         """The gradient through the transposes of Jacobians, added up."""
@@ -116,7 +140,7 @@ class Flows:
             place = row.inputs.index(self._image(parent))
             found = self._backward.flow(row, place, found)
         if kind == "mean":
-            found = _shared(found, build.size(rows.size))
+            found = _shared(_seen_through(found), build.size(rows.size))
         return build.times(arriving, found)
 
     def _of_rows(self, node: Node) -> Flows | None:

@@ -149,3 +149,33 @@ def test_a_loop_is_closed_with_all_else():
     total, _ = gc.scan(lambda c, t: (c + t, c), gc.zeros(3), x)
     assert "subgraph" in gc.render(total).source
     assert "subgraph" not in gc.render(total, depth=0).source
+
+
+def boxes(svg: str) -> list[tuple[float, float, float, float]]:
+    """The places of all lines of text, by a cautious width of letters."""
+    found: list[tuple[float, float, float, float]] = []
+    for attributes, text in re.findall(r"<text([^>]*)>([^<]*)<", svg):
+        given = dict(re.findall(r'([\w-]+)="([^"]*)"', attributes))
+        x, y, size = (float(given[name]) for name in ("x", "y", "font-size"))
+        width = 0.42 * size * len(text.strip("\u00a0"))
+        found.append((x - width / 2, y - 0.7 * size, x + width / 2, y))
+    return found
+
+
+@pytest.mark.parametrize(("count", "widest"), [(2, 1600), (12, 1000)])
+def test_a_drawing_is_legible(count, widest):
+    """Labels keep apart, and at the width of a page they are large enough to read."""
+    svg = gc.render(network([*range(5, 5 + count)]), backward="overlay")._repr_svg_()
+    size = re.search(r'width="(\d+)pt"', svg)
+    assert size is not None
+    assert int(size[1]) < widest
+    lines = boxes(svg)
+    assert len(lines) > 40
+    crossing = [
+        (one, other)
+        for place, one in enumerate(lines)
+        for other in lines[place + 1 :]
+        if one[0] < other[2] and other[0] < one[2] and one[1] < other[3]
+        if other[1] < one[3]
+    ]
+    assert len(crossing) <= len(lines) // 50, crossing
