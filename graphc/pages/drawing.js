@@ -209,15 +209,18 @@ function move() {
   canvas.setAttribute("transform", `translate(${camera.x},${camera.y}) scale(${camera.scale})`);
 }
 
+// Show the graph: all of it, or as much as can be read, from its beginning on. Two graphs
+// side by side are an overview.
 function fit(whole = true) {
   const { width, height } = picture.getBoundingClientRect();
-  const scale = Math.min((width - 24) / extent.width, (height - 24) / extent.height);
-  // At first the text is to be read, and what is below is moved to.
-  camera.scale = Math.max(whole ? 0.1 : Math.max(0.45, Math.min(0.85, (width - 24) / extent.width)), Math.min(1.2, scale));
+  const across = (width - 24) / extent.width;
+  const legible = Math.max(state.view === "sides" ? 0.3 : 0.45, Math.min(0.85, across));
+  camera.scale = Math.max(whole ? 0.1 : legible, Math.min(1.2, across, (height - 24) / extent.height));
   camera.x = Math.max(12, (width - extent.width * camera.scale) / 2);
   camera.y = Math.max(12, (height - extent.height * camera.scale) / 2);
   const entry = placed.get(seen(state.selected ?? 0));
-  if (!whole && entry && extent.width * camera.scale > width) camera.x = width / 2 - entry.x * camera.scale;
+  const isCut = extent.width * camera.scale > width;
+  if (!whole && entry && isCut && state.view !== "sides") camera.x = Math.min(12, width / 2 - entry.x * camera.scale);
   move();
   if (!whole && state.selected !== null) bringIntoView(state.selected);
 }

@@ -188,7 +188,8 @@ class PageGraph:
                 self._known(backward).setdefault(node, number)
                 if not backward:
                     self._orders.setdefault(node.order, number)
-            told = {name for name, _ in vertex.gradients}
+            # With several losses, gradients are called by theirs, too.
+            told = {name.rpartition(": ")[2] for name, _ in vertex.gradients}
             is_inside = parent is not None and (parent.is_in_body or parent.has_bodies)
             self.shapes.append(
                 Shape(

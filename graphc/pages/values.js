@@ -53,7 +53,7 @@ function valueOf(value, label) {
     (!Array.isArray(value.numbers[0]) || value.numbers[0].length <= 8);
   if (isSmall) whole.append(tableOf(value.numbers));
   else whole.append(element("p", { class: "words", text: inALine(value) }));
-  if (value.picture && !(isSmall && value.picture.rows * value.picture.columns <= 4)) {
+  if (value.picture && value.picture.largest !== "0" && !(isSmall && value.picture.rows * value.picture.columns <= 4)) {
     const { largest, of = "" } = value.picture;
     whole.append(pictureOf(value.picture, `${label}: ${inALine(value)}`));
     const words = [of, `${value.shape.join(" × ")}, colours from −${largest} to ${largest}`];
