@@ -8,7 +8,7 @@ PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
 .PHONY: test test-slow test-peer test-page test-kernels fuzz-native lint demo \
-    experiments bench vendor clean
+    experiments bench docs vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
 test: $(VENV)/.test
@@ -80,6 +80,12 @@ vendor:
 	@cp build/package/dist/dagre.min.js $(VENDOR)/dagre-$(DAGRE).min.js
 	@cp build/package/LICENSE $(VENDOR)/dagre-$(DAGRE).LICENSE
 
+# The site of the documentation, in build/site, with what graphc makes of every example:
+# some minutes. Open build/site/index.html; nothing is fetched.
+docs: $(VENV)/.docs
+	@OPENBLAS_NUM_THREADS=1 NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --quiet
+	@echo "The site is in build/site/index.html."
+
 clean:
 	rm -rf $(VENV) build dist .hypothesis .pytest_cache .ruff_cache
 	find graphc tests examples benchmarks -name __pycache__ -prune \
@@ -109,6 +115,11 @@ $(VENV)/.demo: $(VENV)/.python
 $(VENV)/.experiments: $(VENV)/.python
 	@echo "Installing graphc and what the experiments need (a minute the first time) ..."
 	@$(PIP) --editable '.[data,plot]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.python
+	@echo "Installing graphc and what the site needs (a minute the first time) ..."
+	@$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.test-peer: $(VENV)/.test

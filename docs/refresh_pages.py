@@ -5,8 +5,8 @@
 runs the blocks of pages, all of docs/ by default, one after the other, and puts in what
 came of them:
 
-- what a session (`>>>`) or a command (`$ graphc ...`) prints, where it is not what
-  stands there already, `...` being anything;
+- what a session (`>>>`) or a command (`$ graphc ...`, `$ python` with a file that is
+  there) prints, where it is not what stands there already, `...` being anything;
 - pieces of emitted code, below a comment that says where they come from:
   `<!-- emitted by trainer.source: def update -->` is the part of the text
   `trainer.source` from the line `def update...` to the next one that is indented no
@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib
 import io
 import linecache
 import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -50,7 +52,7 @@ EXCERPT = re.compile(
     r"(<!-- emitted by (?P<text>[^:\n]+): (?P<start>.+?) -->\n```py\n).*?```", re.S
 )
 COMMAND = re.compile(
-    r"(?P<line>^\$ graphc (?P<arguments>.*)\n)(?P<printed>(?:(?!\$ ).*\n)*)", re.M
+    r"(?P<line>^\$ (?P<command>.*)\n)(?P<printed>(?:(?!\$ ).*\n)*)", re.M
 )
 PICTURE = re.compile(r"\]\(images/([\w.]+)\)")
 
@@ -64,6 +66,7 @@ def refreshed(page: str, name: str) -> str:
         body, line = found["body"], page[: found.start("body")].count("\n")
         if found["file"]:
             Path(found["file"]).write_text(body, "utf-8")
+            importlib.invalidate_caches()
         elif found["kind"] == "console":
             body = _commands(body)
         elif body.lstrip().startswith(">>>"):
@@ -78,7 +81,11 @@ def refreshed(page: str, name: str) -> str:
     def excerpt(found: re.Match[str]) -> str:
         return f"{found[1]}{piece(eval(found['text'], scope), found['start'])}```"
 
-    return EXCERPT.sub(excerpt, BLOCK.sub(block, page))
+    now = EXCERPT.sub(excerpt, BLOCK.sub(block, page))
+    # Another page has files of the same names.
+    for path in Path().glob("*.py"):
+        sys.modules.pop(path.stem, None)
+    return now
 
 
 class _Recorder(doctest.DocTestRunner):
@@ -115,21 +122,26 @@ class _Recorder(doctest.DocTestRunner):
 
 
 def _commands(body: str) -> str:
-    """A block of shell commands with what those of graphc print."""
+    """A block of shell commands with what they print, if they are of this page."""
 
     def ran(found: re.Match[str]) -> str:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            command(shlex.split(found["arguments"]))
-        same = doctest.OutputChecker().check_output(
-            found["printed"], printed.getvalue(), OPTIONS
-        )
-        return found[0] if same else f"{found['line']}{printed.getvalue()}"
+        program, *arguments = shlex.split(found["command"])
+        if program == "graphc":
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+                command(arguments)
+            printed = out.getvalue()
+        elif program == "python" and Path(arguments[0]).exists():
+            done = [sys.executable, "-I", *arguments]
+            printed = subprocess.run(
+                done, check=True, capture_output=True, text=True
+            ).stdout
+        else:
+            return found[0]
+        same = doctest.OutputChecker().check_output(found["printed"], printed, OPTIONS)
+        return found[0] if same else f"{found['line']}{printed}"
 
-    pattern = (
-        r"(?m)(?P<line>^\$ graphc (?P<arguments>.*)\n)(?P<printed>(?:(?!\$ ).*\n)*)"
-    )
-    return re.sub(pattern, ran, body)
+    return COMMAND.sub(ran, body)
 
 
 def piece(text: str, start: str) -> str:
