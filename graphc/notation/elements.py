@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..errors import UnsupportedError
 from ..ir.dims import Dimension
 from .tree import (
     ELEMENTWISE,
@@ -156,10 +156,9 @@ class Letters:
     """Letters for indices that a formula does not use yet."""
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
-        self._left = [one for one in "ijklmnqrstuv" if one not in taken]
+        names = itertools.chain("ijklmnqrstuv", map("i{}".format, itertools.count(1)))
+        self._left = (name for name in names if name not in taken)
 
     def fresh(self) -> Tree:
-        """Another letter."""
-        if not self._left:
-            raise UnsupportedError("a formula has more indices than there are letters")
-        return letter(self._left.pop(0))
+        """Another letter; in formulas of very many indices, one with a number."""
+        return letter(next(self._left))

@@ -52,7 +52,7 @@ def words(node: Node) -> list[str]:
                 found.append(f"{called} {', '.join(map(str, axes))}")
         elif name in _USUAL and _is_usual(name, value):
             continue
-        elif name == "index":
+        elif name == "index" and isinstance(value, tuple):
             found.append(index_source(node).replace(" ", ""))
         elif value is True:
             found.append(name.removeprefix("is_").replace("_", " "))
