@@ -16,6 +16,7 @@ from ..ir.node import Node
 from ..passes.pipeline import Optimization
 from ..runtime.compiler import CompiledFunction
 from ..runtime.diagnosis import Failure
+from ..training.trained import in_evaluation_mode
 from ..training.trainer import Trainer
 from .failures import failure_section
 from .memory import is_differentiated, memory_section
@@ -34,9 +35,9 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
 
     Args:
         target: a node, or a list, tuple or dict of nodes, as `gc.compile` takes them;
-            a compiled function; a `gc.Trainer`, for its training step; or the
-            `last_failure` of a trainer, to learn in which node, row and operands a NaN
-            or an infinity came up.
+            a compiled function; a `gc.Trainer`, for its training step, the optimizer's
+            update and evaluation; or the `last_failure` of a trainer, to learn in which
+            node, row and operands a NaN or an infinity came up.
         rules: `"first"` shows one rewrite by each rule, `"all"` every one that
             differs, with its count, `"none"` only the table.
         sizes: named sizes to evaluate numbers for: `batch=32`.
@@ -68,16 +69,18 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
                 hint=", ".join(sorted(known)) or "no sizes: all are integers",
             )
     sections: list[Section] = []
+    last = 0
     for name, each in found:
         of = f" of {name}" if name else ""
         section, graph = passes_section(f"passes{of}", each, rules, sizes)
         sections.append(section)
         if is_differentiated(graph):
+            last = len(sections)
             sections.append(memory_section(f"memory{of}", graph, sizes))
     if isinstance(target, Trainer):
         size = target.footprint.total(sizes)
         note = f"a training step in fast style allocates, once: {size} bytes"
-        sections[-1] = replace(sections[-1], notes=(*sections[-1].notes, note))
+        sections[last] = replace(sections[last], notes=(*sections[last].notes, note))
     return Explanation(tuple(sections))
 
 
@@ -86,6 +89,11 @@ def _optimizations(target: Any) -> Iterator[tuple[str, Optimization]]:
     if isinstance(target, Trainer):
         for name, each in target.optimizations().items():
             yield f"a training step of {name}" if name else "a training step", each
+        for name, each in target.update_optimizations().items():
+            yield f"the update by {name}", each
+        values = (target.loss, *target.metric_nodes.values())
+        graph = Graph(tuple(in_evaluation_mode(values)))
+        yield "evaluation", Optimization(graph, fast=True)
     elif isinstance(target, CompiledFunction):
         yield "", target.optimization
     else:

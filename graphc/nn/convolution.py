@@ -144,13 +144,21 @@ def _conv_cases(count: int) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def _bias_gradient(node: Node) -> tuple[str | None, ...]:
+    """The sum over all axes but that of channels."""
+    channels = node.ndim - len(node.attributes["stride"]) - 1
+    axes = tuple(axis for axis in range(node.ndim) if axis != channels)
+    return (None, None, f"sum(d, {axes})")
+
+
 CONV = tuple(
     Op(
         name=f"conv{count}d",
         mathematics=Mathematics(
             written=lambda node: (
                 "<1> ∗_{<options>} <0>" + (" + <2>" if len(node.inputs) > 2 else "")
-            )
+            ),
+            gradients=_bias_gradient,
         ),
         inputs=("input", "weight", "*bias"),
         infer=_conv_infer,

@@ -139,6 +139,15 @@ def written_norm(node: Node, axes: tuple[int, ...], *, centered: bool = True) ->
     return f"{text} + <{places['bias']}>" if "bias" in places else text
 
 
+def _gradients(node: Node) -> tuple[str]:
+    if not node.attributes.get("centered", True):
+        power = "mean_of(input ** 2, axes)"
+        return (f"(d - out * mean_of(out * d, axes)) / sqrt({power} + eps)",)
+    power = "mean_of((input - mean_of(input, axes)) ** 2, axes)"
+    flow = "d - mean_of(d, axes) - out * mean_of(out * d, axes)"
+    return (f"({flow}) / sqrt({power} + eps)",)
+
+
 STANDARDIZE = Op(
     name="standardize",
     mathematics=Mathematics(
@@ -147,7 +156,14 @@ STANDARDIZE = Op(
             " / sqrt(mean((input - mean(input, axes, True)) ** 2, axes, True) + eps)"
             if node.attributes.get("centered", True)
             else "input / sqrt(mean(input ** 2, axes, True) + eps)"
-        )
+        ),
+        is_known=True,
+        written=lambda node: written_norm(
+            node,
+            node.attributes["axes"],
+            centered=node.attributes.get("centered", True),
+        ),
+        gradients=_gradients,
     ),
     inputs=("input",),
     infer=_infer,

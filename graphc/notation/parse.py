@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..ir.op import OPS
+from ..ops.reduction import MEAN
+from ..ops.source import input as declared_input
 from . import tree as build
 from .elements import Letters, at
 from .tree import Tree
@@ -161,6 +163,10 @@ class _Reader:
             *pairs, (last, _) = given
             flat = [as_tree(part) for pair in pairs for part in pair]
             return choice(*flat, as_tree(last))
+        if name == "mean_of":
+            x, axes = given
+            shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+            return as_seen(mean_by_name(x, axes), build.symbol("", shape))
         if name in _REDUCTIONS:
             x, *rest = given
             axes: Any = rest[0] if rest else tuple(range(x.rank))
@@ -190,6 +196,17 @@ class _Reader:
         if maker := _WORDS.get(name):
             return maker(*args)
         return build.function(FUNCTIONS[name], *args)
+
+
+def mean_by_name(x: Tree, axes: tuple[int, ...]) -> Tree:
+    """The mean along axes as a function, `mean(x)`, and not as a sum."""
+    given = declared_input("x", x.shape, "float64")
+    node = MEAN(given, axis=axes, keepdims=False)
+    others = [axis for axis in range(x.rank) if axis not in axes]
+    is_last = not others or max(others) < min(axes)
+    called = "axis" if len(axes) == 1 else "axes"
+    below = "" if is_last else f"{called} {', '.join(map(str, axes))}"
+    return build.application("mean", node, [x], below)
 
 
 def as_seen(x: Tree, result: Tree) -> Tree:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from .elements import Letters, at, reduction_at
 from .tree import Application, Tree, names_in, number
@@ -13,12 +14,40 @@ LOGIC, RELATION, SUM, BIG, HADAMARD, PRODUCT, POWER, ATOM = range(8)
 
 _PIECE = re.compile(r"<\d+>|_\{|√\{|‖\{|\^T|\^\{|[{}()]|[^\W\d_]+|\s+|.")
 """Parts of a form: inputs, what brackets open and close, words and signs."""
-_INSIDE = re.compile(r"[{(\[][^{}()\[\]]*[\])}]")
 _BINDING = (
     *((" + ", SUM), (" - ", SUM), (" ⊙ ", HADAMARD), (" / ", HADAMARD)),
     *((" ∗", HADAMARD), ("Σ", BIG), (" ", PRODUCT)),
 )
 """Signs outside of brackets, and how strongly what they are in binds."""
+
+Group: TypeAlias = "list[str | tuple[str, Group]]"
+"""Parts of a form; a pair is a bracket that opens, and what is in it."""
+
+
+def _group(pieces: Iterator[str]) -> Group:
+    """The parts up to the end, or to a bracket that closes."""
+    found: Group = []
+    for piece in pieces:
+        if piece in ("}", ")", "]"):
+            break
+        is_open = piece[-1] in "{(["
+        found.append((piece, _group(pieces)) if is_open else piece)
+    return found
+
+
+def _binding(group: Group, alone: int) -> int:
+    """The strength with which a form binds: that of its weakest sign."""
+    signs = "".join(
+        part for part in group if isinstance(part, str) and not part.startswith("<")
+    )
+    if "," in signs or ";" in signs:
+        return LOGIC
+    return next((binds for sign, binds in _BINDING if sign in signs), alone)
+
+
+def _is_scalar(tree: Tree) -> bool:
+    """True for a number, be it one that broadcasts."""
+    return not tree.rank or (tree.head == "view" and not tree.args[0].rank)
 
 
 class Printer(ABC):
@@ -126,8 +155,8 @@ class Printer(ABC):
         return text
 
     def _product(self, tree: Tree) -> tuple[str, int]:
-        scalars = [arg for arg in tree.args if not arg.rank]
-        arrays = [arg for arg in tree.args if arg.rank]
+        scalars = [arg for arg in tree.args if _is_scalar(arg)]
+        arrays = [arg for arg in tree.args if not _is_scalar(arg)]
         text = ""
         for place, factor in enumerate(scalars):
             is_last = place == len(scalars) - 1 and not arrays
@@ -158,45 +187,51 @@ class Printer(ABC):
 
     def _written(self, text: str, tree: Tree) -> tuple[str, int]:
         """A form of an op, see `Mathematics.written`, and how strongly it binds."""
-        outer = text
-        while (shorter := _INSIDE.sub("", outer)) != outer:
-            outer = shorter
-        binds = next((b for sign, b in _BINDING if sign in outer), ATOM)
-        pieces = _PIECE.findall(text)
-        return self._pieces(iter(pieces), tree, max(binds, HADAMARD)), binds
+        group = _group(iter(_PIECE.findall(text)))
+        return self._grouped(group, tree, ATOM), _binding(group, ATOM)
 
-    def _pieces(self, pieces: Iterator[str], tree: Tree, around: int) -> str:
-        """The text of pieces up to the end, or to a bracket that closes."""
+    def _grouped(self, group: Group, tree: Tree, alone: int) -> str:
+        """The text of a form, or of what is in brackets there.
+
+        Args:
+            group: its parts.
+            tree: the formula with the inputs.
+            alone: how strongly an input has to bind that no sign stands beside.
+        """
+        binds = _binding(group, alone)
+        around = binds if binds == alone else binds + 1
         done: list[str] = []
-        for piece in pieces:
-            if piece in ("}", ")", "]"):
-                break
-            if piece == "_{":
-                base = done.pop()
-                done.append(self.below(base, self._pieces(pieces, tree, LOGIC)))
-            elif piece == "^T":
+        for part, after in zip(group, [*group[1:], ""], strict=True):
+            if isinstance(part, tuple):
+                self._bracket(*part, tree, done)
+            elif part == "^T":
                 done.append(self.transposed(done.pop()))
-            elif piece == "^{":
-                base, exponent = done.pop(), self._pieces(pieces, tree, LOGIC)
-                done.append(self.raised(base, exponent, number(1)))
-            elif piece == "²":
+            elif part == "²":
                 done.append(self.raised(done.pop(), "2", number(2)))
-            elif piece == "‖{":
-                inner = self._pieces(pieces, tree, LOGIC)
-                done.append(self.between("norm", inner))
-            elif piece == "√{":
-                done.append(self.root(self._pieces(pieces, tree, LOGIC)))
-            elif piece == "(":
-                done.append(self.bracketed(self._pieces(pieces, tree, LOGIC)))
-            elif piece == "[":
-                inner = self._pieces(pieces, tree, LOGIC)
-                done.append(f"{self.literal('[')}{inner}{self.literal(']')}")
-            elif piece.startswith("<") and piece[1:-1].isdecimal():
-                arg = tree.args[int(piece[1:-1])]
-                done.append(self._in(arg, around + 1 if around < ATOM else around))
+            elif part.startswith("<") and part[1:-1].isdecimal():
+                sign = after[0] if isinstance(after, tuple) else after
+                least = ATOM if sign in ("_{", "^{", "^T", "²") else around
+                done.append(self._in(tree.args[int(part[1:-1])], least))
             else:
-                done.append(self.literal(piece))
+                done.append(self.literal(part))
         return "".join(done)
+
+    def _bracket(self, opening: str, group: Group, tree: Tree, done: list[str]) -> None:
+        """Add what is in brackets, or below or above what stands before it."""
+        inner = self._grouped(group, tree, LOGIC)
+        match opening:
+            case "_{":
+                done.append(self.below(done.pop(), inner))
+            case "^{":
+                done.append(self.raised(done.pop(), inner, number(1)))
+            case "√{":
+                done.append(self.root(inner))
+            case "‖{":
+                done.append(self.between("norm", inner))
+            case "[":
+                done.append(f"{self.literal('[')}{inner}{self.literal(']')}")
+            case _:
+                done.append(self.bracketed(inner))
 
     def _relation(self, tree: Tree) -> str:
         left, right = (self._in(arg, SUM) for arg in tree.args)

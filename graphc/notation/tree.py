@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from ..ir.dims import Dimension, Shape, broadcast_shapes
+from ..ir.dims import Dim, Dimension, Shape, broadcast_shapes
 from ..ir.node import Node
 from ..ir.op import Op
 
@@ -121,10 +121,16 @@ def _digits(value: float | Fraction) -> str:
     return str(int(value)) if value == int(value) and value < 1e6 else f"{value:.6g}"
 
 
+_MULTIPLE = re.compile(r"(\d+)\*([^\W\d]\w*)")
+"""A size that is a number of times another one."""
+
+
 def size(value: Dimension) -> Tree:
     """The size of an axis."""
     if isinstance(value, int):
         return number(value)
+    if found := _MULTIPLE.fullmatch(value.text):
+        return times(number(int(found[1])), size(Dim(found[2])))
     text = value.text if value.is_symbol else f"({value.text})"
     return Tree("symbol", text=text, data=value)
 

@@ -14,7 +14,8 @@ from ..errors import (
 )
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, broadcast_shapes, format_shape
-from ..ir.facts import Facts
+from ..ir.facts import Facts, Role
+from ..ir.literal import constant_of
 from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
@@ -140,11 +141,20 @@ def _getitem_allocation_free(node: Node) -> AllocationFree | None:
     return None
 
 
+def _is_identity(x: Node) -> bool:
+    """True for a constant table of which each row is that of one label."""
+    if x.op.role is not Role.CONSTANT or x.ndim != 2 or x.shape[0] != x.shape[1]:
+        return False
+    return np.array_equal(constant_of(x), np.eye(int(x.shape[0])))
+
+
 def _getitem_formula(node: Node) -> str | None:
     x, *arrays = node.inputs
     index: Index = node.attributes["index"]
     if all(item is None or is_whole(item) for item in index):
         return "view(x, result)"
+    if len(arrays) == 1 and _is_identity(x) and index[0] is ARRAY:
+        return f"onehot(arrays, {x.shape[1]})"
     if x.ndim != 1 or node.shape or len(index) != 1:
         return None
     return "x[arrays]" if arrays else f"x[{index[0]}]"

@@ -200,7 +200,10 @@ def _transpose_of_one_row(rows: Rows, node: Node) -> Node:
 TRANSPOSE = Op(
     name="transpose",
     mathematics=Mathematics(
-        formula=lambda node: "x.T" if _swaps_last(node.attributes["axes"]) else None
+        formula=lambda node: "x.T" if _swaps_last(node.attributes["axes"]) else None,
+        written=lambda node: (
+            f"transpose_{{{','.join(map(str, node.attributes['axes']))}}}(<0>)"
+        ),
     ),
     inputs=("x",),
     infer=_transpose_infer,

@@ -60,6 +60,8 @@ class Update:
     stay zero."""
     hash: str
     """The fingerprint of the rules with all their settings."""
+    declared: Graph
+    """All new values, as the optimizer declares them."""
 
 
 def _structure(rule: ParameterUpdate, shared: set[Node]) -> Hashable:

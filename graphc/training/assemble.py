@@ -413,7 +413,8 @@ def _update(
             f"{type(optimizer).__name__} must give new values for "
             f"{sorted(slots)}, gave {sorted(new_state)}"
         )
-    graph = optimize(Graph((*new, *new_state.values())), simplify=simplify)
+    declared = Graph((*new, *new_state.values()))
+    graph = optimize(declared, simplify=simplify)
     values = graph.outputs
     states = dict(zip(new_state, values[len(new) :], strict=True))
     rules: list[ParameterUpdate] = []
@@ -434,6 +435,7 @@ def _update(
     shared = {key: (slots[key], states[key]) for key in slots if key not in owned}
     kept = {slot for rule in rules for slot in rule.slots}
     return Update(
+        declared=declared,
         rules=tuple(rules),
         clock=clock,
         shared=shared,

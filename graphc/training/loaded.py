@@ -169,6 +169,16 @@ class LoadedProgram(LazyState):
             found[step.name] = Optimization(graph, plan.is_simplified, fast)
         return found
 
+    def update_optimizations(self) -> dict[str, Optimization]:
+        """The graphs of the optimizers' updates, by their names for people."""
+        plan, fast = self._compiled.plan, self._compiled.style == "fast"
+        found: dict[str, Optimization] = {}
+        for step in plan.steps:
+            title = step.update.title
+            title = f"{title} for {step.name}" if step.name else title
+            found[title] = Optimization(step.update.declared, plan.is_simplified, fast)
+        return found
+
     @property
     def updates(self) -> Mapping[Node, Node]:
         """Buffers, with what a step assigns to each of them."""

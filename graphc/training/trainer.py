@@ -42,6 +42,7 @@ Array = np.ndarray[Any, Any]
 @unlisted(
     *("emitted", "losses", "metric_nodes", "module", "optimizations"),
     *("parameter_nodes", "restarted", "trained", "translated", "updates"),
+    "update_optimizations",
 )
 @entry
 class Trainer(Trained):

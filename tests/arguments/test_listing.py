@@ -54,7 +54,7 @@ def _objects() -> dict[str, Any]:
             gc.derivation(LOSS, LAYER.weight)
         ),
         "equations latex markdown": X.formula(),
-        "get gradient items keys names values": (
+        "get gradient items keys names sizes values": (
             gc.interpret([X], {"x": np.ones((2, 3))})
         ),
     }

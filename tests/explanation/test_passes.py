@@ -128,10 +128,17 @@ def test_targets() -> None:
     )
     titles = [section.title for section in gc.explain(two).sections]
     assert titles == [
-        title.format(f"a training step of {name}")
-        for name in ("one", "other")
-        for title in ("passes of {}", "memory of {}, in bytes")
+        *(
+            title.format(f"a training step of {name}")
+            for name in ("one", "other")
+            for title in ("passes of {}", "memory of {}, in bytes")
+        ),
+        *(f"passes of the update by SGD for {name}" for name in ("one", "other")),
+        "passes of evaluation",
     ]
+    adam = str(gc.explain(gc.Trainer(loss, gc.optim.Adam(0.1)), rules="all"))
+    update = adam.partition("passes of the update by Adam")[2]
+    assert "equal values -> one node" in update.partition("passes of evaluation")[0]
     for wrong in (3, [], gc.nn.Linear(2, 2)):
         with pytest.raises(OptionError, match="explain takes a node"):
             gc.explain(wrong)

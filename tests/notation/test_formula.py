@@ -46,6 +46,12 @@ LINES = (
     (gc.nn.layer_norm(V, 3), "(v - mean(v)) / √(var(v) + 1e-05)", None),
     (gc.linalg.norm(V - 1), "‖v - 1‖", r"\left\|v - 1\right\|"),
     (gc.einsum("ij,jk->ki", M, M.T), "(Σ_j M_ij (M^T)_jk)_ki", None),
+    (
+        gc.nn.layer_norm(V + S, 3),
+        "((v + s) - mean(v + s)) / √(var(v + s) + 1e-05)",
+        None,
+    ),
+    (gc.linalg.solve(M.T @ M, V), "(M^T M)^(-1) v", None),
     (gc.cumsum(M, axis=0), "cumsum_{axis 0}(M)", None),
     (
         gc.nn.scaled_dot_product_attention(M, M, M, is_causal=True),

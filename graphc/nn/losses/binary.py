@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...ir.mathematics import Mathematics
 from ...ir.node import Node
 from ...ir.op import Call, Case
 from ...ir.types import TensorType
@@ -189,9 +190,21 @@ def _plain_losses(logits: Node, targets: Node) -> Node:
     return _logit_losses(logits, targets, None)
 
 
+def _logits_formula(node: Node) -> str | None:
+    reduction = node.attributes["reduction"]
+    if node.attributes["parts"]:
+        return None
+    p = "sigmoid(input)"
+    each = f"target * log({p}) + (1 - target) * log(1 - {p})"
+    if reduction == "none" or not node.inputs[0].ndim:
+        return f"-({each})"
+    return f"-{reduction}({each})"
+
+
 @block(
     infer=_infer,
     vjp=_logits_vjp,
+    mathematics=Mathematics(formula=_logits_formula),
     calls=(
         Call(
             "binary_cross_entropy(logits, targets)",
