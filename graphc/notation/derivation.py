@@ -162,7 +162,9 @@ class Derivation:
         for title, lines in self.sections(latex_printer(self._trees())):
             parts.append(f"\\paragraph{{{title}}}\n\\begin{{align*}}\n{_rows(lines)}")
             parts.append("\\end{align*}")
-        return "\n".join([*parts, *([BY_ROWS] if self.is_by_rows else [])])
+        # Derivations are longer than pages.
+        whole = ["\\begingroup\\allowdisplaybreaks", *parts, "\\endgroup"]
+        return "\n".join([*whole, *([BY_ROWS] if self.is_by_rows else [])])
 
     @property
     def markdown(self) -> str:

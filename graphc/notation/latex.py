@@ -61,7 +61,11 @@ _ESCAPES = {
     ">": ">",
     **{mark: "\\" + mark for mark in "&%$#_{}"},
 }
-_LETTERS = {letter: f"\\{name}" for name, letter in GREEK.items()} | {"Γ": r"\Gamma"}
+_LETTERS = {
+    **{letter: f"\\{name}" for name, letter in GREEK.items()},
+    "Γ": r"\Gamma",
+    "ℓ": r"\ell",
+}
 
 
 def escaped(text: str) -> str:

@@ -274,6 +274,8 @@ def test_latex(name: str, tmp_path: Path) -> None:
     derived = gc.derivation(loss, Graph((loss,)).parameters)
     assert derived.markdown.count("$$") == 6
     assert derived.latex.count("{") == derived.latex.count("}")
+    # Every letter is one that LaTeX's fonts have.
+    assert "[U" not in derived.latex
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed")
     document = tmp_path / "derivation.tex"
