@@ -61,9 +61,10 @@ _ESCAPES = {
     ">": ">",
     **{mark: "\\" + mark for mark in "&%$#_{}"},
 }
+_CAPITALS = r"\Gamma \Delta \Theta \Lambda \Xi \Phi \Psi \Omega"
 _LETTERS = {
     **{letter: f"\\{name}" for name, letter in GREEK.items()},
-    "Γ": r"\Gamma",
+    **dict(zip("ΓΔΘΛΞΦΨΩ", _CAPITALS.split(), strict=True)),
     "ℓ": r"\ell",
 }
 
