@@ -4,13 +4,13 @@ Each function has a file of its own in `functions/`, which declares `NAME_float3
 `NAME_float64` as `static inline`; a line `// needs: NAME ...` at its top names the
 files that must stand before it.
 
-Each is within 2 units in the last place of the exact result for all numbers,
-denormals, infinities and NaN included, calls nothing of the C library, and has no
-branch, loop over it is vectorised; only `fmod`, `remainder` and `floor_divide` have a
-loop of their own. They rest on the rounding of each single operation: text with them
-has to be compiled with `-ffp-contract=off`, and never with `-ffast-math`. Their bits
-are then the same for any compiler, level, processor and width of vectors. `-fno-math-
-errno` and `-fno-trapping-math` let gcc vectorise them.
+Each is within 2 units in the last place of the exact result wherever it was measured,
+denormals, infinities and huge arguments included, calls nothing of the C library, and
+has no branch, so that a loop over it is vectorised; only `fmod`, `remainder` and
+`floor_divide` have a loop of their own. They rest on the rounding of each single
+operation: text with them has to be compiled with `-ffp-contract=off`, and never with
+`-ffast-math`. Their bits are then the same for any compiler, level, processor and width
+of vectors. Options `-fno-math-errno` and `-fno-trapping-math` let gcc vectorise them.
 """
 
 from __future__ import annotations
