@@ -350,6 +350,12 @@ ORDINARY = {
 }
 """Names of ops that are words for other things, too, such as roles of vertices."""
 
+C_FUNCTIONS = {
+    *("absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2"),
+    *("arctanh", "floor_divide", "isfinite", "isinf", "isnan", "maximum", "minimum"),
+    *("power", "reciprocal", "remainder", "sign", "square", "where", "astype"),
+}
+
 OTHER_MEANINGS: dict[str, set[str]] = {
     "targets/numpy/training.py": {"tile"},
     "viz/dot.py": {"pad"},
@@ -358,8 +364,11 @@ OTHER_MEANINGS: dict[str, set[str]] = {
     "ir/dims.py": {"add", "divide", "floor_divide", "multiply", "subtract"},
     "ir/symbolic.py": {"add", "divide", "floor", "multiply", "subtract"},
     "optim/cycles.py": {"cos"},
+    "targets/c/expressions.py": C_FUNCTIONS,
+    "targets/c/module.py": {"matmul"},
 }
-"""Where a word is the name of something else: a Jacobian, arithmetic of sizes."""
+"""Where a word is the name of something else: a Jacobian, arithmetic of sizes, a
+function of NumPy or of C."""
 
 REGISTRY = {"ir/op.py", "ir/pickling.py", "ir/verify.py"}
 """The table of ops, and those that ask whether an op is in it."""

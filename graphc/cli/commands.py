@@ -91,7 +91,7 @@ def cli() -> None:
 
 cli.add_command(page)
 
-_STYLE = click.Choice(["readable", "fast"])
+_STYLE = click.Choice(["readable", "fast", "native"])
 _NPZ = click.Path(exists=True, dir_okay=False)
 _LEVEL = click.option(
     "--level",

@@ -29,6 +29,7 @@ from ..pysource.plain import without_annotations
 MARKER = "# --- imports above, copied into emitted programs below ---"
 SECTIONS = (
     "native",
+    "c_calls",
     "arrays",
     "tiles",
     "flat",
@@ -65,6 +66,7 @@ FEATURES = frozenset(
         "arrays",
         "averages",
         "buffers",
+        "c_calls",
         "computed_positions",
         "denormals",
         "fixed_rows",

@@ -55,6 +55,10 @@ RULES_OF: dict[
 """In fast style with several losses, the same by the name of each loss."""
 LOSSES: dict[str, Callable[..., tuple[Any, ...]]] = {}
 """With several losses, by the name of each the function that differentiates it."""
+C_SOURCE: str = ""
+"""In native style: the text of its functions in C."""
+C_DTYPES: dict[str, tuple[str, ...]] = {}
+"""Of each of them, the dtypes of the arrays that it is called with."""
 UNCHECKED: dict[str, str] = {}
 """With gradients that finite differences do not tell: the parameters, and reasons."""
 PLATEAU: dict[str, Any] = {}

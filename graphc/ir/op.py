@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .batching import Rule as BatchRule
     from .node import Attributes
     from .rows import Rows
+    from .scalar import LoopForm
 
 Kind = Literal[
     "source", "elementwise", "reduction", "view", "contraction", "movement", "control"
@@ -213,6 +214,9 @@ class Op:
     statements where `numpy` is."""
     forms: Mapping[str, str] = field(default_factory=dict[str, str])
     """Forms for targets besides NumPy, by the target: an expression of the inputs."""
+    loops: Callable[[Node], LoopForm | None] | None = None
+    """The form as loops over elements, for targets that have loops; None for a node
+    that has none. An elementwise op needs none to be said."""
     vjp: Vjp | None = None
     jvp: Jvp | None = None
     sympy: str | None = None

@@ -15,6 +15,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
 from .arithmetic import is_large
+from .as_loops import scattered_along, taken_along
 from .axes import normalize_axis
 from .indexing import GETITEM
 from .orders import ARGPARTITION, ARGSORT
@@ -90,6 +91,7 @@ TAKE_ALONG_AXIS = Op(
     infer=_along_infer,
     facts=Facts(rearranges=True),
     kind="movement",
+    loops=taken_along,
     numpy="np.take_along_axis(x, indices, axis=axis)",
     into=lambda node: f"out[...] = {_take_fast(node)}",
     fast=_take_fast,
@@ -210,6 +212,7 @@ SCATTER_ALONG_AXIS = Op(
         nonnegative=(0,), finite=(0,), multiply_adds=lambda node: node.inputs[0].shape
     ),
     kind="movement",
+    loops=scattered_along,
     numpy=lambda node: (
         f"out = np.zeros(shape, dtype)\n{_scatter_along_statement(node)}"
     ),

@@ -14,6 +14,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType
+from .as_loops import triangle
 from .axes import normalize_axis
 from .joining import concatenate
 from .padding import pad
@@ -273,6 +274,7 @@ def _triangle(name: str) -> Op:
         inputs=("x",),
         infer=_triangle_infer,
         kind="movement",
+        loops=triangle(name == "tril"),
         numpy=numpy,
         into=lambda node: f"out[...] = {numpy(node)}",
         allocation_free=_kept,

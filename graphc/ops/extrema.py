@@ -15,6 +15,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, Template, ValueRange, ValueRanges
 from ..ir.types import TensorType, is_floating
 from .arithmetic import maximum, minimum
+from .as_loops import reduced
 from .axes import normalize_axes, normalize_axis
 from .reduction import (
     NON_EMPTY_CASES,
@@ -95,6 +96,7 @@ MAX, MIN = (
         mathematics=Mathematics(formula=f"{name}(x, axis, keepdims)"),
         facts=Facts(nonnegative="all", finite="all", overflows=False, zero_sign="kept"),
         kind="reduction",
+        loops=reduced(name),
         numpy=numpy_call(f"np.{name}"),
         into=_into(f"{name}imum"),
         fast=_extremum_fast(name),
@@ -319,6 +321,7 @@ ARGMAX, ARGMIN = (
         infer=_arg_infer,
         facts=Facts(zero_sign="ignored"),
         kind="reduction",
+        loops=reduced(f"position of {name[3:]}"),
         numpy=lambda node, name=name: (
             f"np.{name}(x, axis=axis"
             + (", keepdims=True)" if node.attributes["keepdims"] else ")")

@@ -27,6 +27,7 @@ from .batched_indices import (
     scatter_of_examples,
     update_of_examples,
 )
+from .indexing_as_loops import scattered, taken, updated
 from .positions import (
     adding_allocation_free,
     adding_fast,
@@ -177,6 +178,7 @@ GETITEM = Op(
     infer=_getitem_infer,
     facts=Facts(called=("{x}_part", "part"), rearranges=True),
     kind="movement",
+    loops=taken,
     # NumPy takes an integer array without axes for an integer.
     view_when=lambda node: not any(array.ndim for array in node.inputs[1:]),
     numpy=lambda node: f"x[{index_source(node)}]",
@@ -245,6 +247,7 @@ SCATTER_ADD = Op(
         multiply_adds=lambda node: node.inputs[0].shape,
     ),
     kind="movement",
+    loops=scattered,
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_statement(node)}",
     fast=lambda node: f"out = np.zeros(shape, dtype)\n{_scatter_fast(node)}",
     into=lambda node: f"out.fill(0)\n{_scatter_fast(node)}",
@@ -318,6 +321,7 @@ ADD_AT = Op(
         multiply_adds=lambda node: node.inputs[1].shape,
     ),
     kind="movement",
+    loops=updated("+"),
     numpy=lambda node: f"out = x.copy()\n{updating_at(node, 'add', '+', 'values')}",
     fast=lambda node: f"out = x.copy()\n{adding_fast(node, 'values')}",
     into=lambda node: f"out[...] = x\n{adding_fast(node, 'values')}",

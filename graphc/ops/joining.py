@@ -15,6 +15,7 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .as_loops import joined
 from .axes import normalize_axis
 from .indexing import slice_axis
 from .reshaping import atleast_1d, atleast_2d, atleast_3d
@@ -76,6 +77,7 @@ CONCATENATE = Op(
     infer=_concatenate_infer,
     facts=Facts(called=("joined",), nonnegative="all", finite="all", overflows=False),
     kind="movement",
+    loops=joined,
     numpy="np.concatenate(arrays, axis=axis)",
     into="np.concatenate(arrays, axis=axis, out=out)",
     vjp=_concatenate_vjp,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
+from .as_loops import in_order
 from .type_rules import same_type
 
 CONTIGUOUS = Op(
@@ -13,6 +14,7 @@ CONTIGUOUS = Op(
     infer=same_type,
     facts=Facts(rearranges=True, finite="all", overflows=False, zero_sign="kept"),
     kind="movement",
+    loops=in_order,
     numpy="x.copy()",
     into="out[...] = x",
     vjp=lambda g, out, x: (contiguous(g),),

@@ -15,6 +15,7 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .as_loops import matrix_product
 from .batched_products import matmul_of_examples
 from .elementwise import coerce_for
 from .indexing import GETITEM
@@ -147,6 +148,7 @@ MATMUL = Op(
         multiply_adds=lambda node: (*node.shape, node.inputs[0].shape[-1]),
     ),
     kind="contraction",
+    loops=matrix_product,
     numpy="x1 @ x2",
     into=lambda node: f"{_matmul_function(node)}(x1, x2, out=out)",
     fast=lambda node: f"{_matmul_function(node)}(x1, x2)",

@@ -16,6 +16,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
+from .as_loops import padded
 from .extrema import max, min
 from .indexing import ADD_AT, GETITEM, SCATTER_ADD, slice_axis
 from .joining import concatenate
@@ -171,6 +172,7 @@ PAD = Op(
     infer=_pad_infer,
     facts=Facts(zero_sign="kept"),
     kind="movement",
+    loops=padded,
     numpy=_pad_numpy,
     into=_pad_into,
     vjp=_pad_vjp,

@@ -19,6 +19,12 @@ from ..ir.op import Case, Op, ValueRange
 from ..ir.types import TensorType, is_integer
 from .shape import broadcast_to, expand_dims
 from .windows import ADD_WINDOWS, Windows, check_windows, windows_fit
+from .windows_as_loops import (
+    position_of_largest,
+    put_in_windows,
+    reduced_windows,
+    taken_of_windows,
+)
 
 
 def _pool_infer(
@@ -81,6 +87,7 @@ SUM_WINDOWS = Op(
         multiply_adds=lambda node: (*node.shape, *node.attributes["window_shape"]),
     ),
     kind="contraction",
+    loops=reduced_windows("+"),
     numpy=lambda node: _reduction("np.sum", node),
     into=_sum_into,
     vjp=_sum_vjp,
@@ -113,6 +120,7 @@ MAX_WINDOWS = Op(
     infer=_pool_infer,
     facts=Facts(nonnegative="all", finite="all", overflows=False),
     kind="movement",
+    loops=reduced_windows("max"),
     numpy=lambda node: _reduction("np.max", node),
     into=_max_into,
     vjp=_max_vjp,
@@ -154,6 +162,7 @@ MAX_POSITION = Op(
     infer=_position_infer,
     facts=Facts(zero_sign="ignored"),
     kind="movement",
+    loops=position_of_largest,
     numpy=lambda node: f"out = np.zeros(largest.shape, dtype)\n{_finding(node)}",
     into=lambda node: f"out.fill(0)\n{_finding(node)}",
     value_range=_position_range,
@@ -189,6 +198,7 @@ TAKE_OF_WINDOWS = Op(
     infer=_take_infer,
     facts=Facts(nonnegative=(0,), finite=(0,), overflows=False),
     kind="movement",
+    loops=taken_of_windows,
     numpy=lambda node: f"out = np.zeros(position.shape, dtype)\n{_taking(node)}",
     into=lambda node: f"out.fill(0)\n{_taking(node)}",
     size_bounds=windows_fit,
@@ -244,6 +254,7 @@ PUT_IN_WINDOWS = Op(
         multiply_adds=lambda node: node.inputs[0].shape,
     ),
     kind="movement",
+    loops=put_in_windows,
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_putting(node)}",
     into=lambda node: f"out.fill(0)\n{_putting(node)}",
     size_bounds=windows_fit,

@@ -16,6 +16,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
 from .arithmetic import multiply, where
+from .as_loops import dot_of_last_axis
 from .axes import normalize_axes
 from .batched_products import vecdot_of_examples
 from .reduction import (
@@ -181,6 +182,7 @@ VECDOT = Op(
         zero_sign="kept",
     ),
     kind="reduction",
+    loops=dot_of_last_axis,
     # `np.vecdot` is new in NumPy 2; products of one row and one column are the same.
     numpy=_vecdot_numpy,
     fast="np.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]",

@@ -21,6 +21,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
 from ..ir.types import DType, TensorType, as_dtype
 from .arithmetic import add, multiply, subtract
+from .as_loops import diagonal_matrix
 from .exponential import power
 from .joining import stack
 from .reordering import flip
@@ -307,6 +308,7 @@ EYE = Op(
     inputs=(),
     infer=_matrix_infer,
     kind="source",
+    loops=diagonal_matrix(is_triangle=False),
     numpy=_matrix_numpy("eye"),
     facts=Facts(nonnegative=(), finite=()),
     cases=_MATRIX_CASES,
@@ -317,6 +319,7 @@ TRI = Op(
     inputs=(),
     infer=_matrix_infer,
     kind="source",
+    loops=diagonal_matrix(is_triangle=True),
     numpy=_matrix_numpy("tri"),
     facts=Facts(nonnegative=(), finite=()),
     cases=_MATRIX_CASES,

@@ -16,6 +16,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, Template
 from ..ir.types import DType, TensorType, as_dtype, is_floating
 from . import arithmetic
+from .as_loops import reduced
 from .axes import normalize_axes
 from .shape import broadcast_to, expand_dims
 from .source import ArrayLike, as_node, astype, constant, dimension
@@ -148,6 +149,7 @@ SUM = Op(
         zero_sign="kept",
     ),
     kind="reduction",
+    loops=reduced("+"),
     numpy=_sum_numpy,
     into=_sum_into,
     fast=_sum_fast,
@@ -294,6 +296,7 @@ MEAN = Op(
         zero_sign="kept",
     ),
     kind="reduction",
+    loops=reduced("+", is_mean=True),
     numpy=numpy_call("np.mean"),
     into=_mean_into,
     fast=_mean_fast,

@@ -12,6 +12,7 @@ from ..ir.dims import format_shape
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
+from .as_loops import flipped
 from .axes import normalize_axes, normalize_axis, ordered_axes
 from .shape import reshape, transpose
 from .source import ArrayLike, as_node
@@ -27,6 +28,7 @@ FLIP = Op(
     inputs=("x",),
     infer=same_type,
     kind="view",
+    loops=flipped,
     numpy=lambda node: f"np.flip(x, axis={_one_or_several(node.attributes['axis'])})",
     vjp=lambda g, out, x: (FLIP(g, **out.attributes),),
     jvp="linear",

@@ -16,6 +16,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .as_loops import tiled
 from .axes import normalize_axis
 from .indexing import SCATTER_ADD
 from .shape import reshape
@@ -79,6 +80,7 @@ TILE = Op(
     infer=_tile_infer,
     facts=Facts(rearranges=True),
     kind="movement",
+    loops=tiled,
     numpy="np.tile(x, reps)",
     into=_tile_into,
     vjp=_tile_vjp,

@@ -26,6 +26,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.rows import Rows, long_axes, without_ones
 from ..ir.types import TensorType
+from .as_loops import broadcast_of, in_order, transposed
 from .axes import normalize_axes, normalize_axis, ordered_axes
 from .source import ArrayLike, as_node
 
@@ -84,6 +85,7 @@ RESHAPE = Op(
     infer=_reshape_infer,
     facts=Facts(notation="x.reshape(shape)", called=("{x}_reshaped", "reshaped")),
     kind="view",
+    loops=in_order,
     one_row=_reshape_of_one_row,
     numpy=_reshape_plainly,
     fast=_reshape_numpy,
@@ -209,6 +211,7 @@ TRANSPOSE = Op(
     infer=_transpose_infer,
     facts=Facts(called=("{x}_transposed", "transposed")),
     kind="view",
+    loops=transposed,
     one_row=_transpose_of_one_row,
     batch=lambda batch, node: node.op(
         batch.value(node.inputs[0]),
@@ -318,6 +321,7 @@ EXPAND_DIMS = Op(
     infer=_expand_infer,
     facts=Facts(called=("{x}_expanded", "expanded")),
     kind="view",
+    loops=in_order,
     one_row=_reshape_of_one_row,
     numpy=lambda node: (
         "np.expand_dims(x, axis)" if not node.inputs[0].shape else _expand_numpy(node)
@@ -364,6 +368,7 @@ SQUEEZE = Op(
     infer=_squeeze_infer,
     facts=Facts(called=("{x}_squeezed", "squeezed")),
     kind="view",
+    loops=in_order,
     one_row=_reshape_of_one_row,
     numpy=lambda node: (
         f"x.squeeze({node.attributes['axis'][0]})"
@@ -426,6 +431,7 @@ BROADCAST_TO = Op(
     infer=_broadcast_infer,
     facts=Facts(called=("{x}_repeated", "repeated")),
     kind="view",
+    loops=broadcast_of,
     one_row=_broadcast_of_one_row,
     batch=_broadcast_of_examples,
     numpy="np.broadcast_to(x, shape)",

@@ -27,6 +27,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
 from ..ir.rows import Rows
 from ..ir.types import DType, TensorType, as_dtype
+from .as_loops import counted, in_order
 from .numbers import numbers, shortened
 from .type_rules import CAST, cast_type
 from .value_ranges import input_range_of_cast, range_of_cast, range_of_constant
@@ -113,13 +114,8 @@ def input(name: str, shape: Any, dtype: Any = "float32") -> Node:
     >>> gc.input("x", ("batch", 784))
     <input 'x' float32 (batch, 784)>
     """
-    check_identifier_at_user(name, "input name")
+    check_identifier(name, "input name")
     return _source(INPUT, name, shape, dtype)
-
-
-def check_identifier_at_user(name: object, what: str) -> None:
-    """`check_identifier`, with the user's line in the error."""
-    check_identifier(name, what)
 
 
 def _source(op: Op, name: str, shape: Any, dtype: Any, **attributes: Any) -> Node:
@@ -414,6 +410,7 @@ ARANGE = Op(
     inputs=(),
     infer=_arange_infer,
     kind="source",
+    loops=counted,
     numpy="np.arange(size)",
     one_row=_arange_of_one_row,
     value_range=lambda node, _: ValueRange(0, node.attributes["size"] - 1, True),
@@ -435,6 +432,7 @@ STOP_GRADIENT = Op(
     inputs=("x",),
     infer=_stop_infer,
     kind="view",
+    loops=in_order,
     numpy="x",
     one_row=lambda rows, node: rows.short(node.inputs[0]),
     cases=(Case(((3, 4),)), Case(((0,),))),

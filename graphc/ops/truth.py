@@ -11,6 +11,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .as_loops import reduced
 from .axes import normalize_axes
 from .reduction import SUM, method_call, numpy_call, operand, reduced_type
 from .source import ArrayLike, as_node
@@ -27,6 +28,7 @@ ANY, ALL = (
         infer=_truth_infer,
         facts=Facts(zero_sign="ignored"),
         kind="reduction",
+        loops=reduced({"any": "or", "all": "and"}[name]),
         numpy=numpy_call(f"np.{name}"),
         fast=lambda node, ufunc=ufunc: method_call(ufunc, node),
         into=lambda node, ufunc=ufunc: method_call(ufunc, node, ", out=out"),

@@ -18,6 +18,7 @@ from .arithmetic import maximum, where
 from .batched_indices import update_of_examples
 from .comparison import equal, logical_and, logical_not
 from .indexing import GETITEM, SCATTER_ADD, update_type
+from .indexing_as_loops import updated
 from .positions import are_distinct, indexed_axes, updating_at
 from .products import prod
 from .shape import broadcast_to, expand_dims, moveaxis, reshape
@@ -54,6 +55,7 @@ def _update(
     vjp: Callable[..., Sequence[Any]],
     jvp: Callable[..., Node],
     facts: Facts,
+    combine: str,
 ) -> Op:
     return Op(
         name=name,
@@ -66,6 +68,7 @@ def _update(
         infer=update_type,
         facts=facts,
         kind="movement",
+        loops=updated(combine),
         numpy=lambda node: f"out = x.copy()\n{statement(node)}",
         into=lambda node: f"out[...] = x\n{statement(node)}",
         positions=lambda node: indexed_axes(2, node.attributes["index"], node.shape),
@@ -122,6 +125,7 @@ SET_AT = _update(
     _set_vjp,
     _set_jvp,
     Facts(nonnegative=(0, 1), finite=(0, 1), overflows=False),
+    "",
 )
 
 
@@ -177,6 +181,7 @@ MULTIPLY_AT = _update(
     _multiply_vjp,
     _multiply_jvp,
     Facts(nonnegative=(0, 1), finite=(0, 1)),
+    "*",
 )
 
 
@@ -221,6 +226,7 @@ def _extremum(ufunc: str) -> Op:
         _extremum_vjp,
         _extremum_jvp,
         Facts(nonnegative=(0, 1), finite=(0, 1), overflows=False),
+        {"maximum": "max", "minimum": "min"}[ufunc],
     )
 
 

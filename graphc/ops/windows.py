@@ -23,6 +23,7 @@ from ..ir.types import TensorType
 from .axes import ordered_axes
 from .shape import broadcast_to, expand_dims, reshape, transpose
 from .source import ArrayLike, as_node
+from .windows_as_loops import added_windows, all_windows
 
 _MOST_POSITIONS = 64
 """Up to how many positions a copy of windows is made position by position: the rows
@@ -257,6 +258,7 @@ SLIDING_WINDOW_VIEW = Op(
     inputs=("x",),
     infer=_windows_infer,
     kind="view",
+    loops=all_windows,
     numpy=lambda node: _over(node).view(),
     vjp=_windows_vjp,
     jvp="linear",
@@ -300,6 +302,7 @@ COPY_WINDOWS = Op(
     infer=_windows_infer,
     facts=Facts(rearranges=True),
     kind="movement",
+    loops=all_windows,
     numpy=_copy_numpy,
     into=_copy_into,
     helpers=(_CONV_WINDOWS,),
@@ -382,6 +385,7 @@ ADD_WINDOWS = Op(
         multiply_adds=lambda node: node.inputs[0].shape,
     ),
     kind="movement",
+    loops=added_windows,
     numpy=lambda node: f"out = np.zeros(shape, dtype)\n{_adding(node)}",
     into=lambda node: f"out.fill(0)\n{_adding(node)}",
     vjp=_add_vjp,

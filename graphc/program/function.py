@@ -11,6 +11,7 @@ from ..ir.node import Node
 from ..ir.sizes import SizeBound
 from .footprint import Footprint, OneRowFootprint
 from .forms import Check, Entry, Form, Forms
+from .native import Region
 from .schedule import Chain
 from .workspace import Persistent, Workspace
 
@@ -205,7 +206,24 @@ class Branch:
     checks: tuple[Check, ...] = ()
 
 
-Step = Compute | Tiled | Call | Loop | Branch
+@dataclass(frozen=True, eq=False)
+class Native:
+    """A step that another language computes."""
+
+    region: Region
+    fresh: tuple[Node, ...]
+    """Results that get a new array at each run."""
+    room: Entry | None
+    """The memory for all other values."""
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The named sizes that it needs."""
+        return self.region.symbols
+
+
+Step = Compute | Tiled | Call | Loop | Branch | Native
 
 
 def blocks_of(step: Step) -> tuple[Block, ...]:
@@ -274,6 +292,11 @@ class Function:
         """Its steps, and those that stand inside them."""
         for step in self.steps:
             yield from inner_steps(step)
+
+    @property
+    def regions(self) -> tuple[Native, ...]:
+        """The steps that another language computes."""
+        return tuple(s for s in self.all_steps() if isinstance(s, Native))
 
     @property
     def has_tiles(self) -> bool:
@@ -352,8 +375,10 @@ def _forms_of(block: Block) -> Iterator[Form]:
             yield from block.forms.within(block.forms[node])
 
 
-def given_to(step: Tiled | Call | Loop | Branch) -> tuple[Node, ...]:
+def given_to(step: Tiled | Call | Loop | Branch | Native) -> tuple[Node, ...]:
     """The values outside that a step is given."""
+    if isinstance(step, Native):
+        return step.region.given
     if isinstance(step, Call):
         return step.given
     if isinstance(step, Tiled):
@@ -367,11 +392,13 @@ def given_to(step: Tiled | Call | Loop | Branch) -> tuple[Node, ...]:
 
 def computes_of(step: Step) -> tuple[Compute, ...]:
     """The values that a step computes one by one, in order."""
-    if isinstance(step, Call | Loop | Branch):
+    if isinstance(step, Call | Loop | Branch | Native):
         return ()
     return step.computes if isinstance(step, Tiled) else (step,)
 
 
 def first_of(step: Step) -> Node:
     """The value that a step computes first."""
+    if isinstance(step, Native):
+        return step.region.first
     return step.chain.nodes[0] if isinstance(step, Tiled) else step.node

@@ -16,6 +16,7 @@ from ..ir.node import Node
 from .forms import Entries, Forms
 from .function import Declared, Function, Variant
 from .lowering import Lowering
+from .native import Supports
 from .outline import outlined
 from .steps import read_by, sizes_of
 from .storage import arrays_of_results, storage_of
@@ -23,7 +24,11 @@ from .workspace import Workspace
 
 
 def lower(
-    declared: Declared, *, fast: bool, bodies: dict[Graph, Function] | None = None
+    declared: Declared,
+    *,
+    fast: bool,
+    bodies: dict[Graph, Function] | None = None,
+    native: Supports | None = None,
 ) -> Function:
     """Decide how a function is computed, in fast or in readable style.
 
@@ -31,6 +36,7 @@ def lower(
         declared: the function.
         fast: the style.
         bodies: functions of bodies that were lowered already, to which more are added.
+        native: says which values another language computes, if any.
     """
     if not fast:
         declared = replace(declared, graph=outlined(declared.graph))
@@ -41,10 +47,12 @@ def lower(
     kept = persistent.nodes.values() if persistent is not None else ()
     copied = persistent.copied() if persistent is not None else {}
     results = (*graph.outputs, *copied.values())
-    hoisted = decided_by_sizes(graph.nodes, forms, graph.outputs) if fast else {}
+    hoisted: Mapping[Node, None] = {}
+    if fast and native is None:
+        hoisted = decided_by_sizes(graph.nodes, forms, graph.outputs)
     out = arrays_of_results(graph) if fast and declared.is_body else ()
     given = persistent.written() if persistent is not None else dict.fromkeys(out)
-    lowering = Lowering(lower, declared, fast, entries, bodies)
+    lowering = Lowering(lower, declared, fast, entries, bodies, native)
     steps, memory = lowering.steps(
         graph,
         forms,
@@ -76,7 +84,7 @@ def lower(
     one_row = None
     if declared.one_row is not None and fast:
         other = _for_one_row(declared, declared.one_row, workspace.is_typed)
-        other = lower(other, fast=True, bodies=bodies)
+        other = lower(other, fast=True, bodies=bodies, native=native)
         one_row = Variant(declared.one_row.dimension, other)
     return Function(
         declared,

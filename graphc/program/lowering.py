@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..ir.bodies import argument_of, copied_for, is_result_of_call
 from ..ir.dims import Dimension
 from ..ir.facts import Role
@@ -23,10 +25,12 @@ from .function import (
     Declared,
     Function,
     Loop,
+    Native,
     Stacked,
     Step,
 )
 from .memory import MemoryPlan, given_for_results, plan_memory
+from .native import Region, Supports, split
 from .schedule import Chain, batches_of, schedule
 from .steps import (
     each_once,
@@ -52,6 +56,8 @@ class Lowering:
     entries: Entries | None
     functions: dict[Graph, Function]
     """Of bodies that are called."""
+    native: Supports | None = None
+    """Says which values another language computes, if any."""
     arrays: list[Entry] = field(default_factory=list[Entry])
     """Those of loops, besides what plans of memory have."""
 
@@ -81,6 +87,10 @@ class Lowering:
         nodes = [n for n in graph.nodes if n not in inline and n not in elsewhere]
         order: list[Node | Chain] = list(nodes)
         memory = MemoryPlan()
+        if self.native is not None:
+            return self._native_steps(
+                graph, nodes, forms, [*results], fresh, dedicated, destinations
+            )
         if self.fast:
             tile = self.declared.tile
             if tile is not None:
@@ -110,6 +120,72 @@ class Lowering:
             for step in steps
         )
         return tuple(named), memory
+
+    def _native_steps(
+        self,
+        graph: Graph,
+        nodes: Sequence[Node],
+        forms: Forms,
+        results: Collection[Node],
+        fresh: Collection[Node],
+        dedicated: Collection[Node],
+        destinations: Mapping[Node, Node] | None,
+    ) -> tuple[tuple[Step, ...], MemoryPlan]:
+        """The steps of a graph of which another language computes what it can."""
+        assert self.native is not None
+        supports, self.native = self.native, None
+        order = split(graph.nodes, nodes, forms, results, supports)
+        between = [each for each in order if isinstance(each, Node)]
+        given = {
+            node: given_for_results(node, graph.users[node], dedicated)
+            for node in between
+            if node.op.role is Role.CALL
+        }
+        memory = plan_memory(
+            between,
+            {*graph.nodes} - {*nodes},
+            results,
+            fresh,
+            destinations,
+            dedicated,
+            given=given,
+        )
+        steps: list[Step] = []
+        for each in order:
+            if isinstance(each, Region):
+                steps.append(self._native_step(each, fresh, dedicated, forms))
+            else:
+                steps.append(self._step(each, graph, forms, memory, fresh))
+        found = list(each_once(steps, self.declared.is_checked))
+        read = read_by(found, forms, results)
+        named = (
+            next(named_where_read([step], read)) if isinstance(step, Compute) else step
+            for step in found
+        )
+        return tuple(named), memory
+
+    def _native_step(
+        self,
+        region: Region,
+        fresh: Collection[Node],
+        dedicated: Collection[Node],
+        forms: Forms,
+    ) -> Native:
+        new: list[Node] = []
+        for node in region.results:
+            if node in dedicated:
+                continue
+            if node in fresh or not node.ndim:
+                new.append(node)
+            else:
+                self._allocate(node)
+        room = None
+        if region.has_room:
+            room = self._allocate(
+                TensorType(np.dtype(np.uint8), (region.room,)), "room"
+            )
+        checks = tuple(c for n in region.members for c in forms.checks(n))
+        return Native(region, tuple(new), room, checks=checks)
 
     def _step(
         self,

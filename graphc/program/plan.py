@@ -15,8 +15,8 @@ from ..ir.sizes import SizeBound, inputs_for_sizes
 from .groups import Update, rule_nodes
 from .schedule import Tiling
 
-Style = Literal["readable", "fast"]
-"""Text that is made to be read, or to run fast."""
+Style = Literal["readable", "fast", "native"]
+"""Text that is made to be read, to run fast, or to run faster in C."""
 
 
 Kind = Literal["whole", "short", "model"]

@@ -16,6 +16,7 @@ from .function import (
     Call,
     Compute,
     Loop,
+    Native,
     Step,
     Tiled,
     blocks_of,
@@ -141,6 +142,9 @@ def sizes_of(step: Step, forms: Forms) -> set[str]:
         if isinstance(step, Call):
             found = set(step.function.given_symbols)
             found |= {*symbols_of(s for each in step.fresh for s in each.shape)}
+        elif isinstance(step, Native):
+            fresh = (size for node in step.fresh for size in node.shape)
+            found = {*step.symbols, *symbols_of(fresh)}
         elif isinstance(step, Loop):
             arrays = [each.result.shape for each in step.stacked]
             found = {*symbols_of((step.length, *(s for a in arrays for s in a)))}

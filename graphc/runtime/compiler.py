@@ -241,8 +241,9 @@ def compile_nodes(
             order of declaration. Those that the outputs do not need, such as the data
             that a derivative no longer depends on, may be fed or not.
         style: `"fast"` allocates a workspace once and writes with `out=`;
-            `"readable"` is textbook NumPy. Both compute the same but for rounding: sums
-            and matrix products may be added up in another order.
+            `"readable"` is textbook NumPy; `"native"` computes in C, which is compiled
+            at the first call. All compute the same but for rounding: sums and matrix
+            products may be added up in another order.
         simplify: apply the algebra and stability rules; False leaves the graph as
             written.
         updates: new values for parameters, assigned after each call.
@@ -279,13 +280,13 @@ def compile_nodes(
         everything.check_names()
         order = _order(inputs, everything)
         graph = optimize(everything, simplify=simplify)
-        if simplify and style == "fast":
+        if simplify and style != "readable":
             graph = accelerate(graph)
         symbols = {*everything.symbols, *graph.symbols}
         sized = inputs_for_sizes(order, everything.inputs, symbols)
         taken = [node for node in order if node in {*everything.inputs, *sized}]
         needs = size_bounds(everything)
-        one_row = for_one_row(graph, taken) if style == "fast" else None
+        one_row = for_one_row(graph, taken) if style != "readable" else None
         emitted = emit_function(
             graph,
             taken,
@@ -298,7 +299,7 @@ def compile_nodes(
         graphs = [graph] if one_row is None else [graph, one_row.graph]
         bounds = label_bounds(everything)
         binder = Binder(taken, bounds, order, sized, strict=strict, needs=needs)
-        way = Optimization(everything, simplify, style == "fast")
+        way = Optimization(everything, simplify, style != "readable")
         return CompiledFunction(outputs, graphs, emitted, binder, targets, seed, way)
 
 

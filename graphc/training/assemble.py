@@ -239,7 +239,7 @@ def training_plan(
 def _in_style(plan: TrainingPlan, style: Style) -> TrainingPlan:
     """The plan as a style computes it."""
     plan = with_rates(plan)
-    if style != "fast":
+    if style == "readable":
         return plan
     fast = accelerate if plan.is_simplified else _unchanged
     steps = list[TrainingStep]()

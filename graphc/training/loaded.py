@@ -158,7 +158,7 @@ class LoadedProgram(LazyState):
 
         Each has the loss, its gradients, and what is assigned to buffers.
         """
-        plan, fast = self._compiled.plan, self._compiled.style == "fast"
+        plan, fast = self._compiled.plan, self._compiled.style != "readable"
         found: dict[str, Optimization] = {}
         for step in plan.steps:
             loss = self.losses[step.name] if step.name else self.loss

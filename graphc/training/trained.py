@@ -177,7 +177,7 @@ class Trained(LoadedProgram):
 
         Args:
             path: the file to write.
-            style: `"readable"` or `"fast"`.
+            style: `"readable"`, `"fast"` or `"native"`.
             part: `"program"` trains, on a command line; `"model"` has its mathematics
                 and a loop of a page, and reads no files; `"predict"` computes the
                 outputs in evaluation mode, for the rows of a file.

@@ -69,8 +69,8 @@ class Trainer(Trained):
         plateau: when to lower the step size because dev no longer improves: by the
             score that decides what is best (`fit(best=...)`), if `mode` fits it, and
             else by the loss. Without dev data by the same in training.
-        style: of the program that runs, `"fast"` or `"readable"`; both compute the
-            same but for rounding.
+        style: of the program that runs, `"fast"`, `"readable"` or `"native"`; all
+            compute the same but for rounding.
         simplify: False leaves the graph as written.
         tile_size, threads, strict: see `gc.compile`.
 

@@ -24,11 +24,17 @@ _FOLDER = Path(__file__).parent / "functions"
 FUNCTIONS = frozenset(file.stem for file in _FOLDER.glob("*.c"))
 """Names of the functions that exist, each for both dtypes."""
 
+_HELPERS = Path(__file__).parent / "helpers"
+
+HELPERS = frozenset(file.stem for file in _HELPERS.glob("*.c"))
+"""Names of functions that the text of loops calls besides."""
+
 
 @cache
 def _file(name: str) -> tuple[tuple[str, ...], str]:
     """The names that a file needs, and its text."""
-    text = (_FOLDER / f"{name}.c").read_text(encoding="utf-8")
+    folder = _HELPERS if name in HELPERS else _FOLDER
+    text = (folder / f"{name}.c").read_text(encoding="utf-8")
     first, _, rest = text.partition("\n")
     if first.startswith("// needs: "):
         return tuple(first.removeprefix("// needs: ").split()), rest
@@ -48,7 +54,7 @@ def library(names: Iterable[str]) -> str:
     """
     wanted = sorted(set(names))
     for name in wanted:
-        if name not in FUNCTIONS:
+        if name not in FUNCTIONS | HELPERS:
             known = ", ".join(sorted(FUNCTIONS))
             raise KeyError(f"{name!r} is not one of the functions in C: {known}")
     found: dict[str, str] = {}

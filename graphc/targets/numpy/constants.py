@@ -14,6 +14,7 @@ from ...ir.node import Node
 from ...ir.types import DType
 from ...program.function import Function
 from ...pysource.writer import Writer
+from ..c.module import CModule
 from .expressions import assign, call, dtype_expression, name, number, parse
 from .names import Names
 from .settings import Settings
@@ -29,6 +30,8 @@ class Constants:
         self, names: Names, settings: Settings, sidecar: Sidecar | None = None
     ) -> None:
         self.settings = settings
+        self.c = CModule()
+        """Functions in C."""
         self._names = names
         self._sidecar = sidecar
         self._by_value: dict[Literal, str] = {}
@@ -84,6 +87,12 @@ class Constants:
             writer.statement(assign(variable, short or _encoded(value.array)))
         for variable, array in self._scalars.values():
             writer.statement(assign(variable, array))
+        if self.c.functions:
+            writer.blank()
+            writer.raw(f'C_SOURCE = r"""\n{self.c.text}"""')
+            writer.comment("Of each function, the dtypes of its arrays.")
+            dtypes = {f.name: tuple(f.dtypes) for f in self.c.functions}
+            writer.statement(assign("C_DTYPES", parse(repr(dtypes))))
 
 
 _NUMBERS = {"0.0": "ZERO", "0.5": "HALF", "1.0": "ONE", "2.0": "TWO"}

@@ -15,7 +15,16 @@ from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.types import is_floating
 from ...ir.walk import ancestors
-from ...program.function import Block, Branch, Call, Function, Loop, Tiled, Variant
+from ...program.function import (
+    Block,
+    Branch,
+    Call,
+    Function,
+    Loop,
+    Native,
+    Tiled,
+    Variant,
+)
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
@@ -233,8 +242,40 @@ class _Printer:
                 dtype=self._dtype,
                 run=self._run,
             ).write(writer, step)
+        elif isinstance(step, Native):
+            self._write_native(writer, step, values)
         else:
             self._write_call(writer, step, values)
+
+    def _write_native(self, writer: Writer, step: Native, values: Values) -> None:
+        """Write the call of a function in C."""
+        names, region = self.names, step.region
+        for node in step.fresh:
+            array = call(
+                "np.empty", literal(node.shape, values.size), self._dtype(node)
+            )
+            with writer.about(node):
+                writer.statement(assign(names[node], array), shape_comment(node))
+        nests = region.nests
+        inside = (*region.members, *region.given, *nests.arrays, *nests.names)
+        names.assign([n for n in inside if n not in names])
+        function = self.constants.c.add(self.name, region, names)
+        arrays = [values.value(node) for node in region.read]
+        arrays += [name(names[node]) for node in region.results]
+        if step.room is not None:
+            arrays.append(name(self.entries[step.room]))
+        sizes = [name(names.symbol(symbol)) for symbol in region.symbols]
+        arguments: list[ast.expr] = [
+            ast.Constant(function.name),
+            ast.Tuple(arrays, ast.Load()),
+        ]
+        numbers = [values.value(node) for node in region.numbers]
+        if sizes or numbers:
+            arguments.append(ast.Tuple(list(sizes), ast.Load()))
+        if numbers:
+            arguments.append(ast.Tuple(numbers, ast.Load()))
+        with writer.about(region.first):
+            writer.statement(ast.Expr(call("call_c", *arguments)))
 
     def _write_call(self, writer: Writer, step: Call, values: Values) -> None:
         """Write a call, which is given arrays for the results that need one."""

@@ -21,6 +21,7 @@ from ...program.lower import lower
 from ...program.plan import Style
 from ...program.schedule import TILE, Tiling
 from ...pysource.writer import Writer
+from ..c.module import supports
 from .constants import Constants
 from .expressions import assign, parse
 from .function import Wording, write_function
@@ -138,9 +139,10 @@ def emit_function(
         "Return the outputs as a tuple.",
         lambda values: [ast.Return(ast.Tuple(list(values), ast.Load()))],
     )
-    function = lower(declared, fast=style == "fast")
+    native = supports if style == "native" else None
+    function = lower(declared, fast=style != "readable", native=native)
     helpers = called_helpers(function.forms_used())
-    every = harness_source(_HELPERS, ("arrays", "tiles", "positions", "streams"))
+    every = harness_source(_HELPERS, _SECTIONS)
     taken = {*_RESERVED, *defined_names(every), *names_of_helpers(helpers)}
     names = module_names(inputs, taken)
     settings = Settings(names, [graph])
@@ -155,7 +157,7 @@ def emit_function(
         docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     positions = ["positions"] if "indexing" in features else []
-    sections = ("arrays", "tiles", *positions, "streams")
+    sections = ("arrays", "tiles", *positions, "streams", "native", "c_calls")
     harness = harness_source(features, sections)
     write_imports(writer, harness)
     write_tiling(writer, tiling, features)
@@ -168,7 +170,10 @@ def emit_function(
     return Emitted(writer.source(), nodes_of_lines(writer), footprint)
 
 
-_HELPERS = frozenset(("arrays", "flat", "indexing", "streams", "tiles"))
+_HELPERS = frozenset(
+    ("arrays", "c_calls", "flat", "indexing", "native", "streams", "tiles")
+)
+_SECTIONS = ("arrays", "tiles", "positions", "streams", "native", "c_calls")
 
 
 def called_features(functions: Iterable[Function]) -> frozenset[str]:
@@ -179,6 +184,8 @@ def called_features(functions: Iterable[Function]) -> frozenset[str]:
             wanted |= {"arrays"}
         if function.has_tiles:
             wanted |= {"arrays", "tiles"}
+        if function.regions:
+            wanted |= {"arrays", "native", "c_calls"}
         if function.has_checks:
             wanted |= {"indexing"}
         if function.declared.graph.draws:

@@ -17,6 +17,7 @@ from ...program.function import (
     Carried,
     Compute,
     Loop,
+    Native,
     Step,
     Tiled,
     given_to,
@@ -121,7 +122,7 @@ def name_values(
                 name_body(block, counters)
     names.assign(later, graph.nodes)
     for step in steps:
-        if not isinstance(step, Tiled) and step.results:
+        if not isinstance(step, Tiled | Native) and step.results:
             # Nodes that read the same result go by one name.
             for node in graph.users[step.node]:
                 index: int = node.attributes["index"]

@@ -15,6 +15,7 @@ from ...program.lower import lower
 from ...program.plan import Style, TrainingPlan
 from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
+from ..c.module import supports
 from .constants import Constants, literal_array
 from .expressions import assign, call, dtype_expression, mapping, name, parse, subscript
 from .function import Wording, write_function
@@ -74,7 +75,8 @@ def emit_predict(
         "Return the model's outputs for a batch, in evaluation mode.",
         lambda values: [ast.Return(_one_or_dict(plan, values))],
     )
-    function = lower(declared, fast=style == "fast")
+    native = supports if style == "native" else None
+    function = lower(declared, fast=style != "readable", native=native)
     helpers = called_helpers(function.forms_used())
     needed = frozenset(("arrays", "indexing", "streams", "tiles", "whole"))
     taken = {*_RESERVED, *names_of_helpers(helpers)}

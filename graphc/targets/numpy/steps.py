@@ -8,7 +8,16 @@ from collections.abc import Callable, Collection, Sequence
 
 from ...ir.dims import format_shape
 from ...ir.node import Node
-from ...program.function import Branch, Call, Compute, Loop, Step, Tiled, first_of
+from ...program.function import (
+    Branch,
+    Call,
+    Compute,
+    Loop,
+    Native,
+    Step,
+    Tiled,
+    first_of,
+)
 from ...pysource.writer import Writer
 from .expressions import one_or_tuple
 from .names import Names
@@ -126,7 +135,7 @@ def write_several(
     writer.statement(statement, beside=", ".join(shapes) if told else None)
 
 
-Several = Tiled | Call | Loop | Branch
+Several = Tiled | Call | Loop | Branch | Native
 """Steps that compute several values."""
 
 Run = Callable[[Writer, Several, Values], None]

@@ -21,6 +21,7 @@ from ...program.storage import is_free
 from ...program.update import lower_update
 from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
+from ..c.module import supports
 from .constants import Constants
 from .expressions import assign, call, mapping, name, subscript
 from .function import Wording, write_function
@@ -106,11 +107,12 @@ def emit_training(
     trainings = (step.training for step in plan.steps)
     graphs = [plan.forward, *trainings, plan.predict]
     check_sizes([graph for graph in graphs if graph is not None], plan.inputs)
-    fast = style == "fast"
+    fast = style != "readable"
+    native = supports if style == "native" else None
     layout = MemoryOrder(plan) if fast else None
     positions: dict[str, Node] = {}
     functions = [
-        (lower(declared, fast=fast), wording)
+        (lower(declared, fast=fast, native=native), wording)
         for declared, wording in _functions(plan, layout, kind)
     ]
     if plan.positions is not None and kind != "model":
@@ -247,7 +249,7 @@ def _names_in(source: str) -> set[str]:
 
 def _names(plan: TrainingPlan, helpers: Sequence[str], rates: Rates) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
-    needed = {"arrays", "flat", "indexing", "streams", "tiles"}
+    needed = {"arrays", "c_calls", "flat", "indexing", "native", "streams", "tiles"}
     every = harness_source(plan.features | needed | {"whole"})
     taken = names_of_helpers(helpers)
     taken |= {function.name for function in rates.functions}

@@ -59,6 +59,7 @@ NUMPY: dict[str, Callable[..., np.ndarray]] = {
 """Functions that a float32 result is held against, in float64."""
 
 EXACT: dict[str, Callable[..., np.ndarray]] = {
+    "absolute": np.absolute,
     "ceil": np.ceil,
     "floor": np.floor,
     "floor_divide": np.floor_divide,
@@ -66,9 +67,11 @@ EXACT: dict[str, Callable[..., np.ndarray]] = {
     "maximum": np.maximum,
     "minimum": np.minimum,
     "remainder": np.remainder,
+    "reciprocal": np.reciprocal,
     "rint": np.rint,
     "sign": np.sign,
     "sqrt": np.sqrt,
+    "square": np.square,
     "trunc": np.trunc,
 }
 """Functions whose result is NumPy's, to the last bit."""

@@ -1,0 +1,279 @@
+"""Values of single elements: what loops compute, in data that knows no language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from .dims import Dim, Dimension, product
+from .types import DType
+
+if TYPE_CHECKING:
+    from .node import Node
+
+INDEX: DType = np.dtype(np.int64)
+"""The type of positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that is known from the declaration."""
+
+    value: float | int | bool
+    dtype: DType = INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A size that is known when the program runs."""
+
+    size: Dim
+    dtype: DType = INDEX
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counter:
+    """The position of a loop, from 0 to a size."""
+
+    size: Dimension
+    dtype: DType = INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An element of an array."""
+
+    node: Node
+    index: tuple[Scalar, ...]
+    shape: tuple[Dimension, ...]
+    """That the index is for: the array's own, or another one of as many elements."""
+
+    @property
+    def dtype(self) -> DType:
+        """That of the array."""
+        return self.node.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An elementwise op on values of single elements."""
+
+    node: Node
+    arguments: tuple[Scalar, ...]
+
+    @property
+    def dtype(self) -> DType:
+        """That of the result."""
+        return self.node.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Arithmetic that no op of the graph stands for."""
+
+    operator: str
+    """`+`, `-`, `*`, `/`; `//` and `%` of positions, which are not negative; `<`, `==`,
+    `and`; and `if`, the second or the third argument by the first."""
+    arguments: tuple[Scalar, ...]
+    dtype: DType = INDEX
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Total:
+    """That which the turns of a loop have combined."""
+
+    node: Node
+    """The reduction."""
+    dtype: DType
+
+
+Scalar: TypeAlias = Number | Size | Counter | Load | Apply | Operation | Total
+
+Index: TypeAlias = tuple[Scalar, ...]
+
+Element: TypeAlias = "Callable[[Node, Index, At], Scalar]"
+"""The element of a node at an index."""
+
+At: TypeAlias = "Callable[[Node, Index], Scalar]"
+
+
+def position(size: Dimension) -> Scalar:
+    """A size as a position."""
+    return Size(size) if isinstance(size, Dim) else Number(size)
+
+
+def plus(left: Scalar, right: Scalar) -> Scalar:
+    """A sum of positions."""
+    match left, right:
+        case Number(a), Number(b):
+            return Number(a + b)
+        case (Number(0), other) | (other, Number(0)):
+            return other
+        case _:
+            return Operation("+", (left, right))
+
+
+def times(left: Scalar, right: Scalar) -> Scalar:
+    """A product of positions."""
+    match left, right:
+        case Number(a), Number(b):
+            return Number(a * b)
+        case (Number(0), _) | (_, Number(0)):
+            return Number(0)
+        case (Number(1), other) | (other, Number(1)):
+            return other
+        case _:
+            return Operation("*", (left, right))
+
+
+def quotient(left: Scalar, right: Scalar) -> Scalar:
+    """A quotient of positions without its remainder."""
+    match left, right:
+        case Number(a), Number(b) if b:
+            return Number(a // b)
+        case _, Number(1):
+            return left
+        case _:
+            return Operation("//", (left, right))
+
+
+def rest(left: Scalar, right: Scalar) -> Scalar:
+    """The remainder of a quotient of positions."""
+    match left, right:
+        case Number(a), Number(b) if b:
+            return Number(a % b)
+        case _, Number(1):
+            return Number(0)
+        case _:
+            return Operation("%", (left, right))
+
+
+def minus(left: Scalar, right: Scalar) -> Scalar:
+    """A difference of positions."""
+    match left, right:
+        case Number(a), Number(b):
+            return Number(a - b)
+        case _, Number(0):
+            return left
+        case _:
+            return Operation("-", (left, right))
+
+
+def choice(test: Scalar, yes: Scalar, no: Scalar) -> Scalar:
+    """One of two values."""
+    return Operation("if", (test, yes, no), yes.dtype)
+
+
+def compare(operator: str, left: Scalar, right: Scalar) -> Scalar:
+    """A comparison of positions, or `and`."""
+    return Operation(operator, (left, right), np.dtype(np.bool_))
+
+
+def flat(shape: tuple[Dimension, ...], index: Index) -> Scalar:
+    """The position of an element in a contiguous array."""
+    result: Scalar = Number(0)
+    for size, each in zip(shape, index, strict=True):
+        result = plus(times(result, position(size)), each)
+    return result
+
+
+def unflattened(shape: tuple[Dimension, ...], place: Scalar) -> Index:
+    """The index of an element of a contiguous array, from its position."""
+    found: list[Scalar] = []
+    for axis, size in enumerate(shape):
+        after = position(product(shape[axis + 1 :]))
+        whole = quotient(place, after)
+        first = all(each == 1 for each in shape[:axis])
+        found.append(
+            Number(0) if size == 1 else whole if first else rest(whole, position(size))
+        )
+    return tuple(found)
+
+
+def parts(scalar: Scalar) -> Iterator[Scalar]:
+    """A scalar and all that it is made of."""
+    yield scalar
+    inner = scalar.index if isinstance(scalar, Load) else ()
+    if isinstance(scalar, Apply | Operation):
+        inner = scalar.arguments
+    for each in inner:
+        yield from parts(each)
+
+
+# The forms of ops as loops ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByElement:
+    """A value each element of which is known from elements of the inputs."""
+
+    value: Callable[[Index, At], Scalar]
+    in_order: bool = False
+    """True where the elements are those of the first input in their order in memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduction:
+    """A value each element of which combines some of the inputs."""
+
+    combine: str
+    """`+`, `*`, `max`, `min`, `or` or `and`; `position of max` or `position of min`;
+    and `first`, the position of the first true one."""
+    sizes: tuple[Dimension, ...]
+    """Of the positions besides those of the result."""
+    term: Callable[[Index, Index, At], Scalar]
+    """From the index of the result and the other positions."""
+    divisor: Dimension = 1
+    """Number that the result is divided by, for a mean."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Write:
+    """Elements that are written, or combined with what is there."""
+
+    sizes: tuple[Dimension, ...]
+    place: Callable[[Index, At], Index]
+    value: Callable[[Index, At], Scalar]
+    combine: str = ""
+    """None replaces what is there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Writes:
+    """A value that is written in several parts, in their order."""
+
+    parts: tuple[Write, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixProduct:
+    """The product of two matrices, or of stacks of them, as `np.matmul` has it."""
+
+
+LoopForm: TypeAlias = ByElement | Reduction | Writes | MatrixProduct
+
+
+def without_ones(shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+    """The sizes that are not 1."""
+    return tuple(size for size in shape if size != 1)
+
+
+def reindexed(
+    index: Index, shape: tuple[Dimension, ...], wanted: tuple[Dimension, ...]
+) -> Index:
+    """The index of the same element of a contiguous array in another shape."""
+    if without_ones(shape) == without_ones(wanted):
+        kept = iter([i for i, size in zip(index, shape, strict=True) if size != 1])
+        return tuple(Number(0) if size == 1 else next(kept) for size in wanted)
+    return unflattened(wanted, flat(shape, index))
+
+
+def broadcast(index: Index, shape: tuple[Dimension, ...]) -> Index:
+    """The index of the element of an array of a shape that is broadcast to one."""
+    own = index[len(index) - len(shape) :]
+    return tuple(
+        Number(0) if size == 1 else i for i, size in zip(own, shape, strict=True)
+    )

@@ -1,0 +1,198 @@
+"""Elements of values: loads of those that are computed before, and what others are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ...ir.dims import Dimension
+from ...ir.facts import NAMED, Role
+from ...ir.literal import term_of_constant
+from ...ir.node import Node
+from ...ir.scalar import (
+    Apply,
+    ByElement,
+    Counter,
+    Index,
+    Load,
+    LoopForm,
+    MatrixProduct,
+    Number,
+    Operation,
+    Reduction,
+    Scalar,
+    Size,
+    Writes,
+    broadcast,
+    plus,
+    position,
+    times,
+    without_ones,
+)
+
+MEMORY = NAMED | {Role.ARGUMENT}
+"""Roles of arrays from outside."""
+
+
+def is_outside(node: Node) -> bool:
+    """True for an array that is there before anything is computed."""
+    is_constant = node.op.role is Role.CONSTANT and not is_known(node)
+    return node.op.role in MEMORY or is_constant
+
+
+def form_of(node: Node) -> LoopForm | None:
+    """The form of a node as loops, if it has one."""
+    if node.op.kind == "elementwise":
+        return _applied(node)
+    return None if node.op.loops is None else node.op.loops(node)
+
+
+def _applied(node: Node) -> ByElement:
+    return ByElement(
+        lambda index, at: Apply(
+            node, tuple(at(x, broadcast(index, x.shape)) for x in node.inputs)
+        )
+    )
+
+
+class Elements:
+    """The elements of some values."""
+
+    def __init__(
+        self, nodes: Sequence[Node], results: Collection[Node], given: Collection[Node]
+    ) -> None:
+        self.nodes, self.given = nodes, given
+        self.results = set(results)
+        self.users: dict[Node, list[Node]] = {node: [] for node in nodes}
+        for node in nodes:
+            if not self.is_outside(node):
+                for x in dict.fromkeys(node.inputs):
+                    self.users[x].append(node)
+        self.forms = {n: form_of(n) for n in nodes if not self.is_outside(n)}
+        self.defined = self._defined()
+        """Values that are computed on their own."""
+
+    def is_outside(self, node: Node) -> bool:
+        """True for an array that is there before."""
+        return is_outside(node) or node in self.given
+
+    # Values that are computed on their own ------------------------------------------
+
+    def _defined(self) -> set[Node]:
+        found: set[Node] = set()
+        for node in self.nodes:
+            form = self.forms.get(node)
+            if isinstance(form, Reduction | Writes | MatrixProduct):
+                found.add(node)
+            if node in self.results:
+                found.add(node)
+            if isinstance(form, MatrixProduct):
+                found.update(map(self._array_of, node.inputs))
+            if isinstance(form, ByElement) and form.in_order:
+                x = node.inputs[0]
+                if without_ones(x.shape) != without_ones(node.shape):
+                    found.add(self._array_of(x))
+            first, *others = node.inputs or (node,)
+            indexes = others and node.op.kind != "elementwise"
+            if isinstance(form, ByElement) and indexes:
+                found.add(self._array_of(first))
+            for x in node.inputs:
+                if _counts(node) > _counts(x):
+                    found.add(self._array_of(x))
+        for node in self.nodes:
+            if len(self.users[node]) > 1:
+                found.add(self._array_of(node))
+        found = {n for n in found if n.op.kind != "source"} | self.results
+        return {node for node in found if not self.is_outside(node)}
+
+    def _array_of(self, node: Node) -> Node:
+        """The value whose elements a view has."""
+        while node.op.kind == "view" and not self.is_outside(node):
+            node = node.inputs[0]
+        return node
+
+    # Elements -----------------------------------------------------------------------
+
+    def at(self, node: Node, index: Index) -> Scalar:
+        """An element of a value, from arrays and values that are computed before."""
+        if self.is_outside(node) or (node in self.defined and not is_known(node)):
+            return Load(node, index, node.shape)
+        return self.element(node, index)
+
+    def element(self, node: Node, index: Index) -> Scalar:
+        """Computation of an element, even of a value that is there."""
+        known = _known(node)
+        if known is not None:
+            return known
+        form = self.forms[node]
+        assert isinstance(form, ByElement), node
+        if form.in_order:
+            x = node.inputs[0]
+            while isinstance(inner := self.forms.get(x), ByElement):
+                if x in self.defined or not inner.in_order:
+                    break
+                x = x.inputs[0]
+            if self.is_outside(x) or x in self.defined:
+                return Load(x, index, node.shape)
+        return form.value(index, self.at)
+
+
+Affine = tuple[Scalar, list[Dimension]]
+
+
+def affine(place: Scalar, counters: Sequence[Counter]) -> Affine | None:
+    """A position as a start and steps of counters, if it is made so."""
+    none: list[Dimension] = [0 for _ in counters]
+    match place:
+        case Number() | Size():
+            return place, none
+        case Counter():
+            return Number(0), [int(each is place) for each in counters]
+        case Operation("+", (left, right)):
+            a, b = affine(left, counters), affine(right, counters)
+            if a is None or b is None:
+                return None
+            steps = [x + y for x, y in zip(a[1], b[1], strict=True)]
+            return plus(a[0], b[0]), steps
+        case Operation("*", (left, right)):
+            for one, other in ((left, right), (right, left)):
+                factor = _dimension(one)
+                found = affine(other, counters) if factor is not None else None
+                if found is not None and factor is not None:
+                    start = times(found[0], one)
+                    return start, [factor * step for step in found[1]]
+            return None
+        case _:
+            return None
+
+
+def _dimension(scalar: Scalar) -> Dimension | None:
+    """A size, or a number, as a dimension."""
+    if isinstance(scalar, Number):
+        return int(scalar.value)
+    return scalar.size if isinstance(scalar, Size) else None
+
+
+def _counts(node: Node) -> int:
+    """The number of axes with more than one element."""
+    return len(without_ones(node.shape))
+
+
+def is_known(node: Node) -> bool:
+    """True for a number or a size that stands where it is read."""
+    return _known(node) is not None
+
+
+def _known(node: Node) -> Scalar | None:
+    """A number, or a size."""
+    is_setting = term_of_constant(node) is not None
+    if node.op.role is Role.CONSTANT and node.ndim == 0 and not is_setting:
+        return Number(node.attributes["value"].array.item(), node.dtype)
+    if node.op.role is Role.FULL:
+        return Number(node.attributes["value"], node.dtype)
+    if node.op.role is Role.SIZE:
+        size = node.attributes["size"]
+        given = position(size)
+        if isinstance(given, Number):
+            return Number(given.value, node.dtype)
+        return Operation("float", (given,), node.dtype)
+    return None

@@ -1,0 +1,467 @@
+"""The way from a graph to loop nests.
+
+Each value that is computed by loops of its own takes its place in the nest of the
+values that it reads, as deep as the order of computation allows. So a softmax with
+what comes after it is one loop over rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ...ir.dims import Dimension
+from ...ir.node import Node
+from ...ir.scalar import (
+    Counter,
+    Index,
+    Load,
+    MatrixProduct,
+    Number,
+    Operation,
+    Reduction,
+    Scalar,
+    Total,
+    Write,
+    Writes,
+    flat,
+    parts,
+    position,
+    without_ones,
+)
+from ...ir.walk import ancestors
+from .elements import Elements, affine, is_outside
+from .tree import (
+    FINDING,
+    Accumulator,
+    Combine,
+    Item,
+    Local,
+    Loop,
+    Operand,
+    Product,
+    Store,
+    has_total,
+    inside,
+    scalars,
+    start_of,
+)
+
+
+@dataclass(eq=False)
+class _Placed:
+    """The place at which a value is computed."""
+
+    path: tuple[Loop, ...]
+    """The loops around its statement."""
+    available: tuple[Loop, ...]
+    """Those around the place from which on it is there."""
+    counters: tuple[Counter, ...]
+    """Of its axes that are not of size 1."""
+
+
+@dataclass(eq=False)
+class Nests:
+    """The loop nests of a graph."""
+
+    items: list[Item] = field(default_factory=list[Item])
+    arrays: list[Node] = field(default_factory=list[Node])
+    """Values that need an array, besides results, in their order."""
+    names: set[Node] = field(default_factory=set[Node])
+    """Values that are local variables."""
+
+
+def nests_of(
+    nodes: Iterable[Node], results: Collection[Node], given: Collection[Node] = ()
+) -> Nests:
+    """Lower values that all have a form as loops.
+
+    Args:
+        nodes: the values, in an order of computation, and what they are computed from.
+        results: those to compute.
+        given: those that are computed elsewhere.
+    """
+    given = {*given}
+    needed = set(
+        ancestors(results, lambda n: () if is_outside(n) or n in given else n.inputs)
+    )
+    return _Builder(Elements([n for n in nodes if n in needed], results, given)).build()
+
+
+class _Builder:
+    def __init__(self, elements: Elements) -> None:
+        self.elements = elements
+        self.at = elements.at
+        self.items: list[Item] = []
+        self.placed: dict[Node, _Placed] = {}
+
+    def build(self) -> Nests:
+        """Find a place for each value."""
+        for node in self.elements.nodes:
+            if node in self.elements.defined:
+                self._place(node)
+        names = self._local()
+        kept = self.elements.defined - names - self.elements.results
+        arrays = [node for node in self.elements.nodes if node in kept]
+        return Nests(self.items, arrays, names)
+
+    # Places -------------------------------------------------------------------------
+
+    def _place(self, node: Node) -> None:
+        form = self.elements.forms[node]
+        if isinstance(form, MatrixProduct):
+            self.items.append(self._product(node))
+            self.placed[node] = _Placed((), (), ())
+        elif isinstance(form, Writes):
+            for write in form.parts:
+                self._write(node, write)
+            self.placed[node] = _Placed((), (), ())
+        elif isinstance(form, Reduction):
+            self._reduce(node, form)
+        else:
+            self._compute(node)
+
+    def _product(self, node: Node) -> Product:
+        left, right = node.inputs
+        stack = node.shape[: node.ndim - (left.ndim > 1) - (right.ndim > 1)]
+        rows = left.shape[-2] if left.ndim > 1 else 1
+        columns = right.shape[-1] if right.ndim > 1 else 1
+        inner = left.shape[-1]
+        return Product(
+            node,
+            (rows, columns, inner),
+            self._operand(left, stack, left.ndim > 1, left.ndim == 1),
+            self._operand(right, stack, True, right.ndim == 1, is_right=True),
+            stack,
+        )
+
+    def _operand(
+        self,
+        node: Node,
+        stack: tuple[Dimension, ...],
+        is_matrix: bool,
+        is_vector: bool,
+        is_right: bool = False,
+    ) -> Operand:
+        """An operand as it lies in memory; one that has no such form is stored."""
+        counters = [Counter(size) for size in node.shape]
+        own = len(node.shape) - (1 if is_vector else 2)
+        for _ in range(2):
+            element = self.at(node, tuple(counters))
+            if isinstance(element, Load):
+                found = affine(flat(element.shape, element.index), counters)
+                steps = None if found is None else found[1]
+                if steps is not None:
+                    last = steps[own:]
+                    if is_vector:
+                        last = [last[0], 0] if is_right else [0, last[0]]
+                    if 1 in last or all(size == 1 for size in node.shape[own:]):
+                        lead = [
+                            step if size != 1 else 0
+                            for step, size in zip(steps[:own], node.shape, strict=False)
+                        ]
+                        lead = [0] * (len(stack) - own) + lead
+                        start = Number(0) if found is None else found[0]
+                        return Operand(element.node, start, *last, stack=tuple(lead))
+            self.elements.defined.add(node)
+            self._compute(node)
+        raise AssertionError(node)
+
+    def _compute(self, node: Node) -> None:
+        sizes = without_ones(node.shape)
+
+        def value(counters: Sequence[Counter]) -> Scalar:
+            return self.elements.element(node, _spread(node.shape, counters))
+
+        loops = self._enter(sizes, value)
+        counters = tuple(loop.counter for loop in loops)
+        body = loops[-1].body if loops else self.items
+        body.append(Store(node, _spread(node.shape, counters), value(counters)))
+        self.placed[node] = _Placed(loops, loops, counters)
+
+    def _write(self, node: Node, write: Write) -> None:
+        counters = tuple(Counter(size) for size in without_ones(write.sizes))
+        index = _spread(write.sizes, counters)
+        store = Store(
+            node,
+            write.place(index, self.at),
+            write.value(index, self.at),
+            write.combine,
+        )
+        loops = self._open(self.items, counters)
+        (loops[-1].body if loops else self.items).append(store)
+
+    def _reduce(self, node: Node, form: Reduction) -> None:
+        own, inner = without_ones(node.shape), without_ones(form.sizes)
+        sizes = [*own, *inner]
+        order = self._order(node, form, [Counter(size) for size in sizes])
+        if form.combine in FINDING:
+            # Of equal ones the first is found.
+            order = [*range(len(sizes))]
+
+        def value(counters: Sequence[Counter]) -> Scalar:
+            placed = [counters[order.index(place)] for place in range(len(order))]
+            return form.term(
+                _spread(node.shape, placed[: len(own)]),
+                _spread(form.sizes, placed[len(own) :]),
+                self.at,
+            )
+
+        loops = self._enter([sizes[place] for place in order], value)
+        counters = [loop.counter for loop in loops]
+        is_inner = [place >= len(own) for place in order]
+        home = len(order)
+        while home and is_inner[home - 1]:
+            home -= 1
+        mine = tuple(counters[order.index(place)] for place in range(len(own)))
+        index = _spread(node.shape, mine)
+        body = loops[-1].body if loops else self.items
+        term, around = value(counters), loops[:home]
+        leads = any(is_inner[:home])
+        if home < len(loops):
+            accumulator = Accumulator(node, form.combine, term.dtype)
+            loops[home].accumulators.append(accumulator)
+            place = None
+            if form.combine in FINDING:
+                inside = [counters[order.index(p)] for p in range(len(own), len(order))]
+                place = flat(form.sizes, _spread(form.sizes, inside))
+            body.append(Combine(accumulator, term, place))
+            body = around[-1].body if around else self.items
+            term = Total(node, node.dtype)
+        elif form.combine in FINDING:
+            term = Number(0)
+        if leads:
+            self._fill(node, form.combine, loops[0])
+            body.append(Store(node, index, term, form.combine))
+            if form.divisor != 1:
+                self._divide(node, form.divisor)
+                self.placed[node] = _Placed((), (), ())
+                return
+            outer = next(i for i, each in enumerate(is_inner) if each)
+            self.placed[node] = _Placed(loops, loops[:outer], mine)
+            return
+        follows = home < len(loops) and not around
+        if form.divisor != 1:
+            divisor: Scalar = Operation("float", (position(form.divisor),), node.dtype)
+            term = Operation("/", (term, divisor), node.dtype)
+        store = Store(node, index, term)
+        if follows:
+            self.items.insert(self._end_of_nest(loops[0]), store)
+        else:
+            body.append(store)
+        self.placed[node] = _Placed(loops, around, mine)
+
+    def _divide(self, node: Node, divisor: Dimension) -> None:
+        """Divide all elements of an array."""
+        counters = [Counter(size) for size in without_ones(node.shape)]
+        loops = self._open(self.items, counters)
+        index = _spread(node.shape, counters)
+        value: Scalar = Load(node, index, node.shape)
+        whole: Scalar = Operation("float", (position(divisor),), node.dtype)
+        quotient = Operation("/", (value, whole), node.dtype)
+        (loops[-1].body if loops else self.items).append(Store(node, index, quotient))
+
+    def _end_of_nest(self, loop: Loop) -> int:
+        """The place after an outermost loop and the totals that it ends with."""
+        place = self.items.index(loop) + 1
+        while place < len(self.items) and has_total(self.items[place]):
+            place += 1
+        return place
+
+    def _fill(self, node: Node, combine: str, before: Item) -> None:
+        """Fill an array with what a reduction starts from."""
+        counters = [Counter(size) for size in without_ones(node.shape)]
+        place = self.items.index(before)
+        filled: list[Item] = []
+        loops = self._open(filled, counters)
+        start = Number(start_of(combine, node.dtype), node.dtype)
+        store = Store(node, _spread(node.shape, counters), start)
+        (loops[-1].body if loops else filled).append(store)
+        self.items[place:place] = filled
+
+    def _order(
+        self, node: Node, form: Reduction, counters: Sequence[Counter]
+    ) -> list[int]:
+        """The order of loops, by which arrays are read as they lie in memory."""
+        own = len(without_ones(node.shape))
+        term = form.term(
+            _spread(node.shape, counters[:own]),
+            _spread(form.sizes, counters[own:]),
+            self.at,
+        )
+        places: dict[Counter, list[int]] = {each: [] for each in counters}
+        for part in parts(term):
+            if isinstance(part, Load):
+                for axis, each in enumerate(reversed(part.index)):
+                    for inner in parts(each):
+                        if isinstance(inner, Counter) and inner in places:
+                            places[inner].append(axis)
+        depth = [sum(p) / len(p) if (p := places[each]) else 0.0 for each in counters]
+        return sorted(range(len(counters)), key=lambda place: (-depth[place], place))
+
+    # Nests --------------------------------------------------------------------------
+
+    def _open(self, body: list[Item], counters: Sequence[Counter]) -> tuple[Loop, ...]:
+        loops: list[Loop] = []
+        for counter in counters:
+            loop = Loop(counter)
+            body.append(loop)
+            loops.append(loop)
+            body = loop.body
+        return tuple(loops)
+
+    def _enter(
+        self,
+        sizes: Sequence[Dimension],
+        value: Callable[[Sequence[Counter]], Scalar],
+    ) -> tuple[Loop, ...]:
+        """Loops of these sizes, the first of which may be there already."""
+        shared: tuple[Loop, ...] = ()
+        for path in self._paths(sizes):
+            counters = [loop.counter for loop in path]
+            counters += [Counter(size) for size in sizes[len(path) :]]
+            if self._fits(path, value(counters)):
+                shared = path
+                break
+        body = shared[-1].body if shared else self.items
+        rest = [Counter(size) for size in sizes[len(shared) :]]
+        return (*shared, *self._open(body, rest))
+
+    def _paths(self, sizes: Sequence[Dimension]) -> Iterator[tuple[Loop, ...]]:
+        """Open loops of the first of these sizes, the best ones first."""
+        for item in reversed(self.items):
+            path: list[Loop] = []
+            for size in sizes:
+                if not isinstance(item, Loop) or item.counter.size != size:
+                    break
+                path.append(item)
+                loops = [each for each in item.body if isinstance(each, Loop)]
+                if not loops:
+                    break
+                item = loops[-1]
+            for depth in range(len(path), 0, -1):
+                yield tuple(path[:depth])
+
+    def _fits(self, path: Sequence[Loop], value: Scalar) -> bool:
+        """True where a value may be computed inside these loops, after what is there,
+        and reads something that they read or compute."""
+        top = self.items.index(path[0])
+        loads = [part for part in parts(value) if isinstance(part, Load)]
+        for load in loads:
+            placed = self.placed.get(load.node)
+            if placed is None:
+                continue
+            if placed.path:
+                where = self.items.index(placed.path[0])
+            else:
+                where = max(
+                    place
+                    for place, item in enumerate(self.items)
+                    if any(_writes(each, load.node) for each in inside(item))
+                )
+            if where > top:
+                return False
+            if where < top:
+                continue
+            if not placed.path or not self._reads_what_is_there(load, placed, path):
+                return False
+        return bool(_touched(path[0]) & {load.node for load in loads})
+
+    def _reads_what_is_there(
+        self, load: Load, placed: _Placed, path: Sequence[Loop]
+    ) -> bool:
+        """True where an element that is read in a nest was computed in it before."""
+        if without_ones(load.shape) != without_ones(load.node.shape):
+            return False
+        sizes = zip(load.index, load.shape, strict=True)
+        index = [each for each, size in sizes if size != 1]
+        own = dict(zip(placed.counters, index, strict=True))
+        for depth, (mine, other) in enumerate(zip(path, placed.path, strict=False)):
+            if mine is not other:
+                # Side by side: that of the value must have ended.
+                body = path[depth - 1].body if depth else self.items
+                return body.index(mine) > body.index(other)
+            if own.get(mine.counter) is not mine.counter:
+                return False
+        # The value stands at this level, or deeper: it must be there already.
+        if len(placed.available) < len(path) and len(placed.path) <= len(path):
+            body = path[len(placed.available)]
+            level = placed.available[-1].body if placed.available else self.items
+            stores = [
+                place
+                for place, item in enumerate(level)
+                if isinstance(item, Store) and item.node is load.node
+            ]
+            return not stores or level.index(body) > max(stores)
+        return True
+
+    # Local variables ----------------------------------------------------------------
+
+    def _local(self) -> set[Node]:
+        """Turn stores that are read in the same turn of all loops into variables."""
+        reads: dict[Node, list[tuple[Loop, ...]]] = {}
+        stores: dict[Node, list[tuple[Loop, ...]]] = {}
+        products: set[Node] = set()
+
+        def visit(items: Iterable[Item], path: tuple[Loop, ...]) -> None:
+            for item in items:
+                if isinstance(item, Loop):
+                    visit(item.body, (*path, item))
+                elif isinstance(item, Product):
+                    products.update((item.left.node, item.right.node, item.node))
+                else:
+                    if isinstance(item, Store):
+                        stores.setdefault(item.node, []).append(path)
+                    for scalar in scalars(item):
+                        for part in parts(scalar):
+                            if isinstance(part, Load):
+                                reads.setdefault(part.node, []).append(path)
+
+        visit(self.items, ())
+        names: set[Node] = set()
+        for node, paths in stores.items():
+            path = paths[0]
+            if (
+                node in self.elements.results
+                or node in products
+                or len(paths) != 1
+                or not path
+            ):
+                continue
+            counters = self.placed[node].counters
+            if {loop.counter for loop in path} != {*counters}:
+                continue
+            if all(each[: len(path)] == path for each in reads.get(node, ())):
+                names.add(node)
+        self._rename(self.items, names)
+        return names
+
+    def _rename(self, items: list[Item], names: set[Node]) -> None:
+        for place, item in enumerate(items):
+            if isinstance(item, Loop):
+                self._rename(item.body, names)
+            elif isinstance(item, Store) and item.node in names:
+                items[place] = Local(item.node, item.value)
+
+
+def _writes(item: Item, node: Node) -> bool:
+    return isinstance(item, Store | Product) and item.node is node
+
+
+def _touched(item: Item) -> set[Node]:
+    """The values that a nest reads or computes."""
+    found: set[Node] = set()
+    for each in inside(item):
+        if isinstance(each, Store):
+            found.add(each.node)
+        if isinstance(each, Combine):
+            found.add(each.accumulator.node)
+        for scalar in scalars(each):
+            found.update(p.node for p in parts(scalar) if isinstance(p, Load))
+    return found
+
+
+def _spread(shape: Sequence[Dimension], counters: Sequence[Scalar]) -> Index:
+    """An index of a shape: counters, and 0 along axes of size 1."""
+    rest = iter(counters)
+    return tuple(Number(0) if size == 1 else next(rest) for size in shape)

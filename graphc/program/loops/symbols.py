@@ -1,0 +1,36 @@
+"""Named sizes that loop nests depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...ir.dims import symbols_of
+from ...ir.scalar import Load, Size, parts
+from .tree import Item, Loop, Product, Store, inside, scalars
+
+
+def symbols_in_items(items: Iterable[Item]) -> set[str]:
+    """The sizes that statements need."""
+    return set[str]().union(*map(_symbols_of, items))
+
+
+def _symbols_of(item: Item) -> set[str]:
+    found: set[str] = set()
+    for each in inside(item):
+        if isinstance(each, Loop):
+            found |= set(symbols_of((each.counter.size,)))
+        if isinstance(each, Product):
+            operands = (each.left, each.right)
+            steps = [s for o in operands for s in (o.rows, o.columns, *o.stack)]
+            found |= set(
+                symbols_of((*each.sizes, *each.stack, *steps, *each.node.shape))
+            )
+        if isinstance(each, Store):
+            found |= set(symbols_of(each.node.shape))
+        for scalar in scalars(each):
+            for part in parts(scalar):
+                if isinstance(part, Size):
+                    found |= set(symbols_of((part.size,)))
+                if isinstance(part, Load):
+                    found |= set(symbols_of(part.shape))
+    return found

@@ -1,0 +1,231 @@
+"""Elementwise ops as expressions in C, from their NumPy source."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ...ir.hyperparameters import Hyperparameter
+from ...ir.node import Node
+from ...ir.types import DType
+
+TYPES = {
+    "float32": "float",
+    "float64": "double",
+    "bool": "bool",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "int64": "int64_t",
+    "uint8": "uint8_t",
+    "uint16": "uint16_t",
+    "uint32": "uint32_t",
+    "uint64": "uint64_t",
+}
+"""The type in C of each dtype that programs in C compute with."""
+
+_BINARY: Mapping[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+}
+_COMPARE: Mapping[type[ast.cmpop], str] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+_CALLS: Mapping[type[ast.operator], str] = {
+    ast.FloorDiv: "floor_divide",
+    ast.Mod: "remainder",
+}
+
+
+_NAMES = {
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "power": "pow",
+}
+"""Functions that C has under other names than NumPy."""
+
+
+class NotInC(Exception):
+    """A form that has no translation."""
+
+
+def c_type(dtype: DType) -> str:
+    """The type of elements."""
+    if dtype.name not in TYPES:
+        raise NotInC(str(dtype))
+    return TYPES[dtype.name]
+
+
+def number(value: float | int | bool, dtype: DType) -> str:
+    """A literal."""
+    if dtype.kind == "b":
+        return "true" if value else "false"
+    if dtype.kind in "iu":
+        whole = int(value)
+        if whole == np.iinfo(np.int64).min:
+            return "INT64_MIN"
+        if abs(whole) < 2**31:
+            return str(whole)
+        return f"{whole}{'u' if dtype.kind == 'u' else ''}ll"
+    if math.isnan(value):
+        return '__builtin_nanf("")' if dtype.itemsize == 4 else '__builtin_nan("")'
+    suffix = "f" if dtype.itemsize == 4 else ""
+    if math.isinf(value):
+        return f"{'-' if value < 0 else ''}__builtin_inf{suffix}()"
+    text = np.format_float_positional(dtype.type(value), unique=True, trim="0")
+    if len(text) > 12:
+        text = np.format_float_scientific(dtype.type(value), unique=True, trim="0")
+    return f"{text}{suffix}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(source: str) -> ast.expr:
+    try:
+        return ast.parse(source, mode="eval").body
+    except SyntaxError:
+        raise NotInC(source) from None
+
+
+class Translation:
+    """A NumPy expression of one element, as C."""
+
+    def __init__(
+        self, node: Node, arguments: Sequence[tuple[str, DType]], used: set[str]
+    ) -> None:
+        self.node, self.used = node, used
+        names = [name.removeprefix("*") for name in node.op.inputs]
+        self.values: dict[str, tuple[str, DType]] = {}
+        self.many: dict[str, list[tuple[str, DType]]] = {}
+        for place, name in enumerate(names):
+            if node.op.inputs[place].startswith("*"):
+                self.many[name] = list(arguments[place:])
+            else:
+                self.values[name] = arguments[place]
+
+    @property
+    def text(self) -> str:
+        """The expression, of the type of the node."""
+        tree = _parsed(self.node.op.template(self.node))
+        text, dtype = self._visit(tree)
+        return self._as(text, dtype, self.node.dtype)
+
+    def _as(self, text: str, dtype: DType, wanted: DType) -> str:
+        if dtype == wanted:
+            return text
+        if wanted.kind == "b":
+            return f"({text} != 0)"
+        return f"({c_type(wanted)}){text}"
+
+    def _visit(self, tree: ast.expr) -> tuple[str, DType]:
+        boolean = np.dtype(np.bool_)
+        match tree:
+            case ast.Name(id) if id in self.values:
+                return self.values[id]
+            case ast.Name(id) if id in self.node.attributes:
+                return self._number(self.node.attributes[id])
+            case ast.Subscript(ast.Name(id), ast.Constant(int(place))) if (
+                id in self.many
+            ):
+                return self.many[id][place]
+            case ast.Constant(value):
+                return self._number(value)
+            case ast.BinOp(left, op, right) if type(op) in _BINARY:
+                a, b, dtype = self._both(left, right)
+                sign = _BINARY[type(op)]
+                if sign == "/" and dtype.kind in "iub":
+                    dtype = np.dtype(np.float64)
+                    a, b = f"(double){a}", f"(double){b}"
+                if dtype.kind == "b" and sign in "+*":
+                    sign = {"+": "|", "*": "&"}[sign]
+                return self._small(f"({a} {sign} {b})", dtype)
+            case ast.BinOp(left, op, right) if type(op) in _CALLS:
+                a, b, dtype = self._both(left, right)
+                return self._call(_CALLS[type(op)], [a, b], dtype), dtype
+            case ast.UnaryOp(ast.USub(), operand):
+                a, dtype = self._visit(operand)
+                return self._small(f"(-{a})", dtype)
+            case ast.UnaryOp(ast.Invert(), operand):
+                a, dtype = self._visit(operand)
+                return self._small(f"({'!' if dtype == boolean else '~'}{a})", dtype)
+            case ast.Compare(left, [op], [right]) if type(op) in _COMPARE:
+                a, b, _ = self._both(left, right)
+                return f"({a} {_COMPARE[type(op)]} {b})", boolean
+            case ast.Call(ast.Attribute(ast.Name("np"), "where"), [test, yes, no]):
+                c, kind = self._visit(test)
+                a, b, dtype = self._both(yes, no)
+                return f"({self._as(c, kind, boolean)} ? {a} : {b})", dtype
+            case ast.Call(ast.Attribute(operand, "astype"), [_], []):
+                a, dtype = self._visit(operand)
+                return self._as(a, dtype, self.node.dtype), self.node.dtype
+            case ast.Call(ast.Attribute(ast.Name("np"), name), arguments, []):
+                return self._function(name, arguments)
+            case ast.Call(ast.Name(name), arguments, []):
+                return self._function(name, arguments)
+            case _:
+                raise NotInC(ast.unparse(tree))
+
+    def _function(self, name: str, arguments: list[ast.expr]) -> tuple[str, DType]:
+        boolean = np.dtype(np.bool_)
+        values = [self._visit(each) for each in arguments]
+        dtype = np.result_type(*(d for _, d in values))
+        if name.startswith("logical_"):
+            texts = [self._as(t, d, boolean) for t, d in values]
+            sign = {"and": "&", "or": "|", "xor": "^", "not": "!"}[name[8:]]
+            if sign == "!":
+                return f"(!{texts[0]})", boolean
+            return f"({f' {sign} '.join(texts)})", boolean
+        if name in ("isnan", "isinf", "isfinite"):
+            texts = [self._as(t, d, dtype) for t, d in values]
+            return self._call(name, texts, dtype), boolean
+        exact = ("square", "absolute", "sign", "maximum", "minimum", "reciprocal")
+        if dtype.kind != "f" and name not in exact:
+            dtype = self.node.dtype
+        if dtype.kind == "b":
+            raise NotInC(name)
+        texts = [self._as(t, d, dtype) for t, d in values]
+        return self._call(name, texts, dtype), dtype
+
+    def _call(self, name: str, arguments: Sequence[str], dtype: DType) -> str:
+        c_type(dtype)
+        function = f"{_NAMES.get(name, name)}_{dtype.name}"
+        self.used.add(function)
+        return f"{function}({', '.join(arguments)})"
+
+    def _both(self, left: ast.expr, right: ast.expr) -> tuple[str, str, DType]:
+        (a, x), (b, y) = self._visit(left), self._visit(right)
+        dtype = np.result_type(x, y)
+        return self._as(a, x, dtype), self._as(b, y, dtype), dtype
+
+    def _number(self, value: object) -> tuple[str, DType]:
+        is_setting = isinstance(value, Hyperparameter)
+        if is_setting or not isinstance(value, bool | int | float):
+            raise NotInC(repr(value))
+        dtype = self.node.dtype
+        if dtype.kind == "b":
+            dtype = np.dtype(type(value))
+        return number(value, dtype), dtype
+
+    def _small(self, text: str, dtype: DType) -> tuple[str, DType]:
+        """C computes with small integers as `int`."""
+        if dtype.kind in "iu" and dtype.itemsize < 4:
+            return f"({c_type(dtype)}){text}", dtype
+        return text, dtype

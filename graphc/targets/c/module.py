@@ -1,0 +1,88 @@
+"""The text in C of a module: the functions of its regions, and those that they call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...ir.node import Node
+from ...program.loops.elements import form_of, is_known
+from ...program.native import Region
+from .expressions import TYPES, NotInC, Translation
+from .library import FUNCTIONS, HELPERS, library
+from .names import CNames, NamesOfValues
+from .products import products
+from .source import CFunction, c_function
+
+_HEAD = """\
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+static void *take(char **room, int64_t bytes)
+{
+    uintptr_t start = ((uintptr_t)*room + 63) / 64 * 64;
+    *room = (char *)start + bytes;
+    return (void *)start;
+}
+"""
+
+
+def supports(node: Node) -> bool:
+    """True for a value that a program in C can compute."""
+    types = [node.dtype, *(x.dtype for x in node.inputs)]
+    if any(each.name not in TYPES for each in types) or node.op.outputs:
+        return False
+    if node.op.kind != "elementwise":
+        return is_known(node) or form_of(node) is not None
+    used: set[str] = set()
+    try:
+        _ = Translation(node, [("x", x.dtype) for x in node.inputs], used).text
+    except NotInC:
+        return False
+    return all(_is_there(name) for name in used)
+
+
+def _is_there(function: str) -> bool:
+    name, _, dtype = function.rpartition("_")
+    return name in FUNCTIONS | HELPERS and dtype.startswith("float")
+
+
+@dataclass
+class CModule:
+    """The functions of a module in C."""
+
+    functions: list[CFunction] = field(default_factory=list[CFunction])
+
+    def add(self, wish: str, region: Region, names: NamesOfValues) -> CFunction:
+        """Print the function of a region."""
+        taken = {function.name for function in self.functions}
+        name, count = wish, 1
+        while name in taken:
+            count += 1
+            name = f"{wish}_{count}"
+        nests = region.nests
+        nodes = dict.fromkeys(
+            (
+                *region.given,
+                *region.results,
+                *nests.arrays,
+                *nests.names,
+                *region.members,
+            )
+        )
+        known = CNames(names, nodes, {*region.symbols, *taken})
+        function = c_function(name, region, known)
+        self.functions.append(function)
+        return function
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        used = sorted({each for f in self.functions for each in f.used})
+        called = [name.rpartition("_") for name in used]
+        names = {name for name, _, _ in called if name != "matmul"}
+        dtypes = [dtype for name, _, dtype in called if name == "matmul"]
+        parts = [_HEAD, library(names)]
+        parts += [products(dtypes)] if dtypes else []
+        parts += [f.text + "\n" for f in self.functions]
+        return "\n".join(parts)

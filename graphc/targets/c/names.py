@@ -1,0 +1,105 @@
+"""Names in C of the values of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from ...ir.node import Node
+
+_KEYWORDS = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "asm",
+        "typeof",
+        "bool",
+        "true",
+        "false",
+        "NULL",
+        "main",
+        "arrays",
+        "sizes",
+        "room",
+        "take",
+        "lane",
+        "count",
+        "int8_t",
+        "int16_t",
+        "int32_t",
+        "int64_t",
+        "uint8_t",
+        "uint16_t",
+        "uint32_t",
+        "uint64_t",
+    ]
+)
+
+
+class NamesOfValues(Protocol):
+    """Names by value."""
+
+    def __getitem__(self, node: Node, /) -> str: ...
+
+
+class CNames:
+    """Names of values, from those that they have in Python."""
+
+    def __init__(
+        self, names: NamesOfValues, nodes: Iterable[Node], taken: set[str]
+    ) -> None:
+        self._names: dict[Node, str] = {}
+        self._used = {*_KEYWORDS, *taken}
+        self._by_name: dict[str, str] = {}
+        for node in nodes:
+            self._names[node] = self._of(names[node])
+
+    def _of(self, known: str) -> str:
+        if known not in self._by_name:
+            name = "".join(
+                letter if letter.isascii() else f"u{ord(letter):x}" for letter in known
+            )
+            # One letter counts turns of a loop.
+            if len(name) == 1 or "_float" in name or "_int" in name:
+                name = f"{name}_value"
+            while name in self._used or name.startswith("__"):
+                name = f"{name}_"
+            self._used.add(name)
+            self._by_name[known] = name
+        return self._by_name[known]
+
+    def __getitem__(self, node: Node, /) -> str:
+        """The name of a value."""
+        return self._names[node]

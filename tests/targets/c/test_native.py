@@ -1,0 +1,224 @@
+"""Native style: C computes what the interpreter says, for every op and model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir.node import Node
+from tests.op_cases import Application, applications, is_differentiable
+from tests.random_graphs import (
+    MOVED,
+    Grower,
+    assert_near,
+    drawn,
+    is_smooth,
+    leaves,
+    moved,
+    outputs_of,
+)
+from tests.styles import assert_styles_agree
+from tests.targets.c.compiled import COMPILER
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
+
+EVERY: list[Application] = applications()
+"""All cases of all ops."""
+
+TOGETHER = 60
+"""Cases that one program has: compiling C takes longer than running it."""
+
+
+def _parts(cases: Sequence[Application]) -> list[Any]:
+    starts = range(0, len(cases), TOGETHER)
+    return [
+        pytest.param(cases[i : i + TOGETHER], id=f"from-{cases[i].id}") for i in starts
+    ]
+
+
+def _first_of_each(cases: Sequence[Application]) -> list[Application]:
+    known = {each.op.name: each for each in reversed(cases)}
+    return [each for each in cases if known[each.op.name] is each]
+
+
+def _check(cases: Sequence[Application], floating: str) -> None:
+    """Hold values and gradients of cases, in one program, against the interpreter."""
+    outputs: list[Node] = []
+    feeds: dict[str, Any] = {}
+    for number, case in enumerate(cases):
+        inputs = [
+            gc.input(f"case{number}_{node.name}", node.shape, str(node.dtype))
+            for node in case.nodes(floating)
+        ]
+        value = case.apply(inputs)
+        outputs.append(value)
+        if is_differentiable(case):
+            wrt = [node for node in inputs if node.dtype.kind == "f"]
+            outputs += gc.grad(gc.sum(gc.tanh(value)), wrt, unused="zeros")
+        arrays = case.draw(floating, seed=number)
+        feeds |= {str(n.name): a for n, a in zip(inputs, arrays, strict=True)}
+    function = gc.compile(outputs, style="native")
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        expected = gc.evaluate(outputs, feeds)
+        found = function(**feeds)
+    for node, a, b in zip(outputs, found, expected, strict=True):
+        assert_styles_agree(a, b, ulps=2**12, note=str(node))
+
+
+@pytest.mark.parametrize("cases", _parts(_first_of_each(EVERY)))
+def test_ops(cases: Sequence[Application]) -> None:
+    _check(cases, "float32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("floating", ["float32", "float64"])
+@pytest.mark.parametrize("cases", _parts(EVERY))
+def test_all_cases_of_ops(cases: Sequence[Application], floating: str) -> None:
+    _check(cases, floating)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [*range(6), *(pytest.param(s, marks=pytest.mark.slow) for s in range(6, 60))],
+)
+def test_random_graphs(seed: int) -> None:
+    chance = Random(seed)
+    given = leaves()
+    grower = Grower(chance, given, keep=is_smooth)
+    grower.grow(chance.randint(2, 9))
+    outputs = outputs_of(grower, given)
+    function = gc.compile(outputs, style="native", seed=1)
+    for rows in (4, 1, 6):
+        feeds = drawn(given[:1], seed, batch=rows)
+        everything = {**feeds, **function.parameters}
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            expected = gc.evaluate(outputs, everything)
+            beside = gc.evaluate(outputs, moved(everything, MOVED))
+            found = function(**feeds)
+        assert_near(found, expected, beside, note=f"seed {seed}")
+
+
+def _perceptron() -> tuple[Node, dict[str, Any]]:
+    x = gc.input("x", ("batch", 12))
+    labels = gc.input("labels", ("batch",), "int64")
+    model = gc.nn.Sequential(
+        gc.nn.Linear(12, 16, name="hidden"),
+        gc.nn.LayerNorm(16, name="norm"),
+        gc.nn.GELU(),
+        gc.nn.Dropout(0.25),
+        gc.nn.Linear(16, 5, name="output"),
+    )
+    rng = np.random.default_rng(0)
+    data = {
+        "x": rng.normal(size=(20, 12)).astype("float32"),
+        "labels": rng.integers(0, 5, 20),
+    }
+    return gc.nn.cross_entropy(model(x), labels), data
+
+
+def _convolutions() -> tuple[Node, dict[str, Any]]:
+    images = gc.input("images", ("batch", 1, 10, 10))
+    labels = gc.input("labels", ("batch",), "int64")
+    model = gc.nn.Sequential(
+        gc.nn.Conv2d(1, 3, 3, name="conv"),
+        gc.nn.BatchNorm2d(3, name="norm"),
+        gc.nn.ReLU(),
+        gc.nn.MaxPool2d(2),
+        gc.nn.Flatten(),
+        gc.nn.Linear(48, 4, name="output"),
+    )
+    rng = np.random.default_rng(1)
+    data = {
+        "images": rng.normal(size=(12, 1, 10, 10)).astype("float32"),
+        "labels": rng.integers(0, 4, 12),
+    }
+    return gc.nn.cross_entropy(model(images), labels), data
+
+
+def _recurrent() -> tuple[Node, dict[str, Any]]:
+    x = gc.input("x", ("batch", 6, 4))
+    target = gc.input("target", ("batch", 3))
+    lstm = gc.nn.LSTM(4, 3, batch_first=True, name="lstm")
+    outputs, _ = lstm(x)
+    rng = np.random.default_rng(2)
+    data = {
+        "x": rng.normal(size=(8, 6, 4)).astype("float32"),
+        "target": rng.normal(size=(8, 3)).astype("float32"),
+    }
+    return gc.nn.mse_loss(outputs[:, -1], target), data
+
+
+@pytest.mark.parametrize("model", [_perceptron, _convolutions, _recurrent])
+def test_training(model: Any) -> None:
+    trained: list[dict[str, Any]] = []
+    for style in ("fast", "native"):
+        loss, data = model()
+        trainer = gc.Trainer(loss, gc.optim.SGD(0.1, momentum=0.9), style=style)
+        trainer.fit(data, epochs=3, batch_size=4)
+        trained.append({**trainer.parameters})
+    for name, value in trained[0].items():
+        np.testing.assert_allclose(trained[1][name], value, 2e-4, 2e-6, err_msg=name)
+
+
+def test_rows_of_a_softmax_are_one_loop() -> None:
+    x = gc.input("x", ("batch", 40))
+    softmax = gc.nn.softmax(gc.nn.layer_norm(x, 40) * 2, dim=1)
+    function = gc.compile(softmax, style="native")
+    text = function.source.partition("int compute(")[0]
+    assert text.count("static void compute") == 1
+    assert text.count("i < batch") == 1
+
+
+def test_hyperparameters_stay_in_python() -> None:
+    loss, _ = _perceptron()
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style="native")
+    functions = trainer.source.partition('C_SOURCE = r"""')[2].partition('"""')[0]
+    functions = functions.partition("static void predict")[2]
+    assert "0.25" not in functions
+    assert "DROPOUT_P = 0.25" in trainer.source
+
+
+def test_positions_out_of_bounds_are_an_error() -> None:
+    x = gc.input("x", (5,))
+    place = gc.input("place", ("n",), "int64")
+    function = gc.compile(x[place * place] * 2, style="native")
+    np.testing.assert_array_equal(function(np.arange(5.0), [2, 0]), [8, 0])
+    with pytest.raises((IndexError, gc.errors.FeedError)):
+        function(np.arange(5.0), [3])
+
+
+def test_emitted_program_needs_no_graphc(tmp_path: Path) -> None:
+    loss, data = _perceptron()
+    trainer = gc.Trainer(loss, gc.optim.Adam(0.01), style="native")
+    trainer.emit(tmp_path / "train.py", style="native")
+    np.savez(tmp_path / "data.npz", **data)
+    arguments = ["--data", "data.npz", "--dev", "data.npz", "--epochs", "2"]
+    done = subprocess.run(
+        [sys.executable, "train.py", *arguments, "--batch-size", "5"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "import graphc" not in (tmp_path / "train.py").read_text(encoding="utf-8")
+
+
+def test_without_a_compiler_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CC", "/nowhere/cc")
+    function = gc.compile(gc.input("unlike_others", ("n",)) * 3.25, style="native")
+    with pytest.raises(RuntimeError, match="no such program"):
+        function([1.0])
