@@ -39,7 +39,8 @@ def value_names(order: Iterable[Node]) -> dict[Node, str]:
     # A variable and the layer in its line may have one name.
     counts = {node.name: 1 for node in order if node.name is not None}
     for node in order:
-        if node.name is not None:
+        # A variable of the user's goes before the name of a layer.
+        if node.name is not None and node.label in (None, node.name):
             names[node] = node.name
             continue
         source = node.origin.gradient_of
