@@ -25,7 +25,7 @@ class LiveParameters(Mapping[str, Array]):
     (`parameters["w"] = value`), which copies into it.
     """
 
-    def __init__(self, nodes: Iterable[Node], arrays: dict[str, Array]) -> None:
+    def __init__(self, nodes: Iterable[Node], arrays: dict[str, Any]) -> None:
         self._nodes = {str(node.name): node for node in nodes}
         self._arrays = arrays
 

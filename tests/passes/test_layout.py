@@ -45,7 +45,7 @@ def test_what_has_one_element_a_channel_is_reshaped_and_not_moved() -> None:
     trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style="readable")
     text, *_ = trainer.source.partition("# Signals ---")
     assert "weight.reshape(2, 1, 1, 1)" in text
-    assert "0.1 * mean.reshape(" in text
+    assert "BATCH_NORM_MOMENTUM * mean.reshape(" in text
     assert "ascontiguousarray" not in text
     assert ".reshape(2, 1, 1)[None]" not in text
 

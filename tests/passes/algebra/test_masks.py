@@ -92,7 +92,6 @@ def network(activation: Callable[[Node], Node]) -> Graph:
         gc.nn.relu6,
         lambda x: gc.clip(x, -1.0, 1.0),
         lambda x: gc.maximum(x, 0.25),
-        lambda x: gc.nn.relu(gc.nn.layer_norm(gc.nn.relu(x), 7)),
     ],
 )
 def test_networks_choose_by_multiplying(activation: Callable[[Node], Node]) -> None:
