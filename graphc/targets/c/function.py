@@ -185,7 +185,8 @@ class Scope:
         taken = set(self.counters.values())
         counter = next(c for c in COUNTERS if c not in taken)
         size = size_text(loop.counter.size)
-        floats = [a for a in loop.accumulators if _is_laned(a)]
+        combined = [e.accumulator for e in loop.body if isinstance(e, Combine)]
+        floats = [a for a in combined if _is_laned(a)]
         is_innermost = not any(isinstance(each, Loop) for each in loop.body)
         laned = is_innermost and bool(floats) and not _is_small(loop.counter.size)
         lines: list[str] = []
@@ -201,8 +202,9 @@ class Scope:
                 continue
             start = number(start_of(a.combine, a.node.dtype), a.node.dtype)
             lines.append(f"{kind} {name} = {start};")
-            if laned and a in floats:
-                lines.append(f"{kind} {name}_lanes[{LANES}] = {{0}};")
+        for a in floats if laned else ():
+            kind, name = c_type(a.node.dtype), self.total(a.node)
+            lines.append(f"{kind} {name}_lanes[{LANES}] = {{0}};")
         if not laned:
             self.counters[loop.counter] = counter
             head = f"for (int64_t {counter} = 0; {counter} < {size}; {counter}++) {{"
@@ -226,9 +228,9 @@ class Scope:
             for a in floats:
                 name = self.total(a.node)
                 self.used.add(f"sum_of_lanes_{a.node.dtype.name}")
-                lines.append(
-                    f"{name} = sum_of_lanes_{a.node.dtype.name}({name}_lanes);"
-                )
+                sign = "=" if a in loop.accumulators else "+="
+                summed = f"sum_of_lanes_{a.node.dtype.name}({name}_lanes)"
+                lines.append(f"{name} {sign} {summed};")
         del self.counters[loop.counter]
         return lines
 

@@ -87,6 +87,29 @@ def test_all_cases_of_ops(cases: Sequence[Application], floating: str) -> None:
     _check(cases, floating)
 
 
+@pytest.mark.parametrize("shape", [(3, 40), (40, 3), (5, 17, 33), (100,), (2, 0)])
+def test_sums_and_extrema_of_long_axes(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    array = rng.normal(size=shape).astype("float32")
+    x = gc.input("x", shape)
+    every = [None, *range(len(shape)), (0, len(shape) - 1) if shape[1:] else 0]
+    kinds = (gc.sum, gc.max) if array.size else (gc.sum,)
+    outputs = [kind(x * 2, axis=axis) for kind in kinds for axis in every]
+    outputs += [gc.mean(gc.square(x - gc.mean(x, -1, keepdims=True)))]
+    found = gc.compile(outputs, style="native")(array)
+    wide = array.astype("float64") * 2
+    expected = [
+        (np.sum if kind is gc.sum else np.max)(wide, axis=axis)
+        for kind in kinds
+        for axis in every
+    ]
+    for a, b in zip(found, expected, strict=False):
+        np.testing.assert_allclose(a, b, 2e-6, 1e-5)
+    if array.size:
+        variance = np.square(wide / 2 - (wide / 2).mean(-1, keepdims=True)).mean()
+        np.testing.assert_allclose(found[-1], variance, 2e-6)
+
+
 @pytest.mark.parametrize(
     "seed",
     [*range(6), *(pytest.param(s, marks=pytest.mark.slow) for s in range(6, 60))],
