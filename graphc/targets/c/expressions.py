@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -109,9 +109,21 @@ class Translation:
     """A NumPy expression of one element, as C."""
 
     def __init__(
-        self, node: Node, arguments: Sequence[tuple[str, DType]], used: set[str]
+        self,
+        node: Node,
+        arguments: Sequence[tuple[str, DType]],
+        used: set[str],
+        variable: Callable[[str, DType], str] = lambda text, dtype: text,
     ) -> None:
-        self.node, self.used = node, used
+        """Take what an expression is made of.
+
+        Args:
+            node: the value.
+            arguments: its inputs as C, with their dtypes.
+            used: functions that are called, to which more are added.
+            variable: the name of a variable for what is read several times.
+        """
+        self.node, self.used, self.variable = node, used, variable
         names = [name.removeprefix("*") for name in node.op.inputs]
         self.values: dict[str, tuple[str, DType]] = {}
         self.many: dict[str, list[tuple[str, DType]]] = {}
@@ -173,6 +185,8 @@ class Translation:
                 c, kind = self._visit(test)
                 a, b, dtype = self._both(yes, no)
                 return f"({self._as(c, kind, boolean)} ? {a} : {b})", dtype
+            case ast.Call(ast.Attribute(ast.Name("np"), "polyval"), [_, point], []):
+                return self._polynomial(point)
             case ast.Call(ast.Attribute(operand, "astype"), [_], []):
                 a, dtype = self._visit(operand)
                 return self._as(a, dtype, self.node.dtype), self.node.dtype
@@ -182,6 +196,17 @@ class Translation:
                 return self._function(name, arguments)
             case _:
                 raise NotInC(ast.unparse(tree))
+
+    def _polynomial(self, point: ast.expr) -> tuple[str, DType]:
+        """The polynomial with the coefficients of the node, by Horner's rule."""
+        dtype = self.node.dtype
+        text = self.variable(self._as(*self._visit(point), dtype), dtype)
+        first, *others = (
+            number(each, dtype) for each in self.node.attributes["coefficients"]
+        )
+        for other in others:
+            first = f"({first} * {text} + {other})"
+        return first, dtype
 
     def _function(self, name: str, arguments: list[ast.expr]) -> tuple[str, DType]:
         boolean = np.dtype(np.bool_)

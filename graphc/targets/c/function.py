@@ -51,6 +51,24 @@ class Scope:
     checks: bool = False
     """True where a position was printed that is checked."""
 
+    before: list[str] = field(default_factory=list[str])
+    """Lines that stand before the statement that is being printed."""
+    points: int = 0
+    """Variables that such lines have made; no value has such a name."""
+
+    def variable(self, text: str, dtype: DType) -> str:
+        """The name of a variable for an expression that is read several times."""
+        if text.isidentifier():
+            return text
+        self.points += 1
+        name = f"point__{self.points}"
+        self.before.append(f"const {c_type(dtype)} {name} = {strip(text)};")
+        return name
+
+    def _flushed(self) -> list[str]:
+        lines, self.before = self.before, []
+        return lines
+
     def total(self, node: Node) -> str:
         """The variable that a loop combines values into."""
         name = self.names[node]
@@ -76,7 +94,7 @@ class Scope:
                 return f"{self.names[node]}[{strip(place)}]"
             case Apply(node, arguments):
                 given = [(self.text(each), each.dtype) for each in arguments]
-                return Translation(node, given, self.used).text
+                return Translation(node, given, self.used, self.variable).text
             case Operation("if", (test, yes, no)):
                 return f"({self.text(test)} ? {self.text(yes)} : {self.text(no)})"
             case Operation("float", (value,), dtype):
@@ -105,22 +123,22 @@ class Scope:
                     text = self.text(value)
                     if isinstance(value, Total):
                         continue
+                    lines += self._flushed()
                     lines.append(f"const {kind} {self.names[node]} = {strip(text)};")
                 case Store(node, index, value, combine):
-                    target = self._target(node, index)
-                    lines += self._combined(
-                        target, combine, self.text(value), node.dtype
-                    )
+                    target, text = self._target(node, index), self.text(value)
+                    lines += self._flushed()
+                    lines += self._combined(target, combine, text, node.dtype)
                 case Combine(accumulator, value, place):
                     is_laned = lane and _is_laned(accumulator)
                     target = self.total(accumulator.node)
                     target = f"{target}_lanes{lane}" if is_laned else target
+                    text = self.text(value)
+                    where = self.text(place) if place is not None else ""
+                    lines += self._flushed()
+                    dtype = accumulator.dtype
                     lines += self._combined(
-                        target,
-                        accumulator.combine,
-                        self.text(value),
-                        accumulator.dtype,
-                        self.text(place) if place is not None else "",
+                        target, accumulator.combine, text, dtype, where
                     )
                 case Loop():
                     lines += self.loop(item)

@@ -94,7 +94,9 @@ class CNames:
             # One letter counts turns of a loop.
             if len(name) == 1 or "_float" in name or "_int" in name:
                 name = f"{name}_value"
-            while name in self._used or name.startswith("__"):
+            if name.startswith(("__", "point__")):
+                name = f"value_{name}"
+            while name in self._used:
                 name = f"{name}_"
             self._used.add(name)
             self._by_name[known] = name
