@@ -353,7 +353,16 @@ ORDINARY = {
 C_FUNCTIONS = {
     *("absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2"),
     *("arctanh", "floor_divide", "isfinite", "isinf", "isnan", "maximum", "minimum"),
-    *("power", "reciprocal", "remainder", "sign", "square", "where", "astype"),
+    *(
+        "polyval",
+        "power",
+        "reciprocal",
+        "remainder",
+        "sign",
+        "square",
+        "where",
+        "astype",
+    ),
 }
 
 OTHER_MEANINGS: dict[str, set[str]] = {
