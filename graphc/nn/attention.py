@@ -166,10 +166,11 @@ def _of_examples(batch: Batch, node: Node) -> Node | None:
     return node.op(*inputs, **node.attributes)
 
 
-def _weights_formula(node: Node) -> str | None:
+def _weights_formula(node: Node, mask: int = 2) -> str | None:
+    """The softmax, where input number `mask`, which is one, is left out."""
     scale = node.attributes["scale"]
-    query, *others = node.inputs
-    if len(others) > 1 or node.attributes["is_causal"] or node.ndim < 2:
+    query = node.inputs[0]
+    if len(node.inputs) > mask or node.attributes["is_causal"] or node.ndim < 2:
         return None
     scores = "query @ key.T"
     if scale is None:
@@ -220,10 +221,26 @@ def _expand(
     return matmul(weights.named("attention"), value)
 
 
+def _gradients(node: Node) -> tuple[str, ...]:
+    scale = node.attributes["scale"]
+    weights = _weights_formula(node, 3)
+    if weights is None or node.ndim != 2:
+        return ()
+    flow = f"({weights} * (d @ value.T - sum((d @ value.T) * {weights}, 1, True)))"
+    end = f" / sqrt({node.inputs[0].shape[-1]})" if scale is None else ""
+    front = "" if scale is None else f"{scale!r} * "
+    return (
+        f"{front}({flow} @ key){end}",
+        f"{front}({flow}.T @ query){end}",
+        f"{weights}.T @ d",
+    )
+
+
 ATTENTION = Op(
     name="scaled_dot_product_attention",
     mathematics=Mathematics(
         written=lambda node: f"{_weights_written(node, 3)} <2>",
+        gradients=_gradients,
     ),
     inputs=("query", "key", "value", "*attn_mask"),
     infer=_infer,

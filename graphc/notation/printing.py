@@ -160,7 +160,9 @@ class Printer(ABC):
         text = ""
         for place, factor in enumerate(scalars):
             is_last = place == len(scalars) - 1 and not arrays
-            part = self._in(factor, BIG if is_last else PRODUCT)
+            # A product of vectors would run on into the arrays behind it.
+            least = POWER if factor.head == "matmul" and arrays else PRODUCT
+            part = self._in(factor, BIG if is_last else least)
             if factor.head == "number" and "/" in factor.text:
                 part = self.share(part)
             text = self.beside(text, part, factor) if text else part

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ..ir.batching import elementwise
 from ..ir.facts import Role
 from ..ir.literal import constant_of
 from ..ir.node import Node
 from ..ir.op import OPS, Op
-from ..ir.types import TupleType
+from ..ir.types import TupleType, is_floating
 from ..ir.walk import reading_order
 from ..ops.source import input as declared_input
 from . import tree as build
@@ -142,13 +144,18 @@ class Translation:
             if array.size and (array == array.flat[0]).all():
                 value = array.flat[0]
         if value is not None:
-            whole = build.number(float(value))
+            whole = build.number(_shortest(value, node.dtype))
             return whole if not node.shape else build.view(whole, node.shape, ())
         if role is Role.CONSTANT:
             self._constants += 1
             name = node.label or f"C{self._constants}"
             return build.symbol(name, node.shape, node)
         return applied(node, [])
+
+
+def _shortest(value: Any, dtype: np.dtype[Any]) -> float:
+    """The number with the fewest digits that rounds to a value of a dtype."""
+    return float(str(np.dtype(dtype).type(value)) if is_floating(dtype) else value)
 
 
 def _result(node: Node) -> Tree:

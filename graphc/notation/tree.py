@@ -307,6 +307,9 @@ def matmul(*factors: Tree) -> Tree:
             scalars.append(factor)
         else:
             flat += factor.args if factor.head == "matmul" else (factor,)
+    if len(flat) > 1 and flat[-2].head == "diag" and _is_alike(flat[-1]):
+        flat[-2:] = [times(flat[-1].args[0], flat[-2].args[0])]
+        return matmul(*scalars, *flat)
     if not flat:
         return times(*scalars)
     total = flat[0]
@@ -316,6 +319,11 @@ def matmul(*factors: Tree) -> Tree:
     if len(flat) > 1:
         total = Tree("matmul", tuple(flat), shape, is_row=is_row)
     return times(*scalars, total) if scalars else total
+
+
+def _is_alike(x: Tree) -> bool:
+    """True of a column of which all elements are one scalar."""
+    return x.head == "view" and x.rank == 1 and not x.args[0].rank
 
 
 def _product_shape(left: Shape, is_row: bool, right: Tree) -> tuple[Shape, bool]:
@@ -346,6 +354,9 @@ def transpose(x: Tree) -> Tree:
         return negative(transpose(x.args[0]))
     if x.head == "matmul":
         return matmul(*(transpose(factor) for factor in reversed(x.args)))
+    if x.head == "times" and not x.args[0].rank:
+        loose = [part for part in x.args if not part.rank]
+        return times(*loose, transpose(times(*(p for p in x.args if p.rank))))
     if x.rank == 1:
         return Tree("transpose", (x,), x.shape, is_row=not x.is_row)
     return Tree("transpose", (x,), (*x.shape[:-2], x.shape[-1], x.shape[-2]))

@@ -88,7 +88,7 @@ def page(
     seconds = None
     if times and run is not None:
         seconds = seconds_of_lines(subject.runner(_inputs(run)))
-    name = title or Path(path).stem
+    name = printable(title or Path(path).stem)
     data = {
         "title": name,
         "version": __version__,

@@ -93,6 +93,13 @@ def _centered() -> gc.Node:
     return loss
 
 
+def _attention() -> gc.Node:
+    Q, K, V = (_parameter(*each) for each in (("Q", 2, 4), ("K", 3, 4), ("V", 3, 4)))
+    a = gc.nn.scaled_dot_product_attention(Q, K, V)
+    loss = gc.sum(a * a)
+    return loss
+
+
 def _scalar() -> gc.Node:
     x, w = _parameter("x"), _parameter("w")
     z = 2 * x + 1
@@ -109,6 +116,7 @@ MODELS = {
     "matrices": _matrices,
     "regression": _regression,
     "centered": _centered,
+    "attention": _attention,
     "scalar": _scalar,
 }
 
@@ -256,6 +264,22 @@ def test_hidden_layer() -> None:
         "= (1/batch) Σ_rows diag(1[z > 0]) W2^T (p - onehot(y)) x^T",
     ):
         assert expected in lines, "\n".join(lines)
+
+
+def test_scalars_stand_in_front() -> None:
+    """Of a diagonal matrix by a column of one number, and of a quadratic form."""
+    theta = gc.parameter("theta", (3,))
+    assert _text(0.05 * gc.sum(gc.square(theta)), theta)[-1] == "∂L/∂theta = 0.1 theta"
+    x, w = _input("x", 3), _parameter("w", 3, 3)
+    last = "∂L/∂w = 2 (x^T w x) x x^T"
+    assert _text(gc.square(x @ w @ x), w)[-1] == last
+
+
+def test_attention_is_written_in_one_way() -> None:
+    loss = _attention()
+    text = str(gc.derivation(loss, Graph((loss,)).parameters))
+    assert "softmax(Q K^T / √4)" in text
+    assert "0.5" not in text
 
 
 def test_accumulation_is_shown() -> None:

@@ -177,6 +177,9 @@ def test_names_stay_text(tmp_path, whole):
     assert {SCRIPT, "$title"} <= {v["lines"][0] for v in vertices}
     assert f"{IMAGE}.py:3" in {v.get("line") for v in vertices}
     assert data["title"] == SCRIPT
+    # A byte of a file name that is no character.
+    _, data = written(names["loss"], tmp_path, title="a\udcff")
+    assert data["title"] == r"a\udcff"
     markup = [*data["formulas"].values()]
     for section in data["derivations"][0]["sections"]:
         markup += [form for line in section["lines"] for form in line["forms"]]
