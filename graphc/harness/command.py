@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (DataError, CheckpointError, OptionError, OSError) as error:
         say(f"{parser.prog}: error: {error}", error=True)
         return 2
-    except FloatingPointError as error:
+    except ArithmeticError as error:
         say(f"{parser.prog}: error: {error}", error=True)
         return 1
     except KeyboardInterrupt:

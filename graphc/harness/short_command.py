@@ -84,9 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (DataError, CheckpointError, OptionError, OSError) as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
-    except (FloatingPointError, KeyboardInterrupt) as error:
+    except (ArithmeticError, KeyboardInterrupt) as error:
         print(f"{parser.prog}: error: {error or 'interrupted'}", file=sys.stderr)
-        return 1 if isinstance(error, FloatingPointError) else 130
+        return 1 if isinstance(error, ArithmeticError) else 130
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import numpy as np
@@ -219,6 +220,7 @@ class Adafactor(Rule):
     _: KW_ONLY
     maximize: bool = False
 
+    called = MappingProxyType({**Rule.called, "eps": "epsilons"})
     decays_itself = True
 
     def slots(self, parameter: Node) -> State:

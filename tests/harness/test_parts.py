@@ -96,6 +96,26 @@ def test_a_step_size_is_a_constant_and_an_option(tmp_path: Path) -> None:
     run(script, *options, "--lr", 0.3, "--weight-decay", 0.1, "--resume")
 
 
+def test_constants_of_layers_with_odd_names_are_options(
+    tmp_path: Path, capsys: Any
+) -> None:
+    """Named as Python spells names in capitals; what divides by zero is one line."""
+    x, y = gc.input("x", ("batch", 8)), gc.input("y", ("batch",), "int64")
+    hidden = gc.nn.Dropout(0.1, name="help")(x)
+    hidden = gc.nn.Dropout(0.2, name="\N{GREEK SMALL LETTER IOTA WITH TONOS}_2")(hidden)
+    hidden = gc.nn.Dropout(0.3, name="\u0390")(hidden)
+    loss = gc.nn.cross_entropy(gc.nn.Linear(8, 3, name="output")(hidden), y)
+    trainer = gc.Trainer(loss, gc.optim.Adafactor(0.01))
+    module = load(trainer.emitted("readable", "program", []).source)
+    data = tmp_path / "train.npz"
+    np.savez(data, **TRAIN)  # type: ignore[arg-type]
+    given = ["--data", str(data), "--epochs=1", "--epsilon2=0.01"]
+    assert module.main([*given, "--help-dropout-p=0.4"]) == 0
+    assert vars(module)["HELP_DROPOUT_P"] == 0.4
+    assert module.main([*given, "--help-dropout-p=1"]) == 1
+    assert "error: float division by zero" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("style", ["readable", "fast"])
 def test_a_constant_that_is_edited_counts_everywhere(
     tmp_path: Path, style: Any
@@ -344,6 +364,19 @@ def test_a_file_is_current_stale_or_edited(tmp_path: Path) -> None:
         assert found.status == "edited"
         assert "predict" in found.edited or part == "model"
         assert "init_parameters" not in found.edited
+    # The file is that of `predict` now; a model without outputs has none.
+    weights = gc.parameter("w", (8,), gc.init.ones())
+    bare = gc.Trainer(gc.sum(weights**2), gc.optim.SGD(0.1))
+    file.write_text(text)
+    assert str(gc.verify(str(file), bare)) == f"{file} is stale: the outputs changed"
+    # Constants at the top that were edited by hand are told by their names.
+    text = model().emit(file).read_text()
+    for old, new in (("BETA1 = 0.9", "BETA1 = 0.8"), ("DROPOUT_P = 0.2\n", "")):
+        assert old in text
+        text = text.replace(old, new, 1)
+    file.write_text(text)
+    found = gc.verify(str(file), model())
+    assert (found.status, found.edited) == ("edited", ("BETA1", "DROPOUT_P"))
     for text, reason in (("x = 1", "lost its head"), ("x = (", "read as Python")):
         file.write_text(text)
         with pytest.raises(OptionError, match=reason):

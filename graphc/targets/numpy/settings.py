@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import cast
 
@@ -82,4 +83,5 @@ def _settings_of_node(node: Node) -> Iterator[Setting]:
 
 
 def _identifier(text: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in text).upper()
+    upper = "".join(c if c.isalnum() else "_" for c in text).upper()
+    return unicodedata.normalize("NFKC", upper)  # As Python spells it in `globals()`.
