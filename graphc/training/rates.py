@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
@@ -37,10 +38,12 @@ def with_rates(plan: TrainingPlan) -> TrainingPlan:
         if schedule.inputs and not read.isdisjoint(("step", "epoch")):
             wish = "step_size" if schedule is size else "scheduled_step_size"
             value = placeholder(wish, schedule.type)
-            known = Rate(value, Graph((schedule,)), _owner(schedule))
-            rates.setdefault(number(schedule), known)
+            rates.setdefault(number(schedule), Rate(value, Graph((schedule,))))
     if not rates:
         return plan
+    schedules = [rate.graph.outputs[0] for rate in rates.values()]
+    owners = zip(rates.items(), _owners(schedules), strict=True)
+    rates = {place: replace(rate, owner=owner) for (place, rate), owner in owners}
 
     def called(outputs: Sequence[Node]) -> tuple[Node, ...]:
         images: dict[Node, Node] = {}
@@ -77,8 +80,15 @@ def _without_scale(size: Node, times: Mapping[Node, str]) -> Node:
     return size
 
 
-def _owner(schedule: Node) -> str:
-    """Name of the group or the loss that the numbers of a schedule belong to."""
-    terms = (term_of_constant(node) for node in ancestors([schedule]))
-    owners = {s.owner for term in terms if term is not None for s in settings_of(term)}
-    return min(owners, default="")
+def _owners(schedules: Sequence[Node]) -> list[str]:
+    """Names of the groups or the losses that the numbers of schedules belong to.
+
+    A number that several share belongs to the first one: what fewer have tells more.
+    """
+    found: list[set[str]] = []
+    for schedule in schedules:
+        terms = (term_of_constant(node) for node in ancestors([schedule]))
+        settings = [s for term in terms if term is not None for s in settings_of(term)]
+        found.append({each.owner for each in settings} or {""})
+    counts = Counter(owner for owners in found for owner in owners)
+    return [min(owners, key=lambda each: (counts[each], each)) for owners in found]

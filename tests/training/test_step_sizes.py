@@ -59,6 +59,18 @@ def test_the_step_size_of_every_group_is_checked() -> None:
     assert history["step_size"] == [0.25, 0.25]
 
 
+def test_schedules_of_groups_are_functions_of_their_own() -> None:
+    def groups(lr: Any) -> gc.optim.Optimizer:
+        weights = gc.optim.SGD(gc.optim.StepLR(0.5, step_size=1, gamma=0.5))
+        return gc.optim.ParameterGroups({"*.weight": weights}, gc.optim.SGD(lr))
+
+    halved = gc.optim.StepLR(0.25, step_size=2, gamma=0.5)
+    module = make(lr=halved, optimizer=groups).module
+    state = module.init_state(module.init_parameters(0)) | {"epoch": 3}
+    assert sorted(module.step_sizes(state)) == [0.0625, 0.125]
+    assert (module.weight_learning_rate(3), module.learning_rate(3)) == (0.0625, 0.125)
+
+
 def test_micro_batches_divide_an_epoch(tmp_path: Path) -> None:
     def accumulating(lr: Any) -> gc.optim.Optimizer:
         inner = gc.optim.EMA(gc.optim.SGD(lr))

@@ -170,7 +170,8 @@ def emit_training(
     for function, wording in small:
         scope = names.function_scope()
         for node in plan.step_sizes.inputs:
-            scope.alias(node, str(node.name))
+            if node not in rates:
+                scope.alias(node, str(node.name))
         write_function(text, function, wording, scope, constants)
     for helper in later:
         write_helper(writer, text, helper)
