@@ -7,7 +7,7 @@ are those of `notation.parse`; blocks may be named as functions, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -46,6 +46,9 @@ class Mathematics:
     gradients: Texts = ()
     """The gradient of each input, over the inputs, `out`, and the gradient `d` of the
     result. Left out, it is what the derivative rule says."""
+    letters: Callable[[Node], Mapping[str, str]] | None = None
+    """Parts of gradients by the letters that stand for them there, each over those
+    before it: where a formula gets long, a reader sees the letter, and its meaning."""
 
     def gradient_of(self, node: Node, position: int) -> str | None:
         """The formula of the gradient of an input, if there is one."""

@@ -30,7 +30,14 @@ from .channels import (
 )
 from .layer import Layer, check_size
 from .parameter import buffer
-from .standardize import STANDARDIZE, affine_type, moments, written_norm
+from .standardize import (
+    STANDARDIZE,
+    affine_type,
+    moments,
+    norm_gradients,
+    norm_letters,
+    written_norm,
+)
 
 
 def _batch_infer(
@@ -134,6 +141,13 @@ def _written(node: Node) -> str | None:
     return written_norm(node, _axes(node))
 
 
+def _gradients(node: Node) -> tuple[str | None, ...]:
+    if not node.attributes["training"]:
+        return ()
+    # That by the input has means along other axes than the last, and gets long.
+    return (None, *norm_gradients(node, _axes(node))[1:])
+
+
 SCALED_CHANNELS = Op(
     name="scaled_channels",
     mathematics=Mathematics(written=lambda node: written_norm(node, _axes(node))),
@@ -152,7 +166,11 @@ SCALED_CHANNELS = Op(
 @block(
     name="batch_norm",
     infer=_batch_infer,
-    mathematics=Mathematics(written=_written),
+    mathematics=Mathematics(
+        written=_written,
+        letters=lambda node: norm_letters(node, _axes(node)),
+        gradients=_gradients,
+    ),
     assigns=_assigns,
     hyperparameters={"momentum": "batch_norm_momentum", "eps": "batch_norm_eps"},
     cases=[

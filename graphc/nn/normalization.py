@@ -18,7 +18,14 @@ from ..ops.type_rules import floating
 from . import init
 from .block import block
 from .layer import Layer, check_size
-from .standardize import STANDARDIZE, affine_type, scaled_and_shifted, written_norm
+from .standardize import (
+    STANDARDIZE,
+    affine_type,
+    norm_gradients,
+    norm_letters,
+    scaled_and_shifted,
+    written_norm,
+)
 
 
 def _layer_norm_infer(
@@ -44,7 +51,13 @@ def _last(input: Node, axes: int) -> tuple[int, ...]:
     mathematics=Mathematics(
         written=lambda node: written_norm(
             node, _last(node.inputs[0], node.attributes["axes"])
-        )
+        ),
+        letters=lambda node: norm_letters(
+            node, _last(node.inputs[0], node.attributes["axes"])
+        ),
+        gradients=lambda node: norm_gradients(
+            node, _last(node.inputs[0], node.attributes["axes"])
+        ),
     ),
     batch=shared_after(1),
     cases=[
@@ -136,7 +149,13 @@ def _rms_norm_infer(
     mathematics=Mathematics(
         written=lambda node: written_norm(
             node, _last(node.inputs[0], node.attributes["axes"]), centered=False
-        )
+        ),
+        letters=lambda node: norm_letters(
+            node, _last(node.inputs[0], node.attributes["axes"]), centered=False
+        ),
+        gradients=lambda node: norm_gradients(
+            node, _last(node.inputs[0], node.attributes["axes"]), centered=False
+        ),
     ),
     batch=shared_after(1),
     cases=[

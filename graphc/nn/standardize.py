@@ -132,11 +132,52 @@ def written_norm(node: Node, axes: tuple[int, ...], *, centered: bool = True) ->
     text = f"<0> / √{{mean{below}(<0>²) + {eps}}}"
     if centered:
         text = f"(<0> - mean{below}(<0>)) / √{{var{below}(<0>) + {eps}}}"
-    parts = node.attributes.get("parts", "weight" if len(node.inputs) > 1 else "")
-    places = {part: place for place, part in enumerate(parts.split(), 1)}
+    places = {part: place for place, part in enumerate(_named_parts(node), 1)}
     if "weight" in places:
         text = f"<{places['weight']}> ⊙ ({text})"
     return f"{text} + <{places['bias']}>" if "bias" in places else text
+
+
+def _named_parts(node: Node) -> list[str]:
+    """The names of the inputs of a normalization after the first."""
+    rest = "weight" if len(node.inputs) > 1 else ""
+    return node.attributes.get("parts", rest).split()
+
+
+def norm_letters(
+    node: Node, axes: tuple[int, ...], *, centered: bool = True
+) -> dict[str, str]:
+    """The letters in the gradients of a normalization, see `written_norm`."""
+    rank = node.inputs[0].ndim
+    is_last = axes == tuple(range(rank - len(axes), rank))
+    middle, letters = "input", dict[str, str]()
+    if centered:
+        middle = f"input - mean_of(input, {axes})"
+    if centered and not is_last:
+        middle, letters["μ"] = "input - μ", f"mean_of(input, {axes})"
+    letters["σ"] = f"sqrt(mean_of(({middle}) ** 2, {axes}) + eps)"
+    letters["x̂"] = f"({middle}) / σ"
+    if is_last and "weight" in _named_parts(node):
+        letters["g"] = "weight * d"
+    return letters
+
+
+def norm_gradients(
+    node: Node, axes: tuple[int, ...], *, centered: bool = True
+) -> tuple[str | None, ...]:
+    """The gradients of a normalization over `norm_letters`."""
+    parts = _named_parts(node)
+    g = "g" if "weight" in parts else "d"
+    middle = f" - mean_of({g}, {axes})" if centered else ""
+    rank, weights = node.inputs[0].ndim, node.inputs[1:]
+    others = tuple(axis for axis in range(rank) if axis not in axes)
+    is_last = axes == tuple(range(rank - len(axes), rank))
+    rows = others if is_last else axes
+    of_parts = {"weight": f"sum(d * x̂, {rows})", "bias": f"sum(d, {rows})"}
+    return (
+        f"({g}{middle} - x̂ * mean_of({g} * x̂, {axes})) / σ",
+        *(of_parts.get(part) for part, _ in zip(parts, weights, strict=True)),
+    )
 
 
 def _gradients(node: Node) -> tuple[str]:

@@ -72,6 +72,8 @@ class Backward:
     at: dict[Node, Tree] = field(default_factory=dict[Node, Tree])
     """The gradient of each value that stops, and of each wanted one."""
     closed: dict[Node, Tree] = field(default_factory=dict[Node, Tree])
+    letters: dict[str, tuple[Tree, Tree]] | None = None
+    """The letters that stand in flows, and what for, if they may."""
 
     def run(self, total: Callable[[Node, Tree], Mapping[Node, Tree]]) -> None:
         """Find all gradients.
@@ -206,12 +208,26 @@ class Backward:
         closed = Translation({}, 1, opens_known=False)
         if text is not None:
             arrived = build.symbol("d", d.shape)
-            found = closed.parsed(text, node, args, d=arrived, out=out)
+            parts: dict[str, Tree] = {"d": arrived, "out": out}
+            letters = mathematics.letters(node) if mathematics.letters else {}
+            for letter, meaning in letters.items():
+                part = closed.parsed(meaning, node, args, **parts)
+                parts[letter] = self._lettered(letter, part, arrived, d)
+            found = closed.parsed(text, node, args, **parts)
             return _with(_last(found, arrived), arrived, d)
         slope = mathematics.slope_of(node) if len(args) == 1 else None
         if slope is not None:
             return along(closed.parsed(slope, node, args, out=out), d)
         return self._by_rule(node, position, d, args, out)
+
+    def _lettered(self, letter: str, part: Tree, arrived: Tree, d: Tree) -> Tree:
+        """A part of a flow, or the letter for it."""
+        taken = {one.text for one in self.system.symbols.values()}
+        if self.letters is None or letter in taken or part.head == "symbol":
+            return part
+        short = build.symbol(letter, part.shape)
+        self.letters[letter] = short, _with(part, arrived, d)
+        return short
 
     def _by_rule(
         self, node: Node, position: int, d: Tree, args: Sequence[Tree], out: Tree

@@ -61,8 +61,10 @@ class Flows:
     def lines(self, node: Node, position: int) -> tuple[str, ...]:
         """The gradient by an input of a node, and what letters in it stand for."""
         letters: dict[str, tuple[Tree, Tree]] = {}
+        parts = self._backward.letters = {}
         try:
             tree = _seen_through(self._tree(node, position))
+            letters.update(_used(parts, tree))
             tree = build.substitute(tree, lambda part: _abbreviated(part, letters))
             if len(_printed(tree)) > _LONGEST:
                 tree = self._with_letters(tree, node, node.inputs[position], letters)
@@ -168,6 +170,19 @@ class Flows:
             named = named.inputs[0]
         name = self.names.get(node) or called_in_words(named)
         return build.symbol(name, self._image(node).shape)
+
+
+def _used(
+    letters: dict[str, tuple[Tree, Tree]], tree: Tree
+) -> dict[str, tuple[Tree, Tree]]:
+    """The letters in a formula, and those in what these stand for."""
+    found: dict[str, tuple[Tree, Tree]] = {}
+    names = {*build.names_in(tree)}
+    for letter, (short, meaning) in reversed(letters.items()):
+        if letter in names:
+            found[letter] = short, _seen_through(meaning)
+            names |= {*build.names_in(meaning)}
+    return found
 
 
 def _seen_through(tree: Tree) -> Tree:

@@ -110,15 +110,26 @@ def options(node: Node) -> list[str]:
     for name, value in node.attributes.items():
         if name in _UNSAID or name in node.op.bodies or value is None or value is False:
             continue
+        if name == "stride" and value == node.attributes.get("kernel_size"):
+            continue
         if name in ("axis", "axes") and _is_only_axis(node, value):
             continue
         if name == "index":
             found.append(f"index=[{index_source(node)}]")
         elif name in _USUAL and _is_usual(name, value):
             continue
-        elif (text := option_text(value)) is not None:
-            found.append(f"{name}={f'({text})' if isinstance(value, tuple) else text}")
+        elif (text := option_text(_of_windows(name, value))) is not None:
+            is_several = isinstance(value, tuple) and "," in text
+            found.append(f"{name}={f'({text})' if is_several else text}")
     return found
+
+
+def _of_windows(name: str, value: Any) -> Any:
+    """One number for windows that are alike along all axes."""
+    if name not in ("kernel_size", "stride", "padding", "dilation"):
+        return value
+    sizes = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+    return sizes[0] if len({*sizes}) == 1 else value
 
 
 def _is_only_axis(node: Node, axis: Any) -> bool:

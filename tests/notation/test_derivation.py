@@ -100,6 +100,13 @@ def _attention() -> gc.Node:
     return loss
 
 
+def _channels() -> gc.Node:
+    x, g = _input("x", ROWS, 3), _parameter("g", 3)
+    h = gc.nn.batch_norm(x, None, None, g, _parameter("b", 3), training=True)
+    loss = gc.sum(gc.nn.rms_norm(gc.exp(h), (3,), _parameter("w", 3)) ** 2)
+    return loss
+
+
 def _scalar() -> gc.Node:
     x, w = _parameter("x"), _parameter("w")
     z = 2 * x + 1
@@ -117,6 +124,7 @@ MODELS = {
     "regression": _regression,
     "centered": _centered,
     "attention": _attention,
+    "channels": _channels,
     "scalar": _scalar,
 }
 

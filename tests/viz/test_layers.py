@@ -56,6 +56,21 @@ def test_a_closed_layer_is_one_node(read):
     assert gradients[out, second] == "d_layer1 (batch, 4)\n= W_out^T d"
 
 
+def test_long_gradients_have_letters_and_equal_windows_one_size(read):
+    x = gc.input("x", ("batch", 1, 8, 8))
+    pooled = gc.nn.avg_pool2d(x, 2)
+    picture = read(gc.render([pooled, gc.nn.max_pool2d(x, (2, 4))]))
+    assert picture.find("pooled", "avg_pool2d(kernel_size=2)")
+    assert "kernel_size=(2, 4))" in str(picture.vertices)
+    f = gc.exp(gc.reshape(pooled, ("batch", 16)) * gc.parameter("w", (16,)))
+    loss = gc.mean(gc.square(gc.nn.LayerNorm(16, name="ln")(f)))
+    source = gc.render(loss, backward="overlay").source
+    flow = "= (g - mean(g) - mean(g ⊙ x̂) x̂) / σ"
+    letters = "g = W_ln ⊙ d\\nx̂ = (f - mean(f)) / σ\\nσ = √("
+    assert f"{flow}\\n{letters}" in source
+    assert "Σ_rows x̂ ⊙ d" in source
+
+
 def test_depth_opens_layers_one_by_one(read):
     picture = read(gc.render(network([5, 6]), depth=1))
     assert len(picture.clusters) == 2
