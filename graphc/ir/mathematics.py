@@ -22,6 +22,10 @@ the application of the op to its inputs says it best."""
 Texts = tuple[str | None, ...] | Callable[["Node"], "tuple[str | None, ...]"]
 
 
+def _none(node: Node) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mathematics:
     """Formulas of an op, see the module."""
@@ -46,7 +50,7 @@ class Mathematics:
     gradients: Texts = ()
     """The gradient of each input, over the inputs, `out`, and the gradient `d` of the
     result. Left out, it is what the derivative rule says."""
-    letters: Callable[[Node], Mapping[str, str]] | None = None
+    letters: Callable[[Node], Mapping[str, str]] = _none
     """Parts of gradients by the letters that stand for them there, each over those
     before it: where a formula gets long, a reader sees the letter, and its meaning."""
 

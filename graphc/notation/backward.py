@@ -209,8 +209,7 @@ class Backward:
         if text is not None:
             arrived = build.symbol("d", d.shape)
             parts: dict[str, Tree] = {"d": arrived, "out": out}
-            letters = mathematics.letters(node) if mathematics.letters else {}
-            for letter, meaning in letters.items():
+            for letter, meaning in mathematics.letters(node).items():
                 part = closed.parsed(meaning, node, args, **parts)
                 parts[letter] = self._lettered(letter, part, arrived, d)
             found = closed.parsed(text, node, args, **parts)

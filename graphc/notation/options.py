@@ -22,6 +22,8 @@ _NAMED = frozenset(
 )
 """Options whose values would not say what they are."""
 
+_OF_WINDOWS = frozenset(["dilation", "kernel_size", "padding", "stride"])
+
 _USUAL = {
     **dict.fromkeys(("alpha", "beta", "dilation", "groups", "stride"), 1),
     **dict.fromkeys(("padding", "output_padding", "k", "offset"), 0),
@@ -126,10 +128,10 @@ def options(node: Node) -> list[str]:
 
 def _of_windows(name: str, value: Any) -> Any:
     """One number for windows that are alike along all axes."""
-    if name not in ("kernel_size", "stride", "padding", "dilation"):
+    if not isinstance(value, tuple) or name not in _OF_WINDOWS:
         return value
-    sizes = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
-    return sizes[0] if len({*sizes}) == 1 else value
+    sizes = cast("tuple[Any, ...]", value)
+    return sizes[0] if len({*sizes}) == 1 else sizes
 
 
 def _is_only_axis(node: Node, axis: Any) -> bool:
