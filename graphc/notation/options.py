@@ -128,10 +128,11 @@ def options(node: Node) -> list[str]:
 
 def _of_windows(name: str, value: Any) -> Any:
     """One number for windows that are alike along all axes."""
-    if not isinstance(value, tuple) or name not in _OF_WINDOWS:
+    if name not in _OF_WINDOWS:
         return value
-    sizes = cast("tuple[Any, ...]", value)
-    return sizes[0] if len({*sizes}) == 1 else sizes
+    sizes = cast("tuple[Any, ...] | Any", value)
+    is_one = isinstance(sizes, tuple) and len({*cast("tuple[Any, ...]", sizes)}) == 1
+    return cast("Any", sizes[0] if is_one else sizes)
 
 
 def _is_only_axis(node: Node, axis: Any) -> bool:
