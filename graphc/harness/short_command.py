@@ -110,8 +110,7 @@ def run_training(options: Any) -> None:
     train = load_data(options.data)
     dev = options.dev and load_data(options.dev)
     # end
-    folder = os.path.dirname(os.path.abspath(options.out or ""))
-    if not os.access(folder, os.W_OK):
+    if not os.access(os.path.dirname(os.path.abspath(options.out or "")), os.W_OK):
         raise OptionError(f"{options.out} can't be written")
     parameters = init_parameters(options.seed)
     # if streams

@@ -65,8 +65,9 @@ def train_epoch(
             continue
         # end
         if not math.isfinite(loss):
-            hint = "try a smaller step size, or inputs of smaller scale"
-            raise FloatingPointError(f"the loss became {loss}: {hint}")
+            at = f"in epoch {state['epoch'] + 1}, step {state['step'] + 1}"
+            hint = "try a smaller step size; `graphc train` tells the row and the line"
+            raise FloatingPointError(f"the loss became {loss} {at}: {hint}")
         # if weights
         total += loss * weight
         weights += weight

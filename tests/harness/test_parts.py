@@ -114,6 +114,8 @@ def test_constants_of_layers_with_odd_names_are_options(
     assert vars(module)["HELP_DROPOUT_P"] == 0.4
     assert module.main([*given, "--help-dropout-p=1"]) == 1
     assert "error: float division by zero" in capsys.readouterr().err
+    assert module.main([*given, "--help-dropout-p=0.4", "--epsilon2=nan"]) == 1
+    assert "nan in epoch 1, step 2: try a smaller step" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])
