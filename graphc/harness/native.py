@@ -22,7 +22,8 @@ import numpy as np
 # Compiled code ------------------------------------------------------------------------
 
 # Not -ffast-math: with it a library of GCC makes all of the process round what is
-# smaller than the smallest normal number to 0.
+# smaller than the smallest normal number to 0. Not -fno-trapping-math: with it GCC 12
+# makes wrong vectors of two choices by one comparison.
 FLAGS = (
     "-std=c99",
     "-O3",
@@ -30,7 +31,6 @@ FLAGS = (
     if platform.machine() in ("aarch64", "arm64", "ppc64le")
     else "-march=native",
     "-fno-math-errno",
-    "-fno-trapping-math",
     "-ffp-contract=off",
     "-shared",
     *(() if os.name == "nt" else ("-fPIC",)),

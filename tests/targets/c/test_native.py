@@ -54,6 +54,7 @@ def _check(cases: Sequence[Application], floating: str) -> None:
     """Hold values and gradients of cases, in one program, against the interpreter."""
     outputs: list[Node] = []
     feeds: dict[str, Any] = {}
+    rng = np.random.default_rng(0)
     for number, case in enumerate(cases):
         inputs = [
             gc.input(f"case{number}_{node.name}", node.shape, str(node.dtype))
@@ -63,7 +64,9 @@ def _check(cases: Sequence[Application], floating: str) -> None:
         outputs.append(value)
         if is_differentiable(case):
             wrt = [node for node in inputs if node.dtype.kind == "f"]
-            outputs += gc.grad(gc.sum(gc.tanh(value)), wrt, unused="zeros")
+            weights = rng.uniform(0.5, 1.5, [int(size) for size in value.shape])
+            total = gc.sum(value * weights.astype(value.dtype))
+            outputs += gc.grad(total, wrt, unused="zeros")
         arrays = case.draw(floating, seed=number)
         feeds |= {str(n.name): a for n, a in zip(inputs, arrays, strict=True)}
     function = gc.compile(outputs, style="native")
@@ -108,6 +111,20 @@ def test_sums_and_extrema_of_long_axes(shape: tuple[int, ...]) -> None:
     if array.size:
         variance = np.square(wide / 2 - (wide / 2).mean(-1, keepdims=True)).mean()
         np.testing.assert_allclose(found[-1], variance, 2e-6)
+
+
+@pytest.mark.parametrize("columns", [4, 8, 16, 30])
+def test_choices_by_one_comparison(columns: int) -> None:
+    """GCC 12.2 gives wrong values for this, with some flags and sizes."""
+    x = gc.input("x", (16, columns), "float64")
+    scale = gc.input("scale", (16, columns), "float64")
+    positive = x > 0.0
+    outputs = [gc.where(positive, x, -1.5 * x), gc.where(positive, scale, -scale)]
+    a = (np.arange(16.0 * columns) * 7 % 5 - 2.3).reshape(16, columns)
+    b = np.arange(1.0, 16 * columns + 1).reshape(16, columns)
+    first, second = gc.compile(outputs, style="native")(a, b)
+    np.testing.assert_array_equal(first, np.where(a > 0, a, -1.5 * a))
+    np.testing.assert_array_equal(second, np.where(a > 0, b, -b))
 
 
 @pytest.mark.parametrize(
