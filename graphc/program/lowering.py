@@ -141,10 +141,12 @@ class Lowering:
             for node in between
             if node.op.role is Role.CALL
         }
+        # Arrays that a region reads keep their values until it has run.
+        read = [n for each in order if isinstance(each, Region) for n in each.given]
         memory = plan_memory(
             between,
             {*graph.nodes} - {*nodes},
-            results,
+            [*results, *read],
             fresh,
             destinations,
             dedicated,
@@ -157,9 +159,11 @@ class Lowering:
             else:
                 steps.append(self._step(each, graph, forms, memory, fresh))
         found = list(each_once(steps, self.declared.is_checked))
-        read = read_by(found, forms, results)
+        named_in_code = read_by(found, forms, results)
         named = (
-            next(named_where_read([step], read)) if isinstance(step, Compute) else step
+            next(named_where_read([step], named_in_code))
+            if isinstance(step, Compute)
+            else step
             for step in found
         )
         return tuple(named), memory

@@ -74,8 +74,10 @@ def _check(cases: Sequence[Application], floating: str) -> None:
         warnings.simplefilter("ignore")
         expected = gc.evaluate(outputs, feeds)
         found = function(**feeds)
+    # Some formulas cancel, such as x - tanh(x), in the interpreter, too.
+    ulps = 2**12 if floating == "float32" else 2**20
     for node, a, b in zip(outputs, found, expected, strict=True):
-        assert_styles_agree(a, b, ulps=2**12, note=str(node))
+        assert_styles_agree(a, b, ulps=ulps, note=str(node))
 
 
 @pytest.mark.parametrize("cases", _parts(_first_of_each(EVERY)))
