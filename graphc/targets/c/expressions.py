@@ -105,6 +105,26 @@ def _parsed(source: str) -> ast.expr:
         raise NotInC(source) from None
 
 
+def chosen(test: str, yes: str, no: str, dtype: DType, used: set[str]) -> str:
+    """The choice of one of two values."""
+    if dtype.kind != "f":
+        return f"({test} ? {yes} : {no})"
+    used.add(f"shared/choose_{dtype.name}")
+    return f"choose_{dtype.name}({strip(test)}, {strip(yes)}, {strip(no)})"
+
+
+def strip(text: str) -> str:
+    """A text without parentheses around all of it."""
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and place < len(text) - 1:
+            return text
+    return text[1:-1]
+
+
 class Translation:
     """A NumPy expression of one element, as C."""
 
@@ -184,7 +204,8 @@ class Translation:
             case ast.Call(ast.Attribute(ast.Name("np"), "where"), [test, yes, no]):
                 c, kind = self._visit(test)
                 a, b, dtype = self._both(yes, no)
-                return f"({self._as(c, kind, boolean)} ? {a} : {b})", dtype
+                test = self._as(c, kind, boolean)
+                return chosen(test, a, b, dtype, self.used), dtype
             case ast.Call(ast.Attribute(ast.Name("np"), "polyval"), [_, point], []):
                 return self._polynomial(point)
             case ast.Call(ast.Attribute(operand, "astype"), [_], []):

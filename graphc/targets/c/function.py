@@ -29,7 +29,7 @@ from ...program.loops.tree import (
     Store,
     start_of,
 )
-from .expressions import NotInC, Translation, c_type, number
+from .expressions import NotInC, Translation, c_type, chosen, number, strip
 from .names import NamesOfValues
 
 LANES = 16
@@ -96,7 +96,8 @@ class Scope:
                 given = [(self.text(each), each.dtype) for each in arguments]
                 return Translation(node, given, self.used, self.variable).text
             case Operation("if", (test, yes, no)):
-                return f"({self.text(test)} ? {self.text(yes)} : {self.text(no)})"
+                cases = self.text(yes), self.text(no)
+                return chosen(self.text(test), *cases, scalar.dtype, self.used)
             case Operation("float", (value,), dtype):
                 return f"({c_type(dtype)}){self.text(value)}"
             case Operation("place", (place, size)):
@@ -256,18 +257,6 @@ class Scope:
 def _is_laned(accumulator: Accumulator) -> bool:
     """True for a total whose terms are added up in lanes."""
     return accumulator.combine == "+" and accumulator.node.dtype.kind == "f"
-
-
-def strip(text: str) -> str:
-    """A text without parentheses around all of it."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return text
-    depth = 0
-    for place, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0 and place < len(text) - 1:
-            return text
-    return text[1:-1]
 
 
 def _is_small(size: Dimension) -> bool:

@@ -24,6 +24,9 @@ _FOLDER = Path(__file__).parent / "functions"
 FUNCTIONS = frozenset(file.stem for file in _FOLDER.glob("*.c"))
 """Names of the functions that exist, each for both dtypes."""
 
+SHARED = frozenset(f"shared/{file.stem}" for file in _FOLDER.glob("shared/*.c"))
+"""Files of what several functions need."""
+
 _HELPERS = Path(__file__).parent / "helpers"
 
 HELPERS = frozenset(file.stem for file in _HELPERS.glob("*.c"))
@@ -54,7 +57,7 @@ def library(names: Iterable[str]) -> str:
     """
     wanted = sorted(set(names))
     for name in wanted:
-        if name not in FUNCTIONS | HELPERS:
+        if name not in FUNCTIONS | HELPERS | SHARED:
             known = ", ".join(sorted(FUNCTIONS))
             raise KeyError(f"{name!r} is not one of the functions in C: {known}")
     found: dict[str, str] = {}

@@ -44,7 +44,7 @@ def supports(node: Node) -> bool:
 
 def _is_there(function: str) -> bool:
     name, _, dtype = function.rpartition("_")
-    return name in FUNCTIONS | HELPERS and dtype.startswith("float")
+    return (name in FUNCTIONS | HELPERS or "/" in name) and dtype.startswith("float")
 
 
 @dataclass

@@ -22,8 +22,8 @@ from ...program.loops.tree import (
     scalars,
 )
 from ...program.native import Region
-from .expressions import c_type
-from .function import Scope, indented, size_text, strip
+from .expressions import c_type, strip
+from .function import Scope, indented, size_text
 from .names import NamesOfValues
 
 

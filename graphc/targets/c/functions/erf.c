@@ -1,4 +1,4 @@
-// needs: shared/exp_parts shared/erf_small
+// needs: shared/exp_parts shared/erf_small shared/choose
 // erf x = x + x P(x^2) for |x| < 3/4, else 1 - e^Q(|x|), where Q is a polynomial for
 // log(erfc x) in the distance from 3/4. Beyond 6 (4 in float32) erf x rounds to 1.
 // Error: at most 1.25 ulp in float32, 1.15 ulp in float64.
@@ -6,7 +6,7 @@
 static inline float erf_float32(float x) {
     uint32_t sign = bits_of_float32(x) & 0x80000000u;
     float y = float32_of_bits(bits_of_float32(x) ^ sign);
-    float t = (y > 4.0f ? 4.0f : y) - 0.75f;
+    float t = choose_float32(y > 4.0f, 4.0f, y) - 0.75f;
     float p = 0.00016753703f;
     p = p * t + -0.0013195727f;
     p = p * t + 0.004160633f;
@@ -20,14 +20,14 @@ static inline float erf_float32(float x) {
     struct exp_parts_float32 e = exp_parts_float32(p);
     float scale = float32_of_bits(bits_of_float32(e.n + 12583039.0f) << 23);
     float tail = 1.0f - scale * (e.high + e.low);
-    float result = y < 0.75f ? erf_small_float32(y) : tail;
+    float result = choose_float32(y < 0.75f, erf_small_float32(y), tail);
     return float32_of_bits(bits_of_float32(result) | sign);
 }
 
 static inline double erf_float64(double x) {
     uint64_t sign = bits_of_float64(x) & 0x8000000000000000u;
     double y = float64_of_bits(bits_of_float64(x) ^ sign);
-    double t = (y > 6.0 ? 6.0 : y) - 0.75;
+    double t = choose_float64(y > 6.0, 6.0, y) - 0.75;
     double p = 2.005698119660325e-12;
     p = p * t + -5.926075551001222e-11;
     p = p * t + 8.139018212872397e-10;
@@ -50,6 +50,6 @@ static inline double erf_float64(double x) {
     struct exp_parts_float64 e = exp_parts_float64(p);
     double scale = float64_of_bits(bits_of_float64(e.n + 6755399441056767.0) << 52);
     double tail = 1.0 - scale * (e.high + e.low);
-    double result = y < 0.75 ? erf_small_float64(y) : tail;
+    double result = choose_float64(y < 0.75, erf_small_float64(y), tail);
     return float64_of_bits(bits_of_float64(result) | sign);
 }

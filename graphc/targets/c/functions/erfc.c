@@ -1,4 +1,4 @@
-// needs: shared/exp_parts shared/erf_small
+// needs: shared/exp_parts shared/erf_small shared/choose
 // erfc x = 1 - erf x for |x| < 3/4. For y >= 3/4, erfc y = e^(-y^2) s (1 + P(t)), s = 1
 // / (y + k), t = (y - k) s = 1 - 2 k s, as Shepherd and Laframboise have it (Math.
 // Comp. 36, 1981), with k = 2 (2.5 for float32); erfc -y = 2 - erfc y. In float64 y^2
@@ -8,7 +8,7 @@
 // Error: at most 1.60 ulp in float32, 1.95 ulp in float64.
 
 static inline double erfc_tail_float32(double x) {
-    double y = x > 10.5 ? 10.5 : x;
+    double y = choose_float64(x > 10.5, 10.5, x);
     double s = 1.0 / (y + 2.5);
     double t = 1.0 - 5.0 * s;
     double p = -9.972640645163303e-05;
@@ -36,16 +36,17 @@ static inline double erfc_tail_float32(double x) {
 }
 
 static inline float erfc_float32(float x) {
-    float y = x < 0.0f ? -x : x;
+    float y = choose_float32(x < 0.0f, -x, x);
     double tail = erfc_tail_float32((double) y);
     float small = 1.0f - erf_small_float32(x);
-    return y < 0.75f ? small : (float) (x < 0.0f ? 2.0 - tail : tail);
+    float large = (float) choose_float64(x < 0.0f, 2.0 - tail, tail);
+    return choose_float32(y < 0.75f, small, large);
 }
 
 static inline double erfc_tail_float64(double x) {
-    double y = x > 28.0 ? 28.0 : x;
+    double y = choose_float64(x > 28.0, 28.0, x);
     double bottom = y + 2.0;
-    double bottom_low = y > 2.0 ? 2.0 - (bottom - y) : y - (bottom - 2.0);
+    double bottom_low = choose_float64(y > 2.0, 2.0 - (bottom - y), y - (bottom - 2.0));
     double s = 1.0 / bottom;
     double s_top = float64_of_bits(bits_of_float64(s) & 0xfffffffff8000000u);
     double top = float64_of_bits(bits_of_float64(bottom) & 0xfffffffff8000000u);
@@ -94,8 +95,8 @@ static inline double erfc_tail_float64(double x) {
 }
 
 static inline double erfc_float64(double x) {
-    double y = x < 0.0 ? -x : x;
+    double y = choose_float64(x < 0.0, -x, x);
     double tail = erfc_tail_float64(y);
     double small = 1.0 - erf_small_float64(x);
-    return y < 0.75 ? small : (x < 0.0 ? 2.0 - tail : tail);
+    return choose_float64(y < 0.75, small, choose_float64(x < 0.0, 2.0 - tail, tail));
 }

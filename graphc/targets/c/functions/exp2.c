@@ -1,11 +1,11 @@
-// needs: shared/scale
+// needs: shared/scale shared/choose
 // 2^x = 2^n 2^r: n is the whole number nearest to x, r = x - n, 2^r = 1 + r ln 2 + r^2
 // P(r). Beyond the limits the result is infinite or 0.
 // Error: at most 1.15 ulp in float32, 1.25 ulp in float64.
 
 static inline float exp2_float32(float x) {
-    float y = x > 130.0f ? 130.0f : x;
-    y = y < -152.0f ? -152.0f : y;
+    float y = choose_float32(x > 130.0f, 130.0f, x);
+    y = choose_float32(y < -152.0f, -152.0f, y);
     float n = (y + 12582912.0f) - 12582912.0f;
     float r = y - n;
     float p = 0.00015459234f;
@@ -17,8 +17,8 @@ static inline float exp2_float32(float x) {
 }
 
 static inline double exp2_float64(double x) {
-    double y = x > 1030.0 ? 1030.0 : x;
-    y = y < -1080.0 ? -1080.0 : y;
+    double y = choose_float64(x > 1030.0, 1030.0, x);
+    y = choose_float64(y < -1080.0, -1080.0, y);
     double n = (y + 6755399441055744.0) - 6755399441055744.0;
     double r = y - n;
     double p = 4.4563983488561174e-10;

@@ -1,14 +1,14 @@
-// needs: exp log1p
+// needs: exp log1p shared/choose
 // log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), so that nothing overflows and small
 // results keep their digits.
 // Error: at most 1.70 ulp in float32, 1.60 ulp in float64.
 
 static inline float softplus_float32(float x) {
-    float rest = log1p_float32(exp_float32(x < 0.0f ? x : -x));
-    return x > 0.0f ? x + rest : rest;
+    float rest = log1p_float32(exp_float32(choose_float32(x < 0.0f, x, -x)));
+    return choose_float32(x > 0.0f, x + rest, rest);
 }
 
 static inline double softplus_float64(double x) {
-    double rest = log1p_float64(exp_float64(x < 0.0 ? x : -x));
-    return x > 0.0 ? x + rest : rest;
+    double rest = log1p_float64(exp_float64(choose_float64(x < 0.0, x, -x)));
+    return choose_float64(x > 0.0, x + rest, rest);
 }

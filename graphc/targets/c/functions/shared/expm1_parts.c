@@ -1,4 +1,4 @@
-// needs: shared/scale
+// needs: shared/scale shared/choose
 // e^x - 1 = 2^n (high + low): n, r and q as in exp_parts, with a polynomial for less
 // error; high = (1 - 2^-n) + r, and low is its rounding error (Fast2Sum of Dekker: |1 -
 // 2^-n| >= |r| unless n = 0, where the sum is r itself), with q. Below -50 the result
@@ -19,7 +19,7 @@ static inline struct expm1_parts_float32 expm1_parts_float32(float x) {
     p = p * r + 0.16666667f;
     p = p * r + 0.5f;
     float q = p * (r * r) + ((above - r) - below);
-    float m = n > 60.0f ? 60.0f : n;
+    float m = choose_float32(n > 60.0f, 60.0f, n);
     float one = 1.0f - float32_of_bits(bits_of_float32(12583039.0f - m) << 23);
     parts.high = one + r;
     parts.low = (r - (parts.high - one)) + q;
@@ -47,7 +47,7 @@ static inline struct expm1_parts_float64 expm1_parts_float64(double x) {
     p = p * r + 0.16666666666666677;
     p = p * r + 0.5;
     double q = p * (r * r) + ((above - r) - below);
-    double m = n > 100.0 ? 100.0 : n;
+    double m = choose_float64(n > 100.0, 100.0, n);
     double one = 1.0 - float64_of_bits(bits_of_float64(6755399441056767.0 - m) << 52);
     parts.high = one + r;
     parts.low = (r - (parts.high - one)) + q;
