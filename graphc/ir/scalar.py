@@ -94,9 +94,6 @@ Scalar: TypeAlias = Number | Size | Counter | Load | Apply | Operation | Total
 
 Index: TypeAlias = tuple[Scalar, ...]
 
-Element: TypeAlias = "Callable[[Node, Index, At], Scalar]"
-"""The element of a node at an index."""
-
 At: TypeAlias = "Callable[[Node, Index], Scalar]"
 
 
@@ -160,11 +157,6 @@ def minus(left: Scalar, right: Scalar) -> Scalar:
             return left
         case _:
             return Operation("-", (left, right))
-
-
-def choice(test: Scalar, yes: Scalar, no: Scalar) -> Scalar:
-    """One of two values."""
-    return Operation("if", (test, yes, no), yes.dtype)
 
 
 def compare(operator: str, left: Scalar, right: Scalar) -> Scalar:

@@ -287,10 +287,11 @@ def compile_nodes(
         taken = [node for node in order if node in {*everything.inputs, *sized}]
         needs = size_bounds(everything)
         one_row = for_one_row(graph, taken) if style != "readable" else None
+        needed = "NumPy" if style != "native" else "NumPy and a C compiler"
         emitted = emit_function(
             graph,
             taken,
-            docstring=f"Compiled by graphc {__version__}; needs only NumPy.",
+            docstring=f"Compiled by graphc {__version__}; needs only {needed}.",
             style=style,
             tiling=Tiling(tile_size, threads),
             size_bounds=needs,

@@ -47,10 +47,8 @@ class Scope:
     counters: dict[Counter, str] = field(default_factory=dict[Counter, str])
     whole: set[Node] = field(default_factory=set[Node])
     """Reductions that are what a loop has combined, and local variables."""
-
     checks: bool = False
     """True where a position was printed that is checked."""
-
     before: list[str] = field(default_factory=list[str])
     """Lines that stand before the statement that is being printed."""
     points: int = 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ...ir.dims import Dimension
 from ...ir.node import Node
-from ...ir.scalar import Counter, Load, Total, parts
+from ...ir.scalar import Load, Total, parts
 from ...program.loops.arena import written_by
 from ...program.loops.nests import Nests
 from ...program.loops.symbols import symbols_in_items
@@ -87,7 +86,7 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
     for node, holder in arena.holders.items():
         kind = c_type(node.dtype)
         if holder is node:
-            size = strip(dimension_text(node.type.size))
+            size = strip(size_text(node.type.size))
             size = f"({size})" if " " in size else size
             body.append(
                 f"{kind} *{scope.names[node]} = take(&room, {size} * sizeof({kind}));"
@@ -100,7 +99,7 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
     else:
         calls.append("return 0;")
     if region.product_room:
-        body.append("void *product_room = room;")
+        body.append("void *product_room = take(&room, 0);")
     lines = [
         f"int {name}(",
         "    void *const *arrays, const int64_t *sizes, const double *numbers)",
@@ -109,11 +108,6 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
     lines += [*indented([*body, *calls]), "}"]
     text = "\n\n".join([*functions, "\n".join(lines)])
     return CFunction(name, text, arrays, frozenset(scope.used), region.has_room)
-
-
-def dimension_text(size: Dimension) -> str:
-    """A size in C."""
-    return size_text(size)
 
 
 def groups_of(items: Iterable[Item]) -> list[list[Item]]:
@@ -185,7 +179,6 @@ def _product(scope: Scope, item: Product) -> list[str]:
     kind = item.node.dtype.name
     scope.used.add(f"matmul_{kind}")
     rows, columns, inner = map(size_text, item.sizes)
-    counters = [Counter(size) for size in item.stack]
     places: list[str] = []
     letters = "pqrstuvw"
     for operand in (item.left, item.right):
@@ -211,8 +204,8 @@ def _product(scope: Scope, item: Product) -> list[str]:
         f"{where}, {columns}, 0, product_room);"
     )
     lines = [call]
-    for letter, count in reversed(list(zip(letters, counters, strict=False))):
-        n = size_text(count.size)
+    for letter, count in reversed(list(zip(letters, item.stack, strict=False))):
+        n = size_text(count)
         head = f"for (int64_t {letter} = 0; {letter} < {n}; {letter}++)"
         lines = [head, *indented(lines)]
     return lines

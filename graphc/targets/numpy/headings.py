@@ -45,16 +45,23 @@ def head_of(plan: TrainingPlan, made: Made) -> str:
     options = f"--part {made.part} --style {made.style}"
     options += parts if made.part == "program" else ""
     options += " --parameters NPZ" if made.embeds else ""
+    compiler = ", and a C compiler" if made.style == "native" else ""
     return "\n".join(
         [
             *_purpose(plan, made),
             "",
-            "Needs Python 3.10 and NumPy 1.26, or later. The text is yours, under any "
-            "license.",
+            *_wrapped(
+                f"Needs Python 3.10 and NumPy 1.26, or later{compiler}. "
+                "The text is yours, under any license."
+            ),
             *_wrapped(f"Written by `graphc emit {plan.file} {options}`,"),
             f"version {plan.version}, from graph {plan.hash}; text {UNHASHED}.",
         ]
     )
+
+
+def _means(made: Made) -> str:
+    return "NumPy and C" if made.style == "native" else "nothing but NumPy"
 
 
 def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
@@ -63,7 +70,7 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
         inputs = [_row(node) for node in plan.predict_inputs]
         given = "" if made.embeds else " --parameters best.npz"
         return [
-            *_wrapped(f"Predict with {plan.title}, by nothing but NumPy."),
+            *_wrapped(f"Predict with {plan.title}, by {_means(made)}."),
             "",
             _fitting(f"{run} new.npz{given} --out predictions.npz"),
             "",
@@ -71,7 +78,7 @@ def _purpose(plan: TrainingPlan, made: Made) -> list[str]:
         ]
     count = f"{plan.trained_numbers:,} number{'s' * (plan.trained_numbers != 1)}"
     title = _wrapped(
-        f"Train {plan.title} with nothing but NumPy: {plan.optimizer}, {count}."
+        f"Train {plan.title} with {_means(made)}: {plan.optimizer}, {count}."
     )
     rows = [_row(node) for node in plan.inputs]
     fixed = [f"{name} ({why})" for name, why in plan.untrained.items()]
