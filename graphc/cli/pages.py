@@ -10,6 +10,7 @@ import click
 from ..errors import OptionError
 from ..harness.files import say
 from ..ir.graph import Graph
+from ..pages.page import check_path
 from ..pages.page import page as write_page
 from ..pages.recording import Recording
 from ..viz.drawing import named_outputs
@@ -54,10 +55,11 @@ def page(
     file = load(model)
     target = file.target(name)
     path = output or f"{Path(model).stem}.html"
+    check_path(path)
     check_paths([path], [model, data, dev])
     feeds, recording = None, None
     if data is not None:
-        graph = Graph(tuple(node for _, node in named_outputs(target)))
+        graph = Graph(tuple(node for _, node in named_outputs(target, "page")))
         feeds = rows_of_data(file, name, graph, data, columns, rows)
     if epochs is not None:
         trainer = file.trainer(name)

@@ -13,7 +13,7 @@ from ..arguments import public
 from ..errors import OptionError
 from ..ir.facts import Role
 from ..ir.graph import Graph
-from ..runtime.files import write_atomically
+from ..runtime.files import check_writable, write_atomically
 from ..runtime.interpretation import Interpretation
 from ..runtime.interpreter import run_nodes
 from ..runtime.summaries import in_lines
@@ -50,7 +50,7 @@ def page(
     Args:
         target: a `gc.Trainer`; a node, or a list, tuple or dict of nodes; or a compiled
             function.
-        path: the file to write.
+        path: the file to write, which ends in `.html`.
         wrt: the nodes to differentiate by; by default what a trainer trains, all
             parameters of a scalar, or else its floating inputs.
         feeds: arrays by node or by name, a few rows. With them values and gradients
@@ -65,10 +65,11 @@ def page(
         The path.
 
     Raises:
-        OptionError: a target that is none of these, or `times` without `feeds`.
+        OptionError: a target that is none of these, another suffix, or `times` without
+            `feeds`.
         DifferentiationError: `wrt` is no part of what a scalar depends on.
         FeedError: feeds that are missing, extra, or of another shape or dtype.
-        OSError: the file can't be written; it is then as it was.
+        OSError: the file can't be written, which is found before all else.
 
     >>> import pathlib, tempfile
     >>> import graphc as gc
@@ -78,6 +79,7 @@ def page(
     >>> text.startswith("<!doctype html>"), len(text) < 200_000
     (True, True)
     """
+    check_path(path)
     if feeds is None and recording is not None:
         feeds = recording.batch
     if times and feeds is None:
@@ -104,6 +106,23 @@ def page(
         data["recording"] = recording.data(graph)
     write_atomically(path, document(name, data))
     return Path(path)
+
+
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raise where a page can't be written, before any of it is made.
+
+    Raises:
+        OptionError: for another suffix than `.html`.
+        OSError: for a folder, in one that is missing, or where nothing may be written.
+    """
+    name = os.fspath(path)
+    is_replaced = os.path.isfile(name) or not os.path.exists(name)
+    if is_replaced and Path(name).suffix.lower() not in (".html", ".htm"):
+        raise OptionError(
+            f"a page's file name must end in .html, got {name!r}",
+            hint=repr(f"{Path(name).stem or 'model'}.html"),
+        )
+    check_writable(name)
 
 
 def _run(

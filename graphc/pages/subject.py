@@ -53,7 +53,7 @@ class Subject:
             forward = [node for node in declared if node.origin.derivative is None]
             outputs = named_outputs(forward or list(declared))
             return Subject(outputs, _losses(outputs, wrt), target)
-        outputs = named_outputs(target)
+        outputs = named_outputs(target, "page")
         losses = _losses(outputs, wrt)
         nodes = [node for _, node in outputs]
         with paused():

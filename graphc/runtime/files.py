@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import OptionError
+from ..harness import files as written
 from ..harness.files import check_overwriting, write_file
 
 _Path: TypeAlias = str | os.PathLike[str]
@@ -30,6 +31,15 @@ def check_outputs(outputs: Iterable[_Path | None], inputs: Iterable[str]) -> Non
         )
     except ValueError as error:
         raise OptionError(str(error)) from None
+
+
+def check_writable(path: _Path) -> None:
+    """Raise `OSError` now where writing a file, after some time, would fail.
+
+    Args:
+        path: of a file that need not exist.
+    """
+    written.check_writable(os.fspath(path))
 
 
 def write_atomically(path: _Path, data: bytes | str) -> None:

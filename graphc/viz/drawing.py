@@ -234,8 +234,12 @@ def _parameters_of(target: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def named_outputs(target: Any) -> list[tuple[str, Node]]:
+def named_outputs(target: Any, function: str = "render") -> list[tuple[str, Node]]:
     """The nodes that a target stands for, with what each is called.
+
+    Args:
+        target: see `render`.
+        function: the name of the function that takes it, for errors.
 
     >>> import graphc as gc
     >>> x = gc.input("x", (3,))
@@ -261,12 +265,12 @@ def named_outputs(target: Any) -> list[tuple[str, Node]]:
         updates = _updates_of(target)
         pairs += [(f"new {buffer.name}", value) for buffer, value in updates.items()]
     else:
-        raise _not_drawable(type(target).__name__)
+        raise _not_drawable(function, type(target).__name__)
     for _, node in pairs:
         if not isinstance(node, Node):
-            raise _not_drawable(f"a {type(node).__name__} among nodes")
+            raise _not_drawable(function, f"{type(node).__name__} among nodes")
     if not pairs:
-        raise _not_drawable("no node")
+        raise _not_drawable(function, "no node")
     number_unnamed(ancestors([node for _, node in pairs]))
     return [
         (_called(name, node, None if len(pairs) == 1 else position), node)
@@ -285,11 +289,11 @@ def _called(name: str | None, node: Node, position: int | None) -> str:
     return node.op.name if node.op.is_block else "output"
 
 
-def _not_drawable(given: str) -> OptionError:
+def _not_drawable(function: str, given: str) -> OptionError:
     return OptionError(
-        "render takes a node, a list, tuple or dict of nodes, a Graph, a Trainer, a "
-        f"compiled function or an optimizer, got {given}",
-        hint="of a function or a layer, draw what it returns for inputs",
+        f"{function} takes a node, a list, tuple or dict of nodes, a Graph, a Trainer, "
+        f"a compiled function or an optimizer, got {given}",
+        hint="of a function or a layer, what it returns for inputs",
     )
 
 

@@ -184,7 +184,7 @@ def report(
     >>> whole.parameters, whole.multiply_adds, report(x @ w, batch=32).multiply_adds
     (640, 640*batch, 20480)
     """
-    outputs = tuple(node for _, node in named_outputs(target))
+    outputs = tuple(node for _, node in named_outputs(target, "report"))
     graph = Graph(outputs)
     if level == "primitive":
         graph = primitives(graph)

@@ -265,6 +265,17 @@ def test_mistakes(tmp_path):
         gc.Recording({})
     with pytest.raises(DifferentiationError, match="does not depend on"):
         gc.page(gc.sum(x), tmp_path / "page.html", wrt=gc.parameter("w", ()))
-    with pytest.raises(OptionError, match="takes a node"):
-        gc.page(3, tmp_path / "page.html")
-    assert not [*tmp_path.iterdir()]
+    (tmp_path / "old.html").mkdir()
+    bad = {
+        (3, "page.html"): (OptionError, "page takes a node.*got int"),
+        (gc.nn.Linear(2, 3), "page.html"): (OptionError, "page takes .* got Linear"),
+        (x, "page.txt"): (OptionError, "must end in .html, got "),
+        (x, "none/page.html"): (FileNotFoundError, "the folder of .* does not exist"),
+        (x, "old.html"): (IsADirectoryError, "old.html is a folder"),
+    }
+    for (target, name), (kind, words) in bad.items():
+        with pytest.raises(kind, match=words):
+            gc.page(target, tmp_path / name)
+    with pytest.raises(OptionError, match=r"must end in \.html, got ''"):
+        gc.page(x, "")
+    assert [each.name for each in tmp_path.iterdir()] == ["old.html"]
