@@ -31,7 +31,6 @@ from .ops.arithmetic import (
     absolute,
     add,
     cbrt,
-    clip,
     divide,
     fabs,
     floor_divide,
@@ -55,6 +54,7 @@ from .ops.at import (
 )
 from .ops.branches import cond
 from .ops.choices import bernoulli
+from .ops.clipping import clip
 from .ops.closeness import (
     allclose,
     array_equal,
@@ -106,27 +106,17 @@ from .ops.diagonals import (
 from .ops.differences import diff, ediff1d, gradient, trapezoid, unwrap
 from .ops.einsum import einsum
 from .ops.exponential import (
-    acos,
     acosh,
-    arccos,
     arccosh,
-    arcsin,
     arcsinh,
-    arctan,
-    arctan2,
     arctanh,
-    asin,
     asinh,
-    atan,
-    atan2,
     atanh,
-    cos,
     cosh,
     exp,
     exp2,
     expm1,
     float_power,
-    hypot,
     log,
     log1p,
     log2,
@@ -135,9 +125,7 @@ from .ops.exponential import (
     logaddexp2,
     pow,
     power,
-    sin,
     sinh,
-    tan,
     tanh,
 )
 from .ops.extrema import amax, amin, argmax, argmin, max, min, ptp
@@ -322,6 +310,20 @@ from .ops.tensor_products import (
     vdot,
     vecdot,
     vecmat,
+)
+from .ops.trigonometry import (
+    acos,
+    arccos,
+    arcsin,
+    arctan,
+    arctan2,
+    asin,
+    atan,
+    atan2,
+    cos,
+    hypot,
+    sin,
+    tan,
 )
 from .ops.truth import all, any, count_nonzero
 from .ops.vmap import vmap

@@ -35,27 +35,19 @@ from ..ops.comparison import (
     not_equal,
 )
 from ..ops.exponential import (
-    arccos,
     arccosh,
-    arcsin,
     arcsinh,
-    arctan,
-    arctan2,
     arctanh,
-    cos,
     cosh,
     exp,
     exp2,
     expm1,
-    hypot,
     log,
     log1p,
     log2,
     log10,
     power,
-    sin,
     sinh,
-    tan,
     tanh,
 )
 from ..ops.rounding import ceil, floor, trunc
@@ -63,6 +55,7 @@ from ..ops.special.bessel import i0, i1
 from ..ops.special.error import erf, erfc, erfcinv, erfinv
 from ..ops.special.gamma import beta, digamma, gamma, gammaln, polygamma
 from ..ops.special.sinc import sinc
+from ..ops.trigonometry import arccos, arcsin, arctan, arctan2, cos, hypot, sin, tan
 
 Value = Any
 """A node, or a Python number, which is weak."""

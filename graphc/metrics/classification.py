@@ -16,7 +16,8 @@ from ..ir.types import is_floating
 from ..nn.losses.cross_entropy import cross_entropy
 from ..nn.losses.labels import class_axis, labels_shape
 from ..ops.along_axis import SCATTER_ALONG_AXIS, take_along_axis
-from ..ops.arithmetic import clip, where
+from ..ops.arithmetic import where
+from ..ops.clipping import clip
 from ..ops.exponential import arcsinh, exp, log
 from ..ops.extrema import argmax
 from ..ops.linalg import matmul

@@ -18,16 +18,8 @@ from ..ir.origin import derived
 from ..ir.walk import ancestors, topological_order
 from ..nn.losses.cross_entropy import CROSS_ENTROPY, WEIGHTED_CROSS_ENTROPY
 from ..nn.losses.labels import kept_labels, nll, shares_of
-from ..ops.arithmetic import (
-    CLIP,
-    WHERE,
-    add,
-    divide,
-    maximum,
-    multiply,
-    negative,
-    subtract,
-)
+from ..ops.arithmetic import WHERE, add, divide, maximum, multiply, negative, subtract
+from ..ops.clipping import CLIP
 from ..ops.reduction import MEAN, SUM, sum
 from ..ops.source import ASTYPE
 

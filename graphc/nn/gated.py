@@ -17,8 +17,9 @@ from ..ir.node import Node
 from ..ir.op import Call, Case, Template
 from ..ir.types import TensorType
 from ..ops import exponential
-from ..ops.arithmetic import clip, minimum, square
+from ..ops.arithmetic import minimum, square
 from ..ops.axes import axis_of
+from ..ops.clipping import clip
 from ..ops.indexing import slice_axis
 from ..ops.source import ArrayLike
 from ..ops.special.quick_erfc import ERFC_HELPERS, QUICK_ERFC

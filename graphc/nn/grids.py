@@ -17,7 +17,8 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops.along_axis import take_along_axis
-from ..ops.arithmetic import abs, clip, where
+from ..ops.arithmetic import abs, where
+from ..ops.clipping import clip
 from ..ops.rounding import floor, rint
 from ..ops.shape import broadcast_to, expand_dims, reshape
 from ..ops.source import ArrayLike, arange, as_node, astype, dimension

@@ -8,7 +8,8 @@ from __future__ import annotations
 from ..errors import OptionError
 from ..ir.node import Node
 from ..ir.types import TensorType
-from ..ops.arithmetic import absolute, clip, where
+from ..ops.arithmetic import absolute, where
+from ..ops.clipping import clip
 from ..ops.source import ArrayLike
 from ..ops.type_rules import floating
 from .block import elementwise_block

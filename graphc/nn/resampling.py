@@ -17,7 +17,8 @@ from ..ir.dims import format_shape
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
-from ..ops.arithmetic import abs, clip, maximum
+from ..ops.arithmetic import abs, maximum
+from ..ops.clipping import clip
 from ..ops.indexing import getitem
 from ..ops.rounding import floor
 from ..ops.shape import broadcast_to, expand_dims, moveaxis, reshape

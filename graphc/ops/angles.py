@@ -7,8 +7,8 @@ import math
 from ..ir.array_methods import array_function
 from ..ir.node import Node
 from .elementwise import loop_dtype
-from .exponential import arctan2
 from .source import ArrayLike, as_node, astype, zeros_like
+from .trigonometry import arctan2
 
 
 @array_function

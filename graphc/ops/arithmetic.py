@@ -1,4 +1,4 @@
-"""Arithmetic, and functions that round, bound or choose between numbers."""
+"""Arithmetic, and functions that choose between numbers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .elementwise import loop_dtype, ufunc
 from .outer_broadcast import warn_of_outer_broadcast
-from .source import ArrayLike, as_node, astype, coerce, constant, promote
+from .source import ArrayLike, as_node, astype, coerce, constant
 from .type_rules import same_type
 from .value_ranges import (
-    clip_mathematics,
     input_range_of_choice,
     input_range_of_difference,
     input_range_of_sum,
     range_of_choice,
-    range_of_clip,
     range_of_difference,
     range_of_remainder,
     range_of_sum,
@@ -49,7 +47,13 @@ from .value_ranges import (
     ),
 )
 def add(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """Sum, elementwise: `x1 + x2`."""
+    """Sum, elementwise: `x1 + x2`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.add([1.0, 2.0], [[10.0], [20.0]]), {})
+    array([[11., 12.],
+           [21., 22.]])
+    """
     ...
 
 
@@ -62,7 +66,12 @@ def add(x1: ArrayLike, x2: ArrayLike) -> Node:
     facts=Facts(neutral=(None, 0.0), finite="all", zero_sign="kept", cost=1.0),
 )
 def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """Difference, elementwise: `x1 - x2`."""
+    """Difference, elementwise: `x1 - x2`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.subtract([5, 7], 2), {})
+    array([3, 5])
+    """
     ...
 
 
@@ -82,7 +91,12 @@ def subtract(x1: ArrayLike, x2: ArrayLike) -> Node:
     ),
 )
 def multiply(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """Product, elementwise: `x1 * x2`."""
+    """Product, elementwise: `x1 * x2`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.multiply([2.0, 3.0], [4.0, 5.0]), {})
+    array([ 8., 15.])
+    """
     ...
 
 
@@ -96,7 +110,12 @@ def multiply(x1: ArrayLike, x2: ArrayLike) -> Node:
     ),
 )
 def divide(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """Quotient, elementwise: `x1 / x2`; floating also for integers."""
+    """Quotient, elementwise: `x1 / x2`; floating also for integers.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.divide([1, 6], 4), {})
+    array([0.25, 1.5 ])
+    """
     ...
 
 
@@ -105,7 +124,12 @@ true_divide = divide
 
 @ufunc(symbol="x1 // x2", sympy="floor(x1/x2)", low=0.5, facts=Facts(cost=(60.0, 40.0)))
 def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """Largest integer not above `x1 / x2`; its derivative is zero, so none flows."""
+    """Largest integer not above `x1 / x2`; its derivative is zero, so none flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.floor_divide([7, -7], 2), {})
+    array([ 3, -4])
+    """
     ...
 
 
@@ -117,7 +141,12 @@ def floor_divide(x1: ArrayLike, x2: ArrayLike) -> Node:
     facts=Facts(cost=(35.0, 25.0)),
 )
 def remainder(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`x1 - x2 * floor(x1 / x2)`, with the sign of `x2`, as Python's `%`."""
+    """`x1 - x2 * floor(x1 / x2)`, with the sign of `x2`, as Python's `%`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.remainder([7, -7], 3), {})
+    array([1, 2])
+    """
     ...
 
 
@@ -133,7 +162,12 @@ mod = remainder
     ),
 )
 def negative(x: ArrayLike) -> Node:
-    """`-x`, elementwise."""
+    """`-x`, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.negative([1.5, -2.0]), {})
+    array([-1.5,  2. ])
+    """
     ...
 
 
@@ -155,7 +189,14 @@ def positive(x: ArrayLike) -> Node:
     facts=Facts(nonnegative=(), finite="all", zero_sign="ignored", cost=0.5),
 )
 def square(x: ArrayLike) -> Node:
-    """`x**2`, elementwise."""
+    """`x**2`, elementwise.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,))
+    >>> squares = gc.square(x)
+    >>> gc.evaluate([squares, gc.grad(gc.sum(squares), x)], {"x": [3, -4]})
+    [array([ 9., 16.], dtype=float32), array([ 6., -8.], dtype=float32)]
+    """
     ...
 
 
@@ -166,7 +207,12 @@ def square(x: ArrayLike) -> Node:
     facts=Facts(cost=1.0),
 )
 def reciprocal(x: ArrayLike) -> Node:
-    """`1 / x`, elementwise."""
+    """`1 / x`, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.reciprocal([2.0, -4.0]), {})
+    array([ 0.5 , -0.25])
+    """
     ...
 
 
@@ -177,7 +223,12 @@ def reciprocal(x: ArrayLike) -> Node:
     facts=Facts(nonnegative="all", zero_sign="kept", cost=(1.4, 2.5)),
 )
 def sqrt(x: ArrayLike) -> Node:
-    """Square root, elementwise; NaN below zero."""
+    """Square root, elementwise; NaN below zero.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.sqrt([9.0, 0.25]), {})
+    array([3. , 0.5])
+    """
     ...
 
 
@@ -211,7 +262,12 @@ has slopes in all directions, of which the gradient takes the mean, 0."""
     facts=Facts(nonnegative="all", zero_sign="kept", cost=(47.0, 29.0)),
 )
 def cbrt(x: ArrayLike) -> Node:
-    """Cube root, elementwise, real for negative numbers too."""
+    """Cube root, elementwise, real for negative numbers too.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.cbrt([-8.0, 27.0]).round(6), {})
+    array([-2.,  3.])
+    """
     ...
 
 
@@ -228,7 +284,14 @@ def cbrt(x: ArrayLike) -> Node:
     ),
 )
 def absolute(x: ArrayLike) -> Node:
-    """Absolute value, elementwise; the derivative at 0 is taken as 0."""
+    """Absolute value, elementwise; the derivative at 0 is taken as 0.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> slope = gc.grad(gc.sum(gc.absolute(x)), x)
+    >>> gc.evaluate([gc.absolute(x), slope], {"x": [-2, 0, 3]})
+    [array([2., 0., 3.], dtype=float32), array([-1.,  0.,  1.], dtype=float32)]
+    """
     ...
 
 
@@ -251,7 +314,12 @@ def fabs(x: ArrayLike) -> Node:
     facts=Facts(finite="all", overflows=False, zero_sign="kept", cost=(2.0, 1.5)),
 )
 def sign(x: ArrayLike) -> Node:
-    """-1, 0 or 1, elementwise; its derivative is zero, so none flows."""
+    """-1, 0 or 1, elementwise; its derivative is zero, so none flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.sign([-2.0, 0.0, 3.0]), {})
+    array([-1.,  0.,  1.])
+    """
     ...
 
 
@@ -319,6 +387,12 @@ def maximum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The larger, elementwise; NaN if either is. Ties share the gradient equally.
 
     Where one of them is NaN the gradient flows to both, as in torch.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> share = gc.grad(gc.sum(gc.maximum(x, 0.0)), x)
+    >>> gc.evaluate([gc.maximum(x, 0.0), share], {"x": [-1, 0, 1]})
+    [array([0., 0., 1.], dtype=float32), array([0. , 0.5, 1. ], dtype=float32)]
     """
     ...
 
@@ -333,6 +407,12 @@ def minimum(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The smaller, elementwise; NaN if either is. Ties share the gradient equally.
 
     Where one of them is NaN the gradient flows to both, as in torch.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> share = gc.grad(gc.sum(gc.minimum(x, 0.0)), x)
+    >>> gc.evaluate([gc.minimum(x, 0.0), share], {"x": [-1, 0, 1]})
+    [array([-1.,  0.,  0.], dtype=float32), array([1. , 0.5, 0. ], dtype=float32)]
     """
     ...
 
@@ -401,100 +481,3 @@ def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike) -> Node:
     nodes = (mask, *coerce(x, y))
     warn_of_outer_broadcast(nodes)
     return WHERE(*nodes)
-
-
-@array_function
-def clip(
-    a: ArrayLike,
-    a_min: ArrayLike = None,
-    a_max: ArrayLike = None,
-    *,
-    min: ArrayLike = None,
-    max: ArrayLike = None,
-) -> Node:
-    """`a` bounded below by `a_min` and above by `a_max`, elementwise, as `np.clip`.
-
-    `min` and `max` are NumPy's other names for the bounds. At a bound itself, and
-    where `a` is NaN, the gradient flows to `a`.
-
-    >>> import graphc as gc
-    >>> gc.evaluate(gc.clip([-2.0, 0.5, 3.0], 0.0, 1.0), {})
-    array([0. , 0.5, 1. ])
-    """
-    lower = min if a_min is None else a_min
-    upper = max if a_max is None else a_max
-    bounds = [bound for bound in (lower, upper) if bound is not None]
-    if not bounds:
-        return as_node(a)
-    target = promote([a, *bounds])
-    x, *limits = coerce(a, *bounds, dtype=target)
-    warn_of_outer_broadcast((x, *limits))
-    return CLIP.build(
-        (astype(x, target), *limits),
-        {"lower": lower is not None, "upper": upper is not None},
-    )
-
-
-def _clip_infer(x: TensorType, *bounds: TensorType, **_: Any) -> TensorType:
-    dtype = np.result_type(x.dtype, *(bound.dtype for bound in bounds))
-    return TensorType(dtype, broadcast_shapes(x.shape, *(b.shape for b in bounds)))
-
-
-def _clip_vjp(g: Node, out: Node, x: Node, *bounds: Node) -> tuple[Node, ...]:
-    zero = constant(0.0, g.dtype)
-    # Asked so that NaN, which is outside of no bounds, passes the gradient on.
-    if len(bounds) == 1:
-        beyond = x < bounds[0] if out.attributes["lower"] else x > bounds[0]
-        return (where(beyond, zero, g), where(beyond, g, zero))
-    low, high = bounds
-    below, above = x < low, x > high
-    if _are_in_order(low, high):
-        inside = ((x == out) | (x != x)).named("inside")
-        flow = where(inside, g, zero)
-    else:
-        # Where the bounds cross, NumPy gives the upper one.
-        below, above = below & (low <= high), above | (low > high)
-        flow = where(below | above, zero, g)
-    return (flow, where(below, g, zero), where(above, g, zero))
-
-
-def _are_in_order(low: Node, high: Node) -> bool:
-    """True where both are numbers that do not cross."""
-    first, last = scalar_value(low), scalar_value(high)
-    return first is not None and last is not None and first <= last
-
-
-def _clip_numpy(node: Node) -> str:
-    low, high = node.attributes["lower"], node.attributes["upper"]
-    if low and high:
-        return "np.clip(x, bounds[0], bounds[1])"
-    return "np.maximum(x, bounds[0])" if low else "np.minimum(x, bounds[0])"
-
-
-def _clip_into(node: Node) -> str:
-    if len(node.inputs) > 2 and node.inputs[0].shape:
-        # The method, without the checks that `np.clip` makes before it.
-        return "x.clip(bounds[0], bounds[1], out=out)"
-    return _clip_numpy(node)[:-1] + ", out=out)"
-
-
-CLIP = Op(
-    name="clip",
-    mathematics=clip_mathematics,
-    inputs=("x", "*bounds"),
-    infer=_clip_infer,
-    facts=Facts(
-        nonnegative="all", finite="all", overflows=False, zero_sign="kept", cost=1.0
-    ),
-    kind="elementwise",
-    numpy=_clip_numpy,
-    into=_clip_into,
-    value_range=range_of_clip,
-    vjp=_clip_vjp,
-    jvp="diagonal",
-    cases=(
-        Case(((3, 4), (), ()), {"lower": True, "upper": True}),
-        Case(((3, 4), (4,)), {"lower": True, "upper": False}),
-        Case(((0, 4), (4,)), {"lower": False, "upper": True}),
-    ),
-)

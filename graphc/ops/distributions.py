@@ -16,7 +16,7 @@ from ..ir.dims import as_shape, format_shape
 from ..ir.node import Node
 from ..ir.op import Op
 from ..ir.types import as_dtype
-from .arithmetic import clip
+from .clipping import clip
 from .decompositions import cholesky
 from .exponential import exp
 from .linalg import matmul

@@ -124,6 +124,25 @@ def _cases(
     return (*cases, Case(((),) * arity, {}, low, high, dtypes, points=points))
 
 
+def _documented(text: str, op: Op) -> str:
+    """A docstring with what all universal functions have in common."""
+    rule = f"DTypeError: NumPy has no `{op.name}` of the dtypes given."
+    if len(op.inputs) == 1:
+        given = "x: an array of any shape."
+        returned = f"An array of that shape, of the dtype that `np.{op.name}` gives."
+    else:
+        given = f"{', '.join(op.inputs)}: arrays, of shapes that broadcast."
+        returned = (
+            f"An array of the common shape, of the dtype that `np.{op.name}` gives."
+        )
+        rule = f"ShapeError: the shapes don't broadcast.\n    {rule}"
+    common = (
+        f"Args:\n    {given}\n\nReturns:\n    {returned}\n\nRaises:\n    {rule}\n\n"
+    )
+    told, prompt, example = text.partition(">>> ")
+    return told.rstrip() + "\n\n" + common + prompt + example
+
+
 def ufunc(
     *,
     vjp: Vjp | None = None,
@@ -191,6 +210,7 @@ def ufunc(
             warn_of_outer_broadcast(nodes)
             return op.build(nodes, {})
 
+        apply.__doc__ = _documented(inspect.cleandoc(function.__doc__ or ""), op)
         declared = cast("OpFunction[_P]", array_function(apply))
         declared.op = op
         return declared

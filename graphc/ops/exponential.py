@@ -1,4 +1,4 @@
-"""Exponentials, logarithms, powers, and hyperbolic and trigonometric functions."""
+"""Exponentials, logarithms, powers, and hyperbolic functions."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from .arithmetic import minimum, negative, sqrt, square, where
 from .comparison import isinf
 from .elementwise import coerce_for, loop_dtype, ufunc
 from .source import ArrayLike, astype, constant, zeros_like
+from .trigonometry import hypot
 from .type_rules import same_type
 
 
@@ -26,7 +27,12 @@ from .type_rules import same_type
     facts=Facts(nonnegative=(), zero_sign="ignored", cost=(4.5, 9.2)),
 )
 def exp(x: ArrayLike) -> Node:
-    """Exponential, elementwise: `e**x`."""
+    """Exponential, elementwise: `e**x`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.exp([0.0, 1.0]).round(3), {})
+    array([1.   , 2.718])
+    """
     ...
 
 
@@ -36,7 +42,12 @@ def exp(x: ArrayLike) -> Node:
     facts=Facts(nonnegative=(), zero_sign="ignored", cost=8.6),
 )
 def exp2(x: ArrayLike) -> Node:
-    """`2**x`, elementwise."""
+    """`2**x`, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.exp2([3.0, -1.0]), {})
+    array([8. , 0.5])
+    """
     ...
 
 
@@ -47,7 +58,12 @@ def exp2(x: ArrayLike) -> Node:
     facts=Facts(nonnegative="all", zero_sign="kept", cost=(40.0, 19.0)),
 )
 def expm1(x: ArrayLike) -> Node:
-    """`exp(x) - 1`, elementwise, exact near 0."""
+    """`exp(x) - 1`, elementwise, exact near 0.
+
+    >>> import graphc as gc
+    >>> gc.evaluate([gc.expm1(1e-20), gc.exp(1e-20) - 1.0], {})
+    [array(1.e-20), array(0.)]
+    """
     ...
 
 
@@ -58,7 +74,12 @@ def expm1(x: ArrayLike) -> Node:
     facts=Facts(zero_sign="ignored", cost=(6.0, 8.8)),
 )
 def log(x: ArrayLike) -> Node:
-    """Natural logarithm, elementwise; -inf at 0, NaN below."""
+    """Natural logarithm, elementwise; -inf at 0, NaN below.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.log([1.0, 10.0]).round(3), {})
+    array([0.   , 2.303])
+    """
     ...
 
 
@@ -69,7 +90,12 @@ def log(x: ArrayLike) -> Node:
     facts=Facts(zero_sign="ignored", cost=(10.0, 9.0)),
 )
 def log2(x: ArrayLike) -> Node:
-    """Logarithm to base 2, elementwise."""
+    """Logarithm to base 2, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.log2([8.0, 0.5]).round(6), {})
+    array([ 3., -1.])
+    """
     ...
 
 
@@ -80,7 +106,12 @@ def log2(x: ArrayLike) -> Node:
     facts=Facts(zero_sign="ignored", cost=(20.0, 16.0)),
 )
 def log10(x: ArrayLike) -> Node:
-    """Logarithm to base 10, elementwise."""
+    """Logarithm to base 10, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.log10([1000.0, 0.1]).round(6), {})
+    array([ 3., -1.])
+    """
     ...
 
 
@@ -91,7 +122,12 @@ def log10(x: ArrayLike) -> Node:
     facts=Facts(nonnegative="all", zero_sign="kept", cost=(40.0, 21.0)),
 )
 def log1p(x: ArrayLike) -> Node:
-    """`log(1 + x)`, elementwise, exact near 0."""
+    """`log(1 + x)`, elementwise, exact near 0.
+
+    >>> import graphc as gc
+    >>> gc.evaluate([gc.log1p(1e-20), gc.log(1.0 + 1e-20)], {})
+    [array(1.e-20), array(0.)]
+    """
     ...
 
 
@@ -135,7 +171,14 @@ def _power_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node | None, ...
     ),
 )
 def power(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`x1**x2`, elementwise; NaN for a negative base and a fractional exponent."""
+    """`x1**x2`, elementwise; NaN for a negative base and a fractional exponent.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,))
+    >>> cubes = gc.power(x, 3)
+    >>> gc.evaluate([cubes, gc.grad(gc.sum(cubes), x)], {"x": [2, -1]})
+    [array([ 8., -1.], dtype=float32), array([12.,  3.], dtype=float32)]
+    """
     ...
 
 
@@ -203,7 +246,12 @@ def _logaddexp_vjp(
     ),
 )
 def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`log(exp(x1) + exp(x2))`, elementwise, without overflow."""
+    """`log(exp(x1) + exp(x2))`, elementwise, without overflow.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.logaddexp(1000.0, [0.0, 1000.0]) - 1000.0, {}).round(3)
+    array([0.   , 0.693])
+    """
     ...
 
 
@@ -214,7 +262,12 @@ def logaddexp(x1: ArrayLike, x2: ArrayLike) -> Node:
     facts=Facts(commutative="real", zero_sign="ignored", cost=(70.0, 40.0)),
 )
 def logaddexp2(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`log2(2**x1 + 2**x2)`, elementwise, without overflow."""
+    """`log2(2**x1 + 2**x2)`, elementwise, without overflow.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.logaddexp2([3.0, 2000.0], [3.0, 0.0]), {}).round(6)
+    array([   4., 2000.])
+    """
     ...
 
 
@@ -231,7 +284,12 @@ def logaddexp2(x1: ArrayLike, x2: ArrayLike) -> Node:
     ),
 )
 def tanh(x: ArrayLike) -> Node:
-    """Hyperbolic tangent, elementwise."""
+    """Hyperbolic tangent, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.tanh([0.0, 1.0, -20.0]).round(3), {})
+    array([ 0.   ,  0.762, -1.   ])
+    """
     ...
 
 
@@ -241,7 +299,12 @@ def tanh(x: ArrayLike) -> Node:
     facts=Facts(parity="odd", nonnegative="all", zero_sign="kept", cost=(63.0, 31.0)),
 )
 def sinh(x: ArrayLike) -> Node:
-    """Hyperbolic sine, elementwise."""
+    """Hyperbolic sine, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.sinh([0.0, 1.0]).round(3), {})
+    array([0.   , 1.175])
+    """
     ...
 
 
@@ -251,7 +314,12 @@ def sinh(x: ArrayLike) -> Node:
     facts=Facts(parity="even", nonnegative=(), zero_sign="ignored", cost=(40.0, 30.0)),
 )
 def cosh(x: ArrayLike) -> Node:
-    """Hyperbolic cosine, elementwise."""
+    """Hyperbolic cosine, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.cosh([0.0, 1.0]).round(3), {})
+    array([1.   , 1.543])
+    """
     ...
 
 
@@ -261,7 +329,12 @@ def cosh(x: ArrayLike) -> Node:
     facts=Facts(parity="odd", nonnegative="all", zero_sign="kept", cost=(70.0, 40.0)),
 )
 def arcsinh(x: ArrayLike) -> Node:
-    """Inverse hyperbolic sine, elementwise."""
+    """Inverse hyperbolic sine, elementwise.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.arcsinh(gc.sinh([0.5, -2.0])).round(6), {})
+    array([ 0.5, -2. ])
+    """
     ...
 
 
@@ -273,7 +346,12 @@ def arcsinh(x: ArrayLike) -> Node:
     facts=Facts(cost=(70.0, 40.0)),
 )
 def arccosh(x: ArrayLike) -> Node:
-    """Inverse hyperbolic cosine, elementwise; NaN below 1."""
+    """Inverse hyperbolic cosine, elementwise; NaN below 1.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.arccosh(gc.cosh([0.5, 2.0])).round(6), {})
+    array([0.5, 2. ])
+    """
     ...
 
 
@@ -285,154 +363,13 @@ def arccosh(x: ArrayLike) -> Node:
     facts=Facts(parity="odd", zero_sign="kept", cost=(75.0, 45.0)),
 )
 def arctanh(x: ArrayLike) -> Node:
-    """Inverse hyperbolic tangent, elementwise; NaN outside [-1, 1]."""
-    ...
+    """Inverse hyperbolic tangent, elementwise; NaN outside [-1, 1].
 
-
-@ufunc(
-    vjp=lambda g, out, x: (g * cos(x),),
-    sympy="sin(x)",
-    facts=Facts(
-        parity="odd", finite="all", overflows=False, zero_sign="kept", cost=(5.5, 18.0)
-    ),
-)
-def sin(x: ArrayLike) -> Node:
-    """Sine, elementwise; `x` in radians."""
-    ...
-
-
-@ufunc(
-    vjp=lambda g, out, x: (negative(g * sin(x)),),
-    sympy="cos(x)",
-    facts=Facts(
-        parity="even",
-        finite="all",
-        overflows=False,
-        zero_sign="ignored",
-        cost=(5.5, 18.0),
-    ),
-)
-def cos(x: ArrayLike) -> Node:
-    """Cosine, elementwise; `x` in radians."""
-    ...
-
-
-@ufunc(
-    vjp=lambda g, out, x: (g * (1.0 + square(out)),),
-    sympy="tan(x)",
-    low=-1.0,
-    high=1.0,
-    facts=Facts(parity="odd", zero_sign="kept", cost=(50.0, 31.0)),
-)
-def tan(x: ArrayLike) -> Node:
-    """Tangent, elementwise; `x` in radians."""
-    ...
-
-
-@ufunc(
-    vjp=lambda g, out, x: (g / sqrt((1.0 - x) * (1.0 + x)),),
-    sympy="asin(x)",
-    low=-0.9,
-    high=0.9,
-    facts=Facts(parity="odd", zero_sign="kept", cost=(30.0, 20.0)),
-)
-def arcsin(x: ArrayLike) -> Node:
-    """Inverse sine in radians, elementwise; NaN outside [-1, 1]."""
-    ...
-
-
-@ufunc(
-    vjp=lambda g, out, x: (negative(g / sqrt((1.0 - x) * (1.0 + x))),),
-    sympy="acos(x)",
-    low=-0.9,
-    high=0.9,
-    facts=Facts(zero_sign="ignored", cost=(30.0, 20.0)),
-)
-def arccos(x: ArrayLike) -> Node:
-    """Inverse cosine in radians, elementwise; NaN outside [-1, 1]."""
-    ...
-
-
-@ufunc(
-    vjp=lambda g, out, x: (g / (1.0 + square(x)),),
-    sympy="atan(x)",
-    facts=Facts(
-        parity="odd",
-        nonnegative="all",
-        finite="all",
-        overflows=False,
-        zero_sign="kept",
-        cost=(35.0, 20.0),
-    ),
-)
-def arctan(x: ArrayLike) -> Node:
-    """Inverse tangent in radians, elementwise."""
-    ...
-
-
-def _unit_vector(x1: Node, x2: Node) -> tuple[Node, Node, Node]:
-    """`(x1, x2)` over its length, and the length; 0 and 1 at the origin."""
-    length = hypot(x1, x2).named("length")
-    is_origin = (length == 0.0).named("is_origin")
-    length = where(is_origin, constant(1.0, length.dtype), length).named("divisor")
-    zero = constant(0.0, length.dtype)
-    unit1, unit2 = (where(is_origin, zero, x / length).named("unit") for x in (x1, x2))
-    return unit1, unit2, length
-
-
-def _arctan2_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
-    # Not over the square of the length, which over- and underflows.
-    unit1, unit2, length = _unit_vector(x1, x2)
-    return (g * (unit2 / length), negative(g * (unit1 / length)))
-
-
-def _hypot_vjp(g: Node, out: Node, x1: Node, x2: Node) -> tuple[Node, Node]:
-    unit1, unit2, _ = _unit_vector(x1, x2)
-    return (g * unit1, g * unit2)
-
-
-@ufunc(
-    vjp=_arctan2_vjp,
-    sympy="atan2(x1, x2)",
-    low=0.2,
-    points=(
-        Point((0.0, 0.0), gradients=(0.0, 0.0)),
-        Point((1e-200, 1e-200), order=1),
-        Point((-3e200, 4e200), order=1),
-    ),
-    facts=Facts(cost=(75.0, 40.0)),
-)
-def arctan2(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """Angle of the point `(x2, x1)` in radians, in (-pi, pi], elementwise.
-
-    Its gradient at the origin is taken as 0.
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.arctanh(gc.tanh([0.5, -2.0])).round(6), {})
+    array([ 0.5, -2. ])
     """
     ...
 
 
-acos, acosh, asin, asinh = arccos, arccosh, arcsin, arcsinh
-atan, atan2, atanh = arctan, arctan2, arctanh
-
-
-@ufunc(
-    points=(
-        Point((0.0, 0.0), gradients=(0.0, 0.0)),
-        Point((3e-200, -4e-200), order=1),
-        Point((3e200, 4e200), order=1),
-    ),
-    vjp=_hypot_vjp,
-    sympy="sqrt(x1**2 + x2**2)",
-    low=0.2,
-    facts=Facts(
-        commutative="real",
-        nonnegative=(),
-        zero_sign="ignored",
-        cost=(16.0, 35.0),
-    ),
-)
-def hypot(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`sqrt(x1**2 + x2**2)`, elementwise, without overflow.
-
-    Its gradient at the origin is taken as 0.
-    """
-    ...
+acosh, asinh, atanh = arccosh, arcsinh, arctanh

@@ -41,6 +41,11 @@ def fmax(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The larger, elementwise; of a number and NaN, the number.
 
     Ties share the gradient equally; none flows to NaN.
+
+    >>> import graphc as gc
+    >>> import numpy as np
+    >>> gc.evaluate(gc.fmax([1.0, np.nan], [3.0, 2.0]), {})
+    array([3., 2.])
     """
     ...
 
@@ -60,6 +65,11 @@ def fmin(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The smaller, elementwise; of a number and NaN, the number.
 
     Ties share the gradient equally; none flows to NaN.
+
+    >>> import graphc as gc
+    >>> import numpy as np
+    >>> gc.evaluate(gc.fmin([1.0, np.nan], [3.0, 2.0]), {})
+    array([1., 2.])
     """
     ...
 
@@ -79,6 +89,10 @@ def copysign(x1: ArrayLike, x2: ArrayLike) -> Node:
     """`abs(x1)` with the sign of `x2`, that of a zero included, elementwise.
 
     As of `abs`, the derivative where `x1` is 0 is taken as 0. None flows to `x2`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.copysign([1.0, 2.0], [-0.0, 5.0]), {})
+    array([-1.,  2.])
     """
     ...
 
@@ -95,13 +109,22 @@ def heaviside(x1: ArrayLike, x2: ArrayLike) -> Node:
     """0 where `x1` is negative, `x2` where it is 0, and 1 where it is positive.
 
     The derivative by `x1` is taken as 0, so none flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.heaviside([-2.0, 0.0, 3.0], 0.5), {})
+    array([0. , 0.5, 1. ])
     """
     ...
 
 
 @ufunc(facts=Facts(cost=1.0))
 def signbit(x: ArrayLike) -> Node:
-    """True where the sign of `x` is minus, elementwise, also of zeros and of NaN."""
+    """True where the sign of `x` is minus, elementwise, also of zeros and of NaN.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.signbit([-1.0, -0.0, 2.0]), {})
+    array([ True,  True, False])
+    """
     ...
 
 
@@ -110,13 +133,22 @@ def nextafter(x1: ArrayLike, x2: ArrayLike) -> Node:
     """The float next to `x1` in the direction of `x2`, elementwise.
 
     The derivative by `x1` is taken as 1, and none flows to `x2`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nextafter(1.0, 2.0) - 1.0 == 2.0**-52, {})
+    array(True)
     """
     ...
 
 
 @ufunc(facts=Facts(zero_sign="kept", cost=(8.0, 8.0)))
 def spacing(x: ArrayLike) -> Node:
-    """Distance to the next float away from 0, elementwise; no derivative flows."""
+    """Distance to the next float away from 0, elementwise; no derivative flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.spacing([1.0, 2.0]) == [2.0**-52, 2.0**-51], {})
+    array([ True,  True])
+    """
     ...
 
 
@@ -126,7 +158,12 @@ def spacing(x: ArrayLike) -> Node:
     facts=Facts(nonnegative=(0,), zero_sign="kept", cost=(10.0, 10.0)),
 )
 def ldexp(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`x1 * 2**x2` for integers `x2`, elementwise, exactly."""
+    """`x1 * 2**x2` for integers `x2`, elementwise, exactly.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.ldexp([0.75, 1.0], [4, -1]), {})
+    array([12. ,  0.5])
+    """
     ...
 
 

@@ -18,7 +18,7 @@ from ..ir.dims import as_shape
 from ..ir.node import Node
 from ..ir.types import as_dtype
 from .arithmetic import sqrt
-from .exponential import exp, expm1, log1p, tan
+from .exponential import exp, expm1, log1p
 from .numbers import shortened
 from .random import (
     STANDARD_EXPONENTIAL,
@@ -32,6 +32,7 @@ from .reduction import sum
 from .rounding import floor
 from .source import ArrayLike, as_node, astype
 from .special.incomplete_gamma import gammaincinv
+from .trigonometry import tan
 
 
 def _positive(what: str, name: str, value: Any) -> None:

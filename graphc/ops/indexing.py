@@ -20,13 +20,13 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType, is_integer
-from .arithmetic import clip
 from .axes import normalize_axis
 from .batched_indices import (
     getitem_of_examples,
     scatter_of_examples,
     update_of_examples,
 )
+from .clipping import clip
 from .indexing_as_loops import scattered, taken, updated
 from .positions import (
     adding_allocation_free,

@@ -11,7 +11,8 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
-from .arithmetic import clip, remainder, where
+from .arithmetic import remainder, where
+from .clipping import clip
 from .indexing import take
 from .joining import concatenate
 from .reduction import sum

@@ -14,7 +14,8 @@ from ..ir.array_methods import array_function
 from ..ir.node import Node
 from ..ir.types import is_floating
 from .along_axis import TAKE_ALONG_AXIS
-from .arithmetic import clip, minimum, where
+from .arithmetic import minimum, where
+from .clipping import clip
 from .comparison import isnan, logical_not
 from .extrema import argmax, argmin, max, min
 from .joining import concatenate, stack

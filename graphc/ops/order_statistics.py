@@ -16,8 +16,9 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import DType, TensorType, is_floating
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
-from .arithmetic import clip, where
+from .arithmetic import where
 from .axes import normalize_axes
+from .clipping import clip
 from .comparison import isnan
 from .extrema import needs_an_element
 from .indexing import getitem, slice_axis

@@ -19,25 +19,45 @@ from .source import ArrayLike, as_node, astype
 
 @ufunc(sympy="floor(x)", facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
 def floor(x: ArrayLike) -> Node:
-    """Largest integer not above `x`, elementwise; no derivative flows."""
+    """Largest integer not above `x`, elementwise; no derivative flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.floor([1.7, -1.2]), {})
+    array([ 1., -2.])
+    """
     ...
 
 
 @ufunc(sympy="ceiling(x)", facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
 def ceil(x: ArrayLike) -> Node:
-    """Smallest integer not below `x`, elementwise; no derivative flows."""
+    """Smallest integer not below `x`, elementwise; no derivative flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.ceil([1.2, -1.7]), {})
+    array([ 2., -1.])
+    """
     ...
 
 
 @ufunc(facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
 def rint(x: ArrayLike) -> Node:
-    """Nearest integer, ties to even, elementwise; no derivative flows."""
+    """Nearest integer, ties to even, elementwise; no derivative flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.rint([0.5, 1.5, 1.7]), {})
+    array([0., 2., 2.])
+    """
     ...
 
 
 @ufunc(facts=Facts(nonnegative="all", zero_sign="kept", cost=0.5))
 def trunc(x: ArrayLike) -> Node:
-    """Nearest integer towards zero, elementwise; no derivative flows."""
+    """Nearest integer towards zero, elementwise; no derivative flows.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.trunc([1.7, -1.7]), {})
+    array([ 1., -1.])
+    """
     ...
 
 
@@ -105,7 +125,12 @@ around = array_function(round, "around")
     facts=Facts(cost=(35.0, 25.0)),
 )
 def fmod(x1: ArrayLike, x2: ArrayLike) -> Node:
-    """`x1 - x2 * trunc(x1 / x2)`, with the sign of `x1`, as C's `fmod`."""
+    """`x1 - x2 * trunc(x1 / x2)`, with the sign of `x1`, as C's `fmod`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate([gc.fmod([7.0, -7.0], 3.0), gc.remainder([7.0, -7.0], 3.0)], {})
+    [array([ 1., -1.]), array([1., 2.])]
+    """
     ...
 
 

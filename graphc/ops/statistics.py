@@ -11,8 +11,9 @@ from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape
 from ..ir.node import Node
 from ..ir.types import as_dtype
-from .arithmetic import ROOT, clip, maximum, sqrt, square
+from .arithmetic import ROOT, maximum, sqrt, square
 from .axes import normalize_axes, ordered_axes
+from .clipping import clip
 from .joining import concatenate
 from .linalg import matmul
 from .reduction import (

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from ..arguments import Within
 from ..ir.literal import scalar_value
 from ..ir.node import Node
-from ..ops.arithmetic import clip, maximum, sign, sqrt, square, where
+from ..ops.arithmetic import maximum, sign, sqrt, square, where
+from ..ops.clipping import clip
 from ..ops.source import constant
 from .base import Clock, Rule, State, StepSize
 from .formulas import filled_like, in_dtype_of, running_mean, zero_slots

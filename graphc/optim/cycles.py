@@ -14,9 +14,9 @@ from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ops.arithmetic import absolute, maximum, minimum, where
-from ..ops.exponential import cos
 from ..ops.rounding import floor
 from ..ops.source import constant
+from ..ops.trigonometry import cos
 from .options import NonNegative, Positive, Share
 from .schedules import By, Schedule
 

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from ..arguments import Within
 from ..ir.node import Node
 from ..ir.origin import derived
-from ..ops.arithmetic import absolute, clip, maximum, minimum, sqrt, square, where
+from ..ops.arithmetic import absolute, maximum, minimum, sqrt, square, where
+from ..ops.clipping import clip
 from ..ops.extrema import max
 from ..ops.random import standard_normal
 from ..ops.reduction import sum

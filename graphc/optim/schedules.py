@@ -27,9 +27,10 @@ from ..ir.hyperparameters import Hyperparameter
 from ..ir.node import Node
 from ..ir.origin import derived
 from ..ops.arithmetic import minimum, remainder, where
-from ..ops.exponential import cos, log, log1p
+from ..ops.exponential import log, log1p
 from ..ops.rounding import floor
 from ..ops.source import ArrayLike, constant
+from ..ops.trigonometry import cos
 from .base import Clock
 from .options import REQUIRED, NonNegative, Options, Share
 

@@ -10,7 +10,8 @@ from ...ir.hyperparameters import Hyperparameter
 from ...ir.node import Node
 from ...ir.op import Case, Op
 from ...ir.types import TensorType, is_floating
-from ...ops.arithmetic import absolute, clip, minimum, negative, square
+from ...ops.arithmetic import absolute, minimum, negative, square
+from ...ops.clipping import clip
 from ...ops.source import ArrayLike, as_node, astype
 from ...ops.type_rules import floating
 from ..block import block

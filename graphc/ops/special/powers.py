@@ -6,8 +6,9 @@ import math
 
 from ...ir.node import Node
 from ..arithmetic import absolute, negative, square, where
-from ..exponential import exp, expm1, log, log1p, sin
+from ..exponential import exp, expm1, log, log1p
 from ..source import ArrayLike
+from ..trigonometry import sin
 from .declare import as_floats
 from .gamma import betaln, gammaln, sign_of_gamma
 from .quick_erfc import polynomial
