@@ -53,6 +53,10 @@ class CCall:
 
     def address(self, place: int, value: Any) -> Any:
         """Take the address of an array, or of a copy as the function reads it."""
+        if isinstance(value, np.random.Generator):
+            pointer = value.bit_generator.ctypes.bit_generator
+            self.addresses[place], self.arrays[place] = pointer.value, value
+            return value
         dtype = self.dtypes[place]
         array: np.ndarray[Any, Any] = np.asarray(value)
         if array is not value:

@@ -245,7 +245,26 @@ class MatrixProduct:
     """The product of two matrices, or of stacks of them, as `np.matmul` has it."""
 
 
-LoopForm: TypeAlias = ByElement | Reduction | Writes | MatrixProduct
+@dataclass(frozen=True, slots=True, eq=False)
+class Routine:
+    """A value that a function written by hand computes from whole arrays.
+
+    It is called with the arrays, that of the result, the generator of a draw, the
+    numbers, and the memory that it works in, if it needs any.
+    """
+
+    function: str
+    dtype: DType
+    """That of the numbers that the function computes with."""
+    arrays: tuple[Node, ...] = ()
+    numbers: Index = ()
+    draws: bool = False
+    """True where it takes numbers from the stream of the node."""
+    work: Dimension = 0
+    """Bytes of memory that it works in."""
+
+
+LoopForm: TypeAlias = ByElement | Reduction | Writes | MatrixProduct | Routine
 
 
 def without_ones(shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:

@@ -25,6 +25,7 @@ from ..ir.naming import DrawNaming
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op, ValueRange
 from ..ir.types import DType, TensorType, as_dtype, is_floating, is_integer
+from .as_routines import drawn_bools, drawn_numbers
 from .source import ArrayLike, as_node
 
 Size = Any
@@ -65,6 +66,7 @@ BERNOULLI = Op(
         "rng.random(dtype=np.float32, out=draws)\nnp.less(draws, p, out=out)",
         {"draws": TensorType(np.dtype(np.float32), node.shape)},
     ),
+    loops=drawn_bools,
     pure=False,
     cases=(Case((), {"p": 0.3, "shape": (3, 4)}), Case((), {"p": 1.0, "shape": (0,)})),
 )
@@ -77,7 +79,7 @@ def _typed(*, shape: Shape, dtype: DType) -> TensorType:
 _CASE = Case((), {"shape": (3, 4), "dtype": np.dtype("float64")})
 
 
-def _standard(name: str, method: str) -> Op:
+def _standard(name: str, method: str, loops: Any = None) -> Op:
     """A distribution that generators draw from in either dtype, and into arrays."""
     return Op(
         name=name,
@@ -86,13 +88,16 @@ def _standard(name: str, method: str) -> Op:
         kind="source",
         numpy=f"rng.{method}(shape, dtype)",
         into=f"rng.{method}(dtype=out.dtype, out=out)",
+        loops=loops,
         pure=False,
         cases=(_CASE, Case((), {"shape": (0,), "dtype": np.dtype("float32")})),
     )
 
 
 STANDARD_NORMAL = _standard("standard_normal", "standard_normal")
-STANDARD_UNIFORM = _standard("standard_uniform", "random")
+STANDARD_UNIFORM = _standard(
+    "standard_uniform", "random", drawn_numbers("standard_uniform")
+)
 STANDARD_EXPONENTIAL = _standard("standard_exponential", "standard_exponential")
 
 

@@ -17,7 +17,7 @@ from .loops.arena import Arena, arena_of
 from .loops.elements import form_of, is_outside
 from .loops.nests import Nests, nests_of
 from .loops.symbols import symbols_in_items
-from .loops.tree import Product, inside, scalars
+from .loops.tree import Product, RoutineCall, inside, scalars
 from .storage import readers
 
 
@@ -70,7 +70,7 @@ class Region:
         total: Dimension = 0
         for node in self.arena.places:
             total = total + node.type.size * node.dtype.itemsize + ALIGNMENT
-        return total + self.product_room
+        return total + self.product_room + self.work
 
     @property
     def product_room(self) -> int:
@@ -83,9 +83,32 @@ class Region:
         return max(sizes, default=0)
 
     @property
+    def routines(self) -> tuple[RoutineCall, ...]:
+        """The calls of functions written by hand."""
+        return tuple(i for i in self.nests.items if isinstance(i, RoutineCall))
+
+    @property
+    def draws(self) -> tuple[Node, ...]:
+        """The random draws, which need their generators."""
+        return tuple(each.node for each in self.routines if each.routine.draws)
+
+    @property
+    def work(self) -> Dimension:
+        """The bytes that functions written by hand work in."""
+        total: Dimension = 0
+        for each in self.routines:
+            total = total + each.routine.work
+        return total
+
+    @property
+    def works(self) -> bool:
+        """True where something needs memory to work in."""
+        return self.product_room > 0 or self.work != 0
+
+    @property
     def has_room(self) -> bool:
         """True where it needs memory besides that of its results."""
-        return bool(self.arena.places) or self.product_room > 0
+        return bool(self.arena.places) or self.works
 
 
 MOST_OF_A_PRODUCT = 69_632
@@ -153,7 +176,10 @@ def _levels(
     forms: Forms,
     supports: Supports,
 ) -> Mapping[Node, int]:
-    """For each value how often the way to it changes sides: even in a region."""
+    """For each value how often the way to it changes sides: even in a region.
+
+    What is drawn from nothing stands before all regions, so that it parts none.
+    """
     levels: dict[Node, int] = {}
     for node in nodes:
         level = max((levels[x] for x in node.inputs), default=0)
@@ -167,6 +193,9 @@ def _levels(
         checked = [c.positions for c in forms.checks(node)]
         after = max((levels[x] + 1 for x in checked if not is_outside(x)), default=0)
         level = max(level, after)
+        if not node.op.pure and not node.inputs and not supports(node):
+            levels[node] = -1
+            continue
         levels[node] = level + (level % 2 if supports(node) else 1 - level % 2)
     return levels
 
@@ -179,6 +208,8 @@ def _given(nests: Nests, results: Sequence[Node]) -> tuple[Node, ...]:
         for each in inside(item):
             if isinstance(each, Product):
                 found.update({each.left.node: None, each.right.node: None})
+            if isinstance(each, RoutineCall):
+                found.update(dict.fromkeys(each.arrays))
             for scalar in scalars(each):
                 found.update(
                     (part.node, None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ...ir.dims import Dimension
 from ...ir.node import Node
 from ...ir.scalar import Load, parts
-from .tree import Item, Product, Store, inside, scalars
+from .tree import Item, Product, RoutineCall, Store, inside, scalars
 
 
 @dataclass
@@ -27,6 +27,8 @@ def read_by(item: Item) -> set[Node]:
     for each in inside(item):
         if isinstance(each, Product):
             found |= {each.left.node, each.right.node}
+        if isinstance(each, RoutineCall):
+            found |= {*each.arrays}
         for scalar in scalars(each):
             found.update(p.node for p in parts(scalar) if isinstance(p, Load))
     return found
@@ -34,7 +36,11 @@ def read_by(item: Item) -> set[Node]:
 
 def written_by(item: Item) -> set[Node]:
     """The arrays that an item writes to."""
-    return {each.node for each in inside(item) if isinstance(each, Store | Product)}
+    return {
+        each.node
+        for each in inside(item)
+        if isinstance(each, Store | Product | RoutineCall)
+    }
 
 
 def arena_of(items: Sequence[Item], arrays: Sequence[Node]) -> Arena:

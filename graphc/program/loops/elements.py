@@ -19,6 +19,7 @@ from ...ir.scalar import (
     Number,
     Operation,
     Reduction,
+    Routine,
     Scalar,
     Size,
     Writes,
@@ -81,12 +82,14 @@ class Elements:
         found: set[Node] = set()
         for node in self.nodes:
             form = self.forms.get(node)
-            if isinstance(form, Reduction | Writes | MatrixProduct):
+            if isinstance(form, Reduction | Writes | MatrixProduct | Routine):
                 found.add(node)
             if node in self.results:
                 found.add(node)
             if isinstance(form, MatrixProduct):
                 found.update(map(self._array_of, node.inputs))
+            if isinstance(form, Routine):
+                found.update(map(self._array_of, form.arrays))
             if isinstance(form, ByElement) and form.in_order:
                 x = node.inputs[0]
                 if without_ones(x.shape) != without_ones(node.shape):
@@ -101,7 +104,8 @@ class Elements:
         for node in self.nodes:
             if len(self.users[node]) > 1:
                 found.add(self._array_of(node))
-        found = {n for n in found if n.op.kind != "source"} | self.results
+        found = {n for n in found if n.op.kind != "source" or not n.op.pure}
+        found |= self.results
         return {node for node in found if not self.is_outside(node)}
 
     def _array_of(self, node: Node) -> Node:

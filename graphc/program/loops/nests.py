@@ -20,6 +20,7 @@ from ...ir.scalar import (
     Number,
     Operation,
     Reduction,
+    Routine,
     Scalar,
     Total,
     Write,
@@ -40,6 +41,7 @@ from .tree import (
     Loop,
     Operand,
     Product,
+    RoutineCall,
     Store,
     has_total,
     inside,
@@ -112,6 +114,10 @@ class _Builder:
         if isinstance(form, MatrixProduct):
             self.items.append(self._product(node))
             self.placed[node] = _Placed((), (), ())
+        elif isinstance(form, Routine):
+            arrays = tuple(map(self._whole, form.arrays))
+            self.items.append(RoutineCall(node, form, arrays))
+            self.placed[node] = _Placed((), (), ())
         elif isinstance(form, Writes):
             for write in form.parts:
                 self._write(node, write)
@@ -166,6 +172,22 @@ class _Builder:
             self.elements.defined.add(node)
             self._compute(node)
         raise AssertionError(node)
+
+    def _whole(self, node: Node) -> Node:
+        """The array that has the elements of a value in their order."""
+        counters = [Counter(size) for size in node.shape]
+        element = self.at(node, tuple(counters))
+        if isinstance(element, Load):
+            same = affine(flat(node.shape, tuple(counters)), counters)
+            found = affine(flat(element.shape, element.index), counters)
+            if found is not None and same is not None:
+                ones = [size == 1 for size in node.shape]
+                steps = zip(ones, found[1], same[1], strict=True)
+                if found[0] == Number(0) and all(o or a == b for o, a, b in steps):
+                    return element.node
+        self.elements.defined.add(node)
+        self._compute(node)
+        return node
 
     def _compute(self, node: Node) -> None:
         sizes = without_ones(node.shape)
@@ -409,6 +431,8 @@ class _Builder:
                     visit(item.body, (*path, item))
                 elif isinstance(item, Product):
                     products.update((item.left.node, item.right.node, item.node))
+                elif isinstance(item, RoutineCall):
+                    products.update((*item.arrays, item.node))
                 else:
                     if isinstance(item, Store):
                         stores.setdefault(item.node, []).append(path)
@@ -445,7 +469,7 @@ class _Builder:
 
 
 def _writes(item: Item, node: Node) -> bool:
-    return isinstance(item, Store | Product) and item.node is node
+    return isinstance(item, Store | Product | RoutineCall) and item.node is node
 
 
 def _touched(item: Item) -> set[Node]:

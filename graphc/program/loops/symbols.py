@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ...ir.dims import symbols_of
 from ...ir.scalar import Load, Size, parts
-from .tree import Item, Loop, Product, Store, inside, scalars
+from .tree import Item, Loop, Product, RoutineCall, Store, inside, scalars
 
 
 def symbols_in_items(items: Iterable[Item]) -> set[str]:
@@ -25,6 +25,8 @@ def _symbols_of(item: Item) -> set[str]:
             found |= set(
                 symbols_of((*each.sizes, *each.stack, *steps, *each.node.shape))
             )
+        if isinstance(each, RoutineCall):
+            found |= set(symbols_of(each.node.shape))
         if isinstance(each, Store):
             found |= set(symbols_of(each.node.shape))
         for scalar in scalars(each):

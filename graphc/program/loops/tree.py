@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
-from ...ir.scalar import Counter, Index, Scalar, Total, parts
+from ...ir.scalar import Counter, Index, Routine, Scalar, Total, parts
 from ...ir.types import DType
 
 FINDING = ("position of max", "position of min", "first")
@@ -95,7 +95,17 @@ class Product:
     stack: tuple[Dimension, ...] = ()
 
 
-Item: TypeAlias = Local | Store | Combine | Loop | Product
+@dataclass(eq=False)
+class RoutineCall:
+    """A call of a function written by hand."""
+
+    node: Node
+    routine: Routine
+    arrays: tuple[Node, ...]
+    """Those that it reads, as they lie in memory."""
+
+
+Item: TypeAlias = Local | Store | Combine | Loop | Product | RoutineCall
 
 
 def inside(item: Item) -> Iterator[Item]:
@@ -115,6 +125,8 @@ def scalars(item: Item) -> tuple[Scalar, ...]:
             return (value,) if place is None else (value, place)
         case Local():
             return (item.value,)
+        case RoutineCall():
+            return item.routine.numbers
         case _:
             return ()
 

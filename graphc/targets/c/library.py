@@ -15,9 +15,12 @@ of vectors. Options `-fno-math-errno` and `-fno-trapping-math` let gcc vectorise
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+from .expressions import TYPES
 
 _FOLDER = Path(__file__).parent / "functions"
 
@@ -33,11 +36,21 @@ HELPERS = frozenset(file.stem for file in _HELPERS.glob("*.c"))
 """Names of functions that the text of loops calls besides."""
 
 
-@cache
+_ROUTINES = Path(__file__).parent / "routines"
+
+ROUTINES = frozenset(file.stem for file in _ROUTINES.glob("*.c"))
+"""Names of functions of whole arrays, each for any dtype."""
+
+
 def _file(name: str) -> tuple[tuple[str, ...], str]:
-    """The names that a file needs, and its text."""
     folder = _HELPERS if name in HELPERS else _FOLDER
-    text = (folder / f"{name}.c").read_text(encoding="utf-8")
+    return _source(folder / f"{name}.c")
+
+
+@cache
+def _source(path: Path) -> tuple[tuple[str, ...], str]:
+    """The names that a file needs, and its text."""
+    text = path.read_text(encoding="utf-8")
     first, _, rest = text.partition("\n")
     if first.startswith("// needs: "):
         return tuple(first.removeprefix("// needs: ").split()), rest
@@ -72,3 +85,21 @@ def library(names: Iterable[str]) -> str:
     for name in wanted:
         visit(name)
     return "\n".join(found.values())
+
+
+@cache
+def routine(name: str, dtype: str) -> str:
+    """The text of a function of whole arrays, for numbers of a dtype.
+
+    Its file has it for float32.
+
+    >>> "static void cumsum_int8(const int8_t *x" in routine("cumsum", "int8")
+    True
+    """
+    text = _source(_ROUTINES / f"{name}.c")[1].replace("float32", dtype)
+    return re.sub(r"\bfloat\b", TYPES[dtype], text)
+
+
+def needed_by(name: str) -> tuple[str, ...]:
+    """The names that a function of whole arrays calls."""
+    return _source(_ROUTINES / f"{name}.c")[0]

@@ -8,7 +8,7 @@ from ...ir.node import Node
 from ...program.loops.elements import form_of, is_known
 from ...program.native import Region
 from .expressions import TYPES, NotInC, Translation
-from .library import FUNCTIONS, HELPERS, library
+from .library import FUNCTIONS, HELPERS, ROUTINES, library, needed_by, routine
 from .names import CNames, NamesOfValues
 from .products import products
 from .source import CFunction, c_function
@@ -80,9 +80,12 @@ class CModule:
         """The whole text."""
         used = sorted({each for f in self.functions for each in f.used})
         called = [name.rpartition("_") for name in used]
-        names = {name for name, _, _ in called if name != "matmul"}
+        routines = [(n, dtype) for n, _, dtype in called if n in ROUTINES]
+        names = {n for n, _, _ in called if n not in ROUTINES | {"matmul"}}
+        names |= {needed for name, _ in routines for needed in needed_by(name)}
         dtypes = [dtype for name, _, dtype in called if name == "matmul"]
         parts = [_HEAD, library(names)]
         parts += [products(dtypes)] if dtypes else []
+        parts += [routine(name, dtype) for name, dtype in routines]
         parts += [f.text + "\n" for f in self.functions]
         return "\n".join(parts)

@@ -15,6 +15,7 @@ from ...program.loops.tree import (
     Local,
     Loop,
     Product,
+    RoutineCall,
     Store,
     has_total,
     inside,
@@ -38,11 +39,13 @@ class CFunction:
     used: frozenset[str]
     """Functions that it calls."""
     has_room: bool
+    draws: int = 0
+    """Random draws, whose generators it is called with before the room."""
 
     @property
     def dtypes(self) -> list[str]:
         """Those of the arrays that it is called with."""
-        found = [node.dtype.name for node in self.arrays]
+        found = [node.dtype.name for node in self.arrays] + ["void"] * self.draws
         return [*found, "uint8"] if self.has_room else found
 
 
@@ -67,6 +70,9 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
         if isinstance(group[0], Product):
             calls += _product(scope, group[0])
             continue
+        if isinstance(group[0], RoutineCall):
+            calls += _routine(scope, group[0])
+            continue
         text, call = _nest(scope, group, nests, taken, name)
         functions.append(text)
         calls.append(call)
@@ -78,11 +84,15 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
         const = "const " if place < len(region.read) else ""
         kind = c_type(node.dtype)
         body.append(f"{const}{kind} *{scope.names[node]} = arrays[{place}];")
+    for place, node in enumerate(region.draws):
+        stream = stream_of(scope, node)
+        body.append(f"void *{stream} = arrays[{len(arrays) + place}];")
     for place, node in enumerate(region.numbers):
         kind = c_type(node.dtype)
         body.append(f"const {kind} {scope.names[node]} = ({kind})numbers[{place}];")
     if region.has_room:
-        body.append(f"char *room = arrays[{len(arrays)}];")
+        place = len(arrays) + len(region.draws)
+        body.append(f"char *room = arrays[{place}];")
     for node, holder in arena.holders.items():
         kind = c_type(node.dtype)
         if holder is node:
@@ -98,7 +108,7 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
         calls.append("return wrong;")
     else:
         calls.append("return 0;")
-    if region.product_room:
+    if region.works:
         body.append("void *product_room = take(&room, 0);")
     lines = [
         f"int {name}(",
@@ -107,7 +117,8 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
     ]
     lines += [*indented([*body, *calls]), "}"]
     text = "\n\n".join([*functions, "\n".join(lines)])
-    return CFunction(name, text, arrays, frozenset(scope.used), region.has_room)
+    used = frozenset(scope.used)
+    return CFunction(name, text, arrays, used, region.has_room, len(region.draws))
 
 
 def groups_of(items: Iterable[Item]) -> list[list[Item]]:
@@ -172,6 +183,27 @@ def _in_order(item: Item) -> list[Node]:
         if isinstance(each, Store):
             found[each.node] = None
     return list(found)
+
+
+def stream_of(scope: Scope, node: Node) -> str:
+    """The name of the generator of a draw."""
+    return f"{scope.names[node]}_stream"
+
+
+def _routine(scope: Scope, item: RoutineCall) -> list[str]:
+    """The lines that call a function written by hand."""
+    routine = item.routine
+    function = f"{routine.function}_{routine.dtype.name}"
+    scope.used.add(function)
+    given = [
+        f"&{scope.names[node]}" if node in scope.variables else scope.names[node]
+        for node in item.arrays
+    ]
+    given.append(scope.names[item.node])
+    given += [stream_of(scope, item.node)] if routine.draws else []
+    given += [strip(scope.text(each)) for each in routine.numbers]
+    given += ["product_room"] if routine.work != 0 else []
+    return _wrapped(f"{function}(", given, ");")
 
 
 def _product(scope: Scope, item: Product) -> list[str]:

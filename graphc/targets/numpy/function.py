@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ...ir.evaluate import stream_name
 from ...ir.facts import Role
 from ...ir.node import Node
 from ...ir.types import is_floating
@@ -262,6 +263,7 @@ class _Printer:
         function = self.constants.c.add(self.name, region, names)
         arrays = [values.value(node) for node in region.read]
         arrays += [name(names[node]) for node in region.results]
+        arrays += [subscript(name("rng"), stream_name(n)) for n in region.draws]
         if step.room is not None:
             arrays.append(name(self.entries[step.room]))
         sizes = [name(names.symbol(symbol)) for symbol in region.symbols]

@@ -264,3 +264,18 @@ def test_without_a_compiler_the_error_says_what_to_install(
     function = gc.compile(gc.input("unlike_others", ("n",)) * 3.25, style="native")
     with pytest.raises(RuntimeError, match="no such program"):
         function([1.0])
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (7,), (0,)])
+def test_draws_are_those_of_numpy(shape: tuple[int, ...]) -> None:
+    """In each run, so that the streams go on alike."""
+    x = gc.input("x", shape)
+    outputs = [gc.nn.dropout(x, 0.25, training=True)]
+    for dtype in ("float32", "float64"):
+        outputs += [gc.random.uniform(0.0, 1.0, shape, dtype=dtype)]
+        outputs += [gc.random.normal(0.0, 1.0, shape, dtype=dtype)]
+    array = np.ones(shape, "float32")
+    functions = [gc.compile(outputs, style=s, seed=3) for s in ("fast", "native")]
+    for _ in range(3):
+        for expected, found in zip(*(f(array) for f in functions), strict=True):
+            np.testing.assert_array_equal(found, expected)
