@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arguments import Natural, Seed, public
-from .errors import DataError, OptionError, import_extra
+from .errors import DataError, OptionError
+from .extras import import_extra
 
 __all__ = ["Split", "digits", "fashion_mnist", "mnist", "read_idx"]
 

@@ -9,21 +9,24 @@ functions of graphc below it.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib
-import linecache
 import os
 import sys
-import warnings
 from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
+
+from .locations import (
+    NOT_THE_USERS,
+    PACKAGE,
+    Declared,
+    Location,
+    current_origin,
+    is_generated,
+    user_location,
+)
 
 __all__ = [
     "ArgumentError",
@@ -52,132 +55,6 @@ __all__ = [
     "UntrainedWarning",
     "full_tracebacks",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A line of a user's file, or of a cell of a notebook."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        cell = self.cell
-        return f"{cell}, line {self.line}" if cell else f"{self.file}:{self.line}"
-
-    @property
-    def short(self) -> str:
-        """The line as `model.py:14`; the folder would differ between machines."""
-        cell = self.cell
-        file = self.file.replace(chr(92), "/").rsplit("/", 1)[-1]
-        return f"{cell}, line {self.line}" if cell else f"{file}:{self.line}"
-
-    @property
-    def cell(self) -> str | None:
-        """The cell as IPython calls it, such as `Cell In[3]`; None outside of cells."""
-        # A notebook runs in IPython, which then has been imported.
-        get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
-        shell: Any = get_shell and get_shell()
-        try:
-            known = shell.compile.format_code_name(self.file)
-        except AttributeError:
-            return None  # There is no shell, or one of an old version.
-        return " ".join(known) if known else None
-
-    @property
-    def code(self) -> str:
-        """The text of the line, where it is at hand."""
-        return linecache.getline(self.file, self.line).strip()
-
-
-class Located(Protocol):
-    """An object with a line of the user's: the origin of a node."""
-
-    @property
-    def location(self) -> Location | None:
-        """The user's line."""
-        ...
-
-
-class Declared(Protocol):
-    """An object that a user declared at some line: a node."""
-
-    @property
-    def origin(self) -> Located:
-        """The provenance."""
-        ...
-
-    def describe(self) -> str:
-        """The name and type, for a message."""
-        ...
-
-
-current_origin: ContextVar[Located | None] = ContextVar("graphc_origin", default=None)
-"""The origin of nodes made now; None where they are the user's own."""
-
-
-def user_location() -> Location | None:
-    """The innermost line on the stack that is outside this package."""
-    frame = _user_frame()
-    if frame is None:
-        return None
-    return Location(frame.f_code.co_filename, frame.f_lineno)
-
-
-def warn_at_user(message: str, category: type[Warning]) -> None:
-    """Warn at the innermost line outside this package, as often as filters say."""
-    frame = _user_frame()
-    if frame is None:
-        warnings.warn(message, category, stacklevel=2)
-        return
-    warnings.warn_explicit(
-        message,
-        category,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        module=frame.f_globals.get("__name__"),
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
-    )
-
-
-_PACKAGE = str(Path(__file__).resolve().parent) + os.sep
-_NOT_THE_USERS = (_PACKAGE, "<graphc ", "<frozen ", contextlib.__file__)
-"""Beginnings of the names of files: this package's, those of programs that run, and
-Python's own, which call context managers' bodies among others."""
-
-
-frame_above = sys._getframe  # pyright: ignore[reportPrivateUsage]
-"""The frame of the function that calls it, or one that many calls above."""
-
-_is_ours: dict[str, bool] = {}
-"""Names of files that were met."""
-
-
-def _user_frame() -> FrameType | None:
-    frame: FrameType | None = frame_above(1)
-    while frame is not None and is_of_package(frame):
-        frame = frame.f_back
-    return frame
-
-
-def is_of_package(frame: FrameType) -> bool:
-    """True for a function of this package, or one that Python made for itself."""
-    file = frame.f_code.co_filename
-    known = _is_ours.get(file)
-    if known is None:
-        known = _is_ours[file] = file.startswith(_NOT_THE_USERS)
-    if known or file != "<string>":
-        return known
-    return _is_generated(frame)
-
-
-def _is_generated(frame: FrameType) -> bool:
-    """True for a dataclass's own methods, which have no file, be it the user's class
-    or ours."""
-    code = frame.f_code
-    return code.co_filename == "<string>" and code.co_qualname.startswith(
-        "__create_fn__"
-    )
 
 
 def __dir__() -> list[str]:
@@ -214,10 +91,10 @@ def hide_inner_frames(error: GraphcError) -> None:
     """
     if _tracebacks_are_full or isinstance(error, InternalError):
         return
-    error.__traceback__ = _without_inner(error.__traceback__, _NOT_THE_USERS)
+    error.__traceback__ = _without_inner(error.__traceback__, NOT_THE_USERS)
     # A program that was emitted is shown where NumPy raised in it.
     if isinstance(cause := error.__cause__, Exception):
-        cause.__traceback__ = _without_inner(cause.__traceback__, (_PACKAGE,))
+        cause.__traceback__ = _without_inner(cause.__traceback__, (PACKAGE,))
 
 
 def without_inner_frames(function: _F) -> _F:
@@ -241,7 +118,7 @@ def _without_inner(
     inside = False
     while trace is not None:
         frame = trace.tb_frame
-        if frame.f_code.co_filename.startswith(hidden) or _is_generated(frame):
+        if frame.f_code.co_filename.startswith(hidden) or is_generated(frame):
             inside = True
         elif not (inside and is_of_library(frame)):
             kept.append(trace)
@@ -271,6 +148,15 @@ class GraphcError(Exception):
     Otherwise the location is the line of the node from which graphc derives others
     now, or else the innermost line on the stack that is the user's. In a notebook it
     is the cell, as `Cell In[3], line 2`, and the message has the text of the line.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.zeros((2, 3)) + gc.zeros(4)
+    ... except gc.errors.GraphcError as error:
+    ...     print(error.message)
+    ...     print(error.hint)
+    requires shapes that broadcast, got (2, 3) and (4,): 3 and 4 meet at axis -1
+    equal sizes, or 1 where an axis is to be broadcast
     """
 
     def __init__(
@@ -332,110 +218,283 @@ class GraphcError(Exception):
 
 
 class ShapeError(GraphcError, ValueError):
-    """Shapes that an op can't combine."""
+    """Shapes that an op can't combine.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.zeros((2, 3)) + gc.zeros(4)
+    ... except gc.errors.ShapeError as error:
+    ...     print(error.message)
+    requires shapes that broadcast, got (2, 3) and (4,): 3 and 4 meet at axis -1
+    """
 
 
 class DTypeError(GraphcError, TypeError):
-    """A dtype that an op can't take, or a value that is not a tensor."""
+    """A dtype that an op can't take, or a value that is not a tensor.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.nn.sigmoid(gc.input("count", (3,), "int64"))
+    ... except gc.errors.DTypeError as error:
+    ...     print(error.message)
+    requires input of a floating dtype, got int64 (3,)
+    """
 
 
 class IndexRangeError(GraphcError, IndexError):
-    """An index or axis outside the range that a shape allows."""
+    """An index or axis outside the range that a shape allows.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.sum(gc.input("x", ("batch", 4)), axis=2)
+    ... except gc.errors.IndexRangeError as error:
+    ...     print(error.message)
+    axis 2 is out of range for shape (batch, 4)
+    """
 
 
 class NamingError(GraphcError, ValueError):
-    """A name that is not an identifier, is reserved, or is used twice."""
+    """A name that is not an identifier, is reserved, or is used twice.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.input("two words", (2,))
+    ... except gc.errors.NamingError as error:
+    ...     print(error.message)
+    input name 'two words' is not a Python identifier
+    """
 
 
 class OptionError(GraphcError, ValueError):
-    """An argument outside the values that a function takes."""
+    """An argument outside the values that a function takes.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.optim.SGD(-0.1)
+    ... except gc.errors.OptionError as error:
+    ...     print(error.message)
+    SGD requires lr to be a number >= 0 or a function, got -0.1
+    """
 
 
 class ArgumentError(OptionError, TypeError):
-    """An argument that a function does not have, lacks, or can't take at all."""
+    """An argument that a function does not have, lacks, or can't take at all.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.sum(gc.ones((2, 2)), dims=0)
+    ... except gc.errors.ArgumentError as error:
+    ...     print(error.message)
+    gc.sum has no argument 'dims'; it takes a, axis, dtype, keepdims, initial, where
+    """
 
 
 class UnsupportedError(GraphcError, ValueError):
-    """Something NumPy allows and a static graph does not."""
+    """Something NumPy allows and a static graph does not.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch",))
+    >>> try:
+    ...     x[x > 0.0]
+    ... except gc.errors.UnsupportedError as error:
+    ...     print(error.message)
+    indexing with booleans gives a shape that depends on the data
+    """
 
 
 class GraphError(GraphcError, ValueError):
-    """A graph that breaks an invariant of the IR."""
+    """A graph that breaks an invariant of the IR.
+
+    >>> import graphc as gc
+    >>> x, y = gc.input("x", (2,)), gc.input("y", (2,))
+    >>> try:
+    ...     gc.compile(x + y, inputs=[x])
+    ... except gc.errors.GraphError as error:
+    ...     print(error.message)
+    the outputs depend on the input 'y', which inputs lacks
+    """
 
 
 class DifferentiationError(GraphcError, ValueError):
-    """A derivative that does not exist or was asked for wrongly."""
+    """A derivative that does not exist or was asked for wrongly.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> try:
+    ...     gc.grad(gc.square(x), x)
+    ... except gc.errors.DifferentiationError as error:
+    ...     print(error.message)
+    grad requires a scalar, got float32 (3,)
+    """
 
 
 class FeedError(GraphcError, ValueError):
-    """Arrays fed to a program that do not fit its inputs."""
+    """Arrays fed to a program that do not fit its inputs.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.evaluate(gc.input("x", (2,)), {"x": [1.0, 2.0, 3.0]})
+    ... except gc.errors.FeedError as error:
+    ...     print(error.message)
+    input 'x' requires shape (2,), got (3,)
+    """
 
 
 class LinAlgError(FeedError, np.linalg.LinAlgError):
-    """Matrices that have no result: singular, or not positive definite."""
+    """Matrices that have no result: singular, or not positive definite.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.evaluate(gc.linalg.inv(gc.zeros((2, 2))), {})
+    ... except gc.errors.LinAlgError as error:
+    ...     print(error.message)
+    Singular matrix
+    """
 
 
 class DataError(GraphcError, ValueError):
-    """Training or evaluation data that a model can't take."""
+    """Training or evaluation data that a model can't take.
+
+    >>> import graphc as gc
+    >>> x, w = gc.input("x", ("batch",)), gc.parameter("w", (), 1.0)
+    >>> trainer = gc.Trainer(gc.mean(gc.square(w * x)), gc.optim.SGD(0.1))
+    >>> try:
+    ...     trainer.fit({"y": [1.0, 2.0]})
+    ... except gc.errors.DataError as error:
+    ...     print(error.message)
+    train lacks the array 'x'; it has y
+    """
 
 
 class UnknownNameError(GraphcError, KeyError):
-    """A name under which there is nothing."""
+    """A name under which there is nothing.
+
+    >>> import graphc as gc
+    >>> run = gc.interpret([gc.input("x", (1,))], {"x": [1.0]})
+    >>> try:
+    ...     run["y"]
+    ... except gc.errors.UnknownNameError as error:
+    ...     print(error.message)
+    no node of the run is called 'y'; it has x
+    """
 
 
 class NoAttributeError(GraphcError, AttributeError):
-    """An attribute that a node does not have."""
+    """An attribute that a node does not have.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.input("x", (2,)).colour
+    ... except gc.errors.NoAttributeError as error:
+    ...     print(error.message)
+    a node has no attribute 'colour'
+    """
 
 
 class NonFiniteError(GraphcError, ArithmeticError):
-    """A NaN or an infinity where a number was needed."""
+    """A NaN or an infinity where a number was needed.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.evaluate(gc.log([1.0, -1.0]), {}, check_finite=True)
+    ... except gc.errors.NonFiniteError as error:
+    ...     print(error.message)
+    NaN in log at (1,): 1 of 2 elements are not finite
+    """
 
 
 class CheckpointError(GraphcError, ValueError):
-    """A checkpoint that is damaged or belongs to another model."""
+    """A checkpoint that is damaged or belongs to another model.
+
+    >>> import graphc as gc
+    >>> from pathlib import Path
+    >>> trainer = gc.Trainer(gc.square(gc.parameter("w", (), 1.0)), gc.optim.SGD(0.1))
+    >>> _ = Path("broken.npz").write_bytes(b"not an archive")
+    >>> try:
+    ...     trainer.load("broken.npz")
+    ... except gc.errors.CheckpointError as error:
+    ...     print(error.message)
+    broken.npz is no .npz file, or it is cut short
+    """
 
 
 class RenderError(GraphcError, RuntimeError):
-    """A drawing that can't be made here."""
+    """A drawing that can't be made here.
+
+    >>> import graphc as gc
+    >>> issubclass(gc.errors.RenderError, RuntimeError)
+    True
+    """
 
 
 class MissingExtraError(GraphcError, ImportError):
-    """A feature whose optional package is not installed."""
+    """A feature whose optional package is not installed.
 
-
-def import_extra(module: str, need: str, hint: str) -> Any:
-    """Import a module of an optional package, when it is needed.
-
-    Args:
-        module: its name.
-        need: a sentence that says what needs which package.
-        hint: how to install it.
-
-    Raises:
-        MissingExtraError: it is not installed.
+    >>> import graphc as gc
+    >>> issubclass(gc.errors.MissingExtraError, ImportError)
+    True
     """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        message = f"{need}, which is not installed"
-        raise MissingExtraError(message, hint=hint) from error
 
 
 class InternalError(GraphcError, RuntimeError):
-    """A failure that no check foresaw; its cause is the exception that arose."""
+    """A failure that no check foresaw; its cause is the exception that arose.
+
+    >>> import graphc as gc
+    >>> issubclass(gc.errors.InternalError, RuntimeError)
+    True
+    """
 
 
 class GraphcWarning(UserWarning):
-    """Base of all warnings of graphc, of things allowed that are hardly ever meant."""
+    """Base of all warnings of graphc, of things allowed that are hardly ever meant.
+
+    They are silenced, or made errors, as all warnings of Python are.
+
+    >>> import graphc as gc
+    >>> import warnings
+    >>> warnings.simplefilter("error", gc.errors.GraphcWarning)
+    """
 
 
 class BroadcastWarning(GraphcWarning):
-    """Arrays that broadcasting pairs row by row with each other."""
+    """Arrays that broadcasting pairs row by row with each other.
+
+    >>> import graphc as gc
+    >>> import warnings
+    >>> prediction, y = gc.input("prediction", ("batch", 1)), gc.input("y", ("batch",))
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     pairs = prediction - y
+    >>> pairs.shape, told[0].category.__name__
+    ((batch, batch), 'BroadcastWarning')
+    """
 
 
 class LogitsWarning(GraphcWarning):
-    """Probabilities where a loss takes logits."""
+    """Probabilities where a loss takes logits.
+
+    >>> import graphc as gc
+    >>> import warnings
+    >>> logits, y = gc.input("logits", (2, 3)), gc.input("y", (2,), "int64")
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     loss = gc.nn.cross_entropy(gc.nn.softmax(logits, -1), y)
+    >>> told[0].category.__name__
+    'LogitsWarning'
+    """
 
 
 class UntrainedWarning(GraphcWarning):
-    """Fresh parameters in the place of trained ones."""
+    """Fresh parameters in the place of trained ones.
+
+    >>> import graphc as gc
+    >>> import warnings
+    >>> x, w = gc.input("x", ()), gc.parameter("w", (), 1.0)
+    >>> trainer = gc.Trainer(gc.square(w * x), gc.optim.SGD(0.25))
+    >>> _ = trainer.step(x=1.0)
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     fresh = gc.evaluate(w, {})
+    >>> fresh, trainer.parameters["w"], told[0].category.__name__
+    (array(1., dtype=float32), array(0.5, dtype=float32), 'UntrainedWarning')
+    """

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc import locations
 from graphc.errors import GraphcError, InternalError
 
 
@@ -189,7 +190,8 @@ def test_a_directory_that_begins_alike_is_the_users(tmp_path: Path) -> None:
     package = Path(gc.__file__).parent
     beside = str(package) + "_models/model.py"
     scope: dict[str, Any] = {"errors": gc.errors}
-    exec(compile("found = errors.user_location()", beside, "exec"), scope)
+    scope: dict[str, Any] = {"find": locations.user_location}
+    exec(compile("found = find()", beside, "exec"), scope)
     assert scope["found"].file == beside
 
 

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from ..arguments import Count, Seed, Within, public
-from ..errors import FeedError, NonFiniteError, OptionError, import_extra
+from ..errors import FeedError, NonFiniteError, OptionError
+from ..extras import import_extra
 from ..ir.node import Node
 from .flat_loss import FlatLoss
 from .line_search import Backtracking, Exact, LineSearch, Point

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from ..errors import Location, current_origin, user_location
+from ..locations import Location, current_origin, user_location
 
 if TYPE_CHECKING:
     from .node import Node

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
-from ..errors import GraphError, Location
+from ..errors import GraphError
+from ..locations import Location
 from .node import Derivation, DerivativeRequest, Node
 from .op import OPS, Op
 from .origin import Derivative, Origin

@@ -19,7 +19,7 @@ import re
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import is_of_package
+from ..locations import is_of_package
 
 if TYPE_CHECKING:
     from .node import Node

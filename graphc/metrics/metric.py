@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import OptionError, user_location
+from ..errors import OptionError
 from ..ir.dims import check_identifier
 from ..ir.node import Node
+from ..locations import user_location
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,8 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from ..arguments import shown
-from ..errors import (
-    ArgumentError,
-    DTypeError,
-    ShapeError,
-    UnknownNameError,
-    import_extra,
-)
+from ..errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
+from ..extras import import_extra
 from ..ir.dims import format_shape
 from ..ir.node import Node
 

@@ -11,16 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from ..errors import (
-    DifferentiationError,
-    DTypeError,
-    Location,
-    UnsupportedError,
-)
+from ..errors import DifferentiationError, DTypeError, UnsupportedError
 from ..ir.dims import Dimension
 from ..ir.facts import NAMED, Role
 from ..ir.node import Node
 from ..ir.types import TensorType, is_floating
+from ..locations import Location
 from .control import argument_names
 from .reduction import sum as sum_of
 from .source import as_node, astype

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..errors import BroadcastWarning, warn_at_user
+from ..errors import BroadcastWarning
 from ..ir.dims import Dim, Dimension, format_shape
 from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.origin import is_declared_by_user
+from ..locations import warn_at_user
 
 
 def warn_of_outer_broadcast(arrays: Sequence[Node], core: int = 0) -> None:

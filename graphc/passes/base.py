@@ -13,10 +13,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import GraphError, Location
+from ..errors import GraphError
 from ..ir.facts import Role
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..locations import Location
 
 
 class Pass(Protocol):

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import Protocol
 from weakref import WeakSet
 
-from ..errors import UntrainedWarning, warn_at_user
+from ..errors import UntrainedWarning
 from ..ir.node import Node
+from ..locations import warn_at_user
 
 
 class _Trained(Protocol):

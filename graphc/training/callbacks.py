@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..arguments import public
-from ..errors import import_extra
+from ..extras import import_extra
 
 RecordFunction: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """Called with the record of an evaluation; True ends the run."""

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from ..arguments import public
-from ..errors import IndexRangeError, OptionError, UnknownNameError, import_extra
+from ..errors import IndexRangeError, OptionError, UnknownNameError
+from ..extras import import_extra
 from ..runtime.files import check_outputs, write_atomically
 from ..runtime.html import html_table, html_text
 

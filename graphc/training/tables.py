@@ -15,7 +15,8 @@ from typing import Any, cast
 import numpy as np
 
 from ..arguments import public
-from ..errors import DataError, OptionError, import_extra
+from ..errors import DataError, OptionError
+from ..extras import import_extra
 from ..ir.node import Node
 from ..runtime.dataframes import is_frame, plain_array
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..arguments import Seed, entry
-from ..errors import OptionError, UntrainedWarning, warn_at_user
+from ..errors import OptionError, UntrainedWarning
 from ..ir.facts import PERSISTENT
 from ..ir.graph import Graph
 from ..ir.nest import flatten, refill
 from ..ir.node import Node
+from ..locations import warn_at_user
 from ..nn.evaluation import evaluation_mode
 from ..ops.source import constant
 from ..program.plan import Style

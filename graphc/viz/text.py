@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..errors import Location
+from ..locations import Location
 
 LABEL_WIDTH = 48
 """The most characters that a line of a label has."""

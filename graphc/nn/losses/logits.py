@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...errors import LogitsWarning, warn_at_user
+from ...errors import LogitsWarning
 from ...ir.node import Node
 from ...ir.op import Op
+from ...locations import warn_at_user
 from ...ops.source import ASTYPE
 
 
