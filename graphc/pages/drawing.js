@@ -111,17 +111,16 @@ function drawFrame(vertex, node, offset) {
   const top = node.y - node.height / 2;
   const group = drawn("g", {
     class: `frame ${vertex.backward ? "gradient" : ""}`, "data-vertex": vertex.id, tabindex: -1, role: "button",
-    "aria-label": `${vertex.lines.join(", ")}, open block`,
+    "aria-label": `${titleOfFrame(vertex.id)}, open block`,
   });
   group.append(drawn("rect", { x: left, y: top, width: node.width, height: node.height, rx: 6 }));
   const text = drawn("text", { x: left + 24, y: top + 13 });
-  text.textContent = short(vertex.lines.join(" · "), Math.max(8, Math.floor((node.width - 24) / 6)));
+  text.textContent = short(titleOfFrame(vertex.id), Math.max(8, Math.floor((node.width - 24) / 6)));
   group.append(text, opener(vertex.id, left + 12, top + 12, "−"));
   return group;
 }
 
-function drawEdge(layout, name, offset) {
-  const { edge, points, lines, x, y } = layout.edge(name);
+function drawEdge({ edge, points, lines, x, y, width }, offset) {
   const moved = points.map((point) => ({ x: point.x + offset, y: point.y }));
   const group = drawn("g", { class: "edge", "data-tail": edge.tail, "data-head": edge.head });
   group.append(drawn("path", { d: curve(moved), class: "line", "marker-end": "url(#arrow)" }));
@@ -138,7 +137,7 @@ function drawEdge(layout, name, offset) {
   back.append(drawn("path", { d: curve(beside), class: "line", "marker-end": "url(#arrow-back)" }));
   lines.forEach((line, place) => {
     const text = drawn("text", {
-      x: x + offset - layout.edge(name).width / 2 + 6,
+      x: x + offset - width / 2 + 6,
       y: y + (place - (lines.length - 1) / 2) * 13,
     });
     text.textContent = line;
@@ -157,15 +156,16 @@ function drawPass(backward, offset) {
   const layout = layOut(graph);
   const frames = graph.shown.filter((vertex) => isOpen(vertex.id));
   frames.sort((one, other) => ancestorsOf(one.id).length - ancestorsOf(other.id).length);
-  for (const vertex of frames) canvas.append(drawFrame(vertex, layout.node(String(vertex.id)), offset));
-  for (const name of layout.edges()) canvas.append(...drawEdge(layout, name, offset));
+  const parts = document.createDocumentFragment();
+  for (const vertex of frames) parts.append(drawFrame(vertex, layout.nodes.get(vertex.id), offset));
+  for (const edge of layout.edges) parts.append(...drawEdge(edge, offset));
   for (const vertex of graph.shown) {
-    const node = layout.node(String(vertex.id));
-    if (!isOpen(vertex.id)) canvas.append(drawVertex(vertex, node, offset));
+    const node = layout.nodes.get(vertex.id);
+    if (!isOpen(vertex.id)) parts.append(drawVertex(vertex, node, offset));
     placed.set(vertex.id, { x: node.x + offset, y: node.y, width: node.width, height: node.height });
   }
-  const { width = 1, height = 1 } = layout.graph();
-  return { width, height };
+  canvas.append(parts);
+  return layout;
 }
 
 function draw() {

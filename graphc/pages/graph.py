@@ -20,6 +20,8 @@ from ..ir.types import TupleType
 from ..ir.walk import reading_order
 from ..viz.drawing import forward_scene
 from ..viz.gradient import Outputs, Trained, backward_scene, overlay_scene
+from ..viz.layers import Group, layers_of, members_of
+from ..viz.repeats import Repeat, equal_layers
 from ..viz.scene import Scene, VertexRole, build_scene, shape_text
 from ..viz.text import place, printable
 
@@ -78,6 +80,13 @@ class PageGraph:
     backward: dict[Node, int] = field(default_factory=dict[Node, int])
     exits: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
     """Inside of a vertex, those that its results are."""
+    layers: dict[int, tuple[Group, ...]] = field(
+        default_factory=dict[int, tuple[Group, ...]]
+    )
+    """The layers of layers that a vertex is in, the outermost first."""
+    kinds: dict[str, str] = field(default_factory=dict[str, str])
+    """The class of each of these layers, by its name."""
+    repeats: list[Repeat] = field(default_factory=list[Repeat])
     _references: dict[Node, int] = field(default_factory=dict[Node, int])
     """Forward values in the backward graph."""
     _orders: dict[tuple[int, ...], int] = field(
@@ -157,6 +166,12 @@ class PageGraph:
         """
         first = len(self.shapes)
         places = self._add(scene, None, backward)
+        inside = layers_of(scene)
+        self.layers |= {places[key]: groups for key, groups in inside.around.items()}
+        self.kinds |= inside.kinds
+        if not backward:
+            members = members_of(scene, inside)
+            self.repeats = [repeat for repeat, _ in equal_layers(scene, members)]
         pending = deque(range(first, len(self.shapes)))
         while pending and len(self.shapes) < _MOST:
             pending.extend(self._open(self.shapes[pending.popleft()]))

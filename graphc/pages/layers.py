@@ -1,73 +1,94 @@
-"""Layers of layers on a page, such as the blocks of a transformer, each to open."""
+"""Layers of layers on a page, such as the blocks of a transformer, each to open.
+
+Several equal ones in a row are inside of one vertex, which tells their number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..ir.facts import Role
+from ..viz.layers import Group
+from ..viz.repeats import Repeat
 from ..viz.text import printable
-from .graph import PageGraph, Shape
+from .graph import PageGraph
 
 
 @dataclass(eq=False)
 class Layers:
-    """The layers that the vertices of a graph are in."""
+    """The layers that the vertices of a graph are in, as vertices around them."""
 
     graph: PageGraph
     parents: dict[int, int] = field(default_factory=dict[int, int])
     """The layer of each vertex and layer that is in one."""
-    vertices: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    vertices: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """The layers themselves, numbered after the vertices of the graph."""
-
-    def __post_init__(self) -> None:
-        layers = (shape.node.origin.layer for shape in self.graph.shapes)
-        self._kinds = {each.name: type(each).__name__ for each in layers if each}
+    _numbers: dict[Hashable, int] = field(default_factory=dict[Hashable, int])
 
     @staticmethod
     def of(graph: PageGraph) -> Layers:
-        """The layers of a graph: those inside which its nodes were declared.
-
-        Sources belong to the layer of all that use them.
-        """
+        """The layers of a graph."""
         found = Layers(graph)
-        outer = [shape for shape in graph.shapes if shape.parent is None]
-        paths = {shape.number: _path(shape) for shape in outer}
-        users: dict[int, list[tuple[str, ...]]] = {}
-        for tail, head, _ in graph.edges:
-            if head in paths:
-                users.setdefault(tail, []).append(paths[head])
-        numbers: dict[tuple[bool, tuple[str, ...]], int] = {}
-        for shape in outer:
-            path = paths[shape.number]
-            if _is_source(shape):
-                path = _common(users.get(shape.number, [()]))
+        repeats = {name: each for each in graph.repeats for name in each.names}
+        sizes: dict[int, int] = {}
+        for number, groups in sorted(graph.layers.items()):
             parent: int | None = None
-            for length in range(1, len(path) + 1):
-                key = shape.is_backward, path[:length]
-                if key not in numbers:
-                    numbers[key] = found._add(path[length - 1], shape, parent)
-                parent = numbers[key]
-            if parent is not None:
-                found.parents[shape.number] = parent
+            for group in groups:
+                if group[0] in repeats:
+                    parent = found._repeat(repeats[group[0]], group, parent)
+                parent = found._layer(group, parent)
+            if parent is None:
+                continue
+            found.parents[number] = parent
+            node = graph.shapes[number].node
+            if node.op.role is Role.PARAMETER and isinstance(node.size, int):
+                for each in found._around(number):
+                    sizes[each] = sizes.get(each, 0) + node.size
+        for each, size in sizes.items():
+            found._vertex(each)["lines"].append(f"{size:,} parameters")
         return found
 
-    def _add(self, name: str, shape: Shape, parent: int | None) -> int:
+    def _layer(self, group: Group, parent: int | None) -> int:
+        name, derivative = group
+        kind = self.graph.kinds.get(name, "layer")
+        title = f"backward of {name}" if derivative else name
+        return self._add(group, [title, kind], kind, name, parent)
+
+    def _repeat(self, repeat: Repeat, group: Group, parent: int | None) -> int:
+        kind = self.graph.kinds.get(repeat.first, "layer")
+        title = f"backward of {repeat.span}" if group[1] else repeat.span
+        lines = [title, f"{len(repeat.names)} × {kind}"]
+        return self._add((repeat, group[1], parent), lines, kind, repeat.span, parent)
+
+    def _add(
+        self, key: Any, lines: list[str], kind: str, name: str, parent: int | None
+    ) -> int:
+        if key in self._numbers:
+            return self._numbers[key]
         number = len(self.graph.shapes) + len(self.vertices)
-        title = f"backward of {name}" if shape.is_backward else name
-        kind = self._kinds.get(name, "layer")
         vertex: dict[str, Any] = {
             "role": "layer",
-            "lines": [printable(title), kind],
+            "lines": [*map(printable, lines)],
             "op": kind,
             "name": printable(name),
         }
-        if shape.is_backward:
+        if key[1]:
             vertex["backward"] = True
         self.vertices.append(vertex)
         if parent is not None:
             self.parents[number] = parent
+        self._numbers[key] = number
         return number
+
+    def _vertex(self, number: int) -> dict[str, Any]:
+        return self.vertices[number - len(self.graph.shapes)]
+
+    def _around(self, number: int) -> Iterator[int]:
+        while number in self.parents:
+            number = self.parents[number]
+            yield number
 
     def data(self) -> Mapping[str, Any]:
         """The graph as JSON has it, with its layers."""
@@ -80,31 +101,3 @@ class Layers:
             for number, vertex in enumerate(vertices)
         ]
         return {**data, "vertices": inside}
-
-
-def _is_source(shape: Shape) -> bool:
-    return shape.role in ("parameter", "constant", "value")
-
-
-def _path(shape: Shape) -> tuple[str, ...]:
-    """`a`, `a.b` and `a.b.c` of what was declared in the layer `a.b.c`."""
-    layer = shape.node.origin.layer
-    is_inside = layer is not None and shape.role not in ("input", "output")
-    if not is_inside or layer is None or layer.name is None or shape.refers is not None:
-        return ()
-    return tuple(_prefixes(layer.name))
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[: length + 1]) for length in range(len(parts)))
-
-
-def _common(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """The layers that all paths begin with."""
-    alike: list[str] = []
-    for names in zip(*paths, strict=False):
-        if len({*names}) > 1:
-            break
-        alike.append(names[0])
-    return tuple(alike)

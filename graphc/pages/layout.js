@@ -53,51 +53,189 @@ function visibleGraph(backward) {
 
 // Flows go beside the edges that they go back along.
 function withFlows(graph) {
+  const leavingEdges = Map.groupBy(graph.edges, (edge) => edge.tail);
   for (const flow of flows) {
     const from = leaving(flow.tail);
     const to = leaving(flow.head);
-    const edge = graph.edges.find((each) =>
-      (each.tail === to && (each.head === from || isInside(each.head, flow.tail))) ||
-      (each.tail === from && each.head === to));
+    const edge = leavingEdges.get(to)?.find((each) => each.head === from || isInside(each.head, flow.tail)) ??
+      leavingEdges.get(from)?.find((each) => each.head === to);
     if (edge) edge.flows.push(flow);
   }
   return graph;
 }
 
-function layOut(graph) {
-  const layout = new dagre.graphlib.Graph({ compound: true, multigraph: false });
-  layout.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 30, edgesep: 14, marginx: 8, marginy: 8 });
-  for (const vertex of graph.shown) {
-    if (isOpen(vertex.id)) {
-      layout.setNode(String(vertex.id), { frame: true });
-      continue;
+// Each open frame is laid out by itself, once for all that look alike, and is one box in
+// what is around it. An edge that crosses the border of a frame does so at a port, of which
+// a frame has one for each value that enters or leaves it.
+
+const TITLE = 26;
+const layouts = new Map();
+
+// Sizes in a few steps, so that equal layers with other numbers look alike.
+const rounded = (length) => 16 * Math.ceil(length / 16);
+
+// The width of a line; those of numbers have room for others.
+function roomFor({ text, kind }) {
+  const width = widthOf(text, kind === "head");
+  if (kind === "value") return Math.max(width, 126);
+  if (kind === "gradient") return widthOf(text.slice(0, text.indexOf(" "))) + 112;
+  return width;
+}
+
+function boxOf(vertex) {
+  const lines = labelOf(vertex);
+  const text = Math.max(...lines.map(roomFor));
+  const extra = isOpenable(vertex.id) ? 18 : 0;
+  const slant = vertex.role === "input" ? 20 : vertex.role.startsWith("gradient") ? 10 : 0;
+  return {
+    lines,
+    width: rounded(text + 22 + extra + slant),
+    height: lines.length * LINE + 12 + (vertex.role === "parameter" ? 6 : 0),
+  };
+}
+
+// The parts of an edge: one in each frame that it leaves, around both ends, and one in each
+// that it enters. Edges of one value share their parts.
+function route(edge, levels) {
+  const { tail, head } = edge;
+  const [left, entered] = [ancestorsOf(tail), ancestorsOf(head)];
+  const common = left.find((each) => entered.includes(each));
+  const parts = [];
+  const add = (id, part) => {
+    const { links } = levels.get(id);
+    const key = Object.values(part).join(" ");
+    if (!links.has(key)) links.set(key, { ...part, lines: [], weight: 1 });
+    const link = links.get(key);
+    link.weight = Math.max(link.weight, ["parameter", "constant"].includes(vertices[tail].role) ? 1 : 6);
+    parts.push({ id, link });
+    return link;
+  };
+  let [from, out, id] = [String(tail), "", common];
+  for (const frame of left.slice(0, common === undefined ? left.length : left.indexOf(common))) {
+    add(frame, { from, out, to: `out ${tail}`, into: "" });
+    [from, out] = [String(frame), `out ${tail}`];
+  }
+  const inwards = entered.slice(0, common === undefined ? entered.length : entered.indexOf(common)).reverse();
+  for (const frame of inwards) {
+    add(id, { from, out, to: String(frame), into: `in ${tail}` });
+    [from, out, id] = [`in ${tail}`, "", frame];
+  }
+  const last = add(id, { from, out, to: String(head), into: "" });
+  last.lines = edge.flows.flatMap((flow) => flow.lines.map((line) => short(line, 30)));
+  return { edge, parts };
+}
+
+// The places of boxes and links, and of ports on the upper and the lower border.
+function arranged(boxes, links) {
+  const sizes = [...boxes.values()].map(({ width, height }) => [width, height]);
+  const places = new Map([...boxes.keys()].map((key, place) => [key, place]));
+  for (const { from, to } of links.values()) {
+    for (const end of [from, to]) if (!places.has(end)) places.set(end, `${end.split(" ")[0]} ${places.size}`);
+  }
+  const found = [...links.values()].map(({ from, to, lines, weight }) => {
+    const width = lines.length ? rounded(Math.max(...lines.map((line) => widthOf(line))) * 0.93) : 0;
+    return [places.get(from), places.get(to), width, lines.length * 13, weight];
+  });
+  const key = JSON.stringify([sizes, found]);
+  if (!layouts.has(key)) layouts.set(key, solved(sizes, found));
+  const whole = layouts.get(key);
+  return { ...whole, placeOf: (key) => whole.ends.get(places.get(key)) };
+}
+
+function solved(sizes, links) {
+  const layout = new dagre.graphlib.Graph({ multigraph: true });
+  layout.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 30, edgesep: 14, marginx: 10, marginy: 10 });
+  sizes.forEach(([width, height], place) => layout.setNode(String(place), { width, height }));
+  const ports = { in: new Set(), out: new Set() };
+  links.forEach(([from, to, width, height, weight], place) => {
+    for (const end of [from, to]) {
+      if (typeof end === "number") continue;
+      ports[end.split(" ")[0]].add(end);
+      layout.setNode(end, { width: 1, height: 1 });
     }
-    const lines = labelOf(vertex);
-    const text = Math.max(...lines.map((line) => widthOf(line.text, line.kind === "head")));
-    const extra = isOpenable(vertex.id) ? 18 : 0;
-    const slant = vertex.role === "input" ? 20 : vertex.role.startsWith("gradient") ? 10 : 0;
-    layout.setNode(String(vertex.id), {
-      lines,
-      width: Math.ceil(text) + 22 + extra + slant,
-      height: lines.length * LINE + 12 + (vertex.role === "parameter" ? 6 : 0),
-    });
-  }
-  for (const vertex of graph.shown) {
-    if (vertex.parent !== undefined) layout.setParent(String(vertex.id), String(vertex.parent));
-  }
-  for (const edge of graph.edges) {
-    const lines = edge.flows.flatMap((flow) => flow.lines.map((line) => short(line, 30)));
-    const width = lines.length ? Math.max(...lines.map((line) => widthOf(line))) * 0.93 : 0;
-    layout.setEdge(String(edge.tail), String(edge.head), {
-      edge,
-      lines,
-      labelpos: "r",
-      labeloffset: 9,
-      width: Math.ceil(width),
-      height: lines.length * 13,
-      weight: ["parameter", "constant"].includes(vertices[edge.tail].role) ? 1 : 6,
-    });
+    layout.setEdge(String(from), String(to), { width, height, weight, labelpos: "r", labeloffset: 9 }, String(place));
+  });
+  // Ports are drawn to the borders, more strongly than to what they lead to.
+  for (const [name, some] of Object.entries(ports)) {
+    if (some.size) layout.setNode(name, { width: 1, height: 1 });
+    for (const port of some) {
+      const ends = name === "in" ? [name, port] : [port, name];
+      layout.setEdge(...ends, { width: 0, height: 0, weight: 1000 }, "border");
+    }
   }
   dagre.layout(layout);
-  return layout;
+  const { width = 1, height = 1 } = layout.graph();
+  const level = (some, otherwise) => (some.size ? layout.node([...some][0]).y : otherwise);
+  return {
+    width,
+    top: level(ports.in, 0),
+    bottom: level(ports.out, height),
+    hasEntries: ports.in.size > 0,
+    ends: new Map([...sizes.keys(), ...ports.in, ...ports.out].map((end) => [end, layout.node(String(end))])),
+    links: links.map(([from, to], place) => layout.edge(String(from), String(to), String(place))),
+  };
+}
+
+// A frame with all that is in it, from its upper left corner on.
+function inside(id, levels) {
+  const { shown, links } = levels.get(id);
+  const boxes = new Map();
+  const frames = new Map();
+  for (const vertex of shown) {
+    if (isOpen(vertex.id)) frames.set(String(vertex.id), inside(vertex.id, levels));
+    boxes.set(String(vertex.id), frames.get(String(vertex.id)) ?? boxOf(vertex));
+  }
+  const found = arranged(boxes, links);
+  const title = id === undefined ? 0 : rounded(widthOf(short(titleOfFrame(id), 40), true)) + 36;
+  const width = Math.max(found.width, title);
+  const [x, y] = [(width - found.width) / 2, (id === undefined || found.hasEntries ? 0 : TITLE - 10) - found.top];
+  const moved = (point) => ({ ...point, x: point.x + x, y: point.y + y });
+  const nodes = new Map([...boxes].map(([key, box]) => {
+    const { x: across, y: down } = moved(found.placeOf(key));
+    return [key, { x: across, y: down, width: box.width, height: box.height, lines: box.lines ?? [] }];
+  }));
+  const portOf = (key) => found.placeOf(key).x + x;
+  const cornerOf = (key) => nodes.get(key).x - nodes.get(key).width / 2;
+  const paths = new Map([...links.values()].map((link, place) => {
+    const { points, x: across, y: down, width: wide } = found.links[place];
+    const path = { ...moved({ x: across, y: down }), width: wide, points: points.map(moved), lines: link.lines };
+    const { points: all } = path;
+    if (link.out) all[0].x = cornerOf(link.from) + frames.get(link.from).portOf(link.out);
+    if (link.into) all[all.length - 1].x = cornerOf(link.to) + frames.get(link.to).portOf(link.into);
+    if (link.out) all[0].y = nodes.get(link.from).y + nodes.get(link.from).height / 2;
+    if (link.into) all[all.length - 1].y = nodes.get(link.to).y - nodes.get(link.to).height / 2;
+    if ((link.out || link.into) && all.length === 3 && !link.lines.length) all[1].x = (all[0].x + all[2].x) / 2;
+    return [link, path];
+  }));
+  return { width, height: found.bottom + y, nodes, frames, portOf, paths };
+}
+
+function layOut(graph) {
+  const levels = new Map([[undefined, { shown: [], links: new Map() }]]);
+  for (const vertex of graph.shown) if (isOpen(vertex.id)) levels.set(vertex.id, { shown: [], links: new Map() });
+  for (const vertex of graph.shown) levels.get(vertex.parent).shown.push(vertex);
+  const routes = graph.edges.map((edge) => route(edge, levels));
+  const whole = inside(undefined, levels);
+  const nodes = new Map();
+  const within = new Map(); // Each frame, and where its upper left corner is.
+  const place = (id, frame, x, y) => {
+    within.set(id, { frame, x, y });
+    for (const [key, node] of frame.nodes) {
+      nodes.set(Number(key), { ...node, x: x + node.x, y: y + node.y });
+      const inner = frame.frames.get(key);
+      if (inner) place(Number(key), inner, x + node.x - node.width / 2, y + node.y - node.height / 2);
+    }
+  };
+  place(undefined, whole, 0, 0);
+  const placedEdges = routes.map(({ edge, parts }) => {
+    const found = parts.map(({ id, link }) => {
+      const { frame, x, y } = within.get(id);
+      const path = frame.paths.get(link);
+      const moved = (point) => ({ x: point.x + x, y: point.y + y });
+      return { ...path, ...moved(path), points: path.points.map(moved) };
+    });
+    const points = found.flatMap((part, place) => (place ? part.points.slice(1) : part.points));
+    return { ...found[found.length - 1], edge, points };
+  });
+  return { nodes, edges: placedEdges, width: whole.width, height: whole.height };
 }

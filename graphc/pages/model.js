@@ -125,6 +125,7 @@ function inALine(value) {
   return words[0]?.startsWith("=") ? words.join(" ").slice(2) : words.join(", ");
 }
 
+const titleOfFrame = (id) => vertices[id].lines.join(" · ");
 const titleOf = (id) => vertices[id].lines[0] || vertices[id].op;
 
 function select(id, from = "") {

@@ -24,6 +24,9 @@ Depth = int | None | Literal["auto"]
 MANY = 60
 """Vertices beyond which layers are closed until there are no more."""
 
+_SOURCES = ("parameter", "constant", "value")
+"""Roles of vertices that belong to no layer by themselves."""
+
 Group = tuple[str, bool]
 """The name of a layer, and whether it is its part in a derivative."""
 
@@ -54,13 +57,13 @@ def with_layers(scene: Scene, depth: Depth, *, folds: bool) -> Scene:
         folds: True to draw one of several equal layers in a row.
     """
     whole = scene
-    inside = _membership(scene)
+    inside = layers_of(scene)
     repeats: Mapping[str, Repeat] = {}
     if depth == "auto" and len(scene.vertices) <= MANY:
         depth = None
     if depth is not None:
         if folds:
-            members = _members(scene, inside)
+            members = members_of(scene, inside)
             scene, repeats = without_repeats(scene, members)
         if depth == "auto":
             depth = _fitting(scene, inside)
@@ -78,7 +81,12 @@ def _fitting(scene: Scene, inside: Membership) -> int:
     return 0
 
 
-def _membership(scene: Scene) -> Membership:
+def layers_of(scene: Scene) -> Membership:
+    """The layers of a drawing: those inside which its nodes were declared.
+
+    Parameters, constants and values from outside belong to the layer of all that use
+    them.
+    """
     around: dict[str, tuple[Group, ...]] = {}
     own: dict[str, Group] = {}
     kinds: dict[str, str] = {}
@@ -123,14 +131,14 @@ def _own_layer(node: Node) -> str | None:
 def _add_sources(
     scene: Scene, around: dict[str, tuple[Group, ...]], own: dict[str, Group]
 ) -> None:
-    """Parameters and constants belong to the layer of all that use them."""
+    """Give what has no layer of its own that of all that use it."""
     heads: dict[str, list[str]] = {}
     for edge in scene.edges:
         if not edge.is_gradient:
             heads.setdefault(edge.tail, []).append(edge.head)
     for vertex in scene.vertices:
         users = heads.get(vertex.key, [])
-        if vertex.role not in ("parameter", "constant") or not users:
+        if vertex.role not in _SOURCES or not users:
             continue
         paths = [around.get(user, ()) for user in users]
         common = [
@@ -142,7 +150,7 @@ def _add_sources(
             own[vertex.key] = layer
 
 
-def _members(scene: Scene, inside: Membership) -> dict[Group, list[Vertex]]:
+def members_of(scene: Scene, inside: Membership) -> dict[Group, list[Vertex]]:
     """The vertices in each layer of layers, outer layers first."""
     found: dict[Group, list[Vertex]] = {}
     for vertex in scene.vertices:
@@ -170,7 +178,7 @@ def _closed(
     ends: dict[str, str] = {}
     closed: dict[str, Vertex] = {}
     for group, vertices in members.items():
-        computed = [v for v in vertices if v.role not in ("parameter", "constant")]
+        computed = [v for v in vertices if v.role not in _SOURCES]
         if len(vertices) == 1 or not computed:
             continue
         last = computed[-1]

@@ -20,16 +20,24 @@ Group = tuple[str, bool]
 
 @dataclass(frozen=True)
 class Repeat:
-    """Several equal layers."""
+    """Several equal layers in a row."""
 
-    first: str
-    last: str
-    count: int
+    names: tuple[str, ...]
+
+    @property
+    def first(self) -> str:
+        """The name of the first one."""
+        return self.names[0]
+
+    @property
+    def span(self) -> str:
+        """The first and the last name."""
+        return f"{self.first} … {self.names[-1]}"
 
     @property
     def title(self) -> str:
         """The names and the number."""
-        return f"{self.first} … {self.last}   × {self.count}"
+        return f"{self.span}   × {len(self.names)}"
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,27 @@ class _Layer:
     vertices: tuple[Vertex, ...]
     structure: Hashable
     taken: tuple[Node, ...]
+
+
+def equal_layers(
+    scene: Scene, members: Mapping[Group, Sequence[Vertex]]
+) -> Iterator[tuple[Repeat, list[tuple[Vertex, ...]]]]:
+    """Several equal layers in a row, each with its vertices, outer layers first.
+
+    Args:
+        scene: the drawing.
+        members: the vertices in each layer, outer layers first.
+    """
+    siblings: dict[str, list[_Layer]] = {}
+    users = _users(scene)
+    for (name, derivative), vertices in members.items():
+        if not derivative:
+            outer = name.rpartition(".")[0]
+            siblings.setdefault(outer, []).append(_layer(name, vertices))
+    for layers in siblings.values():
+        for run in _runs(layers, users):
+            names = tuple(layer.name for layer in run)
+            yield Repeat(names), [layer.vertices for layer in run]
 
 
 def without_repeats(
@@ -58,25 +87,17 @@ def without_repeats(
     gone: set[str] = set()
     same: dict[str, str] = {}
     apart: dict[str, str] = {}
-    siblings: dict[str, list[_Layer]] = {}
-    users = _users(scene)
-    for (name, derivative), vertices in members.items():
-        if not derivative:
-            outer = name.rpartition(".")[0]
-            siblings.setdefault(outer, []).append(_layer(name, vertices))
-    for layers in siblings.values():
-        for run in _runs(layers, users):
-            first = run[0]
-            if any(vertex.key in gone for vertex in first.vertices):
-                continue
-            repeats[first.name] = Repeat(first.name, run[-1].name, len(run))
-            for place, layer in enumerate(run):
-                pairs = zip(layer.vertices, first.vertices, strict=True)
-                for vertex, kept in pairs:
-                    apart[vertex.key] = f"{first.name} {place}"
-                    if place:
-                        same[vertex.key] = kept.key
-                        gone.add(vertex.key)
+    for repeat, layers in equal_layers(scene, members):
+        first = layers[0]
+        if any(vertex.key in gone for vertex in first):
+            continue
+        repeats[repeat.first] = repeat
+        for place, layer in enumerate(layers):
+            for vertex, kept in zip(layer, first, strict=True):
+                apart[vertex.key] = f"{repeat.first} {place}"
+                if place:
+                    same[vertex.key] = kept.key
+                    gone.add(vertex.key)
     edges = _rerouted(scene.edges, same, apart)
     vertices = tuple(vertex for vertex in scene.vertices if vertex.key not in gone)
     return replace(scene, vertices=vertices, edges=tuple(edges)), repeats

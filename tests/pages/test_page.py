@@ -203,16 +203,16 @@ def test_layers_of_layers_hold_their_values_and_parameters(tmp_path):
     loss = gc.mean(Twice("last")(Twice("early")(x)) ** 2).named("loss")
     _, data = written(loss, tmp_path)
     vertices = data["graph"]["vertices"]
-    layers = {
-        tuple(v["lines"]): n for n, v in enumerate(vertices) if v["role"] == "layer"
-    }
-    titles = {*layers}
-    assert {("early", "Twice"), ("last", "Twice")} <= titles
-    assert {("backward of early", "Twice"), ("backward of last", "Twice")} <= titles
-    inside = {
-        v["lines"][0] for v in vertices if v.get("parent") == layers["early", "Twice"]
-    }
+    layers = {v["lines"][0]: n for n, v in enumerate(vertices) if v["role"] == "layer"}
+    assert vertices[layers["early"]]["lines"] == ["early", "Twice", "31 parameters"]
+    assert {"backward of early", "backward of last"} <= layers.keys()
+    inside = {v["lines"][0] for v in vertices if v.get("parent") == layers["early"]}
     assert {"early.first.weight", "early.second.bias", "early.first"} <= inside
+    # Equal layers in a row are in one vertex, forward and backward.
+    for name in ("early … last", "backward of early … last"):
+        both = layers[name]
+        assert vertices[both]["lines"][1] == "2 × Twice"
+        assert sum(v.get("parent") == both for v in vertices) == 2
     outside = {v["lines"][0] for v in vertices if "parent" not in v}
     assert {"x", "loss"} <= outside
 
