@@ -169,6 +169,10 @@ class PageGraph:
         inside = layers_of(scene)
         self.layers |= {places[key]: groups for key, groups in inside.around.items()}
         self.kinds |= inside.kinds
+        # A gradient that is a result stands in the layer that computes it.
+        for edge in scene.edges if backward else ():
+            if edge.head.startswith("out") and edge.tail in inside.around:
+                self.layers[places[edge.head]] = inside.around[edge.tail]
         if not backward:
             members = members_of(scene, inside)
             self.repeats = [repeat for repeat, _ in equal_layers(scene, members)]
