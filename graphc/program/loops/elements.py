@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from ...ir.dims import Dimension
 from ...ir.facts import NAMED, Role
 from ...ir.literal import term_of_constant
 from ...ir.node import Node
 from ...ir.scalar import (
     Apply,
     ByElement,
-    Counter,
     Index,
     Load,
     LoopForm,
@@ -21,14 +19,16 @@ from ...ir.scalar import (
     Reduction,
     Routine,
     Scalar,
-    Size,
     Writes,
     broadcast,
-    plus,
     position,
-    times,
     without_ones,
 )
+from .places import Places, places_of
+
+MANY_ROWS = 64
+"""With as many rows or more, as measured, BLAS is so much quicker than a product that
+reads windows where they are, that the windows are copied side by side."""
 
 MEMORY = NAMED | {Role.ARGUMENT}
 """Roles of arrays from outside."""
@@ -69,6 +69,8 @@ class Elements:
                 for x in dict.fromkeys(node.inputs):
                     self.users[x].append(node)
         self.forms = {n: form_of(n) for n in nodes if not self.is_outside(n)}
+        self.places = self._places()
+        """Of products of matrices, operands that are read where they are."""
         self.defined = self._defined()
         """Values that are computed on their own."""
 
@@ -78,16 +80,47 @@ class Elements:
 
     # Values that are computed on their own ------------------------------------------
 
+    def _places(self) -> dict[tuple[Node, Node], Places]:
+        found: dict[tuple[Node, Node], Places] = {}
+        for node in self.nodes:
+            if not isinstance(self.forms.get(node), MatrixProduct):
+                continue
+            left, right = node.inputs
+            if left is right or left.ndim < 2 or right.ndim < 2:
+                continue
+            for x, other in ((left, right.shape[-1]), (right, left.shape[-2])):
+                if not isinstance(other, int) or other >= MANY_ROWS:
+                    continue
+                places = places_of(x, self.forms, self.is_outside)
+                if places is not None and places.is_repeated:
+                    found[node, x] = places
+        return found
+
+    def _read_where_they_are(self) -> set[Node]:
+        """Values that nothing reads besides products that read what is behind them."""
+        read: dict[Node, set[Node]] = {}
+        for (user, _), places in self.places.items():
+            for node in places.path:
+                read.setdefault(node, set()).add(user)
+                user = node
+        covered = {n for n, by in read.items() if by.issuperset(self.users[n])}
+        return covered - self.results
+
     def _defined(self) -> set[Node]:
         found: set[Node] = set()
+        unread = self._read_where_they_are()
         for node in self.nodes:
             form = self.forms.get(node)
+            if node in unread:
+                continue
             if isinstance(form, Reduction | Writes | MatrixProduct | Routine):
                 found.add(node)
             if node in self.results:
                 found.add(node)
             if isinstance(form, MatrixProduct):
-                found.update(map(self._array_of, node.inputs))
+                for x in node.inputs:
+                    places = self.places.get((node, x))
+                    found.add(self._array_of(x) if places is None else places.node)
             if isinstance(form, Routine):
                 found.update(map(self._array_of, form.arrays))
             if isinstance(form, ByElement) and form.in_order:
@@ -102,7 +135,7 @@ class Elements:
                 if _counts(node) > _counts(x):
                     found.add(self._array_of(x))
         for node in self.nodes:
-            if len(self.users[node]) > 1:
+            if len(self.users[node]) > 1 and node not in unread:
                 found.add(self._array_of(node))
         found = {n for n in found if n.op.kind != "source" or not n.op.pure}
         found |= self.results
@@ -138,42 +171,6 @@ class Elements:
             if self.is_outside(x) or x in self.defined:
                 return Load(x, index, node.shape)
         return form.value(index, self.at)
-
-
-Affine = tuple[Scalar, list[Dimension]]
-
-
-def affine(place: Scalar, counters: Sequence[Counter]) -> Affine | None:
-    """A position as a start and steps of counters, if it is made so."""
-    none: list[Dimension] = [0 for _ in counters]
-    match place:
-        case Number() | Size():
-            return place, none
-        case Counter():
-            return Number(0), [int(each is place) for each in counters]
-        case Operation("+", (left, right)):
-            a, b = affine(left, counters), affine(right, counters)
-            if a is None or b is None:
-                return None
-            steps = [x + y for x, y in zip(a[1], b[1], strict=True)]
-            return plus(a[0], b[0]), steps
-        case Operation("*", (left, right)):
-            for one, other in ((left, right), (right, left)):
-                factor = _dimension(one)
-                found = affine(other, counters) if factor is not None else None
-                if found is not None and factor is not None:
-                    start = times(found[0], one)
-                    return start, [factor * step for step in found[1]]
-            return None
-        case _:
-            return None
-
-
-def _dimension(scalar: Scalar) -> Dimension | None:
-    """A size, or a number, as a dimension."""
-    if isinstance(scalar, Number):
-        return int(scalar.value)
-    return scalar.size if isinstance(scalar, Size) else None
 
 
 def _counts(node: Node) -> int:

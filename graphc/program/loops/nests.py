@@ -31,7 +31,8 @@ from ...ir.scalar import (
     without_ones,
 )
 from ...ir.walk import ancestors
-from .elements import Elements, affine, is_outside
+from .affine import affine
+from .elements import Elements, is_outside
 from .tree import (
     FINDING,
     Accumulator,
@@ -136,10 +137,25 @@ class _Builder:
         return Product(
             node,
             (rows, columns, inner),
-            self._operand(left, stack, left.ndim > 1, left.ndim == 1),
-            self._operand(right, stack, True, right.ndim == 1, is_right=True),
+            self._at_places(node, left, stack)
+            or self._operand(left, stack, left.ndim > 1, left.ndim == 1),
+            self._at_places(node, right, stack)
+            or self._operand(right, stack, True, right.ndim == 1, is_right=True),
             stack,
         )
+
+    def _at_places(
+        self, node: Node, x: Node, stack: tuple[Dimension, ...]
+    ) -> Operand | None:
+        """An operand that is read where it is, if it may be."""
+        places = self.elements.places.get((node, x))
+        if places is None:
+            return None
+        *lead, rows, columns = places.axes
+        steps = [sum((step for _, step in axis), 0) for axis in lead]
+        steps = [0] * (len(stack) - len(lead)) + steps
+        array, start = places.node, places.start
+        return Operand(array, start, 0, 0, tuple(steps), (rows, columns))
 
     def _operand(
         self,

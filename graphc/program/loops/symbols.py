@@ -22,6 +22,8 @@ def _symbols_of(item: Item) -> set[str]:
         if isinstance(each, Product):
             operands = (each.left, each.right)
             steps = [s for o in operands for s in (o.rows, o.columns, *o.stack)]
+            axes = [axis for o in operands for axis in o.axes or ()]
+            steps += [number for axis in axes for digit in axis for number in digit]
             found |= set(
                 symbols_of((*each.sizes, *each.stack, *steps, *each.node.shape))
             )

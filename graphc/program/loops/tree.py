@@ -12,6 +12,7 @@ from ...ir.dims import Dimension
 from ...ir.node import Node
 from ...ir.scalar import Counter, Index, Routine, Scalar, Total, parts
 from ...ir.types import DType
+from .places import Axis
 
 FINDING = ("position of max", "position of min", "first")
 """Reductions to a position."""
@@ -81,6 +82,9 @@ class Operand:
     """Elements from one column to the next."""
     stack: tuple[Dimension, ...] = ()
     """Elements from one matrix to the next, along each axis of the stack."""
+    axes: tuple[Axis, Axis] | None = None
+    """Of rows and columns that several axes of the array make up, in place of the steps
+    from one to the next."""
 
 
 @dataclass(eq=False)

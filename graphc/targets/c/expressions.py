@@ -165,6 +165,10 @@ class Translation:
             return text
         if wanted.kind == "b":
             return f"({text} != 0)"
+        if dtype.kind == "b" and wanted.kind == "f":
+            # GCC makes a branch, and no vectors, of a product with (float)test.
+            one, zero = number(1.0, wanted), number(0.0, wanted)
+            return chosen(text, one, zero, wanted, self.used)
         return f"({c_type(wanted)}){text}"
 
     def _visit(self, tree: ast.expr) -> tuple[str, DType]:

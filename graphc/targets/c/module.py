@@ -10,7 +10,7 @@ from ...program.native import Region
 from .expressions import TYPES, NotInC, Translation
 from .library import FUNCTIONS, HELPERS, ROUTINES, library, needed_by, routine
 from .names import CNames, NamesOfValues
-from .products import products
+from .products import OF_PLACES, PRODUCTS, products
 from .source import CFunction, c_function
 
 _HEAD = """\
@@ -81,11 +81,13 @@ class CModule:
         used = sorted({each for f in self.functions for each in f.used})
         called = [name.rpartition("_") for name in used]
         routines = [(n, dtype) for n, _, dtype in called if n in ROUTINES]
-        names = {n for n, _, _ in called if n not in ROUTINES | {"matmul"}}
+        names = {n for n, _, _ in called if n not in ROUTINES | PRODUCTS}
         names |= {needed for name, _ in routines for needed in needed_by(name)}
-        dtypes = [dtype for name, _, dtype in called if name == "matmul"]
+        called = [each for each in called if each[0] in PRODUCTS]
         parts = [_HEAD, library(names)]
-        parts += [products(dtypes)] if dtypes else []
+        if called:
+            of_places = {dtype for name, _, dtype in called if name in OF_PLACES}
+            parts.append(products([dtype for _, _, dtype in called], of_places))
         parts += [routine(name, dtype) for name, dtype in routines]
         parts += [f.text + "\n" for f in self.functions]
         return "\n".join(parts)

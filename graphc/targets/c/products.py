@@ -3,7 +3,8 @@
 `matmul_float32` and `matmul_float64` in `products/matmul.c` call the function of BLAS
 that `use_blas_float32` and `use_blas_float64` were given. Without one, and where that
 takes longer than loops of our own, they are those: `uses_own_loops` in
-`products/sizes.c`.
+`products/sizes.c`. `matmul_of_places_float32` and its like in `products/places.c` read
+windows of an array as a matrix, without a copy of them.
 """
 
 from __future__ import annotations
@@ -15,23 +16,36 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "products"
 
+OF_PLACES = frozenset({"matmul_of_places"})
+PRODUCTS = OF_PLACES | {"matmul"}
+"""Names of the functions, each for both dtypes."""
+
 
 @cache
 def _text(name: str) -> str:
     return (_FOLDER / f"{name}.c").read_text(encoding="utf-8")
 
 
-def products(dtypes: Iterable[str]) -> str:
+def products(dtypes: Iterable[str], of_places: Iterable[str] = ()) -> str:
     """The C text of products of matrices in some dtypes.
 
     Args:
         dtypes: of `"float32"` and `"float64"`; the order does not matter.
+        of_places: those of them in which elements stand at places of their own, too.
 
     >>> "static void matmul_float64(int64_t rows," in products(["float64"])
     True
     """
-    texts = {"float32": _text("matmul"), "float64": _in_float64(_text("matmul"))}
-    return "\n".join([_text("sizes"), *(texts[each] for each in sorted(set(dtypes)))])
+    scattered = sorted(set(of_places))
+    found = [_text("sizes")]
+    found += [_typed(_text("matmul"), dtype) for dtype in sorted(set(dtypes))]
+    found += [_text("axis")] if scattered else []
+    found += [_typed(_text("places"), dtype) for dtype in scattered]
+    return "\n".join(found)
+
+
+def _typed(text: str, dtype: str) -> str:
+    return text if dtype == "float32" else _in_float64(text)
 
 
 def _in_float64(text: str) -> str:

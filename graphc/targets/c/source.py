@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ...ir.dims import Dimension
 from ...ir.node import Node
 from ...ir.scalar import Load, Total, parts
 from ...program.loops.arena import written_by
 from ...program.loops.nests import Nests
+from ...program.loops.places import Axis
 from ...program.loops.symbols import symbols_in_items
 from ...program.loops.tree import (
     Item,
     Local,
     Loop,
+    Operand,
     Product,
     RoutineCall,
     Store,
@@ -229,15 +232,42 @@ def _product(scope: Scope, item: Product) -> list[str]:
     if flat:
         where = f"{where} + {flat} * ({size})"
     left, right = item.left, item.right
-    call = (
-        f"matmul_{kind}({rows}, {columns}, {inner}, "
-        f"{places[0]}, {size_text(left.rows)}, {size_text(left.columns)}, "
-        f"{places[1]}, {size_text(right.rows)}, {size_text(right.columns)}, "
-        f"{where}, {columns}, 0, product_room);"
-    )
-    lines = [call]
+    if left.axes or right.axes:
+        scope.used.add(f"matmul_of_places_{kind}")
+        lines = [
+            f"matmul_of_places_{kind}(",
+            *indented(_places(places[0], left, item.sizes[0], item.sizes[2])),
+            *indented(_places(places[1], right, item.sizes[2], item.sizes[1])),
+            f"    {where}, {strip(columns)}, 1, product_room);",
+        ]
+    else:
+        lines = [
+            f"matmul_{kind}({rows}, {columns}, {inner}, "
+            f"{places[0]}, {size_text(left.rows)}, {size_text(left.columns)}, "
+            f"{places[1]}, {size_text(right.rows)}, {size_text(right.columns)}, "
+            f"{where}, {columns}, 0, product_room);"
+        ]
     for letter, count in reversed(list(zip(letters, item.stack, strict=False))):
         n = size_text(count)
         head = f"for (int64_t {letter} = 0; {letter} < {n}; {letter}++)"
         lines = [head, *indented(lines)]
     return lines
+
+
+def _places(
+    array: str, operand: Operand, rows: Dimension, columns: Dimension
+) -> list[str]:
+    """The arguments for a matrix whose elements stand at places of an array."""
+    axes = operand.axes or (((rows, operand.rows),), ((columns, operand.columns),))
+    texts = [_axis(axis) for axis in axes]
+    line = f"{array}, {texts[0]}, {texts[1]},"
+    if len(line) <= 76:
+        return [line]
+    return [f"{array},", *(f"{text}," for text in texts)]
+
+
+def _axis(axis: Axis) -> str:
+    digits = axis or ((1, 1),)
+    sizes = ", ".join(strip(size_text(size)) for size, _ in digits)
+    steps = ", ".join(strip(size_text(step)) for _, step in digits)
+    return f"&(struct axis){{{len(digits)}, {{{sizes}}}, {{{steps}}}}}"
