@@ -222,6 +222,43 @@ def test_rows_of_a_softmax_are_one_loop() -> None:
     assert text.count("i < batch") == 1
 
 
+def test_windows_are_multiplied_where_they_are() -> None:
+    """Of few filters; of many the windows are copied, for BLAS."""
+    x = gc.input("x", ("batch", 3, 9, 8))
+    wide = gc.input("wide", ("batch", 4, 12))
+    kernels = [
+        gc.input("k", (5, 3, 3, 3)),
+        gc.input("grouped", (6, 1, 2, 3)),
+        gc.input("long", (7, 4, 5)),
+        gc.input("many", (70, 3, 3, 2)),
+    ]
+    values = [
+        gc.nn.conv2d(x, kernels[0], padding=1),
+        gc.nn.conv2d(x * 2, kernels[1], stride=2, groups=3),
+        gc.nn.conv1d(gc.sin(wide), kernels[2], dilation=2),
+        gc.nn.conv2d(x, kernels[3], stride=(1, 2)),
+    ]
+    total = sum((gc.sum(gc.square(value)) for value in values), gc.constant(0.0))
+    outputs = [*values, *gc.grad(total, [x, wide, *kernels])]
+    function = gc.compile(outputs, inputs=[x, wide, *kernels], style="native")
+    times = function.source.count("matmul_of_places_float32(\n")
+    assert times > 0
+    assert times % 6 == 0
+    assert "matmul_float32(70," in function.source
+    rng = np.random.default_rng(0)
+    for batch in (0, 1, 3, 40):
+        sizes = [(batch, *node.shape[1:]) for node in (x, wide)]
+        arrays = [
+            rng.uniform(-1, 1, size).astype(np.float32)
+            for size in (*sizes, *(node.shape for node in kernels))
+        ]
+        wanted = gc.evaluate(
+            outputs, dict(zip([x, wide, *kernels], arrays, strict=True))
+        )
+        for found, exact in zip(function(*arrays), wanted, strict=True):
+            np.testing.assert_allclose(found, exact, rtol=1e-4, atol=1e-4)
+
+
 def test_hyperparameters_stay_in_python() -> None:
     loss, _ = _perceptron()
     trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style="native")

@@ -27,6 +27,13 @@ void {name}_entry(const int64_t *s, const {type} *a, const {type} *b, {type} *c,
     {name}(s[0], s[1], s[2], a, s[3], s[4], b, s[5], s[6], c, s[7], (int)s[8], room);
 }}
 """
+PLACES = """
+void {name}_entry(const struct axis *axes, const int64_t *s, const {type} *a,
+                  const {type} *b, {type} *c, {type} *room)
+{{
+    {name}(a, axes, axes + 1, b, axes + 2, axes + 3, c, s[0], s[1], room);
+}}
+"""
 TYPES = {"float32": "float", "float64": "double"}
 SHAPES = [
     *itertools.product((0, 1, 3), (0, 1, 5), (0, 1, 4)),
@@ -37,10 +44,12 @@ SHAPES = [
 
 @pytest.fixture(scope="module")
 def library() -> ctypes.CDLL:
-    text = products(TYPES)
+    text = products(TYPES, TYPES)
     assert not any(word in text for word in ("alloc", "FLOAT64_LANES float", "math.h"))
     for name, dtype in itertools.product(("own_matmul", "matmul"), TYPES):
         text += ENTRY.format(name=f"{name}_{dtype}", type=TYPES[dtype])
+    for dtype, kind in TYPES.items():
+        text += PLACES.format(name=f"matmul_of_places_{dtype}", type=kind)
     return native.compiled(text, "-Wall", "-Wextra", "-Werror")
 
 
@@ -144,3 +153,87 @@ def test_blas_is_called_where_it_is_faster(library: ctypes.CDLL) -> None:
         library.use_blas_float32(None)
     both = itertools.product((b"N", b"T"), repeat=2)
     assert calls == [(right, left) for left, right in both]
+
+
+def address(array: Array) -> ctypes.c_void_p:
+    """That of the first element, where elements go back as well."""
+    return ctypes.c_void_p(array.__array_interface__["data"][0])
+
+
+class Axis(ctypes.Structure):
+    _fields_ = [
+        ("digits", ctypes.c_int),
+        ("sizes", ctypes.c_int64 * 8),
+        ("steps", ctypes.c_int64 * 8),
+    ]
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_elements_at_places(library: ctypes.CDLL, dtype: str) -> None:
+    """Axes of several axes of an array, with steps of all kinds."""
+    rng = np.random.default_rng(2)
+    cases = [
+        # Rows, inner axis and columns; of a and b, which of them vary fastest.
+        ([6], [3, 5, 5], [4, 40]),
+        ([16], [7], [5, 3, 2]),
+        ([2, 3], [10, 30], [2, 5, 5]),
+        ([70], [300], [2, 3, 50]),
+        ([250], [2, 150], [270]),
+        ([1], [1], [9]),
+        ([3, 4], [0], [5]),
+        ([0], [4], [5]),
+        ([2], [4], [3, 0]),
+        ([11], [2, 2, 2, 2, 2, 2, 2, 2], [17]),
+    ]
+    for rows, inner, columns in cases:
+        for a_order, b_order in itertools.product(range(3), repeat=2):
+            exact: list[Array] = []
+            axes: list[Axis] = []
+            memory: list[Array] = []
+            for first, second, order in (
+                (rows, inner, a_order),
+                (inner, columns, b_order),
+            ):
+                sizes, count = [*first, *second], len(first)
+                places = list(range(len(sizes)))
+                if order == 1:
+                    places = places[::-1]
+                if order == 2:
+                    places = list(rng.permutation(places))
+                array = rng.uniform(-1, 1, [sizes[p] for p in places]).astype(dtype)
+                view = array.transpose(np.argsort(places))
+                if order == 2 and sizes[-1] > 1:
+                    view = view[..., ::-1]
+                memory.append(view)
+                steps = [step // array.itemsize for step in view.strides]
+                for begin, end in ((0, count), (count, len(sizes))):
+                    axis = Axis(end - begin)
+                    axis.sizes[: end - begin] = sizes[begin:end]
+                    axis.steps[: end - begin] = steps[begin:end]
+                    axes.append(axis)
+                shape = [int(np.prod(first)), int(np.prod(second))]
+                exact.append(view.reshape(shape).astype(np.float64))
+            left, right = exact
+            shape = (len(left), right.shape[1])
+            bound = (len(right) + 2) * np.finfo(dtype).eps
+            for c_row, c_column in ((shape[1] + 1, 1), (1, shape[0] + 2)):
+                c = np.full((shape[0] + 2) * (shape[1] + 2), 7.0, dtype)
+                room = np.full(69_632 + 64, 7.0, dtype)
+                given = np.array([c_row, c_column], np.int64)
+                library[f"matmul_of_places_{dtype}_entry"](
+                    (Axis * 4)(*axes),
+                    address(given),
+                    *(
+                        ctypes.c_void_p(m.__array_interface__["data"][0])
+                        for m in memory
+                    ),
+                    address(c),
+                    address(room),
+                )
+                i, j = np.indices(shape)
+                found = c[i * c_row + j * c_column]
+                limit = bound * (1 + np.abs(left) @ np.abs(right))
+                assert (np.abs(found - left @ right) <= limit).all(), (rows, inner)
+                c[i * c_row + j * c_column] = 7.0
+                assert (c == 7.0).all()
+                assert (room[69_632:] == 7.0).all()
