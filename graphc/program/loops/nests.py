@@ -31,8 +31,8 @@ from ...ir.scalar import (
     without_ones,
 )
 from ...ir.walk import ancestors
-from .affine import affine
 from .elements import Elements, is_outside
+from .operands import product_of, whole_array
 from .tree import (
     FINDING,
     Accumulator,
@@ -40,7 +40,6 @@ from .tree import (
     Item,
     Local,
     Loop,
-    Operand,
     Product,
     RoutineCall,
     Store,
@@ -113,10 +112,12 @@ class _Builder:
     def _place(self, node: Node) -> None:
         form = self.elements.forms[node]
         if isinstance(form, MatrixProduct):
-            self.items.append(self._product(node))
+            self.items.append(product_of(node, self.elements, self._store))
             self.placed[node] = _Placed((), (), ())
         elif isinstance(form, Routine):
-            arrays = tuple(map(self._whole, form.arrays))
+            arrays = tuple(
+                whole_array(x, self.elements, self._store) for x in form.arrays
+            )
             self.items.append(RoutineCall(node, form, arrays))
             self.placed[node] = _Placed((), (), ())
         elif isinstance(form, Writes):
@@ -128,82 +129,10 @@ class _Builder:
         else:
             self._compute(node)
 
-    def _product(self, node: Node) -> Product:
-        left, right = node.inputs
-        stack = node.shape[: node.ndim - (left.ndim > 1) - (right.ndim > 1)]
-        rows = left.shape[-2] if left.ndim > 1 else 1
-        columns = right.shape[-1] if right.ndim > 1 else 1
-        inner = left.shape[-1]
-        return Product(
-            node,
-            (rows, columns, inner),
-            self._at_places(node, left, stack)
-            or self._operand(left, stack, left.ndim > 1, left.ndim == 1),
-            self._at_places(node, right, stack)
-            or self._operand(right, stack, True, right.ndim == 1, is_right=True),
-            stack,
-        )
-
-    def _at_places(
-        self, node: Node, x: Node, stack: tuple[Dimension, ...]
-    ) -> Operand | None:
-        """An operand that is read where it is, if it may be."""
-        places = self.elements.places.get((node, x))
-        if places is None:
-            return None
-        *lead, rows, columns = places.axes
-        steps = [sum((step for _, step in axis), 0) for axis in lead]
-        steps = [0] * (len(stack) - len(lead)) + steps
-        array, start = places.node, places.start
-        return Operand(array, start, 0, 0, tuple(steps), (rows, columns))
-
-    def _operand(
-        self,
-        node: Node,
-        stack: tuple[Dimension, ...],
-        is_matrix: bool,
-        is_vector: bool,
-        is_right: bool = False,
-    ) -> Operand:
-        """An operand as it lies in memory; one that has no such form is stored."""
-        counters = [Counter(size) for size in node.shape]
-        own = len(node.shape) - (1 if is_vector else 2)
-        for _ in range(2):
-            element = self.at(node, tuple(counters))
-            if isinstance(element, Load):
-                found = affine(flat(element.shape, element.index), counters)
-                steps = None if found is None else found[1]
-                if steps is not None:
-                    last = steps[own:]
-                    if is_vector:
-                        last = [last[0], 0] if is_right else [0, last[0]]
-                    if 1 in last or all(size == 1 for size in node.shape[own:]):
-                        lead = [
-                            step if size != 1 else 0
-                            for step, size in zip(steps[:own], node.shape, strict=False)
-                        ]
-                        lead = [0] * (len(stack) - own) + lead
-                        start = Number(0) if found is None else found[0]
-                        return Operand(element.node, start, *last, stack=tuple(lead))
-            self.elements.defined.add(node)
-            self._compute(node)
-        raise AssertionError(node)
-
-    def _whole(self, node: Node) -> Node:
-        """The array that has the elements of a value in their order."""
-        counters = [Counter(size) for size in node.shape]
-        element = self.at(node, tuple(counters))
-        if isinstance(element, Load):
-            same = affine(flat(node.shape, tuple(counters)), counters)
-            found = affine(flat(element.shape, element.index), counters)
-            if found is not None and same is not None:
-                ones = [size == 1 for size in node.shape]
-                steps = zip(ones, found[1], same[1], strict=True)
-                if found[0] == Number(0) and all(o or a == b for o, a, b in steps):
-                    return element.node
+    def _store(self, node: Node) -> None:
+        """Compute a value, which would stand in the expressions of its readers."""
         self.elements.defined.add(node)
         self._compute(node)
-        return node
 
     def _compute(self, node: Node) -> None:
         sizes = without_ones(node.shape)
