@@ -10,7 +10,7 @@ from ...program.native import Region
 from .expressions import TYPES, NotInC, Translation
 from .library import FUNCTIONS, HELPERS, ROUTINES, library, needed_by, routine
 from .names import CNames, NamesOfValues
-from .products import OF_PLACES, PRODUCTS, products
+from .products import PRODUCTS, products
 from .source import CFunction, c_function
 
 _HEAD = """\
@@ -86,8 +86,9 @@ class CModule:
         called = [each for each in called if each[0] in PRODUCTS]
         parts = [_HEAD, library(names)]
         if called:
-            of_places = {dtype for name, _, dtype in called if name in OF_PLACES}
-            parts.append(products([dtype for _, _, dtype in called], of_places))
+            dtypes = [dtype for _, _, dtype in called]
+            of_places = [d for name, _, d in called if name.endswith("of_places")]
+            parts.append(products(dtypes, of_places))
         parts += [routine(name, dtype) for name, dtype in routines]
         parts += [f.text + "\n" for f in self.functions]
         return "\n".join(parts)

@@ -3,7 +3,7 @@
 `matmul_float32` and `matmul_float64` in `products/matmul.c` call the function of BLAS
 that `use_blas_float32` and `use_blas_float64` were given. Without one, and where that
 takes longer than loops of our own, they are those: `uses_own_loops` in
-`products/sizes.c`. `matmul_of_places_float32` and its like in `products/places.c` read
+`products/sizes.c`. `matmul_of_places_float32` and its like in `products/matmul_of_places.c` read
 windows of an array as a matrix, without a copy of them.
 """
 
@@ -16,8 +16,7 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "products"
 
-OF_PLACES = frozenset({"matmul_of_places"})
-PRODUCTS = OF_PLACES | {"matmul"}
+PRODUCTS = frozenset(file.stem for file in _FOLDER.glob("matmul*.c"))
 """Names of the functions, each for both dtypes."""
 
 
@@ -40,7 +39,7 @@ def products(dtypes: Iterable[str], of_places: Iterable[str] = ()) -> str:
     found = [_text("sizes")]
     found += [_typed(_text("matmul"), dtype) for dtype in sorted(set(dtypes))]
     found += [_text("axis")] if scattered else []
-    found += [_typed(_text("places"), dtype) for dtype in scattered]
+    found += [_typed(_text("matmul_of_places"), dtype) for dtype in scattered]
     return "\n".join(found)
 
 
