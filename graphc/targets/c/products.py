@@ -3,7 +3,7 @@
 `matmul_float32` and `matmul_float64` in `products/matmul.c` call the function of BLAS
 that `use_blas_float32` and `use_blas_float64` were given. Without one, and where that
 takes longer than loops of our own, they are those: `uses_own_loops` in
-`products/sizes.c`. `matmul_of_places_float32` and its like in `products/matmul_of_places.c` read
+`products/sizes.c`. `matmul_of_places_float32` and `matmul_of_places_float64` read
 windows of an array as a matrix, without a copy of them.
 """
 
