@@ -69,6 +69,7 @@ ALLOWED: dict[str, set[str]] = {
         "runtime",
         "viz",
         "notation",
+        "targets",
         "training",
     },
     "pages": {

@@ -412,6 +412,11 @@ def show(
     show_default=True,
     help="Rewrites to show: none, one by each rule, or all that differ.",
 )
+@click.option(
+    "--depth",
+    type=click.IntRange(1),
+    help="Levels of layers that have rows in the account of memory; all by default.",
+)
 @_BATCH
 @_SIZES
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
@@ -419,6 +424,7 @@ def explain(
     model: str,
     name: str | None,
     rules: Any,
+    depth: int | None,
     batch: int | None,
     sizes: dict[str, int],
     markdown: bool,
@@ -431,7 +437,7 @@ def explain(
         sizes = {**sizes, "batch": batch}
     target = load(model).target(name)
     with working("explaining"):
-        found = tell(target, rules=rules, **sizes)
+        found = tell(target, rules=rules, depth=depth, **sizes)
     say(found.markdown if markdown else str(found))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from ..arguments import public
+from ..arguments import Count, public
 from ..errors import DTypeError, OptionError
 from ..ir.graph import Graph
 from ..ir.naming import number_unnamed
@@ -19,19 +19,30 @@ from ..runtime.diagnosis import Failure
 from ..training.trained import in_evaluation_mode
 from ..training.trainer import Trainer
 from .failures import failure_section
-from .memory import is_differentiated, memory_section
+from .loops import bodies_section
+from .memory import is_differentiated, memory_section, peak_notes
+from .native import native_section
 from .passes import Rules, passes_section
 from .sections import Explanation, Section
+from .sizes import Size
 
 
-def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation:
+def explain(
+    target: Any,
+    *,
+    rules: Rules = "first",
+    depth: Count | None = None,
+    **sizes: int,
+) -> Explanation:
     """Tell what the compiler did to a graph, pass by pass, and why it may.
 
     For each pass: nodes, multiply-adds and bytes of all values after it; each rule
     that it went by, with formulas before and after, the user's line, and the condition
     under which both are the same, which the rule has checked. Where there are
     gradients, memory is told too: for each layer parameters and what is kept for the
-    backward pass, and the peak of all values, with the node that is computed then.
+    backward pass, and the peak of all values, with the node that is computed then. A
+    layer of layers has its own row, which those of its parts are counted in. Bodies of
+    loops, branches and functions that are called have a table, for one run.
 
     Args:
         target: a node, or a list, tuple or dict of nodes, as `gc.compile` takes them;
@@ -40,6 +51,8 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
             node, row and operands a NaN or an infinity came up.
         rules: `"first"` shows one rewrite by each rule, `"all"` every one that
             differs, with its count, `"none"` only the table.
+        depth: the levels of layers, and of layers inside of them, that have rows in the
+            account of memory; all by default.
         sizes: named sizes to evaluate numbers for: `batch=32`.
 
     Returns:
@@ -57,6 +70,7 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
       after        nodes  multiply-adds  bytes
       as declared      6            250    720
       algebra          4            170    400
+      peak: 360 bytes of values, while sum is computed (...)
     """
     if isinstance(target, Failure):
         return Explanation((failure_section(target),))
@@ -73,15 +87,36 @@ def explain(target: Any, *, rules: Rules = "first", **sizes: int) -> Explanation
     for name, each in found:
         of = f" of {name}" if name else ""
         section, graph = passes_section(f"passes{of}", each, rules, sizes)
-        sections.append(section)
         if is_differentiated(graph):
+            sections.append(section)
             last = len(sections)
-            sections.append(memory_section(f"memory{of}", graph, sizes))
+            title = f"memory{of}"
+            sections.append(memory_section(title, graph, sizes, depth=depth))
+        else:
+            notes = peak_notes(graph, sizes)
+            sections.append(replace(section, notes=(*section.notes, *notes)))
+        if (inside := bodies_section(f"bodies{of}", graph, sizes)) is not None:
+            sections.append(inside)
+        if each.native:
+            sections.append(native_section(f"native style{of}", graph, sizes))
     if isinstance(target, Trainer):
         size = target.footprint.total(sizes)
+        if target.prediction is not None:
+            sections.append(_prediction(target.prediction, sizes))
         note = f"a training step in fast style allocates, once: {size} bytes"
         sections[last] = replace(sections[last], notes=(*sections[last].notes, note))
     return Explanation(tuple(sections))
+
+
+def _prediction(graph: Graph, sizes: Mapping[str, int]) -> Section:
+    """The account of what `predict` computes, which has been optimised already."""
+    return Section(
+        "prediction",
+        (),
+        ("", "nodes", "multiply-adds", "bytes"),
+        (("as optimised", *Size.of(graph, sizes).cells()),),
+        notes=peak_notes(graph, sizes),
+    )
 
 
 def _optimizations(target: Any) -> Iterator[tuple[str, Optimization]]:

@@ -7,59 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ..ir.bodies import primitives
-from ..ir.dims import Dim, Dimension
 from ..ir.graph import Graph
-from ..ir.types import TupleType
+from ..ir.node import Node
 from ..passes.base import Rewrite
 from ..passes.pipeline import Optimization, Stage
-from ..viz.costs import evaluated, multiply_adds, size_of, total
 from ..viz.text import place, shortened
 from .formulas import sides
+from .loops import holder, loop_sides
 from .sections import Item, Section
+from .sizes import Size
 
 Rules = Literal["none", "first", "all"]
 """The rewrites to show: none, the first by each rule of a pass, or all that differ."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """The size of a graph."""
-
-    nodes: int
-    """In the graph and in all bodies in it."""
-    multiply_adds: Dimension
-    """The arithmetic of computing every value once."""
-    bytes: Dimension
-    """Of all values that are computed; views take none."""
-
-    @staticmethod
-    def of(graph: Graph, sizes: Mapping[str, int]) -> Size:
-        """The size of a graph, evaluated for sizes that are given."""
-        whole = primitives(graph).nodes
-        computed = [
-            node
-            for node in whole
-            if node.op.kind != "source"
-            and not node.op.is_view(node)
-            and not isinstance(node.type, TupleType)
-        ]
-        return Size(
-            sum(len(each.nodes) for each in graph.nested),
-            evaluated(total(multiply_adds(node) for node in whole), sizes),
-            evaluated(
-                total(size_of(n.shape) * n.dtype.itemsize for n in computed), sizes
-            ),
-        )
-
-    def cells(self) -> tuple[str, ...]:
-        """The numbers as text."""
-        return tuple(map(number, (self.nodes, self.multiply_adds, self.bytes)))
-
-
-def number(value: Dimension) -> str:
-    """A size as text, with its digits in groups if it is known."""
-    return str(value) if isinstance(value, Dim) else f"{value:,}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +59,8 @@ class RuleRecord:
 
 
 def _described(rewrite: Rewrite) -> tuple[str, str, str]:
-    return (*sides(rewrite.before, rewrite.after), place(rewrite.location))
+    told = loop_sides(rewrite.before, rewrite.after)
+    return (*(told or sides(rewrite.before, rewrite.after)), place(rewrite.location))
 
 
 def _line(before: str, after: str, where: str, count: int) -> str:
@@ -141,12 +101,16 @@ def _indented(item: Item) -> Item:
 
 def record(stage: Stage, before: Size, after: Size) -> PassRecord:
     """The account of one stage of an optimisation."""
-    grouped: dict[str, list[Rewrite]] = {}
+    grouped: dict[str, dict[Node, Rewrite]] = {}
     for rewrite in stage.rewrites:
-        grouped.setdefault(rewrite.rule, []).append(rewrite)
+        # Results of one loop are noted one by one.
+        whole = holder(rewrite.before)
+        whole = rewrite.before if whole is None else whole
+        grouped.setdefault(rewrite.rule, {}).setdefault(whole, rewrite)
     rules = [
-        RuleRecord(rule, found[0].sound_when, tuple(found))
-        for rule, found in grouped.items()
+        RuleRecord(rule, found[0].sound_when, found)
+        for rule, each in grouped.items()
+        for found in [tuple(each.values())]
     ]
     return PassRecord(stage.step.name, _reason(stage.step), before, after, tuple(rules))
 

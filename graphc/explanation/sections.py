@@ -33,13 +33,15 @@ class Section:
     rows: tuple[tuple[str, ...], ...] = ()
     """Cells of the table."""
     texts: int = 0
-    """The number of columns at the end that are text, as the first one is."""
+    """The number of columns at the end that are text."""
+    leading: int = 1
+    """The number of columns at the beginning that are text."""
     items: tuple[Item, ...] = ()
     notes: tuple[str, ...] = ()
     """Sentences between the table and the items."""
 
     def _is_text(self, column: int) -> bool:
-        return column == 0 or column >= len(self.headings) - self.texts
+        return column < self.leading or column >= len(self.headings) - self.texts
 
     def text(self) -> str:
         """The section as plain text."""

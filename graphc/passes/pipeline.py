@@ -135,6 +135,8 @@ class Optimization:
     graph: Graph
     simplify: bool = True
     fast: bool = False
+    native: bool = False
+    """True where C computes what the optimised graph is lowered to."""
 
     def stages(self) -> Iterator[Stage]:
         """The passes one by one, as `optimize` and `accelerate` run them."""

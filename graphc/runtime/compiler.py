@@ -300,7 +300,8 @@ def compile_nodes(
         graphs = [graph] if one_row is None else [graph, one_row.graph]
         bounds = label_bounds(everything)
         binder = Binder(taken, bounds, order, sized, strict=strict, needs=needs)
-        way = Optimization(everything, simplify, style != "readable")
+        is_fast, is_native = style != "readable", style == "native"
+        way = Optimization(everything, simplify, is_fast, is_native)
         return CompiledFunction(outputs, graphs, emitted, binder, targets, seed, way)
 
 

@@ -158,7 +158,8 @@ class LoadedProgram(LazyState):
 
         Each has the loss, its gradients, and what is assigned to buffers.
         """
-        plan, fast = self._compiled.plan, self._compiled.style != "readable"
+        plan, style = self._compiled.plan, self._compiled.style
+        is_fast, is_native = style != "readable", style == "native"
         found: dict[str, Optimization] = {}
         for step in plan.steps:
             loss = self.losses[step.name] if step.name else self.loss
@@ -166,8 +167,15 @@ class LoadedProgram(LazyState):
             with paused():
                 gradients = grad(loss, list(trained))
             graph = Graph((loss, *gradients, *step.assigned.values()))
-            found[step.name] = Optimization(graph, plan.is_simplified, fast)
+            found[step.name] = Optimization(
+                graph, plan.is_simplified, is_fast, is_native
+            )
         return found
+
+    @property
+    def prediction(self) -> Graph | None:
+        """The optimised graph of `predict`, if the program has outputs."""
+        return self._compiled.plan.predict
 
     def update_optimizations(self) -> dict[str, Optimization]:
         """The graphs of the optimizers' updates, by their names for people."""

@@ -41,7 +41,7 @@ Array = np.ndarray[Any, Any]
 
 @unlisted(
     *("emitted", "losses", "metric_nodes", "module", "optimizations"),
-    *("parameter_nodes", "restarted", "trained", "translated", "updates"),
+    *("parameter_nodes", "prediction", "restarted", "trained", "translated", "updates"),
     "update_optimizations",
 )
 @entry

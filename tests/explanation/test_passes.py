@@ -21,6 +21,9 @@ def declared() -> gc.Node:
     return gc.exp(x) * 1 + gc.tanh(gc.exp(x))
 
 
+PLACE = f"test_passes.py:{declared.__code__.co_firstlineno + 2}"
+
+
 def changed(explanation: Any) -> dict[str, PassRecord]:
     return {each.name: each for each in explanation if each.has_changed}
 
@@ -37,9 +40,7 @@ def test_counts_are_those_by_hand() -> None:
     assert algebra.after.multiply_adds == 3 * n
     assert (merge.before.bytes, algebra.after.bytes) == (20 * n, 12 * n)
     (one,) = merge.rules
-    assert dict(one.formulas).keys() == {
-        ("exp(x)", "exp(x)", f"test_passes.py:{declared.__code__.co_firstlineno + 2}")
-    }
+    assert dict(one.formulas).keys() == {("exp(x)", "exp(x)", PLACE)}
     assert [each.rule for each in algebra.rules] == ["x * 1 -> x"]
     assert "IEEE 754" in algebra.rules[0].sound_when
 
@@ -52,6 +53,7 @@ def test_texts() -> None:
         ["as", "declared", "7", "50", "200"],
         ["merge", "equal", "values", "6", "40", "160"],
         ["algebra", "4", "30", "120"],
+        f"peak: 120 bytes of values, while add is computed ({PLACE})".split(),
     ]
     assert "| `algebra` | `4` | `30` | `120` |" in whole.markdown
     first = gc.explain(declared())

@@ -78,7 +78,11 @@ def loops() -> tuple[Node, ...]:
     start = (wave, wave, 0.0, wave)
     (last, _, total, _), stacked = gc.scan(step, start, length=3)
     items = gc.stack([wave, wave * 0.5])
-    sums, _ = gc.scan(lambda c, item: (c * 0.5 + gc.exp(item), None), wave, items)
+    sums, _ = gc.scan(
+        lambda c, item: (c * 0.5 + gc.exp(item[0]) * item[1], None),
+        wave,
+        (items, items),
+    )
     loss = gc.sum(last) + total + gc.sum(stacked) + gc.sum(sums)
     one = gc.constant(1.0, "f4")
     chosen, _ = gc.cond(

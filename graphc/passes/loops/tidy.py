@@ -25,6 +25,8 @@ _UNREAD = "unread results, carries and inputs of a loop -> none"
 _UNREAD_SOUND = "nothing that is read depends on them"
 _SAME = "carry that no step changes -> input that all steps share"
 _SAME_SOUND = "the body returns the carry as it is"
+_ONCE = "value that a loop is passed or stacks twice -> once"
+_ONCE_SOUND = "both are one value"
 _INSIDE = "constant that is passed to a loop -> constant in its body"
 _INSIDE_SOUND = "always"
 _OUTSIDE = "value that is the same in all steps of a loop -> value outside"
@@ -52,6 +54,7 @@ class TidyLoops:
         return {
             _UNREAD: _UNREAD_SOUND,
             _SAME: _SAME_SOUND,
+            _ONCE: _ONCE_SOUND,
             _INSIDE: _INSIDE_SOUND,
             _OUTSIDE: _OUTSIDE_SOUND,
         }
@@ -67,7 +70,10 @@ def _tidy(parts: LoopParts, read: frozenset[int], *, whole: bool) -> Changed | N
     carries = {i: each for i, each in enumerate(parts.carries) if i in live}
     same = {i for i, each in carries.items() if each.next is each.variable}
     rules = {_SAME: _SAME_SOUND} if same else dict[str, str]()
-    values = dict.fromkeys(parts.values[i - count] for i in sorted(read) if i >= count)
+    stacking = [parts.values[i - count] for i in sorted(read) if i >= count]
+    values = dict.fromkeys(stacking)
+    if len(values) < len(stacking):
+        rules[_ONCE] = _ONCE_SOUND
     smaller = replace(
         parts,
         carries=tuple(each for i, each in carries.items() if i not in same),
@@ -82,7 +88,7 @@ def _tidy(parts: LoopParts, read: frozenset[int], *, whole: bool) -> Changed | N
     built = smaller.build()
     if built is node:
         return None
-    if len(built.bodies[0].outputs) < len(node.bodies[0].outputs):
+    if not rules or len(smaller.carries) + len(stacking) < len(node.bodies[0].outputs):
         rules[_UNREAD] = _UNREAD_SOUND
     moving = [i for i in carries if i not in same]
     places = {index: place for place, index in enumerate(moving)}
@@ -136,6 +142,7 @@ def _each_once(parts: LoopParts, rules: dict[str, str]) -> LoopParts:
                 rules[_INSIDE] = _INSIDE_SOUND
                 images[variable] = value
             elif value in first:
+                rules[_ONCE] = _ONCE_SOUND
                 images[variable] = first[value]
             else:
                 first[value] = variable
