@@ -1,4 +1,4 @@
-"""Explanations of memory: bytes counted by hand, and as Python's allocator sees them."""
+"""Explanations of memory: bytes by hand, and as Python's allocator sees them."""
 
 from __future__ import annotations
 
