@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from .node import Node
+    from .op import Op
 
 Text = str | Callable[["Node"], "str | None"]
 """A formula, or a function of the node where attributes or axes change it; None where
@@ -50,6 +51,19 @@ class Mathematics:
     gradients: Texts = ()
     """The gradient of each input, over the inputs, `out`, and the gradient `d` of the
     result. Left out, it is what the derivative rule says."""
+    elements: Text | None = None
+    """An element of the result, for ops that move elements or add them up: letters of
+    its indices, and a formula with `total(..., k)` and `largest(..., k < 3)` over
+    others: `"i j: total(x1[i, k] * x2[k, j], k)"`. Elements outside of arrays are 0. It
+    says what the name or form of the op means, and what flows to its inputs."""
+    is_plain: bool = False
+    """True where the form that is written says its elements, as `x_{2:5}` does."""
+    transposes: Callable[[Node], tuple[Op, Mapping[str, Any]]] | None = None
+    """The op, and its attributes, of which this one is the transpose: it takes back what
+    that one does to an array of the shape of this result."""
+    adjoints: Texts = ()
+    """For gradients by elements the signs of them, in the form of `written`, where
+    `<d>` is the gradient of the result."""
     letters: Callable[[Node], Mapping[str, str]] = _none
     """Parts of gradients by the letters that stand for them there, each over those
     before it: where a formula gets long, a reader sees the letter, and its meaning."""
@@ -65,6 +79,14 @@ class Mathematics:
     def written_of(self, node: Node) -> str | None:
         """The text in place of the op's name and arguments, if there is one."""
         return self.written(node) if callable(self.written) else self.written
+
+    def elements_of(self, node: Node) -> str | None:
+        """The formula of an element of the result, if there is one."""
+        return self.elements(node) if callable(self.elements) else self.elements
+
+    def adjoint_of(self, node: Node, position: int) -> str | None:
+        """The sign of the gradient of an input, if there is one."""
+        return _at(self.adjoints, node, position)
 
     def jacobian_of(self, node: Node, position: int) -> str | None:
         """The formula of the Jacobian by an input, if there is one."""

@@ -14,10 +14,12 @@ import numpy as np
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import Dimension, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops.arithmetic import abs, sign
+from ..ops.element_texts import at, elements, letters, over
 from ..ops.exponential import power
 from ..ops.indexing import getitem
 from ..ops.pooling import MAX_POSITION, MAX_WINDOWS, SUM_WINDOWS
@@ -124,8 +126,58 @@ def _cases(count: int, bins: tuple[int, ...]) -> tuple[Case, ...]:
 
 _BINS = ((3,), (4, 3), (2, 1, 3))
 
+
+def written_bins(node: Node, word: str) -> str:
+    """The form of a pool to a number of bins: `avgpool_{→ 2×2}(x)`."""
+    sizes = "×".join(map(str, node.attributes["output_size"]))
+    return f"{word}_{{→ {sizes}}}(<0>)"
+
+
+def _mean_elements(node: Node) -> str:
+    """The mean of a bin."""
+    bins = node.attributes["output_size"]
+    count, outer = len(bins), letters(node.ndim)
+    lead, windows, inside = outer[:-count], outer[-count:], letters(count, 8)
+    sizes = node.inputs[0].shape[-count:]
+    taken, bound = list[str](), list[str]()
+    factors, divisors = list[str](), list[str]()
+    for i, k, n, size in zip(windows, inside, bins, sizes, strict=True):
+        if size == n:
+            taken.append(i)
+        elif size % n == 0:
+            taken.append(f"{size // n}*{i} + {k}")
+            bound.append(f"{k} < {size // n}")
+            divisors.append(f"{size // n}")
+        else:
+            first, last = f"floor({size}*{i} / {n})", f"ceiling({size}*({i} + 1) / {n})"
+            taken.append(k)
+            bound.append(f"{k} < {size}")
+            factors.append(f"indicator({first} <= {k} and {k} < {last})")
+            divisors.append(f"({last} - {first})")
+    body = " * ".join([*factors, at("input", [*lead, *taken])])
+    body += f" / ({' * '.join(divisors)})" if divisors else ""
+    return elements(outer, over(body, bound))
+
+
+def _largest_elements(node: Node) -> str | None:
+    """The maximum of a bin, where bins are windows."""
+    windows = _windows(node.inputs[0], node.attributes["output_size"])
+    if windows is None:
+        return None
+    shape = windows["window_shape"]
+    outer, inside = letters(node.ndim), letters(len(shape), 8)
+    places = zip(outer[-len(shape) :], inside, shape, strict=True)
+    taken = [f"{n}*{i} + {k}" for i, k, n in places]
+    x = at("input", [*outer[: -len(shape)], *taken])
+    bound = [f"{k} < {n}" for k, n in zip(inside, shape, strict=True)]
+    return elements(outer, over(x, bound, "largest"))
+
+
 ADAPTIVE_AVG_POOL = tuple(
     Op(
+        mathematics=Mathematics(
+            written=lambda node: written_bins(node, "avgpool"), elements=_mean_elements
+        ),
         name=f"adaptive_avg_pool{count}d",
         inputs=("input",),
         infer=_avg_infer,
@@ -178,6 +230,10 @@ def _max_expand(input: Node, *, output_size: tuple[Dimension, ...]) -> Node:
 
 ADAPTIVE_MAX_POOL = tuple(
     Op(
+        mathematics=Mathematics(
+            written=lambda node: written_bins(node, "maxpool"),
+            elements=_largest_elements,
+        ),
         name=f"adaptive_max_pool{count}d",
         inputs=("input",),
         infer=_infer,

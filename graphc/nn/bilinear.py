@@ -9,9 +9,11 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir.dims import format_shape, product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
+from ..ops.element_texts import at, elements, letters, over
 from ..ops.linalg import matmul
 from ..ops.products import VECDOT
 from ..ops.shape import reshape, transpose
@@ -50,8 +52,18 @@ def _infer(
     return TensorType(np.result_type(*dtypes), (*input1.shape[:-1], outputs))
 
 
+def _elements(node: Node) -> str:
+    *lead, o = letters(node.ndim)
+    weight = f"weight[{o}, u, v] * {at('input2', [*lead, 'v'])}"
+    body = over(f"{at('input1', [*lead, 'u'])} * {weight}", ["u", "v"])
+    return elements(
+        [*lead, o], body + (f" + bias[{o}]" if len(node.inputs) > 3 else "")
+    )
+
+
 @block(
     infer=_infer,
+    mathematics=Mathematics(elements=_elements),
     cases=[
         Case(((3, 2), (3, 4), (5, 2, 4), (5,))),
         Case(((2, 3, 2), (2, 3, 4), (5, 2, 4))),

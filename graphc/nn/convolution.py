@@ -20,6 +20,7 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from ..ops.element_texts import at, elements, in_window, letters, over
 from ..ops.layout import contiguous
 from ..ops.shape import expand_dims, reshape
 from ..ops.source import ArrayLike, as_node
@@ -144,8 +145,28 @@ def _conv_cases(count: int) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _bias_gradient(node: Node) -> tuple[str | None, ...]:
-    """The sum over all axes but that of channels."""
+def _elements(node: Node) -> str:
+    """Sums over channels and the places inside a window, see `conv2d`."""
+    count = len(node.attributes["stride"])
+    each, groups = node.inputs[1].shape[0], node.attributes["groups"]
+    batch, (o, *rest) = letters(node.ndim - count - 1), letters(9, 1)
+    places, (c, *inside) = rest[:count], rest[count : 2 * count + 1]
+    attributes = (node.attributes[n] for n in ("stride", "dilation", "padding"))
+    steps = zip(places, inside, *attributes, strict=True)
+    taken = [in_window(i, k, s, d, pad[0]) for i, k, s, d, pad in steps]
+    first = (
+        ""
+        if groups == 1
+        else f"{node.inputs[1].shape[1]}*floor({o}/({each // groups})) + "
+    )
+    x = at("input", [*batch, f"{first}{c}", *taken])
+    body = over(f"{at('weight', [o, c, *inside])} * {x}", [c, *inside])
+    bias = f" + bias[{o}]" if len(node.inputs) > 2 else ""
+    return elements([*batch, o, *places], body + bias)
+
+
+def bias_gradient(node: Node) -> tuple[str | None, ...]:
+    """The gradients of a convolution: of the bias the sum over all axes but channels."""
     channels = node.ndim - len(node.attributes["stride"]) - 1
     axes = tuple(axis for axis in range(node.ndim) if axis != channels)
     return (None, None, f"sum(d, {axes})")
@@ -158,7 +179,9 @@ CONV = tuple(
             written=lambda node: (
                 "<1> ∗_{<options>} <0>" + (" + <2>" if len(node.inputs) > 2 else "")
             ),
-            gradients=_bias_gradient,
+            gradients=bias_gradient,
+            elements=_elements,
+            adjoints=("<1> ∗^T <d>", "<0> ⋆ <d>"),
         ),
         inputs=("input", "weight", "*bias"),
         infer=_conv_infer,

@@ -21,6 +21,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
 from ..ops import extrema, reduction, truth
 from ..ops.arithmetic import maximum, where
+from ..ops.element_texts import at, elements, letters, over
 from ..ops.indexing import SCATTER_ADD, take
 from ..ops.shape import expand_dims
 from ..ops.slices import ARRAY, Slice
@@ -65,9 +66,27 @@ def _embedding_expand(input: Node, weight: Node, *, padding_idx: int | None) -> 
     return where(is_padding, stop_gradient(rows), rows)
 
 
+def _elements(node: Node) -> str:
+    *places, feature = letters(node.ndim)
+    return elements([*places, feature], f"weight[{at('input', places)}, {feature}]")
+
+
+def _gradients(node: Node) -> tuple[str | None, ...]:
+    """The sum over places of a row, for rows that are not those of padding."""
+    padding = node.attributes["padding_idx"]
+    if padding is None:
+        return ()
+    *places, feature, row = letters(node.ndim + 1)
+    chosen = f"indicator(Eq({at('input', places)}, {row}))"
+    d = over(f"{chosen} * {at('d', [*places, feature])}", places)
+    return (None, f"{row} {feature}: indicator(Ne({row}, {padding})) * {d}")
+
+
 EMBEDDING = Op(
     name="embedding",
-    mathematics=Mathematics(written="<1>_{<0>}"),
+    mathematics=Mathematics(
+        written="<1>_{<0>}", elements=_elements, gradients=_gradients, is_plain=True
+    ),
     inputs=("input", "weight"),
     infer=_embedding_infer,
     expand=_embedding_expand,

@@ -17,6 +17,7 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import DType, TensorType
+from ..ops.element_texts import at, elements, in_window, letters, over
 from ..ops.pooling import MAX_POSITION, MAX_WINDOWS, SUM_WINDOWS
 from ..ops.shape import reshape
 from ..ops.source import ArrayLike, arange, as_node, constant
@@ -73,10 +74,52 @@ def written_pool(node: Node, word: str) -> str:
     return f"{word}_{{{below}}}(<0>)"
 
 
+def _elements(node: Node, function: str, share: str = "") -> str:
+    """The maximum, or the sum, of what is in a window."""
+    options = node.attributes
+    names = ("kernel_size", "stride", "padding")
+    sizes, stride, padding = (options[name] for name in names)
+    count = len(sizes)
+    dilation = options.get("dilation", (1,) * count)
+    outer = letters(node.ndim)
+    lead, windows = outer[:-count], outer[-count:]
+    inside = letters(count, 8)
+    steps = zip(windows, inside, stride, dilation, padding, strict=True)
+    x = at("input", [*lead, *(in_window(*step) for step in steps)])
+    bound = [f"{k} < {n}" for k, n in zip(inside, sizes, strict=True)]
+    return elements(outer, over(x, bound, function) + share)
+
+
+def _mean_elements(node: Node) -> str:
+    """The sum of a window over the number of its elements."""
+    options = node.attributes
+    count = len(options["kernel_size"])
+    shape, divisor = node.inputs[0].shape, options["divisor_override"]
+    pool = Pool(*(options[name] for name in Pool._fields))
+    pairs = zip(pool.widths(shape), pool.padding, strict=True)
+    is_beyond = any(after > before for (_, after), before in pairs)
+    with_padding = options["count_include_pad"]
+    if divisor is None and not is_beyond and (with_padding or not any(pool.padding)):
+        divisor = int(np.prod(pool.kernel_size))
+    if divisor is not None:
+        return _elements(node, "total", f" / {divisor}")
+    parts: list[str] = []
+    for number, (i, k, s, p) in enumerate(
+        zip(letters(node.ndim)[-count:], *pool[:3], strict=True)
+    ):
+        size, border = int(shape[number - count]), p if with_padding else 0
+        low, high = f"Max({s}*{i} - {p}, {-border})", f"{size + border}"
+        parts.append(f"(Min({s}*{i} + {k - p}, {high}) - {low})")
+    return _elements(node, "total", f" / ({' * '.join(parts)})")
+
+
 MAX_POOL = tuple(
     Op(
         name=f"max_pool{count}d",
-        mathematics=Mathematics(written=lambda node: written_pool(node, "maxpool")),
+        mathematics=Mathematics(
+            written=lambda node: written_pool(node, "maxpool"),
+            elements=lambda node: _elements(node, "largest"),
+        ),
         inputs=("input",),
         infer=_pool_infer,
         expand=_max_expand,
@@ -276,7 +319,9 @@ def _divisor(input: Node, pool: Pool, widths: Widths, with_padding: bool) -> Any
 AVG_POOL = tuple(
     Op(
         name=f"avg_pool{count}d",
-        mathematics=Mathematics(written=lambda node: written_pool(node, "avgpool")),
+        mathematics=Mathematics(
+            written=lambda node: written_pool(node, "avgpool"), elements=_mean_elements
+        ),
         inputs=("input",),
         infer=_avg_infer,
         expand=_avg_expand,

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, cast
 
 import numpy as np
 
 from ..errors import OptionError, ShapeError, UnsupportedError
 from ..ir.dims import format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from ..ops.arithmetic import abs, maximum
 from ..ops.clipping import clip
+from ..ops.element_texts import at, elements, letters, over
 from ..ops.indexing import getitem
 from ..ops.rounding import floor
 from ..ops.shape import broadcast_to, expand_dims, moveaxis, reshape
@@ -146,8 +149,43 @@ def _nearest(
     return reshape(broadcast_to(expand_dims(x, tuple(new)), tuple(repeated)), shape)
 
 
+def _elements(node: Node) -> str | None:
+    """The nearest element, or those around a place by their distances to it."""
+    names = ("mode", "align_corners", "size", "scales")
+    mode, align, sizes, scales = (node.attributes[name] for name in names)
+    if mode not in ("nearest", "linear", "bilinear", "trilinear"):
+        return None
+    count, outer = len(sizes), letters(node.ndim)
+    index, bound, weights = list(outer), list[str](), list[str]()
+    for number, (size, scale) in enumerate(zip(sizes, scales, strict=True)):
+        axis = number + 2
+        given, i, k = node.inputs[0].shape[axis], outer[axis], letters(count, 8)[number]
+        if not isinstance(given, int):
+            return None
+        if size == given:
+            continue
+        step = Fraction(given, size) if scale is None else Fraction(1 / scale)
+        if align:
+            step = Fraction(given - 1, max(1, size - 1))
+        top, under = step.limit_denominator(1000).as_integer_ratio()
+        if mode == "nearest":
+            index[axis] = f"floor({top}*{i} / {under})"
+            continue
+        place = f"{top}*{i} / {under}"
+        if not align:
+            shift = Fraction(top, 2 * under) - Fraction(1, 2)
+            place += f" + {shift.numerator}/{shift.denominator}"
+            place = f"Min(Max({place}, 0), {given - 1})"
+        index[axis] = k
+        bound.append(k)
+        weights.append(f"Max(0, 1 - Abs({place} - {k}))")
+    body = " * ".join([*weights, at("input", index)])
+    return elements(outer, over(body, bound))
+
+
 INTERPOLATE = Op(
     name="interpolate",
+    mathematics=Mathematics(elements=_elements, symbol="resize"),
     inputs=("input",),
     infer=_infer,
     expand=_expand,

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..ir.dims import Dimension, format_shape
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
@@ -51,6 +52,11 @@ def _shuffle_expand(input: Node, *, upscale_factor: int) -> Node:
 
 PIXEL_SHUFFLE = Op(
     name="pixel_shuffle",
+    mathematics=Mathematics(
+        gradients=lambda node: (
+            f"pixel_unshuffle(d, downscale_factor={node.attributes['upscale_factor']})",
+        )
+    ),
     inputs=("input",),
     infer=_shuffle_infer,
     expand=_shuffle_expand,
@@ -106,6 +112,11 @@ def _unshuffle_expand(input: Node, *, downscale_factor: int) -> Node:
 
 PIXEL_UNSHUFFLE = Op(
     name="pixel_unshuffle",
+    mathematics=Mathematics(
+        gradients=lambda node: (
+            f"pixel_shuffle(d, upscale_factor={node.attributes['downscale_factor']})",
+        )
+    ),
     inputs=("input",),
     infer=_unshuffle_infer,
     expand=_unshuffle_expand,
@@ -156,6 +167,11 @@ def _channels_expand(input: Node, *, groups: int) -> Node:
 
 CHANNEL_SHUFFLE = Op(
     name="channel_shuffle",
+    mathematics=Mathematics(
+        gradients=lambda node: (
+            f"channel_shuffle(d, groups={node.inputs[0].shape[1] // node.attributes['groups']})",
+        )
+    ),
     inputs=("input",),
     infer=_channels_infer,
     expand=_channels_expand,

@@ -9,13 +9,16 @@ from typing import Any
 
 from ..errors import OptionError, ShapeError
 from ..ir.dims import Dimension, format_shape, product
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from ..ops.element_texts import at, elements, letters, over
 from ..ops.layout import contiguous
 from ..ops.shape import reshape, transpose
 from ..ops.source import ArrayLike, as_node
 from ..ops.windows import ADD_WINDOWS, span
+from .convolution import bias_gradient
 from .examples import merged
 from .spatial import (
     batch_first,
@@ -137,9 +140,57 @@ def _transpose_cases(count: int) -> tuple[Case, ...]:
     return tuple(cases)
 
 
+def _elements(node: Node) -> str:
+    """What each element of the input adds to, which is by the kernel around it."""
+    names = ("stride", "dilation", "padding")
+    stride, dilation, padding = (node.attributes[name] for name in names)
+    count = len(stride)
+    inputs, each = node.inputs[1].shape[:2]
+    groups = node.attributes["groups"]
+    batch, (o, *rest) = letters(node.ndim - count - 1), letters(10, 1)
+    places, (c, *inside) = rest[:count], rest[count : 2 * count + 1]
+    windows, conditions, kernel = list[str](), list[str](), list[str]()
+    for i, k, s, d, before in zip(
+        places, inside, stride, dilation, padding, strict=True
+    ):
+        kernel.append(k if d > 1 else f"{i} + {before} - {s}*{k}")
+        windows.append(k)
+    if any(d > 1 for d in dilation):
+        others = letters(count, 10)
+        kernel = [
+            k if d > 1 else text
+            for k, d, text in zip(others, dilation, kernel, strict=True)
+        ]
+        conditions = [
+            f"indicator(Eq({s}*{k} + {d}*{u}, {i} + {before}))"
+            for i, k, u, s, d, before in zip(
+                places, inside, others, stride, dilation, padding, strict=True
+            )
+            if d > 1
+        ]
+        windows += [u for u, d in zip(others, dilation, strict=True) if d > 1]
+    channel, within = c, o
+    if groups > 1:
+        share = inputs // groups
+        channel, within = f"{share}*floor({o}/({each})) + {c}", f"mod({o}, {each})"
+    x = at("input", [*batch, channel, *inside])
+    parts = [*conditions, at("weight", [channel, within, *kernel]), x]
+    bound = [f"{c} < {inputs // groups}", *windows]
+    bias = f" + bias[{o}]" if len(node.inputs) > 2 else ""
+    return elements([*batch, o, *places], over(" * ".join(parts), bound) + bias)
+
+
 CONV_TRANSPOSE = tuple(
     Op(
         name=f"conv_transpose{count}d",
+        mathematics=Mathematics(
+            written=lambda node: (
+                "<1> ∗_{<options>}^T <0>" + (" + <2>" if len(node.inputs) > 2 else "")
+            ),
+            gradients=bias_gradient,
+            elements=_elements,
+            adjoints=("<1> ∗ <d>", "<d> ⋆ <0>"),
+        ),
         inputs=("input", "weight", "*bias"),
         infer=_transpose_infer,
         expand=_transpose_expand,

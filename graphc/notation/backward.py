@@ -16,6 +16,7 @@ from ..ir.node import Node
 from ..ir.types import is_floating
 from ..ops.source import input as declared_input
 from . import tree as build
+from .by_elements import gradient
 from .formula import System
 from .translate import Translation, is_map, is_movement
 from .tree import Tree
@@ -212,11 +213,17 @@ class Backward:
             for letter, meaning in mathematics.letters(node).items():
                 part = closed.parsed(meaning, node, args, **parts)
                 parts[letter] = self._lettered(letter, part, arrived, d)
+            if ":" in text:
+                parts["result"] = build.symbol("", node.inputs[position].shape)
             found = closed.parsed(text, node, args, **parts)
             return _with(_last(found, arrived), arrived, d)
         slope = mathematics.slope_of(node) if len(args) == 1 else None
         if slope is not None:
             return along(closed.parsed(slope, node, args, out=out), d)
+        arrived = build.symbol("d", d.shape)
+        found = gradient(node, position, args, arrived)
+        if found is not None:
+            return _with(_last(found, arrived), arrived, d)
         return self._by_rule(node, position, d, args, out)
 
     def _lettered(self, letter: str, part: Tree, arrived: Tree, d: Tree) -> Tree:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..ir.dims import Dimension
+from .indices import replaced
 from .tree import (
     ELEMENTWISE,
     Tree,
@@ -57,6 +58,10 @@ def at(x: Tree, indices: Sequence[Tree], letters: Letters) -> Tree:
             return at(x.args[0], places, letters)
         case "rows":
             return replace(x, args=(at(x.args[0], given, letters),), shape=())
+        case "array":
+            return element_of(x, given, letters)
+        case "named":
+            return at(x.args[0], given, letters)
         case _:
             return item(x, given) if given else x
 
@@ -111,6 +116,17 @@ def _within_stack(x: Tree, stack: Sequence[Tree], count: int) -> list[Tree]:
         number(0) if one == 1 else i
         for one, i in zip(x.shape[:count], kept, strict=True)
     ]
+
+
+def element_of(x: Tree, given: Sequence[Tree], letters: Letters) -> Tree:
+    """An element of an array that is given by its elements."""
+    body, *own = x.args
+    names = dict(zip((one.text for one in own), given, strict=True))
+    for part in body.walk():
+        if part.head == "big":
+            for one in part.args[1:]:
+                names.setdefault(one.text, letters.fresh())
+    return replaced(body, names)
 
 
 _BIG = {"sum": "Σ", "prod": "Π", "mean": "Σ"}

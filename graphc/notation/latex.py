@@ -14,6 +14,7 @@ _SIGNS = {
     "<=": r"\le",
     ">=": r"\ge",
     "!=": r"\ne",
+    "mod": r"\bmod",
     "and": r"\land",
     "or": r"\lor",
     "xor": r"\oplus",
@@ -52,7 +53,13 @@ _KNOWN = frozenset(
         "min",
     ]
 )
-_OPERATORS = {"Σ": r"\sum", "Π": r"\prod", "max": r"\max", "min": r"\min"}
+_OPERATORS = {
+    "argmax": r"\operatorname*{arg\,max}",
+    "Σ": r"\sum",
+    "Π": r"\prod",
+    "max": r"\max",
+    "min": r"\min",
+}
 _ESCAPES = {
     "\\": r"\backslash ",
     "^": r"\hat{\ }",
@@ -211,5 +218,4 @@ class Latex(Printer):
     def operator(self, sign: str, bound: str, body: str) -> str:
         """A sum, product, maximum, ... over letters."""
         known = _OPERATORS.get(sign, f"\\operatorname{{{escaped(sign)}}}")
-        below = f"\\mathrm{{{bound}}}" if len(bound) > 1 and "," not in bound else bound
-        return f"{known}_{{{below}}} {body}"
+        return f"{known}_{{{bound}}} {body}"

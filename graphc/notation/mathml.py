@@ -12,6 +12,7 @@ from .text import GREEK
 from .tree import Tree
 
 _SIGNS = {
+    "mod": "mod",
     "<=": "≤",
     ">=": "≥",
     "!=": "≠",

@@ -2,7 +2,8 @@
 
 Operators are `+ - * / ** @`, comparisons, `.T`, and `x[i]` for an element; names are
 the op's inputs and attributes, `out` and `d`. Functions are those of mathematics by
-SymPy's names, the words below, and blocks by their names with their attributes.
+SymPy's names, the words below, and blocks by their names with their attributes. In
+formulas of elements, other names are letters of indices.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..ir.dims import Dimension, Shape
 from ..ir.op import OPS
 from ..ops.reduction import MEAN
 from ..ops.source import input as declared_input
 from . import tree as build
-from .elements import Letters, at
+from .arrays import array
+from .elements import Letters, at, big
 from .tree import Tree
 
 Value = Any
@@ -106,6 +109,30 @@ def parse(text: str, names: Mapping[str, Value], apply: Apply) -> Tree:
     return as_tree(_Reader(names, apply).read(_parsed(text)))
 
 
+class _Lettered(dict[str, Value]):
+    """Names, of which those that nothing has are letters."""
+
+    def __missing__(self, name: str) -> Tree:
+        return build.letter(name)
+
+
+def parse_elements(
+    text: str, names: Mapping[str, Value], shape: Shape, apply: Apply
+) -> Tree:
+    """The array of which a text says the elements: `"i j: x[j, i]"`.
+
+    Args:
+        text: the letters of indices, and a formula in the language of the module, with
+            `total` and `largest` over letters.
+        names: the trees of inputs.
+        shape: that of the array.
+        apply: the application of a block that the formula names.
+    """
+    letters, _, body = text.partition(":")
+    found = as_tree(_Reader(_Lettered(names), apply).read(_parsed(body.strip())))
+    return array(found, [build.letter(one) for one in letters.split()], shape)
+
+
 def as_tree(value: Value) -> Tree:
     """A tree, of a number, too."""
     return value if isinstance(value, Tree) else build.number(value)
@@ -145,18 +172,43 @@ class _Reader:
                 return build.transpose(self.tree(value))
             case ast.Attribute(value=value, attr="size"):
                 return build.times(*map(build.size, self.tree(value).shape))
+            case ast.Subscript(
+                value=ast.Attribute(value=value, attr="shape"),
+                slice=ast.Constant(value=int(axis)),
+            ):
+                return build.size(self.tree(value).shape[axis])
             case ast.Subscript(value=value, slice=index):
                 places = index.elts if isinstance(index, ast.Tuple) else [index]
                 x = self.tree(value)
                 indices = [self.tree(place) for place in places]
+                if x.head in ("symbol", "apply"):
+                    return build.item(x, indices)
                 letters = Letters(build.names_in(x))
                 return at(x, indices, letters)
+            case ast.Call(func=ast.Name(id="total" | "largest" as name), args=args):
+                return self._over(name, args)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 given = [self.read(arg) for arg in args]
                 options = {k.arg or "": self.read(k.value) for k in keywords}
                 return self._call(name, given, options)
             case _:
                 raise ValueError(f"no formula: {ast.unparse(node)}")
+
+    def _over(self, name: str, args: Sequence[ast.expr]) -> Tree:
+        """A sum or maximum over letters, each alone or with the number of its values."""
+        body, *bound = (self.tree(arg) for arg in args)
+        letters: list[Tree] = []
+        sizes: list[Dimension] = []
+        for one in bound:
+            if one.head == "relation":
+                letters.append(one.args[0])
+                sizes.append(int(one.args[1].data))
+            else:
+                letters.append(one)
+                sizes.append(_size_of(one, body))
+        if not letters:
+            return body
+        return big("Σ" if name == "total" else "max", letters, sizes, body)
 
     def _call(self, name: str, given: list[Any], options: Mapping[str, Any]) -> Tree:
         if name == "Piecewise":
@@ -196,6 +248,16 @@ class _Reader:
         if maker := _WORDS.get(name):
             return maker(*args)
         return build.function(FUNCTIONS[name], *args)
+
+
+def _size_of(letter: Tree, body: Tree) -> Dimension:
+    """The size of an axis of which a letter is the index."""
+    for part in body.walk():
+        if part.head == "item":
+            for index, size in zip(part.args[1:], part.args[0].shape, strict=False):
+                if index.head == "letter" and index.text == letter.text:
+                    return size
+    raise ValueError(f"nothing has the index {letter.text}")
 
 
 def mean_by_name(x: Tree, axes: tuple[int, ...]) -> Tree:

@@ -5,10 +5,22 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
+from ..ir.dims import Dimension
 from .elements import Letters, at, reduction_at
-from .tree import Application, Tree, names_in, number
+from .indices import is_letter
+from .tree import (
+    Application,
+    Tree,
+    letter,
+    names_in,
+    number,
+    relation,
+    size,
+    times,
+)
 
 LOGIC, RELATION, SUM, BIG, HADAMARD, PRODUCT, POWER, ATOM = range(8)
 
@@ -43,6 +55,34 @@ def _binding(group: Group, alone: int) -> int:
     if "," in signs or ";" in signs:
         return LOGIC
     return next((binds for sign, binds in _BINDING if sign in signs), alone)
+
+
+def _is_chain(tree: Tree) -> bool:
+    """True of `0 <= x` and `x < n`, which are written as one."""
+    if tree.text != "and" or any(arg.head != "relation" for arg in tree.args):
+        return False
+    low, high = tree.args
+    return low.text in ("<", "<=") and low.args[1].key == high.args[0].key
+
+
+def _conditions(body: Tree, bound: Sequence[Tree]) -> tuple[list[Tree], Tree]:
+    """The conditions on letters of a sum, which stand below it, and the rest."""
+    names = {one.text for one in bound}
+    parts = body.args if body.head == "times" else (body,)
+    found = [
+        part.args[0]
+        for part in parts
+        if part.head == "indicator"
+        and any(one.head == "letter" and one.text in names for one in part.walk())
+        and "argmax" not in (one.text for one in part.walk())
+    ]
+    rest = [p for p in parts if p.head != "indicator" or p.args[0] not in found]
+    return found, times(*rest)
+
+
+def _sizes(tree: Tree) -> list[Dimension]:
+    """The sizes of axes that have an index."""
+    return [each for each in tree.shape if each != 1]
 
 
 def _is_scalar(tree: Tree) -> bool:
@@ -95,6 +135,9 @@ class Printer(ABC):
                 return self.raised(self._base(base), self(exponent), exponent), POWER
             case "transpose":
                 return self.transposed(self._base(tree.args[0])), POWER
+            case "function" if tree.text == "mod":
+                both = (self._in(arg, PRODUCT) for arg in tree.args)
+                return f" {self.sign('mod')} ".join(both), SUM
             case "function" | "apply" | "map":
                 if isinstance(tree.data, Application) and tree.data.written:
                     return self._written(tree.data.written, tree)
@@ -105,6 +148,11 @@ class Printer(ABC):
                 return self.call("onehot", [self(tree.args[0])]), ATOM
             case "relation":
                 return self._relation(tree), RELATION
+            case "logic" if _is_chain(tree):
+                low, high = tree.args
+                parts = [self._in(arg, SUM) for arg in (*low.args, high.args[1])]
+                signs = [f" {self.sign(one.text)} " for one in tree.args]
+                return f"{parts[0]}{signs[0]}{parts[1]}{signs[1]}{parts[2]}", RELATION
             case "logic":
                 sign = self.sign(tree.text)
                 if len(tree.args) == 1:
@@ -127,8 +175,12 @@ class Printer(ABC):
                 return self._big(tree), BIG
             case "rows":
                 return self._rows(tree)
-            case "reduce" | "pick":
+            case "reduce" | "pick" | "array":
                 return self._elements(tree)
+            case "named":
+                return self._written(tree.text, replace(tree, args=tree.args[1:]))
+            case "tuple":
+                return self.bracketed(", ".join(self(arg) for arg in tree.args)), ATOM
             case _:
                 raise AssertionError(tree.head)
 
@@ -241,7 +293,7 @@ class Printer(ABC):
 
     def _item(self, tree: Tree) -> str:
         base, *indices = tree.args
-        texts = [self(index) for index in indices]
+        texts = [self.indexed(self(index)) for index in indices]
         is_short = all(len(text) == 1 for text in texts)
         below = ("" if is_short else ",").join(texts)
         if base.head == "derivative":
@@ -251,13 +303,21 @@ class Printer(ABC):
 
     def _big(self, tree: Tree) -> str:
         body, *bound = tree.args
+        conditions, body = _conditions(body, bound) if tree.text == "Σ" else ([], body)
         inner = self._in(body, BIG)
-        return self.operator(tree.text, ",".join(one.text for one in bound), inner)
+        below = ",".join(self.name(one.text) for one in bound)
+        if not conditions:
+            return self.operator(tree.text, below, inner)
+        said = ", ".join(self.indexed(self(one)) for one in conditions)
+        first = conditions[0]
+        starts = first.head == "relation" and first.args[0].key == bound[0].key
+        is_short = len(bound) == 1 and starts
+        return self.operator(tree.text, said if is_short else f"{below}: {said}", inner)
 
     def _rows(self, tree: Tree) -> tuple[str, int]:
         body = tree.args[0]
         inner = self._in(body, BIG)
-        total = self.operator("Σ", "rows", inner)
+        total = self.operator("Σ", self.literal("rows"), inner)
         if tree.text == "sum":
             return total, BIG
         if isinstance(tree.data, int):
@@ -274,8 +334,22 @@ class Printer(ABC):
         element = (reduction_at if tree.head == "reduce" else at)(tree, free, letters)
         if not seen:
             return self._of(element)
-        text = ",".join(one.text for one in seen)
+        said = [one.text for one in seen]
+        if tree.head == "array":
+            ranges = dict(zip((one.text for one in seen), _sizes(tree), strict=True))
+            said = [self._ranged(name, ranges[name], element) for name in said]
+        text = ",".join(said)
         return self.below(self.bracketed(self(element)), text), ATOM
+
+    def _ranged(self, name: str, length: Dimension, element: Tree) -> str:
+        """A letter, with its range where elements of another one have it alone."""
+        for part in element.walk():
+            if part.head == "item":
+                for index, other in zip(part.args[1:], part.args[0].shape, strict=True):
+                    if is_letter(index, name) and other != length:
+                        below = relation("<", letter(name), size(length))
+                        return self.indexed(self(below))
+        return self.name(name)
 
     # Differences
 
@@ -350,6 +424,10 @@ class Printer(ABC):
     @abstractmethod
     def below(self, base: str, index: str) -> str:
         """A name with an index."""
+
+    def indexed(self, text: str) -> str:
+        """An index or condition, below a name or a sum."""
+        return text
 
     @abstractmethod
     def operator(self, sign: str, bound: str, body: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .printing import BIG, POWER, PRODUCT, Printer
@@ -52,6 +53,7 @@ _SIGNS = {
     "xor": "⊕",
     "not": "¬",
 }
+_SPACED = re.compile(r" ([-+/=<≤≠]) ")
 _BETWEEN = {"bars": "||", "floor": "⌊⌋", "ceiling": "⌈⌉", "norm": "‖‖"}
 
 
@@ -157,6 +159,10 @@ class Text(Printer):
         if ("_" in base or "^" in base) and not base.endswith((")", "]")):
             base = f"({base})"
         return f"{base}_{index}" if index.isalnum() else f"{base}_{{{index}}}"
+
+    def indexed(self, text: str) -> str:
+        """`i+k`, `i<n`, without the spaces around signs."""
+        return _SPACED.sub(r"\1", text)
 
     def operator(self, sign: str, bound: str, body: str) -> str:
         """`Σ_i x_i`."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.batching import elementwise
+from ..ir.dims import Dim, symbols_of
 from ..ir.facts import Role
 from ..ir.literal import constant_of
 from ..ir.node import Node
@@ -17,8 +18,9 @@ from ..ir.types import TupleType, is_floating
 from ..ir.walk import reading_order
 from ..ops.source import input as declared_input
 from . import tree as build
+from .arrays import lifted, standing_in, with_args
 from .options import words
-from .parse import parse
+from .parse import parse, parse_elements
 from .tree import Tree
 
 Depth = int | None
@@ -103,18 +105,16 @@ class Translation:
                 inner, given, deeper(depth) if node.op.is_block else depth
             )
 
-        names: dict[str, Any] = {**node.attributes, "result": _result(node), **more}
-        for position, name in enumerate(node.op.inputs):
-            if name.startswith("*"):
-                rest = args[position:]
-                names[name[1:]] = rest[0] if len(rest) == 1 else tuple(rest)
-                for place, arg in enumerate(rest):
-                    names[f"{name[1:]}{place}"] = arg
-            else:
-                names[name] = args[position]
-        parts = node.attributes.get("parts", "")
-        rest = args[len(node.op.inputs) - 1 :]
-        names.update(zip(parts.split(), rest, strict=False))
+        if ":" in text:
+            shape = more.pop("result", _result(node)).shape
+            known = [*args, *more.values()]
+            stand_ins = standing_in(known)
+            names = {**_sizes_by_name(node), **_of_inputs(node, stand_ins)}
+            names |= dict(zip(more, stand_ins[len(args) :], strict=True))
+            found = parse_elements(text, names, shape, apply)
+            return with_args(lifted(found), stand_ins, known)
+        names = {**node.attributes, "result": _result(node), **more}
+        names |= _of_inputs(node, args)
         try:
             return parse(text, names, apply)
         except (KeyError, ValueError):
@@ -151,6 +151,32 @@ class Translation:
             name = node.label or f"C{self._constants}"
             return build.symbol(name, node.shape, node)
         return applied(node, [])
+
+
+def _of_inputs(node: Node, args: Sequence[Tree]) -> dict[str, Any]:
+    """The formulas of inputs by their names."""
+    names: dict[str, Any] = {}
+    for position, name in enumerate(node.op.inputs):
+        if name.startswith("*"):
+            rest = args[position:]
+            names[name[1:]] = rest[0] if len(rest) == 1 else tuple(rest)
+            for place, arg in enumerate(rest):
+                names[f"{name[1:]}{place}"] = arg
+        else:
+            names[name] = args[position]
+    parts = node.attributes.get("parts", "")
+    rest = args[len(node.op.inputs) - 1 :]
+    names.update(zip(parts.split(), rest, strict=False))
+    return names
+
+
+def _sizes_by_name(node: Node) -> dict[str, Any]:
+    """The named sizes of a node, as texts of elements call them."""
+    values = [
+        one for one in (*node.inputs, node) if not isinstance(one.type, TupleType)
+    ]
+    names = symbols_of(size for one in values for size in one.shape)
+    return {f"dim_{name}": build.size(Dim(name)) for name in names}
 
 
 def _shortest(value: Any, dtype: np.dtype[Any]) -> float:

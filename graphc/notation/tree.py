@@ -73,7 +73,7 @@ class Tree:
     @property
     def key(self) -> Any:
         """Equal for trees that are written alike and are of the same."""
-        is_plain = isinstance(self.data, tuple | int | str)
+        is_plain = isinstance(self.data, tuple | int | float | str)
         data: Any = self.data if is_plain else id(self.data)
         return (self.head, self.text, data, *(arg.key for arg in self.args))
 
@@ -419,7 +419,10 @@ def pick(x: Tree, labels: Tree, axis: int) -> Tree:
 
 def item(x: Tree, indices: Sequence[Tree]) -> Tree:
     """An element by its indices, written below the name."""
-    return Tree("item", (x, *indices))
+    if x.head == "view":
+        places = [number(0) if axis is None else indices[axis] for axis in x.data]
+        return item(x.args[0], places)
+    return Tree("item", (x, *indices)) if x.rank else x
 
 
 def application(
@@ -470,6 +473,8 @@ def rebuilt(x: Tree, args: Sequence[Tree]) -> Tree:
         return _MAKERS[x.head](*args)
     if x.head == "rows":
         return over_rows(x.text, args[0], x.data)
+    if x.head == "item":
+        return item(args[0], args[1:])
     if x.head in ELEMENTWISE or x.head == "map":
         return replace(x, args=tuple(args), shape=_together(args), is_row=False)
     return replace(x, args=tuple(args))

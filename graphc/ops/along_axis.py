@@ -17,6 +17,7 @@ from ..ir.types import TensorType, is_integer
 from .arithmetic import is_large
 from .as_loops import scattered_along, taken_along
 from .axes import normalize_axis
+from .element_texts import at, elements, letters
 from .indexing import GETITEM
 from .orders import ARGPARTITION, ARGSORT
 from .positions import adding_flat
@@ -73,6 +74,15 @@ def _takes_one(node: Node) -> bool:
     return indices == (*x[:axis], 1, *x[axis + 1 :])
 
 
+def _take_elements(node: Node) -> str:
+    """The element at the position along the axis, and the others' own."""
+    axis: int = node.attributes["axis"]
+    names = letters(node.ndim)
+    own = ["0" if n == 1 else k for k, n in zip(names, node.shape, strict=True)]
+    taken = [*names[:axis], at("indices", own), *names[axis + 1 :]]
+    return elements(names, at("x", taken))
+
+
 TAKE_ALONG_AXIS = Op(
     name="take_along_axis",
     mathematics=Mathematics(
@@ -86,6 +96,7 @@ TAKE_ALONG_AXIS = Op(
             if node.ndim == 1 and _takes_one(node)
             else ()
         ),
+        elements=_take_elements,
     ),
     inputs=("x", "indices"),
     infer=_along_infer,
@@ -206,6 +217,9 @@ def _scatter_along_statement(node: Node, *, fast: bool = False) -> str:
 
 SCATTER_ALONG_AXIS = Op(
     name="scatter_along_axis",
+    mathematics=Mathematics(
+        transposes=lambda node: (TAKE_ALONG_AXIS, {"axis": node.attributes["axis"]})
+    ),
     inputs=("x", "indices"),
     infer=_scatter_along_infer,
     facts=Facts(

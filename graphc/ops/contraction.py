@@ -17,6 +17,7 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .element_texts import at, elements, over
 from .layout import contiguous
 from .linalg import MATMUL
 from .shape import TRANSPOSE, expand_dims, reshape, transpose
@@ -242,9 +243,43 @@ def written_einsum(node: Node) -> str | None:
     return f"({text})_{{{result}}}" if result else text
 
 
+def einsum_elements(node: Node, inputs: Sequence[str]) -> str | None:
+    """The elements of a contraction of inputs by their names."""
+    operands, arrow, result = (
+        node.attributes["subscripts"].replace(" ", "").partition("->")
+    )
+    if not arrow:
+        return None
+    labels = [
+        _labels(one, parent.ndim)
+        for one, parent in zip(operands.split(","), node.inputs, strict=True)
+    ]
+    outer = _labels(result, node.ndim)
+    inner = sorted({label for one in labels for label in one} - {*outer})
+    # A label of which an axis has size 1 is that of another size elsewhere.
+    sizes = [parent.shape for parent in node.inputs]
+    for number, (one, shape) in enumerate(zip(labels, sizes, strict=True)):
+        labels[number] = ["0" if n == 1 else k for k, n in zip(one, shape, strict=True)]
+    inner = [label for label in inner if any(label in one for one in labels)]
+    pairs = zip(inputs, labels, strict=True)
+    return elements(outer, over(" * ".join(at(x, one) for x, one in pairs), inner))
+
+
+def _labels(text: str, rank: int) -> list[str]:
+    """Labels as names, with some for what dots stand for, counted from the last."""
+    before, dots, after = text.partition("...")
+    count = rank - len(before) - len(after) if dots else 0
+    middle = [f"dots{number}" for number in range(count, 0, -1)]
+    return [*before, *middle, *after]
+
+
 SUM_OF_PRODUCTS = Op(
     name="sum_of_products",
-    mathematics=Mathematics(written=written_einsum),
+    mathematics=Mathematics(
+        written=written_einsum,
+        elements=lambda node: einsum_elements(node, ("x1", "x2")),
+        is_plain=True,
+    ),
     inputs=("x1", "x2"),
     infer=_products_infer,
     kind="contraction",

@@ -11,11 +11,13 @@ from ..errors import OptionError, ShapeError, UnsupportedError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, Shape, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType
 from .as_loops import triangle
 from .axes import normalize_axis
+from .element_texts import at, elements, letters
 from .joining import concatenate
 from .padding import pad
 from .ranges import TRI
@@ -62,8 +64,19 @@ def _diagonal_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     return (moveaxis(placed, (-2, -1), (axis1, axis2)),)
 
 
+def _diagonal_elements(node: Node) -> str:
+    offset, axis1, axis2 = (node.attributes[n] for n in ("offset", "axis1", "axis2"))
+    *others, last = letters(node.ndim)
+    left = list(others)
+    taken = {axis1: f"{last} + {max(0, -offset)}", axis2: f"{last} + {max(0, offset)}"}
+    places = range(node.inputs[0].ndim)
+    index = [taken[axis] if axis in taken else left.pop(0) for axis in places]
+    return elements([*others, last], at("x", index))
+
+
 DIAGONAL = Op(
     name="diagonal",
+    mathematics=Mathematics(elements=_diagonal_elements),
     inputs=("x",),
     infer=_diagonal_infer,
     kind="view",
@@ -108,6 +121,16 @@ def _placed_numpy(node: Node) -> str:
 
 DIAG_EMBED = Op(
     name="diag_embed",
+    mathematics=Mathematics(
+        transposes=lambda node: (
+            DIAGONAL,
+            {
+                "offset": node.attributes["offset"],
+                "axis1": node.ndim - 2,
+                "axis2": node.ndim - 1,
+            },
+        )
+    ),
     inputs=("x",),
     infer=_placed_infer,
     kind="movement",

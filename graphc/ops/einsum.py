@@ -22,6 +22,7 @@ from .contraction import (
     Labels,
     arranged,
     contract,
+    einsum_elements,
     in_one_dtype,
     subscripts_of_examples,
     written_einsum,
@@ -291,7 +292,13 @@ def _of_examples(batch: Batch, node: Node) -> Node:
 
 EINSUM = Op(
     name="einsum",
-    mathematics=Mathematics(written=written_einsum),
+    mathematics=Mathematics(
+        written=written_einsum,
+        elements=lambda node: einsum_elements(
+            node, [f"operands{n}" for n, _ in enumerate(node.inputs)]
+        ),
+        is_plain=True,
+    ),
     inputs=("*operands",),
     infer=_infer,
     expand=_expanded,

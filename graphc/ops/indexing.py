@@ -27,6 +27,7 @@ from .batched_indices import (
     update_of_examples,
 )
 from .clipping import clip
+from .element_texts import of_index
 from .indexing_as_loops import scattered, taken, updated
 from .positions import (
     adding_allocation_free,
@@ -173,6 +174,10 @@ GETITEM = Op(
         formula=_getitem_formula,
         written=lambda node: f"<0>_{{{written_index(node, 1)}}}",
         gradients=_getitem_gradients,
+        elements=lambda node: of_index(
+            node.attributes["index"], node.inputs[0].shape, node.ndim, node.inputs[1:]
+        ),
+        is_plain=True,
     ),
     inputs=("x", "*arrays"),
     infer=_getitem_infer,
@@ -236,7 +241,8 @@ def _scatter_jvp(tangents: tuple[Any, ...], out: Node, x: Node, *arrays: Node) -
 SCATTER_ADD = Op(
     name="scatter_add",
     mathematics=Mathematics(
-        written=lambda node: f"scatter_{{{written_index(node, 1)}}}(<0>)"
+        written=lambda node: f"scatter_{{{written_index(node, 1)}}}(<0>)",
+        transposes=lambda node: (GETITEM, {"index": node.attributes["index"]}),
     ),
     inputs=("x", "*arrays"),
     infer=_scatter_infer,

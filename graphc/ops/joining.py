@@ -17,6 +17,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .as_loops import joined
 from .axes import normalize_axis
+from .element_texts import at, elements, letters, size
 from .indexing import slice_axis
 from .reshaping import atleast_1d, atleast_2d, atleast_3d
 from .shape import expand_dims, reshape
@@ -70,9 +71,22 @@ def _written(node: Node) -> str:
     return f"[{parts}]{below}"
 
 
+def _elements(node: Node) -> str:
+    """The sum of arrays that are 0 outside."""
+    axis, names = node.attributes["axis"], letters(node.ndim)
+    start: Dimension = 0
+    terms: list[str] = []
+    for number, array in enumerate(node.inputs):
+        moved = f"{names[axis]} - {size(start)}"
+        index = [*names[:axis], moved, *names[axis + 1 :]]
+        terms.append(at(f"arrays{number}", index))
+        start = start + array.shape[axis]
+    return elements(names, " + ".join(terms))
+
+
 CONCATENATE = Op(
     name="concatenate",
-    mathematics=Mathematics(written=_written),
+    mathematics=Mathematics(written=_written, elements=_elements, is_plain=True),
     inputs=("*arrays",),
     infer=_concatenate_infer,
     facts=Facts(called=("joined",), nonnegative="all", finite="all", overflows=False),

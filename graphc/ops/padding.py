@@ -13,10 +13,12 @@ from ..ir.array_methods import array_function
 from ..ir.batching import Batch
 from ..ir.dims import Dim, Dimension, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
 from .as_loops import padded
+from .element_texts import at, elements, letters, size
 from .extrema import max, min
 from .indexing import ADD_AT, GETITEM, SCATTER_ADD, slice_axis
 from .joining import concatenate
@@ -166,8 +168,41 @@ def _pad_of_examples(batch: Batch, node: Node) -> Node:
     return node.op(batch.value(node.inputs[0]), **given)
 
 
+def _elements(node: Node) -> str | None:
+    """The array between zeros, or between elements of its ends."""
+    mode, names = node.attributes["mode"], letters(node.ndim)
+    is_of_zeros = mode == "constant" and not node.attributes["constant_values"]
+    sizes = zip(names, node.inputs[0].shape, node.attributes["pad_width"], strict=True)
+    index: list[str] = []
+    for i, n, widths in sizes:
+        inner = f"{i} - {size(widths[0])}"
+        if widths == (0, 0):
+            index.append(i)
+        elif is_of_zeros:
+            index.append(inner)
+        elif mode == "edge":
+            index.append(f"Max(0, Min({inner}, {size(n - 1)}))")
+        elif mode == "wrap":
+            index.append(f"mod({inner}, {size(n)})")
+        else:
+            return None
+    return elements(names, at("x", index))
+
+
+def _gradients(node: Node) -> tuple[str | None, ...]:
+    """Between constants, the gradient is that of the part that is the array."""
+    value = node.attributes["constant_values"]
+    if node.attributes["mode"] != "constant" or not value:
+        return ()
+    names = letters(node.ndim)
+    pairs = zip(names, node.attributes["pad_width"], strict=True)
+    index = [f"{i} + {size(before)}" for i, (before, _) in pairs]
+    return (elements(names, at("d", index)),)
+
+
 PAD = Op(
     name="pad",
+    mathematics=Mathematics(elements=_elements, gradients=_gradients),
     inputs=("x",),
     infer=_pad_infer,
     facts=Facts(zero_sign="kept"),

@@ -14,9 +14,11 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir.dims import Shape, format_shape, product
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange
 from ..ir.types import TensorType, is_integer
+from .element_texts import at, elements, in_window, letters, over
 from .shape import broadcast_to, expand_dims
 from .windows import ADD_WINDOWS, Windows, check_windows, windows_fit
 from .windows_as_loops import (
@@ -77,8 +79,19 @@ def _sum_into(node: Node) -> str:
     return f"out.fill(0)\n{windows.loops(f'out += x[{windows.at_position()}]')}"
 
 
+def _elements(node: Node, function: str) -> str:
+    windows, names = _over(node), letters(node.ndim)
+    inside, index = letters(len(windows.axis), 10), list(names)
+    steps = zip(windows.axis, inside, windows.stride, windows.dilation, strict=True)
+    for axis, k, stride, dilation in steps:
+        index[axis] = in_window(names[axis], k, stride, dilation)
+    bound = [f"{k} < {n}" for k, n in zip(inside, windows.window, strict=True)]
+    return elements(names, over(at("x", index), bound, function))
+
+
 SUM_WINDOWS = Op(
     name="sum_windows",
+    mathematics=Mathematics(elements=lambda node: _elements(node, "total")),
     inputs=("x",),
     infer=_pool_infer,
     facts=Facts(
@@ -116,6 +129,7 @@ def _max_jvp(tangents: tuple[Any, ...], out: Node, x: Node) -> Node:
 
 MAX_WINDOWS = Op(
     name="max_windows",
+    mathematics=Mathematics(elements=lambda node: _elements(node, "largest")),
     inputs=("x",),
     infer=_pool_infer,
     facts=Facts(nonnegative="all", finite="all", overflows=False),

@@ -10,10 +10,12 @@ from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from .as_loops import flipped
 from .axes import normalize_axes, normalize_axis, ordered_axes
+from .element_texts import at, elements, letters, size
 from .shape import reshape, transpose
 from .source import ArrayLike, as_node
 from .type_rules import same_type
@@ -145,8 +147,18 @@ def _roll_into(node: Node) -> str:
     )
 
 
+def _roll_elements(node: Node) -> str:
+    shifts = zip(node.attributes["axis"], node.attributes["shift"], strict=True)
+    names = letters(node.ndim)
+    index = list(names)
+    for axis, shift in shifts:
+        index[axis] = f"mod({index[axis]} - ({shift}), {size(node.shape[axis])})"
+    return elements(names, at("x", index))
+
+
 ROLL = Op(
     name="roll",
+    mathematics=Mathematics(elements=_roll_elements),
     inputs=("x",),
     infer=same_type,
     facts=Facts(rearranges=True),

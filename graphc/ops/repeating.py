@@ -13,11 +13,13 @@ from ..ir.array_methods import array_function
 from ..ir.batching import Batch
 from ..ir.dims import Dim, Dimension, Shape, as_dimension, as_shape, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .as_loops import tiled
 from .axes import normalize_axis
+from .element_texts import at, elements, letters, size
 from .indexing import SCATTER_ADD
 from .shape import reshape
 from .slices import ARRAY, whole_index
@@ -74,8 +76,16 @@ def _tile_of_examples(batch: Batch, node: Node) -> Node:
     return node.op(batch.aligned(x, node.ndim), reps=(1, *reps))
 
 
+def _tile_elements(node: Node) -> str:
+    (x,), names = node.inputs, letters(node.ndim)
+    own = zip(names[node.ndim - x.ndim :], x.shape, node.shape[-x.ndim :], strict=True)
+    taken = [i if n == m else f"mod({i}, {size(n)})" for i, n, m in own]
+    return elements(names, at("x", taken if x.ndim else []))
+
+
 TILE = Op(
     name="tile",
+    mathematics=Mathematics(elements=_tile_elements),
     inputs=("x",),
     infer=_tile_infer,
     facts=Facts(rearranges=True),
@@ -164,8 +174,19 @@ def _repeat_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     return (SCATTER_ADD(g, places, index=tuple(index), shape=x.shape),)
 
 
+def _repeat_elements(node: Node) -> str | None:
+    """The place of the element that is repeated, as often as all others."""
+    axis, count = node.attributes["axis"], node.attributes["repeats"]
+    names = letters(node.ndim)
+    if not isinstance(count, int):
+        return None
+    index = [*names[:axis], f"floor({names[axis]} / {count})", *names[axis + 1 :]]
+    return elements(names, at("x", index))
+
+
 REPEAT = Op(
     name="repeat",
+    mathematics=Mathematics(elements=_repeat_elements),
     inputs=("x",),
     infer=_repeat_infer,
     facts=Facts(rearranges=True),

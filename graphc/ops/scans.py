@@ -10,12 +10,15 @@ from ..errors import ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point, ValueRange
 from ..ir.types import TensorType, as_dtype, is_floating
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
 from .arithmetic import where
 from .axes import normalize_axis
+from .element_texts import at as element
+from .element_texts import elements, letters, over
 from .exponential import exp
 from .indexing import getitem, slice_axis
 from .joining import concatenate
@@ -86,8 +89,27 @@ def _cumsum_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     return (reversed_along(CUMSUM(reversed_along(g, axis), axis=axis), axis),)
 
 
+def _cumsum_elements(node: Node) -> str:
+    names = letters(node.ndim)
+    index, bound = _before(node)
+    return elements(names, over(f"{bound} * {element('x', index)}", ["u"]))
+
+
+def _before(node: Node) -> tuple[list[str], str]:
+    """The index of elements up to that of the result, and the condition on it."""
+    axis, names = node.attributes["axis"], letters(node.ndim)
+    return [*names[:axis], "u", *names[axis + 1 :]], f"indicator(u <= {names[axis]})"
+
+
+def _after(node: Node, d: str) -> tuple[str, ...]:
+    """The sum of what flows from an element and all after it."""
+    axis, names = node.attributes["axis"], letters(node.ndim)
+    return (elements(names, over(f"indicator(u >= {names[axis]}) * {d}", ["u"])),)
+
+
 CUMSUM = Op(
     name="cumsum",
+    mathematics=Mathematics(elements=_cumsum_elements),
     inputs=("x",),
     infer=_running_type,
     facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
@@ -219,8 +241,15 @@ def _cumprod_jvp(tangents: tuple[Node], out: Node, x: Node) -> Node:
     return LINEAR_RECURRENCE(x, terms, axis=axis, reverse=False)
 
 
+def _cumprod_gradients(node: Node) -> tuple[str, ...]:
+    index, names = _before(node)[0], letters(node.ndim)
+    d, out, x = element("d", index), element("out", index), element("x", names)
+    return _after(node, f"{d} * {out} / {x}")
+
+
 CUMPROD = Op(
     name="cumprod",
+    mathematics=Mathematics(gradients=_cumprod_gradients),
     inputs=("x",),
     infer=_running_type,
     facts=Facts(nonnegative="all", zero_sign="kept"),
@@ -440,8 +469,15 @@ def _logcumsumexp_jvp(tangents: tuple[Node], out: Node, x: Node) -> Node:
     return LINEAR_RECURRENCE(_decay(out, axis), terms, axis=axis, reverse=False)
 
 
+def _logcumsumexp_gradients(node: Node) -> tuple[str, ...]:
+    index, names = _before(node)[0], letters(node.ndim)
+    d, out, x = element("d", index), element("out", index), element("x", names)
+    return _after(node, f"{d} * exp({x} - {out})")
+
+
 LOGCUMSUMEXP = Op(
     name="logcumsumexp",
+    mathematics=Mathematics(gradients=_logcumsumexp_gradients),
     inputs=("x",),
     infer=same_floating_type,
     facts=Facts(zero_sign="kept"),

@@ -15,10 +15,13 @@ from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dimension, format_shape
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
 from .axes import normalize_axis
+from .element_texts import at as element
+from .element_texts import elements, letters
 from .extrema import ARGMAX, ARGMIN
 from .indexing import getitem, slice_axis
 from .orders import ARGPARTITION, ARGSORT
@@ -42,8 +45,16 @@ def _sort_jvp(tangents: tuple[Node], out: Node, x: Node) -> Node:
     return TAKE_ALONG_AXIS(tangents[0], ARGSORT(x, axis=axis), axis=axis)
 
 
+def _sort_elements(node: Node) -> str:
+    """The element at each position of the order."""
+    axis, names = node.attributes["axis"], letters(node.ndim)
+    place = element(f"argsort(x, axis={axis})", names)
+    return elements(names, element("x", [*names[:axis], place, *names[axis + 1 :]]))
+
+
 SORT = Op(
     name="sort",
+    mathematics=Mathematics(elements=_sort_elements),
     inputs=("x",),
     infer=same_type,
     facts=Facts(

@@ -17,10 +17,12 @@ from ..errors import DTypeError, OptionError, ShapeError
 from ..ir.array_methods import array_function
 from ..ir.dims import Dim, Dimension, Shape, format_shape, product
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Application, Call, Case, Op
 from ..ir.types import TensorType
 from .axes import ordered_axes
+from .element_texts import at, elements, in_window, letters
 from .shape import broadcast_to, expand_dims, reshape, transpose
 from .source import ArrayLike, as_node
 from .windows_as_loops import added_windows, all_windows
@@ -253,8 +255,21 @@ _CASES: tuple[tuple[tuple[int, ...], dict[str, Any]], ...] = (
     ((0, 3, 3), _attributes((1, 3), (1, 2), 2, place=1)),
 )
 
+
+def _windows_elements(node: Node) -> str:
+    windows, names = _over(node), letters(node.ndim)
+    count = len(windows.axis)
+    inside = names[windows.place : windows.place + count]
+    index = [*names[: windows.place], *names[windows.place + count :]]
+    steps = zip(windows.axis, inside, windows.stride, windows.dilation, strict=True)
+    for axis, k, stride, dilation in steps:
+        index[axis] = in_window(index[axis], k, stride, dilation)
+    return elements(names, at("x", index))
+
+
 SLIDING_WINDOW_VIEW = Op(
     name="sliding_window_view",
+    mathematics=Mathematics(elements=_windows_elements),
     inputs=("x",),
     infer=_windows_infer,
     kind="view",
@@ -298,6 +313,7 @@ def _copy_numpy(node: Node) -> str:
 
 COPY_WINDOWS = Op(
     name="copy_windows",
+    mathematics=Mathematics(symbol="windows", elements=_windows_elements),
     inputs=("x",),
     infer=_windows_infer,
     facts=Facts(rearranges=True),
@@ -377,6 +393,12 @@ def _repetitions(type: TensorType) -> Iterator[Application]:
 
 ADD_WINDOWS = Op(
     name="add_windows",
+    mathematics=Mathematics(
+        transposes=lambda node: (
+            COPY_WINDOWS,
+            {k: v for k, v in node.attributes.items() if k != "shape"},
+        )
+    ),
     inputs=("windows",),
     infer=_add_infer,
     facts=Facts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ _FUNCTIONS = {
     "log Γ": gc.special.gammaln,
     "Φ": gc.special.ndtr,
     "φ": lambda x: np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi),
-    "mod": np.remainder,
+    "mod": lambda x, n: np.remainder(x, n) if n else x,
     "round": np.rint,
     "erfinv": gc.special.erfinv,
     "erf": gc.special.erf,
@@ -93,6 +93,7 @@ class Evaluator:
         self._arrays, self._rows = arrays, rows
         self._letters: dict[str, int] = {}
         self._row: int | None = None
+        self._outside = 0.0
 
     def __call__(self, tree: Tree, row: int | None = None) -> Any:
         """The value, of one row if it is said."""
@@ -128,6 +129,8 @@ class Evaluator:
             case "derivative":
                 over, under = (arg.text for arg in args)
                 return self._of_row(self._arrays[f"∂{over}/∂{under}"], tree)
+            case "relation" if args[0].head == "tuple":
+                return self._array(args[0]) == self._array(args[1])
             case "relation":
                 return _RELATIONS[tree.text](*map(self._array, args))
             case "logic":
@@ -165,8 +168,13 @@ class Evaluator:
                 found = np.take_along_axis(array, places, tree.data)
                 return found.squeeze(tree.data)
             case "item":
-                array = np.asarray(self._array(args[0]))
-                return array[tuple(int(self._array(arg)) for arg in args[1:])]
+                return self._item(args[0], args[1:])
+            case "array":
+                return self._elements(tree)
+            case "named":
+                return self._plain(args[0])
+            case "tuple":
+                return tuple(int(self._array(arg)) for arg in args)
             case "big":
                 return self._big(tree)
             case "rows":
@@ -221,14 +229,43 @@ class Evaluator:
             value = np.where(pairs[place + 1], pairs[place], value)
         return value
 
-    def _big(self, tree: Tree) -> Any:
-        body, *bound = tree.args
-        terms: list[Any] = []
-        for places in itertools.product(*map(range, tree.data)):
+    def _item(self, base: Tree, indices: Any) -> Any:
+        """An element; outside of an array 0, in a maximum none."""
+        array = np.asarray(self._array(base))
+        places = [float(self._array(index)) for index in indices]
+        assert all(place.is_integer() for place in places), places
+        inside = zip(places, array.shape, strict=True)
+        if not all(0 <= place < size for place, size in inside):
+            return self._outside
+        return array[tuple(map(int, places))]
+
+    def _each(self, bound: Any, sizes: Any, body: Tree) -> Iterator[tuple[Any, Any]]:
+        """Places, and the value of a formula with letters for them."""
+        before = dict(self._letters)
+        for places in itertools.product(*(range(self._size(n)) for n in sizes)):
             letters = zip(bound, places, strict=True)
             self._letters |= {one.text: place for one, place in letters}
-            terms.append(self._array(body))
-        return _REDUCTIONS[tree.text](np.array(terms), axis=0)
+            yield places, self._array(body)
+        self._letters = before
+
+    def _elements(self, tree: Tree) -> Any:
+        body, *bound = tree.args
+        found = np.zeros([self._size(size) for size in tree.shape])
+        for places, value in self._each(bound, tree.shape, body):
+            found[places] = value
+        return found
+
+    def _big(self, tree: Tree) -> Any:
+        body, *bound = tree.args
+        is_maximum = tree.text in ("max", "argmax")
+        before, self._outside = self._outside, -np.inf if is_maximum else 0.0
+        terms = [*self._each(bound, tree.data, body)]
+        self._outside = before
+        values = np.array([value for _, value in terms])
+        if tree.text == "argmax":
+            place = terms[int(np.argmax(values))][0]
+            return place[0] if len(place) == 1 else place
+        return _REDUCTIONS[tree.text](values, axis=0)
 
     def _over_rows(self, tree: Tree) -> Any:
         assert self._rows is not None

@@ -56,7 +56,7 @@ def _is_right(node: gc.Node, depth: int | None, arrays: dict[str, Any]) -> bool:
     tree = equation.value
     assert latex_printer([tree])(tree)
     # Options are said in a few words below the name of the function.
-    assert not re.search(r"\w=", text_printer([tree])(tree)), node.op.name
+    assert not re.search(r"[(,{] ?[a-z_]{2,}=", text_printer([tree])(tree)), node
     if tree.head in ("apply", "map"):
         return not others
     values = dict(arrays)
@@ -90,16 +90,23 @@ def _gradient_is_right(node: gc.Node, position: int, arrays: dict[str, Any]) -> 
         return True
     d = np.random.default_rng(1).uniform(0.5, 1.5, node.shape)
     tree = backward.flow(node, position, build.symbol("d", node.shape))
-    if any(part.head == "link" for part in tree.walk()):
+    if any(part.head == "link" or _has_several(part) for part in tree.walk()):
         return True
     known = {**arrays, "d": d}
     inputs = [parent + 0 for parent in node.inputs]
     out, expected, *_ = gc.evaluate([node, expected_flow, *inputs], known)
     value = np.asarray(Evaluator({**arrays, "d": d, "out": out})(tree))
     close = 1e-9 if node.dtype.itemsize == 8 else 1e-5
+    value = value if value.ndim else np.broadcast_to(value, expected.shape)
     return value.shape == expected.shape and np.allclose(
         value, expected, close, close, equal_nan=True
     )
+
+
+def _has_several(tree: Tree) -> bool:
+    """True of an op by its name that has several results."""
+    is_op = isinstance(tree.data, build.Application)
+    return is_op and isinstance(tree.data.node.type, TupleType)
 
 
 def _flow(node: gc.Node, position: int) -> gc.Node | None:
@@ -107,15 +114,13 @@ def _flow(node: gc.Node, position: int) -> gc.Node | None:
     return adjoints_of([node], [cotangent], [node.inputs[position]])[0]
 
 
-def test_declared_gradients() -> None:
-    wrong: list[str] = []
-    for node, arrays in _cases():
-        mathematics = node.op.mathematics
-        for position, parent in enumerate(node.inputs):
-            text = mathematics.gradient_of(node, position)
-            text = text or mathematics.slope_of(node)
-            if text is None or parent.dtype.kind != "f" or node.dtype.kind != "f":
-                continue
-            if not _gradient_is_right(node, position, arrays):
-                wrong.append(f"{node} by {parent}: {text}")
+def test_gradients() -> None:
+    wrong = [
+        f"{node} {dict(node.attributes)} by {parent}"
+        for node, arrays in _cases()
+        for position, parent in enumerate(node.inputs)
+        if parent.dtype.kind == node.dtype.kind == "f"
+        and node.ndim < 5  # Sums over volumes take long, and are those of images.
+        and not _gradient_is_right(node, position, arrays)
+    ]
     assert not wrong, "\n".join(wrong)
