@@ -59,8 +59,8 @@ class Mathematics:
     is_plain: bool = False
     """True where the form that is written says its elements, as `x_{2:5}` does."""
     transposes: Callable[[Node], tuple[Op, Mapping[str, Any]]] | None = None
-    """The op, and its attributes, of which this one is the transpose: it takes back what
-    that one does to an array of the shape of this result."""
+    """The op, and its attributes, of which this one is the transpose. That one takes an
+    array of the shape of this result."""
     adjoints: Texts = ()
     """For gradients by elements the signs of them, in the form of `written`, where
     `<d>` is the gradient of the result."""

@@ -233,6 +233,7 @@ ADAPTIVE_MAX_POOL = tuple(
         mathematics=Mathematics(
             written=lambda node: written_bins(node, "maxpool"),
             elements=_largest_elements,
+            adjoints=("unpool_{<0>}(<d>)",),
         ),
         name=f"adaptive_max_pool{count}d",
         inputs=("input",),

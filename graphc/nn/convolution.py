@@ -166,7 +166,7 @@ def _elements(node: Node) -> str:
 
 
 def bias_gradient(node: Node) -> tuple[str | None, ...]:
-    """The gradients of a convolution: of the bias the sum over all axes but channels."""
+    """Of the bias, the sum over all axes but that of channels."""
     channels = node.ndim - len(node.attributes["stride"]) - 1
     axes = tuple(axis for axis in range(node.ndim) if axis != channels)
     return (None, None, f"sum(d, {axes})")

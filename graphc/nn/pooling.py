@@ -119,6 +119,7 @@ MAX_POOL = tuple(
         mathematics=Mathematics(
             written=lambda node: written_pool(node, "maxpool"),
             elements=lambda node: _elements(node, "largest"),
+            adjoints=("unpool_{<0>}(<d>)",),
         ),
         inputs=("input",),
         infer=_pool_infer,

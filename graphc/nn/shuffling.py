@@ -165,12 +165,15 @@ def _channels_expand(input: Node, *, groups: int) -> Node:
     return reshape(transpose(split, order), input.shape)
 
 
+def _others(node: Node) -> Dimension:
+    """The size of a group, of which so many groups undo the shuffle."""
+    return node.shape[1] // int(node.attributes["groups"])
+
+
 CHANNEL_SHUFFLE = Op(
     name="channel_shuffle",
     mathematics=Mathematics(
-        gradients=lambda node: (
-            f"channel_shuffle(d, groups={node.inputs[0].shape[1] // node.attributes['groups']})",
-        )
+        gradients=lambda node: (f"channel_shuffle(d, groups={_others(node)})",)
     ),
     inputs=("input",),
     infer=_channels_infer,

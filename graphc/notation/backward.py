@@ -25,6 +25,9 @@ _MOST_IN_A_FORM = 160
 """Parts of a gradient beyond which it is not written out to the end."""
 
 
+_MOST_ARRAYS = 1
+"""Arrays by elements in a gradient beyond which those of others stand by name."""
+
 _MOST_IN_A_RULE = 60
 """Parts of a flow beyond which it stays a product with a Jacobian."""
 
@@ -127,9 +130,12 @@ class Backward:
         top = self.system.symbols[self.top]
         gradient = derivative(top, name)
         closed = build.substitute(whole, self._known)
-        if closed.weight > _MOST_IN_A_FORM:
-            closed = gradient
-        self.written_out[top.text, name.text] = closed
+        arrays = sum(part.head in ("array", "named") for part in closed.walk())
+        if closed.weight > _MOST_IN_A_FORM or arrays > _MOST_ARRAYS:
+            closed = whole
+            self.written_out[top.text, name.text] = whole if is_end else gradient
+        else:
+            self.written_out[top.text, name.text] = closed
         self.at[node], self.closed[node] = gradient, closed
         order = sorted(through, key=lambda node: self.system.place[node])
         chain, jacobians = self._chain(node, order)

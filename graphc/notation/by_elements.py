@@ -8,7 +8,7 @@ its index is `m, n`, and these are solved for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..ir.dims import Dimension
@@ -26,7 +26,7 @@ from .arrays import (
     together,
     with_args,
 )
-from .elements import Letters, big, element_of
+from .elements import Letters, big
 from .indices import (
     Linear,
     Sizes,
@@ -199,6 +199,12 @@ class _Solving:
         form, size = mixed[0]
         factor = form.factor_of(name)
         rest = form.without(name)
+        sizes = (
+            interval(build.size(size), {}),
+            interval(build.size(self.left[name]), {}),
+        )
+        if sizes[0] is None or sizes[1] is None or sizes[0] >= sizes[1]:
+            return  # The other sum is no shorter.
         if abs(factor) != 1 or any(name in letters_in(a) for _, a in rest.terms):
             return
         new = f"{name}'"
@@ -317,7 +323,7 @@ def _is_share(tree: Tree) -> bool:
 
 
 def elements_of(node: Node, args: Sequence[Tree]) -> Tree | None:
-    """The result of an op by its elements, over formulas of its inputs, if it says them."""
+    """The result of an op by elements of formulas of its inputs, if it says them."""
     mathematics = node.op.mathematics
     if mathematics.transposes is not None:
         op, attributes = mathematics.transposes(node)
@@ -351,66 +357,3 @@ def gradient(node: Node, position: int, args: Sequence[Tree], d: Tree) -> Tree |
         given = (*stand_ins, d)
         whole = named(pattern, whole, given, Meaning(given, whole))
     return with_args(whole, stand_ins, args)
-
-
-def meaning(tree: Tree) -> Meaning | None:
-    """What a sign or the name of an op says by elements, if it does."""
-    if tree.head == "named":
-        found: Meaning = tree.data
-        return found
-    if tree.head != "apply" or not isinstance(tree.data, build.Application):
-        return None
-    node = tree.data.node
-    stand_ins = standing_in(tree.args[: len(node.inputs)])
-    elements = elements_of(node, stand_ins)
-    if elements is None or elements.head != "array" or node.op.mathematics.is_plain:
-        return None
-    return Meaning(tuple(stand_ins), elements)
-
-
-def definition(tree: Tree, taken: Sequence[str]) -> tuple[Tree, Tree] | None:
-    """An element of what a sign stands for, and its formula, over names of arguments.
-
-    Args:
-        tree: a formula by a sign.
-        taken: names that letters for arguments are not to have.
-    """
-    found = meaning(tree)
-    if found is None:
-        return None
-    names = (name for name in "xyuvwabc" if name not in taken)
-    count = len(found.stand_ins)
-    given = tree.args[1:] if tree.head == "named" else tree.args[:count]
-    args = [
-        arg
-        if arg.head in ("symbol", "derivative")
-        else build.symbol(next(names), one.shape)
-        for arg, one in zip(given, found.stand_ins, strict=True)
-    ]
-    elements = with_args(found.elements, found.stand_ins, args)
-    rest = tree.args[count:] if tree.head == "apply" else ()
-    front = tree.args[:1] if tree.head == "named" else ()
-    sign = replace(tree, args=(*front, *args, *rest))
-    letters = Letters([*taken, *build.names_in(elements)])
-    free = [build.number(0) if n == 1 else letters.fresh() for n in elements.shape]
-    seen = [one for one in free if one.head == "letter"]
-    element = Tree("item", (sign, *seen)) if seen else sign
-    return element, element_of(elements, free, letters)
-
-
-def definitions(trees: Iterable[Tree], taken: Sequence[str]) -> list[tuple[Tree, Tree]]:
-    """What the signs in formulas stand for, each once."""
-    found: dict[object, tuple[Tree, Tree]] = {}
-    for tree in trees:
-        for part in tree.walk():
-            known = meaning(part)
-            if known is None:
-                continue
-            written = part.data.written if part.head == "apply" else part.text
-            options = [arg.text for arg in part.args if arg.head == "options"]
-            key = (part.text, written, part.rank, *options, known.elements.key)
-            if key not in found:
-                both = definition(part, taken)
-                assert both is not None
-                found[key] = both
-    return [*found.values()]

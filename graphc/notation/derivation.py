@@ -15,10 +15,10 @@ from ..viz.drawing import Drawing
 from . import tree as build
 from .backward import Backward, Step, derivative, jacobian
 from .closed import closed_form
+from .definitions import Definitions, remarks
 from .drawings import drawings_of
 from .elements import Letters, at
 from .formula import (
-    BY_ROWS,
     Equation,
     System,
     latex_printer,
@@ -51,7 +51,7 @@ class Gradient:
 
 @unlisted(
     *("abbreviations", "images", "is_by_rows", "letters", "lines_of_nodes"),
-    *("of", "sections"),
+    *("of", "remarks", "sections"),
 )
 @dataclass(frozen=True, eq=False)
 class Derivation:
@@ -93,6 +93,13 @@ class Derivation:
         )
 
     @property
+    def remarks(self) -> list[str]:
+        """What has to be said of all formulas."""
+        trees = [equation.value for equation in self.forward]
+        trees += [step.formula for step in self.steps]
+        return remarks(self.is_by_rows, trees, self.letters)
+
+    @property
     def letters(self) -> list[str]:
         """The names of one letter, which indices are not to have."""
         return single_letters(self._trees())
@@ -115,20 +122,30 @@ class Derivation:
     def lines_of_nodes(self, printer: Printer) -> list[tuple[str, Lines]]:
         """The same as `sections`, with the node that each formula is about."""
         declared = {image: node for node, image in self.images.items()}
-        forward: Lines = [
-            (equation.node, [printer(equation.name), printer(equation.value)])
-            for equation in self.forward
-            if equation.name is not None
-        ]
-        backward: Lines = [
-            (step.node, line) for step in self.steps for line in _lines(step, printer)
-        ]
+        definitions = Definitions(printer.taken)
+
+        def defined(*trees: Tree) -> Lines:
+            pairs = definitions.new(*trees)
+            return [(None, [printer(sign), printer(tree)]) for sign, tree in pairs]
+
+        forward: Lines = []
+        for equation in self.forward:
+            if equation.name is not None:
+                both = [printer(equation.name), printer(equation.value)]
+                forward += [(equation.node, both), *defined(equation.value)]
+        backward: Lines = []
+        for step in self.steps:
+            backward += ((step.node, line) for line in _lines(step, printer))
+            inner = defined(step.formula, *(tree for _, tree in step.jacobians))
+            # An element of the gradient says what a sign alone means.
+            backward += inner[1:] if step.formula.head == "named" else inner
         ends: Lines = []
         for gradient in self.gradients:
             forms = [gradient.chain] if gradient.chain is not None else []
             forms += gradient.forms
             texts = dict.fromkeys(printer(form) for form in forms)
             ends.append((gradient.node, [printer(gradient.name), *texts]))
+            ends += defined(*forms)
         for name, tree in self.abbreviations:
             ends.append((None, [printer(name), printer(tree)]))
 
@@ -151,7 +168,7 @@ class Derivation:
                 parts.append(f"  {name} = {first}")
                 parts += [f"  {' ' * len(name)} = {form}" for form in others]
             parts.append("")
-        return "\n".join([*parts, *([BY_ROWS] if self.is_by_rows else [])]).rstrip()
+        return "\n".join([*parts, *self.remarks]).rstrip()
 
     __repr__ = __str__
 
@@ -164,7 +181,7 @@ class Derivation:
             parts.append("\\end{align*}")
         # Derivations are longer than pages.
         whole = ["\\begingroup\\allowdisplaybreaks", *parts, "\\endgroup"]
-        return "\n".join([*whole, *([BY_ROWS] if self.is_by_rows else [])])
+        return "\n".join([*whole, *self.remarks])
 
     @property
     def markdown(self) -> str:
@@ -173,7 +190,7 @@ class Derivation:
         for title, lines in self.sections(latex_printer(self._trees())):
             body = f"\\begin{{aligned}}\n{_rows(lines)}\n\\end{{aligned}}"
             parts.append(f"### {title}\n\n$$\n{body}\n$$")
-        return "\n\n".join([*parts, *([BY_ROWS] if self.is_by_rows else [])])
+        return "\n\n".join([*parts, *self.remarks])
 
     def _repr_markdown_(self) -> str:
         return self.markdown
@@ -201,6 +218,8 @@ def _lines(step: Step, printer: Printer) -> Iterable[list[str]]:
         letters = Letters(printer.taken)
         indices = [letters.fresh() for _ in range(rank)]
         element = at(step.formula, indices, letters)
+        if element.head == "item" and element.args[0].head in ("apply", "named"):
+            return
         yield [printer(at(step.gradient, indices, letters)), printer(element)]
 
 

@@ -17,7 +17,8 @@ from ..ir.types import TupleType
 from ..ops.source import input as declared_input
 from . import tree as build
 from .backward import Backward, jacobian
-from .formula import BY_ROWS, System, text_printer
+from .definitions import BY_ROWS, OUTSIDE, Definitions
+from .formula import System, single_letters, text_printer
 from .tree import Tree
 
 _LONGEST = 40
@@ -42,6 +43,8 @@ class Flows:
         self.top = frozenset(top)
         outputs = [one for one in outputs if not isinstance(one.type, TupleType)]
         self.system = System(outputs, opens_known=False, also=names)
+        self._defined: list[str] = []
+        self._definitions = Definitions(single_letters(self.system.symbols.values()))
         self._is_plain = "d" not in {one.text for one in self.system.symbols.values()}
         self._backward = Backward(
             self.system, self.system.outputs[0], lambda node: False, frozenset(), {}
@@ -55,6 +58,8 @@ class Flows:
             [
                 arriving if self._is_plain else "",
                 BY_ROWS if self.system.rows is not None else "Vectors are columns.",
+                *(f"\\l{line}" for line in self._defined),
+                f"\\l{OUTSIDE}\\l" if self._definitions.leaves_arrays else "",
             ]
         )
 
@@ -74,6 +79,8 @@ class Flows:
             text = ""
         if not text or len(text) > _LONGEST:
             return (self.by_jacobians([node], node.inputs[position]),)
+        for sign, meaning in self._definitions.new(tree):
+            self._defined.append(f"{_printed(sign)} = {_printed(meaning)}")
         meanings = (f"{_printed(x)} = {_printed(y)}" for x, y in letters.values())
         return (text, *meanings)
 

@@ -12,6 +12,7 @@ from ..ir.node import Node
 from ..ir.types import TupleType
 from ..ir.walk import reading_order
 from . import tree as build
+from .definitions import Definitions, remarks
 from .latex import Latex
 from .names import Names
 from .printing import Printer
@@ -22,9 +23,6 @@ from .tree import Tree
 
 _MOST_IN_A_LINE = 40
 """Parts of a formula beyond which what it is made of gets a name."""
-
-BY_ROWS = "For each row of the batch; vectors are columns."
-"""The remark that stands beside formulas of one row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +41,7 @@ class Equation:
         return f"{printer(self.name)} = {value}"
 
 
-@unlisted("is_by_rows", "trees")
+@unlisted("is_by_rows", "remarks", "trees")
 @dataclass(frozen=True, eq=False)
 class Formula:
     """Equations of a value, printed as text, as Markdown, and as LaTeX."""
@@ -55,9 +53,23 @@ class Formula:
     """True where the formulas are those of one row of a batch."""
 
     def __str__(self) -> str:
-        printer = text_printer(self.trees)
-        lines = [equation.printed(printer) for equation in self.equations]
-        return "\n".join([*lines, *(["", BY_ROWS] if self.is_by_rows else [])])
+        lines = self._lines(text_printer(self.trees))
+        return "\n".join([*lines, *(["", *self.remarks] if self.remarks else [])])
+
+    def _lines(self, printer: Printer) -> list[str]:
+        """The equations, and after each what the signs in it stand for."""
+        definitions = Definitions(printer.taken)
+        lines: list[str] = []
+        for equation in self.equations:
+            lines.append(equation.printed(printer))
+            for sign, meaning in definitions.new(equation.value):
+                lines.append(f"{printer(sign)} = {printer(meaning)}")
+        return lines
+
+    @property
+    def remarks(self) -> list[str]:
+        """What has to be said of all formulas."""
+        return remarks(self.is_by_rows, self.trees, single_letters(self.trees))
 
     __repr__ = __str__
 
@@ -69,15 +81,12 @@ class Formula:
     @property
     def latex(self) -> str:
         """Equations for mathematics mode, one below the other, with `amsmath`."""
-        printer = latex_printer(self.trees)
-        lines = [equation.printed(printer) for equation in self.equations]
-        return aligned(lines)
+        return aligned(self._lines(latex_printer(self.trees)))
 
     @property
     def markdown(self) -> str:
         """Equations between `$$`, as notebooks and GitHub show them."""
-        remark = f"\n\n{BY_ROWS}" if self.is_by_rows else ""
-        return f"$$\n{self.latex}\n$${remark}"
+        return "\n\n".join([f"$$\n{self.latex}\n$$", *self.remarks])
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"

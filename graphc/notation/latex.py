@@ -26,7 +26,7 @@ _BETWEEN = {
     "ceiling": (r"\left\lceil ", r"\right\rceil"),
     "norm": (r"\left\|", r"\right\|"),
 }
-_WORD = re.compile(r"[^\W\d_]+( [^\W\d_]+)*|.", re.DOTALL)
+_WORD = re.compile(r"[^\W\d_]+( [^\W\d_]+)*( (?=\d))?|.", re.DOTALL)
 _LITERALS = {
     "∗": "*",
     "×": r"\times ",
@@ -34,6 +34,7 @@ _LITERALS = {
     "…": r"\dots ",
     "→": r"\to ",
     "Σ": r"\sum",
+    "⋆": r"\star ",
 }
 """Signs in forms of ops."""
 _KNOWN = frozenset(
@@ -167,6 +168,8 @@ class Latex(Printer):
             return _LITERALS[text]
         if text.isspace():
             return r"\ " if len(text) > 1 else " "
+        if " " in text and text.isascii():
+            return f"\\text{{{text}}}"
         if len(text) > 1 and text[0].isalpha():
             return f"\\mathrm{{{escaped(text)}}}"
         return escaped(text)

@@ -58,9 +58,18 @@ def words(node: Node) -> list[str]:
             found.append(index_source(node).replace(" ", ""))
         elif value is True:
             found.append(name.removeprefix("is_").replace("_", " "))
-        elif (text := option_text(value, _sign(value))) is not None:
+        elif (text := option_text(value := _one(value), _sign(value))) is not None:
             found.append(f"{name.replace('_', ' ')} {text}" if name in _NAMED else text)
     return found
+
+
+def _one(value: Any) -> Any:
+    """One number in the place of pairs of it: as many before as behind each axis."""
+    if not isinstance(value, tuple):
+        return value
+    pairs = cast("tuple[Any, ...]", value)
+    numbers = {part for pair in pairs if isinstance(pair, tuple) for part in pair}
+    return numbers.pop() if len(numbers) == 1 else value
 
 
 def _is_usual(name: str, value: Any) -> bool:

@@ -195,7 +195,7 @@ class _Reader:
                 raise ValueError(f"no formula: {ast.unparse(node)}")
 
     def _over(self, name: str, args: Sequence[ast.expr]) -> Tree:
-        """A sum or maximum over letters, each alone or with the number of its values."""
+        """A sum or maximum over letters, alone or with the number of their values."""
         body, *bound = (self.tree(arg) for arg in args)
         letters: list[Tree] = []
         sizes: list[Dimension] = []

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ..ir.dims import Dimension
-from .elements import Letters, at, reduction_at
+from .elements import Letters, at, element_of, reduction_at
 from .indices import is_letter
 from .tree import (
     Application,
@@ -293,6 +293,12 @@ class Printer(ABC):
 
     def _item(self, tree: Tree) -> str:
         base, *indices = tree.args
+        if base.head == "array":
+            known = [
+                one.text for one in tree.walk() if one.head in ("letter", "symbol")
+            ]
+            element = element_of(base, indices, Letters([*self.taken, *known]))
+            return self._in(element, ATOM)
         texts = [self.indexed(self(index)) for index in indices]
         is_short = all(len(text) == 1 for text in texts)
         below = ("" if is_short else ",").join(texts)

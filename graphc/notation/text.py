@@ -112,6 +112,7 @@ class Text(Printer):
             "power",
             "letter",
             "item",
+            "floor",
         )
         if left[-1:].isdigit() and right[:1].isdigit():
             return f"{left} · {right}"

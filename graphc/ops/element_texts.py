@@ -22,10 +22,10 @@ def in_window(
 ) -> str:
     """The place of an element of a window: `2*i + k - 1`."""
     text = f"{stride}*{window} + {dilation}*{inside}"
-    return f"{text} - ({size(before)})" if before else text
+    return f"{text} - ({size_text(before)})" if before else text
 
 
-def size(value: Dimension) -> str:
+def size_text(value: Dimension) -> str:
     """A size, in which names are told from letters."""
     return str(value) if isinstance(value, int) else f"({value.source('dim_')})"
 
@@ -80,7 +80,7 @@ def of_index(index: Index, shape: Shape, rank: int, arrays: Sequence[Node]) -> s
             taken.append(_of_slice(item, free[0], length))
             free = free[1:]
         else:
-            taken.append(size(item if item >= 0 else length + item))
+            taken.append(size_text(item if item >= 0 else length + item))
     return elements(names, at("x", taken))
 
 
@@ -94,4 +94,4 @@ def _of_slice(item: Slice, letter: str, length: Dimension) -> str:
         start = length + start
     if isinstance(start, int) and isinstance(length, int):
         start = min(start, length if step > 0 else length - 1)
-    return f"{step}*{letter} + {size(start)}"
+    return f"{step}*{letter} + {size_text(start)}"

@@ -17,7 +17,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .as_loops import joined
 from .axes import normalize_axis
-from .element_texts import at, elements, letters, size
+from .element_texts import at, elements, letters, size_text
 from .indexing import slice_axis
 from .reshaping import atleast_1d, atleast_2d, atleast_3d
 from .shape import expand_dims, reshape
@@ -77,7 +77,7 @@ def _elements(node: Node) -> str:
     start: Dimension = 0
     terms: list[str] = []
     for number, array in enumerate(node.inputs):
-        moved = f"{names[axis]} - {size(start)}"
+        moved = f"{names[axis]} - {size_text(start)}"
         index = [*names[:axis], moved, *names[axis + 1 :]]
         terms.append(at(f"arrays{number}", index))
         start = start + array.shape[axis]

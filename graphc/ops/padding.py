@@ -18,7 +18,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
 from .as_loops import padded
-from .element_texts import at, elements, letters, size
+from .element_texts import at, elements, letters, size_text
 from .extrema import max, min
 from .indexing import ADD_AT, GETITEM, SCATTER_ADD, slice_axis
 from .joining import concatenate
@@ -175,15 +175,15 @@ def _elements(node: Node) -> str | None:
     sizes = zip(names, node.inputs[0].shape, node.attributes["pad_width"], strict=True)
     index: list[str] = []
     for i, n, widths in sizes:
-        inner = f"{i} - {size(widths[0])}"
+        inner = f"{i} - {size_text(widths[0])}"
         if widths == (0, 0):
             index.append(i)
         elif is_of_zeros:
             index.append(inner)
         elif mode == "edge":
-            index.append(f"Max(0, Min({inner}, {size(n - 1)}))")
+            index.append(f"Max(0, Min({inner}, {size_text(n - 1)}))")
         elif mode == "wrap":
-            index.append(f"mod({inner}, {size(n)})")
+            index.append(f"mod({inner}, {size_text(n)})")
         else:
             return None
     return elements(names, at("x", index))
@@ -196,7 +196,7 @@ def _gradients(node: Node) -> tuple[str | None, ...]:
         return ()
     names = letters(node.ndim)
     pairs = zip(names, node.attributes["pad_width"], strict=True)
-    index = [f"{i} + {size(before)}" for i, (before, _) in pairs]
+    index = [f"{i} + {size_text(before)}" for i, (before, _) in pairs]
     return (elements(names, at("d", index)),)
 
 

@@ -129,7 +129,10 @@ def _max_jvp(tangents: tuple[Any, ...], out: Node, x: Node) -> Node:
 
 MAX_WINDOWS = Op(
     name="max_windows",
-    mathematics=Mathematics(elements=lambda node: _elements(node, "largest")),
+    mathematics=Mathematics(
+        elements=lambda node: _elements(node, "largest"),
+        adjoints=("unpool_{<0>}(<d>)",),
+    ),
     inputs=("x",),
     infer=_pool_infer,
     facts=Facts(nonnegative="all", finite="all", overflows=False),

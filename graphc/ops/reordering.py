@@ -15,7 +15,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op
 from .as_loops import flipped
 from .axes import normalize_axes, normalize_axis, ordered_axes
-from .element_texts import at, elements, letters, size
+from .element_texts import at, elements, letters, size_text
 from .shape import reshape, transpose
 from .source import ArrayLike, as_node
 from .type_rules import same_type
@@ -152,7 +152,7 @@ def _roll_elements(node: Node) -> str:
     names = letters(node.ndim)
     index = list(names)
     for axis, shift in shifts:
-        index[axis] = f"mod({index[axis]} - ({shift}), {size(node.shape[axis])})"
+        index[axis] = f"mod({index[axis]} - ({shift}), {size_text(node.shape[axis])})"
     return elements(names, at("x", index))
 
 

@@ -19,7 +19,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType
 from .as_loops import tiled
 from .axes import normalize_axis
-from .element_texts import at, elements, letters, size
+from .element_texts import at, elements, letters, size_text
 from .indexing import SCATTER_ADD
 from .shape import reshape
 from .slices import ARRAY, whole_index
@@ -79,7 +79,7 @@ def _tile_of_examples(batch: Batch, node: Node) -> Node:
 def _tile_elements(node: Node) -> str:
     (x,), names = node.inputs, letters(node.ndim)
     own = zip(names[node.ndim - x.ndim :], x.shape, node.shape[-x.ndim :], strict=True)
-    taken = [i if n == m else f"mod({i}, {size(n)})" for i, n, m in own]
+    taken = [i if n == m else f"mod({i}, {size_text(n)})" for i, n, m in own]
     return elements(names, at("x", taken if x.ndim else []))
 
 

@@ -9,7 +9,7 @@ from ..errors import GraphcError
 from ..ir.node import Node
 from ..ir.types import TupleType
 from ..notation.derivation import derivation
-from ..notation.formula import BY_ROWS, line, single_letters
+from ..notation.formula import line, single_letters
 from ..notation.mathml import MathML, mathml
 from .graph import PageGraph
 
@@ -65,5 +65,5 @@ def _derivation(
         }
         for name, lines in found.lines_of_nodes(MathML(found.letters))
     ]
-    note = BY_ROWS if found.is_by_rows else ""
+    note = " ".join(found.remarks)
     return {"title": title, "note": note, "sections": sections}
