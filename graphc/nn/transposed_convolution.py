@@ -141,7 +141,7 @@ def _transpose_cases(count: int) -> tuple[Case, ...]:
 
 
 def _elements(node: Node) -> str:
-    """What each element of the input adds to, which is by the kernel around it."""
+    """Elements of the input around each of the result, times the kernel there."""
     names = ("stride", "dilation", "padding")
     stride, dilation, padding = (node.attributes[name] for name in names)
     count = len(stride)

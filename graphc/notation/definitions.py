@@ -1,4 +1,4 @@
-"""What signs stand for, by elements: `(W ∗ x)_ij = Σ_kl W_kl x_{i+k,j+l}`."""
+"""Meanings of signs, by elements: `(W ∗ x)_ij = Σ_kl W_kl x_{i+k,j+l}`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OUTSIDE = "Elements outside of arrays are 0, and left out of a maximum."
 
 
 def meaning(tree: Tree) -> Meaning | None:
-    """What a sign or the name of an op says by elements, if it does."""
+    """The meaning of a sign or of the name of an op, if it is said by elements."""
     if tree.head == "named":
         found: Meaning = tree.data
         return found
@@ -83,7 +83,7 @@ def _without(elements: Tree, added: Tree) -> Tree:
 
 
 class Definitions:
-    """What the signs in formulas stand for, each where it is met first."""
+    """Meanings of the signs in formulas, each where it is met first."""
 
     def __init__(self, taken: Sequence[str]) -> None:
         """Tell which names are taken."""

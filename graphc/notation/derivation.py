@@ -94,7 +94,7 @@ class Derivation:
 
     @property
     def remarks(self) -> list[str]:
-        """What has to be said of all formulas."""
+        """Sentences about all formulas."""
         trees = [equation.value for equation in self.forward]
         trees += [step.formula for step in self.steps]
         return remarks(self.is_by_rows, trees, self.letters)

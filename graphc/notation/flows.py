@@ -67,6 +67,7 @@ class Flows:
         """The gradient by an input of a node, and what letters in it stand for."""
         letters: dict[str, tuple[Tree, Tree]] = {}
         parts = self._backward.letters = {}
+        tree = build.number(0)
         try:
             tree = _seen_through(self._tree(node, position))
             letters.update(_used(parts, tree))

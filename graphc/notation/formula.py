@@ -68,7 +68,7 @@ class Formula:
 
     @property
     def remarks(self) -> list[str]:
-        """What has to be said of all formulas."""
+        """Sentences about all formulas."""
         return remarks(self.is_by_rows, self.trees, single_letters(self.trees))
 
     __repr__ = __str__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, cast
 
 from ..ir.dims import Dim
@@ -68,8 +69,10 @@ def _one(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
     pairs = cast("tuple[Any, ...]", value)
-    numbers = {part for pair in pairs if isinstance(pair, tuple) for part in pair}
-    return numbers.pop() if len(numbers) == 1 else value
+    if not all(isinstance(pair, tuple) for pair in pairs):
+        return pairs
+    numbers = {*itertools.chain.from_iterable(pairs)}
+    return numbers.pop() if len(numbers) == 1 else pairs
 
 
 def _is_usual(name: str, value: Any) -> bool:

@@ -420,7 +420,8 @@ def pick(x: Tree, labels: Tree, axis: int) -> Tree:
 def item(x: Tree, indices: Sequence[Tree]) -> Tree:
     """An element by its indices, written below the name."""
     if x.head == "view":
-        places = [number(0) if axis is None else indices[axis] for axis in x.data]
+        axes: tuple[int | None, ...] = x.data
+        places = [number(0) if axis is None else indices[axis] for axis in axes]
         return item(x.args[0], places)
     return Tree("item", (x, *indices)) if x.rank else x
 

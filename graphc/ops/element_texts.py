@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..ir.dims import Dimension, Shape
@@ -95,3 +96,33 @@ def _of_slice(item: Slice, letter: str, length: Dimension) -> str:
     if isinstance(start, int) and isinstance(length, int):
         start = min(start, length if step > 0 else length - 1)
     return f"{step}*{letter} + {size_text(start)}"
+
+
+def _along(node: Node) -> tuple[list[str], list[str], str, str]:
+    """Indices, the same with another letter along the axis, and the two letters."""
+    axis: int = node.attributes["axis"]
+    names, other = letters(node.ndim), LETTERS[node.ndim]
+    return names, [*names[:axis], other, *names[axis + 1 :]], names[axis], other
+
+
+def up_to(node: Node, x: str) -> str:
+    """The sum of the elements up to each along an axis."""
+    names, inner, own, k = _along(node)
+    return elements(names, over(f"indicator({k} <= {own}) * {at(x, inner)}", [k]))
+
+
+def from_on(node: Node, later: str, here: str = "") -> str:
+    """The sum from each element on, of what stands there, and of the element.
+
+    Args:
+        node: a running total.
+        later: a formula of arrays, each taken at the letter of the sum.
+        here: what follows it, of arrays taken at the element: `/ x`.
+    """
+    names, inner, own, k = _along(node)
+    far = _NAME.sub(lambda name: at(name[0], inner), later)
+    near = _NAME.sub(lambda name: at(name[0], names), here)
+    return elements(names, over(f"indicator({k} >= {own}) * ({far} {near})", [k]))
+
+
+_NAME = re.compile(r"\b(d|out|x)\b")

@@ -73,7 +73,8 @@ def _written(node: Node) -> str:
 
 def _elements(node: Node) -> str:
     """The sum of arrays that are 0 outside."""
-    axis, names = node.attributes["axis"], letters(node.ndim)
+    axis: int = node.attributes["axis"]
+    names = letters(node.ndim)
     start: Dimension = 0
     terms: list[str] = []
     for number, array in enumerate(node.inputs):

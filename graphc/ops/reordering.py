@@ -148,7 +148,8 @@ def _roll_into(node: Node) -> str:
 
 
 def _roll_elements(node: Node) -> str:
-    shifts = zip(node.attributes["axis"], node.attributes["shift"], strict=True)
+    axes: tuple[int, ...] = node.attributes["axis"]
+    shifts = zip(axes, node.attributes["shift"], strict=True)
     names = letters(node.ndim)
     index = list(names)
     for axis, shift in shifts:

@@ -17,8 +17,7 @@ from ..ir.types import TensorType, as_dtype, is_floating
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
 from .arithmetic import where
 from .axes import normalize_axis
-from .element_texts import at as element
-from .element_texts import elements, letters, over
+from .element_texts import from_on, up_to
 from .exponential import exp
 from .indexing import getitem, slice_axis
 from .joining import concatenate
@@ -89,27 +88,9 @@ def _cumsum_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
     return (reversed_along(CUMSUM(reversed_along(g, axis), axis=axis), axis),)
 
 
-def _cumsum_elements(node: Node) -> str:
-    names = letters(node.ndim)
-    index, bound = _before(node)
-    return elements(names, over(f"{bound} * {element('x', index)}", ["u"]))
-
-
-def _before(node: Node) -> tuple[list[str], str]:
-    """The index of elements up to that of the result, and the condition on it."""
-    axis, names = node.attributes["axis"], letters(node.ndim)
-    return [*names[:axis], "u", *names[axis + 1 :]], f"indicator(u <= {names[axis]})"
-
-
-def _after(node: Node, d: str) -> tuple[str, ...]:
-    """The sum of what flows from an element and all after it."""
-    axis, names = node.attributes["axis"], letters(node.ndim)
-    return (elements(names, over(f"indicator(u >= {names[axis]}) * {d}", ["u"])),)
-
-
 CUMSUM = Op(
     name="cumsum",
-    mathematics=Mathematics(elements=_cumsum_elements),
+    mathematics=Mathematics(elements=lambda node: up_to(node, "x")),
     inputs=("x",),
     infer=_running_type,
     facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
@@ -241,15 +222,9 @@ def _cumprod_jvp(tangents: tuple[Node], out: Node, x: Node) -> Node:
     return LINEAR_RECURRENCE(x, terms, axis=axis, reverse=False)
 
 
-def _cumprod_gradients(node: Node) -> tuple[str, ...]:
-    index, names = _before(node)[0], letters(node.ndim)
-    d, out, x = element("d", index), element("out", index), element("x", names)
-    return _after(node, f"{d} * {out} / {x}")
-
-
 CUMPROD = Op(
     name="cumprod",
-    mathematics=Mathematics(gradients=_cumprod_gradients),
+    mathematics=Mathematics(gradients=lambda node: (from_on(node, "d * out", "/ x"),)),
     inputs=("x",),
     infer=_running_type,
     facts=Facts(nonnegative="all", zero_sign="kept"),
@@ -469,15 +444,11 @@ def _logcumsumexp_jvp(tangents: tuple[Node], out: Node, x: Node) -> Node:
     return LINEAR_RECURRENCE(_decay(out, axis), terms, axis=axis, reverse=False)
 
 
-def _logcumsumexp_gradients(node: Node) -> tuple[str, ...]:
-    index, names = _before(node)[0], letters(node.ndim)
-    d, out, x = element("d", index), element("out", index), element("x", names)
-    return _after(node, f"{d} * exp({x} - {out})")
-
-
 LOGCUMSUMEXP = Op(
     name="logcumsumexp",
-    mathematics=Mathematics(gradients=_logcumsumexp_gradients),
+    mathematics=Mathematics(
+        gradients=lambda node: (from_on(node, "d * exp(-out)", "* exp(x)"),)
+    ),
     inputs=("x",),
     infer=same_floating_type,
     facts=Facts(zero_sign="kept"),
