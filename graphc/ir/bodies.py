@@ -138,8 +138,16 @@ def arranged(outputs: Sequence[Node], places: Mapping[int, int]) -> Graph:
     return shared(rebuild(Graph(tuple(outputs)), moved))
 
 
-def copied_for(node: Node, place: int = 0) -> Graph:
-    """A body of a node as nodes of its own: another node may have the same body."""
+def copied_for(
+    node: Node, place: int = 0, known: Mapping[int, Node] | None = None
+) -> Graph:
+    """A body of a node as nodes of its own: another node may have the same body.
+
+    Args:
+        node: that which has bodies.
+        place: that of the body among them.
+        known: what arguments are, by the position of their input; none for new ones.
+    """
     body = node.bodies[place]
     arguments = {
         each.attributes["index"]: Node(
@@ -153,6 +161,7 @@ def copied_for(node: Node, place: int = 0) -> Graph:
         )
         for each in body.arguments
     }
+    arguments |= known or {}
     return Graph(_substituted(body, arguments, node))
 
 

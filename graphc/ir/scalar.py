@@ -264,7 +264,12 @@ class Routine:
     """Bytes of memory that it works in."""
 
 
-LoopForm: TypeAlias = ByElement | Reduction | Writes | MatrixProduct | Routine
+@dataclass(frozen=True, slots=True)
+class ByBody:
+    """A result of a node that runs bodies."""
+
+
+LoopForm: TypeAlias = ByElement | Reduction | Writes | MatrixProduct | Routine | ByBody
 
 
 def without_ones(shape: tuple[Dimension, ...]) -> tuple[Dimension, ...]:

@@ -6,19 +6,18 @@ allows, and the few that it can't stand between them as steps of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..ir.dims import Dimension, symbols_of
+from ..ir.facts import Role
 from ..ir.node import Node
-from ..ir.scalar import Load, parts
 from .forms import Forms
-from .loops.arena import Arena, arena_of
+from .loops.arena import arena_of, room_of, room_of_calls
 from .loops.elements import form_of, is_outside
-from .loops.nests import Nests, nests_of
+from .loops.nests import nests_of
 from .loops.symbols import symbols_in_items
-from .loops.tree import Product, RoutineCall, inside, scalars
-from .storage import readers
+from .loops.tree import Arena, Nests, RoutineCall, read_by
 
 
 def is_number(node: Node) -> bool:
@@ -67,20 +66,8 @@ class Region:
     @property
     def room(self) -> Dimension:
         """The bytes that the values need which nothing reads outside."""
-        total: Dimension = 0
-        for node in self.arena.places:
-            total = total + node.type.size * node.dtype.itemsize + ALIGNMENT
-        return total + self.product_room + self.work
-
-    @property
-    def product_room(self) -> int:
-        """The bytes that products of matrices work in, one after another."""
-        sizes = [
-            MOST_OF_A_PRODUCT * item.node.dtype.itemsize + ALIGNMENT
-            for item in self.nests.items
-            if isinstance(item, Product)
-        ]
-        return max(sizes, default=0)
+        items = self.nests.items
+        return room_of(items, self.arena) + room_of_calls(items)
 
     @property
     def routines(self) -> tuple[RoutineCall, ...]:
@@ -93,29 +80,9 @@ class Region:
         return tuple(each.node for each in self.routines if each.routine.draws)
 
     @property
-    def work(self) -> Dimension:
-        """The bytes that functions written by hand work in."""
-        total: Dimension = 0
-        for each in self.routines:
-            total = total + each.routine.work
-        return total
-
-    @property
-    def works(self) -> bool:
-        """True where something needs memory to work in."""
-        return self.product_room > 0 or self.work != 0
-
-    @property
     def has_room(self) -> bool:
         """True where it needs memory besides that of its results."""
-        return bool(self.arena.places) or self.works
-
-
-MOST_OF_A_PRODUCT = 69_632
-"""Numbers that a product of matrices works in, however large it is."""
-
-ALIGNMENT = 64
-"""Bytes: each array starts at a multiple of it."""
+        return self.room != 0
 
 
 def split(
@@ -139,35 +106,50 @@ def split(
     members: dict[int, list[Node]] = {}
     for node in wanted:
         members.setdefault(levels[node], []).append(node)
-    read = {
-        each
-        for output in outputs
-        for each in ([output] if output not in inline else readers(output, inline))
-    }
-    place = {node: level for level, found in members.items() for node in found}
+    read = {each for output in outputs for each in _read_as(output, inline)}
     made: dict[int, list[Node | Region]] = {}
     for level in sorted(members, reverse=True):
         found = members[level]
         if level % 2:
             made[level] = [*found]
             for node in found:
-                read.update(readers(node, inline))
+                read.update(a for x in node.inputs for a in _read_as(x, inline))
                 read.update(check.positions for check in forms.checks(node))
             continue
-        results = tuple(node for node in found if node in read)
+        own = {*found}
+        results = tuple(
+            node for node in nodes if node in read and _value_of(node) in own
+        )
         if not results:
             continue
-        elsewhere = {n for n in wanted if place[n] != level}
+        elsewhere = {n for n in wanted if n not in own}
         elsewhere |= {n for n in inline if n.inputs and form_of(n) is None}
+        elsewhere |= {
+            n for n in inline if _value_of(n) is not n and _value_of(n) not in own
+        }
         nests = nests_of(nodes, results, elsewhere)
         given = _given(nests, results)
         for node in given:
-            read.update(readers(node, inline) if node in inline else (node,))
+            read.update(_read_as(node, inline))
         for node in found:
             read.update(check.positions for check in forms.checks(node))
         arena = arena_of(nests.items, nests.arrays)
         made[level] = [Region(nests, arena, given, results, tuple(found))]
     return [each for level in sorted(made) for each in made[level]]
+
+
+def _value_of(node: Node) -> Node:
+    """The value with a statement that another one is, or is a result of."""
+    return node.inputs[0] if node.op.role is Role.RESULT else node
+
+
+def _read_as(node: Node, inline: Collection[Node]) -> Iterator[Node]:
+    """The values that code reads for one, through those that stand inside it."""
+    if node.op.role is Role.RESULT or node not in inline:
+        yield node
+    else:
+        for each in node.inputs:
+            yield from _read_as(each, inline)
 
 
 def _levels(
@@ -205,15 +187,5 @@ def _given(nests: Nests, results: Sequence[Node]) -> tuple[Node, ...]:
     own = {*nests.arrays, *nests.names, *results}
     found: dict[Node, None] = {}
     for item in nests.items:
-        for each in inside(item):
-            if isinstance(each, Product):
-                found.update({each.left.node: None, each.right.node: None})
-            if isinstance(each, RoutineCall):
-                found.update(dict.fromkeys(each.arrays))
-            for scalar in scalars(each):
-                found.update(
-                    (part.node, None)
-                    for part in parts(scalar)
-                    if isinstance(part, Load)
-                )
+        found.update(read_by(item))
     return tuple(node for node in found if node not in own)

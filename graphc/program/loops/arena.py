@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
-from ...ir.scalar import Load, parts
-from .tree import Item, Product, RoutineCall, Store, inside, scalars
+from .tree import (
+    Arena,
+    Item,
+    Product,
+    RoutineCall,
+    Turns,
+    bodies_of,
+    read_by,
+    written_by,
+)
 
+MOST_OF_A_PRODUCT = 69_632
+"""Numbers that a product of matrices works in, however large it is."""
 
-@dataclass
-class Arena:
-    """Places in memory."""
-
-    places: list[Node] = field(default_factory=list[Node])
-    """Values that a place was made for, in order."""
-    holders: dict[Node, Node] = field(default_factory=dict[Node, Node])
-    """The value whose place each one has."""
-
-
-def read_by(item: Item) -> set[Node]:
-    """The arrays that an item reads."""
-    found: set[Node] = set()
-    for each in inside(item):
-        if isinstance(each, Product):
-            found |= {each.left.node, each.right.node}
-        if isinstance(each, RoutineCall):
-            found |= {*each.arrays}
-        for scalar in scalars(each):
-            found.update(p.node for p in parts(scalar) if isinstance(p, Load))
-    return found
-
-
-def written_by(item: Item) -> set[Node]:
-    """The arrays that an item writes to."""
-    return {
-        each.node
-        for each in inside(item)
-        if isinstance(each, Store | Product | RoutineCall)
-    }
+ALIGNMENT = 64
+"""Bytes: each array starts at a multiple of it."""
 
 
 def arena_of(items: Sequence[Item], arrays: Sequence[Node]) -> Arena:
@@ -49,7 +30,7 @@ def arena_of(items: Sequence[Item], arrays: Sequence[Node]) -> Arena:
     first: dict[Node, int] = {}
     last: dict[Node, int] = {}
     for place, item in enumerate(items):
-        for node in (read_by(item) | written_by(item)) & wanted:
+        for node in ({*read_by(item)} | written_by(item)) & wanted:
             first.setdefault(node, place)
             last[node] = place
     arena = Arena()
@@ -70,3 +51,50 @@ def arena_of(items: Sequence[Item], arrays: Sequence[Node]) -> Arena:
                 key = (node.type.size, node.dtype.itemsize)
                 free.setdefault(key, []).append(arena.holders[node])
     return arena
+
+
+def room_of(items: Iterable[Item], arena: Arena) -> Dimension:
+    """The bytes that statements need, those of bodies included."""
+    total: Dimension = 0
+    for node in arena.places:
+        total = total + node.type.size * node.dtype.itemsize + ALIGNMENT
+    for item in items:
+        for body in bodies_of(item):
+            total = total + room_of(body.nests.items, body.arena)
+        for carried in item.arrays if isinstance(item, Turns) else ():
+            if carried.buffers is not None:
+                node = carried.variable
+                total = total + 2 * node.type.size * node.dtype.itemsize + ALIGNMENT
+    return total
+
+
+def room_of_calls(items: Iterable[Item]) -> Dimension:
+    """The bytes that products and functions written by hand work in."""
+    largest: int = 0
+    total: Dimension = 0
+    for item in _everything(items):
+        if isinstance(item, Product):
+            own = MOST_OF_A_PRODUCT * item.node.dtype.itemsize + ALIGNMENT
+            largest = max(largest, own)
+        if isinstance(item, RoutineCall):
+            total = total + item.routine.work
+    return total + largest
+
+
+def works(item: Item) -> bool:
+    """True for a single statement that needs memory to work in."""
+    is_routine = isinstance(item, RoutineCall) and item.routine.work != 0
+    return isinstance(item, Product) or is_routine
+
+
+def has_room(item: Item) -> bool:
+    """True for a statement that has memory of its own."""
+    return room_of([item], Arena()) != 0 or room_of_calls([item]) != 0
+
+
+def _everything(items: Iterable[Item]) -> Iterator[Item]:
+    """Outermost statements, and those of bodies."""
+    for item in items:
+        yield item
+        for body in bodies_of(item):
+            yield from _everything(body.nests.items)

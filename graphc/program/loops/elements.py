@@ -9,6 +9,7 @@ from ...ir.literal import term_of_constant
 from ...ir.node import Node
 from ...ir.scalar import (
     Apply,
+    ByBody,
     ByElement,
     Index,
     Load,
@@ -40,10 +41,17 @@ def is_outside(node: Node) -> bool:
     return node.op.role in MEMORY or is_constant
 
 
+def runs_bodies(node: Node) -> bool:
+    """True for a node whose results bodies compute."""
+    return node.op.role in (Role.CALL, Role.LOOP, Role.WHILE, Role.BRANCH)
+
+
 def form_of(node: Node) -> LoopForm | None:
     """The form of a node as loops, if it has one."""
     if node.op.kind == "elementwise":
         return _applied(node)
+    if node.op.role is Role.RESULT:
+        return ByBody() if runs_bodies(node.inputs[0]) else None
     return None if node.op.loops is None else node.op.loops(node)
 
 
@@ -113,8 +121,11 @@ class Elements:
             form = self.forms.get(node)
             if node in unread:
                 continue
-            if isinstance(form, Reduction | Writes | MatrixProduct | Routine):
+            if isinstance(form, Reduction | Writes | MatrixProduct | Routine | ByBody):
                 found.add(node)
+            if runs_bodies(node):
+                found.update(self._array_of(x) for x in node.inputs if x.ndim)
+                continue
             if node in self.results:
                 found.add(node)
             if isinstance(form, MatrixProduct):
@@ -139,7 +150,7 @@ class Elements:
                 found.add(self._array_of(node))
         found = {n for n in found if n.op.kind != "source" or not n.op.pure}
         found |= self.results
-        return {node for node in found if not self.is_outside(node)}
+        return {n for n in found if not (self.is_outside(n) or runs_bodies(n))}
 
     def _array_of(self, node: Node) -> Node:
         """The value whose elements a view has."""
@@ -157,9 +168,9 @@ class Elements:
 
     def element(self, node: Node, index: Index) -> Scalar:
         """Computation of an element, even of a value that is there."""
-        known = _known(node)
-        if known is not None:
-            return known
+        number = known(node)
+        if number is not None:
+            return number
         form = self.forms[node]
         assert isinstance(form, ByElement), node
         if form.in_order:
@@ -180,10 +191,10 @@ def _counts(node: Node) -> int:
 
 def is_known(node: Node) -> bool:
     """True for a number or a size that stands where it is read."""
-    return _known(node) is not None
+    return known(node) is not None
 
 
-def _known(node: Node) -> Scalar | None:
+def known(node: Node) -> Scalar | None:
     """A number, or a size."""
     is_setting = term_of_constant(node) is not None
     if node.op.role is Role.CONSTANT and node.ndim == 0 and not is_setting:

@@ -8,11 +8,12 @@ what comes after it is one loop over rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
 from ...ir.scalar import (
+    ByBody,
     Counter,
     Index,
     Load,
@@ -31,6 +32,7 @@ from ...ir.scalar import (
     without_ones,
 )
 from ...ir.walk import ancestors
+from .bodies import item_of
 from .elements import Elements, is_outside
 from .operands import product_of, whole_array
 from .tree import (
@@ -40,13 +42,16 @@ from .tree import (
     Item,
     Local,
     Loop,
-    Product,
+    Nests,
     RoutineCall,
     Store,
     has_total,
     inside,
+    operands,
     scalars,
     start_of,
+    targets,
+    written_by,
 )
 
 
@@ -60,17 +65,6 @@ class _Placed:
     """Those around the place from which on it is there."""
     counters: tuple[Counter, ...]
     """Of its axes that are not of size 1."""
-
-
-@dataclass(eq=False)
-class Nests:
-    """The loop nests of a graph."""
-
-    items: list[Item] = field(default_factory=list[Item])
-    arrays: list[Node] = field(default_factory=list[Node])
-    """Values that need an array, besides results, in their order."""
-    names: set[Node] = field(default_factory=set[Node])
-    """Values that are local variables."""
 
 
 def nests_of(
@@ -96,15 +90,18 @@ class _Builder:
         self.at = elements.at
         self.items: list[Item] = []
         self.placed: dict[Node, _Placed] = {}
+        self.others: list[Node] = []
+        """Arrays besides those of values."""
 
     def build(self) -> Nests:
         """Find a place for each value."""
         for node in self.elements.nodes:
-            if node in self.elements.defined:
+            if node in self.elements.defined and node not in self.placed:
                 self._place(node)
         names = self._local()
         kept = self.elements.defined - names - self.elements.results
         arrays = [node for node in self.elements.nodes if node in kept]
+        arrays += self.others
         return Nests(self.items, arrays, names)
 
     # Places -------------------------------------------------------------------------
@@ -115,9 +112,7 @@ class _Builder:
             self.items.append(product_of(node, self.elements, self._store))
             self.placed[node] = _Placed((), (), ())
         elif isinstance(form, Routine):
-            arrays = tuple(
-                whole_array(x, self.elements, self._store) for x in form.arrays
-            )
+            arrays = tuple(map(self.array, form.arrays))
             self.items.append(RoutineCall(node, form, arrays))
             self.placed[node] = _Placed((), (), ())
         elif isinstance(form, Writes):
@@ -126,8 +121,34 @@ class _Builder:
             self.placed[node] = _Placed((), (), ())
         elif isinstance(form, Reduction):
             self._reduce(node, form)
+        elif isinstance(form, ByBody):
+            self._run(node.inputs[0])
         else:
             self._compute(node)
+
+    def _run(self, node: Node) -> None:
+        """Run the bodies of a node, for all of its results."""
+        results = [r for r in self.elements.users[node] if r in self.elements.defined]
+        self.items.append(item_of(node, results, self, nests_of))
+        self.placed.update((each, _Placed((), (), ())) for each in results)
+
+    def array(self, node: Node) -> Node:
+        """The array that has the elements of a value in their order."""
+        if node in self.placed:
+            return node
+        return whole_array(node, self.elements, self._store)
+
+    def fill(self, array: Node, value: Node) -> None:
+        """Copy the elements of a value to an array."""
+        counters = [Counter(size) for size in without_ones(value.shape)]
+        loops = self._open(self.items, counters)
+        index = _spread(value.shape, counters)
+        store = Store(array, index, self.at(value, index))
+        (loops[-1].body if loops else self.items).append(store)
+
+    def keep(self, array: Node) -> None:
+        """Let an array have a place in memory."""
+        self.others.append(array)
 
     def _store(self, node: Node) -> None:
         """Compute a value, which would stand in the expressions of its readers."""
@@ -324,7 +345,7 @@ class _Builder:
                 where = max(
                     place
                     for place, item in enumerate(self.items)
-                    if any(_writes(each, load.node) for each in inside(item))
+                    if load.node in written_by(item)
                 )
             if where > top:
                 return False
@@ -374,11 +395,9 @@ class _Builder:
             for item in items:
                 if isinstance(item, Loop):
                     visit(item.body, (*path, item))
-                elif isinstance(item, Product):
-                    products.update((item.left.node, item.right.node, item.node))
-                elif isinstance(item, RoutineCall):
-                    products.update((*item.arrays, item.node))
                 else:
+                    if not isinstance(item, Store):
+                        products.update((*operands(item), *targets(item)))
                     if isinstance(item, Store):
                         stores.setdefault(item.node, []).append(path)
                     for scalar in scalars(item):
@@ -411,10 +430,6 @@ class _Builder:
                 self._rename(item.body, names)
             elif isinstance(item, Store) and item.node in names:
                 items[place] = Local(item.node, item.value)
-
-
-def _writes(item: Item, node: Node) -> bool:
-    return isinstance(item, Store | Product | RoutineCall) and item.node is node
 
 
 def _touched(item: Item) -> set[Node]:

@@ -6,7 +6,19 @@ from collections.abc import Iterable
 
 from ...ir.dims import symbols_of
 from ...ir.scalar import Load, Size, parts
-from .tree import Item, Loop, Product, RoutineCall, Store, inside, scalars
+from .tree import (
+    Choice,
+    Item,
+    Loop,
+    Product,
+    RoutineCall,
+    Store,
+    Turns,
+    bodies_of,
+    inside,
+    scalars,
+    values_in,
+)
 
 
 def symbols_in_items(items: Iterable[Item]) -> set[str]:
@@ -29,6 +41,8 @@ def _symbols_of(item: Item) -> set[str]:
             )
         if isinstance(each, RoutineCall):
             found |= set(symbols_of(each.node.shape))
+        if isinstance(each, Turns | Choice):
+            found |= _symbols_of_bodies(each)
         if isinstance(each, Store):
             found |= set(symbols_of(each.node.shape))
         for scalar in scalars(each):
@@ -37,4 +51,15 @@ def _symbols_of(item: Item) -> set[str]:
                     found |= set(symbols_of((part.size,)))
                 if isinstance(part, Load):
                     found |= set(symbols_of(part.shape))
+    return found
+
+
+def _symbols_of_bodies(item: Turns | Choice) -> set[str]:
+    found = {*symbols_of(size for node in values_in([item]) for size in node.shape)}
+    if isinstance(item, Turns):
+        found |= {*symbols_of((item.counter.size,))}
+        found |= symbols_in_items(item.after)
+    for body in bodies_of(item):
+        found |= symbols_in_items(body.nests.items)
+        found |= {*symbols_of(s for node in body.arena.places for s in node.shape)}
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
-from ...ir.scalar import Counter, Index, Routine, Scalar, Total, parts
+from ...ir.scalar import Counter, Index, Load, Routine, Scalar, Total, parts
 from ...ir.types import DType
 from .places import Axis
 
@@ -109,7 +109,111 @@ class RoutineCall:
     """Those that it reads, as they lie in memory."""
 
 
-Item: TypeAlias = Local | Store | Combine | Loop | Product | RoutineCall
+@dataclass
+class Arena:
+    """Places in memory."""
+
+    places: list[Node] = field(default_factory=list[Node])
+    """Values that a place was made for, in order."""
+    holders: dict[Node, Node] = field(default_factory=dict[Node, Node])
+    """The value whose place each one has."""
+
+
+@dataclass(eq=False)
+class Nests:
+    """The loop nests of a graph."""
+
+    items: list[Item] = field(default_factory=list["Item"])
+    arrays: list[Node] = field(default_factory=list[Node])
+    """Values that need an array, besides results, in their order."""
+    names: set[Node] = field(default_factory=set[Node])
+    """Values that are local variables."""
+
+
+@dataclass(eq=False)
+class Body:
+    """Statements that a loop or a branch runs, with the memory that they work in."""
+
+    nests: Nests
+    arena: Arena
+
+
+@dataclass(eq=False)
+class Passed:
+    """All that a body is given from outside."""
+
+    numbers: list[tuple[Node, Scalar]] = field(
+        default_factory=list[tuple[Node, Scalar]]
+    )
+    """Values without axes by which they are known inside, and those outside."""
+    same: dict[Node, Node] = field(default_factory=dict[Node, Node])
+    """Arrays inside that are arrays outside."""
+    read: dict[Node, None] = field(default_factory=dict[Node, None])
+    """Arrays outside that are read, in order."""
+    written: dict[Node, None] = field(default_factory=dict[Node, None])
+    """Values outside that are written."""
+
+
+@dataclass(eq=False)
+class CarriedNumber:
+    """A value without axes that each turn takes from the one before."""
+
+    variable: Node
+    start: Scalar
+    next: Scalar
+
+
+@dataclass(eq=False)
+class CarriedArray:
+    """An array that each turn takes from the one before."""
+
+    variable: Node
+    start: Node
+    """An array outside."""
+    next: Node
+    """The array of the next turn."""
+    buffers: Node | None = None
+    """Room for two such arrays, in which turns write `next` by turns; None where it
+    stands elsewhere."""
+
+
+@dataclass(eq=False)
+class Turns:
+    """A body that runs for each position of sequences, or as long as a test holds."""
+
+    node: Node
+    """The loop in the graph."""
+    counter: Counter
+    body: Body
+    passed: Passed
+    reverse: bool = False
+    numbers: list[CarriedNumber] = field(default_factory=list[CarriedNumber])
+    arrays: list[CarriedArray] = field(default_factory=list[CarriedArray])
+    items: list[tuple[Node, Node]] = field(default_factory=list[tuple[Node, Node]])
+    """Values inside that are items of sequences."""
+    slots: list[tuple[Node, Node]] = field(default_factory=list[tuple[Node, Node]])
+    """Values inside that are written as items of sequences."""
+    after: list[Item] = field(default_factory=list["Item"])
+    """Statements after the last turn."""
+    test: Body | None = None
+    goes_on: Scalar | None = None
+    """The value of the test."""
+
+
+@dataclass(eq=False)
+class Choice:
+    """A body, or one of two by a test."""
+
+    node: Node
+    """The call, or the branch, in the graph."""
+    test: Scalar | None
+    bodies: list[Body]
+    passed: Passed
+
+
+Item: TypeAlias = (
+    Local | Store | Combine | Loop | Product | RoutineCall | Turns | Choice
+)
 
 
 def inside(item: Item) -> Iterator[Item]:
@@ -131,8 +235,92 @@ def scalars(item: Item) -> tuple[Scalar, ...]:
             return (item.value,)
         case RoutineCall():
             return item.routine.numbers
+        case Turns():
+            given = [value for _, value in item.passed.numbers]
+            return (*given, *(each.start for each in item.numbers))
+        case Choice():
+            given = [value for _, value in item.passed.numbers]
+            return (*given, *(() if item.test is None else (item.test,)))
         case _:
             return ()
+
+
+def operands(item: Item) -> tuple[Node, ...]:
+    """The arrays that a single item reads as a whole."""
+    if isinstance(item, Product):
+        return item.left.node, item.right.node
+    if isinstance(item, RoutineCall):
+        return item.arrays
+    return (*item.passed.read,) if isinstance(item, Turns | Choice) else ()
+
+
+def targets(item: Item) -> tuple[Node, ...]:
+    """The values outside of it that a single item writes to memory."""
+    if isinstance(item, Store | Product | RoutineCall):
+        return (item.node,)
+    return (*item.passed.written,) if isinstance(item, Turns | Choice) else ()
+
+
+def bodies_of(item: Item) -> tuple[Body, ...]:
+    """The bodies that an item runs."""
+    if isinstance(item, Choice):
+        return (*item.bodies,)
+    if isinstance(item, Turns):
+        return (item.body,) if item.test is None else (item.test, item.body)
+    return ()
+
+
+def read_by(item: Item) -> dict[Node, None]:
+    """The values that an item reads, in order."""
+    found: dict[Node, None] = {}
+    for each in inside(item):
+        found.update(dict.fromkeys(operands(each)))
+        for scalar in scalars(each):
+            found.update((p.node, None) for p in parts(scalar) if isinstance(p, Load))
+    return found
+
+
+def written_by(item: Item) -> set[Node]:
+    """The values that an item writes to memory."""
+    return {node for each in inside(item) for node in targets(each)}
+
+
+def values_in(items: Iterable[Item]) -> dict[Node, None]:
+    """All values that statements name, those of bodies included."""
+    found: dict[Node, None] = {}
+    for item in items:
+        found.update(read_by(item))
+        for each in inside(item):
+            found.update(dict.fromkeys(targets(each)))
+            if isinstance(each, Local):
+                found[each.node] = None
+            if isinstance(each, Combine):
+                found[each.accumulator.node] = None
+        if isinstance(item, Turns | Choice):
+            found.update((node, None) for node, _ in item.passed.numbers)
+            found.update(dict.fromkeys(item.passed.same))
+        if isinstance(item, Turns):
+            found.update((each.variable, None) for each in item.numbers)
+            for carried in item.arrays:
+                found[carried.variable] = found[carried.next] = None
+                if carried.buffers is not None:
+                    found[carried.buffers] = None
+            found.update((node, None) for node, _ in (*item.items, *item.slots))
+            found.update(values_in(item.after))
+        for body in bodies_of(item):
+            found.update(values_in(body.nests.items))
+    return found
+
+
+def same_arrays(items: Iterable[Item]) -> dict[Node, Node]:
+    """Arrays of bodies that are arrays outside, from the outermost ones on."""
+    found: dict[Node, Node] = {}
+    for item in items:
+        if isinstance(item, Turns | Choice):
+            found.update(item.passed.same)
+        for body in bodies_of(item):
+            found.update(same_arrays(body.nests.items))
+    return found
 
 
 def has_total(item: Item) -> bool:

@@ -63,7 +63,8 @@ class Scope:
         self.before.append(f"const {c_type(dtype)} {name} = {strip(text)};")
         return name
 
-    def _flushed(self) -> list[str]:
+    def flushed(self) -> list[str]:
+        """Lines that have to stand before the next statement."""
         lines, self.before = self.before, []
         return lines
 
@@ -122,11 +123,11 @@ class Scope:
                     text = self.text(value)
                     if isinstance(value, Total):
                         continue
-                    lines += self._flushed()
+                    lines += self.flushed()
                     lines.append(f"const {kind} {self.names[node]} = {strip(text)};")
                 case Store(node, index, value, combine):
                     target, text = self._target(node, index), self.text(value)
-                    lines += self._flushed()
+                    lines += self.flushed()
                     lines += self._combined(target, combine, text, node.dtype)
                 case Combine(accumulator, value, place):
                     is_laned = lane and _is_laned(accumulator)
@@ -134,7 +135,7 @@ class Scope:
                     target = f"{target}_lanes{lane}" if is_laned else target
                     text = self.text(value)
                     where = self.text(place) if place is not None else ""
-                    lines += self._flushed()
+                    lines += self.flushed()
                     dtype = accumulator.dtype
                     lines += self._combined(
                         target, accumulator.combine, text, dtype, where

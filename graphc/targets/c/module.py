@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...ir.facts import Role
+from ...ir.graph import Graph
 from ...ir.node import Node
-from ...program.loops.elements import form_of, is_known
+from ...program.loops.elements import form_of, is_known, is_outside, runs_bodies
+from ...program.loops.tree import same_arrays, values_in
 from ...program.native import Region
 from .expressions import TYPES, NotInC, Translation
 from .library import FUNCTIONS, HELPERS, ROUTINES, library, needed_by, routine
@@ -29,6 +32,8 @@ static void *take(char **room, int64_t bytes)
 
 def supports(node: Node) -> bool:
     """True for a value that a program in C can compute."""
+    if runs_bodies(node):
+        return all(map(_supports_body, node.bodies))
     types = [node.dtype, *(x.dtype for x in node.inputs)]
     if any(each.name not in TYPES for each in types) or node.op.outputs:
         return False
@@ -42,9 +47,31 @@ def supports(node: Node) -> bool:
     return all(_is_there(name) for name in used)
 
 
+def _supports_body(body: Graph) -> bool:
+    """True for a body of values that a program in C can compute."""
+    return all(
+        node.dtype.name in TYPES
+        if is_outside(node)
+        else runs_bodies(node.inputs[0])
+        if node.op.role is Role.RESULT
+        else supports(node)
+        for node in body.nodes
+    )
+
+
 def _is_there(function: str) -> bool:
     name, _, dtype = function.rpartition("_")
     return (name in FUNCTIONS | HELPERS or "/" in name) and dtype.startswith("float")
+
+
+def values_of(region: Region) -> list[Node]:
+    """The values that need a name in C."""
+    items = region.nests.items
+    known = same_arrays(items)
+    found = dict.fromkeys(
+        (*region.given, *region.results, *region.nests.arrays, *values_in(items))
+    )
+    return [node for node in found if node not in known]
 
 
 @dataclass
@@ -60,17 +87,10 @@ class CModule:
         while name in taken:
             count += 1
             name = f"{wish}_{count}"
-        nests = region.nests
-        nodes = dict.fromkeys(
-            (
-                *region.given,
-                *region.results,
-                *nests.arrays,
-                *nests.names,
-                *region.members,
-            )
-        )
-        known = CNames(names, nodes, {*region.symbols, *taken})
+        outer = (*region.given, *region.results, *region.nests.arrays)
+        known = CNames(names, outer, {*region.symbols, *taken})
+        known.add_inner(names, values_of(region))
+        known.add_same(same_arrays(region.nests.items))
         function = c_function(name, region, known)
         self.functions.append(function)
         return function

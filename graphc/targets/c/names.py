@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from ...ir.node import Node
@@ -53,6 +53,9 @@ _KEYWORDS = frozenset(
         "arrays",
         "sizes",
         "room",
+        "product_room",
+        "wrong",
+        "is_first",
         "take",
         "lane",
         "count",
@@ -86,8 +89,8 @@ class CNames:
         for node in nodes:
             self._names[node] = self._of(names[node])
 
-    def _of(self, known: str) -> str:
-        if known not in self._by_name:
+    def _of(self, known: str, *, is_new: bool = False) -> str:
+        if known not in self._by_name or is_new:
             name = "".join(
                 letter if letter.isascii() else f"u{ord(letter):x}" for letter in known
             )
@@ -101,6 +104,17 @@ class CNames:
             self._used.add(name)
             self._by_name[known] = name
         return self._by_name[known]
+
+    def add_inner(self, names: NamesOfValues, nodes: Iterable[Node]) -> None:
+        """Name values of bodies, each of which has a name of its own."""
+        for node in nodes:
+            if node not in self._names:
+                self._names[node] = self._of(names[node], is_new=True)
+
+    def add_same(self, same: Mapping[Node, Node]) -> None:
+        """Let values have the names of others."""
+        for node, other in same.items():
+            self._names[node] = self._names[other]
 
     def __getitem__(self, node: Node, /) -> str:
         """The name of a value."""

@@ -29,6 +29,7 @@ from ...program.function import (
 from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
+from ..c.module import values_of
 from .bodies import BranchText, LoopText
 from .constants import Constants
 from .expressions import assign, call, literal, name, one_or_tuple, subscript
@@ -257,9 +258,7 @@ class _Printer:
             )
             with writer.about(node):
                 writer.statement(assign(names[node], array), shape_comment(node))
-        nests = region.nests
-        inside = (*region.members, *region.given, *nests.arrays, *nests.names)
-        names.assign([n for n in inside if n not in names])
+        names.assign([n for n in values_of(region) if n not in names])
         function = self.constants.c.add(self.name, region, names)
         arrays = [values.value(node) for node in region.read]
         arrays += [name(names[node]) for node in region.results]

@@ -1,0 +1,403 @@
+"""The functions in C that statements become: loop nests, products and bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ...ir.dims import Dimension
+from ...ir.node import Node
+from ...ir.scalar import Counter, Total, parts
+from ...program.loops.arena import has_room, works
+from ...program.loops.places import Axis
+from ...program.loops.symbols import symbols_in_items
+from ...program.loops.tree import (
+    Arena,
+    Body,
+    CarriedArray,
+    Choice,
+    Item,
+    Local,
+    Loop,
+    Nests,
+    Operand,
+    Product,
+    RoutineCall,
+    Turns,
+    has_total,
+    inside,
+    read_by,
+    scalars,
+    written_by,
+)
+from .expressions import c_type, strip
+from .function import Scope, indented, size_text
+
+TURNS = "tuvwxyz"
+
+
+@dataclass
+class Blocks:
+    """The functions that one function in C calls."""
+
+    scope: Scope
+    owner: str
+    """The name of the function, with which theirs begin."""
+    functions: list[str] = field(default_factory=list[str])
+    """Their texts."""
+    taken: set[str] = field(default_factory=set[str])
+    wrong: str = "&wrong"
+    """The variable that notes a position that is out of bounds."""
+
+    def block(self, nests: Nests, *, is_body: bool = False) -> list[str]:
+        """The lines that run statements.
+
+        Args:
+            nests: the statements.
+            is_body: True where single statements stand between calls of functions.
+        """
+        self.scope.variables |= nests.names
+        for item in nests.items:
+            for each in inside(item):
+                if isinstance(each, Local) and isinstance(each.value, Total):
+                    self.scope.whole.add(each.node)
+        lines: list[str] = []
+        for group in groups_of(nests.items):
+            (first, *others) = group
+            if isinstance(first, Product):
+                lines += self._product(first)
+            elif isinstance(first, RoutineCall):
+                lines += self._routine(first)
+            elif isinstance(first, Turns | Choice):
+                lines += self._run(first, is_body=is_body)
+            elif is_body and not others and not isinstance(first, Loop):
+                lines += self.scope.items(group)
+            else:
+                lines += self._nest(group)
+        return lines
+
+    def memory(self, arena: Arena) -> list[str]:
+        """The lines that give arrays their places in the room."""
+        lines: list[str] = []
+        names = self.scope.names
+        for node, holder in arena.holders.items():
+            kind = c_type(node.dtype)
+            if holder is node:
+                taken = f"take(&room, {_factor(size_text(node.type.size))} * "
+                lines.append(f"{kind} *{names[node]} = {taken}sizeof({kind}));")
+            else:
+                lines.append(f"{kind} *{names[node]} = (void *){names[holder]};")
+        return lines
+
+    def _name(self, wish: str) -> str:
+        name, count = wish, 1
+        while name in self.taken:
+            count += 1
+            name = f"{wish}_{count}"
+        self.taken.add(name)
+        return name
+
+    def _add(
+        self, name: str, given: list[str], passed: list[str], body: list[str]
+    ) -> str:
+        """Add a function, and return the line that calls it."""
+        head = _wrapped(f"static void {name}(", given, ")")
+        self.functions.append("\n".join([*head, "{", *indented(body), "}"]))
+        return f"{name}({', '.join(passed)});"
+
+    # Loop nests and products --------------------------------------------------------
+
+    def _nest(self, items: list[Item]) -> list[str]:
+        """A call of a function that runs a nest."""
+        scope = self.scope
+        names = scope.names
+        stored = set[Node]().union(*map(written_by, items))
+        order: dict[Node, None] = {}
+        for item in items:
+            order.update(read_by(item))
+            order.update(dict.fromkeys(written_by(item)))
+        own = {
+            each.node for i in items for each in inside(i) if isinstance(each, Local)
+        }
+        arrays = [n for n in order if n not in stored and n not in own]
+        written = [n for n in order if n in stored]
+        arrays += written
+        name = self._name(f"{self.owner}_{names[written[-1]]}")
+        symbols = sorted(symbols_in_items(items))
+        given = [f"int64_t {symbol}" for symbol in symbols]
+        passed = [*symbols]
+        for counter in _counters_outside(items):
+            letter = scope.counters[counter]
+            given.append(f"int64_t {letter}")
+            passed.append(letter)
+        changed = {names[node] for node in stored}
+        for node in arrays:
+            kind, known = c_type(node.dtype), names[node]
+            if known in passed:
+                continue
+            passed.append(known)
+            if node in scope.variables and node not in stored:
+                given.append(f"{kind} {known}")
+            else:
+                const = "" if known in changed else "const "
+                given.append(f"{const}{kind} *restrict {known}")
+        checks, scope.checks = scope.checks, False
+        body = scope.items(items)
+        if scope.checks:
+            given.append("bool *wrong")
+            passed.append(self.wrong)
+        scope.checks |= checks
+        return [self._add(name, given, passed, body)]
+
+    def _routine(self, item: RoutineCall) -> list[str]:
+        """The lines that call a function written by hand."""
+        scope, routine = self.scope, item.routine
+        function = f"{routine.function}_{routine.dtype.name}"
+        scope.used.add(function)
+        given = [
+            f"&{scope.names[node]}" if node in scope.variables else scope.names[node]
+            for node in item.arrays
+        ]
+        given.append(scope.names[item.node])
+        given += [stream_of(scope, item.node)] if routine.draws else []
+        given += [strip(scope.text(each)) for each in routine.numbers]
+        given += ["product_room"] if routine.work != 0 else []
+        return _wrapped(f"{function}(", given, ");")
+
+    def _product(self, item: Product) -> list[str]:
+        """The lines that call a product of matrices."""
+        scope = self.scope
+        kind = item.node.dtype.name
+        scope.used.add(f"matmul_{kind}")
+        rows, columns, inner = map(size_text, item.sizes)
+        places: list[str] = []
+        letters = "pqrstuvw"
+        for operand in (item.left, item.right):
+            start = strip(scope.text(operand.start))
+            terms = [] if start == "0" else [start]
+            for letter, step in zip(letters, operand.stack, strict=False):
+                if step != 0:
+                    terms.append(f"{letter} * {size_text(step)}")
+            name = scope.names[operand.node]
+            places.append(" + ".join([name, *terms]))
+        size = f"{rows} * {columns}"
+        where = scope.names[item.node]
+        flat = ""
+        for letter, count in zip(letters, item.stack, strict=False):
+            flat = letter if not flat else f"({flat} * {size_text(count)} + {letter})"
+        if flat:
+            where = f"{where} + {flat} * ({size})"
+        left, right = item.left, item.right
+        if left.axes or right.axes:
+            scope.used.add(f"matmul_of_places_{kind}")
+            lines = [
+                f"matmul_of_places_{kind}(",
+                *indented(_places(places[0], left, item.sizes[0], item.sizes[2])),
+                *indented(_places(places[1], right, item.sizes[2], item.sizes[1])),
+                f"    {where}, {strip(columns)}, 1, product_room);",
+            ]
+        else:
+            lines = [
+                f"matmul_{kind}({rows}, {columns}, {inner}, "
+                f"{places[0]}, {size_text(left.rows)}, {size_text(left.columns)}, "
+                f"{places[1]}, {size_text(right.rows)}, {size_text(right.columns)}, "
+                f"{where}, {columns}, 0, product_room);"
+            ]
+        for letter, count in reversed(list(zip(letters, item.stack, strict=False))):
+            n = size_text(count)
+            head = f"for (int64_t {letter} = 0; {letter} < {n}; {letter}++)"
+            lines = [head, *indented(lines)]
+        return lines
+
+    # Bodies -------------------------------------------------------------------------
+
+    def _run(self, item: Turns | Choice, *, is_body: bool) -> list[str]:
+        """The lines that call a function that runs bodies."""
+        scope = self.scope
+        names = scope.names
+        symbols = sorted(symbols_in_items([item]))
+        given = [f"int64_t {symbol}" for symbol in symbols]
+        passed, lines = [*symbols], list[str]()
+        numbers = [*item.passed.numbers]
+        if isinstance(item, Turns):
+            numbers += [(each.variable, each.start) for each in item.numbers]
+        for node, value in numbers:
+            given.append(f"{c_type(node.dtype)} {names[node]}")
+            passed.append(strip(scope.text(value)))
+        if isinstance(item, Choice) and item.test is not None:
+            given.append("bool is_first")
+            passed.append(strip(scope.text(item.test)))
+        lines += scope.flushed()
+        for node in item.passed.read:
+            given.append(f"const {c_type(node.dtype)} *restrict {names[node]}")
+            passed.append(names[node])
+        for node in item.passed.written:
+            kind = c_type(node.dtype)
+            given.append(f"{kind} *restrict {names[node]}")
+            is_variable = is_body and not node.ndim
+            if is_variable:
+                lines.append(f"{kind} {names[node]};")
+            passed.append(f"{'&' if is_variable else ''}{names[node]}")
+        if has_room(item):
+            given.append("char *room")
+            passed.append("room")
+        place = names[next(iter(item.passed.written), item.node)]
+        name = self._name(f"{self.owner}_{place}")
+        outer = scope.checks, scope.counters, scope.variables, self.wrong
+        scope.checks, scope.counters, self.wrong = False, {}, "wrong"
+        scope.variables = {node for node, _ in numbers}
+        body = self._turns(item) if isinstance(item, Turns) else self._choice(item)
+        checks = scope.checks
+        scope.checks, scope.counters, scope.variables, self.wrong = outer
+        if checks:
+            scope.checks = True
+            given.append("bool *wrong")
+            passed.append(self.wrong)
+        return [*lines, self._add(name, given, passed, body)]
+
+    def _body(self, body: Body) -> list[str]:
+        return self.block(body.nests, is_body=True)
+
+    def _choice(self, item: Choice) -> list[str]:
+        blocks = [
+            [*self.memory(each.arena), *_product_room([each]), *self._body(each)]
+            for each in item.bodies
+        ]
+        if item.test is None:
+            return blocks[0]
+        lines = ["if (is_first) {", *indented(blocks[0])]
+        if blocks[1]:
+            lines += ["} else {", *indented(blocks[1])]
+        return [*lines, "}"]
+
+    def _turns(self, item: Turns) -> list[str]:
+        scope = self.scope
+        names = scope.names
+        lines: list[str] = []
+        for each in item.arrays:
+            kind = c_type(each.variable.dtype)
+            lines.append(f"const {kind} *{names[each.variable]} = {names[each.start]};")
+            if each.buffers is not None:
+                size = _factor(size_text(each.variable.type.size))
+                taken = f"take(&room, 2 * {size} * sizeof({kind}))"
+                lines.append(f"{kind} *{names[each.buffers]} = {taken};")
+        bodies = [item.body] if item.test is None else [item.test, item.body]
+        for each in bodies:
+            lines += self.memory(each.arena)
+        lines += _product_room(bodies)
+        letter = TURNS[0]
+        scope.counters[item.counter] = letter
+        turn: list[str] = []
+        for node, array in item.items:
+            kind = c_type(node.dtype)
+            if node.ndim:
+                place = _offset(names[array], letter, node)
+                turn.append(f"const {kind} *{names[node]} = {place};")
+            else:
+                scope.variables.add(node)
+                turn.append(f"const {kind} {names[node]} = {names[array]}[{letter}];")
+        for node, array in item.slots:
+            place = _offset(names[array], letter, node)
+            turn.append(f"{c_type(node.dtype)} *{names[node]} = {place};")
+        for each in item.arrays:
+            turn += self._buffer(each, f"{letter} % 2")
+        turn += self._body(item.body)
+        for each in item.numbers:
+            turn.append(f"{names[each.variable]} = {strip(scope.text(each.next))};")
+        for each in item.arrays:
+            turn.append(f"{names[each.variable]} = {names[each.next]};")
+        size = size_text(item.counter.size)
+        if item.test is not None and item.goes_on is not None:
+            lines.append(f"for (int64_t {letter} = 0;; {letter}++) {{")
+            tested = self._body(item.test)
+            ends = f"!{scope.text(item.goes_on)}"
+            ends = f"*wrong || {ends}" if scope.checks else ends
+            turn = [*tested, f"if ({ends}) {{", "    break;", "}", *turn]
+        elif item.reverse:
+            lines.append(
+                f"for (int64_t {letter} = {size} - 1; {letter} >= 0; {letter}--) {{"
+            )
+        else:
+            head = f"for (int64_t {letter} = 0; {letter} < {size}; {letter}++) {{"
+            lines.append(head)
+        lines += [*indented(turn), "}"]
+        return [*lines, *self.block(Nests(item.after), is_body=True)]
+
+    def _buffer(self, each: CarriedArray, turn: str) -> list[str]:
+        """The line that tells where the array of the next turn stands."""
+        if each.buffers is None:
+            return []
+        names = self.scope.names
+        place = _offset(names[each.buffers], turn, each.variable)
+        return [f"{c_type(each.next.dtype)} *{names[each.next]} = {place};"]
+
+
+def groups_of(items: Iterable[Item]) -> list[list[Item]]:
+    """Outermost loops, each with the statements that end it, and the other items."""
+    groups: list[list[Item]] = []
+    for item in items:
+        if has_total(item) and not isinstance(item, Loop):
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return groups
+
+
+def _places(
+    array: str, operand: Operand, rows: Dimension, columns: Dimension
+) -> list[str]:
+    """The arguments for a matrix whose elements stand at places of an array."""
+    axes = operand.axes or (((rows, operand.rows),), ((columns, operand.columns),))
+    texts = [_axis(axis) for axis in axes]
+    line = f"{array}, {texts[0]}, {texts[1]},"
+    if len(line) <= 76:
+        return [line]
+    return [f"{array},", *(f"{text}," for text in texts)]
+
+
+def _axis(axis: Axis) -> str:
+    digits = axis or ((1, 1),)
+    sizes = ", ".join(strip(size_text(size)) for size, _ in digits)
+    steps = ", ".join(strip(size_text(step)) for _, step in digits)
+    return f"&(struct axis){{{len(digits)}, {{{sizes}}}, {{{steps}}}}}"
+
+
+def stream_of(scope: Scope, node: Node) -> str:
+    """The name of the generator of a draw."""
+    return f"{scope.names[node]}_stream"
+
+
+def _counters_outside(items: Sequence[Item]) -> list[Counter]:
+    """Counters of loops that statements stand in."""
+    found: dict[Counter, None] = {}
+    for item in items:
+        for each in inside(item):
+            for scalar in scalars(each):
+                found.update((p, None) for p in parts(scalar) if isinstance(p, Counter))
+    loops = [e for i in items for e in inside(i) if isinstance(e, Loop)]
+    own = {loop.counter for loop in loops}
+    return [counter for counter in found if counter not in own]
+
+
+def _product_room(bodies: Sequence[Body]) -> list[str]:
+    items = [item for body in bodies for item in body.nests.items]
+    if any(map(works, items)):
+        return ["void *product_room = take(&room, 0);"]
+    return []
+
+
+def _factor(size: str) -> str:
+    size = strip(size)
+    return f"({size})" if " " in size else size
+
+
+def _offset(array: str, place: str, node: Node) -> str:
+    size = _factor(size_text(node.type.size))
+    return f"{array} + {place} * {size}" if size != "1" else f"{array} + {place}"
+
+
+def _wrapped(head: str, given: Sequence[str], tail: str) -> list[str]:
+    line = f"{head}{', '.join(given)}{tail}"
+    if len(line) <= 88:
+        return [line]
+    return [head, *[f"    {each}," for each in given[:-1]], f"    {given[-1]}{tail}"]
