@@ -33,6 +33,7 @@ SECTIONS = (
     "arrays",
     "tiles",
     "flat",
+    "c_update",
     "signals",
     "positions",
     "streams",
@@ -67,6 +68,7 @@ FEATURES = frozenset(
         "averages",
         "buffers",
         "c_calls",
+        "c_update",
         "computed_positions",
         "denormals",
         "fixed_rows",
@@ -85,6 +87,7 @@ FEATURES = frozenset(
         "tiles",
         "totals",
         "unchecked",
+        "update_tiles",
         "weights",
         "shared_inputs",
     )
@@ -93,10 +96,11 @@ FEATURES = frozenset(
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; a number of rows that is fixed; arrays side by side; several step sizes;
 positions that depend on data; rows along another axis than the first; one step size, or
-a first one; code in C; decay on a plateau; outputs that are predicted; a step size that
-changes; several losses; random draws; data that must have the dtypes of the inputs;
-chains in tiles; metrics made of totals; gradients that finite differences do not tell;
-a loss whose mean is not over rows; inputs without rows."""
+a first one; code in C, and updates in it; decay on a plateau; outputs that are
+predicted; a step size that changes; several losses; random draws; data that must have
+the dtypes of the inputs; chains in tiles; metrics made of totals; gradients that finite
+differences do not tell; updates over tiles; a loss whose mean is not over rows;
+inputs without rows."""
 _ROOTS = frozenset(("evaluate", "fit"))
 """Functions for those who import a program."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import compress
 from threading import get_ident
 from typing import Any
 
 import numpy as np
 
-from .model import C_DTYPES, C_SOURCE
+from .model import C_ARRAYS, C_SOURCE
 from .native import compiled, use_blas
 
 # --- imports above, copied into emitted programs below ---
@@ -31,45 +33,59 @@ class CCall:
     """A function in C with the addresses of the arrays that it was called with."""
 
     def __init__(self, function: str, sizes: tuple[int, ...]) -> None:
-        dtypes = C_DTYPES[function]
         self.name = function
-        self.dtypes: list[np.dtype[Any]] = [np.dtype(each) for each in dtypes]
+        self.types = [(np.dtype(d), shape) for d, shape in C_ARRAYS[function](*sizes)]
         self.run = getattr(c_library(), function)
-        self.arrays: list[Any] = [None] * len(dtypes)
-        self.addresses = (ctypes.c_void_p * len(dtypes))()
+        self.places = range(len(self.types))
+        self.arrays: list[Any] = [None] * len(self.types)
+        self.used: list[Any] = [None] * len(self.types)
+        self.addresses = (ctypes.c_void_p * len(self.types))()
         self.sizes = (ctypes.c_int64 * len(sizes))(*sizes)
+        self.numbers: Any = None
 
-    def __call__(self, arrays: Sequence[Any], numbers: Sequence[float]) -> None:
-        """Run the function; what it writes to comes after what it reads."""
-        copies: list[Any] = []
-        for place, array in enumerate(arrays):
-            if array is not self.arrays[place]:
-                used = self.address(place, array)
-                if used is not array:
-                    copies.append(used)
-        values = (ctypes.c_double * len(numbers))(*numbers)
-        if self.run(self.addresses, self.sizes, values):
-            raise IndexError(f"{self.name} was given a position that is out of bounds")
+    def prepare(self, arrays: Sequence[Any], numbers: Sequence[float]) -> None:
+        """Take the addresses of arrays, those that are read before those written to."""
+        others = map(operator.is_not, arrays, self.arrays)
+        for place in compress(self.places, others):
+            self.take(place, arrays[place])
+        if self.numbers is None:
+            self.numbers = (ctypes.c_double * len(numbers))()
+        if numbers:
+            self.numbers[:] = numbers
 
-    def address(self, place: int, value: Any) -> Any:
+    def take(self, place: int, value: Any) -> None:
         """Take the address of an array, or of a copy as the function reads it."""
         if isinstance(value, np.random.Generator):
             pointer = value.bit_generator.ctypes.bit_generator
             self.addresses[place], self.arrays[place] = pointer.value, value
-            return value
-        dtype = self.dtypes[place]
+            return
+        dtype, shape = self.types[place]
         array: np.ndarray[Any, Any] = np.asarray(value)
-        if array is not value:
+        if not isinstance(value, np.ndarray):
             array = array.astype(dtype)
         if array.dtype != dtype:
             raise TypeError(
                 f"{self.name} computes with {dtype}, but an array is {array.dtype}"
             )
-        array = np.ascontiguousarray(array)
-        self.addresses[place] = array.__array_interface__["data"][0]
+        if array.shape != shape:
+            raise ValueError(
+                f"{self.name} takes an array of shape {shape}, got {array.shape}"
+            )
+        used, address = in_order(array)
+        self.addresses[place] = address
         # A copy is made anew each time, since it does not change with the array.
-        self.arrays[place] = array if array is value else None
-        return array
+        self.arrays[place] = value if used is value else None
+        self.used[place] = used
+
+
+def in_order(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
+    """An array with its elements one after another, and its address."""
+    try:
+        return array, ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (BufferError, TypeError, ValueError):
+        # That way, the quickest by far, is for memory to write to only.
+        used = array if array.flags.c_contiguous else array.copy()
+        return used, used.__array_interface__["data"][0]
 
 
 @lru_cache(maxsize=64)
@@ -83,6 +99,7 @@ def call_c(
     arrays: Sequence[Any],
     sizes: tuple[int, ...] = (),
     numbers: Sequence[float] = (),
+    then: Any = None,
 ) -> None:
     """Run a function in C.
 
@@ -91,5 +108,10 @@ def call_c(
         arrays: those that it reads, then those that it writes to.
         sizes: the named ones that it takes.
         numbers: values without axes that it reads.
+        then: an update to end with, if any.
     """
-    c_call(function, sizes, get_ident())(arrays, numbers)
+    call = c_call(function, sizes, get_ident())
+    call.prepare(arrays, numbers)
+    run = call.run if then is None else then.follow
+    if run(call.addresses, call.sizes, call.numbers) == 1:
+        raise IndexError(f"{function} was given a position that is out of bounds")

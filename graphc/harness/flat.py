@@ -59,6 +59,7 @@ def check_dtypes(parameters: Arrays) -> None:
             )
 
 
+# if update_tiles
 class Tiles(tuple[Any, ...]):
     """The arrays of an update and the tiles that they were cut into.
 
@@ -69,6 +70,7 @@ class Tiles(tuple[Any, ...]):
         return tuple, ()
 
 
+# end
 def getter(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     """A function that looks keys up in a mapping, quickly where they are many."""
     if len(keys) > 1:
@@ -81,6 +83,7 @@ def getter(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     return look_up
 
 
+# if update_tiles
 # if steps
 # By the name of each loss: of parameters or gradients, and of what the optimizer keeps,
 # all that its rules name.
@@ -188,6 +191,7 @@ def tiles_of(
             yield (*tile, *(array[: tile[0].size] for array in work))
 
 
+# end
 def join_neighbours(rows: Iterable[tuple[Array, ...]]) -> Iterator[tuple[Array, ...]]:
     """Join rows of arrays that follow one another in memory, in every column."""
     run: list[tuple[Array, ...]] = []

@@ -57,8 +57,20 @@ LOSSES: dict[str, Callable[..., tuple[Any, ...]]] = {}
 """With several losses, by the name of each the function that differentiates it."""
 C_SOURCE: str = ""
 """In native style: the text of its functions in C."""
-C_DTYPES: dict[str, tuple[str, ...]] = {}
-"""Of each of them, the dtypes of the arrays that it is called with."""
+C_ARRAYS: dict[str, Callable[..., tuple[tuple[str, tuple[int, ...]], ...]]] = {}
+"""Of each of them, a function of sizes that tells dtypes and shapes of its arrays."""
+C_UPDATES: dict[
+    str,
+    tuple[
+        str,
+        str,
+        tuple[tuple[str, str, str, tuple[int, ...]], ...],
+        tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...],
+    ],
+] = {}
+"""In native style, by the name of each loss: the function in C of its update, that of a
+step with it, arrays that the update reads by themselves, and of each rule the
+parameters, the slots of each, and the dtypes of parameter, gradient and slots."""
 UNCHECKED: dict[str, str] = {}
 """With gradients that finite differences do not tell: the parameters, and reasons."""
 PLATEAU: dict[str, Any] = {}

@@ -46,6 +46,8 @@ class Declared:
     """Placeholders that a call of another function at its beginning gives."""
     one_row: OneRow | None = None
     """In fast style, the graph that another function computes for data of one row."""
+    then: bool = False
+    """True where an update may follow its last step in another language."""
     is_body: bool = False
     """True for the function of a body, to which its callers give arrays for results."""
 
@@ -297,6 +299,26 @@ class Function:
     def regions(self) -> tuple[Native, ...]:
         """The steps that another language computes."""
         return tuple(s for s in self.all_steps() if isinstance(s, Native))
+
+    @property
+    def keeps_first(self) -> bool:
+        """True where the first output is in an array that stays, as others are."""
+        persistent = self.workspace.persistent
+        first = self.declared.graph.outputs[0]
+        return persistent is not None and any(
+            entry.node is first for entry in self.workspace.entries
+        )
+
+    @property
+    def last_region(self) -> Native | None:
+        """The last step, where another language computes it with the first output, and
+        an update may follow in that language."""
+        last = self.steps[-1] if self.steps else None
+        is_last = isinstance(last, Native) and not self.copied and self.keeps_first
+        if not is_last or not self.declared.then:
+            return None
+        first = self.declared.graph.outputs[0]
+        return last if first in {*last.region.results} else None
 
     @property
     def has_tiles(self) -> bool:

@@ -38,6 +38,9 @@ def lower(
         bodies: functions of bodies that were lowered already, to which more are added.
         native: says which values another language computes, if any.
     """
+    if native is not None:
+        # Code in C has the declared dtypes, and loops of any number of rows.
+        declared = replace(declared, follows_dtypes=False, one_row=None)
     if not fast:
         declared = replace(declared, graph=outlined(declared.graph))
     graph, bodies = declared.graph, {} if bodies is None else bodies

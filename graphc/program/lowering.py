@@ -179,7 +179,9 @@ class Lowering:
         for node in region.results:
             if node in dedicated:
                 continue
-            if node in fresh or not node.ndim:
+            is_kept = self.declared.persistent is not None
+            is_kept = is_kept and node is self.declared.graph.outputs[0]
+            if (node in fresh or not node.ndim) and not is_kept:
                 new.append(node)
             else:
                 self._allocate(node)

@@ -195,7 +195,7 @@ def is_known(node: Node) -> bool:
 
 
 def known(node: Node) -> Scalar | None:
-    """A number, or a size."""
+    """A number, or a size, that stands where it is read."""
     is_setting = term_of_constant(node) is not None
     if node.op.role is Role.CONSTANT and node.ndim == 0 and not is_setting:
         return Number(node.attributes["value"].array.item(), node.dtype)

@@ -215,6 +215,12 @@ class Translation:
             case ast.Call(ast.Attribute(operand, "astype"), [_], []):
                 a, dtype = self._visit(operand)
                 return self._as(a, dtype, self.node.dtype), self.node.dtype
+            case ast.Call(ast.Attribute(ast.Name("np"), "clip"), [x, low, high], []):
+                inner = ast.Call(_parsed("np.maximum"), [x, low], [])
+                return self._visit(ast.Call(_parsed("np.minimum"), [inner, high], []))
+            case ast.Call(ast.Name("dtype"), [operand], []):
+                a, dtype = self._visit(operand)
+                return self._as(a, dtype, self.node.dtype), self.node.dtype
             case ast.Call(ast.Attribute(ast.Name("np"), name), arguments, []):
                 return self._function(name, arguments)
             case ast.Call(ast.Name(name), arguments, []):

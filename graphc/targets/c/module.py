@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...ir.facts import Role
@@ -10,11 +11,13 @@ from ...ir.node import Node
 from ...program.loops.elements import form_of, is_known, is_outside, runs_bodies
 from ...program.loops.tree import same_arrays, values_in
 from ...program.native import Region
+from ...program.update_loops import UpdateLoops
 from .expressions import TYPES, NotInC, Translation
 from .library import FUNCTIONS, HELPERS, ROUTINES, library, needed_by, routine
 from .names import CNames, NamesOfValues
 from .products import PRODUCTS, products
 from .source import CFunction, c_function
+from .update import CUpdate, c_step, c_update
 
 _HEAD = """\
 #include <stdbool.h>
@@ -28,6 +31,8 @@ static void *take(char **room, int64_t bytes)
     return (void *)start;
 }
 """
+
+_PROBLEMS = "enum { OUT_OF_BOUNDS = 1, NOT_FINITE = 2 };\n"
 
 
 def supports(node: Node) -> bool:
@@ -79,6 +84,13 @@ class CModule:
     """The functions of a module in C."""
 
     functions: list[CFunction] = field(default_factory=list[CFunction])
+    regions: dict[str, Region] = field(default_factory=dict[str, Region])
+    """What they compute, by their names."""
+    updates: dict[str, CUpdate] = field(default_factory=dict[str, CUpdate])
+    steps: dict[str, tuple[str, frozenset[str]]] = field(
+        default_factory=dict[str, tuple[str, frozenset[str]]]
+    )
+    """Steps of training, and the functions that they call."""
 
     def add(self, wish: str, region: Region, names: NamesOfValues) -> CFunction:
         """Print the function of a region."""
@@ -93,12 +105,37 @@ class CModule:
         known.add_same(same_arrays(region.nests.items))
         function = c_function(name, region, known)
         self.functions.append(function)
+        self.regions[name] = region
         return function
+
+    def add_update(
+        self,
+        name: str,
+        loops: UpdateLoops,
+        names: NamesOfValues,
+        rules: Sequence[NamesOfValues],
+        numbers: Mapping[Node, tuple[int, str]],
+    ) -> CUpdate:
+        """Print an update, see `c_update`."""
+        taken = {function.name for function in self.functions}
+        taken = taken.union(self.updates, *(u.rules for u in self.updates.values()))
+        update = c_update(name, loops, names, rules, numbers, taken)
+        self.updates[name] = update
+        return update
+
+    def add_step(
+        self, name: str, loss: Node, function: str, update: str, *, checks: bool
+    ) -> None:
+        """Print a step of training, see `c_step`."""
+        region, after = self.regions[function], self.updates[update]
+        self.steps[name] = c_step(name, loss, region, function, after, checks)
 
     @property
     def text(self) -> str:
         """The whole text."""
-        used = sorted({each for f in self.functions for each in f.used})
+        found = {each for f in self.functions for each in f.used}
+        found = found.union(*(update.used for update in self.updates.values()))
+        used = sorted(found.union(*(used for _, used in self.steps.values())))
         called = [name.rpartition("_") for name in used]
         routines = [(n, dtype) for n, _, dtype in called if n in ROUTINES]
         names = {n for n, _, _ in called if n not in ROUTINES | PRODUCTS}
@@ -111,4 +148,7 @@ class CModule:
             parts.append(products(dtypes, of_places))
         parts += [routine(name, dtype) for name, dtype in routines]
         parts += [f.text + "\n" for f in self.functions]
+        parts += [update.text + "\n" for update in self.updates.values()]
+        parts += [_PROBLEMS] if self.steps else []
+        parts += [text + "\n" for text, _ in self.steps.values()]
         return "\n".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -95,7 +96,7 @@ class CNames:
                 letter if letter.isascii() else f"u{ord(letter):x}" for letter in known
             )
             # One letter counts turns of a loop.
-            if len(name) == 1 or "_float" in name or "_int" in name:
+            if len(name) == 1 or re.search(r"_u?(float|int)\d", name):
                 name = f"{name}_value"
             if name.startswith(("__", "point__")):
                 name = f"value_{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...ir.dims import Dimension, Shape
 from ...ir.node import Node
 from ...program.loops.arena import works
 from ...program.native import Region
@@ -24,15 +25,19 @@ class CFunction:
     after them stands the room for all other values."""
     used: frozenset[str]
     """Functions that it calls."""
-    has_room: bool
+    symbols: tuple[str, ...]
+    """The named sizes that it is called with."""
+    room: Dimension | None
+    """The bytes that it needs besides; None if it needs none."""
     draws: int = 0
     """Random draws, whose generators it is called with before the room."""
 
     @property
-    def dtypes(self) -> list[str]:
-        """Those of the arrays that it is called with."""
-        found = [node.dtype.name for node in self.arrays] + ["void"] * self.draws
-        return [*found, "uint8"] if self.has_room else found
+    def types(self) -> list[tuple[str, Shape]]:
+        """Dtypes and shapes of the arrays that it is called with."""
+        found = [(node.dtype.name, node.shape) for node in self.arrays]
+        found += [("void", ())] * self.draws
+        return found if self.room is None else [*found, ("uint8", (self.room,))]
 
 
 def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
@@ -79,5 +84,6 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
     ]
     lines += [*indented([*body, *calls]), "}"]
     text = "\n\n".join([*blocks.functions, "\n".join(lines)])
-    used = frozenset(scope.used)
-    return CFunction(name, text, arrays, used, region.has_room, len(region.draws))
+    room = region.room if region.has_room else None
+    used, draws = frozenset(scope.used), len(region.draws)
+    return CFunction(name, text, arrays, used, region.symbols, room, draws)

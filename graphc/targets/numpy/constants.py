@@ -15,7 +15,17 @@ from ...ir.types import DType
 from ...program.function import Function
 from ...pysource.writer import Writer
 from ..c.module import CModule
-from .expressions import assign, call, dtype_expression, name, number, parse
+from ..c.source import CFunction
+from .expressions import (
+    assign,
+    call,
+    dtype_expression,
+    literal,
+    mapping,
+    name,
+    number,
+    parse,
+)
 from .names import Names
 from .settings import Settings
 from .sidecar import Sidecar
@@ -32,6 +42,8 @@ class Constants:
         self.settings = settings
         self.c = CModule()
         """Functions in C."""
+        self.c_regions: dict[str, str] = {}
+        """By the names of functions that end with one in C, its name."""
         self._names = names
         self._sidecar = sidecar
         self._by_value: dict[Literal, str] = {}
@@ -90,9 +102,21 @@ class Constants:
         if self.c.functions:
             writer.blank()
             writer.raw(f'C_SOURCE = r"""\n{self.c.text}"""')
-            writer.comment("Of each function, the dtypes of its arrays.")
-            dtypes = {f.name: tuple(f.dtypes) for f in self.c.functions}
-            writer.statement(assign("C_DTYPES", parse(repr(dtypes))))
+            writer.comment("Of each function, dtypes and shapes of its arrays.")
+            types = [_types_of(function) for function in self.c.functions]
+            known = mapping([f.name for f in self.c.functions], types)
+            writer.statement(assign("C_ARRAYS", known))
+
+
+def _types_of(function: CFunction) -> ast.expr:
+    """A function of sizes that tells dtypes and shapes of arrays."""
+    types = [
+        ast.Tuple([ast.Constant(dtype), literal(shape, name)], ast.Load())
+        for dtype, shape in function.types
+    ]
+    sizes = ast.arguments([], [ast.arg(size) for size in function.symbols])
+    sizes.kwonlyargs, sizes.kw_defaults, sizes.defaults = [], [], []
+    return ast.Lambda(sizes, ast.Tuple(list(types), ast.Load()))
 
 
 _NUMBERS = {"0.0": "ZERO", "0.5": "HALF", "1.0": "ONE", "2.0": "TWO"}

@@ -130,7 +130,8 @@ class _Printer:
         arguments += [self.names.symbol(size) for size in self.function.given_symbols]
         if self.function.out:
             arguments += ["*", "out"]
-        return [*arguments, "rng=None"] if declared.random else arguments
+        arguments += ["rng=None"] if declared.random else []
+        return [*arguments, "then=None"] if self.function.last_region else arguments
 
     @property
     def copies(self) -> bool:
@@ -179,7 +180,10 @@ class _Printer:
             docstring = wording.docstring
             if self.persistent is not None:
                 variable = self.persistent.variable
-                docstring += f"\n\nThe next call overwrites the {variable}."
+                results = "loss and gradients" if function.keeps_first else variable
+                docstring += f"\n\nThe next call overwrites the {results}."
+            if function.last_region is not None:
+                docstring += " After them runs the update `then`, if any."
             writer.docstring(docstring)
             if declared.graph.draws:
                 writer.statement(assign("rng", call("random_streams", name("rng"))))
@@ -270,13 +274,17 @@ class _Printer:
             ast.Constant(function.name),
             ast.Tuple(arrays, ast.Load()),
         ]
-        numbers = [values.value(node) for node in region.numbers]
+        numbers = [values.number(node) for node in region.numbers]
         if sizes or numbers:
             arguments.append(ast.Tuple(list(sizes), ast.Load()))
         if numbers:
             arguments.append(ast.Tuple(numbers, ast.Load()))
+        called = call("call_c", *arguments)
+        if step is self.function.last_region:
+            self.constants.c_regions[self.function.name] = function.name
+            called.keywords.append(ast.keyword("then", name("then")))
         with writer.about(region.first):
-            writer.statement(ast.Expr(call("call_c", *arguments)))
+            writer.statement(ast.Expr(called))
 
     def _write_call(self, writer: Writer, step: Call, values: Values) -> None:
         """Write a call, which is given arrays for the results that need one."""
@@ -329,18 +337,24 @@ class _Printer:
 
     def _write_copying(self, writer: Writer, persistent: Persistent) -> None:
         """Write the function that returns arrays of the caller's own."""
-        with writer.function(self.name, self.arguments):
+        arguments = [each for each in self.arguments if each != "then=None"]
+        with writer.function(self.name, arguments):
             writer.docstring(self.wording.docstring)
             self._write_dtype_check(writer)
             names = self.wording.results
             results = [ast.Name(variable, ast.Store()) for variable in names]
             target = ast.Tuple(list(results), ast.Store())
-            writer.statement(ast.Assign([target], self.quick_call))
+            passed = [name(argument.partition("=")[0]) for argument in arguments]
+            writer.statement(ast.Assign([target], call(self.quick, *passed)))
             copies = side_by_side(
                 name(persistent.variable), persistent.order, persistent.nodes
             )
             returned = [
-                copies if variable == persistent.variable else name(variable)
+                copies
+                if variable == persistent.variable
+                else call("np.copy", name(variable))
+                if self.function.keeps_first and variable == names[0]
+                else name(variable)
                 for variable in names
             ]
             writer.statement(ast.Return(ast.Tuple(returned, ast.Load())))

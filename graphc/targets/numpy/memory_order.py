@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...ir.dims import symbols_of
@@ -65,12 +65,10 @@ def _groups(update: Update) -> list[list[ParameterUpdate]]:
     return groups_of(update, set(shared_nodes(update)))
 
 
-def write_rules(
-    writer: Writer, plan: TrainingPlan, updates: Sequence[LoweredUpdate]
-) -> None:
-    """Write which arrays each loop of the update goes through."""
+def write_rules(writer: Writer, updates: Mapping[str, LoweredUpdate]) -> None:
+    """Write which arrays each loop of updates goes through, by names of losses."""
     tables = {
-        step.name: tuple(
+        step: tuple(
             (
                 group.names,
                 tuple(group.rule.slots),
@@ -79,9 +77,9 @@ def write_rules(
             for group in update.groups
             if group.is_tiled
         )
-        for step, update in zip(plan.steps, updates, strict=True)
+        for step, update in updates.items()
     }
-    if "steps" in plan.features:
+    if "" not in updates:
         writer.comment(
             "Of each rule of the updates, by their losses: its parameters, what the"
         )

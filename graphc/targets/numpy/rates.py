@@ -44,6 +44,10 @@ class Rates:
     def __contains__(self, value: Node) -> bool:
         return value in self._rates
 
+    def reads_step(self, value: Node) -> bool:
+        """True where a step size depends on the number of the update."""
+        return "step" in _clock(self._rates[value])
+
     @property
     def functions(self) -> tuple[Function, ...]:
         """The functions, lowered."""

@@ -14,12 +14,14 @@ from ...ir.facts import NAMED
 from ...program.function import Declared
 from ...program.plan import Kind, TrainingPlan, TrainingStep
 from ...program.storage import storage_of
+from ...program.update import LoweredUpdate
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
 from .expressions import assign, call, mapping, name, parse, subscript
 from .function import Wording
 from .names import Names
 from .update import update_name
+from .update_in_c import update_call, write_after_update
 
 _LOSS_AND_GRADIENTS = "Return the loss of a batch and its gradient by each parameter."
 
@@ -54,7 +56,11 @@ def variables_of_steps(plan: TrainingPlan) -> Iterator[str]:
 
 
 def training_function(
-    step: TrainingStep, order: tuple[str, ...] | None, common: Mapping[str, Any]
+    step: TrainingStep,
+    order: tuple[str, ...] | None,
+    common: Mapping[str, Any],
+    *,
+    then: bool,
 ) -> tuple[Declared, Wording]:
     """The function that differentiates the loss of a step.
 
@@ -62,8 +68,10 @@ def training_function(
         step: the step.
         order: in fast style, the order of gradients in memory.
         common: of all functions of the program, as `Declared` takes it.
+        then: True where an update in another language may follow.
     """
     persistent = None
+    common = {**common, "then": then and not step.assigned}
     if order is not None:
         allocation = _prefixed(step, "gradient_arrays")
         persistent = Persistent("gradients", allocation, step.gradients, order)
@@ -155,6 +163,8 @@ def write_train_step(
     names: Names,
     calls: Mapping[str, ast.expr],
     kind: Kind,
+    following: LoweredUpdate | None = None,
+    is_silent: bool = False,
 ) -> None:
     """Write the function that takes a step of each loss.
 
@@ -164,6 +174,9 @@ def write_train_step(
         names: of the module.
         calls: by name of a function, a call on its own arguments.
         kind: of the program; a model takes every step.
+        following: the update of the only step, if it runs in the call of a function in
+            C that computes gradients.
+        is_silent: True where nothing in it can warn.
     """
     arguments = [names[node] for node in plan.inputs]
     # Numbers of a training underflow all the time; the loss tells of those that matter.
@@ -172,7 +185,7 @@ def write_train_step(
     parameters = ["parameters", "state", *arguments]
     if not is_model:
         writer.import_("math")
-    decorators = [] if is_model else silent
+    decorators = [] if is_model or is_silent else silent
     with writer.function("train_step", parameters, decorators=decorators):
         told = _SEVERAL_STEPS if several else _ONE_STEP
         writer.docstring(told.partition("\n")[0] if is_model else told)
@@ -184,7 +197,9 @@ def write_train_step(
             writer.statement(assign("rng", subscript(name("state"), "rng")))
         if several:
             writer.statement(ast.parse('state["step"] += 1').body[0])
-        for step in plan.steps:
+        if following is not None:
+            _write_whole_step(writer, plan.steps[0], calls, following, is_model)
+        for step in plan.steps if following is None else ():
             if several:
                 writer.blank()
             _write_step(writer, step, calls[training_name(step)], is_model)
@@ -227,6 +242,26 @@ def _write_step(
         if step.assigned:
             writer.statement(ast.Expr(parse("assign(parameters, buffers)")))
         writer.statement(updated)
+
+
+def _write_whole_step(
+    writer: Writer,
+    step: TrainingStep,
+    calls: Mapping[str, ast.expr],
+    following: LoweredUpdate,
+    is_model: bool,
+) -> None:
+    """Write the statements that call a function in C for gradients and update."""
+    writer.statement(assign("gradients", parse("gradient_arrays(get_ident())")))
+    writer.statement(assign("then", update_call("")))
+    writer.statement(_assign_all(["loss", "gradients"], calls[training_name(step)]))
+    if is_model:
+        write_after_update(writer, following, "", flushes=False)
+        return
+    with writer.block("if then.is_done:"):
+        write_after_update(writer, following, "", flushes=True)
+    with writer.block("elif math.isfinite(loss):"):
+        writer.statement(ast.Expr(parse("check_finite(gradients)")))
 
 
 def _assign_all(targets: Sequence[str], value: ast.expr) -> ast.stmt:

@@ -18,7 +18,8 @@ from ...program.groups import rule_values
 from ...program.lower import lower
 from ...program.plan import Continued, Kind, Style, TrainingPlan
 from ...program.storage import is_free
-from ...program.update import lower_update
+from ...program.update import LoweredUpdate, lower_update
+from ...program.update_loops import UpdateLoops, update_in_loops
 from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
 from ..c.module import supports
@@ -54,7 +55,8 @@ from .train_step import (
     write_loss_and_gradients,
     write_train_step,
 )
-from .update import write_scratch, write_update
+from .update import update_name, write_scratch, write_update
+from .update_in_c import step_in_c, write_update_in_c, write_updates_table
 from .values import Values
 
 # What is fixed in the code that is generated here: no value and no size goes by these.
@@ -82,7 +84,15 @@ _MODULE_NAMES = (
     *("DROP_LAST", "RESUME", "PREDICT", "CHECK", "micro_batches"),
     *("totals", "averaged_parameters", "finish_metrics", "update_plateau"),
     *("init_parameters", "init_state", "forward", "predict", "loss_and_gradients"),
-    *("loss_weight", "update_scratch", "index_arrays", "gradients", "buffers"),
+    *(
+        "loss_weight",
+        "update_scratch",
+        "C_UPDATES",
+        "then",
+        "index_arrays",
+        "gradients",
+        "buffers",
+    ),
     *("forward_workspace", "predict_workspace", "train_step", "LOSSES", "RULES_OF"),
 )
 
@@ -111,9 +121,12 @@ def emit_training(
     native = supports if style == "native" else None
     layout = MemoryOrder(plan) if fast else None
     positions: dict[str, Node] = {}
+    updates = [lower_update(step.update, fast=fast) for step in plan.steps]
+    loops = _updates_in_c(plan, updates) if native is not None else {}
+    then = bool(loops) and "steps" not in plan.features
     functions = [
         (lower(declared, fast=fast, native=native), wording)
-        for declared, wording in _functions(plan, layout, kind)
+        for declared, wording in _functions(plan, layout, kind, then=then)
     ]
     if plan.positions is not None and kind != "model":
         declared, wording = _index_arrays(plan, plan.positions, positions)
@@ -123,11 +136,15 @@ def emit_training(
         (lower(declared, fast=False), wording)
         for declared, wording in _small_functions(plan, kind, rates)
     ]
-    updates = [lower_update(step.update, fast=fast) for step in plan.steps]
     lowered = [function for function, _ in functions]
     helpers = start_helpers(plan.parameters)
     parts = [*lowered, *(function for function, _ in small)]
-    parts += [*updates, *rates.functions]
+    in_numpy = {
+        step.name: update
+        for step, update in zip(plan.steps, updates, strict=True)
+        if step.name not in loops
+    }
+    parts += [*in_numpy.values(), *rates.functions]
     used = [form for part in parts for form in part.forms_used()]
     state = Graph(tuple(plan.state.values()))
     forms = Forms(state)
@@ -153,16 +170,30 @@ def emit_training(
         function.name: write_function(text, function, wording, names, constants)
         for function, wording in functions
     }
-    if any(update.needs_scratch for update in updates):
+    if any(update.needs_scratch for update in in_numpy.values()):
         write_scratch(text)
     rates.write(text, names, constants)
     for step, update in zip(plan.steps, updates, strict=True):
         scope = names.function_scope(["name", "slots"])
         flushes = kind != "model"
-        write_update(text, update, scope, constants, rates, step.name, flushes=flushes)
+        given = (scope, constants, rates, step.name)
+        if step.name in loops:
+            write_update_in_c(text, loops[step.name], *given, flushes=flushes)
+        else:
+            write_update(text, update, *given, flushes=flushes)
     if "steps" in plan.features or plan.assigned:
         write_loss_and_gradients(text, plan, names, kind)
-    write_train_step(text, plan, names, calls, kind)
+    following, is_silent = None, False
+    for function in lowered:
+        if function.last_region is not None:
+            following = updates[0]
+            is_silent = len(function.steps) == 1 and not plan.rates
+            region = constants.c_regions[function.name]
+            loss = function.declared.graph.outputs[0]
+            constants.c.add_step(
+                step_in_c(""), loss, region, update_name(""), checks=kind != "model"
+            )
+    write_train_step(text, plan, names, calls, kind, following, is_silent)
     if plan.micro_batches > 1 and kind != "model":
         _write_accumulation(text, plan, settings)
     if plan.averages:
@@ -178,6 +209,8 @@ def emit_training(
     features = called_features(lowered)
     if layout is not None:
         features |= {"arrays", "flat"}
+        features |= {"c_calls", "c_update", "native"} if loops else set()
+        features |= {"update_tiles"} if in_numpy else set()
     arrays = Writer()
     constants.write(arrays)
     features |= plan.features | {kind} | include
@@ -192,7 +225,7 @@ def emit_training(
     parts = ("all",) if kind == "whole" else tuple(sorted(include))
     docstring = head_of(plan, Made(part, style, parts, file=file))
     if layout is not None:
-        footprint = footprint_of(plan, lowered, updates)
+        footprint = footprint_of(plan, lowered, [*in_numpy.values()])
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     if kind == "whole":
@@ -204,10 +237,13 @@ def emit_training(
         write_requirements(writer)
         write_facts(writer, plan, used)
     settings.write(writer, lists=kind != "model")
-    write_tiling(writer, plan.tiling, features)
+    tiled = features if in_numpy else features - {"flat"}
+    write_tiling(writer, plan.tiling, tiled)
     write_streams(writer, plan.draws)
-    if layout is not None:
-        write_rules(writer, plan, updates)
+    if loops:
+        write_updates_table(writer, loops)
+    if layout is not None and in_numpy:
+        write_rules(writer, in_numpy)
     if sidecar is not None:
         sidecar.write(writer)
     writer.append(arrays)
@@ -250,7 +286,8 @@ def _names_in(source: str) -> set[str]:
 
 def _names(plan: TrainingPlan, helpers: Sequence[str], rates: Rates) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
-    needed = {"arrays", "c_calls", "flat", "indexing", "native", "streams", "tiles"}
+    needed = {"arrays", "c_calls", "c_update", "flat", "indexing", "native"}
+    needed |= {"streams", "tiles", "update_tiles"}
     every = harness_source(plan.features | needed | {"whole"})
     taken = names_of_helpers(helpers)
     taken |= {function.name for function in rates.functions}
@@ -261,8 +298,19 @@ def _names(plan: TrainingPlan, helpers: Sequence[str], rates: Rates) -> Names:
     return names
 
 
+def _updates_in_c(
+    plan: TrainingPlan, updates: Sequence[LoweredUpdate]
+) -> dict[str, UpdateLoops]:
+    """The updates that have a form as loops, by the names of their losses."""
+    found = {
+        step.name: update_in_loops(update, supports)
+        for step, update in zip(plan.steps, updates, strict=True)
+    }
+    return {name: loops for name, loops in found.items() if loops is not None}
+
+
 def _functions(
-    plan: TrainingPlan, layout: MemoryOrder | None, kind: Kind
+    plan: TrainingPlan, layout: MemoryOrder | None, kind: Kind, *, then: bool
 ) -> list[tuple[Declared, Wording]]:
     """The functions that are in the style of the program."""
     results = ("loss", *plan.results)
@@ -303,7 +351,7 @@ def _functions(
         order = layout.gradients[step.name] if layout is not None else None
         is_random = kind == "whole" or bool(step.training.draws)
         given = {**common, "random": is_random}
-        functions.append(training_function(step, order, given))
+        functions.append(training_function(step, order, given, then=then))
         bounds[training_name(step)] = step.size_bounds
     error = "ValueError" if kind == "model" else "DataError"
     return [

@@ -31,7 +31,8 @@ from .names import Names
 from .rates import Rates
 from .values import Values
 
-_ARGUMENTS = ["parameters", "gradients", "state"]
+ARGUMENTS = ("parameters", "gradients", "state")
+"""Those of `update`."""
 
 
 def update_name(step: str) -> str:
@@ -62,7 +63,7 @@ def write_update(
     """
     update = lowered.update
     tiled = [group for group in lowered.groups if group.is_tiled]
-    with writer.function(update_name(step), _ARGUMENTS):
+    with writer.function(update_name(step), [*ARGUMENTS]):
         what = f"the {step} loss" if step else "parameters and state"
         whole = (
             f"Apply one step of {update.title} {'for' if step else 'to'} {what}, in "
@@ -91,7 +92,7 @@ def write_update(
                 writer.statement(assign(names[node], subscript(name("slots"), key)))
         _write_shared(writer, lowered, names, constants)
         if tiled:
-            given = [name(argument) for argument in _ARGUMENTS]
+            given = [name(argument) for argument in ARGUMENTS]
             tiles = call("update_tiles", *given)
             if step:
                 tiles = call("tiles_of_step", *given, ast.Constant(step))
@@ -109,10 +110,11 @@ def write_update(
             lambda slot: subscript(name("slots"), stored[slot]),
         )
         if update.decaying and flushes:
-            _write_flush(writer, update.decaying)
+            write_flush(writer, update.decaying)
 
 
-def _write_flush(writer: Writer, decaying: Sequence[str]) -> None:
+def write_flush(writer: Writer, decaying: Sequence[str]) -> None:
+    """Write the statements that set state which has nearly decayed to zero."""
     writer.blank()
     endings = ast.Tuple([ast.Constant(f".{slot}") for slot in decaying], ast.Load())
     slots = subscript(name("state"), "slots")

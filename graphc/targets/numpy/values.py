@@ -62,6 +62,10 @@ class Values:
         """A node where any expression of its dtype may stand."""
         return self._operand(Operand(node))
 
+    def number(self, node: Node) -> ast.expr:
+        """A number where its dtype does not matter."""
+        return self._operand(Operand(node, bare=True))
+
     def _operand(self, operand: Operand | tuple[Operand, ...]) -> ast.expr:
         if isinstance(operand, tuple):
             return ast.Tuple([self._operand(each) for each in operand], ast.Load())
