@@ -107,7 +107,11 @@ def update_in_loops(lowered: LoweredUpdate, supports: Supports) -> UpdateLoops |
 
 
 def _has_call(items: Iterable[Item]) -> bool:
-    return any(isinstance(each, Product | RoutineCall) for item in items for each in inside(item))
+    return any(
+        isinstance(each, Product | RoutineCall)
+        for item in items
+        for each in inside(item)
+    )
 
 
 def _as_numbers(nests: Nests) -> Nests:
