@@ -85,7 +85,7 @@ class CModule:
 
     functions: list[CFunction] = field(default_factory=list[CFunction])
     regions: dict[str, Region] = field(default_factory=dict[str, Region])
-    """What they compute, by their names."""
+    """The values that they compute, by their names."""
     updates: dict[str, CUpdate] = field(default_factory=dict[str, CUpdate])
     steps: dict[str, tuple[str, frozenset[str]]] = field(
         default_factory=dict[str, tuple[str, frozenset[str]]]
