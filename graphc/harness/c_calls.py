@@ -80,8 +80,9 @@ class CCall:
 
 def in_order(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
     """An array with its elements one after another, and its address."""
+    memory: Any = array
     try:
-        return array, ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return array, ctypes.addressof(ctypes.c_char.from_buffer(memory))
     except (BufferError, TypeError, ValueError):
         # That way, the quickest by far, is for memory to write to only.
         used = array if array.flags.c_contiguous else array.copy()

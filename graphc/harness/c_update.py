@@ -48,7 +48,7 @@ class UpdateCall:
         self.sizes = (ctypes.c_int64 * len(sizes))(*sizes)
         self.numbers = (ctypes.c_double * len(numbers))(*numbers)
         self.update = getattr(c_library(), C_UPDATES[step][0])
-        self.step = getattr(c_library(), C_UPDATES[step][1], None)
+        self.step: Any = getattr(c_library(), C_UPDATES[step][1], None)
         self.is_done = False
 
     def __reduce__(self) -> Any:
@@ -130,8 +130,8 @@ def update_call(
 
 def checked(array: Any, dtype: str, shape: tuple[int, ...], name: str) -> Any:
     """An array of an update, which has to be as it was declared."""
-    if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype):
-        found = getattr(array, "dtype", type(array).__name__)
+    found = getattr(array, "dtype", type(array).__name__)
+    if found != np.dtype(dtype):
         raise TypeError(f"update computes with {dtype}, but {name!r} is {found}")
     if array.shape != shape:
         raise ValueError(f"{name!r} has shape {array.shape}, and should have {shape}")

@@ -314,8 +314,9 @@ class Function:
         """The last step, where another language computes it with the first output, and
         an update may follow in that language."""
         last = self.steps[-1] if self.steps else None
-        is_last = isinstance(last, Native) and not self.copied and self.keeps_first
-        if not is_last or not self.declared.then:
+        if not isinstance(last, Native) or not self.declared.then:
+            return None
+        if self.copied or not self.keeps_first:
             return None
         first = self.declared.graph.outputs[0]
         return last if first in {*last.region.results} else None

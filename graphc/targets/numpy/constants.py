@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -114,9 +114,9 @@ def _types_of(function: CFunction) -> ast.expr:
         ast.Tuple([ast.Constant(dtype), literal(shape, name)], ast.Load())
         for dtype, shape in function.types
     ]
-    sizes = ast.arguments([], [ast.arg(size) for size in function.symbols])
-    sizes.kwonlyargs, sizes.kw_defaults, sizes.defaults = [], [], []
-    return ast.Lambda(sizes, ast.Tuple(list(types), ast.Load()))
+    given = ", ".join(function.symbols)
+    known = cast("ast.Lambda", parse(f"lambda {given}: ()"))
+    return ast.Lambda(known.args, ast.Tuple(list(types), ast.Load()))
 
 
 _NUMBERS = {"0.0": "ZERO", "0.5": "HALF", "1.0": "ONE", "2.0": "TWO"}

@@ -279,10 +279,11 @@ class _Printer:
             arguments.append(ast.Tuple(list(sizes), ast.Load()))
         if numbers:
             arguments.append(ast.Tuple(numbers, ast.Load()))
-        called = call("call_c", *arguments)
+        then: list[ast.keyword] = []
         if step is self.function.last_region:
             self.constants.c_regions[self.function.name] = function.name
-            called.keywords.append(ast.keyword("then", name("then")))
+            then = [ast.keyword("then", name("then"))]
+        called = ast.Call(name("call_c"), arguments, then)
         with writer.about(region.first):
             writer.statement(ast.Expr(called))
 

@@ -209,8 +209,10 @@ def emit_training(
     features = called_features(lowered)
     if layout is not None:
         features |= {"arrays", "flat"}
-        features |= {"c_calls", "c_update", "native"} if loops else set()
-        features |= {"update_tiles"} if in_numpy else set()
+        if loops:
+            features |= {"c_calls", "c_update", "native"}
+        if in_numpy:
+            features |= {"update_tiles"}
     arrays = Writer()
     constants.write(arrays)
     features |= plan.features | {kind} | include

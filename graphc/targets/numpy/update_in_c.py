@@ -73,7 +73,7 @@ def write_update_in_c(
         write_after_update(writer, lowered, step, flushes=flushes)
 
 
-def update_call(step: str) -> ast.Call:
+def update_call(step: str) -> ast.expr:
     """The expression that is the update of a step in C."""
     numbers = call(numbers_name(step), name("state"))
     given = [*map(name, ARGUMENTS), numbers, *([ast.Constant(step)] if step else [])]
