@@ -376,7 +376,7 @@ OTHER_MEANINGS: dict[str, set[str]] = {
     "ir/dims.py": {"add", "divide", "floor_divide", "multiply", "subtract"},
     "ir/symbolic.py": {"add", "divide", "floor", "multiply", "subtract"},
     "optim/cycles.py": {"cos"},
-    "targets/c/expressions.py": C_FUNCTIONS,
+    "targets/c/expressions.py": C_FUNCTIONS | {"clip"},
     "targets/c/module.py": {"matmul"},
 }
 """Where a word is the name of something else: a Jacobian, arithmetic of sizes, a
