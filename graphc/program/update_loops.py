@@ -19,7 +19,7 @@ from ..ir.walk import ancestors
 from .groups import ParameterUpdate, rule_nodes
 from .loops.elements import is_known, known
 from .loops.nests import Nests, nests_of
-from .loops.tree import Item, Local, Loop, Product, RoutineCall, Store, inside, scalars
+from .loops.tree import Combine, Item, Local, Loop, Store, inside, scalars
 from .native import Supports
 from .update import Group, LoweredUpdate
 
@@ -107,11 +107,9 @@ def update_in_loops(lowered: LoweredUpdate, supports: Supports) -> UpdateLoops |
 
 
 def _has_call(items: Iterable[Item]) -> bool:
-    return any(
-        isinstance(each, Product | RoutineCall)
-        for item in items
-        for each in inside(item)
-    )
+    """True where there is more than loops and their statements."""
+    every = (each for item in items for each in inside(item))
+    return not all(isinstance(e, Local | Store | Combine | Loop) for e in every)
 
 
 def _as_numbers(nests: Nests) -> Nests:
