@@ -39,6 +39,12 @@ class Split(NamedTuple):
         train: rows to train on.
         dev: rows that decide between models and epochs.
         test: rows to be used once, at the end.
+
+    >>> import graphc as gc
+    >>> rows = [[0.0], [1.0], [2.0], [3.0]]
+    >>> split = gc.datasets.Split({"x": rows[:2]}, {"x": rows[2:3]}, {"x": rows[3:]})
+    >>> [len(part["x"]) for part in split]
+    [2, 1, 1]
     """
 
     train: dict[str, Array]

@@ -55,20 +55,6 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             pytest.fail("".join(report), pytrace=False)
 
 
-def test_the_public_functions_have_examples() -> None:
-    """Most of them: a name without an example is the exception."""
-    modules = ("graphc.ops.shape", "graphc.ops.reduction", "graphc.autodiff.reverse")
-    for name in modules:
-        module = importlib.import_module(name)
-        documented = {test.name.rpartition(".")[2] for test in _examples(module)}
-        functions = {
-            public
-            for public, value in vars(module).items()
-            if public in graphc.__all__ and value.__module__ == name
-        }
-        assert len(functions & documented) >= 0.7 * len(functions), name
-
-
 def _refresh() -> Any:
     """The script that puts into pages what their blocks make."""
     spec = importlib.util.spec_from_file_location(

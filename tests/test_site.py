@@ -5,6 +5,7 @@ Building it takes minutes: `make docs`, in which every warning is an error.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import re
@@ -64,3 +65,15 @@ def test_the_reference_has_every_public_name():
     assert "gc.exp" in pages["arrays"]
     assert "gc.Trainer" in pages["training"]
     assert "gc.grad" in pages["graphs"]
+
+
+def test_every_public_name_has_an_example():
+    """Those of docstrings are run by `test_docs.py`."""
+    script = reference()
+    without = [
+        f"{path}.{name}"
+        for part, (_, path) in script.PARTS.items()
+        for name in script.names_of(part)
+        if ">>> " not in (getattr(importlib.import_module(path), name).__doc__ or "")
+    ]
+    assert not without

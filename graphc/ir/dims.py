@@ -59,7 +59,14 @@ def check_dotted_name(name: object, what: str) -> str:
 
 
 class Dim:
-    """A named or computed size. Immutable; equal when its canonical text is equal."""
+    """A named or computed size. Immutable; equal when its canonical text is equal.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch", 3))
+    >>> batch = x.shape[0]
+    >>> batch, 2 * batch + 1, gc.concatenate([x, x]).shape
+    (batch, 2*batch + 1, (2*batch, 3))
+    """
 
     __slots__ = ("_expression", "_polynomial", "text")
 

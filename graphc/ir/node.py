@@ -42,6 +42,14 @@ class Node(ArrayMethods):
 
     Equality and hashing as a dictionary key go by identity; `==` is NumPy's, and
     gives a node.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch", 3))
+    >>> y = gc.sum(2.0 * x, axis=1)
+    >>> y.shape, y.dtype, y.op.name
+    ((batch,), dtype('float32'), 'sum')
+    >>> gc.evaluate(y, {"x": [[1.0, 2.0, 3.0]]})
+    array([12.], dtype=float32)
     """
 
     __slots__ = (

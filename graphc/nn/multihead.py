@@ -91,6 +91,14 @@ def multi_head_attention_forward(
         OptionError: `num_heads` does not divide the features.
 
     Source: Vaswani et al. 2017, "Attention is all you need", section 3.2.2.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (5, "batch", 4))
+    >>> weights = gc.ones((12, 4)), gc.zeros(12), None, None, False, 0.0, gc.eye(4)
+    >>> attend = gc.nn.multi_head_attention_forward
+    >>> heads, scores = attend(x, x, x, 4, 2, *weights, gc.zeros(4))
+    >>> heads.shape, scores.shape
+    ((5, batch, 4), (batch, 5, 5))
     """
     if static_k is not None or static_v is not None:
         raise UnsupportedError(

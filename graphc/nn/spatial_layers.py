@@ -66,7 +66,12 @@ class _MaxPool(FunctionLayer):
 
 
 class MaxPool1d(_MaxPool):
-    """`gc.nn.max_pool1d` as a layer."""
+    """`gc.nn.max_pool1d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.MaxPool1d(2)(gc.constant([[[1.0, 3.0, 2.0, 0.0]]])), {})
+    array([[[3., 2.]]])
+    """
 
     function = max_pool1d
 
@@ -83,13 +88,23 @@ class MaxPool2d(_MaxPool):
 
 
 class MaxPool3d(_MaxPool):
-    """`gc.nn.max_pool3d` as a layer."""
+    """`gc.nn.max_pool3d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.MaxPool3d(2)(gc.input("x", ("batch", 3, 8, 8, 8)))
+    <max_pool3d float32 (batch, 3, 4, 4, 4)>
+    """
 
     function = max_pool3d
 
 
 class AvgPool1d(FunctionLayer):
-    """`gc.nn.avg_pool1d` as a layer."""
+    """`gc.nn.avg_pool1d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.AvgPool1d(2)(gc.constant([[[1.0, 3.0, 2.0, 0.0]]])), {})
+    array([[[2., 1.]]])
+    """
 
     function = avg_pool1d
 
@@ -144,7 +159,12 @@ class AvgPool2d(_AvgPool):
 
 
 class AvgPool3d(_AvgPool):
-    """`gc.nn.avg_pool3d` as a layer."""
+    """`gc.nn.avg_pool3d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.AvgPool3d(2)(gc.input("x", ("batch", 3, 8, 8, 8)))
+    <avg_pool3d float32 (batch, 3, 4, 4, 4)>
+    """
 
     function = avg_pool3d
 
@@ -167,19 +187,34 @@ class _LPPool(FunctionLayer):
 
 
 class LPPool1d(_LPPool):
-    """`gc.nn.lp_pool1d` as a layer."""
+    """`gc.nn.lp_pool1d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.nn.LPPool1d(2, 2)(gc.constant([[[3.0, 4.0, 0.0, 2.0]]])), {})
+    array([[[5., 2.]]])
+    """
 
     function = lp_pool1d
 
 
 class LPPool2d(_LPPool):
-    """`gc.nn.lp_pool2d` as a layer."""
+    """`gc.nn.lp_pool2d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.LPPool2d(2, 2)(gc.input("x", ("batch", 3, 8, 8)))
+    <power float32 (batch, 3, 4, 4)>
+    """
 
     function = lp_pool2d
 
 
 class LPPool3d(_LPPool):
-    """`gc.nn.lp_pool3d` as a layer."""
+    """`gc.nn.lp_pool3d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.LPPool3d(2, 2)(gc.input("x", ("batch", 3, 8, 8, 8)))
+    <power float32 (batch, 3, 4, 4, 4)>
+    """
 
     function = lp_pool3d
 
@@ -191,7 +226,13 @@ class _AdaptiveAvgPool(FunctionLayer):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
-    """`gc.nn.adaptive_avg_pool1d` as a layer."""
+    """`gc.nn.adaptive_avg_pool1d` as a layer.
+
+    >>> import graphc as gc
+    >>> x = gc.constant([[[1.0, 3.0, 2.0, 0.0]]])
+    >>> gc.evaluate(gc.nn.AdaptiveAvgPool1d(2)(x), {})
+    array([[[2., 1.]]])
+    """
 
     function = adaptive_avg_pool1d
 
@@ -208,7 +249,12 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """`gc.nn.adaptive_avg_pool3d` as a layer."""
+    """`gc.nn.adaptive_avg_pool3d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.AdaptiveAvgPool3d(1)(gc.input("x", ("batch", 6, 7, 7, 7)))
+    <adaptive_avg_pool3d float32 (batch, 6, 1, 1, 1)>
+    """
 
     function = adaptive_avg_pool3d
 
@@ -227,19 +273,35 @@ class _AdaptiveMaxPool(FunctionLayer):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
-    """`gc.nn.adaptive_max_pool1d` as a layer."""
+    """`gc.nn.adaptive_max_pool1d` as a layer.
+
+    >>> import graphc as gc
+    >>> x = gc.constant([[[1.0, 3.0, 2.0, 0.0]]])
+    >>> gc.evaluate(gc.nn.AdaptiveMaxPool1d(2)(x), {})
+    array([[[3., 2.]]])
+    """
 
     function = adaptive_max_pool1d
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """`gc.nn.adaptive_max_pool2d` as a layer."""
+    """`gc.nn.adaptive_max_pool2d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.AdaptiveMaxPool2d(1)(gc.input("x", ("batch", 6, 7, 7)))
+    <adaptive_max_pool2d float32 (batch, 6, 1, 1)>
+    """
 
     function = adaptive_max_pool2d
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """`gc.nn.adaptive_max_pool3d` as a layer."""
+    """`gc.nn.adaptive_max_pool3d` as a layer.
+
+    >>> import graphc as gc
+    >>> gc.nn.AdaptiveMaxPool3d((1, 2, 2))(gc.input("x", ("batch", 6, 8, 8, 8)))
+    <adaptive_max_pool3d float32 (batch, 6, 1, 2, 2)>
+    """
 
     function = adaptive_max_pool3d
 
@@ -273,7 +335,12 @@ class Upsample(FunctionLayer):
 
 
 class PixelShuffle(FunctionLayer):
-    """`gc.nn.pixel_shuffle` as a layer: channels as pixels of a larger image."""
+    """`gc.nn.pixel_shuffle` as a layer: channels as pixels of a larger image.
+
+    >>> import graphc as gc
+    >>> gc.nn.PixelShuffle(2)(gc.input("x", ("batch", 12, 8, 8)))
+    <pixel_shuffle float32 (batch, 3, 16, 16)>
+    """
 
     function = pixel_shuffle
 
@@ -283,7 +350,12 @@ class PixelShuffle(FunctionLayer):
 
 
 class PixelUnshuffle(FunctionLayer):
-    """`gc.nn.pixel_unshuffle` as a layer: pixels as channels of a smaller image."""
+    """`gc.nn.pixel_unshuffle` as a layer: pixels as channels of a smaller image.
+
+    >>> import graphc as gc
+    >>> gc.nn.PixelUnshuffle(2)(gc.input("x", ("batch", 3, 16, 16)))
+    <pixel_unshuffle float32 (batch, 12, 8, 8)>
+    """
 
     function = pixel_unshuffle
 
@@ -293,7 +365,13 @@ class PixelUnshuffle(FunctionLayer):
 
 
 class ChannelShuffle(FunctionLayer):
-    """`gc.nn.channel_shuffle` as a layer: channels of groups taken in turn."""
+    """`gc.nn.channel_shuffle` as a layer: channels of groups taken in turn.
+
+    >>> import graphc as gc
+    >>> channels = gc.constant([[[0.0], [1.0], [2.0], [3.0]]])
+    >>> gc.evaluate(gc.nn.ChannelShuffle(2)(channels), {}).ravel()
+    array([0., 2., 1., 3.])
+    """
 
     function = channel_shuffle
 
@@ -303,7 +381,12 @@ class ChannelShuffle(FunctionLayer):
 
 
 class Unfold(FunctionLayer):
-    """`gc.nn.unfold` as a layer: windows of images as columns."""
+    """`gc.nn.unfold` as a layer: windows of images as columns.
+
+    >>> import graphc as gc
+    >>> gc.nn.Unfold(3)(gc.input("x", ("batch", 2, 5, 5)))
+    <unfold float32 (batch, 18, 9)>
+    """
 
     function = unfold
 
@@ -324,7 +407,12 @@ class Unfold(FunctionLayer):
 
 
 class Fold(FunctionLayer):
-    """`gc.nn.fold` as a layer: columns of windows added up where they came from."""
+    """`gc.nn.fold` as a layer: columns of windows added up where they came from.
+
+    >>> import graphc as gc
+    >>> gc.nn.Fold((5, 5), 3)(gc.input("x", ("batch", 18, 9)))
+    <fold float32 (batch, 2, 5, 5)>
+    """
 
     function = fold
 

@@ -178,6 +178,13 @@ def eig(a: ArrayLike) -> Any:
 
     Raises:
         UnsupportedError: always.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.linalg.eig(gc.eye(2))
+    ... except gc.errors.UnsupportedError as error:
+    ...     print(error.hint)
+    gc.linalg.eigh for symmetric matrices
     """
     raise _is_complex("eig", "eigh")
 
@@ -187,6 +194,13 @@ def eigvals(a: ArrayLike) -> Any:
 
     Raises:
         UnsupportedError: always.
+
+    >>> import graphc as gc
+    >>> try:
+    ...     gc.linalg.eigvals(gc.eye(2))
+    ... except gc.errors.UnsupportedError as error:
+    ...     print(error.hint)
+    gc.linalg.eigvalsh for symmetric matrices
     """
     raise _is_complex("eigvals", "eigvalsh")
 

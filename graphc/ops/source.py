@@ -41,6 +41,15 @@ class Initializer(Protocol):
 
     It is what `gc.parameter` takes as `init`, as one of yours. It may have a `helper`:
     imports and a function to call, which a program has above `init_parameters`.
+
+    >>> import graphc as gc
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Ramp:
+    ...     def source(self, shape, dtype):
+    ...         return f"np.arange({shape[0]}, dtype=np.{dtype})"
+    >>> gc.evaluate(gc.parameter("w", (3,), Ramp()), {})
+    array([0., 1., 2.], dtype=float32)
     """
 
     def source(self, shape: tuple[int, ...], dtype: DType) -> str:

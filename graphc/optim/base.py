@@ -84,7 +84,13 @@ StepSize: TypeAlias = (
     *("decays_itself", "first_place", "micro_batches"),
 )
 class Optimizer(ABC):
-    """A rule that moves parameters; the training loop holds the state between calls."""
+    """A rule that moves parameters; the training loop holds the state between calls.
+
+    >>> import graphc as gc
+    >>> w = gc.parameter("w", (2,), gc.init.ones())
+    >>> list(gc.optim.SGD(0.1, momentum=0.9).init_state([w]))
+    ['w.momentum_buffer']
+    """
 
     @abstractmethod
     def init_state(self, parameters: Sequence[Node]) -> State:
@@ -219,6 +225,13 @@ class Rule(Options, Optimizer):
     - A formula can't branch on values; `where` chooses between them. Scalars are
       float64, and go through `in_dtype_of` before they meet a parameter; this and
       other parts of formulas are in `formulas`.
+
+    >>> import graphc as gc
+    >>> w, gradient = gc.parameter("w", (2,), [1.0, 2.0]), gc.constant([0.5, 1.0])
+    >>> state, clock = {"momentum_buffer": gc.zeros(2)}, gc.optim.Clock.constant(step=1)
+    >>> new, _ = gc.optim.SGD(0.5, momentum=0.9).update(w, gradient, state, clock)
+    >>> gc.evaluate(new, {})
+    array([0.75, 1.5 ])
     """
 
     lr: StepSize = 1e-3

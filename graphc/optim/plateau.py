@@ -17,7 +17,14 @@ from .options import Decay, NonNegative, Options
 
 
 class PlateauState(NamedTuple):
-    """Memory of `ReduceLROnPlateau`: plain numbers, so that it can be saved."""
+    """Memory of `ReduceLROnPlateau`: plain numbers, so that it can be saved.
+
+    >>> import graphc as gc
+    >>> plateau = gc.optim.ReduceLROnPlateau(factor=0.5, patience=0)
+    >>> state, scale = plateau.update(gc.optim.PlateauState(best=2.0), 3.0)
+    >>> state.best, state.scale
+    (2.0, 0.5)
+    """
 
     best: float
     """The best metric so far."""

@@ -40,7 +40,20 @@ By: TypeAlias = Literal["epoch", "step"]
 
 @dataclass(frozen=True)
 class Schedule(Options, ABC):
-    """A step size as a function of the number of completed epochs or updates."""
+    """A step size as a function of the number of completed epochs or updates.
+
+    A subclass is a frozen dataclass of its options with `at`.
+
+    >>> import graphc as gc
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class InverseRoot(gc.optim.Schedule):
+    ...     lr: float
+    ...     def at(self, count):
+    ...         return self.lr / gc.sqrt(count + 1.0)
+    >>> gc.evaluate(InverseRoot(0.5).at(gc.constant([0.0, 3.0])), {})
+    array([0.5 , 0.25])
+    """
 
     by: By = field(default="epoch", kw_only=True)
 

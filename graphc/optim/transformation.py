@@ -28,6 +28,19 @@ class Transformation(Options, Optimizer):
 
     Args:
         inner: the optimizer that does the update.
+
+    >>> import graphc as gc
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class SignedGradients(gc.optim.Transformation):
+    ...     def gradient(self, parameter, gradient, clock):
+    ...         return gc.sign(gradient)
+    >>> w = gc.parameter("w", (2,), [1.0, 1.0], "float64")
+    >>> optimizer = SignedGradients(gc.optim.SGD(0.25))
+    >>> clock = gc.optim.Clock.constant(step=1)
+    >>> new, _ = optimizer.apply([w], [gc.constant([3.0, -0.1])], {}, clock)
+    >>> gc.evaluate(new[0], {})
+    array([0.75, 1.25])
     """
 
     inner: Optimizer

@@ -16,7 +16,18 @@ RecordFunction: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 
 class StopTraining(Exception):
-    """Raise this in a callback to end a run after the evaluation it was called for."""
+    """Raise this in a callback to end a run after the evaluation it was called for.
+
+    >>> import graphc as gc
+    >>> x, w = gc.input("x", ("batch",)), gc.parameter("w", (), 1.0)
+    >>> trainer = gc.Trainer(gc.mean(gc.square(w * x)), gc.optim.SGD(0.1))
+    >>> def enough(record):
+    ...     if record["loss"] < 0.5:
+    ...         raise gc.StopTraining
+    >>> run = trainer.fit({"x": [1.0]}, epochs=20, callbacks=[enough], verbose=False)
+    >>> run[-1]["loss"] < 0.5
+    True
+    """
 
 
 class Callback:
@@ -49,6 +60,10 @@ class TensorBoard(Callback):
 
     Raises:
         MissingExtraError: when a run starts, if tensorboardX is not installed.
+
+    >>> import graphc as gc
+    >>> gc.TensorBoard("runs/first").folder
+    'runs/first'
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:

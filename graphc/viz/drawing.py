@@ -40,7 +40,14 @@ Rankdir = Literal["TB", "LR"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing that a notebook shows and `save` writes."""
+    """A drawing that a notebook shows and `save` writes.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("batch",))
+    >>> drawing = gc.render(gc.square(x))
+    >>> drawing.source.splitlines()[0]
+    'digraph "forward" {'
+    """
 
     source: str
     """The drawing in the DOT language; the same bytes for the same declaration."""

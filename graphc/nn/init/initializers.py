@@ -103,7 +103,13 @@ def _matrix(shape: tuple[int, ...], what: str) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Constant:
-    """Every element equal to `value`."""
+    """Every element equal to `value`.
+
+    >>> import graphc as gc
+    >>> import numpy as np
+    >>> gc.init.Constant(0.5).source((2, 3), np.dtype("float64"))
+    'np.full((2, 3), 0.5, np.float64)'
+    """
 
     value: float
 
@@ -118,7 +124,13 @@ class Constant:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Uniform on `[low, high)`."""
+    """Uniform on `[low, high)`.
+
+    >>> import graphc as gc
+    >>> import numpy as np
+    >>> gc.init.Uniform(-0.5, 0.5).source((2, 3), np.dtype("float64"))
+    'rng.uniform(-0.5, 0.5, (2, 3))'
+    """
 
     low: float
     high: float
@@ -130,7 +142,13 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Normal:
-    """Gaussian of a mean and a standard deviation."""
+    """Gaussian of a mean and a standard deviation.
+
+    >>> import graphc as gc
+    >>> import numpy as np
+    >>> gc.init.Normal(0.0, 0.01).source((2, 3), np.dtype("float64"))
+    'rng.normal(0.0, 0.01, (2, 3))'
+    """
 
     mean: float
     std: float
@@ -155,7 +173,14 @@ class WithoutRow:
 
 @dataclass(frozen=True)
 class TruncatedNormal:
-    """Gaussian of a mean and a standard deviation, where it is in `[low, high]`."""
+    """Gaussian of a mean and a standard deviation, where it is in `[low, high]`.
+
+    >>> import graphc as gc
+    >>> import numpy as np
+    >>> start = gc.init.TruncatedNormal(0.0, 1.0, -2.0, 2.0)
+    >>> start.source((2, 3), np.dtype("float64"))
+    'truncated_normal(rng, 0.0, 1.0, -2.0, 2.0, (2, 3))'
+    """
 
     mean: float
     std: float
@@ -193,7 +218,12 @@ class _Scaled:
 
 @dataclass(frozen=True)
 class ScaledUniform(_Scaled):
-    """Uniform with variance `scale / fan`."""
+    """Uniform with variance `scale / fan`.
+
+    >>> import graphc as gc
+    >>> gc.init.ScaledUniform(1.0, "fan_in", "in_out").std((4, 2))
+    0.5
+    """
 
     def source(self, shape: tuple[int, ...], dtype: DType) -> str:
         """The NumPy expression for the array."""
@@ -203,7 +233,12 @@ class ScaledUniform(_Scaled):
 
 @dataclass(frozen=True)
 class ScaledNormal(_Scaled):
-    """Gaussian with variance `scale / fan`."""
+    """Gaussian with variance `scale / fan`.
+
+    >>> import graphc as gc
+    >>> gc.init.ScaledNormal(1.0, "fan_avg", "in_out").std((10, 40))
+    0.2
+    """
 
     def source(self, shape: tuple[int, ...], dtype: DType) -> str:
         """The NumPy expression for the array."""
@@ -212,7 +247,14 @@ class ScaledNormal(_Scaled):
 
 @dataclass(frozen=True)
 class Orthogonal:
-    """`gain` times a matrix of orthonormal rows or columns."""
+    """`gain` times a matrix of orthonormal rows or columns.
+
+    >>> import graphc as gc
+    >>> import numpy as np
+    >>> q = gc.evaluate(gc.parameter("q", (3, 3), gc.init.Orthogonal(1.0)), {})
+    >>> bool(np.allclose(q @ q.T, np.eye(3), atol=1e-5))
+    True
+    """
 
     gain: float
 
@@ -239,7 +281,13 @@ class Orthogonal:
 
 @dataclass(frozen=True)
 class Identity:
-    """A matrix with `gain` on its diagonal."""
+    """A matrix with `gain` on its diagonal.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.parameter("w", (2, 3), gc.init.Identity(2.0)), {})
+    array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
+    """
 
     gain: float
 
@@ -256,7 +304,14 @@ class Identity:
 
 @dataclass(frozen=True)
 class Sparse:
-    """Gaussian with a fixed number of zeros along `axis`, at random positions."""
+    """Gaussian with a fixed number of zeros along `axis`, at random positions.
+
+    >>> import graphc as gc
+    >>> start = gc.init.Sparse(0.5, 0.01, axis=0)
+    >>> w = gc.evaluate(gc.parameter("w", (4, 3), start), {})
+    >>> (w == 0.0).sum(axis=0)
+    array([2, 2, 2])
+    """
 
     sparsity: float
     std: float
@@ -273,7 +328,15 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Dirac:
-    """Convolution weights that pass channels on unchanged."""
+    """Convolution weights that pass channels on unchanged.
+
+    >>> import graphc as gc
+    >>> w = gc.evaluate(gc.parameter("w", (2, 2, 3), gc.init.Dirac(1)), {})
+    >>> w[0], w[1]
+    (array([[0., 1., 0.],
+           [0., 0., 0.]], dtype=float32), array([[0., 0., 0.],
+           [0., 1., 0.]], dtype=float32))
+    """
 
     groups: int
 
