@@ -43,13 +43,9 @@ class Initializer(Protocol):
     imports and a function to call, which a program has above `init_parameters`.
 
     >>> import graphc as gc
-    >>> from dataclasses import dataclass
-    >>> @dataclass(frozen=True)
-    ... class Ramp:
-    ...     def source(self, shape, dtype):
-    ...         return f"np.arange({shape[0]}, dtype=np.{dtype})"
-    >>> gc.evaluate(gc.parameter("w", (3,), Ramp()), {})
-    array([0., 1., 2.], dtype=float32)
+    >>> import numpy as np
+    >>> gc.init.constant(0.5).source((2, 3), np.dtype("float32"))
+    'np.full((2, 3), 0.5, np.float32)'
     """
 
     def source(self, shape: tuple[int, ...], dtype: DType) -> str:
