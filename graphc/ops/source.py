@@ -43,8 +43,7 @@ class Initializer(Protocol):
     imports and a function to call, which a program has above `init_parameters`.
 
     >>> import graphc as gc
-    >>> import numpy as np
-    >>> gc.init.constant(0.5).source((2, 3), np.dtype("float32"))
+    >>> gc.init.constant(0.5).source((2, 3), gc.ones(1).dtype)
     'np.full((2, 3), 0.5, np.float32)'
     """
 
