@@ -60,7 +60,7 @@ def evaluate_body(
         body: a graph with arguments.
         sizes: what the named sizes stand for.
         arguments: their values.
-        check: told of each value, if any.
+        check: told of each value, arguments and blocks among them, if any.
     """
     values: dict[Node, Any] = {}
     for node in body.meanings:
@@ -71,8 +71,8 @@ def evaluate_body(
         else:
             inputs = [values[parent] for parent in node.inputs]
             values[node] = evaluate_node(node, inputs, sizes, check=check)
-            if check is not None and not isinstance(node.type, TupleType):
-                check(node, values[node])
+        if check is not None and not isinstance(node.type, TupleType):
+            check(node, values[node])
     return tuple(values[output] for output in body.outputs)
 
 

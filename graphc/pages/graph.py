@@ -14,10 +14,12 @@ from typing import Any
 from ..errors import DifferentiationError
 from ..ir.bodies import argument_of
 from ..ir.called import shown
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.origin import label_of
 from ..ir.types import TupleType
 from ..ir.walk import reading_order
+from ..viz.bodies import result_names
 from ..viz.drawing import forward_scene
 from ..viz.gradient import Outputs, Trained, backward_scene, overlay_scene
 from ..viz.layers import Group, layers_of, members_of
@@ -152,6 +154,8 @@ class PageGraph:
             "backward": shape.is_backward,
             "refers": shape.refers,
         }
+        if node.op.role is Role.RESULT:
+            found["result"] = node.attributes["index"]
         through, of = self.ends(node)
         found |= {"through": through, "of": of}
         return {k: v for k, v in found.items() if v not in (None, "", False, [])}
@@ -267,11 +271,8 @@ class PageGraph:
 
     def _open_bodies(self, shape: Shape, node: Node) -> None:
         known = {**self.forward, **self._references, **self._known(shape.is_backward)}
-        for body in node.bodies:
-            outputs = [
-                (label_of(value) or f"result {place}", value)
-                for place, value in enumerate(body.outputs)
-            ]
+        for number, body in enumerate(node.bodies):
+            outputs = [*zip(result_names(node, number), body.outputs, strict=True)]
             scene = build_scene("inside", outputs)
             places = self._add(scene, shape, shape.is_backward)
             keys = {v.node: v.key for v in scene.vertices if v.key[:3] != "out"}
@@ -280,8 +281,10 @@ class PageGraph:
                 if argument in keys and given is not None:
                     text = shape_text(argument)
                     self.edges.append((given, places[keys[argument]], text))
-            ends = [places[f"out{place}"] for place in range(len(outputs))]
-            self.exits.setdefault(shape.number, ends)
+            # Of the bodies of a while loop the last one makes results.
+            if node.op.role is not Role.WHILE or number:
+                ends = [places[f"out{place}"] for place in range(len(outputs))]
+                self.exits.setdefault(shape.number, ends)
 
 
 def page_graph(outputs: Outputs, trained: Trained | None) -> PageGraph:

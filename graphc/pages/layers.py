@@ -43,7 +43,8 @@ class Layers:
                 continue
             found.parents[number] = parent
             node = graph.shapes[number].node
-            if node.op.role is Role.PARAMETER and isinstance(node.size, int):
+            is_counted = node.op.role is Role.PARAMETER and not groups[0][1]
+            if is_counted and isinstance(node.size, int):
                 for each in found._around(number):
                     sizes[each] = sizes.get(each, 0) + node.size
         for each, size in sizes.items():

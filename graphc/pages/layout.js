@@ -21,10 +21,7 @@ function labelOf(vertex) {
     if (lines.length > 1) last.text = `${last.text} · ${vertex.shape}`;
     else lines.push({ text: vertex.shape, kind: "" });
   }
-  const value = data.values?.vertices[vertex.id];
-  if (value && vertex.role !== "constant") {
-    wordsOf(value).slice(0, 2).forEach((text) => lines.push({ text: short(text, 26), kind: "value" }));
-  }
+  if (vertex.role !== "constant") lines.push(...valueLines(vertex.id));
   if (state.view === "overlay" || state.view === "sides") {
     for (const gradient of data.values?.gradients[vertex.id] ?? []) {
       const [text] = wordsOf(gradient);
@@ -32,6 +29,19 @@ function labelOf(vertex) {
     }
   }
   return lines;
+}
+
+// The value in a vertex. One in a loop has room for what it is at any turn.
+function valueLines(id) {
+  const told = (value) => wordsOf(value).slice(0, 2).map((text) => ({ text: short(text, 26), kind: "value" }));
+  const value = valueNow(id);
+  const inside = data.values?.inside[id];
+  const found = value ? told(value) : inside ? [{ text: "not run", kind: "value" }] : [];
+  if (!inside) return found;
+  const all = inside.filter(Boolean).map(told);
+  const room = Math.max(...all.flat().map((line) => widthOf(line.text)));
+  while (found.length < Math.max(...all.map((lines) => lines.length))) found.push({ text: "", kind: "value" });
+  return found.map((line) => ({ ...line, room }));
 }
 
 // The vertices and edges of one pass, as they are open now.
@@ -42,7 +52,7 @@ function visibleGraph(backward) {
     if (Boolean(vertices[edge.head].backward) !== backward) continue;
     const head = seen(edge.head);
     if (isOpen(head)) continue;
-    const tail = leaving(edge.tail);
+    const tail = leaving(edge.tail, edge.head);
     if (tail !== head && !isInside(head, tail)) {
       const key = `${tail} ${head}`;
       if (!found.has(key)) found.set(key, { tail, head, text: edge.text, flows: [] });
@@ -56,7 +66,7 @@ function withFlows(graph) {
   const leavingEdges = Map.groupBy(graph.edges, (edge) => edge.tail);
   for (const flow of flows) {
     const from = leaving(flow.tail);
-    const to = leaving(flow.head);
+    const to = leaving(flow.head, flow.tail);
     const edge = leavingEdges.get(to)?.find((each) => each.head === from || isInside(each.head, flow.tail)) ??
       leavingEdges.get(from)?.find((each) => each.head === to);
     if (edge) edge.flows.push(flow);
@@ -75,8 +85,8 @@ const layouts = new Map();
 const rounded = (length) => 16 * Math.ceil(length / 16);
 
 // The width of a line; those of numbers have room for others.
-function roomFor({ text, kind }) {
-  const width = widthOf(text, kind === "head");
+function roomFor({ text, kind, room = 0 }) {
+  const width = Math.max(room, widthOf(text, kind === "head"));
   if (kind === "value") return Math.max(width, 126);
   if (kind === "gradient") return widthOf(text.slice(0, text.indexOf(" "))) + 112;
   return width;

@@ -10,6 +10,7 @@ const KEYS = [
   ["Enter", "select what has the focus"],
   ["Space or o", "open or close a block"],
   ["n, p", "next and previous step of the passes"],
+  ["[ ]", "previous and next turn of the loop that the selected value is in"],
   ["Home, End", "before the first step; all values"],
   ["b", "from a value to its backward nodes, and back"],
   ["1 2 3 4", "forward, gradients over it, side by side, backward"],
@@ -23,6 +24,11 @@ const KEYS = [
 ];
 
 function showView(name) {
+  const isOther = (one, other) => ["sides", "backward"].includes(one) !== ["sides", "backward"].includes(other);
+  if (state.step !== null && isOther(state.view, name)) {
+    state.step = null;
+    tellStep(null);
+  }
   state.view = name;
   change("view");
 }
@@ -150,9 +156,20 @@ function goBackward() {
   bringIntoView(made[0].id);
 }
 
+function turnBy(step) {
+  const { selected } = state;
+  if (selected === null || !data.values) return;
+  const holder = data.values.turns[selected] ? selected : bodyOf(selected);
+  if (holder === undefined) return;
+  showTurn(holder, turnOf(holder) + step);
+  change("turn");
+}
+
 const ACTIONS = {
   n: () => stepBy(1),
   p: () => stepBy(-1),
+  "[": () => turnBy(-1),
+  "]": () => turnBy(1),
   Home: () => stepTo(0),
   End: () => stepTo(null),
   b: goBackward,
@@ -199,6 +216,11 @@ element("button", { type: "button", text: "Close", on: { click: () => byId("keys
 
 onChange((kind) => {
   if (kind === "layout" || (kind === "epoch" && state.epoch === null)) draw();
+  if (kind === "turn") {
+    draw();
+    showNode();
+    announce(document.getElementById("turn")?.ariaValueText ?? "");
+  }
   if (kind === "view") {
     draw();
     fit(false);

@@ -25,6 +25,7 @@ const state = {
   selected: null,
   step: null, // The number of steps that were taken; null shows all values.
   epoch: null, // The frame of the recording that is shown.
+  turns: new Map(), // The turn of each loop that is shown, the first where there is none.
 };
 
 // Layers are open where the graph is small.
@@ -55,10 +56,12 @@ function seen(id) {
   return closed.length ? closed[closed.length - 1] : id;
 }
 
-// The vertex whose value an open block has; a closed one is that itself.
-function leaving(id) {
+// The vertex whose value an open block has; a closed one is that itself. Of a block with
+// several results, the one that another vertex is.
+function leaving(id, by) {
+  const { result = 0 } = vertices[by] ?? {};
   let now = seen(id);
-  while (isOpen(now) && exits[now]) now = seen(exits[now][0]);
+  while (isOpen(now) && exits[now]) now = seen(exits[now][result] ?? exits[now][0]);
   return now;
 }
 
@@ -114,6 +117,33 @@ function linesOfFlow(flow) {
   const own = Object.entries(data.code.links)
     .filter(([, link]) => link.through !== undefined && link.of === flow.head && isInside(link.through, flow.tail));
   return own.length ? own.map(([line]) => Number(line)) : ownLines(flow.tail).backward;
+}
+
+// The vertex with bodies that one is inside of, if its turns are known.
+const bodyOf = (id) => ancestorsOf(id).find((up) => data.values?.turns[up]);
+const turnOf = (holder) => state.turns.get(holder) ?? 0;
+
+// The value of a vertex; of one in a body at the turn that is shown.
+function valueNow(id) {
+  const inside = data.values?.inside[id];
+  return inside ? inside[turnOf(bodyOf(id))] : data.values?.vertices[id];
+}
+
+// Show a turn of a loop; with it a turn of the loops inside that belongs to it.
+function showTurn(holder, turn) {
+  const titles = data.values.turns[holder];
+  state.turns.set(holder, Math.max(0, Math.min(titles.length - 1, turn)));
+  for (const [other, some] of Object.entries(data.values.turns)) {
+    if (bodyOf(Number(other)) !== holder) continue;
+    const own = turnsAt(Number(other), titles[turnOf(holder)]);
+    if (own.length && !own.includes(turnOf(Number(other))) && some.length > 1) showTurn(Number(other), own[0]);
+  }
+}
+
+// The turns of a loop in one turn of what is around it.
+function turnsAt(holder, title) {
+  const titles = data.values.turns[holder];
+  return [...titles.keys()].filter((turn) => !title || titles[turn] === title || titles[turn].startsWith(`${title}, `));
 }
 
 // The words of a value without its shape, which stands beside them.

@@ -27,6 +27,7 @@ from .layers import Layers
 from .mathematics import derivation_data, formulas
 from .recording import Recording
 from .subject import Subject
+from .turns import body_values
 from .values import value_data
 
 
@@ -101,7 +102,7 @@ def page(
         "account": account(graph, subject.target, _sizes(subject, run)),
     }
     if run is not None:
-        data["values"] = _values(graph, run)
+        data["values"] = {**_values(graph, run), **body_values(graph, run)}
     if recording is not None:
         data["recording"] = recording.data(graph)
     write_atomically(path, document(name, data))

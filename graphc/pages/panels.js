@@ -79,16 +79,21 @@ function showNode() {
   if (inputs.length) parts.push(row("Computed from", ...inputs.map((each) => chip(each))));
   if (outputs.length) parts.push(row("Used by", ...outputs.map((each) => chip(each))));
   parts.push(...codeRows(id), ...costRows(id), ...ruleRows(vertex));
+  const isTurning = document.activeElement?.id === "turn";
   nodePanel.replaceChildren(...parts);
   nodePanel.scrollTop = 0;
+  if (isTurning) document.getElementById("turn")?.focus();
 }
 
 function valueRows(vertex) {
-  const found = [];
+  const found = turnRows(vertex.id);
   const moment = recordedAt(vertex.id);
+  const value = valueNow(vertex.id);
   if (moment) found.push(row(moment.title, ...moment.content));
-  else if (isComputed(vertex.id) && data.values?.vertices[vertex.id]) {
-    found.push(row("Value", valueOf(data.values.vertices[vertex.id], titleOf(vertex.id))));
+  else if (isComputed(vertex.id) && value) found.push(row("Value", valueOf(value, titleOf(vertex.id))));
+  else if (!value && bodyOf(vertex.id) !== undefined && vertex.refers === undefined && !isOpenable(vertex.id)) {
+    found.push(row("Value", element("p", { class: "quiet", text: data.values.inside[vertex.id] ?
+      "It is not run in this turn." : "It is not run for these inputs." })));
   }
   if (moment) return found;
   for (const gradient of data.values?.gradients[vertex.id] ?? []) {
@@ -97,6 +102,20 @@ function valueRows(vertex) {
     else if (sofar) found.push(row(`${gradient.name} so far`, valueOf(sofar, gradient.name)));
   }
   return found;
+}
+
+// The turn of the loop that a value is in, or of the loop itself, to choose.
+function turnRows(id) {
+  const holder = data.values?.turns[id] ? id : bodyOf(id);
+  const titles = data.values?.turns[holder] ?? [];
+  if (titles.length < 2) return [];
+  const title = titles[turnOf(holder)];
+  const slider = element("input", {
+    type: "range", id: "turn", min: 0, max: titles.length - 1, value: turnOf(holder),
+    "aria-label": `Turn of ${titleOf(holder)}`, "aria-valuetext": title,
+    on: { input: (event) => { showTurn(holder, Number(event.target.value)); change("turn"); } },
+  });
+  return [row("Turn", element("div", { class: "slider" }, slider, element("output", { text: title })))];
 }
 
 function flowLine(flow, other) {

@@ -1,29 +1,62 @@
 // The passes step by step, as a debugger goes: forward values, then flows back.
 
+const STEPPED = ["op", "block", "gradient", "gradient-block", "layer"];
+
 function stepsNow() {
   const found = [];
-  const visit = (vertex) => {
-    if (isOpen(vertex.id)) inOrder(vertex.children.map((child) => vertices[child])).forEach(visit);
-    else if (["op", "block", "gradient", "gradient-block", "layer"].includes(vertex.role)) found.push({ vertex: vertex.id });
-  };
-  inOrder(vertices.filter((v) => v.parent === undefined && !v.backward && v.refers === undefined)).forEach(visit);
-  return [...found, ...flows.map((flow) => ({ flow }))];
+  const passed = (some) => inOrder(some.filter((v) => v.refers === undefined));
+  const outer = passed(vertices.filter((v) => v.parent === undefined));
+  outer.filter((v) => !v.backward).forEach((v) => visit(v, null, found));
+  if (!["sides", "backward"].includes(state.view)) return [...found, ...flows.map((flow) => ({ flow }))];
+  outer.filter((v) => v.backward).forEach((v) => visit(v, null, found));
+  return found;
+}
+
+// The steps of a vertex: those inside where it is open, of an open loop at each turn.
+function visit(vertex, at, found) {
+  const { id } = vertex;
+  if (isOpen(id)) {
+    const inner = inOrder(vertex.children.map((child) => vertices[child]).filter((v) => v.refers === undefined));
+    const turns = data.values?.turns[id] ? turnsAt(id, at?.title) : [undefined];
+    for (const turn of turns) {
+      const now = turn === undefined ? at : { holder: id, turn, title: data.values.turns[id][turn], around: at };
+      inner.forEach((child) => visit(child, now, found));
+    }
+  } else if (STEPPED.includes(vertex.role) && (!at || isOpenable(id) || data.values.inside[id]?.[at.turn])) {
+    found.push({ vertex: id, at });
+  }
 }
 
 let steps = stepsNow();
+let places = new Map();
+
+const keyOf = (id, turn) => `${id} ${turn ?? ""}`;
+
+function numberSteps() {
+  steps = stepsNow();
+  places = new Map();
+  steps.forEach((step, place) => places.set(keyOf(step.vertex, step.at?.turn), place));
+}
 
 // True where the value of a vertex is there, at the step that is shown.
 function isComputed(id) {
   if (state.step === null) return true;
-  const place = steps.findIndex((step) => step.vertex !== undefined && isInside(step.vertex, seen(id)));
-  return place < state.step || place === -1;
+  const now = leaving(id);
+  const holder = bodyOf(now);
+  const place = places.get(keyOf(now, holder === undefined ? undefined : turnOf(holder)));
+  return place === undefined || place < state.step;
 }
 
 // The flows that arrived at a vertex so far.
 function arrived(id) {
-  const done = state.step === null ? steps : steps.slice(0, state.step);
-  return done.filter((step) => step.flow?.head === id).map((step) => step.flow);
+  const all = flows.filter((flow) => flow.head === id);
+  return state.step === null ? all : all.filter((flow) => isDone(flow));
 }
+
+const isDone = (flow) => {
+  const first = steps.length - flows.length;
+  return steps[first + flow.id]?.flow === flow && first + flow.id < state.step;
+};
 
 // The gradient of a vertex at the step that is shown: null where it is whole.
 function accumulated(id) {
@@ -36,7 +69,7 @@ function accumulated(id) {
 }
 
 function stepTo(count) {
-  steps = stepsNow();
+  numberSteps();
   state.step = count === null ? null : Math.max(0, Math.min(steps.length, count));
   const current = state.step ? steps[state.step - 1] : null;
   if (current) {
@@ -46,6 +79,8 @@ function stepTo(count) {
       change("view");
     }
     state.selected = id;
+    for (let at = current.at; at; at = at.around) state.turns.set(at.holder, at.turn);
+    if (current.at) draw();
     change("select step");
     bringIntoView(id);
   } else change("step");
@@ -62,8 +97,10 @@ function tellStep(current) {
   const count = element("b", { text: `${state.step} of ${steps.length}` });
   let words = state.step ? "" : "inputs and parameters are there";
   if (current?.vertex !== undefined) {
-    const value = data.values?.vertices[current.vertex];
-    words = `forward: ${titleOf(current.vertex)}${value ? ` = ${inALine(value)}` : ""}`;
+    const value = valueNow(current.vertex);
+    const pass = vertices[current.vertex].backward ? "backward" : "forward";
+    const turn = current.at?.title ? `, ${current.at.title}` : "";
+    words = `${pass}${turn}: ${titleOf(current.vertex)}${value ? ` = ${inALine(value)}` : ""}`;
   }
   if (current?.flow) {
     const { flow } = current;
@@ -83,15 +120,16 @@ function tellStep(current) {
 // What is not computed yet is pale, and what the step computes has a ring.
 function markSteps() {
   const current = state.step ? steps[state.step - 1] : null;
+  const reached = new Set(flows.filter(isDone).map((flow) => flow.head));
   for (const each of canvas.querySelectorAll(".vertex")) {
     const id = Number(each.dataset.vertex);
     each.classList.toggle("pending", state.step !== null && !isComputed(meant(id)));
     const isHere = current && (current.vertex === id || current.flow?.head === id);
     each.classList.toggle("current", Boolean(isHere));
-    const known = state.step === null || arrived(id).length > 0;
+    const known = state.step === null || reached.has(id);
     for (const text of each.querySelectorAll("text.gradient")) text.classList.toggle("pending", !known);
   }
-  const done = state.step === null ? null : new Set(steps.slice(0, state.step).map((step) => step.flow?.id));
+  const done = state.step === null ? null : new Set(flows.filter(isDone).map((flow) => flow.id));
   for (const each of canvas.querySelectorAll(".flow")) {
     const ids = each.dataset.flows.split(" ").map(Number);
     each.classList.toggle("pending", done !== null && !ids.some((id) => done.has(id)));

@@ -203,7 +203,7 @@ def _inside(
     outputs = [
         (name, value)
         for position, (name, value) in enumerate(
-            zip(_outputs(node, place), body.outputs, strict=True)
+            zip(result_names(node, place), body.outputs, strict=True)
         )
         if node.op.role is not Role.LOOP or position < carries or position in read
     ]
@@ -211,7 +211,7 @@ def _inside(
     return with_bodies(scene, primitive=primitive, depth=depth + 1)
 
 
-def _outputs(node: Node, place: int) -> Iterator[str]:
+def result_names(node: Node, place: int) -> Iterator[str]:
     """Names for the results of a body."""
     arguments = argument_of(node.bodies[place])
     count: int = node.attributes.get("carries", 0)

@@ -228,7 +228,19 @@ def test_bodies_branches_and_functions_can_be_opened(tmp_path):
     inside = [n for n, v in forward if "parent" in v]
     holders = {vertices[vertices[n]["parent"]]["op"] for n in inside}
     assert {"scan", "cond"} <= holders
-    assert not {str(n) for n in inside} & data["values"]["vertices"].keys()
+    # What is inside has a value at each turn, and that of the other branch none.
+    values, turns = data["values"], data["values"]["turns"]
+    assert not {str(n) for n in inside} & values["vertices"].keys()
+    (loop,) = (n for n, v in forward if v["op"] == "scan" and v["role"] == "block")
+    assert turns[str(loop)] == [f"turn {n} of 5" for n in range(1, 6)]
+    found = {vertices[n]["lines"][0]: values["inside"].get(str(n)) for n in inside}
+    assert [each["numbers"] for each in found["tanh"]][:2] == [
+        ["0", "0"],
+        [f"{np.tanh(1.0):.4g}", f"{np.tanh(2.0):.4g}"],
+    ]
+    assert found["exp"]
+    assert found["sin"] is None
+    assert {"next c", "value of each step"} <= found.keys()
     for holder, ends in data["graph"]["exits"].items():
         assert {vertices[n]["parent"] for n in ends} == {int(holder)}
 
