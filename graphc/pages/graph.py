@@ -155,7 +155,7 @@ class PageGraph:
             "refers": shape.refers,
         }
         if node.op.role is Role.RESULT:
-            found["result"] = node.attributes["index"]
+            found["place"] = node.attributes["index"]
         through, of = self.ends(node)
         found |= {"through": through, "of": of}
         return {k: v for k, v in found.items() if v not in (None, "", False, [])}

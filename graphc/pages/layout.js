@@ -44,19 +44,25 @@ function valueLines(id) {
   return found.map((line) => ({ ...line, room }));
 }
 
-// The vertices and edges of one pass, as they are open now.
+// The vertices and edges of one pass, as they are open now. What an open block takes as a
+// whole, such as the condition of a branch, leads to its frame.
 function visibleGraph(backward) {
   const shown = vertices.filter((v) => Boolean(v.backward) === backward && seen(v.id) === v.id);
   const found = new Map();
+  const toFrames = [];
   for (const edge of edges) {
     if (Boolean(vertices[edge.head].backward) !== backward) continue;
     const head = seen(edge.head);
-    if (isOpen(head)) continue;
     const tail = leaving(edge.tail, edge.head);
-    if (tail !== head && !isInside(head, tail)) {
-      const key = `${tail} ${head}`;
-      if (!found.has(key)) found.set(key, { tail, head, text: edge.text, flows: [] });
-    }
+    if (tail === head || isInside(head, tail)) continue;
+    const key = `${tail} ${head}`;
+    if (isOpen(head)) toFrames.push({ tail, head, text: edge.text, flows: [] });
+    else if (!found.has(key)) found.set(key, { tail, head, text: edge.text, flows: [] });
+  }
+  const heads = Map.groupBy(found.values(), (edge) => edge.tail);
+  for (const edge of toFrames) {
+    const isLed = heads.get(edge.tail)?.some((other) => isInside(other.head, edge.head));
+    if (!isLed && !isInside(edge.tail, edge.head)) found.set(`${edge.tail} ${edge.head}`, edge);
   }
   return { shown, edges: [...found.values()] };
 }

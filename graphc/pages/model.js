@@ -59,9 +59,9 @@ function seen(id) {
 // The vertex whose value an open block has; a closed one is that itself. Of a block with
 // several results, the one that another vertex is.
 function leaving(id, by) {
-  const { result = 0 } = vertices[by] ?? {};
+  const { place = 0 } = vertices[by] ?? {};
   let now = seen(id);
-  while (isOpen(now) && exits[now]) now = seen(exits[now][result] ?? exits[now][0]);
+  while (isOpen(now) && exits[now]) now = seen(exits[now][place] ?? exits[now][0]);
   return now;
 }
 
