@@ -41,15 +41,22 @@ function outline(role, w, h) {
     `H${x + r} a${r},${r} 0 0 1 ${-r},${-r} V${y + r} a${r},${r} 0 0 1 ${r},${-r} Z`;
 }
 
+// A line through points, with round corners.
 function curve(points) {
-  if (points.length < 3) return `M${points.map((p) => `${p.x},${p.y}`).join(" L")}`;
   let path = `M${points[0].x},${points[0].y}`;
   for (let i = 1; i < points.length - 1; i += 1) {
-    const end = i === points.length - 2 ? points[i + 1] :
-      { x: (points[i].x + points[i + 1].x) / 2, y: (points[i].y + points[i + 1].y) / 2 };
-    path += ` Q${points[i].x},${points[i].y} ${end.x},${end.y}`;
+    const [start, corner, end] = points.slice(i - 1, i + 2);
+    path += ` L${along(corner, start)} Q${corner.x},${corner.y} ${along(corner, end)}`;
   }
-  return path;
+  const last = points[points.length - 1];
+  return `${path} L${last.x},${last.y}`;
+}
+
+// The point where a corner begins to be round.
+function along(from, to) {
+  const far = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+  const share = Math.min(0.5, 40 / far);
+  return `${from.x + (to.x - from.x) * share},${from.y + (to.y - from.y) * share}`;
 }
 
 // The same line some way to the right of one that goes down.
@@ -214,13 +221,16 @@ function move() {
 function fit(whole = true) {
   const { width, height } = picture.getBoundingClientRect();
   const across = (width - 24) / extent.width;
-  const legible = Math.max(state.view === "sides" ? 0.3 : 0.45, Math.min(0.85, across));
+  const legible = state.view === "sides" ? Math.max(0.3, Math.min(0.85, across)) : across < 0.6 ? 0.75 : Math.min(0.85, across);
   camera.scale = Math.max(whole ? 0.1 : legible, Math.min(1.2, across, (height - 24) / extent.height));
   camera.x = Math.max(12, (width - extent.width * camera.scale) / 2);
   camera.y = Math.max(12, (height - extent.height * camera.scale) / 2);
-  const entry = placed.get(seen(state.selected ?? 0));
+  const first = [...placed].filter(([id]) => !isOpen(id)).reduce((one, other) => (other[1].y < one[1].y ? other : one), [0, { y: Infinity }]);
+  const entry = state.selected === null ? first[1] : placed.get(seen(state.selected));
   const isCut = extent.width * camera.scale > width;
-  if (!whole && entry && isCut && state.view !== "sides") camera.x = Math.min(12, width / 2 - entry.x * camera.scale);
+  if (!whole && entry && isCut && state.view !== "sides") {
+    camera.x = Math.max(width - 12 - extent.width * camera.scale, Math.min(12, width / 2 - entry.x * camera.scale));
+  }
   move();
   if (!whole && state.selected !== null) bringIntoView(state.selected);
 }

@@ -25,7 +25,7 @@ function labelOf(vertex) {
   if (state.view === "overlay" || state.view === "sides") {
     for (const gradient of data.values?.gradients[vertex.id] ?? []) {
       const [text] = wordsOf(gradient);
-      lines.push({ text: `${short(gradient.name, 18)} ${short(text, 20)}`, kind: "gradient" });
+      lines.push({ text: `${short(gradient.name, 30)} ${short(text, 20)}`, kind: "gradient" });
     }
   }
   return lines;
@@ -33,7 +33,7 @@ function labelOf(vertex) {
 
 // The value in a vertex. One in a loop has room for what it is at any turn.
 function valueLines(id) {
-  const told = (value) => wordsOf(value).slice(0, 2).map((text) => ({ text: short(text, 26), kind: "value" }));
+  const told = (value) => wordsOf(value).slice(0, 2).map((text) => ({ text: short(text, 30), kind: "value" }));
   const value = valueNow(id);
   const inside = data.values?.inside[id];
   const found = value ? told(value) : inside ? [{ text: "not run", kind: "value" }] : [];
@@ -94,7 +94,7 @@ const rounded = (length) => 16 * Math.ceil(length / 16);
 function roomFor({ text, kind, room = 0 }) {
   const width = Math.max(room, widthOf(text, kind === "head"));
   if (kind === "value") return Math.max(width, 126);
-  if (kind === "gradient") return widthOf(text.slice(0, text.indexOf(" "))) + 112;
+  if (kind === "gradient") return Math.max(width, widthOf(text.slice(0, text.lastIndexOf(" "))) + 66);
   return width;
 }
 
@@ -137,7 +137,7 @@ function route(edge, levels) {
     [from, out, id] = [`in ${tail}`, "", frame];
   }
   const last = add(id, { from, out, to: String(head), into: "" });
-  last.lines = edge.flows.flatMap((flow) => flow.lines.map((line) => short(line, 30)));
+  last.lines = edge.flows.flatMap((flow) => flow.lines.map((line) => short(line, 40)));
   return { edge, parts };
 }
 
@@ -181,15 +181,32 @@ function solved(sizes, links) {
   }
   dagre.layout(layout);
   const { width = 1, height = 1 } = layout.graph();
-  const level = (some, otherwise) => (some.size ? layout.node([...some][0]).y : otherwise);
+  const all = [...sizes.keys()].map((end) => layout.node(String(end)));
+  const top = ports.in.size ? Math.min(layout.node([...ports.in][0]).y, ...all.map((each) => each.y - each.height / 2 - 12)) : 0;
+  const bottom = ports.out.size ? Math.max(layout.node([...ports.out][0]).y, ...all.map((each) => each.y + each.height / 2 + 12)) : height;
   return {
     width,
-    top: level(ports.in, 0),
-    bottom: level(ports.out, height),
+    top,
+    bottom,
     hasEntries: ports.in.size > 0,
     ends: new Map([...sizes.keys(), ...ports.in, ...ports.out].map((end) => [end, layout.node(String(end))])),
-    links: links.map(([from, to], place) => layout.edge(String(from), String(to), String(place))),
+    // Lines at ports go on to the border.
+    links: links.map(([from, to], place) => {
+      const link = layout.edge(String(from), String(to), String(place));
+      const { points } = link;
+      const before = typeof from === "string" ? [{ x: points[0].x, y: top }] : [];
+      const after = typeof to === "string" ? [{ x: points[points.length - 1].x, y: bottom }] : [];
+      return { ...link, points: [...before, ...points, ...after] };
+    }),
   };
+}
+
+// An edge that goes straight down beside its label, and bends above and below.
+function withRoom(points, y, height) {
+  const place = height ? points.findIndex((point) => Math.abs(point.y - y) < 1) : -1;
+  if (place < 1 || place === points.length - 1) return points;
+  const ends = [-1, 1].map((sign) => ({ x: points[place].x, y: y + sign * (height / 2 + 5) }));
+  return [...points.slice(0, place), ...ends, ...points.slice(place + 1)];
 }
 
 // A frame with all that is in it, from its upper left corner on.
@@ -214,7 +231,8 @@ function inside(id, levels) {
   const cornerOf = (key) => nodes.get(key).x - nodes.get(key).width / 2;
   const paths = new Map([...links.values()].map((link, place) => {
     const { points, x: across, y: down, width: wide } = found.links[place];
-    const path = { ...moved({ x: across, y: down }), width: wide, points: points.map(moved), lines: link.lines };
+    const beside = withRoom(points, down, link.lines.length * 13);
+    const path = { ...moved({ x: across, y: down }), width: wide, points: beside.map(moved), lines: link.lines };
     const { points: all } = path;
     if (link.out) all[0].x = cornerOf(link.from) + frames.get(link.from).portOf(link.out);
     if (link.into) all[all.length - 1].x = cornerOf(link.to) + frames.get(link.to).portOf(link.into);

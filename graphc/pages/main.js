@@ -39,6 +39,7 @@ for (const [name, title] of VIEWS) {
     on: { click: () => showView(name) },
   }));
 }
+byId("views").hidden = VIEWS.length < 2;
 byId("views").addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!step) return;
@@ -248,7 +249,7 @@ onChange((kind) => {
 
 nodePanel.tabIndex = -1;
 addTab("code", "Code", codePanel());
-addTab("derivation", "Derivation", derivationPanel());
+addTab("derivation", data.derivations.length ? "Derivation" : "Formulas", derivationPanel());
 addTab("rules", "Rules", passesPanel());
 const memory = data.account.filter((section) => !section.passes.length);
 if (memory.length) addTab("memory", "Memory", memoryPanel(memory));

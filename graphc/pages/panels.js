@@ -52,8 +52,8 @@ function overview() {
   return element("div", { class: "overview" },
     element("h2", { text: data.title }),
     element("p", { text: `${vertices.filter((v) => isUser(v) && !v.backward && v.refers === undefined).length} ` +
-      `values, ${parameters.length} of them parameters.` }),
-    ...(data.derivations[0]?.sections.slice(0, 1).map((section) => equationsOf(section)) ?? []),
+      `values${parameters.length ? `, ${parameters.length} of them parameters` : ""}.` }),
+    ...(data.derivations[0]?.sections.slice(0, 1).map((section) => equationsOf(section)) ?? [formulasOf()]),
     element("p", { class: "quiet", text: "Select a value in the graph, in the code or in the derivation: the others " +
       "show what belongs to it. n and p go through the passes step by step; ? lists all keys." }));
 }
@@ -214,6 +214,16 @@ function equationsOf(section) {
   return linked(whole);
 }
 
+// The formulas of all values that have a name, where nothing is derived.
+function formulasOf() {
+  const whole = element("div", { class: "equations" });
+  for (const vertex of inOrder(vertices.filter((v) => isUser(v) && v.name && data.formulas[v.id]))) {
+    whole.append(element("div", { class: "equation", "data-vertex": vertex.id, tabindex: 0, role: "button" },
+      formula(data.formulas[vertex.id])));
+  }
+  return linked(whole);
+}
+
 function derivationPanel() {
   const whole = element("div", { class: "derivation" });
   for (const derivation of data.derivations) {
@@ -223,7 +233,7 @@ function derivationPanel() {
     }
     if (derivation.note) whole.append(element("p", { class: "quiet", text: derivation.note }));
   }
-  if (!data.derivations.length) whole.append(element("p", { text: "Nothing here has a gradient." }));
+  if (!data.derivations.length) whole.append(formulasOf(), element("p", { class: "quiet", text: "Nothing here has a gradient." }));
   return linked(whole);
 }
 
