@@ -212,8 +212,9 @@ class Op:
     fast: Template | None = None
     """The form in fast style, where a quicker one says the same less plainly: of
     statements where `numpy` is."""
-    forms: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Forms for targets besides NumPy, by the target: an expression of the inputs."""
+    forms: Mapping[str, Template] = field(default_factory=dict[str, "Template"])
+    """Forms for targets besides NumPy, by the target: an expression of the inputs, in
+    which `c` may call functions of its own library."""
     loops: Callable[[Node], LoopForm | None] | None = None
     """The form as loops over elements, for targets that have loops; None for a node
     that has none. An elementwise op needs none to be said."""
@@ -328,6 +329,13 @@ class Op:
         """The NumPy source of `node`."""
         assert self.numpy is not None, self.name
         return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def template_for(self, target: str, node: Node) -> str:
+        """The source of `node` for a target: NumPy's where it has none of its own."""
+        found = self.forms.get(target)
+        if found is None:
+            return self.template(node)
+        return found if isinstance(found, str) else found(node)
 
     def is_statements(self, node: Node) -> bool:
         """True where the source of `node` assigns `out`, and is not an expression."""

@@ -76,7 +76,8 @@ class Operation:
 
     operator: str
     """`+`, `-`, `*`, `/`; `//` and `%` of positions, which are not negative; `<`, `==`,
-    `and`; and `if`, the second or the third argument by the first."""
+    `and`; `if`, the second or the third argument by the first; or the name of an
+    elementary function."""
     arguments: tuple[Scalar, ...]
     dtype: DType = INDEX
 
@@ -220,6 +221,20 @@ class Reduction:
     """From the index of the result and the other positions."""
     divisor: Dimension = 1
     """Number that the result is divided by, for a mean."""
+    finish: Callable[[Scalar], Scalar] | None = None
+    """The result from that which was combined, if it is another one."""
+
+    def finished(self, total: Scalar, dtype: DType) -> Scalar:
+        """The result from that which was combined."""
+        if self.divisor != 1:
+            divisor = Operation("float", (position(self.divisor),), dtype)
+            total = Operation("/", (total, divisor), dtype)
+        return total if self.finish is None else self.finish(total)
+
+    @property
+    def is_total(self) -> bool:
+        """True where the result is that which was combined."""
+        return self.divisor == 1 and self.finish is None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,8 +275,8 @@ class Routine:
     numbers: Index = ()
     draws: bool = False
     """True where it takes numbers from the stream of the node."""
-    work: Dimension = 0
-    """Bytes of memory that it works in."""
+    work: Dimension | None = None
+    """Bytes of memory that it works in, if it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from ..ir.scalar import (
     reindexed,
     rest,
 )
+from .rearranged_as_loops import extended
 
 
 def elementwise_product(left: Scalar, right: Scalar, node: Node) -> Scalar:
@@ -121,10 +122,10 @@ def counted(node: Node) -> LoopForm:
     return ByElement(lambda index, at: index[0])
 
 
-def padded(node: Node) -> LoopForm | None:
+def padded(node: Node) -> LoopForm:
     """A number around an array."""
     if node.attributes["mode"] != "constant":
-        return None
+        return extended(node)
     x, widths = node.inputs[0], node.attributes["pad_width"]
     number = Number(node.attributes["constant_values"], node.dtype)
 

@@ -22,6 +22,7 @@ from .layout import contiguous
 from .linalg import MATMUL
 from .shape import TRANSPOSE, expand_dims, reshape, transpose
 from .source import ArrayLike, as_node, astype, promote
+from .sums_as_loops import contracted
 
 Label = Hashable
 Labels = tuple[Label, ...]
@@ -280,6 +281,7 @@ SUM_OF_PRODUCTS = Op(
         elements=lambda node: einsum_elements(node, ("x1", "x2")),
         is_plain=True,
     ),
+    loops=contracted,
     inputs=("x1", "x2"),
     infer=_products_infer,
     kind="contraction",

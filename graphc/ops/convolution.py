@@ -14,6 +14,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op
 from ..ir.types import TensorType
+from .as_routines import convolved
 from .indexing import slice_axis
 from .linalg import MATMUL
 from .padding import pad
@@ -80,6 +81,7 @@ def _of_examples(batch: Batch, node: Node) -> Node:
 
 CONVOLVE = Op(
     name="convolve",
+    loops=convolved,
     inputs=("a", "v"),
     infer=_convolve_infer,
     facts=Facts(

@@ -17,6 +17,7 @@ from ..ir.op import Case, Op
 from ..ir.types import TensorType, is_integer
 from .along_axis import TAKE_ALONG_AXIS
 from .arithmetic import where
+from .as_routines import counted_at, counted_between
 from .differences import diff
 from .extrema import max, min
 from .indexing import SCATTER_ADD, slice_axis
@@ -57,6 +58,7 @@ def _bincount_of_examples(batch: Batch, node: Node) -> Node:
 
 BINCOUNT = Op(
     name="bincount",
+    loops=counted_at,
     inputs=("x",),
     infer=_bincount_infer,
     kind="movement",
@@ -141,6 +143,7 @@ def _histogram_of_examples(batch: Batch, node: Node) -> Node:
 
 HISTOGRAM = Op(
     name="histogram",
+    loops=counted_between,
     inputs=("x", "edges"),
     infer=_histogram_infer,
     facts=Facts(zero_sign="ignored"),

@@ -21,6 +21,7 @@ from .element_texts import at, elements, letters
 from .joining import concatenate
 from .padding import pad
 from .ranges import TRI
+from .rearranged_as_loops import diagonal_of, on_a_diagonal
 from .repeating import source_of
 from .reshaping import atleast_2d
 from .shape import moveaxis, reshape
@@ -77,6 +78,7 @@ def _diagonal_elements(node: Node) -> str:
 DIAGONAL = Op(
     name="diagonal",
     mathematics=Mathematics(elements=_diagonal_elements),
+    loops=diagonal_of,
     inputs=("x",),
     infer=_diagonal_infer,
     kind="view",
@@ -131,6 +133,7 @@ DIAG_EMBED = Op(
             },
         )
     ),
+    loops=on_a_diagonal,
     inputs=("x",),
     infer=_placed_infer,
     kind="movement",

@@ -130,6 +130,7 @@ def _from_source(name: str, node: Node, out: str = "") -> str:
 MAX_FROM, MIN_FROM = (
     Op(
         name=f"{name}_from",
+        loops=reduced(name),
         inputs=("x",),
         infer=_extremum_from_infer,
         facts=Facts(zero_sign="kept"),

@@ -176,6 +176,7 @@ FREXP_MANTISSA = Op(
     ),
     kind="elementwise",
     numpy="np.frexp(x)[0]",
+    forms={"c": "frexp_mantissa(x)"},
     vjp=lambda g, out, x: (ldexp(g, -FREXP_EXPONENT(x)),),
     jvp="diagonal",
     cases=(Case(((3, 4),)), Case(((0, 3),))),
@@ -193,6 +194,7 @@ FREXP_EXPONENT = Op(
     facts=Facts(zero_sign="ignored", cost=8.0),
     kind="elementwise",
     numpy="np.frexp(x)[1]",
+    forms={"c": "frexp_exponent(x)"},
     cases=(Case(((3, 4),)), Case(((0, 3),))),
 )
 
@@ -218,6 +220,16 @@ def _nan_to_num_numpy(node: Node) -> str:
     return f"np.nan_to_num({', '.join(['x', *(f'{name}={name}' for name in chosen)])})"
 
 
+def _nan_to_num_in_c(node: Node) -> str:
+    if node.dtype.kind != "f":
+        return "x"
+    limits = np.finfo(node.dtype)
+    nan, *ends = (node.attributes[name] for name in ("nan", "posinf", "neginf"))
+    kept = zip(ends, (limits.max, limits.min), strict=True)
+    above, below = (float(limit) if end is None else end for end, limit in kept)
+    return f"nan_to_num(x, {nan!r}, {above!r}, {below!r})"
+
+
 NAN_TO_NUM = Op(
     name="nan_to_num",
     inputs=("x",),
@@ -225,6 +237,7 @@ NAN_TO_NUM = Op(
     facts=Facts(zero_sign="kept", cost=(12.0, 12.0)),
     kind="elementwise",
     numpy=_nan_to_num_numpy,
+    forms={"c": _nan_to_num_in_c},
     vjp=lambda g, out, x: (where(isfinite(x), g, constant(0.0, g.dtype)),),
     jvp="diagonal",
     admits=("nan", "inf"),

@@ -12,6 +12,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
 from .arithmetic import remainder, where
+from .as_routines import intervals
 from .clipping import clip
 from .indexing import take
 from .joining import concatenate
@@ -43,6 +44,7 @@ def _interval_of_examples(batch: Batch, node: Node) -> Node:
 
 INTERVAL = Op(
     name="interval",
+    loops=intervals,
     inputs=("x", "xp"),
     infer=_interval_infer,
     kind="movement",

@@ -32,6 +32,7 @@ from .shape import expand_dims, moveaxis
 from .singular_values import svdvals
 from .solving import inv
 from .source import ArrayLike, as_node, astype
+from .sums_as_loops import normed
 
 
 def _infer(
@@ -80,6 +81,7 @@ def _written(node: Node) -> str:
 
 VECTOR_NORM = Op(
     name="vector_norm",
+    loops=normed,
     mathematics=Mathematics(written=_written),
     inputs=("x",),
     infer=_infer,

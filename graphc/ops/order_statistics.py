@@ -14,9 +14,11 @@ from ..ir.dims import format_shape, product
 from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
+from ..ir.scalar import LoopForm
 from ..ir.types import DType, TensorType, is_floating
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
 from .arithmetic import where
+from .as_routines import quantiles
 from .axes import normalize_axes
 from .clipping import clip
 from .comparison import isnan
@@ -216,12 +218,18 @@ def _median_infer(
     return reduced_type(x, axis, keepdims, mean_dtype(x.dtype))
 
 
+def _quantile_loops(node: Node) -> LoopForm | None:
+    method: str = node.attributes.get("method", "linear")
+    return quantiles(node, _levels(node), _OFFSETS.get(method, (1.0, 1.0)), method)
+
+
 def _median_numpy(node: Node) -> str:
     return f"np.median(x{axis_argument(node)})"
 
 
 MEDIAN = Op(
     name="median",
+    loops=_quantile_loops,
     inputs=("x",),
     infer=_median_infer,
     facts=Facts(nonnegative="all", zero_sign="kept"),
@@ -288,6 +296,7 @@ def _quantile_of_examples(batch: Batch, node: Node) -> Node:
 
 QUANTILE = Op(
     name="quantile",
+    loops=_quantile_loops,
     inputs=("x",),
     infer=_quantile_infer,
     facts=Facts(zero_sign="kept"),

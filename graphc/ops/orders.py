@@ -10,6 +10,7 @@ from ..ir.facts import Facts
 from ..ir.node import Node
 from ..ir.op import Case, Op, ValueRange, ValueRanges
 from ..ir.types import TensorType
+from .as_routines import sorted_positions
 
 _POSITION = np.dtype(np.intp)
 
@@ -26,6 +27,7 @@ def _order_type(x: TensorType, *, axis: int) -> TensorType:
 
 ARGSORT = Op(
     name="argsort",
+    loops=sorted_positions,
     inputs=("x",),
     infer=_order_type,
     facts=Facts(zero_sign="ignored"),
@@ -69,6 +71,7 @@ def _has_places(node: Node) -> list[tuple[Dimension, Dimension]]:
 
 ARGPARTITION = Op(
     name="argpartition",
+    loops=sorted_positions,
     inputs=("x",),
     infer=_argpartition_type,
     facts=Facts(zero_sign="ignored"),

@@ -17,6 +17,7 @@ from ..ir.node import Node
 from ..ir.op import AllocationFree, Case, Op
 from ..ir.types import TensorType
 from .arithmetic import is_large
+from .rearranged_as_loops import row_starts
 from .shape import EXPAND_DIMS, RESHAPE, SQUEEZE
 from .slices import ARRAY, Index, index_source, indexed_shape, is_whole
 from .source import ARANGE, arange
@@ -45,6 +46,7 @@ def _row_starts_infer(*, size: Dimension, step: int) -> TensorType:
 
 ROW_STARTS = Op(
     name="row_starts",
+    loops=row_starts,
     inputs=(),
     infer=_row_starts_infer,
     kind="source",

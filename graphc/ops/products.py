@@ -16,7 +16,7 @@ from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from ..ir.types import TensorType, is_floating
 from .arithmetic import multiply, where
-from .as_loops import dot_of_last_axis
+from .as_loops import dot_of_last_axis, reduced
 from .axes import normalize_axes
 from .batched_products import vecdot_of_examples
 from .reduction import (
@@ -89,6 +89,7 @@ OTHERS_PRODUCT = Op(
 
 PROD = Op(
     name="prod",
+    loops=reduced("*"),
     mathematics=Mathematics(formula="prod(x, axis, keepdims)"),
     inputs=("x",),
     infer=sum_type,

@@ -24,6 +24,7 @@ from .arithmetic import add, multiply, subtract
 from .as_loops import diagonal_matrix
 from .exponential import power
 from .joining import stack
+from .rearranged_as_loops import counted_from, evenly_spaced
 from .reordering import flip
 from .repeating import source_of
 from .shape import broadcast_to, reshape
@@ -63,6 +64,7 @@ def _range_of(node: Node, _: Any) -> ValueRange | None:
 
 RANGE = Op(
     name="arange_from",
+    loops=counted_from,
     inputs=(),
     infer=_range_infer,
     kind="source",
@@ -150,6 +152,7 @@ def _linspace_infer(
 
 LINSPACE = Op(
     name="linspace",
+    loops=evenly_spaced,
     inputs=(),
     infer=_linspace_infer,
     kind="source",

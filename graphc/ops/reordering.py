@@ -16,6 +16,7 @@ from ..ir.op import Case, Op
 from .as_loops import flipped
 from .axes import normalize_axes, normalize_axis, ordered_axes
 from .element_texts import at, elements, letters, size_text
+from .rearranged_as_loops import rolled
 from .shape import reshape, transpose
 from .source import ArrayLike, as_node
 from .type_rules import same_type
@@ -160,6 +161,7 @@ def _roll_elements(node: Node) -> str:
 ROLL = Op(
     name="roll",
     mathematics=Mathematics(elements=_roll_elements),
+    loops=rolled,
     inputs=("x",),
     infer=same_type,
     facts=Facts(rearranges=True),

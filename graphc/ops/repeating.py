@@ -21,6 +21,7 @@ from .as_loops import tiled
 from .axes import normalize_axis
 from .element_texts import at, elements, letters, size_text
 from .indexing import SCATTER_ADD
+from .rearranged_as_loops import repeated
 from .shape import reshape
 from .slices import ARRAY, whole_index
 from .source import ArrayLike, as_node, constant, zeros
@@ -187,6 +188,7 @@ def _repeat_elements(node: Node) -> str | None:
 REPEAT = Op(
     name="repeat",
     mathematics=Mathematics(elements=_repeat_elements),
+    loops=repeated,
     inputs=("x",),
     infer=_repeat_infer,
     facts=Facts(rearranges=True),

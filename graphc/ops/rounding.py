@@ -72,6 +72,16 @@ def _round_infer(x: TensorType, *, decimals: int) -> TensorType:
     return x
 
 
+def _round_in_c(node: Node) -> str:
+    decimals: int = node.attributes["decimals"]
+    if node.dtype.kind != "f":
+        return "np.round(x, decimals)" if decimals < 0 else "x"
+    scale = 10.0 ** abs(decimals)
+    if decimals < 0:
+        return f"np.rint(x / {scale!r}) * {scale!r}"
+    return f"np.rint(x * {scale!r}) / {scale!r}"
+
+
 ROUND = Op(
     name="round",
     inputs=("x",),
@@ -79,6 +89,7 @@ ROUND = Op(
     facts=Facts(zero_sign="kept", cost=(3.0, 3.0)),
     kind="elementwise",
     numpy="np.round(x, decimals)",
+    forms={"c": _round_in_c},
     into="np.round(x, decimals, out=out)",
     cases=(Case(((3, 4),), {"decimals": 1}), Case(((0, 3),), {"decimals": -1})),
 )

@@ -17,6 +17,7 @@ from . import reduction
 from .arithmetic import where
 from .linalg import matmul
 from .shape import expand_dims, swapaxes
+from .sums_as_loops import distances
 from .type_rules import floating
 
 
@@ -109,6 +110,7 @@ def _jvp(tangents: tuple[Any, Any], out: Node, x1: Node, x2: Node) -> Node:
 
 CDIST = Op(
     name="cdist",
+    loops=distances,
     inputs=("x1", "x2"),
     infer=_infer,
     kind="contraction",

@@ -16,6 +16,7 @@ from ..ir.op import Case, Op, Point, ValueRange
 from ..ir.types import TensorType, as_dtype, is_floating
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
 from .arithmetic import where
+from .as_routines import last_attained, recurrence, running
 from .axes import normalize_axis
 from .element_texts import from_on, up_to
 from .exponential import exp
@@ -91,6 +92,7 @@ def _cumsum_vjp(g: Node, out: Node, x: Node) -> tuple[Node]:
 CUMSUM = Op(
     name="cumsum",
     mathematics=Mathematics(elements=lambda node: up_to(node, "x")),
+    loops=running("sum"),
     inputs=("x",),
     infer=_running_type,
     facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
@@ -185,6 +187,7 @@ def _moved(d_a: Node, out: Node, axis: int, reverse: bool) -> Node:
 
 LINEAR_RECURRENCE = Op(
     name="linear_recurrence",
+    loops=recurrence,
     inputs=("a", "b"),
     infer=_recurrence_infer,
     facts=Facts(nonnegative="all", finite="all", zero_sign="kept"),
@@ -225,6 +228,7 @@ def _cumprod_jvp(tangents: tuple[Node], out: Node, x: Node) -> Node:
 CUMPROD = Op(
     name="cumprod",
     mathematics=Mathematics(gradients=lambda node: (from_on(node, "d * out", "/ x"),)),
+    loops=running("product"),
     inputs=("x",),
     infer=_running_type,
     facts=Facts(nonnegative="all", zero_sign="kept"),
@@ -308,6 +312,7 @@ def _attained_numpy(node: Node) -> str:
 
 LAST_ATTAINED = Op(
     name="last_attained",
+    loops=last_attained,
     inputs=("x", "extrema"),
     infer=_attained_type,
     facts=Facts(zero_sign="ignored"),
@@ -354,6 +359,7 @@ CUMMAX, CUMMIN = (
         ),
         kind="movement",
         numpy=f"np.{ufunc}.accumulate(x, axis=axis)",
+        loops=running(ufunc),
         into=f"np.{ufunc}.accumulate(x, axis=axis, out=out)",
         value_range=range_of_first,
         vjp=_cummax_vjp,
@@ -449,6 +455,7 @@ LOGCUMSUMEXP = Op(
     mathematics=Mathematics(
         gradients=lambda node: (from_on(node, "d * exp(-out)", "* exp(x)"),)
     ),
+    loops=running("logaddexp"),
     inputs=("x",),
     infer=same_floating_type,
     facts=Facts(zero_sign="kept"),

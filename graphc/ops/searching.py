@@ -20,6 +20,7 @@ from ..ir.op import Case, Op, ValueRange
 from ..ir.types import TensorType, is_floating
 from .along_axis import take_along_axis
 from .arithmetic import maximum, where
+from .as_routines import among, places_in_line
 from .comparison import equal, isnan, logical_not
 from .indexing import slice_axis
 from .joining import concatenate, stack
@@ -70,6 +71,7 @@ def _searchsorted_of_examples(batch: Batch, node: Node) -> Node:
 
 SEARCHSORTED = Op(
     name="searchsorted",
+    loops=places_in_line,
     inputs=("a", "v"),
     infer=_searchsorted_infer,
     facts=Facts(zero_sign="ignored"),
@@ -172,6 +174,7 @@ def _isin_of_examples(batch: Batch, node: Node) -> Node:
 
 ISIN = Op(
     name="isin",
+    loops=among,
     inputs=("element", "test_elements"),
     infer=_isin_infer,
     facts=Facts(zero_sign="ignored"),

@@ -19,6 +19,7 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case, Op, Point
 from .along_axis import SCATTER_ALONG_AXIS, TAKE_ALONG_AXIS
+from .as_routines import sorted_lines
 from .axes import normalize_axis
 from .element_texts import at as element
 from .element_texts import elements, letters
@@ -55,6 +56,7 @@ def _sort_elements(node: Node) -> str:
 SORT = Op(
     name="sort",
     mathematics=Mathematics(elements=_sort_elements),
+    loops=sorted_lines,
     inputs=("x",),
     infer=same_type,
     facts=Facts(

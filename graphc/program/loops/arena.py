@@ -76,14 +76,14 @@ def room_of_calls(items: Iterable[Item]) -> Dimension:
         if isinstance(item, Product):
             own = MOST_OF_A_PRODUCT * item.node.dtype.itemsize + ALIGNMENT
             largest = max(largest, own)
-        if isinstance(item, RoutineCall):
-            total = total + item.routine.work
+        if isinstance(item, RoutineCall) and item.routine.work is not None:
+            total = total + item.routine.work + ALIGNMENT
     return total + largest
 
 
 def works(item: Item) -> bool:
     """True for a single statement that needs memory to work in."""
-    is_routine = isinstance(item, RoutineCall) and item.routine.work != 0
+    is_routine = isinstance(item, RoutineCall) and item.routine.work is not None
     return isinstance(item, Product) or is_routine
 
 

@@ -69,18 +69,35 @@ class Elements:
     def __init__(
         self, nodes: Sequence[Node], results: Collection[Node], given: Collection[Node]
     ) -> None:
-        self.nodes, self.given = nodes, given
+        self.given = given
         self.results = set(results)
-        self.users: dict[Node, list[Node]] = {node: [] for node in nodes}
+        self.forms: dict[Node, LoopForm | None] = {}
+        known: dict[Node, None] = {}
         for node in nodes:
+            self._add(node, known)
+        self.nodes = tuple(known)
+        self.users: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        for node in self.nodes:
             if not self.is_outside(node):
                 for x in dict.fromkeys(node.inputs):
                     self.users[x].append(node)
-        self.forms = {n: form_of(n) for n in nodes if not self.is_outside(n)}
         self.places = self._places()
         """Of products of matrices, operands that are read where they are."""
         self.defined = self._defined()
         """Values that are computed on their own."""
+
+    def _add(self, node: Node, known: dict[Node, None]) -> None:
+        """Add a value after those that its form needs besides the graph's."""
+        if node in known:
+            return
+        if not self.is_outside(node):
+            form = self.forms[node] = form_of(node)
+            if isinstance(form, Routine):
+                for each in form.arrays:
+                    for x in each.inputs:
+                        self._add(x, known)
+                    self._add(each, known)
+        known[node] = None
 
     def is_outside(self, node: Node) -> bool:
         """True for an array that is there before."""

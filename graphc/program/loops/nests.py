@@ -19,7 +19,6 @@ from ...ir.scalar import (
     Load,
     MatrixProduct,
     Number,
-    Operation,
     Reduction,
     Routine,
     Scalar,
@@ -28,7 +27,6 @@ from ...ir.scalar import (
     Writes,
     flat,
     parts,
-    position,
     without_ones,
 )
 from ...ir.walk import ancestors
@@ -221,33 +219,28 @@ class _Builder:
         if leads:
             self._fill(node, form.combine, loops[0])
             body.append(Store(node, index, term, form.combine))
-            if form.divisor != 1:
-                self._divide(node, form.divisor)
+            if not form.is_total:
+                self._finish(node, form)
                 self.placed[node] = _Placed((), (), ())
                 return
             outer = next(i for i, each in enumerate(is_inner) if each)
             self.placed[node] = _Placed(loops, loops[:outer], mine)
             return
         follows = home < len(loops) and not around
-        if form.divisor != 1:
-            divisor: Scalar = Operation("float", (position(form.divisor),), node.dtype)
-            term = Operation("/", (term, divisor), node.dtype)
-        store = Store(node, index, term)
+        store = Store(node, index, form.finished(term, node.dtype))
         if follows:
             self.items.insert(self._end_of_nest(loops[0]), store)
         else:
             body.append(store)
         self.placed[node] = _Placed(loops, around, mine)
 
-    def _divide(self, node: Node, divisor: Dimension) -> None:
-        """Divide all elements of an array."""
+    def _finish(self, node: Node, form: Reduction) -> None:
+        """Make results of all elements of an array."""
         counters = [Counter(size) for size in without_ones(node.shape)]
         loops = self._open(self.items, counters)
         index = _spread(node.shape, counters)
-        value: Scalar = Load(node, index, node.shape)
-        whole: Scalar = Operation("float", (position(divisor),), node.dtype)
-        quotient = Operation("/", (value, whole), node.dtype)
-        (loops[-1].body if loops else self.items).append(Store(node, index, quotient))
+        value = form.finished(Load(node, index, node.shape), node.dtype)
+        (loops[-1].body if loops else self.items).append(Store(node, index, value))
 
     def _end_of_nest(self, loop: Loop) -> int:
         """The place after an outermost loop and the totals that it ends with."""

@@ -161,7 +161,7 @@ class Blocks:
         given.append(scope.names[item.node])
         given += [stream_of(scope, item.node)] if routine.draws else []
         given += [strip(scope.text(each)) for each in routine.numbers]
-        given += ["product_room"] if routine.work != 0 else []
+        given += ["product_room"] if routine.work is not None else []
         return _wrapped(f"{function}(", given, ");")
 
     def _product(self, item: Product) -> list[str]:

@@ -47,11 +47,13 @@ _COMPARE: Mapping[type[ast.cmpop], str] = {
 }
 _CALLS: Mapping[type[ast.operator], str] = {
     ast.FloorDiv: "floor_divide",
+    ast.LShift: "left_shift",
+    ast.RShift: "right_shift",
     ast.Mod: "remainder",
 }
 
 
-_NAMES = {
+C_NAMES = {
     "arcsin": "asin",
     "arccos": "acos",
     "arctan": "atan",
@@ -64,8 +66,28 @@ _NAMES = {
 """Functions that C has under other names than NumPy."""
 
 
+_EXACT = frozenset(
+    [
+        *("square", "absolute", "sign", "maximum", "minimum", "reciprocal", "clip"),
+        *("fmax", "fmin", "gcd", "lcm"),
+    ]
+)
+"""Functions whose result has the dtype of their arguments, whichever it is."""
+
+
 class NotInC(Exception):
     """A form that has no translation."""
+
+
+def c_name(name: str) -> str:
+    """The name of a function of which arguments may be known.
+
+    >>> c_name("zeta(2.5)")
+    'zeta_2_5'
+    """
+    name, _, known = name.partition("(")
+    parts = "".join(x if x.isalnum() else "_" for x in known.removesuffix(")"))
+    return f"{name}_{parts}" if parts else name
 
 
 def c_type(dtype: DType) -> str:
@@ -156,7 +178,7 @@ class Translation:
     @property
     def text(self) -> str:
         """The expression, of the type of the node."""
-        tree = _parsed(self.node.op.template(self.node))
+        tree = _parsed(self.node.op.template_for("c", self.node))
         text, dtype = self._visit(tree)
         return self._as(text, dtype, self.node.dtype)
 
@@ -212,7 +234,9 @@ class Translation:
                 return chosen(test, a, b, dtype, self.used), dtype
             case ast.Call(ast.Attribute(ast.Name("np"), "polyval"), [_, point], []):
                 return self._polynomial(point)
-            case ast.Call(ast.Attribute(operand, "astype"), [_], []):
+            case ast.Call(ast.Attribute(operand, "astype"), [_], []) | ast.Call(
+                ast.Name("dtype"), [operand], []
+            ):
                 a, dtype = self._visit(operand)
                 return self._as(a, dtype, self.node.dtype), self.node.dtype
             case ast.Call(ast.Attribute(ast.Name("np"), "clip"), [x, low, high], []):
@@ -241,6 +265,11 @@ class Translation:
 
     def _function(self, name: str, arguments: list[ast.expr]) -> tuple[str, DType]:
         boolean = np.dtype(np.bool_)
+        static = [self._static(each) for each in arguments]
+        if known := [repr(each) for each in static if each is not None]:
+            # `polygamma(1)` is a function of its own.
+            rest = [a for a, s in zip(arguments, static, strict=True) if s is None]
+            return self._function(f"{name}({', '.join(known)})", rest)
         values = [self._visit(each) for each in arguments]
         dtype = np.result_type(*(d for _, d in values))
         if name.startswith("logical_"):
@@ -249,12 +278,18 @@ class Translation:
             if sign == "!":
                 return f"(!{texts[0]})", boolean
             return f"({f' {sign} '.join(texts)})", boolean
-        if name in ("isnan", "isinf", "isfinite"):
+        if name in ("isnan", "isinf", "isfinite", "signbit"):
             texts = [self._as(t, d, dtype) for t, d in values]
             return self._call(name, texts, dtype), boolean
-        exact = ("square", "absolute", "sign", "maximum", "minimum", "reciprocal")
-        if dtype.kind != "f" and name not in exact:
+        if name == "ldexp":
+            dtype = values[0][1]
+            texts = [values[0][0], self._as(*values[1], np.dtype(np.int64))]
+            return self._call(name, texts, dtype), dtype
+        if dtype.kind != "f" and name not in _EXACT:
             dtype = self.node.dtype
+        if dtype.kind == "b" and name in ("maximum", "minimum", "fmax", "fmin"):
+            sign = " | " if name.endswith("max") or name == "maximum" else " & "
+            return f"({sign.join(t for t, _ in values)})", dtype
         if dtype.kind == "b":
             raise NotInC(name)
         texts = [self._as(t, d, dtype) for t, d in values]
@@ -262,9 +297,22 @@ class Translation:
 
     def _call(self, name: str, arguments: Sequence[str], dtype: DType) -> str:
         c_type(dtype)
-        function = f"{_NAMES.get(name, name)}_{dtype.name}"
-        self.used.add(function)
+        name = C_NAMES.get(name, name)
+        if dtype.kind != "f":
+            name = {"fmax": "maximum", "fmin": "minimum"}.get(name, name)
+        self.used.add(f"{name}_{dtype.name}")
+        function = f"{c_name(name)}_{dtype.name}"
         return f"{function}({', '.join(arguments)})"
+
+    def _static(self, tree: ast.expr) -> int | float | None:
+        """The attribute that stands for a number, but for settings."""
+        match tree:
+            case ast.Name(id) if id not in self.values:
+                value = self.node.attributes.get(id)
+            case _:
+                return None
+        is_number = isinstance(value, int | float)
+        return None if isinstance(value, Hyperparameter) or not is_number else value
 
     def _both(self, left: ast.expr, right: ast.expr) -> tuple[str, str, DType]:
         (a, x), (b, y) = self._visit(left), self._visit(right)

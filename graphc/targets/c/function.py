@@ -30,6 +30,7 @@ from ...program.loops.tree import (
     start_of,
 )
 from .expressions import NotInC, Translation, c_type, chosen, number, strip
+from .library import FUNCTIONS
 from .names import NamesOfValues
 
 LANES = 16
@@ -105,6 +106,10 @@ class Scope:
                 return (
                     f"place({strip(self.text(place))}, {strip(self.text(size))}, wrong)"
                 )
+            case Operation(function, arguments) if function in FUNCTIONS:
+                self.used.add(f"{function}_{scalar.dtype.name}")
+                given = ", ".join(strip(self.text(each)) for each in arguments)
+                return f"{function}_{scalar.dtype.name}({given})"
             case Operation(operator, (left, right)):
                 operator = {"//": "/", "and": "&&"}.get(operator, operator)
                 return f"({self.text(left)} {operator} {self.text(right)})"

@@ -38,8 +38,23 @@ HELPERS = frozenset(file.stem for file in _HELPERS.glob("*.c"))
 
 _ROUTINES = Path(__file__).parent / "routines"
 
-ROUTINES = frozenset(file.stem for file in _ROUTINES.glob("*.c"))
+RUNNING = {
+    "running_sum": "last + next",
+    "running_product": "last * next",
+    "running_maximum": "last == last && (next > last || next != next) ? next : last",
+    "running_minimum": "last == last && (next < last || next != next) ? next : last",
+    "running_logaddexp": "logaddexp_float32(last, next)",
+}
+"""Functions that combine an element with all before it, which are one text."""
+
+ROUTINES = frozenset(file.stem for file in _ROUTINES.glob("*.c")) | RUNNING.keys()
 """Names of functions of whole arrays, each for any dtype."""
+
+
+_INTEGERS = Path(__file__).parent / "integers"
+
+INTEGERS = frozenset(file.stem for file in _INTEGERS.glob("*.c"))
+"""Names of functions of integers."""
 
 
 def _file(name: str) -> tuple[tuple[str, ...], str]:
@@ -93,13 +108,52 @@ def routine(name: str, dtype: str) -> str:
 
     Its file has it for float32.
 
-    >>> "static void cumsum_int8(const int8_t *x" in routine("cumsum", "int8")
+    >>> "static void running_sum_int8(" in routine("running_sum", "int8")
     True
     """
-    text = _source(_ROUTINES / f"{name}.c")[1].replace("float32", dtype)
-    return re.sub(r"\bfloat\b", TYPES[dtype], text)
+    if name in RUNNING:
+        text = _source(_ROUTINES / "running.c")[1].replace("COMBINED", RUNNING[name])
+        text = text.replace("running_float32", f"{name}_float32")
+    else:
+        text = _source(_ROUTINES / f"{name}.c")[1]
+    return re.sub(r"\bfloat\b", TYPES[dtype], text.replace("float32", dtype))
+
+
+@cache
+def integers(name: str, dtype: str) -> str:
+    """The text of a function of integers.
+
+    Its file has it for int64.
+
+    >>> "static inline int8_t sign_int8(int8_t x) {" in integers("sign", "int8")
+    True
+    """
+    text = re.sub(r"_int64\b", f"_{dtype}", _source(_INTEGERS / f"{name}.c")[1])
+    return re.sub(r"\bint64_t\b", TYPES[dtype], text)
 
 
 def needed_by(name: str) -> tuple[str, ...]:
-    """The names that a function of whole arrays calls."""
+    """The names that a function of whole arrays calls, `routines/` before its kind."""
+    if name in RUNNING:
+        return ("logaddexp",) if name == "running_logaddexp" else ()
     return _source(_ROUTINES / f"{name}.c")[0]
+
+
+def functions_of(name: str) -> list[str]:
+    """The functions of single numbers that a function of whole arrays calls."""
+    return [each for each in needed_by(name) if not each.startswith("routines/")]
+
+
+def with_needed(called: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Functions of whole arrays with their dtypes, after those that they call."""
+    found: dict[tuple[str, str], None] = {}
+
+    def visit(name: str, dtype: str) -> None:
+        for needed in needed_by(name):
+            if needed.startswith("routines/"):
+                visit(needed.removeprefix("routines/"), dtype)
+        found[name, dtype] = None
+
+    for name, dtype in called:
+        visit(name, dtype)
+    return list(found)

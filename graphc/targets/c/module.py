@@ -13,10 +13,21 @@ from ...program.loops.tree import same_arrays, values_in
 from ...program.native import Region
 from ...program.update_loops import UpdateLoops
 from .expressions import TYPES, NotInC, Translation
-from .library import FUNCTIONS, HELPERS, ROUTINES, library, needed_by, routine
+from .library import (
+    FUNCTIONS,
+    HELPERS,
+    INTEGERS,
+    ROUTINES,
+    functions_of,
+    integers,
+    library,
+    routine,
+    with_needed,
+)
 from .names import CNames, NamesOfValues
 from .products import PRODUCTS, products
 from .source import CFunction, c_function
+from .traced import traced
 from .update import CUpdate, c_step, c_update
 
 _HEAD = """\
@@ -66,7 +77,22 @@ def _supports_body(body: Graph) -> bool:
 
 def _is_there(function: str) -> bool:
     name, _, dtype = function.rpartition("_")
-    return (name in FUNCTIONS | HELPERS or "/" in name) and dtype.startswith("float")
+    if not dtype.startswith("float"):
+        return name in INTEGERS
+    return name in FUNCTIONS | HELPERS or "/" in name or traced(name) is not None
+
+
+def _found(name: str, texts: dict[str, str]) -> set[str]:
+    """The functions of the library that one calls, or itself where it is one; texts of
+    others are added to `texts`, after those that they call."""
+    found = traced(name)
+    if found is None:
+        return {name}
+    if name in texts:
+        return set()
+    needed = {each for inner in found[0] for each in _found(inner, texts)}
+    texts[name] = found[1]
+    return needed
 
 
 def values_of(region: Region) -> list[Node]:
@@ -137,14 +163,18 @@ class CModule:
         found = found.union(*(update.used for update in self.updates.values()))
         used = sorted(found.union(*(used for _, used in self.steps.values())))
         called = [name.rpartition("_") for name in used]
-        routines = [(n, dtype) for n, _, dtype in called if n in ROUTINES]
-        names = {n for n, _, _ in called if n not in ROUTINES | PRODUCTS}
-        names |= {needed for name, _ in routines for needed in needed_by(name)}
-        called = [each for each in called if each[0] in PRODUCTS]
-        parts = [_HEAD, library(names)]
-        if called:
-            dtypes = [dtype for _, _, dtype in called]
-            of_places = [d for name, _, d in called if name.endswith("of_places")]
+        routines = with_needed((n, d) for n, _, d in called if n in ROUTINES)
+        whole = [(n, d) for n, _, d in called if n in INTEGERS and d[:5] != "float"]
+        matrices = [each for each in called if each[0] in PRODUCTS]
+        names = {n for n, _, d in called if n not in ROUTINES and (n, d) not in whole}
+        names |= {each for name, _ in routines for each in functions_of(name)}
+        texts: dict[str, str] = {}
+        names = {n for name in names - PRODUCTS for n in _found(name, texts)}
+        parts = [_HEAD, library(names), *texts.values()]
+        parts += [integers(name, dtype) for name, dtype in whole]
+        if matrices:
+            dtypes = [dtype for _, _, dtype in matrices]
+            of_places = [d for name, _, d in matrices if name.endswith("of_places")]
             parts.append(products(dtypes, of_places))
         parts += [routine(name, dtype) for name, dtype in routines]
         parts += [f.text + "\n" for f in self.functions]

@@ -23,7 +23,10 @@ CONTRACT = (
 """Flags with which the functions have to be right, at any level, on any processor."""
 
 BINARY = frozenset(
-    ("maximum", "minimum", "fmod", "remainder", "floor_divide", "pow", "atan2", "hypot")
+    [
+        *("maximum", "minimum", "fmod", "remainder", "floor_divide", "pow", "atan2"),
+        *("hypot", "copysign", "fmax", "fmin", "heaviside", "nextafter"),
+    ]
 )
 """Functions of two arguments."""
 

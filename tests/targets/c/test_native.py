@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import warnings
@@ -14,7 +15,11 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.passes.expand import ExpandBlocks
+from graphc.program.loops.elements import is_outside
+from graphc.targets.c.module import supports
 from tests.op_cases import Application, applications, is_differentiable
 from tests.random_graphs import (
     MOVED,
@@ -90,6 +95,36 @@ def test_ops(cases: Sequence[Application]) -> None:
 @pytest.mark.parametrize("cases", _parts(EVERY))
 def test_all_cases_of_ops(cases: Sequence[Application], floating: str) -> None:
     _check(cases, floating)
+
+
+NUMPY_COMPUTES = {
+    "LAPACK's factorisations, which NumPy calls": {
+        *("cholesky", "cofactors", "det", "eigh", "eigvalsh", "expm", "inv", "pinv"),
+        *("qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals"),
+    },
+    "tables and rejections of NumPy's, which are not public": {
+        *("standard_normal", "standard_exponential", "standard_gumbel"),
+        *("standard_laplace", "standard_logistic", "random_integers", "permutation"),
+    },
+    "turns until all elements have converged": {
+        *("gammainc", "gammaincc", "gammainc_by_a", "gammaincinv"),
+    },
+    "one result of several, an array of NumPy's": {"result"},
+}
+"""The ops that have no form in C, by the reason; `docs/native.md` names them."""
+
+
+def test_every_op_but_these_has_a_form_in_c() -> None:
+    missing: set[str] = set()
+    for case, floating in itertools.product(EVERY, ("float32", "float64")):
+        value = case.apply(case.nodes(floating))
+        graph = ExpandBlocks().run(Graph((value,)))
+        missing |= {
+            node.op.name
+            for node in graph.nodes
+            if not supports(node) and not is_outside(node)
+        }
+    assert missing == set[str]().union(*NUMPY_COMPUTES.values())
 
 
 @pytest.mark.parametrize("shape", [(3, 40), (40, 3), (5, 17, 33), (100,), (2, 0)])
@@ -316,3 +351,35 @@ def test_draws_are_those_of_numpy(shape: tuple[int, ...]) -> None:
     for _ in range(3):
         for expected, found in zip(*(f(array) for f in functions), strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+def test_integers_wrap_and_divide_as_those_of_numpy() -> None:
+    outputs: list[Node] = []
+    expected: list[Any] = []
+    feeds: dict[str, Any] = {}
+    for dtype in ("int8", "int32", "int64", "uint8", "uint64"):
+        ends = np.iinfo(dtype)
+        some = [ends.min, ends.min + 1, 0, 1, 2, 3, 7, ends.max - 1, ends.max]
+        if ends.min:
+            some += [-7, -2, -1]
+        every = np.array(some, dtype)
+        a, b = (each.ravel() for each in np.meshgrid(every, every))
+        x, y = (gc.input(f"{name}_{dtype}", a.shape, dtype) for name in "xy")
+        feeds |= {f"x_{dtype}": a, f"y_{dtype}": b}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for function in ("add", "subtract", "multiply", "floor_divide"):
+                outputs.append(getattr(gc, function)(x, y))
+                expected.append(getattr(np, function)(a, b))
+            for function in ("remainder", "maximum", "left_shift", "right_shift"):
+                outputs.append(getattr(gc, function)(x, y))
+                expected.append(getattr(np, function)(a, b))
+            for function in ("absolute", "sign", "square"):
+                outputs.append(getattr(gc, function)(x))
+                expected.append(getattr(np, function)(a))
+            if dtype != "uint64":
+                outputs += [gc.gcd(x, y), gc.lcm(x, y)]
+                expected += [np.gcd(a, b), np.lcm(a, b)]
+    found = gc.compile(outputs, style="native")(**feeds)
+    for node, a, b in zip(outputs, found, expected, strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=str(node))

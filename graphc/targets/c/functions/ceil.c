@@ -1,24 +1,16 @@
-// needs: rint
-// The least whole number that is not below x: an instruction, or else made of the
-// nearest whole number.
+// needs: rint shared/choose
+// The least whole number that is not below x, from the nearest one, as in floor.
 
 static inline float ceil_float32(float x) {
-#if defined(__OPTIMIZE__) && (defined(__SSE4_1__) || defined(__aarch64__))
-    return __builtin_ceilf(x);
-#else
     float whole = rint_float32(x);
-    whole = whole < x ? whole + 1.0f : whole;
-    return float32_of_bits(bits_of_float32(whole) | (bits_of_float32(x) & 0x80000000u));
-#endif
+    whole += choose_float32(whole < x, 1.0f, 0.0f);
+    uint32_t sign = bits_of_float32(x) & 0x80000000u;
+    return float32_of_bits(bits_of_float32(whole) | sign);
 }
 
 static inline double ceil_float64(double x) {
-#if defined(__OPTIMIZE__) && (defined(__SSE4_1__) || defined(__aarch64__))
-    return __builtin_ceil(x);
-#else
     double whole = rint_float64(x);
-    whole = whole < x ? whole + 1.0 : whole;
-    return float64_of_bits(bits_of_float64(whole) |
-                           (bits_of_float64(x) & 0x8000000000000000u));
-#endif
+    whole += choose_float64(whole < x, 1.0, 0.0);
+    uint64_t sign = bits_of_float64(x) & 0x8000000000000000u;
+    return float64_of_bits(bits_of_float64(whole) | sign);
 }

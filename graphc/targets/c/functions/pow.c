@@ -1,4 +1,4 @@
-// needs: log2 exp2 rint
+// needs: rint shared/scale shared/choose
 // |x|^y = 2^w, w = y log2 |x|. For float64 log2 |x| = k + (2 / (3 ln 2)) s (3 + z + z^2
 // P(z)) with s = f / (2 + f), z = s^2, each step in two parts, the first of them short
 // enough for exact products (the arrangement of FreeBSD's e_pow.c); float32 is computed
@@ -7,35 +7,61 @@
 
 static inline double pow_of_parts(double x, double y, double magnitude) {
     double infinity = float64_of_bits(0x7ff0000000000000u);
-    double size = x < 0.0 ? -x : x;
+    double size = float64_of_bits(bits_of_float64(x) & 0x7fffffffffffffffu);
     int is_whole = rint_float64(y) == y;
     int is_odd = is_whole & (rint_float64(0.5 * y) != 0.5 * y);
-    double result = size == 0.0 ? (y < 0.0 ? infinity : 0.0) : magnitude;
-    result = size == infinity ? (y < 0.0 ? 0.0 : infinity) : result;
+    int falls = y < 0.0;
+    double of_zero = choose_float64(falls, infinity, 0.0);
+    double of_infinity = choose_float64(falls, 0.0, infinity);
+    double result = choose_float64(size == 0.0, of_zero, magnitude);
+    result = choose_float64(size == infinity, of_infinity, result);
     int is_real = (x >= 0.0) | (size == infinity) | is_whole;
-    result = is_real ? result : float64_of_bits(0x7ff8000000000000u);
-    uint64_t sign = is_odd ? bits_of_float64(x) & 0x8000000000000000u : 0;
+    result = choose_float64(is_real, result, float64_of_bits(0x7ff8000000000000u));
+    uint64_t sign = bits_of_float64(x) & 0x8000000000000000u & -(uint64_t)is_odd;
     result = float64_of_bits(bits_of_float64(result) ^ sign);
-    result = ((x != x) | (y != y)) ? x + y : result;
-    return ((y == 0.0) | (x == 1.0)) ? 1.0 : result;
+    result = choose_float64((x != x) | (y != y), x + y, result);
+    return choose_float64((y == 0.0) | (x == 1.0), 1.0, result);
 }
 
 static inline float pow_float32(float x, float y) {
-    double size = x < 0.0f ? -(double) x : (double) x;
-    double limited = y > 0x1p66f ? 0x1p66 : (double) y;
-    limited = limited < -0x1p66 ? -0x1p66 : limited;
-    double w = limited * log2_float64(size);
-    return (float) pow_of_parts((double) x, (double) y, exp2_float64(w));
+    double size = float32_of_bits(bits_of_float32(x) & 0x7fffffffu);
+    uint64_t bits = bits_of_float64(size) - 0x3fe6a09e667f3bcdu + 0x4000000000000000u;
+    double k = float64_of_bits((bits >> 52) | 0x4330000000000000u) - 4503599627371520.0;
+    double m = float64_of_bits((bits & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu);
+    double s = (m - 1.0) / (m + 1.0);
+    double z = s * s;
+    double p = 0.27934579208966387;
+    p = p * z + 0.3201541495526847;
+    p = p * z + 0.4122032871923394;
+    p = p * z + 0.5770779989980118;
+    p = p * z + 0.9617966939362006;
+    double w = (double)y * (k + (s * 2.8853900817779268 + p * (z * s)));
+    // y may be infinite.
+    w = choose_float64(size == 1.0, 0.0, w);
+    w = choose_float64(w > 200.0, 200.0, w);
+    w = choose_float64(w < -200.0, -200.0, w);
+    double shifted = w + 6755399441055744.0;
+    double r = w - (shifted - 6755399441055744.0);
+    double q = 1.3246388123531818e-06;
+    q = q * r + 1.529732378559499e-05;
+    q = q * r + 0.0001540349175134078;
+    q = q * r + 0.0013333502386072558;
+    q = q * r + 0.00961812911970721;
+    q = q * r + 0.05550410883909695;
+    q = q * r + 0.24022650695910067;
+    q = 1.0 + (q * (r * r) + r * 0.6931471805599453);
+    double power = float64_of_bits((bits_of_float64(shifted) + 1023) << 52);
+    return (float)pow_of_parts((double)x, (double)y, q * power);
 }
 
 static inline double pow_float64(double x, double y) {
     double size = float64_of_bits(bits_of_float64(x) & 0x7fffffffffffffffu);
     int is_small = size < 2.2250738585072014e-308;
-    double scaled = is_small ? size * 18014398509481984.0 : size;
+    double scaled = choose_float64(is_small, size * 18014398509481984.0, size);
     uint64_t bits =
         bits_of_float64(scaled) - 0x3fe6a09e667f3bcdu + 0x4000000000000000u;
     double k = float64_of_bits((bits >> 52) | 0x4330000000000000u) -
-               (is_small ? 4503599627371574.0 : 4503599627371520.0);
+               choose_float64(is_small, 4503599627371574.0, 4503599627371520.0);
     double m = float64_of_bits((bits & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu);
     double f = m - 1.0;
     double bottom = m + 1.0;
@@ -72,14 +98,14 @@ static inline double pow_float64(double x, double y) {
     double sum = k + (high + low);
     double log_high = float64_of_bits(bits_of_float64(sum) & 0xfffffffff8000000u);
     double log_low = low - ((log_high - k) - high);
-    double limited = y > 0x1p66 ? 0x1p66 : y;
-    limited = limited < -0x1p66 ? -0x1p66 : limited;
+    double limited = choose_float64(y > 0x1p66, 0x1p66, y);
+    limited = choose_float64(limited < -0x1p66, -0x1p66, limited);
     double y_high = float64_of_bits(bits_of_float64(limited) & 0xfffffffff8000000u);
     double w_high = y_high * log_high;
     double w_low = (limited - y_high) * log_high + limited * log_low;
-    w_low = w_high > 1100.0 || w_high < -1100.0 ? 0.0 : w_low;
-    w_high = w_high > 1100.0 ? 1100.0 : w_high;
-    w_high = w_high < -1100.0 ? -1100.0 : w_high;
+    w_low = choose_float64((w_high > 1100.0) | (w_high < -1100.0), 0.0, w_low);
+    w_high = choose_float64(w_high > 1100.0, 1100.0, w_high);
+    w_high = choose_float64(w_high < -1100.0, -1100.0, w_high);
     double n = ((w_high + w_low) + 6755399441055744.0) - 6755399441055744.0;
     double above = w_high - n;
     double r = above + w_low;

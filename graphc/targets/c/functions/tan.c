@@ -1,4 +1,4 @@
-// needs: shared/turns
+// needs: shared/turns shared/quarters shared/choose
 // tan x = sin / cos of the angle to the nearest multiple of pi/2, or -cos / sin in
 // every second quadrant. What both lost to rounding corrects the quotient. float32 is
 // computed in float64.
@@ -8,13 +8,13 @@ static inline double tan_of_turns(double r, double l, uint64_t quadrant) {
     int is_odd = (quadrant & 1) != 0;
     struct pair_float64 s = sin_of_angle(r, l);
     struct pair_float64 c = cos_of_angle(r, l);
-    double above = is_odd ? -c.high : s.high;
-    double below = is_odd ? s.high : c.high;
-    double above_low = is_odd ? -c.low : s.low;
-    double below_low = is_odd ? s.low : c.low;
+    double above = choose_float64(is_odd, -c.high, s.high);
+    double below = choose_float64(is_odd, s.high, c.high);
+    double above_low = choose_float64(is_odd, -c.low, s.low);
+    double below_low = choose_float64(is_odd, s.low, c.low);
     double quotient = above / below;
     double result = quotient + (above_low - quotient * below_low) / below;
-    return r == 0.0 ? r : result;
+    return choose_float64(r == 0.0, r, result);
 }
 
 static inline double tan_float64(double x) {
@@ -22,13 +22,11 @@ static inline double tan_float64(double x) {
     double result = tan_of_turns(turns.high, turns.low, turns.quadrant);
     uint64_t sign = bits_of_float64(x) & 0x8000000000000000u;
     result = float64_of_bits(bits_of_float64(result) ^ sign);
-    return x - x == 0.0 ? result : x - x;
+    return choose_float64(x - x == 0.0, result, x - x);
 }
 
 static inline float tan_float32(float x) {
     struct turns_float32 turns = turns_float32(x);
-    double result = tan_of_turns(turns.angle, 0.0, turns.quadrant);
-    uint64_t sign = (uint64_t) (bits_of_float32(x) & 0x80000000u) << 32;
-    float value = (float) float64_of_bits(bits_of_float64(result) ^ sign);
-    return x - x == 0.0f ? value : x - x;
+    float value = (float)tan_of_turns(turns.angle, 0.0, turns.quadrant);
+    return choose_float32(x - x == 0.0f, value, x - x);
 }

@@ -1,25 +1,18 @@
-// needs: rint
-// The whole part of x: an instruction, or else made of the nearest whole number.
+// needs: rint shared/choose
+// The whole part of x, from the nearest whole number, as in floor.
 
 static inline float trunc_float32(float x) {
-#if defined(__OPTIMIZE__) && (defined(__SSE4_1__) || defined(__aarch64__))
-    return __builtin_truncf(x);
-#else
     float whole = rint_float32(x);
-    whole = (x > 0.0f && whole > x) ? whole - 1.0f : whole;
-    whole = (x < 0.0f && whole < x) ? whole + 1.0f : whole;
-    return float32_of_bits(bits_of_float32(whole) | (bits_of_float32(x) & 0x80000000u));
-#endif
+    whole -= choose_float32((x > 0.0f) & (whole > x), 1.0f, 0.0f);
+    whole += choose_float32((x < 0.0f) & (whole < x), 1.0f, 0.0f);
+    uint32_t sign = bits_of_float32(x) & 0x80000000u;
+    return float32_of_bits(bits_of_float32(whole) | sign);
 }
 
 static inline double trunc_float64(double x) {
-#if defined(__OPTIMIZE__) && (defined(__SSE4_1__) || defined(__aarch64__))
-    return __builtin_trunc(x);
-#else
     double whole = rint_float64(x);
-    whole = (x > 0.0 && whole > x) ? whole - 1.0 : whole;
-    whole = (x < 0.0 && whole < x) ? whole + 1.0 : whole;
-    return float64_of_bits(bits_of_float64(whole) |
-                           (bits_of_float64(x) & 0x8000000000000000u));
-#endif
+    whole -= choose_float64((x > 0.0) & (whole > x), 1.0, 0.0);
+    whole += choose_float64((x < 0.0) & (whole < x), 1.0, 0.0);
+    uint64_t sign = bits_of_float64(x) & 0x8000000000000000u;
+    return float64_of_bits(bits_of_float64(whole) | sign);
 }

@@ -1,10 +1,10 @@
-// needs: shared/bits
+// needs: shared/choose
 // |x| = (4 j + quadrant) pi/2 + high + low, |high| <= pi/4, for any finite x (Payne and
 // Hanek): x is a whole number m times a power of 2, and of m * 2/pi only those bits
 // count that are neither whole turns nor too small. They are taken from a table, in
 // which each word of 64 bits starts 32 bits after the one before; 64 zeros stand before
 // the bits of 2/pi. Below 1/2 nothing is taken away. Differences of quadrants are exact
-// in whole numbers of 192 bits (96 for float32, whose angle is reduced in float64).
+// in whole numbers of 192 bits.
 
 static const uint64_t TWO_OVER_PI[38] = {
     0x0000000000000000u, 0x00000000a2f9836eu, 0xa2f9836e4e441529u, 0x4e441529fc2757d1u,
@@ -78,30 +78,9 @@ static inline struct turns_float64 turns_float64(double x) {
     double then = top * 0x1.110b4611a6263p-26 + rest * 0x1.921fb54442d18p+0;
     double high = first + then;
     double low = then - (high - first);
-    result.high = exponent < 1022 ? float64_of_bits(bits) : high;
-    result.low = exponent < 1022 ? 0.0 : low;
-    result.quadrant = exponent < 1022 ? 0 : (carry >> 30) & 3;
-    return result;
-}
-
-struct turns_float32 { double angle; uint64_t quadrant; };
-
-static inline struct turns_float32 turns_float32(float x) {
-    struct turns_float32 result;
-    uint64_t bits = bits_of_float32(x) & 0x7fffffffu;
-    uint64_t exponent = bits >> 23;
-    uint64_t place = (exponent < 126 ? 126 : exponent) - 88;
-    uint64_t whole = (bits & 0x007fffffu) | 0x00800000u;
-    uint64_t carry = (whole * bits_of_two_over_pi(place + 64)) >> 32;
-    carry += whole * bits_of_two_over_pi(place + 32);
-    uint64_t second = carry & 0xffffffffu;
-    carry = (carry >> 32) + whole * bits_of_two_over_pi(place) + 0x20000000u;
-    double a = float64_of_word(carry & 0x3fffffffu) - 536870912.0;
-    double angle = a * 0x1.921fb54442d18p-30;
-    angle += float64_of_word(second) * 0x1.921fb54442d18p-62;
-    double small = float32_of_bits((uint32_t) bits);
-    result.angle = exponent < 126 ? small : angle;
-    result.quadrant = exponent < 126 ? 0 : (carry >> 30) & 3;
+    result.high = choose_float64(exponent < 1022, float64_of_bits(bits), high);
+    result.low = choose_float64(exponent < 1022, 0.0, low);
+    result.quadrant = (carry >> 30) & 3 & -(uint64_t)(exponent >= 1022);
     return result;
 }
 

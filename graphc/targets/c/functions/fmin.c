@@ -1,0 +1,10 @@
+// needs: shared/choose
+// The smaller one of two numbers, of which one may be NaN.
+
+static inline float fmin_float32(float x, float y) {
+    return choose_float32((x <= y) | (y != y), x, y);
+}
+
+static inline double fmin_float64(double x, double y) {
+    return choose_float64((x <= y) | (y != y), x, y);
+}

@@ -1,0 +1,10 @@
+// needs: maximum minimum
+// x, not below low and not above high.
+
+static inline float clip_float32(float x, float low, float high) {
+    return minimum_float32(maximum_float32(x, low), high);
+}
+
+static inline double clip_float64(double x, double low, double high) {
+    return minimum_float64(maximum_float64(x, low), high);
+}

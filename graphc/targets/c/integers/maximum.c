@@ -1,0 +1,5 @@
+// The larger one.
+
+static inline int64_t maximum_int64(int64_t x, int64_t y) {
+    return x > y ? x : y;
+}

@@ -1,0 +1,49 @@
+// needs: routines/sort_line
+// Quantiles of rows, all of one level and then those of the next: the number at a place
+// in sorted order, or between two. `method`: 0 between by the share, 1 the lower, 2 the
+// upper, 3 the middle, 4 the nearest one. `alpha` and `beta` say where levels 0 and 1
+// are, and are 1 for both ends.
+
+static void quantile_float32(
+    const float *x,
+    const double *levels,
+    float *out,
+    int64_t rows,
+    int64_t length,
+    int64_t count,
+    double alpha,
+    double beta,
+    int64_t method,
+    void *work) {
+    float *line = work;
+    for (int64_t row = 0; row < rows; row++) {
+        for (int64_t i = 0; i < length; i++) {
+            line[i] = x[row * length + i];
+        }
+        sort_line_float32(line, line + length, length);
+        const float last = line[length - 1];
+        for (int64_t level = 0; level < count; level++) {
+            const double n = (double)length;
+            const double q = levels[level];
+            double place = n * q + (alpha + q * (1.0 - alpha - beta)) - 1.0;
+            place = place < 0.0 ? 0.0 : place > n - 1.0 ? n - 1.0 : place;
+            const int64_t rank = (int64_t)place;
+            double share = place - (double)rank;
+            share = method == 1 ? 0.0 : share;
+            share = method == 2 ? (share > 0.0 ? 1.0 : 0.0) : share;
+            share = method == 3 ? (share > 0.0 ? 0.5 : 0.0) : share;
+            const int is_odd = rank % 2 != 0;
+            const int is_up = share > 0.5 || (share == 0.5 && is_odd);
+            share = method == 4 ? (is_up ? 1.0 : 0.0) : share;
+            const float below = line[rank];
+            const float above = line[rank + 1 < length ? rank + 1 : rank];
+            const double low = (double)below;
+            const double high = (double)above;
+            float value = (float)(share < 0.5 ? low + (high - low) * share
+                                              : high - (high - low) * (1.0 - share));
+            value = share == 0.0 || below == above ? below : value;
+            value = share == 1.0 ? above : value;
+            out[level * rows + row] = last == last ? value : last;
+        }
+    }
+}
