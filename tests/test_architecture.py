@@ -366,6 +366,7 @@ C_FUNCTIONS = {
         "where",
         "astype",
     ),
+    *("clip", "fmax", "fmin", "gcd", "lcm", "ldexp", "signbit"),
 }
 
 OTHER_MEANINGS: dict[str, set[str]] = {
@@ -378,6 +379,7 @@ OTHER_MEANINGS: dict[str, set[str]] = {
     "optim/cycles.py": {"cos"},
     "targets/c/expressions.py": C_FUNCTIONS | {"clip"},
     "targets/c/module.py": {"matmul"},
+    "targets/c/traced.py": C_FUNCTIONS,
 }
 """Where a word is the name of something else: a Jacobian, arithmetic of sizes, a
 function of NumPy or of C."""

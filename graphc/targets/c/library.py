@@ -135,7 +135,8 @@ def integers(name: str, dtype: str) -> str:
 def needed_by(name: str) -> tuple[str, ...]:
     """The names that a function of whole arrays calls, `routines/` before its kind."""
     if name in RUNNING:
-        return ("logaddexp",) if name == "running_logaddexp" else ()
+        called, is_call, _ = RUNNING[name].partition("_float32(")
+        return (called,) if is_call else ()
     return _source(_ROUTINES / f"{name}.c")[0]
 
 
