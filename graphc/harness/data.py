@@ -186,14 +186,32 @@ def check_data(
                 array = np.asarray(array, dtype, order="C")
         arrays[key] = array
     # if computed_positions
-    row = 0
-    all_given = len(arrays) == len(INPUTS)
-    for count, batch in split_rows(arrays, 1024) if all_given else ():
-        for key, positions, low, high in index_arrays(*batch):
-            check_positions(positions, low, high, key, name, row)
-        row += count
+    if len(arrays) == len(INPUTS):
+        check_index_arrays(arrays, name)
     # end
     return arrays
+
+
+# if computed_positions
+def check_index_arrays(
+    arrays: Arrays, name: str, size: int = 1024, row: int = 0
+) -> None:
+    """Raise at the first row for which a position that is computed is out of bounds."""
+    for count, batch in split_rows(arrays, size):
+        last = row + count - 1
+        where = f" in row {row}" if count == 1 else f" in rows {row} to {last}"
+        for key, positions, low, high in index_arrays(*batch):
+            try:
+                check_positions(positions, low, high, key, None, name, where)
+            except DataError:
+                if size > 1:  # Row by row.
+                    part = dict(zip(INPUTS, batch, strict=True))
+                    check_index_arrays(part, name, 1, row)
+                raise
+        row = last + 1
+
+
+# end
 
 
 def as_array(value: Any, dtype: str, key: str, label: str) -> Array:

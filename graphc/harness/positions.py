@@ -25,8 +25,9 @@ def check_positions(
     low: int,
     high: int,
     name: str,
+    row_axis: int | None = 0,
     data: str = "",
-    first_row: int = 0,
+    where: str = "",
 ) -> None:
     """Raise `DataError` unless all positions along an axis are from `low` to `high`.
 
@@ -38,8 +39,9 @@ def check_positions(
     least, most = positions.argmin(), positions.argmax()
     if low <= positions.item(least) and positions.item(most) <= high:
         return
-    bad = np.argwhere((positions < low) | (positions > high))[0]
-    where = f" in row {first_row + bad[0]}" if bad.size else ""
+    bad = np.argwhere((positions < low) | (positions > high))[0].tolist()
+    if bad and not where:
+        where = f" at {tuple(bad)}" if row_axis is None else f" in row {bad[row_axis]}"
     what = f"{data}: {name!r}" if data else repr(name)
     raise DataError(
         f"{what} has the value {positions[tuple(bad)]}{where}, "

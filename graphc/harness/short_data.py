@@ -77,13 +77,31 @@ def check_data(data: Mapping[str, Any], name: str = "data") -> Arrays:
         mapped = isinstance(data[key], np.memmap)
         arrays[key] = array if mapped else np.asarray(array, dtype, order="C")
     # if computed_positions
-    row = 0
-    for count, batch in split_rows(arrays, 1024):
-        for key, positions, low, high in index_arrays(*batch):
-            check_positions(positions, low, high, key, name, row)
-        row += count
+    check_index_arrays(arrays, name)
     # end
     return arrays
+
+
+# if computed_positions
+def check_index_arrays(
+    arrays: Arrays, name: str, size: int = 1024, row: int = 0
+) -> None:
+    """Raise at the first row for which a position that is computed is out of bounds."""
+    for count, batch in split_rows(arrays, size):
+        last = row + count - 1
+        where = f" in row {row}" if count == 1 else f" in rows {row} to {last}"
+        for key, positions, low, high in index_arrays(*batch):
+            try:
+                check_positions(positions, low, high, key, None, name, where)
+            except DataError:
+                if size > 1:  # Row by row.
+                    part = dict(zip(INPUTS, batch, strict=True))
+                    check_index_arrays(part, name, 1, row)
+                raise
+        row = last + 1
+
+
+# end
 
 
 def load_data(

@@ -23,7 +23,7 @@ from ..errors import (
 from .dims import Dim, evaluate_shape
 from .facts import Role
 from .graph import Graph
-from .labels import position_checks
+from .labels import position_checks, row_axis
 from .node import Node
 from .types import TensorType, TupleType
 
@@ -174,7 +174,9 @@ def _check_positions(
             continue
         place = tuple(int(axis) for axis in bad[0])
         source = node.inputs[index]
-        row = f" in row {place[0]}" if place else ""
+        axis = row_axis(source)
+        where = f" at {place}" if axis is None else f" in row {place[axis]}"
+        row = where if place else ""
         raise FeedError(
             f"{source.name or source.op.name} has the value {positions[place]}{row}, "
             f"which is not in the range {low} to {high}",

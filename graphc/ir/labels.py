@@ -102,6 +102,24 @@ def _source_of(
     return node, LabelBounds(low, high, ignored)
 
 
+def row_axis(positions: Node) -> int | None:
+    """The axis along which positions belong to rows of data, as far as that is known.
+
+    It is the one that has a named size, of several the first axis; what is fed in fixed
+    sizes has rows along its first axis. A size that is computed, of a reshaped array,
+    counts something else.
+    """
+    named = [
+        axis
+        for axis, size in enumerate(positions.shape)
+        if isinstance(size, Dim) and str(size).isidentifier()
+    ]
+    if len(named) == 1 or 0 in named:
+        return named[0]
+    is_fed = positions.op.role is Role.INPUT and positions.ndim > 0
+    return 0 if is_fed and not named else None
+
+
 def label_bounds(graph: Graph) -> dict[Node, LabelBounds]:
     """Bounds of each input that holds labels or positions.
 

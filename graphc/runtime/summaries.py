@@ -34,6 +34,8 @@ def in_lines(array: Array, name: str = "") -> tuple[str, ...]:
         first, *rest = _summary(array)
         return (f"{f'{name} {shape}'.strip()}, {first}", *rest)
     first, *rest = whole
+    if len(name) + len(first) > _WIDTH:
+        return (f"{name} =", *whole)
     return (f"{name} = {first}".strip(), *rest)
 
 

@@ -1,7 +1,8 @@
 """A scene as text in the DOT language, and everything about how drawings look.
 
 Every role differs from the others in shape and in border as well as in colour, so that
-a drawing needs no legend and loses nothing when it is printed in black and white.
+a drawing needs no legend and loses nothing when it is printed in black and white. The
+border of a value that is not finite is thick and red.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from .text import quoted
 _INK = "#1f2933"
 _GREY = "#5b6770"
 _GRADIENT = "#b03a14"
+_ALARM = "#d00000"
 
 # Renderers measure text by built-in tables where the font is missing, and they have
 # tables for this one.
@@ -124,7 +126,6 @@ def to_dot(scene: Scene) -> str:
     lines.extend(_vertices(scene))
     sources = {vertex.key for vertex in scene.vertices if vertex.role in _SOURCES}
     lines.extend(f"  {_edge(edge, edge.tail not in sources)}" for edge in scene.edges)
-    lines.extend(f"  {_beside(each)}" for each in scene.vertices if each.gradient)
     lines.append("}")
     return "\n".join(lines) + "\n"
 
@@ -191,7 +192,9 @@ def _vertices(scene: Scene) -> list[str]:
 
     def contents(number: int | None, depth: int) -> None:
         todo: list[tuple[str | Cluster, int]] = [
-            (_vertex(vertex), depth) for vertex in members.get(number, [])
+            (line, depth)
+            for vertex in members.get(number, [])
+            for line in (_vertex(vertex), *_beside(vertex))
         ]
         todo.extend((cluster, depth) for cluster in children.get(number, []))
         pending.extend(reversed(todo))
@@ -221,25 +224,35 @@ def _cluster(cluster: Cluster, depth: int) -> str:
 
 
 def _vertex(vertex: Vertex) -> str:
+    look = dict(_ROLES[vertex.role])
+    if not vertex.is_finite[0]:
+        look |= {"color": _ALARM, "penwidth": "3"}
     return (
         f"{vertex.key} [class={quoted([vertex.role])}, "
         f"label={quoted((*vertex.lines, *vertex.value))}, "
         f"tooltip={quoted(vertex.tooltip, tooltip=True)}, "
-        f"{_attributes(_ROLES[vertex.role])[1:-1]}];"
+        f"{_attributes(look)[1:-1]}];"
     )
 
 
-def _beside(vertex: Vertex) -> str:
+def _beside(vertex: Vertex) -> list[str]:
     """Text to the right of a vertex in the gradients' colour.
 
-    A label has one colour, and that of a loop, which here has no line, stands beside.
+    A label has one colour. That of a vertex of its own is text that edges go around.
     """
-    return (
-        f'{vertex.key} -> {vertex.key} [class="value", '
-        f"label={quoted(vertex.gradient, gap=_GAP)}, "
-        f'fontcolor="{_GRADIENT}", fontsize="10", color="transparent", '
-        'arrowhead="none"];'
-    )
+    if not vertex.gradient:
+        return []
+    key = f"beside_{vertex.key}"
+    look = {"shape": "plaintext"}
+    if not vertex.is_finite[1]:
+        look = {"shape": "box", "color": _ALARM, "penwidth": "3"}
+    look |= {"fontcolor": _GRADIENT, "fontsize": "10", "margin": "0.04,0.03"}
+    return [
+        f'{key} [class="value", label={quoted(vertex.gradient)}, '
+        f"{_attributes(look)[1:-1]}];",
+        f'{{ rank="same"; {vertex.key}; {key}; }}',
+        f'{vertex.key} -> {key} [class="beside", style="invis", weight="20"];',
+    ]
 
 
 def _edge(edge: Edge, is_spine: bool) -> str:

@@ -54,6 +54,8 @@ class Vertex:
     """The value in words, where inputs are fed."""
     gradient: tuple[str, ...] = ()
     """The gradients in words, where inputs are fed."""
+    is_finite: tuple[bool, bool] = (True, True)
+    """False for a value, and for gradients, with an infinity or NaN in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,11 @@ def _lines(
     if node.op.role is Role.PARAMETER:
         size = node.size
         count = f"{size:,}" if isinstance(size, int) else str(size)
-        return (node.name or "", type_text(node), f"{count} values")
+        return (
+            node.name or "",
+            type_text(node),
+            f"{count} value{'' if count == '1' else 's'}",
+        )
     if node.op.role is Role.BUFFER:
         return (node.name or "", type_text(node), node.op.name)
     if node.op.role in (Role.INPUT, Role.ARGUMENT):

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.types import TupleType
@@ -17,6 +19,8 @@ from ..runtime.interpretation import Interpretation
 from ..runtime.interpreter import run_nodes
 from ..runtime.summaries import in_lines
 from .scene import Scene, Vertex
+
+Array = np.ndarray[Any, Any]
 
 
 def with_values(
@@ -55,14 +59,23 @@ def _filled(vertex: Vertex, run: Interpretation) -> Vertex:
     assert node is not None
     gradients = [in_lines(run[adjoint], name) for name, adjoint in vertex.gradients]
     called = {name for name, _ in vertex.gradients}
+    is_computed = not isinstance(node.type, TupleType)
     vertex = replace(
         vertex,
+        is_finite=(
+            not is_computed or _is_finite(run[node]),
+            all(_is_finite(run[adjoint]) for _, adjoint in vertex.gradients),
+        ),
         lines=tuple(line for line in vertex.lines if line not in called),
         gradient=tuple(line for lines in gradients for line in lines),
     )
     # An output's value stands in its node, a small constant's in its label.
     is_told = vertex.key.startswith("out") or vertex.role == "gradient-output"
     is_told = is_told or (node.op.role is Role.CONSTANT and node.size <= 4)
-    if is_told or isinstance(node.type, TupleType):
+    if is_told or not is_computed:
         return vertex
     return replace(vertex, value=in_lines(run[node]))
+
+
+def _is_finite(array: Array) -> bool:
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import FeedError, IndexRangeError, OptionError
+from graphc.errors import DataError, FeedError, IndexRangeError, OptionError
 from graphc.ir import Graph
 from graphc.ir.labels import position_checks
 from graphc.ops.source import arange
+from tests.targets.support import loader
 
 HERE = Path(__file__).name
 CLASSES = 4
@@ -214,3 +215,41 @@ def test_what_is_known_to_be_in_bounds_is_not_checked() -> None:
     ]
     for node in unknown:
         assert len(position_checks(node)) == 1
+
+
+def test_errors_name_the_row_of_data_or_the_element() -> None:
+    table = gc.parameter("table", (7, 2), 1.0, "float64")
+    shapes = {
+        ("batch", 2): ((4, 2), (3, 1), "in row 3"),
+        (2, "batch"): ((2, 4), (1, 3), "in row 3"),
+        (4, 2): ((4, 2), (3, 1), r"at \(3, 1\)"),
+    }
+    for shape, (size, place, words) in shapes.items():
+        codes = gc.input("codes", shape, "float64")
+        fed = np.ones(size)
+        fed[place] = 9
+        positions = (codes * 3.0).astype("int64")
+        for node, told in (
+            (table[positions], words),
+            (
+                table[positions.reshape(-1)],
+                rf"at \({np.ravel_multi_index(place, size)},\)",
+            ),
+        ):
+            for run in runners(node):
+                with pytest.raises(FeedError, match=f"27 {told}, "):
+                    run(codes=fed)
+
+
+def test_data_is_searched_for_the_row_of_positions_that_were_reshaped() -> None:
+    codes = gc.input("codes", ("batch", 2))
+    table = gc.parameter("table", (7, 3), 1.0)
+    loss = gc.mean(table[(codes * 3).astype("int64").reshape(-1)])
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.1))
+    data = np.ones((1100, 2), "f4")
+    data[1050, 1] = 9
+    with pytest.raises(DataError, match=r"27 in row 1050, "):
+        trainer.fit({"codes": data}, epochs=1, batch_size=8, verbose=False)
+    short = loader(trainer.emitted("readable", "program", []).source)()
+    with pytest.raises(short.DataError, match=r"27 in row 1050, "):
+        short.check_data({"codes": data}, "data")

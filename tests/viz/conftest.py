@@ -36,7 +36,7 @@ class Picture:
         return sorted(vertex["class"] for vertex in self.vertices.values())
 
     def kind(self, name: str) -> list[tuple[str, str, str]]:
-        """Edges of a class as tail, head and label."""
+        """Edges of a class as tail, head and label; text beside a vertex is "value"."""
         return [
             (tail, head, attributes["label"])
             for tail, head, attributes in self.edges
@@ -66,6 +66,10 @@ def parse(source: str) -> Picture:
         elif text.startswith("graph ") and stack:
             parent = stack[-2] if len(stack) > 1 else None
             picture.clusters[stack[-1]] = (parent, attributes["label"])
+        elif text.startswith("{ rank=") or attributes.get("class") == "beside":
+            continue
+        elif match := re.match(r"beside_(\w+) \[", text):
+            picture.edges.append((match[1], match[1], attributes))
         elif match := re.match(r"(\w+) -> (\w+) \[", text):
             picture.edges.append((match[1], match[2], attributes))
         elif match := re.match(r"(\w*(?:n|out)\d+) \[", text):

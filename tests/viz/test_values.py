@@ -140,6 +140,29 @@ def test_arrays_in_words(array, lines, line):
     assert in_a_line(array) == line
 
 
+def test_long_names_and_what_is_not_finite(read):
+    array = np.array([1e-08, 123456.0])
+    assert in_lines(array, "n" * 30) == ("n" * 30 + " =", "[1e-08, 1.235e+05]")
+    x = gc.input("x", (2,), "float64")
+    w = gc.parameter("w", (2,), 1.0, dtype="float64")
+    loss = gc.sum(gc.log(x) * w).named("loss")
+    picture = read(render(loss, feeds={"x": [1.0, -1.0]}, backward="overlay"))
+    red = [
+        v["label"].split("\n")[0]
+        for v in picture.vertices.values()
+        if "d00000" in v["color"]
+    ]
+    assert sorted(red) == ["log", "loss", "loss", "multiply"]
+    marked = {
+        label: "d00000" in edge.get("color", "")
+        for *_, edge in picture.edges
+        if edge["class"] == "value"
+        for label in [edge["label"]]
+    }
+    assert marked["d_w = [0, nan]"]
+    assert not marked["d_loss = 1"]
+
+
 def test_long_numbers_are_summarised():
     array = np.array([-1.23456e-15] * 6)
     assert re.match(r"v \(6,\), mean -1.235e-15", in_lines(array, "v")[0])

@@ -9,6 +9,7 @@ from typing import Any
 from ...ir.evaluate import stream_name
 from ...ir.facts import Role
 from ...ir.hyperparameters import Hyperparameter
+from ...ir.labels import row_axis
 from ...ir.literal import Literal
 from ...ir.node import Node
 from ...ir.template import Template
@@ -173,7 +174,11 @@ class Values:
         value = self.value(check.positions)
         bounds = [literal(size, self.size) for size in (check.low, check.high)]
         text = _known_as(check.positions) or ast.unparse(value)
-        return ast.Expr(call("check_positions", value, *bounds, ast.Constant(text)))
+        told: list[ast.expr] = [value, *bounds, ast.Constant(text)]
+        axis = row_axis(check.positions)
+        if axis != 0 and check.positions.ndim:
+            told.append(ast.Constant(axis))
+        return ast.Expr(call("check_positions", *told))
 
 
 def updates_copy(template: Template) -> bool:
