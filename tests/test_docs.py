@@ -55,16 +55,22 @@ def test_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             pytest.fail("".join(report), pytrace=False)
 
 
-def _refresh() -> Any:
-    """The script that puts into pages what their blocks make."""
-    spec = importlib.util.spec_from_file_location(
-        "refresh_pages", ROOT / "docs" / "refresh_pages.py"
-    )
+def _script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    monkeypatch = pytest.MonkeyPatch()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, name, module)
+        patch.syspath_prepend(ROOT / "docs")
+        spec.loader.exec_module(module)
     return module
+
+
+def _refresh() -> Any:
+    """The script that puts into pages what their blocks make."""
+    return _script("refresh_pages")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -91,6 +97,20 @@ def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_a_slide_is_shown_by_the_command_below_its_heading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = _script("slide")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for heading, part in script.sections().items():
+        command = script.COMMAND.format(number=script.numbers(heading)[0])
+        assert part.startswith(f"{heading}\n\n{command}"), heading
+    assert script.numbers("### Slides 48 to 51: dropout") == [48, 49, 50, 51]
+    text = script.shown(20, tmp_path / "course")
+    assert text.startswith("### Slides 19 and 20")
+    assert "∂nested/∂v = A^T B^T C^T 1\n" in text
 
 
 def test_a_page_is_refreshed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,18 +11,9 @@ Formulas become MathML, which browsers show without a script.
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import inspect
-import io
-import logging
-import os
 import posixpath
 import re
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +21,12 @@ from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-import graphc as gc
-from graphc.cli import main as command
-
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import gallery
 import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-
-LOG = logging.getLogger("mkdocs.hooks.site")
 
 REPOSITORY = {
     "README.md": "index.md",
@@ -49,117 +36,18 @@ REPOSITORY = {
 }
 """Files of the repository that are pages."""
 
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-EXPERIMENTS = [
-    path
-    for path in sorted((ROOT / "examples" / "experiments").glob("*.py"))
-    if path.stem not in ("support", "table")
-]
-
-
-def summary(path: Path) -> tuple[str, str]:
-    """The first line of a module's docstring, and the rest of it."""
-    text = inspect.cleandoc(ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "")
-    first, _, rest = text.partition("\n\n")
-    return " ".join(first.split()), rest
-
-
-@contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[None]:
-    before, modules, path = Path.cwd(), set(sys.modules), list(sys.path)
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-        sys.path[:] = path
-        for name in set(sys.modules) - modules:
-            if not name.startswith(("graphc", "numpy", "scipy", "sklearn", "pandas")):
-                sys.modules.pop(name)
-
-
-def made(example: Path, folder: Path) -> list[str]:
-    """Files that graphc makes of an example, by its command line."""
-    commands: dict[str, list[str]] = {
-        "drawing.svg": ["render", str(example), "-o", "drawing.svg"],
-        "overlay.svg": [
-            *("render", str(example), "-o", "overlay.svg", "--backward", "overlay"),
-            # A backward pass is of one loss.
-            *(["--name", "generator_loss"] if example.stem == "gan" else []),
-        ],
-        "program.py": ["emit", str(example), "-o", "program.py"],
-        "model.py": ["emit", str(example), "-o", "model.py", "--part", "model"],
-        "graph.html": ["page", str(example), "-o", "graph.html"],
-    }
-    if "page" not in gc.__all__:
-        del commands["graph.html"]
-    for arguments in commands.values():
-        printed = io.StringIO()
-        with (
-            _inside(folder),
-            contextlib.redirect_stdout(printed),
-            contextlib.redirect_stderr(printed),
-        ):
-            status = command(arguments)
-        if status:
-            told = f"graphc {' '.join(arguments)}: {printed.getvalue()}"
-            # The other pages of an example stand without it.
-            if arguments[0] != "page":
-                raise RuntimeError(told)
-            LOG.info(told)
-    return [name for name in commands if (folder / name).exists()]
-
-
-def gallery_page(example: Path, files: list[str]) -> str:
-    """The page of an example."""
-    first, rest = summary(example)
-    stem = example.stem
-    parts = [f"# {stem}", first]
-    if rest:
-        parts.append(re.sub(r"(?m)^    (.*)$", r"    \1", rest))
-    links = {
-        "graph.html": "its interactive page",
-        "program.py": "the program that graphc emits",
-        "model.py": "its mathematics alone",
-    }
-    shown = [
-        f"[{text}]({stem}/{name})" for name, text in links.items() if name in files
-    ]
-    if shown:
-        parts.append(f"To open or save: {', '.join(shown)}.")
-    for name, heading in (("drawing.svg", "Graph"), ("overlay.svg", "With gradients")):
-        if name in files:
-            image = f"![{heading} of {stem}]({stem}/{name})"
-            parts.append(
-                f'## {heading}\n\n<div class="drawing" markdown>\n{image}\n</div>'
-            )
-    parts.append(f"## Declaration\n\n```py\n{example.read_text('utf-8')}```")
-    return "\n\n".join(parts) + "\n"
-
-
-def gallery_index() -> str:
-    """The list of all examples."""
-    lines = [
-        "# Gallery",
-        "",
-        "Each with its drawing, what graphc emits, and its text.",
-        "",
-    ]
-    lines += ["| example | |", "|---|---|"]
-    lines += [f"| [{p.stem}]({p.stem}.md) | {summary(p)[0]} |" for p in EXAMPLES]
-    lines += ["", "The programs of the [experiments](../experiments.md):", ""]
-    lines += ["| experiment | |", "|---|---|"]
-    lines += [f"| [{p.stem}]({p.stem}.md) | {summary(p)[0]} |" for p in EXPERIMENTS]
-    return "\n".join(lines) + "\n"
-
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Spell out the folders of the navigation."""
     folders = {
         "gallery/": [
             "gallery/index.md",
-            *(f"gallery/{path.stem}.md" for path in EXAMPLES),
-            {"Experiments": [f"gallery/{path.stem}.md" for path in EXPERIMENTS]},
+            *(f"gallery/{path.stem}.md" for path in gallery.EXAMPLES),
+            {
+                "Experiments": [
+                    f"gallery/{path.stem}.md" for path in gallery.EXPERIMENTS
+                ]
+            },
         ],
         "reference/": ["reference/index.md"]
         + [
@@ -195,16 +83,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     add("reference/index.md", reference.index())
     for part in reference.PARTS:
         add(f"reference/{part}.md", reference.page(part))
-    add("gallery/index.md", gallery_index())
-    for example in (*EXAMPLES, *EXPERIMENTS):
-        folder = Path(tempfile.mkdtemp())
-        try:
-            found = made(example, folder) if example in EXAMPLES else []
-            add(f"gallery/{example.stem}.md", gallery_page(example, found))
-            for name in found:
-                add(f"gallery/{example.stem}/{name}", (folder / name).read_bytes())
-        finally:
-            shutil.rmtree(folder)
+    add("gallery/index.md", gallery.index())
+    folders = gallery.made()
+    for example in (*gallery.EXAMPLES, *gallery.EXPERIMENTS):
+        found = sorted(folders[example].iterdir()) if example in folders else []
+        names = [path.name for path in found]
+        add(f"gallery/{example.stem}.md", gallery.page(example, names))
+        for path in found:
+            add(f"gallery/{example.stem}/{path.name}", path.read_bytes())
     return files
 
 
