@@ -36,7 +36,12 @@ class Examples(griffe.Extension):
             obj.docstring.value = as_markdown(obj.docstring.value)
 
     def on_function_instance(self, *, func: griffe.Function, **_: Any) -> None:
-        """Leave types out, which docstrings say in words."""
+        """Leave types out, which docstrings say in words.
+
+        A default such as `<factory>` is no Python, of which lines could be broken.
+        """
         for parameter in func.parameters:
             parameter.annotation = None
+            if parameter.default is not None:
+                parameter.default = re.sub(r"<[^>]*>", "...", str(parameter.default))
         func.returns = None
