@@ -30,6 +30,7 @@ function codePanel() {
       "data-line": number,
       "data-vertices": link ? [vertexOf(link), link.of, ...(link.backward ?? [])].filter((id) => id !== undefined && id !== null).join(" ") : undefined,
       tabindex: link ? -1 : undefined,
+      role: link ? "button" : undefined,
     }, element("span", { class: "number", text: String(number) }));
     const time = Number(data.code.seconds?.[number] ?? 0);
     if (data.code.seconds) {

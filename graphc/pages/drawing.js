@@ -221,7 +221,7 @@ function move() {
 function fit(whole = true) {
   const { width, height } = picture.getBoundingClientRect();
   const across = (width - 24) / extent.width;
-  const legible = state.view === "sides" ? Math.max(0.3, Math.min(0.85, across)) : across < 0.6 ? 0.75 : Math.min(0.85, across);
+  const legible = state.view === "sides" ? Math.max(0.3, Math.min(0.85, across)) : across < 0.65 ? 0.78 : Math.min(0.85, across);
   camera.scale = Math.max(whole ? 0.1 : legible, Math.min(1.2, across, (height - 24) / extent.height));
   camera.x = Math.max(12, (width - extent.width * camera.scale) / 2);
   camera.y = Math.max(12, (height - extent.height * camera.scale) / 2);

@@ -197,7 +197,8 @@ const ACTIONS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("keys").open) return;
-  if (event.target.closest("input")) return;
+  const input = event.target.closest("input");
+  if (input && (input.type !== "range" || /^(Arrow|Home|End|Page)/.test(event.key))) return;
   const action = ACTIONS[event.key];
   const view = VIEWS[Number(event.key) - 1];
   if (view) showView(view[0]);

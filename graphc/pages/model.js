@@ -156,7 +156,8 @@ function inALine(value) {
 }
 
 const titleOfFrame = (id) => vertices[id].lines.join(" · ");
-const titleOf = (id) => vertices[id].lines[0] || vertices[id].op;
+// The name of a value in a sentence: of one without a name the op, not its sign.
+const titleOf = (id) => (/[A-Za-z]/.test(vertices[id].lines[0]) ? vertices[id].lines[0] : vertices[id].op);
 
 function select(id, from = "") {
   state.selected = id;

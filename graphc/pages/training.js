@@ -97,7 +97,7 @@ function oneChart(names, records) {
   const place = x(state.epoch ?? records.length - 1);
   whole.append(drawn("line", { x1: place, x2: place, y1: 4, y2: height - bottom, class: "cursor" }));
   const text = drawn("text", { x: width / 2, y: height - 4, class: "axis middle" });
-  text.textContent = "epochs";
+  text.textContent = `epochs 0 to ${records.at(-1).epoch ?? 0}`;
   whole.append(text);
   return element("figure", {}, element("figcaption", {}, ...names.map((name, order) =>
     element("span", { class: `legend ${SERIES[order % 4]}`, text: name.replaceAll("_", " ") }))), whole);
