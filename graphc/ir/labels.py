@@ -79,6 +79,13 @@ def position_checks(node: Node) -> tuple[PositionCheck, ...]:
     return tuple(checks)
 
 
+def counts_from_end(node: Node) -> bool:
+    """True where the declaration itself says negative positions."""
+    found = () if node.op.positions is None else node.op.positions(node)
+    ranges = [_range_of(node.inputs[index]) for index, _ in found]
+    return any(r is not None and r.is_static and not _at_most(0, r.low) for r in ranges)
+
+
 def _source_of(
     node: Node, low: int, high: int, ignored: int | None = None
 ) -> tuple[Node, LabelBounds] | None:

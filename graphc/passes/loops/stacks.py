@@ -11,7 +11,7 @@ from ...ops.control import RESULT
 from ...ops.indexing import slice_axis
 from ...ops.joining import CONCATENATE
 from ...ops.shape import expand_dims
-from .parts import Changed, LoopParts, change_loops
+from .parts import Carry, Changed, LoopParts, change_loops
 
 _RULE = "carries before all steps -> the first, and those after all steps but the last"
 _SOUND = "a step begins with what the one before it has ended with"
@@ -38,12 +38,15 @@ class StackOnce:
 
 
 def _once(parts: LoopParts, read: frozenset[int]) -> Changed | None:
-    stacked = {*parts.values}
-    twice = {
-        each.variable: each
-        for each in parts.carries
-        if each.variable in stacked and each.next in stacked - {each.variable}
-    }
+    stacked, kept = {*parts.values}, set[Node]()
+    twice: dict[Node, Carry] = {}
+    for each in parts.carries:
+        is_stacked = each.variable in stacked - kept
+        if is_stacked and each.next in stacked - {each.variable}:
+            twice[each.variable] = each
+            # What another one is read from stays.
+            stacked -= {each.variable}
+            kept |= {each.next}
     if not twice:
         return None
     values = [value for value in parts.values if value not in twice]

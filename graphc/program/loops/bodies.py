@@ -13,6 +13,7 @@ from typing import Protocol
 from ...ir.bodies import argument_of, copied_for
 from ...ir.facts import Role
 from ...ir.graph import Graph
+from ...ir.labels import counts_from_end
 from ...ir.node import Node
 from ...ir.scalar import Counter, Index, Load, Number, Scalar, parts, without_ones
 from .arena import arena_of
@@ -105,7 +106,7 @@ def _choice(
                     passed.same[value] = result
                 else:
                     nests.items.append(_copy(result, (), value))
-        bodies.append(_body(nests, passed))
+        bodies.append(_body(graph, nests, passed))
     test = None
     if node.op.role is Role.BRANCH:
         test = outside.at(node.inputs[0], ())
@@ -155,11 +156,11 @@ class _Turns:
         self._stack(turns, free)
         self._carry(turns, variables, free)
         nests.items[:] = [*self.first, *nests.items, *self.last]
-        turns.body = _body(nests, passed)
+        turns.body = _body(graph, nests, passed)
         if test is not None:
             tested = _nests(test, test.outputs, self.lower)
             turns.goes_on = _value(test.outputs[0], ())
-            turns.test = _body(tested, passed)
+            turns.test = _body(test, tested, passed)
         return turns
 
     def _sequences(self, turns: Turns, variables: Mapping[int, Node]) -> None:
@@ -299,7 +300,7 @@ def _nests(graph: Graph, wanted: Sequence[Node], lower: Lower) -> Nests:
     return nests
 
 
-def _body(nests: Nests, passed: Passed) -> Body:
+def _body(graph: Graph, nests: Nests, passed: Passed) -> Body:
     """A body with its memory; constants that it reads are passed to it."""
     for item in nests.items:
         for node in read_by(item):
@@ -308,7 +309,8 @@ def _body(nests: Nests, passed: Passed) -> Body:
                     passed.read[node] = None
                 elif all(node is not each for each, _ in passed.numbers):
                     passed.numbers.append((node, Load(node, (), ())))
-    return Body(nests, arena_of(nests.items, nests.arrays))
+    from_end = any(map(counts_from_end, graph.nodes))
+    return Body(nests, arena_of(nests.items, nests.arrays), from_end)
 
 
 def _value(node: Node, index: Index) -> Scalar:

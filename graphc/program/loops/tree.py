@@ -136,6 +136,8 @@ class Body:
 
     nests: Nests
     arena: Arena
+    counts_from_end: bool = False
+    """True where negative positions are those from the end of an axis."""
 
 
 @dataclass(eq=False)

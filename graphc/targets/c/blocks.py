@@ -256,7 +256,11 @@ class Blocks:
         return [*lines, self._add(name, given, passed, body)]
 
     def _body(self, body: Body) -> list[str]:
-        return self.block(body.nests, is_body=True)
+        outer = self.scope.place
+        self.scope.place = "place" if body.counts_from_end else "place_from_start"
+        lines = self.block(body.nests, is_body=True)
+        self.scope.place = outer
+        return lines
 
     def _choice(self, item: Choice) -> list[str]:
         blocks = [

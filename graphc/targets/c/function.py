@@ -48,6 +48,8 @@ class Scope:
     counters: dict[Counter, str] = field(default_factory=dict[Counter, str])
     whole: set[Node] = field(default_factory=set[Node])
     """Reductions that are what a loop has combined, and local variables."""
+    place: str = "place"
+    """The function that checks a position."""
     checks: bool = False
     """True where a position was printed that is checked."""
     before: list[str] = field(default_factory=list[str])
@@ -102,10 +104,9 @@ class Scope:
                 return f"({c_type(dtype)}){self.text(value)}"
             case Operation("place", (place, size)):
                 self.checks = True
-                self.used.add("place_int64")
-                return (
-                    f"place({strip(self.text(place))}, {strip(self.text(size))}, wrong)"
-                )
+                self.used.add(f"{self.place}_int64")
+                given = f"{strip(self.text(place))}, {strip(self.text(size))}"
+                return f"{self.place}({given}, wrong)"
             case Operation(function, arguments) if function in FUNCTIONS:
                 self.used.add(f"{function}_{scalar.dtype.name}")
                 given = ", ".join(strip(self.text(each)) for each in arguments)

@@ -70,7 +70,7 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
         place = len(arrays) + len(region.draws)
         body.append(f"char *room = arrays[{place}];")
     body += blocks.memory(region.arena)
-    if "place_int64" in scope.used:
+    if not scope.used.isdisjoint(("place_int64", "place_from_start_int64")):
         body.append("bool wrong = false;")
         calls.append("return wrong;")
     else:

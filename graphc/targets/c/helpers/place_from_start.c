@@ -1,0 +1,9 @@
+// Position in an axis, of which none is negative.
+
+static inline int64_t place_from_start(int64_t position, int64_t size, bool *wrong) {
+    if (position >= 0 && position < size) {
+        return position;
+    }
+    *wrong = true;
+    return 0;
+}
