@@ -26,7 +26,7 @@ from .workloads import EXTRA, TIMED
 RESULTS = processes.ROOT / "benchmarks" / "RESULTS.md"
 OTHERS = ("first-call", "imports", "memory")
 MEMORY_WORKLOADS = ("sigmoid-32", "relu-256", "relu-1024")
-QUICK_PEERS = ("graphc-fast", "graphc-readable", "expert", "floor", "torch", "jax")
+QUICK_PEERS = ("graphc-native", "graphc-fast", "expert", "floor", "c", "torch", "jax")
 
 
 def chosen(names: tuple[str, ...]) -> list[str]:

@@ -17,7 +17,15 @@ from typing import Any
 import click
 import numpy as np
 
-PEERS = ("graphc-fast", "graphc-readable", "jax", "torch-compile", "pytensor", "casadi")
+PEERS = (
+    "graphc-native",
+    "graphc-fast",
+    "graphc-readable",
+    "jax",
+    "torch-compile",
+    "pytensor",
+    "casadi",
+)
 LENGTHS = (10, 100, 1_000, 10_000)
 SIZE = 1_000
 # Seconds after which a chain is not repeated.
@@ -103,6 +111,7 @@ def casadi_call(factors: Factors) -> Callable[[Array], Array]:
 
 
 CALLS: dict[str, Callable[[Factors], Callable[[Array], Array]]] = {
+    "graphc-native": lambda factors: graphc_call(factors, "native"),
     "graphc-fast": lambda factors: graphc_call(factors, "fast"),
     "graphc-readable": lambda factors: graphc_call(factors, "readable"),
     "jax": jax_call,

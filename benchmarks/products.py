@@ -19,6 +19,7 @@ Array = np.ndarray[Any, Any]
 Ring = list[tuple[Array, ...]]
 
 PEERS = {
+    "graphc-native": "graphc_native",
     "graphc-fast": "graphc_fast",
     "graphc-readable": "graphc_readable",
     "expert": "expert",
@@ -144,8 +145,13 @@ def _build(form: str, module: Any, arrays: list[Any]) -> Any:
     return module["embedding"](arrays[1], arrays[0])
 
 
-def graphc_fast(workload: Product, data: Ring) -> Calls:
+def graphc_native(workload: Product, data: Ring) -> Calls:
     """graphc's compiled function, called by its public name."""
+    return _graphc(workload, data, "native")
+
+
+def graphc_fast(workload: Product, data: Ring) -> Calls:
+    """The same with NumPy, in arrays that are allocated once."""
     return _graphc(workload, data, "fast")
 
 

@@ -25,6 +25,7 @@ STEPS = 5
 """So many steps are taken before parameters are compared."""
 
 PEERS = {
+    "graphc-native": "graphc_native",
     "graphc-fast": "graphc_fast",
     "graphc-readable": "graphc_readable",
     "torch": "torch_eager",
@@ -158,8 +159,13 @@ def textbook(data: Data) -> list[Array]:
 # Peers --------------------------------------------------------------------------------
 
 
-def graphc_fast(workload: Recurrent, data: Data) -> Peer:
+def graphc_native(workload: Recurrent, data: Data) -> Peer:
     """The training step of an emitted program."""
+    return _graphc(workload, data, "native")
+
+
+def graphc_fast(workload: Recurrent, data: Data) -> Peer:
+    """The same with NumPy, in arrays that are allocated once."""
     return _graphc(workload, data, "fast")
 
 

@@ -6,8 +6,10 @@ from .convolution import Convolution
 from .gelu import Gelu
 from .harness import Workload
 from .hessian_vector import HessianVector
+from .models import Model
 from .products import Product
 from .recurrent import Recurrent
+from .scan import Scan
 from .training.network import Training
 
 TRAINING = (
@@ -34,6 +36,9 @@ PRODUCTS = (
 )
 OTHERS = (
     Recurrent("lstm", 32, 16, 64),
+    Scan("scan", 10_000),
+    Model("lenet", 64),
+    Model("transformer", 16, length=64),
     HessianVector("hessian-vector", (784, 30, 10), batch=32),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,8 +20,10 @@ from benchmarks.gelu import Gelu
 from benchmarks.harness import Unavailable, count_denormals, measure
 from benchmarks.hessian_vector import HessianVector
 from benchmarks.hessian_vector import expert as hessian_vector_expert
+from benchmarks.models import Model
 from benchmarks.products import Product
 from benchmarks.recurrent import Recurrent
+from benchmarks.scan import Scan
 from benchmarks.training.expert import Expert
 from benchmarks.training.floor import Floor
 from benchmarks.training.network import PEERS, Training
@@ -38,7 +41,10 @@ NETWORKS = (
 )
 TINY_CONVOLUTION = Convolution("convolution", 2, 3, 6, 4, 3)
 TINY_PRODUCT = HessianVector("product", (11, 6, 4), batch=5)
-OURS = ("graphc-fast", "graphc-readable", "expert", "floor")
+OURS = ("graphc-native", "graphc-fast", "graphc-readable", "expert", "floor")
+NEEDS_C = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
+)
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,7 @@ def test_hand_written_steps_train_every_kind_of_network(network):
         floor.step(index)
 
 
+@NEEDS_C
 @pytest.mark.parametrize("network", [NETWORKS[2], NETWORKS[4]], ids=lambda n: n.name)
 def test_graphc_is_measured_beside_the_yardsticks(network):
     outcome = measure(network, OURS, rounds=2, block=1e-4)
@@ -149,14 +156,26 @@ def test_graphc_is_measured_beside_the_yardsticks(network):
     assert outcome.denormals["expert"][0] == 0
 
 
+@NEEDS_C
 def test_functions_of_graphc_are_measured_too():
-    names = ("graphc-fast", "graphc-readable", "expert", "as-written", "floor")
+    names = (*OURS[:4], "as-written", "floor")
     outcome = measure(Gelu("tiny", 300), names, rounds=1, block=1e-4)
     assert (outcome.notes, list(outcome.timings)) == ({}, list(names))
     outcome = measure(TINY_PRODUCT, OURS, rounds=1, block=1e-4)
     assert (outcome.notes, list(outcome.timings)) == ({}, list(OURS))
-    outcome = measure(Recurrent("lstm", 3, 2, 4), OURS[:2], rounds=1, block=1e-4)
-    assert (outcome.notes, list(outcome.timings)) == ({}, list(OURS[:2]))
+    outcome = measure(Recurrent("lstm", 3, 2, 4), OURS[:3], rounds=1, block=1e-4)
+    assert (outcome.notes, list(outcome.timings)) == ({}, list(OURS[:3]))
+    names = ("graphc-native", "graphc-fast", "c")
+    outcome = measure(Scan("scan", 20), names, rounds=1, block=1e-4)
+    assert (outcome.notes, list(outcome.timings)) == ({}, list(names))
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("length", [0, 5])
+def test_models_are_held_against_pytorch(length):
+    names = ("graphc-native", "graphc-fast", "graphc-readable", "torch", "jax")
+    outcome = measure(Model("model", 3, length), names, rounds=1, block=1e-4)
+    assert (outcome.notes, list(outcome.timings)) == ({}, list(names))
 
 
 def test_parts_in_threads_make_up_the_whole(monkeypatch):
@@ -212,7 +231,8 @@ def test_one_thread_is_told_to_every_library():
     assert "XLA_FLAGS" not in thread_environment(2)
 
 
-@pytest.mark.parametrize("peer", ["graphc-fast", "graphc-readable"])
+@NEEDS_C
+@pytest.mark.parametrize("peer", ["graphc-native", "graphc-fast", "graphc-readable"])
 def test_first_calls_are_checked(peer, monkeypatch):
     assert first_call.measure(peer, 9, repeats=2) > 0
     monkeypatch.setitem(first_call.CALLS, peer, lambda factors: lambda x: x)
@@ -264,9 +284,11 @@ def outcome_of(**microseconds: list[float]) -> dict[str, Any]:
 
 def test_ratios_are_those_of_the_same_round():
     # The machine is half as fast in the second round, for all alike.
-    outcome = outcome_of(graphc_fast=[10, 20, 11], torch=[30, 60, 33], floor=[5, 10, 5])
-    assert report.ratio(outcome, "torch", "graphc-fast") == pytest.approx(3)
-    assert report.ratio(outcome, "jax", "graphc-fast") is None
+    outcome = outcome_of(
+        graphc_native=[10, 20, 11], torch=[30, 60, 33], floor=[5, 10, 5]
+    )
+    assert report.ratio(outcome, "torch", "graphc-native") == pytest.approx(3)
+    assert report.ratio(outcome, "jax", "graphc-native") is None
     table = report.outcome_table("Title", outcome)
     assert table.rows[0][:2] == ["floor", "5.00 µs"]
     assert table.rows[2] == [
@@ -300,21 +322,21 @@ def test_durations_have_three_digits(seconds, text):
 def test_the_page_has_all_sections_and_is_the_same_each_time():
     results = {
         "machine": machine_facts(),
-        "timed": {"1": {"logistic-1": outcome_of(graphc_fast=[2.0], floor=[1.0])}},
+        "timed": {"1": {"logistic-1": outcome_of(graphc_native=[2.0], floor=[1.0])}},
         "first_calls": {"jax": {"10": 0.5, "100": "over 60 s", "1000": "it broke"}},
         "imports": [{"numpy": [0.1]}, {"torch": "it is not there"}],
-        "memory": {"relu-256": {"graphc-fast": [3 * 2**20, 2**20], "jax": "no"}},
+        "memory": {"relu-256": {"graphc-native": [3 * 2**20, 2**20], "jax": "no"}},
     }
     page = document.results_page(results)
     assert page == document.results_page(json.loads(json.dumps(results)))
     for line in (
         "## One thread",
         "### logistic-1: 784-10, SGD, batch 1",
-        "| graphc, fast | 2.00 µs | 2.00 µs – 2.00 µs | 1.00 | 2.00 | 1.00 |",
+        "| graphc, native | 2.00 µs | 2.00 µs – 2.00 µs | 1.00 | 2.00 | 1.00 |",
         "| jax.jit | 500 ms | over 60 s | failed |",
         "jax.jit, 1,000 operations: it broke.",
         "PyTorch: it is not there.",
-        "| graphc, fast | 3.00 MiB | 1.00 MiB | 1.00 |",
+        "| graphc, native | 3.00 MiB | 1.00 MiB | 1.00 |",
     ):
         assert line in page.splitlines()
 

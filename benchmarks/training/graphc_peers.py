@@ -82,6 +82,11 @@ class Graphc:
         return [*self.parameters(), *self._state["slots"].values()]
 
 
+def native(network: Training, data: Data) -> Graphc:
+    """The style that computes in C."""
+    return Graphc(network, data, "native")
+
+
 def fast(network: Training, data: Data) -> Graphc:
     """The style that allocates once and writes with `out=`."""
     return Graphc(network, data, "fast")

@@ -17,6 +17,7 @@ Array = np.ndarray[Any, Any]
 
 HERE = "benchmarks.training"
 PEERS = {
+    "graphc-native": f"{HERE}.graphc_peers:native",
     "graphc-fast": f"{HERE}.graphc_peers:fast",
     "graphc-readable": f"{HERE}.graphc_peers:readable",
     "expert": f"{HERE}.expert:Expert",
