@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "harness": {"pysource"},
     "program": {"ir"},
     "targets": {"ir", "program", "pysource", "harness"},
-    "runtime": {"ir", "autodiff", "passes", "program", "targets", "harness"},
+    "runtime": {"ir", "autodiff", "passes", "program", "targets", "harness", "rich"},
     "viz": {
         "ir",
         "autodiff",

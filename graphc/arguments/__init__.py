@@ -3,7 +3,7 @@
 from .annotations import Check, Count, Natural, Seed, Within, check_of
 from .entries import entry, problem_of_call, public, shown, unchecked_entry
 from .listing import unlisted
-from .names import getattr_of, in_place_of_method
+from .names import closest, getattr_of, in_place_of_method
 
 __all__ = [
     "Check",
@@ -12,6 +12,7 @@ __all__ = [
     "Seed",
     "Within",
     "check_of",
+    "closest",
     "entry",
     "getattr_of",
     "in_place_of_method",

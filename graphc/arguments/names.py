@@ -71,6 +71,16 @@ def _likeness(name: str, other: str) -> tuple[float, float]:
     return max(likeness, 0.75 if begins else 0.0), exact
 
 
+def closest(name: object, known: Iterable[str]) -> str | None:
+    """The one of the known names that is most like a wrong one, as a hint, if any is.
+
+    >>> closest("hiden", ["hidden", "out"])
+    "'hidden'"
+    """
+    found = difflib.get_close_matches(str(name), [*known], 1, 0.7)
+    return repr(found[0]) if found else None
+
+
 def in_place_of_method(name: str, layer: object) -> str | None:
     """A hint in place of an attribute that a layer does not have."""
     if name in elsewhere.OF_LAYERS:

@@ -103,6 +103,8 @@ class GradientReport:
             lines.append(f"worst node: {worst} (relative error {worst.error:.1e})")
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         """The table, by which notebooks show it."""
         return f"<pre>{html.escape(str(self))}</pre>"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import shown, unchecked_entry
+from ..arguments import closest, shown, unchecked_entry
 from ..autodiff.reverse import grad
 from ..errors import DifferentiationError, UnknownNameError
 from ..ir.called import value_names
@@ -21,9 +21,14 @@ from ..ir.types import TupleType, is_floating
 from .html import aligned, html_table
 from .summaries import in_a_line
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 Array = np.ndarray[Any, Any]
 
 _HEADINGS = ("name", "op", "shape", "dtype", "value")
+_LONGEST = 40
+"""The most characters of a name in the table."""
 _CONSTANT = (Role.CONSTANT, Role.FULL, Role.SIZE)
 
 
@@ -32,7 +37,7 @@ class Interpretation(Mapping[Node, Array]):
 
     Iteration goes over nodes in the order of evaluation. Printed, it is a table of what
     the user declared and of gradients; what blocks consist of is there, too, and has no
-    row.
+    row. `run["d_x"]` is the gradient by `x`, see `gradient`.
 
     >>> import graphc as gc
     >>> x = gc.input("x", (2,), "float64")
@@ -60,6 +65,10 @@ class Interpretation(Mapping[Node, Array]):
 
     @unchecked_entry
     def __getitem__(self, key: Node | str) -> Array:
+        if isinstance(key, str) and key not in self and key.startswith("d_"):
+            of = key.removeprefix("d_")
+            if of in self:
+                return self.gradient(of)
         return self._values[self._node(key)]
 
     def __contains__(self, key: object) -> bool:
@@ -123,7 +132,7 @@ class Interpretation(Mapping[Node, Array]):
         return "\n".join(aligned(_HEADINGS, self._rows()))
 
     def __repr__(self) -> str:
-        names = [*self.names.values()]
+        names = [_short(name) for name in self.names.values()]
         more = ", ..." if len(names) > 8 else ""
         return f"<Interpretation of {', '.join(names[:8])}{more}>"
 
@@ -131,10 +140,22 @@ class Interpretation(Mapping[Node, Array]):
         """The table, by which notebooks show it."""
         return html_table(_HEADINGS, self._rows())
 
+    def __rich__(self) -> Table:
+        """The table, by which the `rich` package shows it."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*_HEADINGS)
+        for cells in self._rows():
+            # Text and not str: a name in brackets is not markup.
+            table.add_row(*map(Text, cells))
+        return table
+
     def _rows(self) -> Iterator[tuple[str, ...]]:
         for node, name in self.names.items():
             value = self._values[node]
             shape = format_shape(value.shape)
+            name = _short(name)
             yield name, node.op.name, shape, str(value.dtype), in_a_line(value)
 
     def _has_row(self, node: Node) -> bool:
@@ -162,12 +183,15 @@ class Interpretation(Mapping[Node, Array]):
             found = self._named(key)
             if len(found) == 1:
                 return found[0]
-            known = ", ".join(self.names.values())
+            if found:
+                raise UnknownNameError(
+                    f"{len(found)} nodes of the run are called {key!r}",
+                    hint="run[node], with the node itself",
+                )
+            known = [*self.names.values()]
             raise UnknownNameError(
-                f"{len(found)} nodes of the run are called {key!r}"
-                if found
-                else f"no node of the run is called {key!r}; it has {known}",
-                hint="run[node], with the node itself" if found else None,
+                f"no node of the run is called {key!r}; it has {', '.join(known)}",
+                hint=closest(key, known),
             )
         if not isinstance(key, Node) or key not in self._values:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise UnknownNameError(
@@ -196,3 +220,7 @@ class Interpretation(Mapping[Node, Array]):
                 hint="run.gradient(node, of=scalar)",
             )
         return chosen[0]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

@@ -7,7 +7,7 @@ optimised programs are held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def initial_value(node: Node, rng: np.random.Generator) -> Array:
 
 
 def interpret(
-    outputs: Iterable[Node],
+    outputs: Any,
     feeds: Mapping[Any, Any],
     *,
     parameters: Mapping[str, Any] | None = None,
@@ -60,7 +60,8 @@ def interpret(
     """Run a graph and keep the value of every node, gradients included.
 
     Args:
-        outputs: the nodes wanted; all that they depend on is kept too.
+        outputs: the node or nodes wanted, in lists or dicts as you like; all that they
+            depend on is kept too.
         feeds: arrays by node or by name, for inputs and optionally parameters.
         parameters: values of parameters by name, such as `trainer.parameters`.
         seed: starts parameters that are not fed, and random draws.
@@ -69,7 +70,7 @@ def interpret(
 
     Returns:
         A mapping from nodes, or their names, to arrays: `run[y]`, `run["y"]`, and
-        `run.gradient("y")`. Printed, it is a table.
+        `run.gradient("y")`, which is `run["d_y"]`. Printed, it is a table.
 
     Raises:
         FeedError: feeds that don't fit the inputs.
@@ -83,7 +84,7 @@ def interpret(
     array(1.)
     """
     return run_nodes(
-        outputs,
+        flatten([*outputs] if isinstance(outputs, Iterator) else outputs),
         feeds,
         parameters=parameters,
         seed=seed,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..arguments import entry, shown
+from ..arguments import closest, entry, shown
 from ..errors import ArgumentError, UnknownNameError
 from ..ir.node import Node
 from .feeds import check_array
@@ -33,7 +33,8 @@ class LiveParameters(Mapping[str, Array]):
         if not isinstance(name, str) or name not in self._arrays:  # pyright: ignore[reportUnnecessaryIsInstance]
             known = ", ".join(self._arrays)
             raise UnknownNameError(
-                f"no parameter {shown(name)}; the parameters are {known}"
+                f"no parameter {shown(name)}; the parameters are {known}",
+                hint=closest(name, self._arrays),
             )
         return self._arrays[name]
 

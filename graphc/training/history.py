@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from ..arguments import public
+from ..arguments import closest, public
 from ..errors import IndexRangeError, OptionError, UnknownNameError
 from ..extras import import_extra
 from ..runtime.files import check_outputs, write_atomically
@@ -74,7 +74,10 @@ class History(Sequence[Record]):
         if isinstance(key, str):
             if key not in self.columns:
                 columns = ", ".join(self.columns)
-                raise UnknownNameError(f"no column {key!r}; the columns are {columns}")
+                raise UnknownNameError(
+                    f"no column {key!r}; the columns are {columns}",
+                    hint=closest(key, self.columns),
+                )
             return [record.get(key) for record in self._records]
         if isinstance(key, slice):
             return History(self._records[key])

@@ -105,6 +105,8 @@ class Report:
         lines = aligned(_HEADINGS, (row.cells() for row in self.rows), _NUMERIC)
         return "\n".join([*lines, "", *self.summary()])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         """The table, by which notebooks show it."""
         rows = [row.cells() for row in self.rows]

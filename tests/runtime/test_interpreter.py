@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+import rich.console
 
 import graphc as gc
 from graphc.errors import (
@@ -76,6 +78,16 @@ def test_a_run_is_read_by_name_and_by_derivative() -> None:
     assert rows["x"].endswith("[1, -2, 0.5]")
     assert "<td>[1, -2, 0.5]</td>" in run._repr_html_()
     assert repr(run).startswith("<Interpretation of x, w, z, ")
+    alone = gc.interpret(loss, {"x": fed})
+    np.testing.assert_allclose(alone["d_w"], run.gradient("w"))
+    with pytest.raises(UnknownNameError, match=r"(?s)called 'losss'.*try:  'loss'"):
+        alone["losss"]
+    named = gc.interpret({"y": loss.named("n" * 60)}, {"x": fed})
+    assert "n" * 60 in named
+    assert "n" * 60 not in str(named)
+    console = rich.console.Console(width=120, record=True, file=io.StringIO())
+    console.print(named)
+    assert "n" * 39 + "…" in console.export_text()
 
 
 def test_a_run_tells_what_it_does_not_have() -> None:
