@@ -10,7 +10,7 @@ has no branch, so that a loop over it is vectorised; only `fmod`, `remainder` an
 `floor_divide` have a loop of their own. They rest on the rounding of each single
 operation: text with them has to be compiled with `-ffp-contract=off`, and never with
 `-ffast-math`. Their bits are then the same for any compiler, level, processor and width
-of vectors. Options `-fno-math-errno` and `-fno-trapping-math` let gcc vectorise them.
+of vectors. gcc vectorises them where it is told `-fno-math-errno`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ COMPILER = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 CONTRACT = (
     *("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"),
-    *("-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+    *("-fno-math-errno", "-ffp-contract=off"),
 )
 """Flags with which the functions have to be right, at any level, on any processor."""
 

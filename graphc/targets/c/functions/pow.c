@@ -1,4 +1,4 @@
-// needs: rint shared/scale shared/choose
+// needs: rint shared/log_steps shared/scale shared/choose
 // |x|^y = 2^w, w = y log2 |x|. For float64 log2 |x| = k + (2 / (3 ln 2)) s (3 + z + z^2
 // P(z)) with s = f / (2 + f), z = s^2, each step in two parts, the first of them short
 // enough for exact products (the arrangement of FreeBSD's e_pow.c); float32 is computed
@@ -25,17 +25,15 @@ static inline double pow_of_parts(double x, double y, double magnitude) {
 
 static inline float pow_float32(float x, float y) {
     double size = float32_of_bits(bits_of_float32(x) & 0x7fffffffu);
-    uint64_t bits = bits_of_float64(size) - 0x3fe6a09e667f3bcdu + 0x4000000000000000u;
-    double k = float64_of_bits((bits >> 52) | 0x4330000000000000u) - 4503599627371520.0;
-    double m = float64_of_bits((bits & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu);
-    double s = (m - 1.0) / (m + 1.0);
+    struct log_steps_float64 steps = log_steps_float64(size);
+    double s = steps.f / (2.0 + steps.f);
     double z = s * s;
     double p = 0.27934579208966387;
     p = p * z + 0.3201541495526847;
     p = p * z + 0.4122032871923394;
     p = p * z + 0.5770779989980118;
     p = p * z + 0.9617966939362006;
-    double w = (double)y * (k + (s * 2.8853900817779268 + p * (z * s)));
+    double w = (double)y * (steps.k + (s * 2.8853900817779268 + p * (z * s)));
     // y may be infinite.
     w = choose_float64(size == 1.0, 0.0, w);
     w = choose_float64(w > 200.0, 200.0, w);
@@ -58,13 +56,11 @@ static inline double pow_float64(double x, double y) {
     double size = float64_of_bits(bits_of_float64(x) & 0x7fffffffffffffffu);
     int is_small = size < 2.2250738585072014e-308;
     double scaled = choose_float64(is_small, size * 18014398509481984.0, size);
-    uint64_t bits =
-        bits_of_float64(scaled) - 0x3fe6a09e667f3bcdu + 0x4000000000000000u;
-    double k = float64_of_bits((bits >> 52) | 0x4330000000000000u) -
-               choose_float64(is_small, 4503599627371574.0, 4503599627371520.0);
-    double m = float64_of_bits((bits & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu);
-    double f = m - 1.0;
-    double bottom = m + 1.0;
+    struct log_steps_float64 steps = log_steps_float64(scaled);
+    double k = steps.k - choose_float64(is_small, 54.0, 0.0);
+    double f = steps.f;
+    double m = 1.0 + f;
+    double bottom = 2.0 + f;
     double bottom_low = m - (bottom - 1.0);
     double inverse = 1.0 / bottom;
     double s = f * inverse;
