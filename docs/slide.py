@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from refresh_pages import BLOCK, PICTURE, inside, refreshed
+from refresh_pages import BLOCK, EXCERPT, PICTURE, inside, refreshed
 from rich.console import Console
 from rich.markdown import Markdown
 
@@ -76,7 +76,8 @@ def numbers(heading: str) -> list[int]:
 def before(part: str) -> str:
     """The blocks of earlier slides that a part needs."""
     earlier = PAGE.read_text("utf-8").partition(part)[0]
-    needed: set[str] = set()
+    excerpts = "\n".join(found["text"] for found in EXCERPT.finditer(part))
+    needed = {n.id for n in ast.walk(ast.parse(excerpts)) if isinstance(n, ast.Name)}
     for own in reversed([block(found[0]) for found in BLOCK.finditer(part)]):
         needed = (needed - own.gives) | own.takes
     chosen: list[str] = []
@@ -99,7 +100,8 @@ def shown(number: int, folder: Path) -> str:
     if not found:
         known = ", ".join(str(n) for heading, _ in parts for n in numbers(heading))
         raise ValueError(f"no slide {number}; there are {known}")
-    heading, part = found[0]
+    # Slide 28 has a part of its own beside that on slides 27 to 32.
+    heading, part = min(found, key=lambda pair: len(numbers(pair[0])))
     folder.mkdir(exist_ok=True)
     with inside(folder):
         sys.path.insert(0, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,25 @@ def _has_signature(path: str, name: str) -> bool:
     return getattr(made_by, "__module__", "").startswith("graphc")
 
 
+def identifier(path: str, name: str) -> str:
+    """The name by which mkdocstrings finds a value.
+
+    Of a function and a module of one name, in one package, it finds the module.
+    """
+    module, whole = importlib.import_module(path), f"{path}.{name}"
+    if not hasattr(module, "__path__") or importlib.util.find_spec(whole) is None:
+        return whole
+    return f"{whole}.{name}"
+
+
 def page(part: str) -> str:
     """A page of the reference, for mkdocstrings to fill in."""
     title, path = PARTS[part]
     face = path.replace("graphc.nn.init", "gc.init").replace("graphc", "gc")
     parts = [f"# {title}"]
     for name in names_of(part):
-        lines = [f"::: {path}.{name}", "    options:", f"      heading: {face}.{name}"]
+        found = identifier(path, name)
+        lines = [f"::: {found}", "    options:", f"      heading: {face}.{name}"]
         lines.append(f"      toc_label: {name}")
         if not _has_signature(path, name):
             lines.append("      merge_init_into_class: false")
@@ -103,6 +116,8 @@ def index() -> str:
         "tests. [Operations](../operations.md) has derivatives, too.\n"
     ]
     for part, (title, path) in PARTS.items():
-        links = [f"[{name}]({part}.md#{path}.{name})" for name in names_of(part)]
+        links = [
+            f"[{name}]({part}.md#{identifier(path, name)})" for name in names_of(part)
+        ]
         parts.append(f"## [{title}]({part}.md)\n\n{', '.join(links)}")
     return "\n\n".join(parts) + "\n"
