@@ -24,8 +24,8 @@ const KEYS = [
 ];
 
 function showView(name) {
-  const isOther = (one, other) => ["sides", "backward"].includes(one) !== ["sides", "backward"].includes(other);
-  if (state.step !== null && isOther(state.view, name)) {
+  const stepsOf = (view) => ["sides", "backward"].indexOf(view);
+  if (state.step !== null && stepsOf(state.view) !== stepsOf(name)) {
     state.step = null;
     tellStep(null);
   }

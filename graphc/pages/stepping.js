@@ -6,7 +6,7 @@ function stepsNow() {
   const found = [];
   const passed = (some) => inOrder(some.filter((v) => v.refers === undefined));
   const outer = passed(vertices.filter((v) => v.parent === undefined));
-  outer.filter((v) => !v.backward).forEach((v) => visit(v, null, found));
+  if (state.view !== "backward") outer.filter((v) => !v.backward).forEach((v) => visit(v, null, found));
   if (!["sides", "backward"].includes(state.view)) return [...found, ...flows.map((flow) => ({ flow }))];
   outer.filter((v) => v.backward).forEach((v) => visit(v, null, found));
   return found;
@@ -53,9 +53,10 @@ function arrived(id) {
   return state.step === null ? all : all.filter((flow) => isDone(flow));
 }
 
+// True for a flow that a step so far was; without steps for flows, after the last one.
 const isDone = (flow) => {
-  const first = steps.length - flows.length;
-  return steps[first + flow.id]?.flow === flow && first + flow.id < state.step;
+  const place = steps.length - flows.length + flow.id;
+  return steps.at(-1)?.flow ? place < state.step : state.step === steps.length;
 };
 
 // The gradient of a vertex at the step that is shown: null where it is whole.
