@@ -61,8 +61,9 @@ class CCall:
             return
         dtype, shape = self.types[place]
         array: np.ndarray[Any, Any] = np.asarray(value)
-        if not isinstance(value, np.ndarray):
-            array = array.astype(dtype)
+        is_narrow = dtype.kind in "biu" and np.can_cast(array.dtype, dtype)
+        if is_narrow or not isinstance(value, np.ndarray):
+            array = array.astype(dtype, copy=False)
         if array.dtype != dtype:
             raise TypeError(
                 f"{self.name} computes with {dtype}, but an array is {array.dtype}"

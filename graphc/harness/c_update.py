@@ -62,31 +62,30 @@ class UpdateCall:
             self.copies.append((array, used))
         return address
 
-    def copy_in(self) -> None:
-        """Fill the copies."""
-        self.is_done = False
+    def __call__(self) -> None:
+        """Run the update."""
         for array, used in self.copies:
             used[...] = array
+        self.update(self.addresses, self.sizes, self.numbers)
+        self.copy_back()
 
-    def copy_out(self) -> None:
-        """Give the arrays what their copies have become."""
+    def follow(self, arrays: Any, sizes: Any, numbers: Any) -> int:
+        """Run a step of training that the update is the end of."""
+        for array, used in self.copies:
+            used[...] = array
+        problem: int = self.step(
+            arrays, sizes, numbers, self.addresses, self.sizes, self.numbers
+        )
+        self.is_done = not problem
+        if self.copies:
+            self.copy_back()
+        return problem
+
+    def copy_back(self) -> None:
+        """Give arrays what their copies have become."""
         for array, used in self.copies:
             if array.flags.writeable:
                 array[...] = used
-
-    def __call__(self) -> None:
-        """Run the update."""
-        self.copy_in()
-        self.update(self.addresses, self.sizes, self.numbers)
-        self.copy_out()
-
-    def follow(self, *arguments: Any) -> int:
-        """Run a step of training that the update is the end of."""
-        self.copy_in()
-        problem = self.step(*arguments, self.addresses, self.sizes, self.numbers)
-        self.is_done = not problem
-        self.copy_out()
-        return problem
 
 
 def update_call(
@@ -104,7 +103,8 @@ def update_call(
     trained_of, kept_of = C_GETTERS[step]
     slots = state["slots"]
     arrays = (*trained_of(parameters), *trained_of(gradients), *kept_of(slots))
-    known = state.get(f"update {step}")
+    key = f"update {step}" if step else "update"
+    known = state.get(key)
     if known and all(map(operator.is_, known.arrays, arrays)):
         known.numbers[:] = numbers
         return known
@@ -124,7 +124,7 @@ def update_call(
             rows.append(tuple(checked(a, dtype, shape, name) for a, dtype in columns))
         rules.append(list(join_neighbours(rows)))
     call = UpdateCall(arrays, alone, rules, numbers, step)
-    state[f"update {step}"] = call
+    state[key] = call
     return call
 
 

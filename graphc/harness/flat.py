@@ -76,9 +76,9 @@ def getter(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     if len(keys) > 1:
         return operator.itemgetter(*keys)
 
-    def look_up(mapping: Mapping[str, Any]) -> list[Any]:
-        """The values of the keys."""
-        return [mapping[key] for key in keys]
+    def look_up(mapping: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The value of the key, if there is one."""
+        return (mapping[keys[0]],) if keys else ()
 
     return look_up
 

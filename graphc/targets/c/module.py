@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.node import Node
+from ...program.forms import Check
 from ...program.loops.elements import form_of, is_known, is_outside, runs_bodies
 from ...program.loops.tree import same_arrays, values_in
 from ...program.native import Region
@@ -118,8 +119,14 @@ class CModule:
     )
     """Steps of training, and the functions that they call."""
 
-    def add(self, wish: str, region: Region, names: NamesOfValues) -> CFunction:
-        """Print the function of a region."""
+    def add(
+        self,
+        wish: str,
+        region: Region,
+        names: NamesOfValues,
+        checks: Sequence[Check] = (),
+    ) -> CFunction:
+        """Print the function of a region, see `c_function`."""
         taken = {function.name for function in self.functions}
         name, count = wish, 1
         while name in taken:
@@ -129,7 +136,7 @@ class CModule:
         known = CNames(names, outer, {*region.symbols, *taken})
         known.add_inner(names, values_of(region))
         known.add_same(same_arrays(region.nests.items))
-        function = c_function(name, region, known)
+        function = c_function(name, region, known, checks)
         self.functions.append(function)
         self.regions[name] = region
         return function

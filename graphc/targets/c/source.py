@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...ir.dims import Dimension, Shape
+from ...ir.dims import Dimension, Shape, symbols_of
 from ...ir.node import Node
+from ...program.forms import Check
 from ...program.loops.arena import works
 from ...program.native import Region
 from .blocks import Blocks, stream_of
-from .expressions import c_type
-from .function import Scope, indented
+from .expressions import c_type, strip
+from .function import Scope, indented, size_text
 from .names import NamesOfValues
 
 
@@ -40,13 +42,25 @@ class CFunction:
         return found if self.room is None else [*found, ("uint8", (self.room,))]
 
 
-def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
+def is_checked_in_c(check: Check, region: Region) -> bool:
+    """True where the function of a region can check positions that it is given."""
+    symbols = {*symbols_of((check.low, check.high))}
+    is_read = any(check.positions is node for node in region.read)
+    kinds = ("int32", "int64")
+    known = {*region.symbols}
+    return is_read and check.positions.dtype.name in kinds and symbols <= known
+
+
+def c_function(
+    name: str, region: Region, names: NamesOfValues, checks: Sequence[Check] = ()
+) -> CFunction:
     """Print the function that computes a region.
 
     Args:
         name: its name.
         region: the values.
         names: those of the values.
+        checks: positions that have to be in bounds before anything is computed.
     """
     nests = region.nests
     scope = Scope(names, {*region.numbers})
@@ -60,6 +74,13 @@ def c_function(name: str, region: Region, names: NamesOfValues) -> CFunction:
         const = "const " if place < len(region.read) else ""
         kind = c_type(node.dtype)
         body.append(f"{const}{kind} *{scope.names[node]} = arrays[{place}];")
+    for check in checks:
+        function = f"all_within_{check.positions.dtype.name}"
+        scope.used.add(function)
+        sizes = (check.positions.type.size, check.low, check.high)
+        count, low, high = (strip(size_text(size)) for size in sizes)
+        given = f"{count}, {scope.names[check.positions]}, {low}, {high}"
+        body += [f"if (!{function}({given})) {{", "    return 1;", "}"]
     for place, node in enumerate(region.draws):
         stream = stream_of(scope, node)
         body.append(f"void *{stream} = arrays[{len(arrays) + place}];")

@@ -30,6 +30,7 @@ from ...program.storage import storage_of
 from ...program.workspace import Persistent
 from ...pysource.writer import Writer
 from ..c.module import values_of
+from ..c.source import is_checked_in_c
 from .bodies import BranchText, LoopText
 from .constants import Constants
 from .expressions import assign, call, literal, name, one_or_tuple, subscript
@@ -263,7 +264,12 @@ class _Printer:
             with writer.about(node):
                 writer.statement(assign(names[node], array), shape_comment(node))
         names.assign([n for n in values_of(region) if n not in names])
-        function = self.constants.c.add(self.name, region, names)
+        in_c = [check for check in step.checks if is_checked_in_c(check, region)]
+        for check in step.checks:
+            if not is_checked_in_c(check, region):
+                with writer.about(check.positions):
+                    writer.statement(values.check(check))
+        function = self.constants.c.add(self.name, region, names, in_c)
         arrays = [values.value(node) for node in region.read]
         arrays += [name(names[node]) for node in region.results]
         arrays += [subscript(name("rng"), stream_name(n)) for n in region.draws]
@@ -283,9 +289,17 @@ class _Printer:
         if step is self.function.last_region:
             self.constants.c_regions[self.function.name] = function.name
             then = [ast.keyword("then", name("then"))]
-        called = ast.Call(name("call_c"), arguments, then)
+        called = ast.Expr(ast.Call(name("call_c"), arguments, then))
         with writer.about(region.first):
-            writer.statement(ast.Expr(called))
+            if not in_c:
+                writer.statement(called)
+                return
+            with writer.block("try:"):
+                writer.statement(called)
+            with writer.block("except IndexError:"):
+                for check in in_c:
+                    writer.statement(values.check(check))
+                writer.statement(ast.Raise())
 
     def _write_call(self, writer: Writer, step: Call, values: Values) -> None:
         """Write a call, which is given arrays for the results that need one."""

@@ -185,7 +185,7 @@ def write_steps(
         if block is not None:
             writer.blank()
             writer.comment(_called(block, first))
-        for check in step.checks:
+        for check in () if isinstance(step, Native) else step.checks:
             with writer.about(check.positions):
                 writer.statement(values.check(check))
         with writer.about(first):

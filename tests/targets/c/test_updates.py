@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -81,3 +82,94 @@ def test_all_optimizers() -> None:
     source = _check_optimizers({*EVERY} - {"parametergroups_0"}).source
     calls = set(re.findall(r"def update_(\w+)_numbers", source))
     assert {*EVERY} - calls == IN_NUMPY | {"parametergroups_0"}
+
+
+def _model(optimizer: Optimizer) -> Any:
+    """The programs of a classifier in both styles, and a batch."""
+    x = gc.input("x", ("batch", 4))
+    labels = gc.input("labels", ("batch",), "int64")
+    hidden = gc.nn.relu(gc.nn.Linear(4, 5, name="hidden")(x))
+    loss = gc.nn.cross_entropy(gc.nn.Linear(5, 3, name="output")(hidden), labels)
+    trainers = [
+        gc.Trainer(loss, optimizer, style=style) for style in ("native", "fast")
+    ]
+    assert "then.is_done" in trainers[0].source
+    modules = [trainer._module for trainer in trainers]
+    rng = np.random.default_rng(0)
+    return modules, [rng.normal(size=(6, 4)).astype("float32"), rng.integers(0, 3, 6)]
+
+
+def _copied(parameters: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """Arrays of their own, not side by side."""
+    kept = {f"slot {key}": value for key, value in state["slots"].items()}
+    return {key: np.array(value) for key, value in {**parameters, **kept}.items()}
+
+
+ADAM = gc.optim.ClipByGlobalNorm(
+    gc.optim.AdamW(gc.optim.CosineAnnealingLR(0.1, T_max=9, by="step")), 0.2
+)
+
+
+def test_steps_of_one_call() -> None:
+    """Whatever becomes of the arrays: refused, exchanged, scattered, or in a thread."""
+    modules, (x, labels) = _model(ADAM)
+    ends: list[Any] = []
+    for module in modules:
+        parameters = module.init_parameters(0)
+        state = module.init_state(parameters, 0)
+
+        def step(*batch: Any, to: Any = (module, parameters, state)) -> float:
+            return to[0].train_step(to[1], to[2], *batch)
+
+        losses = [step(x, labels), step(x[:1], labels[:1])]
+        before = _copied(parameters, state)
+        # Nothing changes where a step is refused.
+        wrong, infinite = labels.copy(), x.copy()
+        wrong[3], infinite[0, 0] = 3, np.inf
+        with pytest.raises((IndexError, ValueError), match="range 0 to 2"):
+            step(x, wrong)
+        with pytest.raises((IndexError, ValueError), match="range 0 to 2"):
+            step(x, -labels - 1)
+        for bad in (infinite, x * np.nan):
+            assert not np.isfinite(step(bad, labels))
+        with pytest.raises(ValueError, match="shape|size|dimension|aligned"):
+            step(x[:, :3], labels)
+        after = _copied(parameters, state)
+        for key, value in before.items():
+            np.testing.assert_array_equal(after[key], value, key)
+        assert state["step"] == 2
+        # Data of other kinds, orders and sizes.
+        losses.append(step(np.asfortranarray(x, "float64"), labels.tolist()))
+        losses.append(step(x[::2], labels[::2].astype("int8")))
+        # Arrays that are exchanged, in any order in memory.
+        parameters["hidden.weight"] = np.asfortranarray(parameters["hidden.weight"])
+        parameters["output.bias"] = parameters["output.bias"].copy()
+        slots = state["slots"]
+        slots["output.weight.exp_avg"] = np.repeat(
+            slots["output.weight.exp_avg"], 2, axis=1
+        )[:, ::2]
+        losses += [step(x, labels), step(x, labels)]
+        # What is read-only is read.
+        x.flags.writeable = False
+        thread = Thread(target=step, args=(x, labels))
+        thread.start()
+        thread.join()
+        x.flags.writeable = True
+        gradients = {key: np.ones_like(value) for key, value in parameters.items()}
+        module.update(parameters, gradients, state)
+        ends.append([np.float32(losses), _copied(parameters, state)])
+    assert_styles_agree(ends[0][0], ends[1][0], ulps=2**10)
+    assert_styles_agree(ends[0][1], ends[1][1], ulps=2**10)
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    (module, _), (x, labels) = _model(gc.optim.SGD(0.1))
+    parameters = module.init_parameters(0)
+    state = module.init_state(parameters, 0)
+    good = parameters["hidden.weight"]
+    for bad, error in ((good.astype("float64"), TypeError), (good[:, :3], ValueError)):
+        parameters["hidden.weight"] = bad
+        for function in (module.train_step, module.forward):
+            given = (state,) if function is module.train_step else ()
+            with pytest.raises(error):
+                function(parameters, *given, x, labels)
