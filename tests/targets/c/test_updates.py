@@ -132,7 +132,7 @@ def test_steps_of_one_call() -> None:
             step(x, -labels - 1)
         for bad in (infinite, x * np.nan):
             assert not np.isfinite(step(bad, labels))
-        with pytest.raises(ValueError, match="shape|size|dimension|aligned"):
+        with pytest.raises(ValueError, match=r"shape|size|dimension|aligned"):
             step(x[:, :3], labels)
         after = _copied(parameters, state)
         for key, value in before.items():
