@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
         *("ir", "ops", "nn", "optim", "autodiff", "passes", "program", "targets"),
         *("runtime", "harness", "metrics", "matplotlib", "rich", "tensorboardX"),
     },
-    "fullbatch": {"ir", "ops", "autodiff", "runtime", "training"},
+    "fullbatch": {"ir", "ops", "autodiff", "program", "runtime", "training"},
     "explanation": {
         "ir",
         "passes",

@@ -16,7 +16,7 @@ from ..errors import NonFiniteError, OptionError
 from ..explanation.explain import explain as tell
 from ..harness.files import say
 from ..ir.graph import Graph
-from ..program.plan import Style
+from ..program.plan import RunStyle, Style
 from ..runtime.check_gradients import check_gradients
 from ..runtime.compiler import compile_nodes
 from ..training import verification
@@ -92,6 +92,7 @@ def cli() -> None:
 cli.add_command(page)
 
 _STYLE = click.Choice(["readable", "fast", "native"])
+_RUN_STYLE = click.Choice(["readable", "fast", "native", "auto"])
 _NPZ = click.Path(exists=True, dir_okay=False)
 _LEVEL = click.option(
     "--level",
@@ -136,7 +137,7 @@ _LEVEL = click.option(
     type=DATA,
     help="Write the outputs for these rows to --out, and do not train.",
 )
-@click.option("--style", type=_STYLE, help="Of the program that runs.")
+@click.option("--style", type=_RUN_STYLE, help="Of the program that runs.")
 def train(
     model: str,
     name: str | None,
@@ -151,7 +152,7 @@ def train(
     checkpoint: str | None,
     resume: bool,
     predict: str | None,
-    style: Style | None,
+    style: RunStyle | None,
     **options: Any,
 ) -> int:
     """Train a model on arrays in files, or predict with it.

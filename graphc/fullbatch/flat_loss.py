@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..ir.labels import label_bounds
 from ..ir.node import Node
 from ..ir.walk import ancestors, meaning_of, topological_order
 from ..ops.source import INPUT
+from ..program.plan import Style
 from ..runtime.compiler import CompiledFunction, compile_nodes
 from ..runtime.feeds import bind_feeds, check_array
 from .line_search import Point
@@ -58,11 +59,11 @@ class FlatLoss:
         feeds: Mapping[Any, Any] | None = None,
         start: Mapping[Any, Any] | None = None,
         seed: int = 0,
-        style: Literal["fast", "readable"] = "fast",
+        style: Style = "fast",
     ) -> None:
         self._refuse_random(loss)
         self._loss = loss
-        self._style: Literal["fast", "readable"] = style
+        self._style: Style = style
         self.parameters = Graph((loss,)).trainable
         if not self.parameters:
             raise DifferentiationError(

@@ -19,6 +19,8 @@ from ..arguments import Count, Seed, Within, public
 from ..errors import FeedError, NonFiniteError, OptionError
 from ..extras import import_extra
 from ..ir.node import Node
+from ..program.plan import RunStyle
+from ..runtime.styles import style_here
 from .flat_loss import FlatLoss
 from .line_search import Backtracking, Exact, LineSearch, Point
 
@@ -141,7 +143,7 @@ def minimize(
     rho: Annotated[float, Within(above=0.0, below=1.0)] = 0.5,
     options: Mapping[str, Any] | None = None,
     callback: Callable[[Iteration, dict[str, Array]], object] | None = None,
-    style: Literal["fast", "readable"] = "fast",
+    style: RunStyle = "fast",
 ) -> Minimum:
     """Minimise a loss over all its parameters, with all data in each step.
 
@@ -207,7 +209,7 @@ def minimize(
     chosen = _method(method, line_search, options)
     exact = line_search == "exact"
     search = Exact(step) if exact else Backtracking(step, c1, rho)
-    problem = FlatLoss(loss, feeds, parameters, seed, style)
+    problem = FlatLoss(loss, feeds, parameters, seed, style_here(style))
     start = problem.at(problem.start)
     if not start.is_finite:
         raise _not_finite(loss, start, "at the start", "other start values")

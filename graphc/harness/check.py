@@ -28,20 +28,32 @@ def check_gradients(
     directions: int = 3,
     seed: int = 0,
 ) -> dict[str, tuple[float, bool]]:
-    """Hold gradients against differences of the loss, in float64.
+    """Hold gradients against differences of the loss.
 
+    # if native
+    All is computed in the dtypes that the model declares, which code in C has.
+    # else
+    All is computed in float64.
+    # end
     By default near where training starts, and on random data. Each parameter moves in
     random directions, and where its gradient is largest. Returns, for each, the largest
     relative error, and whether it is small enough.
     """
     data = random_data(rows, seed) if data is None else check_data(data)
+    # if native
+    batch = take_rows(data, slice(rows))
+    # else
     batch = [widen(array) for array in take_rows(data, slice(rows))]
+    # end
     rng = np.random.default_rng(seed)
     point: Arrays = {}
     for name, start in (parameters or init_parameters(seed)).items():
         # Moved a little, because relu and the like have no derivative at exactly 0.
         moves = parameters is None and start.dtype.kind == "f"
         point[name] = widen(start) + (rng.normal(0, 0.01, start.shape) if moves else 0)
+        # if native
+        point[name] = point[name].astype(start.dtype)
+        # end
     loss, gradients = loss_at(point, batch, seed)
     if not np.isfinite(loss):
         raise DataError(f"the loss of the data to check gradients on is {loss}")
@@ -126,6 +138,9 @@ def path_error(
     def look(place: float) -> tuple[float, float]:
         """The loss there, and its gradient along the path."""
         moved = {**parameters, name: parameters[name] + place * path}
+        # if native
+        moved[name] = moved[name].astype(parameters[name].dtype)
+        # end
         # if steps
         loss, gradients = own_loss_at(moved, batch, seed, name)
         # else

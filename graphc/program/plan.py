@@ -18,6 +18,9 @@ from .schedule import Tiling
 Style = Literal["readable", "fast", "native"]
 """Text that is made to be read, to run fast, or to run faster in C."""
 
+RunStyle = Literal["readable", "fast", "native", "auto"]
+"""The style of a program that runs here, where the machine may decide."""
+
 
 Kind = Literal["whole", "short", "model"]
 """The program of a trainer, one to read, or its mathematics with a loop of a page."""

@@ -28,7 +28,7 @@ from ..ir.sizes import inputs_for_sizes, size_bounds
 from ..passes.one_row import for_one_row
 from ..passes.pipeline import Optimization, accelerate, optimize
 from ..program.footprint import Footprint
-from ..program.plan import Style
+from ..program.plan import RunStyle
 from ..program.schedule import TILE, Tiling
 from ..program.storage import is_free, is_written, storage_of
 from ..targets.numpy.module import Emitted, emit_function
@@ -40,6 +40,7 @@ from .interpreter import initial_parameters
 from .load import Program
 from .parameters import Array, LazyState, LiveParameters
 from .signatures import documentation_of, signature_of
+from .styles import style_here
 
 _P = ParamSpec("_P")
 
@@ -224,7 +225,7 @@ def compile_nodes(
     outputs: Any,
     *,
     inputs: Node | str | Sequence[Node | str] | None = None,
-    style: Style = "fast",
+    style: RunStyle = "fast",
     simplify: bool = True,
     updates: Mapping[Node, Node] | None = None,
     seed: Seed = 0,
@@ -242,8 +243,9 @@ def compile_nodes(
             that a derivative no longer depends on, may be fed or not.
         style: `"fast"` allocates a workspace once and writes with `out=`;
             `"readable"` is textbook NumPy; `"native"` computes in C, which is compiled
-            at the first call. All compute the same but for rounding: sums and matrix
-            products may be added up in another order.
+            at the first call; `"auto"` is that where a C compiler is found, and else
+            `"fast"`, with a warning. All compute the same but for rounding: sums and
+            matrix products may be added up in another order.
         simplify: apply the algebra and stability rules; False leaves the graph as
             written.
         updates: new values for parameters, assigned after each call.
@@ -272,6 +274,7 @@ def compile_nodes(
     >>> f(x=[1.0, 3.0])
     {'mean': array(2., dtype=float32), 'double': array([2., 6.], dtype=float32)}
     """
+    style = style_here(style)
     with paused():
         nodes = flatten(outputs)
         targets = _check_updates(updates or {})

@@ -20,12 +20,13 @@ from ..ir.node import Node
 from ..metrics.evaluation import Metrics, metric_nodes
 from ..passes.pipeline import Optimization
 from ..program.footprint import Footprint
-from ..program.plan import Style
+from ..program.plan import RunStyle
 from ..runtime.diagnosis import Failure
 from ..runtime.feeds import Binder
 from ..runtime.fresh_parameters import TRAINERS
 from ..runtime.html import html_text
 from ..runtime.parameters import Array, LazyState, LiveParameters
+from ..runtime.styles import style_here
 from .assemble import TrainingProgram
 from .history import History
 from .input_files import InputFiles
@@ -72,7 +73,7 @@ class LoadedProgram(LazyState):
         return arrays, self._module.init_state(arrays, self._first_seed)
 
     def restarted(
-        self, *, seed: Seed | None = None, style: Style | None = None
+        self, *, seed: Seed | None = None, style: RunStyle | None = None
     ) -> Self:
         """Another trainer of the same model, at the start of its training.
 
@@ -87,7 +88,7 @@ class LoadedProgram(LazyState):
         vars(other).update(vars(self))
         other.seed = self.seed if seed is None else int(seed)
         other.history, other._is_loaded = History(), False
-        other._start(self._compiled.reloaded(style))
+        other._start(self._compiled.reloaded(style and style_here(style)))
         return other
 
     def __getstate__(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ..ir.node import Node
 from ..locations import warn_at_user
 from ..nn.evaluation import evaluation_mode
 from ..ops.source import constant
-from ..program.plan import Style
+from ..program.plan import RunStyle, Style
 from ..runtime.compiler import CompiledFunction, compile_nodes
 from ..runtime.files import write_together
 from ..targets.numpy.module import Emitted
@@ -111,7 +111,7 @@ class Trained(LoadedProgram):
         outputs: Any,
         *,
         inputs: Node | str | Sequence[Node | str] | None = None,
-        style: Style | None = None,
+        style: RunStyle | None = None,
         simplify: bool = True,
         seed: Seed = 0,
     ) -> CompiledFunction:

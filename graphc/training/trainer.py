@@ -21,11 +21,12 @@ from ..metrics.evaluation import Metrics, check_metric_name
 from ..ops.source import ArrayLike
 from ..optim.base import Optimizer
 from ..optim.plateau import ReduceLROnPlateau
-from ..program.plan import Style
+from ..program.plan import RunStyle
 from ..program.schedule import TILE, Tiling
 from ..runtime.diagnosis import Failure, refuse_step
 from ..runtime.feeds import Binder, check_batch
 from ..runtime.load import silently
+from ..runtime.styles import style_here
 from . import assemble
 from .callbacks import Callback, RecordFunction, running
 from .data import Data
@@ -69,8 +70,8 @@ class Trainer(Trained):
         plateau: when to lower the step size because dev no longer improves: by the
             score that decides what is best (`fit(best=...)`), if `mode` fits it, and
             else by the loss. Without dev data by the same in training.
-        style: of the program that runs, `"fast"`, `"readable"` or `"native"`; all
-            compute the same but for rounding.
+        style: of the program that runs, `"fast"`, `"readable"` or `"native"`, or
+            `"auto"`, see `gc.compile`; all compute the same but for rounding.
         simplify: False leaves the graph as written.
         tile_size, threads, strict: see `gc.compile`.
 
@@ -104,7 +105,7 @@ class Trainer(Trained):
         outputs: Node | Mapping[str, Node] | None = None,
         seed: Seed = 0,
         plateau: ReduceLROnPlateau | None = None,
-        style: Style = "fast",
+        style: RunStyle = "fast",
         simplify: bool = True,
         tile_size: Count | None = TILE,
         threads: Natural = 0,
@@ -121,7 +122,7 @@ class Trainer(Trained):
             optimizer,
             metrics=self.metrics,
             outputs=outputs,
-            style=style,
+            style=style_here(style),
             simplify=simplify,
             plateau=plateau,
             tiling=Tiling(tile_size, threads),

@@ -40,7 +40,7 @@ WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str]] = [
         gc.compile,
         (X,),
         {"style": None},
-        '"readable", "fast", "native", got None',
+        '"readable", "fast", "native", "auto", got None',
     ),
     (gc.optim.l2, ([1], 1), {}, "parameters must be a node or a list of nodes"),
     (gc.init.he_normal, ("fan",), {}, "mode must be one of"),

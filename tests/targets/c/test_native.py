@@ -19,6 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.passes.expand import ExpandBlocks
 from graphc.program.loops.elements import is_outside
+from graphc.runtime import styles
 from graphc.targets.c.module import supports
 from tests.op_cases import Application, applications, is_differentiable
 from tests.random_graphs import (
@@ -326,6 +327,14 @@ def test_emitted_program_needs_no_graphc(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [sys.executable, "train.py", "--check"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "all gradients agree" in done.stdout, done.stderr
     assert "import graphc" not in (tmp_path / "train.py").read_text(encoding="utf-8")
 
 
@@ -336,6 +345,11 @@ def test_without_a_compiler_the_error_says_what_to_install(
     function = gc.compile(gc.input("unlike_others", ("n",)) * 3.25, style="native")
     with pytest.raises(RuntimeError, match="no such program"):
         function([1.0])
+    styles._missing.cache_clear()
+    with pytest.warns(gc.errors.GraphcWarning, match="fast style, because CC"):
+        function = gc.compile(gc.input("x", ("n",)) * 2, style="auto")
+    styles._missing.cache_clear()
+    np.testing.assert_array_equal(function([1.0]), [2])
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (7,), (0,)])
