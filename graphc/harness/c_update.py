@@ -122,6 +122,8 @@ def update_call(
             row = (*row, *(slots[f"{name}.{key}"] for key in kept))
             columns = zip(row, dtypes, strict=True)
             rows.append(tuple(checked(a, dtype, shape, name) for a, dtype in columns))
+            if not all(array.flags.writeable for array in (row[0], *row[2:])):
+                raise ValueError(f"{name!r} can't be updated: an array is read-only")
         rules.append(list(join_neighbours(rows)))
     call = UpdateCall(arrays, alone, rules, numbers, step)
     state[key] = call

@@ -21,7 +21,7 @@ from .expressions import assign, call, mapping, name, parse, subscript
 from .function import Wording
 from .names import Names
 from .update import update_name
-from .update_in_c import update_call, write_after_update
+from .update_in_c import numbers_name, update_call, write_after_update
 
 _LOSS_AND_GRADIENTS = "Return the loss of a batch and its gradient by each parameter."
 
@@ -40,7 +40,7 @@ def names_of_steps(plan: TrainingPlan) -> Iterator[str]:
     """The names of the functions of steps."""
     for step in plan.steps:
         yield _prefixed(step, "gradient_arrays")
-        yield update_name(step.name)
+        yield from (update_name(step.name), numbers_name(step.name))
         for function in ("loss_and_gradients", "loss_gradients_and_buffers"):
             own = _prefixed(step, function)
             for row in (own, f"{own}_for_one_row"):

@@ -173,3 +173,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
             given = (state,) if function is module.train_step else ()
             with pytest.raises(error):
                 function(parameters, *given, x, labels)
+    parameters["hidden.weight"] = good.copy()
+    parameters["hidden.weight"].flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        module.train_step(parameters, state, x, labels)
