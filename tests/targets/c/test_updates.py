@@ -177,3 +177,13 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
     parameters["hidden.weight"].flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         module.train_step(parameters, state, x, labels)
+
+
+def test_nothing_is_updated_where_only_a_gradient_is_infinite() -> None:
+    x, w = gc.input("x", ("n",)), gc.parameter("w", (2,), [1.0, 0.0])
+    loss = gc.mean(gc.sqrt(w[1] * x) + w[0])
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style="native")
+    assert "then.is_done" in trainer.source
+    with pytest.raises(gc.errors.NonFiniteError, match="gradient"):
+        trainer.step(x=[1.0, 2.0])
+    np.testing.assert_array_equal(trainer.parameters["w"], [1, 0])
