@@ -154,15 +154,17 @@ class Blocks:
         scope, routine = self.scope, item.routine
         function = f"{routine.function}_{routine.dtype.name}"
         scope.used.add(function)
-        given = [
-            f"&{scope.names[node]}" if node in scope.variables else scope.names[node]
-            for node in item.arrays
-        ]
+        given = [self._address(node) for node in item.arrays]
         given.append(scope.names[item.node])
         given += [stream_of(scope, item.node)] if routine.draws else []
         given += [strip(scope.text(each)) for each in routine.numbers]
         given += ["product_room"] if routine.work is not None else []
         return _wrapped(f"{function}(", given, ");")
+
+    def _address(self, node: Node) -> str:
+        """The address of an array, or of a number that was passed without one."""
+        name = self.scope.names[node]
+        return f"&{name}" if node in self.scope.variables else name
 
     def _product(self, item: Product) -> list[str]:
         """The lines that call a product of matrices."""
@@ -178,7 +180,7 @@ class Blocks:
             for letter, step in zip(letters, operand.stack, strict=False):
                 if step != 0:
                     terms.append(f"{letter} * {size_text(step)}")
-            name = scope.names[operand.node]
+            name = self._address(operand.node)
             places.append(" + ".join([name, *terms]))
         size = f"{rows} * {columns}"
         where = scope.names[item.node]
