@@ -77,7 +77,7 @@ def closest(name: object, known: Iterable[str]) -> str | None:
     >>> closest("hiden", ["hidden", "out"])
     "'hidden'"
     """
-    found = difflib.get_close_matches(str(name), [*known], 1, 0.7)
+    found = difflib.get_close_matches(str(name), [*known], 1)
     return repr(found[0]) if found else None
 
 

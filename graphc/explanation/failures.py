@@ -59,12 +59,10 @@ def _node_item(source: Source) -> Item:
 
 
 def _row_item(failure: Failure, row: int) -> Item:
-    """The row at fault of each array that has as many rows as the first."""
-    count = max(array.shape[0] for array in failure.batch.values() if array.ndim)
+    """The row at fault of each array that has rows."""
     lines = [
-        f"{name}: {_numbers(array[row])}"
-        for name, array in failure.batch.items()
-        if array.ndim and array.shape[0] == count
+        f"{name}: {_numbers(failure.batch[name].take(row, axis))}"
+        for name, axis in failure.row_axes.items()
     ]
     return Item(f"row {row} of the batch", tuple(lines))
 

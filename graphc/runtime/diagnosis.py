@@ -70,6 +70,8 @@ class Failure:
     """The first row of the batch that gives such a value by itself."""
     batch: Mapping[str, Array]
     parameters: Mapping[str, Array]
+    row_axes: Mapping[str, int]
+    """The axis of rows of each array of the batch that has them."""
 
 
 def find_non_finite(

@@ -68,7 +68,8 @@ def translated(
             found = (find_non_finite(each, *given) for each in (*losses, loss))
             source = next(filter(None, found), None)
             row = silently(module.find_row, error.parameters, error.batch)
-            failed(Failure(problem, source, row, batch, error.parameters))
+            axes = compiled.plan.row_axes
+            failed(Failure(problem, source, row, batch, error.parameters, axes))
         if source is not None:
             node, problem = source.node, f"{problem}: {source.sentence}"
         raise NonFiniteError(problem, at=node, hint=hint or None) from None

@@ -78,3 +78,15 @@ def test_a_gradient() -> None:
         line for line in text.splitlines() if "√" in line and "/" not in line[:9]
     )
     assert row.split()[-4:-1] == ["0", "0", f"{2 * 2**0.5:.6g}"]
+
+
+def test_rows_of_another_axis() -> None:
+    x, z = gc.input("x", ("batch", 2)), gc.input("z", (3, "batch"))
+    p = x @ gc.parameter("w", (2,), 1.0) + gc.sum(z, axis=0)
+    trainer = gc.Trainer(-gc.mean(gc.log(p)), gc.optim.SGD(0.1))
+    data = {"x": np.ones((6, 2), "f4"), "z": np.ones((3, 6), "f4")}
+    data["z"][1, 4] = -9
+    with pytest.raises(NonFiniteError):
+        trainer.step(**data)
+    text = str(gc.explain(trainer.last_failure))
+    assert text.endswith("row 4 of the batch\n    x: [1. 1.]\n    z: [ 1. -9. 1.]")
