@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from importlib import import_module
 
 from ..errors import NoAttributeError, without_inner_frames
@@ -71,13 +71,13 @@ def _likeness(name: str, other: str) -> tuple[float, float]:
     return max(likeness, 0.75 if begins else 0.0), exact
 
 
-def closest(name: object, known: Iterable[str]) -> str | None:
+def closest(name: object, known: Collection[str]) -> str | None:
     """The one of the known names that is most like a wrong one, as a hint, if any is.
 
     >>> closest("hiden", ["hidden", "out"])
     "'hidden'"
     """
-    found = difflib.get_close_matches(str(name), [*known], 1)
+    found = difflib.get_close_matches(name, known, 1) if isinstance(name, str) else []
     return repr(found[0]) if found else None
 
 
