@@ -176,7 +176,13 @@ def _largest_elements(node: Node) -> str | None:
 ADAPTIVE_AVG_POOL = tuple(
     Op(
         mathematics=Mathematics(
-            written=lambda node: written_bins(node, "avgpool"), elements=_mean_elements
+            written=lambda node: written_bins(node, "avgpool"),
+            elements=_mean_elements,
+            adjoints=lambda node: (
+                (written_bins(node, "avgpool").replace("(<0>)", "^T(<d>)"),)
+                if _windows(node.inputs[0], node.attributes["output_size"]) is None
+                else ()
+            ),
         ),
         name=f"adaptive_avg_pool{count}d",
         inputs=("input",),

@@ -321,7 +321,13 @@ AVG_POOL = tuple(
     Op(
         name=f"avg_pool{count}d",
         mathematics=Mathematics(
-            written=lambda node: written_pool(node, "avgpool"), elements=_mean_elements
+            written=lambda node: written_pool(node, "avgpool"),
+            elements=_mean_elements,
+            adjoints=lambda node: (
+                (written_pool(node, "avgpool").replace("(<0>)", "^T(<d>)"),)
+                if node.attributes["stride"] != node.attributes["kernel_size"]
+                else ()
+            ),
         ),
         inputs=("input",),
         infer=_avg_infer,

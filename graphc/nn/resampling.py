@@ -185,7 +185,9 @@ def _elements(node: Node) -> str | None:
 
 INTERPOLATE = Op(
     name="interpolate",
-    mathematics=Mathematics(elements=_elements, symbol="resize"),
+    mathematics=Mathematics(
+        elements=_elements, symbol="resize", adjoints=("resize_{<options>}^T(<d>)",)
+    ),
     inputs=("input",),
     infer=_infer,
     expand=_expand,

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..autodiff.reverse import adjoints_of
 from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.types import is_floating
+from ..ops.control import results_of
 from ..ops.source import input as declared_input
 from . import tree as build
 from .by_elements import gradient
 from .formula import System
-from .translate import Translation, is_map, is_movement
+from .loops import backwards, passed_back
+from .parse import choice
+from .translate import Translation, is_map, is_movement, values_of_body
 from .tree import Tree
 
 _MOST_IN_A_FORM = 160
@@ -59,6 +63,8 @@ class Step:
     """The formula without other gradients in it, as far as it is short."""
     through: tuple[Node, ...]
     """The values that the gradient comes from."""
+    steps: Tree | None = None
+    """The steps of a loop that it is for."""
 
 
 @dataclass
@@ -76,6 +82,12 @@ class Backward:
     at: dict[Node, Tree] = field(default_factory=dict[Node, Tree])
     """The gradient of each value that stops, and of each wanted one."""
     closed: dict[Node, Tree] = field(default_factory=dict[Node, Tree])
+    results: dict[Node, dict[int, Tree]] = field(
+        default_factory=dict[Node, dict[int, Tree]]
+    )
+    """Gradients of the results of nodes that hold graphs, by their numbers."""
+    inside: Mapping[Node, Tree] | None = None
+    """The formulas of values of a body, while its flows are found."""
     letters: dict[str, tuple[Tree, Tree]] | None = None
     """The letters that stand in flows, and what for, if they may."""
 
@@ -190,6 +202,11 @@ class Backward:
     def _sent(self, node: Node, d: Tree, active: set[Node]) -> dict[Node, Tree]:
         """The flow from a node to each of its inputs."""
         sent: dict[Node, Tree] = {}
+        if node.op.role is Role.RESULT and node.inputs[0].bodies:
+            self.results.setdefault(node.inputs[0], {})[node.attributes["index"]] = d
+            return {node.inputs[0]: build.number(0)}
+        if node.bodies:
+            return self._through_bodies(node, active)
         if node.op.role is Role.RESULT:
             known = self.system.translation.known
             for parent in node.inputs[0].inputs:
@@ -205,11 +222,77 @@ class Backward:
             sent[parent] = flow if known is None else build.add(known, flow)
         return sent
 
+    def _through_bodies(self, node: Node, active: set[Node]) -> dict[Node, Tree]:
+        """The flow from a loop, a choice or a function to each of its inputs."""
+        arrived = self.results[node]
+        flows: Mapping[int, Tree] = {}
+        if node in self.system.loops:
+            flows = self._through_loop(node, arrived)
+        else:
+            known = self.system.translation.known
+            args = [known[parent] for parent in node.inputs]
+            found = [
+                passed_back(
+                    body.outputs,
+                    {body.outputs[k]: [d] for k, d in arrived.items()},
+                    partial(self._flow_over, values_of_body(body, args)),
+                )
+                for body in node.bodies
+            ]
+            flows = found[0]
+            if node.op.role is Role.BRANCH:
+                zero = build.number(0)
+                flows = {
+                    place: choice(
+                        found[0].get(place, zero), args[0], found[1].get(place, zero)
+                    )
+                    for place in sorted({*found[0], *found[1]})
+                }
+        sent: dict[Node, Tree] = {}
+        for place, flow in flows.items():
+            parent = node.inputs[place]
+            if parent in active and is_floating(parent.dtype):
+                before = sent.get(parent)
+                sent[parent] = flow if before is None else build.add(before, flow)
+        return sent
+
+    def _through_loop(self, node: Node, arrived: Mapping[int, Tree]) -> dict[int, Tree]:
+        loop = self.system.loops[node]
+        if not loop.is_counted:
+            # The rule says why there is no gradient.
+            results = results_of(node)[:1]
+            seeds = [declared_input("d", one.shape, one.dtype) for one in results]
+            adjoints_of(results, seeds, node.inputs[:1])
+        top = self.system.symbols[self.top]
+        back = backwards(
+            loop,
+            arrived,
+            lambda value: derivative(top, value),
+            jacobian,
+            chained,
+            self._flow_over,
+        )
+        for one, chain in back.lines:
+            self.steps.append(
+                Step(node, one.name, chain, one.value, (), one.value, (), one.over)
+            )
+        return back.flows
+
+    def _flow_over(
+        self, known: Mapping[Node, Tree], node: Node, position: int, d: Tree
+    ) -> Tree:
+        """What a node of a body sends back to an input."""
+        before = self.inside
+        self.inside = known
+        found = self.flow(node, position, d)
+        self.inside = before
+        return found
+
     def flow(self, node: Node, position: int, d: Tree) -> Tree:
         """The gradient of an input of a node, of which the gradient is `d`."""
-        known = self.system.translation.known
+        known = self.system.translation.known if self.inside is None else self.inside
         args = [known[parent] for parent in node.inputs]
-        out = self.system.symbols.get(node, known[node])
+        out = known[node] if self.inside else self.system.symbols.get(node, known[node])
         mathematics = node.op.mathematics
         text = mathematics.gradient_of(node, position)
         closed = Translation({}, 1, opens_known=False)

@@ -37,6 +37,7 @@ from .indices import (
     may_leave,
     replaced,
 )
+from .options import words
 from .translate import Translation
 from .tree import Tree
 
@@ -353,6 +354,8 @@ def gradient(node: Node, position: int, args: Sequence[Tree], d: Tree) -> Tree |
     whole = lifted(found)
     pattern = node.op.mathematics.adjoint_of(node, position)
     if pattern is not None and whole.head == "array":
+        text = ", ".join(words(node))
+        pattern = pattern.replace("_{<options>}", f"_{{{text}}}" if text else "")
         pattern = pattern.replace("<d>", f"<{len(args)}>")
         given = (*stand_ins, d)
         whole = named(pattern, whole, given, Meaning(given, whole))

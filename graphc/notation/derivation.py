@@ -131,7 +131,8 @@ class Derivation:
         forward: Lines = []
         for equation in self.forward:
             if equation.name is not None:
-                both = [printer(equation.name), printer(equation.value)]
+                value = printer.over(equation.value, equation.steps)
+                both = [printer(equation.name), value]
                 forward += [(equation.node, both), *defined(equation.value)]
         backward: Lines = []
         for step in self.steps:
@@ -206,13 +207,15 @@ def _rows(lines: Sequence[Sequence[str]]) -> str:
 def _lines(step: Step, printer: Printer) -> Iterable[list[str]]:
     """The gradient of a value in its forms, and by elements."""
     forms = [step.formula] if step.chain is None else [step.chain, step.formula]
-    texts = dict.fromkeys(printer(form) for form in forms)
+    texts = [*dict.fromkeys(printer(form) for form in forms)]
+    texts[-1] = printer.over(forms[-1], step.steps)
     yield [printer(step.gradient), *texts]
     for name, tree in step.jacobians:
         yield [printer(name), printer(tree)]
     rank = step.gradient.rank
     is_plain = step.formula.head in ("rows", "derivative") or any(
-        part.head == "link" for part in step.formula.walk()
+        part.head in ("link", "step", "steps", "sequence")
+        for part in (*step.formula.walk(), *step.gradient.walk())
     )
     if rank and not is_plain and step.formula.weight <= _MOST_IN_ELEMENTS:
         letters = Letters(printer.taken)
@@ -376,6 +379,8 @@ class _Deriving:
             return None
         paths = list(itertools.islice(_paths(target, top, by_top), _MOST_PATHS + 1))
         if len(paths) > _MOST_PATHS or any(len(path) < 3 for path in paths):
+            return None
+        if not paths:
             return None
         terms = [_product([self.system.symbols[n] for n in path]) for path in paths]
         whole = build.add(*terms)

@@ -21,8 +21,14 @@ from .definitions import BY_ROWS, OUTSIDE, Definitions
 from .formula import System, single_letters, text_printer
 from .tree import Tree
 
-_LONGEST = 40
-"""Letters of a formula; a longer one is the product with a Jacobian."""
+_LONGEST = 44
+"""Letters of a formula beyond which letters stand for its parts."""
+
+_LONGEST_LINE = 60
+"""Letters of a formula beyond which it is the product with a Jacobian."""
+
+_MOST_PARTS = 4
+"""Letters that stand for parts of one formula."""
 
 
 class Flows:
@@ -74,11 +80,16 @@ class Flows:
             tree = build.substitute(tree, lambda part: _abbreviated(part, letters))
             if len(_printed(tree)) > _LONGEST:
                 tree = self._with_letters(tree, node, node.inputs[position], letters)
+                tree = _in_parts(tree, letters)
             is_open = any(part.head == "link" for part in tree.walk())
             text = "" if is_open else _printed(tree)
         except GraphcError:
             text = ""
-        if not text or len(text) > _LONGEST:
+        lengths = [
+            len(text),
+            *(len(_printed(meaning)) for _, meaning in letters.values()),
+        ]
+        if not text or max(lengths) > _LONGEST_LINE:
             return (self.by_jacobians([node], node.inputs[position]),)
         for sign, meaning in self._definitions.new(tree):
             self._defined.append(f"{_printed(sign)} = {_printed(meaning)}")
@@ -156,7 +167,8 @@ class Flows:
     def _of_rows(self, node: Node) -> Flows | None:
         """The flows of a loss alone, where it adds up over rows of its inputs."""
         sizes = [one.shape[0] for one in node.inputs if one.shape]
-        if "reduction" not in node.attributes or not isinstance(sizes[0], Dim):
+        is_total = "reduction" in node.attributes and bool(sizes)
+        if not is_total or not isinstance(sizes[0], Dim):
             return None
         rows = sizes[0].text if sizes[0].is_symbol else "rows"
         stand_ins: list[Node] = []
@@ -178,6 +190,47 @@ class Flows:
             named = named.inputs[0]
         name = self.names.get(node) or called_in_words(named)
         return build.symbol(name, self._image(node).shape)
+
+
+def _in_parts(tree: Tree, letters: dict[str, tuple[Tree, Tree]]) -> Tree:
+    """A formula with letters for long parts of it, added to those that there are."""
+    names = {*build.names_in(tree), *letters}
+    free = [name for name in "uvwabc" if name not in names][:_MOST_PARTS]
+    meanings: list[tuple[str, tuple[Tree, Tree]]] = []
+    for name in free:
+        if len(_printed(tree)) <= _LONGEST:
+            break
+        found = _longest_part(tree)
+        if found is None:
+            break
+        short, key = build.symbol(name, found.shape), found.key
+        tree = build.substitute(
+            tree, lambda part, key=key, short=short: short if part.key == key else None
+        )
+        meanings.append((name, (short, found)))
+    letters |= dict(reversed(meanings))
+    return tree
+
+
+def _longest_part(tree: Tree) -> Tree | None:
+    """The part of a formula by which a letter shortens it the most."""
+    best, saved = None, 2
+    counts: dict[object, int] = {}
+    parts = [part for part in tree.walk() if _is_whole(part) and part is not tree]
+    for part in parts:
+        counts[part.key] = counts.get(part.key, 0) + 1
+    for part in parts:
+        length = len(_printed(part))
+        if length <= _LONGEST and (length - 1) * counts[part.key] > saved:
+            best, saved = part, (length - 1) * counts[part.key]
+    return best
+
+
+def _is_whole(tree: Tree) -> bool:
+    """True of a part that may stand by a letter: it has no index of what is around."""
+    if tree.is_row or tree.head in ("symbol", "letter", "number", "view", "options"):
+        return False
+    return all(part.head != "letter" for part in tree.walk())
 
 
 def _used(

@@ -14,6 +14,7 @@ from ..ir.walk import reading_order
 from . import tree as build
 from .definitions import Definitions, remarks
 from .latex import Latex
+from .loops import Recurrence, recurrence
 from .names import Names
 from .printing import Printer
 from .rows import Rows, by_rows
@@ -32,10 +33,12 @@ class Equation:
     name: Tree | None
     value: Tree
     node: Node
+    steps: Tree | None = None
+    """The steps of a loop that it is for."""
 
     def printed(self, printer: Printer) -> str:
         """The equation."""
-        value = printer(self.value)
+        value = printer.over(self.value, self.steps)
         if self.name is None or self.name.key == self.value.key:
             return value
         return f"{printer(self.name)} = {value}"
@@ -170,6 +173,8 @@ class System:
             dict(self.symbols), depth, opens_known, self._total
         )
         self.values: dict[Node, Tree] = {}
+        self.loops: dict[Node, Recurrence] = {}
+        self._names_of_steps = Names()
         uses = self._uses()
         for node in self.order:
             self._translate(node, uses.get(node, 0))
@@ -192,6 +197,9 @@ class System:
 
     def _translate(self, node: Node, uses: int) -> None:
         known = self.translation.known
+        is_loop = node.op.role in (Role.LOOP, Role.WHILE)
+        if is_loop and node not in self.leaves:
+            self._add_loop(node)
         if node in self.leaves or node.op.role in NAMED:
             if node not in known:
                 self._name(node, self.names.numbered("x"))
@@ -207,7 +215,21 @@ class System:
             self._name(node, self.names.numbered("v"))
         known[node] = self.symbols.get(node, value)
 
+    def _add_loop(self, node: Node) -> None:
+        args = [self.translation.known[parent] for parent in node.inputs]
+        taken = single_letters([*self.symbols.values(), *args])
+
+        def opened(known: Mapping[Node, Tree], inner: Node) -> Tree:
+            depth, opens = self.translation.depth, self.translation.opens_known
+            return Translation(dict(known), depth, opens).open(inner)
+
+        self.loops[node] = recurrence(
+            node, args, taken, self._names_of_steps.unique, opened
+        )
+
     def _total(self, node: Node) -> Tree | None:
+        if node.op.role is Role.RESULT and node.inputs[0] in self.loops:
+            return self.loops[node.inputs[0]].results[int(node.attributes["index"])]
         if self.rows is None or node not in self.rows.totals:
             return None
         kind, row = self.rows.totals[node]
@@ -215,11 +237,14 @@ class System:
 
     def equations(self) -> list[Equation]:
         """The formula of each value that has a name, and of the outputs."""
-        return [
-            Equation(self.symbols.get(node), value, node)
-            for node, value in self.values.items()
-            if node in self.symbols or node in self._wanted
-        ]
+        found: list[Equation] = []
+        for node, value in self.values.items():
+            if node in self.loops:
+                lines = self.loops[node].lines
+                found += (Equation(x.name, x.value, node, x.over) for x in lines)
+            elif node in self.symbols or node in self._wanted:
+                found.append(Equation(self.symbols.get(node), value, node))
+        return found
 
 
 def _has_name(node: Node) -> bool:
@@ -265,11 +290,14 @@ class Line:
 
     node: Node
     equation: Equation | None
+    loops: tuple[Equation, ...] = ()
+    """The recurrences of loops that it is a result of."""
 
     def __str__(self) -> str:
         if self.equation is None:
             return repr(self.node)
-        return self.equation.printed(text_printer([self.equation.value]))
+        printer = text_printer([self.equation.value])
+        return "\n".join(one.printed(printer) for one in (self.equation, *self.loops))
 
     @property
     def latex_line(self) -> str | None:
@@ -292,7 +320,8 @@ def line(node: Node) -> Line:
         if one is not node and _has_name(one)
     }
     try:
-        return Line(node, _formula(System([node], leaves=leaves)).equations[-1])
+        *others, last = _formula(System([node], leaves=leaves)).equations
+        return Line(node, last, tuple(one for one in others if one.name is not None))
     except GraphcError:
         return Line(node, None)
 

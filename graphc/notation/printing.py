@@ -101,6 +101,11 @@ class Printer(ABC):
         """The formula."""
         return self._in(tree, LOGIC)
 
+    def over(self, tree: Tree, steps: Tree | None) -> str:
+        """A formula, and the steps that it is for."""
+        said = "" if steps is None else f",{self.literal('  ')}{self(steps)}"
+        return self(tree) + said
+
     def _in(self, tree: Tree, least: int) -> str:
         """A formula where it binds at least so strongly, or else in parentheses."""
         text, binds = self._of(tree)
@@ -179,6 +184,24 @@ class Printer(ABC):
                 return self._elements(tree)
             case "named":
                 return self._written(tree.text, replace(tree, args=tree.args[1:]))
+            case "step":
+                name, place = tree.args
+                index = self.indexed(self(place))
+                return self.below(self._in(name, ATOM), index), ATOM
+            case "sequence":
+                first, last = (self(arg) for arg in tree.args)
+                return self.bracketed(f"{first}, {self.literal('…')}, {last}"), ATOM
+            case "steps":
+                body, number_of = tree.args
+                inner = self._in(body, BIG)
+                return self.operator("Σ", self.name(number_of.text), inner), BIG
+            case "range":
+                name, first, last = (self(arg) for arg in tree.args)
+                return f"{name} = {first}, {self.literal('…')}, {last}", RELATION
+            case "condition":
+                steps, test = (self(arg) for arg in tree.args)
+                words = self.literal(",  as long as") + self.literal("  ")
+                return f"{steps}{words}{test}", LOGIC
             case "tuple":
                 return self.bracketed(", ".join(self(arg) for arg in tree.args)), ATOM
             case _:

@@ -11,6 +11,7 @@ import numpy as np
 from ..ir.batching import elementwise
 from ..ir.dims import Dim, symbols_of
 from ..ir.facts import Role
+from ..ir.graph import Graph
 from ..ir.literal import constant_of
 from ..ir.node import Node
 from ..ir.op import OPS, Op
@@ -20,7 +21,7 @@ from ..ops.source import input as declared_input
 from . import tree as build
 from .arrays import lifted, standing_in, with_args
 from .options import words
-from .parse import parse, parse_elements
+from .parse import choice, parse, parse_elements
 from .tree import Tree
 
 Depth = int | None
@@ -68,6 +69,10 @@ class Translation:
     def _open(self, node: Node, args: Sequence[Tree], depth: Depth) -> Tree:
         if not node.inputs:
             return self._source(node)
+        if node.op.role is Role.RESULT:
+            found = self._result_of_body(node)
+            if found is not None:
+                return found
         text = self._text(node, depth)
         if text is not None:
             return self._parsed(text, node, args, depth)
@@ -78,6 +83,23 @@ class Translation:
         if is_open and (depth is None or depth > 0):
             return self._expanded(node, args, depth)
         return applied(node, args, depth)
+
+    def _result_of_body(self, node: Node) -> Tree | None:
+        """The result of a choice by cases, and of a function as its body, if short."""
+        whole, index = node.inputs[0], int(node.attributes["index"])
+        role = whole.op.role
+        if role is not Role.BRANCH and not whole.op.facts.recomputes:
+            return None
+        args = [self.known[parent] for parent in whole.inputs]
+        found = [
+            values_of_body(body, args, self.depth, self.opens_known)[
+                body.outputs[index]
+            ]
+            for body in whole.bodies
+        ]
+        if sum(tree.weight for tree in found) > _MOST_OPENED:
+            return None
+        return choice(found[0], args[0], found[1]) if len(found) > 1 else found[0]
 
     def parsed(self, text: str, node: Node, args: Sequence[Tree], **more: Tree) -> Tree:
         """A formula in the language of `parse`, with the inputs of a node in it."""
@@ -168,6 +190,22 @@ def _of_inputs(node: Node, args: Sequence[Tree]) -> dict[str, Any]:
     rest = args[len(node.op.inputs) - 1 :]
     names.update(zip(parts.split(), rest, strict=False))
     return names
+
+
+def values_of_body(
+    body: Graph, args: Sequence[Tree], depth: Depth = 1, opens_known: bool = False
+) -> dict[Node, Tree]:
+    """The formulas of the values of a body, over those of its arguments."""
+    order = reading_order(body.outputs, lambda one: one.inputs)
+    known = {
+        one: args[int(one.attributes["index"])]
+        for one in order
+        if one.op.role is Role.ARGUMENT
+    }
+    inner = Translation(known, depth, opens_known)
+    for one in order:
+        inner.of(one)
+    return inner.known
 
 
 def _sizes_by_name(node: Node) -> dict[str, Any]:
