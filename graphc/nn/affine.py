@@ -15,6 +15,7 @@ from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from ..ir.op import Case
 from ..ir.types import TensorType
+from ..ops.element_texts import LETTERS, at, elements, letters, over
 from ..ops.shape import expand_dims, reshape
 from ..ops.source import ArrayLike
 from ..ops.type_rules import floating
@@ -84,11 +85,23 @@ def _linear_gradients(node: Node) -> tuple[str, ...]:
     return ()
 
 
+def _linear_elements(node: Node) -> str:
+    input, _, *bias = node.inputs
+    outer, k = letters(node.ndim), LETTERS[node.ndim]
+    lead, own = outer[: input.ndim - 1], outer[input.ndim - 1 :]
+    product = f"{at('weight', [*own, k])} * {at('input', [*lead, k])}"
+    return elements(
+        outer, over(product, [k]) + (f" + {at('bias', own)}" if bias else "")
+    )
+
+
 @block(
     mathematics=Mathematics(
         formula=_linear_formula,
         jacobians=lambda node: ("weight",) if node.ndim == 1 else (),
         gradients=_linear_gradients,
+        elements=_linear_elements,
+        is_plain=True,
     ),
     infer=_linear_infer,
     vjp=_linear_vjp,

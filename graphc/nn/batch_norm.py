@@ -144,13 +144,16 @@ def _written(node: Node) -> str | None:
 def _gradients(node: Node) -> tuple[str | None, ...]:
     if not node.attributes["training"]:
         return ()
-    # That by the input has means along other axes than the last, and gets long.
-    return (None, *norm_gradients(node, _axes(node))[1:])
+    return norm_gradients(node, _axes(node))
 
 
 SCALED_CHANNELS = Op(
     name="scaled_channels",
-    mathematics=Mathematics(written=lambda node: written_norm(node, _axes(node))),
+    mathematics=Mathematics(
+        written=lambda node: written_norm(node, _axes(node)),
+        letters=lambda node: norm_letters(node, _axes(node)),
+        gradients=lambda node: norm_gradients(node, _axes(node)),
+    ),
     inputs=("input", "weight"),
     infer=_scaled_infer,
     expand=_scaled_expand,

@@ -19,7 +19,7 @@ from .batch_norm import batch_norm
 from .block import block
 from .channels import check_channels, scaled_and_shifted_channels
 from .layer import FunctionLayer
-from .standardize import STANDARDIZE, affine_type, written_norm
+from .standardize import STANDARDIZE, affine_type, norm_letters, written_norm
 
 
 def _infer(
@@ -36,12 +36,34 @@ def _instance_infer(
     return _infer(input, weight, bias, eps=eps)
 
 
+def _positions(node: Node) -> tuple[int, ...]:
+    return tuple(range(2, node.inputs[0].ndim))
+
+
+def _instance_letters(node: Node) -> dict[str, str]:
+    found = norm_letters(node, _positions(node))
+    return {letter: found[letter] for letter in found if letter != "g"}
+
+
+def _instance_gradients(node: Node) -> tuple[str | None, ...]:
+    """Means along positions, and a weight for each channel."""
+    axes = _positions(node)
+    others = (0, *axes)
+    flow = f"d - mean_of(d, {axes}) - x̂ * mean_of(d * x̂, {axes})"
+    parts = node.attributes["parts"].split()
+    scale = "channels(weight, d) / σ" if "weight" in parts else "1 / σ"
+    of_parts = {"weight": f"sum(d * x̂, {others})", "bias": f"sum(d, {others})"}
+    return (f"{scale} * ({flow})", *(of_parts[part] for part in parts))
+
+
 @block(
     name="instance_norm",
     infer=_instance_infer,
     hyperparameters={"eps": "instance_norm_eps"},
     mathematics=Mathematics(
-        written=lambda node: written_norm(node, tuple(range(2, node.inputs[0].ndim)))
+        written=lambda node: written_norm(node, _positions(node)),
+        letters=_instance_letters,
+        gradients=_instance_gradients,
     ),
     cases=[
         Case(((2, 3, 4), (3,), (3,)), {"parts": "weight bias", "eps": 1e-2}),

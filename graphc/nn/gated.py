@@ -269,7 +269,12 @@ def _mish_vjp(g: Node, out: Node, input: Node) -> tuple[Node]:
 
 
 @elementwise_block(
-    mathematics=Mathematics(formula="input * tanh(log(1 + exp(input)))", is_known=True),
+    mathematics=Mathematics(
+        formula="input * tanh(log(1 + exp(input)))",
+        is_known=True,
+        slope="tanh(log(1 + exp(input))) + input * sigmoid(input)"
+        " * (1 - tanh(log(1 + exp(input))) ** 2)",
+    ),
     vjp=_mish_vjp,
 )
 def mish(input: ArrayLike) -> Node:

@@ -174,8 +174,14 @@ def norm_gradients(
     is_last = axes == tuple(range(rank - len(axes), rank))
     rows = others if is_last else axes
     of_parts = {"weight": f"sum(d * x̂, {rows})", "bias": f"sum(d, {rows})"}
+    if not is_last and "weight" in parts:
+        # One weight for each channel, which is a factor of the whole.
+        flow = f"d - mean_of(d, {axes}) - x̂ * mean_of(d * x̂, {axes})"
+        whole = f"channels(weight, d) / σ * ({flow})"
+    else:
+        whole = f"({g}{middle} - x̂ * mean_of({g} * x̂, {axes})) / σ"
     return (
-        f"({g}{middle} - x̂ * mean_of({g} * x̂, {axes})) / σ",
+        whole,
         *(of_parts.get(part) for part, _ in zip(parts, weights, strict=True)),
     )
 

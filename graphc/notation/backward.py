@@ -65,6 +65,8 @@ class Step:
     """The values that the gradient comes from."""
     steps: Tree | None = None
     """The steps of a loop that it is for."""
+    letters: tuple[tuple[Tree, Tree], ...] = ()
+    """The letters in its formula that were in none before, and what they stand for."""
 
 
 @dataclass
@@ -90,6 +92,12 @@ class Backward:
     """The formulas of values of a body, while its flows are found."""
     letters: dict[str, tuple[Tree, Tree]] | None = None
     """The letters that stand in flows, and what for, if they may."""
+    unique: Callable[[str], str] | None = None
+    """Makes names of letters, where those of all ops stand side by side."""
+    _named: dict[tuple[Node, str], Tree] = field(
+        default_factory=dict[tuple[Node, str], Tree]
+    )
+    _said: set[str] = field(default_factory=set[str])
 
     def run(self, total: Callable[[Node, Tree], Mapping[Node, Tree]]) -> None:
         """Find all gradients.
@@ -152,9 +160,31 @@ class Backward:
         order = sorted(through, key=lambda node: self.system.place[node])
         chain, jacobians = self._chain(node, order)
         self.steps.append(
-            Step(node, gradient, chain, whole, jacobians, closed, tuple(order))
+            Step(
+                node,
+                gradient,
+                chain,
+                whole,
+                jacobians,
+                closed,
+                tuple(order),
+                letters=self._new_letters(whole),
+            )
         )
         return gradient, frozenset((node,))
+
+    def _new_letters(self, tree: Tree) -> tuple[tuple[Tree, Tree], ...]:
+        """The letters in a formula, and in what they stand for, met the first time."""
+        if self.letters is None or self.unique is None:
+            return ()
+        found: list[tuple[Tree, Tree]] = []
+        names = {*build.names_in(tree)}
+        for name, (short, meaning) in reversed(self.letters.items()):
+            if name in names and name not in self._said:
+                self._said.add(name)
+                found.append((short, meaning))
+                names |= {*build.names_in(meaning)}
+        return tuple(found)
 
     def _known(self, tree: Tree) -> Tree | None:
         if tree.head != "derivative":
@@ -301,7 +331,7 @@ class Backward:
             parts: dict[str, Tree] = {"d": arrived, "out": out}
             for letter, meaning in mathematics.letters(node).items():
                 part = closed.parsed(meaning, node, args, **parts)
-                parts[letter] = self._lettered(letter, part, arrived, d)
+                parts[letter] = self._lettered(node, letter, part, arrived, d)
             if ":" in text:
                 parts["result"] = build.symbol("", node.inputs[position].shape)
             found = closed.parsed(text, node, args, **parts)
@@ -315,8 +345,19 @@ class Backward:
             return _with(_last(found, arrived), arrived, d)
         return self._by_rule(node, position, d, args, out)
 
-    def _lettered(self, letter: str, part: Tree, arrived: Tree, d: Tree) -> Tree:
+    def _lettered(
+        self, node: Node, letter: str, part: Tree, arrived: Tree, d: Tree
+    ) -> Tree:
         """A part of a flow, or the letter for it."""
+        if (node, letter) in self._named:
+            return self._named[node, letter]
+        if self.letters is not None and self.unique is not None:
+            if part.head == "symbol" or self.inside is not None:
+                return part
+            name = self.unique(letter)
+            short = self._named[node, letter] = build.symbol(name, part.shape)
+            self.letters[name] = short, _with(part, arrived, d)
+            return short
         taken = {one.text for one in self.system.symbols.values()}
         if self.letters is None or letter in taken or part.head == "symbol":
             return part

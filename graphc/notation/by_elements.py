@@ -191,7 +191,7 @@ class _Solving:
             (linear(index), size)
             for part in self.factors
             if part.head == "item"
-            for index, size in zip(part.args[1:], part.args[0].shape, strict=True)
+            for index, size in zip(part.args[1:], part.args[0].shape, strict=False)
             if name in letters_in(index)
         ]
         mixed = [(form, size) for form, size in found if len(form.terms) > 1]

@@ -137,6 +137,10 @@ class Derivation:
         backward: Lines = []
         for step in self.steps:
             backward += ((step.node, line) for line in _lines(step, printer))
+            backward += (
+                (None, [printer(letter), printer(meaning)])
+                for letter, meaning in step.letters
+            )
             inner = defined(step.formula, *(tree for _, tree in step.jacobians))
             # An element of the gradient says what a sign alone means.
             backward += inner[1:] if step.formula.head == "named" else inner
@@ -298,6 +302,7 @@ class _Deriving:
         """The derivation."""
         system, wanted = self.system, frozenset(self.targets)
         main = Backward(system, self.top, lambda node: False, wanted, self.written_out)
+        main.letters, main.unique = {}, system.names.unique
         main.run(self._over_rows)
         self.steps += main.steps
         closed = main.closed | self.of_rows
@@ -326,6 +331,7 @@ class _Deriving:
             return node not in self.row_nodes and is_end
 
         inner = Backward(self.system, row, stops, wanted, self.written_out)
+        inner.letters, inner.unique = {}, self.system.names.unique
         inner.run(lambda node, d: {})
         self.steps += inner.steps
         sent: dict[Node, Tree] = {}

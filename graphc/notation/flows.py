@@ -85,11 +85,8 @@ class Flows:
             text = "" if is_open else _printed(tree)
         except GraphcError:
             text = ""
-        lengths = [
-            len(text),
-            *(len(_printed(meaning)) for _, meaning in letters.values()),
-        ]
-        if not text or max(lengths) > _LONGEST_LINE:
+        lengths = [len(_printed(meaning)) for _, meaning in letters.values()]
+        if not text or max(len(text), *lengths, 0) > _LONGEST_LINE:
             return (self.by_jacobians([node], node.inputs[position]),)
         for sign, meaning in self._definitions.new(tree):
             self._defined.append(f"{_printed(sign)} = {_printed(meaning)}")
@@ -198,7 +195,7 @@ def _in_parts(tree: Tree, letters: dict[str, tuple[Tree, Tree]]) -> Tree:
     free = [name for name in "uvwabc" if name not in names][:_MOST_PARTS]
     meanings: list[tuple[str, tuple[Tree, Tree]]] = []
     for name in free:
-        if len(_printed(tree)) <= _LONGEST:
+        if len(_printed(tree)) <= _LONGEST_LINE - 6:
             break
         found = _longest_part(tree)
         if found is None:

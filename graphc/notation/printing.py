@@ -373,11 +373,11 @@ class Printer(ABC):
     def _ranged(self, name: str, length: Dimension, element: Tree) -> str:
         """A letter, with its range where elements of another one have it alone."""
         for part in element.walk():
-            if part.head == "item":
-                for index, other in zip(part.args[1:], part.args[0].shape, strict=True):
-                    if is_letter(index, name) and other != length:
-                        below = relation("<", letter(name), size(length))
-                        return self.indexed(self(below))
+            sizes = part.args[0].shape if part.head == "item" else ()
+            for index, other in zip(part.args[1:], sizes, strict=False):
+                if is_letter(index, name) and other != length:
+                    below = relation("<", letter(name), size(length))
+                    return self.indexed(self(below))
         return self.name(name)
 
     # Differences

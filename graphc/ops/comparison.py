@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..ir.facts import Facts
+from ..ir.mathematics import Mathematics
 from ..ir.node import Node
 from .elementwise import ufunc
 from .source import ArrayLike
@@ -13,6 +14,11 @@ _ASKS = Facts(zero_sign="ignored", cost=0.5)
 _SYMMETRIC = replace(_ASKS, commutative="exact")
 _CONNECTS = replace(_SYMMETRIC, associative="exact", cost=0.25)
 _BITWISE = Facts(commutative="exact", associative="exact", cost=0.25)
+
+
+def _logical(formula: str) -> Mathematics:
+    """The formula of an op on bits for booleans."""
+    return Mathematics(formula=lambda node: formula if node.dtype.kind == "b" else None)
 
 
 @ufunc(symbol="x1 == x2", sympy="Eq(x1, x2)", facts=_SYMMETRIC)
@@ -133,6 +139,7 @@ def logical_not(x: ArrayLike) -> Node:
 
 @ufunc(
     symbol="x1 & x2",
+    mathematics=_logical("x1 and x2"),
     dtype="bool",
     facts=replace(_BITWISE, absorbing=(0.0, 0.0), idempotent=True),
 )
@@ -148,6 +155,7 @@ def bitwise_and(x1: ArrayLike, x2: ArrayLike) -> Node:
 
 @ufunc(
     symbol="x1 | x2",
+    mathematics=_logical("x1 or x2"),
     dtype="bool",
     facts=replace(_BITWISE, neutral=(0.0, 0.0), idempotent=True),
 )
@@ -172,7 +180,12 @@ def bitwise_xor(x1: ArrayLike, x2: ArrayLike) -> Node:
     ...
 
 
-@ufunc(symbol="~x", dtype="bool", facts=Facts(involutive=True, cost=0.25))
+@ufunc(
+    symbol="~x",
+    dtype="bool",
+    mathematics=_logical("not x"),
+    facts=Facts(involutive=True, cost=0.25),
+)
 def invert(x: ArrayLike) -> Node:
     """`~x`, elementwise: negation of booleans, complement of integers.
 

@@ -150,6 +150,10 @@ def _is_identity(x: Node) -> bool:
     return np.array_equal(constant_of(x), np.eye(int(x.shape[0])))
 
 
+def _has_step(item: Any) -> bool:
+    return isinstance(item, Slice) and item.step not in (None, 1)
+
+
 def _getitem_formula(node: Node) -> str | None:
     x, *arrays = node.inputs
     index: Index = node.attributes["index"]
@@ -157,6 +161,8 @@ def _getitem_formula(node: Node) -> str | None:
         return "view(x, result)"
     if len(arrays) == 1 and _is_identity(x) and index[0] is ARRAY:
         return f"onehot(arrays, {x.shape[1]})"
+    if any(item is None or _has_step(item) for item in index):
+        return of_index(index, x.shape, node.ndim, arrays)
     if x.ndim != 1 or node.shape or len(index) != 1:
         return None
     return "x[arrays]" if arrays else f"x[{index[0]}]"
