@@ -16,6 +16,7 @@ from ..errors import NonFiniteError, OptionError
 from ..explanation.explain import explain as tell
 from ..harness.files import say
 from ..ir.graph import Graph
+from ..ir.mathematics import Printed
 from ..program.plan import RunStyle, Style
 from ..runtime.check_gradients import check_gradients
 from ..runtime.compiler import compile_nodes
@@ -48,6 +49,7 @@ from .data import (
     write_predictions,
 )
 from .emission import write_function, write_program
+from .mathematics import mathematics
 from .pages import page
 
 
@@ -386,14 +388,42 @@ _SIZES = click.option(
 @_BATCH
 @_SIZES
 @_LEVEL
+@click.option("--formula", is_flag=True, help="Print the formulas of the values.")
+@click.option(
+    "--derivation", is_flag=True, help="Print how the gradients of the loss follow."
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Levels of blocks that formulas open.",
+)
+@click.option("--latex", is_flag=True, help="Print formulas as LaTeX.")
+@click.option("--markdown", is_flag=True, help="Print formulas as Markdown.")
 def show(
-    model: str, name: str | None, batch: int | None, sizes: dict[str, int], level: Any
+    model: str,
+    name: str | None,
+    batch: int | None,
+    sizes: dict[str, int],
+    level: Any,
+    formula: bool,
+    derivation: bool,
+    depth: int,
+    latex: bool,
+    markdown: bool,
 ) -> None:
     """Print a table of nodes: shapes, parameters, multiply-adds and bytes.
 
     Below it, the bytes of the arrays that the compiled program, in fast style, keeps
     allocated: for a trainer those of a training step.
+
+    With --formula or --derivation it prints mathematics in place of the table.
     """
+    if formula or derivation:
+        found = mathematics(load(model), name, formula, derivation, depth)
+        say("\n\n".join(_in_language(part, latex, markdown) for part in found))
+        return
     if batch is not None:
         sizes = {**sizes, "batch": batch}
     target = load(model).target(name)
@@ -402,6 +432,12 @@ def show(
     footprint = target.footprint if is_trainer else compile_nodes(target).footprint
     what = "a training step" if is_trainer else "the compiled function"
     say(f"bytes that {what} allocates, once: {footprint.total(sizes)}")
+
+
+def _in_language(text: Printed, latex: bool, markdown: bool) -> str:
+    if latex:
+        return text.latex
+    return text.markdown if markdown else str(text)
 
 
 @cli.command(cls=Command)

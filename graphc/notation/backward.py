@@ -25,7 +25,7 @@ from .parse import choice
 from .translate import Translation, is_map, is_movement, values_of_body
 from .tree import Tree
 
-_MOST_IN_A_FORM = 160
+_MOST_IN_A_FORM = 90
 """Parts of a gradient beyond which it is not written out to the end."""
 
 

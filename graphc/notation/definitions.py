@@ -19,6 +19,8 @@ Pair = tuple[Tree, Tree]
 BY_ROWS = "For each row of the batch; vectors are columns."
 """The remark that stands beside formulas of one row."""
 
+_NAMED = ("symbol", "derivative")
+
 _BIAS = re.compile(r" \+ <(\d)>$")
 
 OUTSIDE = "Elements outside of arrays are 0, and left out of a maximum."
@@ -55,7 +57,7 @@ def definition(tree: Tree, taken: Sequence[str]) -> tuple[Tree, Tree] | None:
     given = tree.args[1:] if tree.head == "named" else tree.args[:count]
     args = [
         arg
-        if arg.head in ("symbol", "derivative")
+        if (arg.args[0] if arg.head == "view" else arg).head in _NAMED
         else build.symbol(next(names), one.shape)
         for arg, one in zip(given, found.stand_ins, strict=True)
     ]

@@ -105,6 +105,8 @@ class Latex(Printer):
             return f"\\{text}"
         if text in _LETTERS:
             return _LETTERS[text]
+        if text[1:] == "\u0302":
+            return f"\\hat{{{self._stem(text[0])}}}"
         return (
             text
             if len(text) == 1 and text.isalpha() and text.isascii()

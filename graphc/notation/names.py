@@ -31,6 +31,8 @@ def split_name(text: str) -> tuple[str, str]:
     """
     if match := re.fullmatch(r"([A-Za-z]+)_?(\d+)", text):
         return match[1], match[2]
+    if match := re.fullmatch(r"([^\W\d_]\u0302?)_(\d+)", text):
+        return match[1], match[2]
     match = re.fullmatch(r"([A-Za-z]|[a-z]+)_([A-Za-z0-9_]+)", text)
     if match and (len(match[1]) == 1 or match[1] in GREEK):
         return match[1], match[2]

@@ -83,6 +83,18 @@ def test_show_tells_the_bytes_that_a_function_takes(capsys):
     assert "allocates, once: 4*batch + 64" in capsys.readouterr().out
 
 
+def test_show_prints_mathematics(capsys):
+    for arguments, expected in (
+        (("model.py", "--formula"), "hidden = max(0, W_hidden x + b_hidden)"),
+        (("model.py", "--formula", "--depth", 0), "relu"),
+        (("nodes.py", "--derivation"), "∂loss/∂w = (1/batch) Σ_rows 2"),
+        (("nodes.py", "--derivation", "--latex"), "\\begin{align*}"),
+        (("nodes.py", "--formula", "--markdown"), "$$\n"),
+    ):
+        assert run("show", *arguments) == 0
+        assert expected in capsys.readouterr().out, arguments
+
+
 def test_show_takes_any_named_size(capsys):
     assert run("show", "nodes.py", "--size", "batch=7") == 0
     assert "(7, 3)" in capsys.readouterr().out

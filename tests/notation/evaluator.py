@@ -94,10 +94,12 @@ class Evaluator:
         self._letters: dict[str, int] = {}
         self._row: int | None = None
         self._outside = 0.0
+        self._arrays_known: dict[tuple[int, int | None], Any] = {}
 
     def __call__(self, tree: Tree, row: int | None = None) -> Any:
         """The value, of one row if it is said."""
         self._row = row
+        self._arrays_known.clear()
         return self._value(tree)[0]
 
     def _array(self, tree: Tree) -> Any:
@@ -249,10 +251,14 @@ class Evaluator:
         self._letters = before
 
     def _elements(self, tree: Tree) -> Any:
+        known = self._arrays_known.get((id(tree), self._row))
+        if known is not None:
+            return known
         body, *bound = tree.args
         found = np.zeros([self._size(size) for size in tree.shape])
         for places, value in self._each(bound, tree.shape, body):
             found[places] = value
+        self._arrays_known[id(tree), self._row] = found
         return found
 
     def _big(self, tree: Tree) -> Any:

@@ -107,6 +107,24 @@ def _channels() -> gc.Node:
     return loss
 
 
+def _images() -> gc.Node:
+    x = _input("x", "batch", 1, 5)
+    c = gc.nn.conv1d(x, _parameter("W", 2, 1, 3), _parameter("b", 2), padding=1)
+    p = gc.nn.max_pool1d(gc.tanh(c), 2)
+    u = gc.nn.conv_transpose1d(p, _parameter("V", 2, 1, 2), stride=2)
+    loss = gc.mean(gc.nn.avg_pool1d(u, 3, stride=1) ** 2)
+    return loss
+
+
+def _indices() -> gc.Node:
+    t = gc.input("t", (ROWS,), "int64")
+    E, v = _parameter("E", 3, 4), _parameter("v", 6)
+    h = gc.cumsum(gc.nn.embedding(t, E), axis=0)[1:4, ::-1]
+    s = gc.concatenate([v[2:], gc.pad(v, (1, 2))])
+    loss = gc.sum(h**2) + gc.sum(gc.where(s > 0.5, s**3, gc.roll(s, 1)))
+    return loss
+
+
 def _scalar() -> gc.Node:
     x, w = _parameter("x"), _parameter("w")
     z = 2 * x + 1
@@ -125,6 +143,8 @@ MODELS = {
     "centered": _centered,
     "attention": _attention,
     "channels": _channels,
+    "images": _images,
+    "indices": _indices,
     "scalar": _scalar,
 }
 
@@ -158,6 +178,8 @@ class _Values:
 def _check_steps(derived: Derivation, values: _Values) -> None:
     """Steps are equal to what they are written out, as a whole and by an element."""
     for step in derived.steps:
+        for letter, meaning in reversed(step.letters):
+            values.known[letter.text] = values.of(meaning)
         over, under = (arg.text for arg in step.gradient.args)
         closed = values.known[f"∂{over}/∂{under}"] = values.of(step.closed)
         formula = values.of(step.formula)
@@ -299,10 +321,10 @@ def test_accumulation_is_shown() -> None:
     assert "∂y/∂x = ∂y/∂u ∂u/∂x + ∂y/∂v ∂v/∂x" in lines
 
 
-@pytest.mark.parametrize("name", ["relu", "regression", "scalar"])
+@pytest.mark.parametrize("name", ["regression", "scalar", "images", "indices", "loop"])
 def test_latex(name: str, tmp_path: Path) -> None:
     """It is what LaTeX compiles, where there is one; in Markdown it stands in `$$`."""
-    loss = MODELS[name]()
+    loss = _loop() if name == "loop" else MODELS[name]()
     derived = gc.derivation(loss, Graph((loss,)).parameters)
     assert derived.markdown.count("$$") == 6
     assert derived.latex.count("{") == derived.latex.count("}")
@@ -319,14 +341,113 @@ def test_latex(name: str, tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
 
-def test_a_loop_is_one_function() -> None:
-    """Its Jacobian has no short form, and stays what it is."""
-    w, xs = _parameter("w", 3), _input("xs", 4, 3)
-    c, _ = gc.scan(lambda c, x: (gc.tanh(c * w + x), c), gc.zeros(3, "float64"), xs)
-    y = gc.sum(c**2)
-    lines = _text(y, w)
-    assert "∂y/∂c = 2c" in lines
-    assert lines[-1] == "= (∂c/∂w)^T 2c", "\n".join(lines)
+def _loop() -> gc.Node:
+    W, U, h0 = _parameter("W", 3, 3), _parameter("U", 3, 2), _parameter("h0", 3)
+
+    def step(h: gc.Node, x: gc.Node) -> tuple[gc.Node, gc.Node]:
+        new = gc.tanh(W @ h + U @ x)
+        return new, new
+
+    h, hs = gc.scan(step, h0, _input("x", 4, 2))
+    loss = gc.sum(h**2) + gc.sum(gc.sin(hs))
+    return loss
+
+
+def test_a_loop_is_a_recurrence() -> None:
+    """Backpropagation through time, as it is printed, by NumPy."""
+    loss = _loop()
+    parameters = Graph((loss,)).parameters
+    lines = _text(loss, parameters)
+    for expected in (
+        "h_t = tanh(W h_{t-1} + U x_t),  t = 1, …, 4",
+        "h_0 = h0",
+        "∂loss/∂h_{t-1} = (∂h_t/∂h_{t-1})^T ∂loss/∂h_t",
+        "= W^T diag(1 - h_t^2) (∂loss/∂h_t + ∂loss/∂hs_t),  t = 4, …, 1",
+        "= Σ_t diag(1 - h_t^2) (∂loss/∂h_t + ∂loss/∂hs_t) h_{t-1}^T",
+    ):
+        assert expected in lines, "\n".join(lines)
+    inputs, values = _feeds(loss)
+    W, U, h = values["W"], values["U"], [values["h0"]]
+    for x_t in inputs["x"]:
+        h.append(np.tanh(W @ h[-1] + U @ x_t))
+    d = 2 * h[-1]
+    d_W, d_U, x = np.zeros_like(W), np.zeros_like(U), inputs["x"]
+    for t in range(4, 0, -1):
+        flow = np.diag(1 - h[t] ** 2) @ (d + np.cos(h[t]))
+        d_W, d_U = d_W + np.outer(flow, h[t - 1]), d_U + np.outer(flow, x[t - 1])
+        d = W.T @ flow
+    by_name = {"W": d_W, "U": d_U, "h0": d}
+    found = gc.evaluate(gc.grad(loss, parameters), inputs, parameters=values)
+    for node, value in zip(parameters, found, strict=True):
+        np.testing.assert_allclose(value, by_name[str(node.name)], rtol=1e-9)
+
+
+def test_choices_and_loops_with_a_test() -> None:
+    x = _input("x")
+    y = gc.cond(x > 0, lambda a: gc.sin(a) * x, lambda a: a * 2.0, 3.0 * x)
+    assert str(y) == "y = {sin(3x) x if x > 0, else 6x}"
+    z = gc.while_loop(lambda a: a < 100.0, lambda a: 2.0 * a + 1.0, x)
+    line = "a_t = 2 a_{t-1} + 1,  t = 1, …, T,  as long as  a_{t-1} < 100"
+    assert str(z).splitlines() == ["z = a_T", line, "a_0 = x"]
+    with pytest.raises(DifferentiationError, match="reverse mode needs the values"):
+        gc.derivation(z * 1.0, x)
+
+
+def test_closed_forms_by_hand() -> None:
+    """Printed gradients, worked out by NumPy for the same arrays."""
+    x, W = _input("x", 2, 6), _parameter("W", 3, 2, 3)
+    y = gc.nn.conv1d(x, W, padding=1)
+    convolution = gc.sum(y**3)
+    t, E = gc.input("t", (5,), "int64"), _parameter("E", 3, 2)
+    e = gc.nn.embedding(t, E)
+    lookup = gc.sum(e**3)
+    v = _parameter("v", 6)
+    p = gc.nn.max_pool1d(gc.expand_dims(v, 0), 3)
+    pool = gc.sum(p**3)
+    c = gc.cumsum(v, axis=0)
+    total = gc.sum(c**3)
+    n = gc.nn.batch_norm(_parameter("b", 4, 3), None, None, training=True, eps=0.25)
+    norm = gc.sum(n**3)
+
+    def of_convolution(x: Any, W: Any) -> Any:
+        padded = np.pad(x, ((0, 0), (1, 1)))
+        windows = np.stack([padded[:, k : k + 6] for k in range(3)])
+        d = 3 * np.einsum("ock,kcj->oj", W, windows) ** 2
+        return np.einsum("kcj,oj->ock", windows, d)
+
+    def of_pool(v: Any) -> Any:
+        best = v.reshape(2, 3).argmax(axis=1).repeat(3)
+        return np.where(np.arange(6) % 3 == best, 3 * v**2, 0.0)
+
+    def of_norm(b: Any) -> Any:
+        deviation = np.sqrt(b.var(axis=0) + 0.25)
+        scaled = (b - b.mean(axis=0)) / deviation
+        d = 3 * scaled**2
+        return (d - d.mean(axis=0) - scaled * (d * scaled).mean(axis=0)) / deviation
+
+    cases: list[tuple[gc.Node, str, Callable[..., Any]]] = [
+        (convolution, "∂L/∂W_ijk = Σ_l x_{j,l+k-1} ∂L/∂y_il", of_convolution),
+        (
+            lookup,
+            "∂L/∂E_ij = Σ_{k: t_k=i} ∂L/∂e_kj",
+            lambda t, E: np.eye(3)[t].T @ (3 * E[t] ** 2),
+        ),
+        (pool, "1[i mod 3 = argmax_j v_{3⌊i/3⌋+j}] ∂L/∂p_{0,⌊i/3⌋}", of_pool),
+        (
+            total,
+            "∂L/∂v_i = Σ_{j: i≤j} ∂L/∂c_j",
+            lambda v: (3 * np.cumsum(v) ** 2)[::-1].cumsum()[::-1],
+        ),
+        (norm, "mean_{axis 0}(∂L/∂n ⊙ x̂)) / σ", of_norm),
+    ]
+    for loss, line, by_hand in cases:
+        (parameter,) = Graph((loss,)).parameters
+        text = str(gc.derivation(loss * 1.0, parameter))
+        inputs, values = _feeds(loss)
+        expected = by_hand(**inputs, **values)
+        found = gc.evaluate(gc.grad(loss, parameter), inputs, parameters=values)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, err_msg=line)
+        assert line in text, text
 
 
 def test_drawings_light_up_edge_by_edge() -> None:
