@@ -16,7 +16,6 @@ from ..errors import NonFiniteError, OptionError
 from ..explanation.explain import explain as tell
 from ..harness.files import say
 from ..ir.graph import Graph
-from ..ir.mathematics import Printed
 from ..program.plan import RunStyle, Style
 from ..runtime.check_gradients import check_gradients
 from ..runtime.compiler import compile_nodes
@@ -389,15 +388,9 @@ _SIZES = click.option(
 @_SIZES
 @_LEVEL
 @click.option("--formula", is_flag=True, help="Print the formulas of the values.")
+@click.option("--derivation", is_flag=True, help="Print how gradients follow.")
 @click.option(
-    "--derivation", is_flag=True, help="Print how the gradients of the loss follow."
-)
-@click.option(
-    "--depth",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="Levels of blocks that formulas open.",
+    "--depth", type=click.IntRange(0), default=1, help="Levels of blocks to open."
 )
 @click.option("--latex", is_flag=True, help="Print formulas as LaTeX.")
 @click.option("--markdown", is_flag=True, help="Print formulas as Markdown.")
@@ -421,8 +414,8 @@ def show(
     With --formula or --derivation it prints mathematics in place of the table.
     """
     if formula or derivation:
-        found = mathematics(load(model), name, formula, derivation, depth)
-        say("\n\n".join(_in_language(part, latex, markdown) for part in found))
+        language = "latex" if latex else "markdown" if markdown else "text"
+        say(mathematics(load(model), name, formula, derivation, depth, language))
         return
     if batch is not None:
         sizes = {**sizes, "batch": batch}
@@ -432,12 +425,6 @@ def show(
     footprint = target.footprint if is_trainer else compile_nodes(target).footprint
     what = "a training step" if is_trainer else "the compiled function"
     say(f"bytes that {what} allocates, once: {footprint.total(sizes)}")
-
-
-def _in_language(text: Printed, latex: bool, markdown: bool) -> str:
-    if latex:
-        return text.latex
-    return text.markdown if markdown else str(text)
 
 
 @cli.command(cls=Command)

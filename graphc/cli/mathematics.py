@@ -12,8 +12,13 @@ from .modelfile import ModelFile
 
 
 def mathematics(
-    file: ModelFile, name: str | None, formulas: bool, derives: bool, depth: int
-) -> list[Printed]:
+    file: ModelFile,
+    name: str | None,
+    formulas: bool,
+    derives: bool,
+    depth: int,
+    language: str,
+) -> str:
     """The formulas of the results of a model, and the derivation of gradients.
 
     Args:
@@ -22,6 +27,7 @@ def mathematics(
         formulas: whether to give formulas: of a trainer that of its loss.
         derives: whether to derive the gradients of the loss.
         depth: levels of blocks that formulas open.
+        language: text, latex or markdown.
     """
     found: list[Printed] = []
     if formulas:
@@ -33,4 +39,6 @@ def mathematics(
         graph = Graph((loss,))
         inputs = [node for node in graph.inputs if is_floating(node.dtype)]
         found.append(derivation(loss, [*graph.trainable] or inputs))
-    return found
+    if language == "text":
+        return "\n\n".join(map(str, found))
+    return "\n\n".join(getattr(one, language) for one in found)

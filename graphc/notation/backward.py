@@ -311,7 +311,7 @@ class Backward:
     def _flow_over(
         self, known: Mapping[Node, Tree], node: Node, position: int, d: Tree
     ) -> Tree:
-        """What a node of a body sends back to an input."""
+        """The flow from a node of a body back to an input."""
         before = self.inside
         self.inside = known
         found = self.flow(node, position, d)

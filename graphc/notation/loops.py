@@ -222,7 +222,7 @@ class Back:
     lines: list[tuple[Line, Tree | None]]
     """Each with the chain rule for it."""
     flows: dict[int, Tree]
-    """What flows to each input."""
+    """Gradients by the inputs, by their positions."""
 
 
 def backwards(

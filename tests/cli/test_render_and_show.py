@@ -85,7 +85,7 @@ def test_show_tells_the_bytes_that_a_function_takes(capsys):
 
 def test_show_prints_mathematics(capsys):
     for arguments, expected in (
-        (("model.py", "--formula"), "hidden = max(0, W_hidden x + b_hidden)"),
+        (("model.py", "--formula"), "hidden = W_hidden x + b_hidden"),
         (("model.py", "--formula", "--depth", 0), "relu"),
         (("nodes.py", "--derivation"), "∂loss/∂w = (1/batch) Σ_rows 2"),
         (("nodes.py", "--derivation", "--latex"), "\\begin{align*}"),
