@@ -87,7 +87,7 @@ def test_show_prints_mathematics(capsys):
     for arguments, expected in (
         (("model.py", "--formula"), "hidden = W_hidden x + b_hidden"),
         (("model.py", "--formula", "--depth", 0), "relu"),
-        (("nodes.py", "--derivation"), "∂loss/∂w = (1/batch) Σ_rows 2"),
+        (("nodes.py", "--derivation"), "= (1/batch) Σ_rows 2error x"),
         (("nodes.py", "--derivation", "--latex"), "\\begin{align*}"),
         (("nodes.py", "--formula", "--markdown"), "$$\n"),
     ):
