@@ -91,7 +91,18 @@ class Total:
     dtype: DType
 
 
-Scalar: TypeAlias = Number | Size | Counter | Load | Apply | Operation | Total
+@dataclass(frozen=True, slots=True, eq=False)
+class Variable:
+    """A value that was computed before, in the same turn of the loops around it."""
+
+    node: Node | None
+    """The array of which it is an element, or which it was computed from."""
+    dtype: DType
+
+
+Scalar: TypeAlias = (
+    Number | Size | Counter | Load | Apply | Operation | Total | Variable
+)
 
 Index: TypeAlias = tuple[Scalar, ...]
 
@@ -196,6 +207,23 @@ def parts(scalar: Scalar) -> Iterator[Scalar]:
         yield from parts(each)
 
 
+def rewritten(scalar: Scalar, new: Callable[[Scalar], Scalar | None]) -> Scalar:
+    """A scalar in which those parts are replaced for which there is a new one."""
+    found = new(scalar)
+    if found is not None:
+        return found
+    match scalar:
+        case Load(node, index, shape):
+            return Load(node, tuple(rewritten(each, new) for each in index), shape)
+        case Apply(node, arguments):
+            return Apply(node, tuple(rewritten(each, new) for each in arguments))
+        case Operation(operator, arguments, dtype):
+            made = tuple(rewritten(each, new) for each in arguments)
+            return Operation(operator, made, dtype)
+        case _:
+            return scalar
+
+
 # The forms of ops as loops ------------------------------------------------------------
 
 
@@ -296,10 +324,37 @@ def reindexed(
     index: Index, shape: tuple[Dimension, ...], wanted: tuple[Dimension, ...]
 ) -> Index:
     """The index of the same element of a contiguous array in another shape."""
-    if without_ones(shape) == without_ones(wanted):
-        kept = iter([i for i, size in zip(index, shape, strict=True) if size != 1])
-        return tuple(Number(0) if size == 1 else next(kept) for size in wanted)
-    return unflattened(wanted, flat(shape, index))
+    found: list[Scalar] = []
+    start = 0
+    for own, others in _joined(shape, wanted):
+        stop = start + len(own)
+        if without_ones(own) == without_ones(others):
+            sizes = zip(index[start:stop], own, strict=True)
+            kept = iter([i for i, size in sizes if size != 1])
+            found += [Number(0) if size == 1 else next(kept) for size in others]
+        else:
+            found += unflattened(others, flat(own, index[start:stop]))
+        start = stop
+    return tuple(found)
+
+
+def _joined(
+    shape: tuple[Dimension, ...], wanted: tuple[Dimension, ...]
+) -> Iterator[tuple[tuple[Dimension, ...], tuple[Dimension, ...]]]:
+    """The fewest axes of two shapes that have as many elements, one after another."""
+    while shape or wanted:
+        pairs = ((a, n - a) for n in range(len(shape) + len(wanted)) for a in range(n))
+        both = (
+            (a, b)
+            for a, b in pairs
+            if a <= len(shape)
+            and 0 < b <= len(wanted)
+            and a > 0
+            and product(shape[:a]) == product(wanted[:b])
+        )
+        own, others = next(both, (len(shape), len(wanted)))
+        yield shape[:own], wanted[:others]
+        shape, wanted = shape[own:], wanted[others:]
 
 
 def broadcast(index: Index, shape: tuple[Dimension, ...]) -> Index:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from ..ir.facts import Role
 from ..ir.node import Node
 from ..ir.scalar import (
     At,
     ByElement,
+    Counter,
     Index,
     LoopForm,
     Number,
+    Operation,
     Scalar,
     Write,
     Writes,
     broadcast,
+    compare,
     minus,
     plus,
     position,
@@ -112,12 +119,63 @@ def scattered(node: Node) -> LoopForm | None:
         return found
 
     zero = Number(0, node.dtype)
+    one = _one_a_row(items, node.shape, tuple(arrays))
+    if one is not None:
+        return _chosen(node, one, place, lambda index, at: zero, x, "")
     return Writes(
         (
             Write(node.shape, lambda index, at: index, lambda index, at: zero),
             Write(x.shape, place, lambda index, at: at(x, index), "+"),
         )
     )
+
+
+def _one_a_row(
+    items: tuple[Any, ...], shape: tuple[Any, ...], arrays: tuple[Node, ...]
+) -> list[int] | None:
+    """The axes of an array in the order in which positions go through them, if there is
+    one position for each of their combinations, along the one axis that is left."""
+    sizes = indexed_shape(shape, items, [a.shape for a in arrays])
+    counters = tuple(Counter(size) for size in sizes)
+    found = index_of(items, shape, arrays, counters, _counted)
+    if found is None or len(found) != len(counters) + 1 or len(items) != len(found):
+        return None
+    axes = [axis for c in counters for axis, each in enumerate(found) if each is c]
+    is_whole = [shape[axis] for axis in axes] == [*sizes]
+    return axes if is_whole and len({*axes}) == len(axes) else None
+
+
+def _counted(node: Node, index: Index) -> Scalar:
+    """A position, if arrays go through the positions of an axis."""
+    if node.op.role is Role.CONSTANT:
+        value: np.ndarray[Any, Any] = node.attributes["value"].array
+        axes = [axis for axis, size in enumerate(value.shape) if size != 1]
+        if len(axes) == 1 and np.array_equal(value.ravel(), np.arange(int(value.size))):
+            return index[axes[0]]
+    form = None if node.op.loops is None else node.op.loops(node)
+    return form.value(index, _counted) if isinstance(form, ByElement) else Number(0)
+
+
+def _chosen(
+    node: Node,
+    axes: list[int],
+    place: Callable[[Index, At], Index],
+    before: Callable[[Index, At], Scalar],
+    values: Node,
+    combine: str,
+) -> LoopForm:
+    """Elements of which one along an axis is another value, or is added to."""
+    axis = next(a for a in range(node.ndim) if a not in axes)
+
+    def value(index: Index, at: At) -> Scalar:
+        row = tuple(index[a] for a in axes)
+        is_here = compare("==", index[axis], place(row, at)[axis])
+        old, new = before(index, at), at(values, broadcast(row, values.shape))
+        if combine:
+            new = Operation(combine, (old, new), node.dtype)
+        return Operation("if", (is_here, new, old), node.dtype)
+
+    return ByElement(value)
 
 
 def updated(combine: str) -> Any:
@@ -136,6 +194,11 @@ def updated(combine: str) -> Any:
             assert found is not None
             return found
 
+        one = _one_a_row(items, node.shape, tuple(arrays))
+        if one is not None and combine in ("", "+") and node.dtype.kind == "f":
+            return _chosen(
+                node, one, place, lambda index, at: at(x, index), values, combine
+            )
         return Writes(
             (
                 Write(

@@ -17,7 +17,7 @@ from .loops.arena import arena_of, room_of, room_of_calls
 from .loops.elements import form_of, is_outside
 from .loops.nests import nests_of
 from .loops.symbols import symbols_in_items
-from .loops.tree import Arena, Nests, RoutineCall, read_by
+from .loops.tree import Arena, Nests, RoutineCall, read_by, written_by
 
 
 def is_number(node: Node) -> bool:
@@ -133,7 +133,7 @@ def split(
             read.update(_read_as(node, inline))
         for node in found:
             read.update(check.positions for check in forms.checks(node))
-        arena = arena_of(nests.items, nests.arrays)
+        arena = arena_of(nests)
         made[level] = [Region(nests, arena, given, results, tuple(found))]
     return [each for level in sorted(made) for each in made[level]]
 
@@ -184,7 +184,8 @@ def _levels(
 
 def _given(nests: Nests, results: Sequence[Node]) -> tuple[Node, ...]:
     """The arrays that nests read and do not make."""
-    own = {*nests.arrays, *nests.names, *results}
+    own = {*nests.names, *results}
+    own.update(*map(written_by, nests.items))
     found: dict[Node, None] = {}
     for item in nests.items:
         found.update(read_by(item))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
 from .tree import (
     Arena,
     Item,
+    Nests,
     Product,
     RoutineCall,
     Turns,
@@ -24,31 +25,36 @@ ALIGNMENT = 64
 """Bytes: each array starts at a multiple of it."""
 
 
-def arena_of(items: Sequence[Item], arrays: Sequence[Node]) -> Arena:
-    """Places for arrays, from what items read and write in their order."""
-    wanted = set(arrays)
+def arena_of(nests: Nests) -> Arena:
+    """Places for arrays, from what functions read and write in their order.
+
+    Arrays that one function is given do not share memory.
+    """
+    wanted = set(nests.arrays)
     first: dict[Node, int] = {}
     last: dict[Node, int] = {}
-    for place, item in enumerate(items):
-        for node in ({*read_by(item)} | written_by(item)) & wanted:
-            first.setdefault(node, place)
-            last[node] = place
-    arena = Arena()
+    groups = nests.groups
+    for place, group in enumerate(groups):
+        for item in group:
+            for node in (*read_by(item), *written_by(item)):
+                if node in wanted:
+                    first.setdefault(node, place)
+                    last[node] = place
+    arena = Arena(shapes=nests.shapes)
     free: dict[tuple[Dimension, int], list[Node]] = {}
-    for place in range(len(items)):
-        for node in arrays:
+    for place in range(len(groups)):
+        for node in nests.arrays:
             if first.get(node) != place:
                 continue
-            key = (node.type.size, node.dtype.itemsize)
-            same = free.get(key)
+            same = free.get((arena.size(node), node.dtype.itemsize))
             if same:
                 arena.holders[node] = same.pop()
             else:
                 arena.places.append(node)
                 arena.holders[node] = node
-        for node in arrays:
+        for node in nests.arrays:
             if last.get(node) == place:
-                key = (node.type.size, node.dtype.itemsize)
+                key = (arena.size(node), node.dtype.itemsize)
                 free.setdefault(key, []).append(arena.holders[node])
     return arena
 
@@ -57,7 +63,7 @@ def room_of(items: Iterable[Item], arena: Arena) -> Dimension:
     """The bytes that statements need, those of bodies included."""
     total: Dimension = 0
     for node in arena.places:
-        total = total + node.type.size * node.dtype.itemsize + ALIGNMENT
+        total = total + arena.size(node) * node.dtype.itemsize + ALIGNMENT
     for item in items:
         for body in bodies_of(item):
             total = total + room_of(body.nests.items, body.arena)

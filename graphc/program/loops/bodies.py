@@ -19,6 +19,7 @@ from ...ir.scalar import Counter, Index, Load, Number, Scalar, parts, without_on
 from .arena import arena_of
 from .elements import is_outside, known
 from .tree import (
+    Arena,
     Body,
     CarriedArray,
     CarriedNumber,
@@ -148,7 +149,7 @@ class _Turns:
         ]
         nests = _nests(graph, wanted, self.lower)
         length = node.attributes["length"] if self.is_scan else 0
-        turns = Turns(node, Counter(length), Body(nests, arena_of([], [])), passed)
+        turns = Turns(node, Counter(length), Body(nests, Arena()), passed)
         if self.is_scan:
             turns.reverse = node.attributes["reverse"]
         self._sequences(turns, variables)
@@ -310,7 +311,7 @@ def _body(graph: Graph, nests: Nests, passed: Passed) -> Body:
                 elif all(node is not each for each, _ in passed.numbers):
                     passed.numbers.append((node, Load(node, (), ())))
     from_end = any(map(counts_from_end, graph.nodes))
-    return Body(nests, arena_of(nests.items, nests.arrays), from_end)
+    return Body(nests, arena_of(nests), from_end)
 
 
 def _value(node: Node, index: Index) -> Scalar:

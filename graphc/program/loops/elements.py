@@ -71,6 +71,8 @@ class Elements:
     ) -> None:
         self.given = given
         self.results = set(results)
+        self.copies: dict[Node, Node] = {}
+        """For values that are not in memory, an array with their elements in order."""
         self.forms: dict[Node, LoopForm | None] = {}
         known: dict[Node, None] = {}
         for node in nodes:
@@ -170,10 +172,18 @@ class Elements:
         return {n for n in found if not (self.is_outside(n) or runs_bodies(n))}
 
     def _array_of(self, node: Node) -> Node:
-        """The value whose elements a view has."""
-        while node.op.kind == "view" and not self.is_outside(node):
+        """The value whose elements a view or a part has."""
+        while not self.is_outside(node) and (
+            node.op.kind == "view" or self._is_part(node)
+        ):
             node = node.inputs[0]
         return node
+
+    def _is_part(self, node: Node) -> bool:
+        """True where elements of one array stand in another order, or some of them."""
+        form = self.forms.get(node)
+        is_one = len(node.inputs) == 1 and node.op.rearranges
+        return is_one and isinstance(form, ByElement)
 
     # Elements -----------------------------------------------------------------------
 
@@ -183,6 +193,15 @@ class Elements:
             return Load(node, index, node.shape)
         return self.element(node, index)
 
+    def ordered(self, node: Node) -> Node:
+        """The first value whose elements a reshaped one has in the same order."""
+        x = node.inputs[0]
+        while isinstance(inner := self.forms.get(x), ByElement):
+            if x in self.defined or not inner.in_order:
+                break
+            x = x.inputs[0]
+        return x
+
     def element(self, node: Node, index: Index) -> Scalar:
         """Computation of an element, even of a value that is there."""
         number = known(node)
@@ -191,11 +210,9 @@ class Elements:
         form = self.forms[node]
         assert isinstance(form, ByElement), node
         if form.in_order:
-            x = node.inputs[0]
-            while isinstance(inner := self.forms.get(x), ByElement):
-                if x in self.defined or not inner.in_order:
-                    break
-                x = x.inputs[0]
+            x = self.ordered(node)
+            copy = self.copies.get(x, node)
+            x = x if copy is node else copy
             if self.is_outside(x) or x in self.defined:
                 return Load(x, index, node.shape)
         return form.value(index, self.at)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
 from ...ir.scalar import (
     ByBody,
+    ByElement,
     Counter,
     Index,
     Load,
@@ -32,25 +34,25 @@ from ...ir.scalar import (
 from ...ir.walk import ancestors
 from .bodies import item_of
 from .elements import Elements, is_outside
+from .groups import MOST, groups_of
 from .operands import product_of, whole_array
+from .splitting import split_loops
 from .tree import (
     FINDING,
     Accumulator,
     Combine,
     Item,
-    Local,
     Loop,
     Nests,
     RoutineCall,
     Store,
     has_total,
     inside,
-    operands,
-    scalars,
+    read_by,
     start_of,
-    targets,
     written_by,
 )
+from .turns import define_variables, shrink
 
 
 @dataclass(eq=False)
@@ -66,7 +68,11 @@ class _Placed:
 
 
 def nests_of(
-    nodes: Iterable[Node], results: Collection[Node], given: Collection[Node] = ()
+    nodes: Iterable[Node],
+    results: Collection[Node],
+    given: Collection[Node] = (),
+    *,
+    is_body: bool = False,
 ) -> Nests:
     """Lower values that all have a form as loops.
 
@@ -74,17 +80,19 @@ def nests_of(
         nodes: the values, in an order of computation, and what they are computed from.
         results: those to compute.
         given: those that are computed elsewhere.
+        is_body: True for a body, each nest of which stands alone.
     """
     given = {*given}
     needed = set(
         ancestors(results, lambda n: () if is_outside(n) or n in given else n.inputs)
     )
-    return _Builder(Elements([n for n in nodes if n in needed], results, given)).build()
+    elements = Elements([n for n in nodes if n in needed], results, given)
+    return _Builder(elements, is_body).build()
 
 
 class _Builder:
-    def __init__(self, elements: Elements) -> None:
-        self.elements = elements
+    def __init__(self, elements: Elements, is_body: bool) -> None:
+        self.elements, self.is_body = elements, is_body
         self.at = elements.at
         self.items: list[Item] = []
         self.placed: dict[Node, _Placed] = {}
@@ -96,11 +104,17 @@ class _Builder:
         for node in self.elements.nodes:
             if node in self.elements.defined and node not in self.placed:
                 self._place(node)
-        names = self._local()
-        kept = self.elements.defined - names - self.elements.results
+        kept = self.elements.defined - self.elements.results
         arrays = [node for node in self.elements.nodes if node in kept]
-        arrays += self.others
-        return Nests(self.items, arrays, names)
+        split_loops(self.items)
+        nests = Nests(self.items, [*arrays, *self.others])
+        groups = groups_of(self.items, most=1 if self.is_body else MOST)
+        shrink(nests, groups, {*self.elements.results, *self.others})
+        define_variables(groups)
+        nests.items = [item for group in groups for item in group]
+        for place, group in enumerate(groups):
+            nests.functions |= dict.fromkeys(group, place)
+        return nests
 
     # Places -------------------------------------------------------------------------
 
@@ -127,7 +141,7 @@ class _Builder:
     def _run(self, node: Node) -> None:
         """Run the bodies of a node, for all of its results."""
         results = [r for r in self.elements.users[node] if r in self.elements.defined]
-        self.items.append(item_of(node, results, self, nests_of))
+        self.items.append(item_of(node, results, self, partial(nests_of, is_body=True)))
         self.placed.update((each, _Placed((), (), ())) for each in results)
 
     def array(self, node: Node) -> Node:
@@ -152,6 +166,9 @@ class _Builder:
         """Compute a value, which would stand in the expressions of its readers."""
         self.elements.defined.add(node)
         self._compute(node)
+        form = self.elements.forms[node]
+        if isinstance(form, ByElement) and form.in_order:
+            self.elements.copies.setdefault(self.elements.ordered(node), node)
 
     def _compute(self, node: Node) -> None:
         sizes = without_ones(node.shape)
@@ -376,66 +393,11 @@ class _Builder:
             return not stores or level.index(body) > max(stores)
         return True
 
-    # Local variables ----------------------------------------------------------------
-
-    def _local(self) -> set[Node]:
-        """Turn stores that are read in the same turn of all loops into variables."""
-        reads: dict[Node, list[tuple[Loop, ...]]] = {}
-        stores: dict[Node, list[tuple[Loop, ...]]] = {}
-        products: set[Node] = set()
-
-        def visit(items: Iterable[Item], path: tuple[Loop, ...]) -> None:
-            for item in items:
-                if isinstance(item, Loop):
-                    visit(item.body, (*path, item))
-                else:
-                    if not isinstance(item, Store):
-                        products.update((*operands(item), *targets(item)))
-                    if isinstance(item, Store):
-                        stores.setdefault(item.node, []).append(path)
-                    for scalar in scalars(item):
-                        for part in parts(scalar):
-                            if isinstance(part, Load):
-                                reads.setdefault(part.node, []).append(path)
-
-        visit(self.items, ())
-        names: set[Node] = set()
-        for node, paths in stores.items():
-            path = paths[0]
-            if (
-                node in self.elements.results
-                or node in products
-                or len(paths) != 1
-                or not path
-            ):
-                continue
-            counters = self.placed[node].counters
-            if {loop.counter for loop in path} != {*counters}:
-                continue
-            if all(each[: len(path)] == path for each in reads.get(node, ())):
-                names.add(node)
-        self._rename(self.items, names)
-        return names
-
-    def _rename(self, items: list[Item], names: set[Node]) -> None:
-        for place, item in enumerate(items):
-            if isinstance(item, Loop):
-                self._rename(item.body, names)
-            elif isinstance(item, Store) and item.node in names:
-                items[place] = Local(item.node, item.value)
-
 
 def _touched(item: Item) -> set[Node]:
     """The values that a nest reads or computes."""
-    found: set[Node] = set()
-    for each in inside(item):
-        if isinstance(each, Store):
-            found.add(each.node)
-        if isinstance(each, Combine):
-            found.add(each.accumulator.node)
-        for scalar in scalars(each):
-            found.update(p.node for p in parts(scalar) if isinstance(p, Load))
-    return found
+    made = {e.accumulator.node for e in inside(item) if isinstance(e, Combine)}
+    return made | {*read_by(item), *written_by(item)}
 
 
 def _spread(shape: Sequence[Dimension], counters: Sequence[Scalar]) -> Index:

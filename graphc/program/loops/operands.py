@@ -28,17 +28,22 @@ def product_of(node: Node, elements: Elements, store: Store) -> Product:
     rows = left.shape[-2] if left.ndim > 1 else 1
     columns = right.shape[-1] if right.ndim > 1 else 1
     inner = left.shape[-1]
-    return Product(
-        node,
-        (rows, columns, inner),
-        _at_places(node, left, stack, elements)
-        or _operand(left, stack, elements, store, is_vector=left.ndim == 1),
-        _at_places(node, right, stack, elements)
-        or _operand(
-            right, stack, elements, store, is_vector=right.ndim == 1, is_right=True
-        ),
-        stack,
+    first = _at_places(node, left, stack, elements) or _operand(
+        left, stack, elements, store, is_vector=left.ndim == 1
     )
+    second = _at_places(node, right, stack, elements) or _operand(
+        right, stack, elements, store, is_vector=right.ndim == 1, is_right=True
+    )
+    # Matrices one below another, all times the same one, are a single matrix.
+    while stack and first.axes is None and second.stack[-1] == 0:
+        step = first.stack[-1]
+        if rows == 1:
+            first.rows = step
+        elif step != rows * first.rows:
+            break
+        rows, stack = rows * stack[-1], stack[:-1]
+        first.stack, second.stack = first.stack[:-1], second.stack[:-1]
+    return Product(node, (rows, columns, inner), first, second, stack)
 
 
 def _at_places(

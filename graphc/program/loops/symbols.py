@@ -44,7 +44,7 @@ def _symbols_of(item: Item) -> set[str]:
         if isinstance(each, Turns | Choice):
             found |= _symbols_of_bodies(each)
         if isinstance(each, Store):
-            found |= set(symbols_of(each.node.shape))
+            found |= set(symbols_of(each.shape or each.node.shape))
         for scalar in scalars(each):
             for part in parts(scalar):
                 if isinstance(part, Size):

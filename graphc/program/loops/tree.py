@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 
-from ...ir.dims import Dimension
+from ...ir.dims import Dimension, product
 from ...ir.node import Node
-from ...ir.scalar import Counter, Index, Load, Routine, Scalar, Total, parts
+from ...ir.scalar import (
+    Counter,
+    Index,
+    Load,
+    Routine,
+    Scalar,
+    Total,
+    Variable,
+    parts,
+    rewritten,
+)
 from ...ir.types import DType
 from .places import Axis
 
@@ -27,6 +37,22 @@ class Local:
 
 
 @dataclass(eq=False)
+class Define:
+    """A variable that is read where it stands, or deeper."""
+
+    variable: Variable
+    value: Scalar
+
+
+@dataclass(eq=False)
+class Row:
+    """A small array that one turn of the loops around it writes and reads."""
+
+    node: Node
+    shape: tuple[Dimension, ...]
+
+
+@dataclass(eq=False)
 class Store:
     """A value that goes to an element of an array."""
 
@@ -35,6 +61,8 @@ class Store:
     value: Scalar
     combine: str = ""
     """The operation by which it is combined with what is there; none to replace it."""
+    shape: tuple[Dimension, ...] | None = None
+    """That the index is for, if not that of the value."""
 
 
 @dataclass(eq=False)
@@ -117,6 +145,18 @@ class Arena:
     """Values that a place was made for, in order."""
     holders: dict[Node, Node] = field(default_factory=dict[Node, Node])
     """The value whose place each one has."""
+    shapes: dict[Node, tuple[Dimension, ...]] = field(
+        default_factory=dict[Node, tuple[Dimension, ...]]
+    )
+    """Those of arrays that have only what one turn of some loops needs."""
+
+    def shape(self, node: Node) -> tuple[Dimension, ...]:
+        """That of the array of a value."""
+        return self.shapes.get(node, node.shape)
+
+    def size(self, node: Node) -> Dimension:
+        """The number of elements that the array of a value has."""
+        return product(self.shape(node))
 
 
 @dataclass(eq=False)
@@ -128,6 +168,25 @@ class Nests:
     """Values that need an array, besides results, in their order."""
     names: set[Node] = field(default_factory=set[Node])
     """Values that are local variables."""
+    shapes: dict[Node, tuple[Dimension, ...]] = field(
+        default_factory=dict[Node, tuple[Dimension, ...]]
+    )
+    """Those of arrays that have only what one turn of some loops needs."""
+    functions: dict[Item, int] = field(default_factory=dict["Item", int])
+    """The function in which each item stands, if it is with others."""
+
+    @property
+    def groups(self) -> list[list[Item]]:
+        """The items of each function, and those that stand alone."""
+        found: list[list[Item]] = []
+        last: int | None = None
+        for item in self.items:
+            own = self.functions.get(item)
+            if own is None or own != last:
+                found.append([])
+            found[-1].append(item)
+            last = own
+        return found
 
 
 @dataclass(eq=False)
@@ -214,7 +273,16 @@ class Choice:
 
 
 Item: TypeAlias = (
-    Local | Store | Combine | Loop | Product | RoutineCall | Turns | Choice
+    Local
+    | Define
+    | Row
+    | Store
+    | Combine
+    | Loop
+    | Product
+    | RoutineCall
+    | Turns
+    | Choice
 )
 
 
@@ -233,7 +301,7 @@ def scalars(item: Item) -> tuple[Scalar, ...]:
             return (*item.index, item.value)
         case Combine(_, value, place):
             return (value,) if place is None else (value, place)
-        case Local():
+        case Local() | Define():
             return (item.value,)
         case RoutineCall():
             return item.routine.numbers
@@ -272,19 +340,26 @@ def bodies_of(item: Item) -> tuple[Body, ...]:
     return ()
 
 
+def loads_of(item: Item) -> Iterator[Load]:
+    """The loads in a single item."""
+    for scalar in scalars(item):
+        for part in parts(scalar):
+            if isinstance(part, Load):
+                yield part
+
+
 def read_by(item: Item) -> dict[Node, None]:
     """The values that an item reads, in order."""
     found: dict[Node, None] = {}
     for each in inside(item):
         found.update(dict.fromkeys(operands(each)))
-        for scalar in scalars(each):
-            found.update((p.node, None) for p in parts(scalar) if isinstance(p, Load))
+        found.update((load.node, None) for load in loads_of(each))
     return found
 
 
-def written_by(item: Item) -> set[Node]:
-    """The values that an item writes to memory."""
-    return {node for each in inside(item) for node in targets(each)}
+def written_by(item: Item) -> dict[Node, None]:
+    """The values that an item writes to memory, in order."""
+    return {node: None for each in inside(item) for node in targets(each)}
 
 
 def values_in(items: Iterable[Item]) -> dict[Node, None]:
@@ -294,7 +369,7 @@ def values_in(items: Iterable[Item]) -> dict[Node, None]:
         found.update(read_by(item))
         for each in inside(item):
             found.update(dict.fromkeys(targets(each)))
-            if isinstance(each, Local):
+            if isinstance(each, Local | Row):
                 found[each.node] = None
             if isinstance(each, Combine):
                 found[each.accumulator.node] = None
@@ -323,6 +398,22 @@ def same_arrays(items: Iterable[Item]) -> dict[Node, Node]:
         for body in bodies_of(item):
             found.update(same_arrays(body.nests.items))
     return found
+
+
+def rewrite(item: Item, new: Callable[[Scalar], Scalar | None]) -> None:
+    """Replace parts of the values of a single item."""
+    match item:
+        case Local() | Define():
+            item.value = rewritten(item.value, new)
+        case Store():
+            item.value = rewritten(item.value, new)
+            item.index = tuple(rewritten(each, new) for each in item.index)
+        case Combine():
+            item.value = rewritten(item.value, new)
+            if item.place is not None:
+                item.place = rewritten(item.place, new)
+        case _:
+            pass
 
 
 def has_total(item: Item) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...ir.dims import Dimension
@@ -23,15 +23,16 @@ from ...program.loops.tree import (
     Operand,
     Product,
     RoutineCall,
+    Row,
     Turns,
-    has_total,
     inside,
     read_by,
     scalars,
     written_by,
 )
-from .expressions import c_type, strip
-from .function import Scope, indented, size_text
+from .expressions import c_type
+from .function import Scope
+from .text import Expression, beside, binary, called, indented, unary, wrapped
 
 TURNS = "tuvwxyz"
 
@@ -62,12 +63,12 @@ class Blocks:
                 if isinstance(each, Local) and isinstance(each.value, Total):
                     self.scope.whole.add(each.node)
         lines: list[str] = []
-        for group in groups_of(nests.items):
+        for group in nests.groups:
             (first, *others) = group
             if isinstance(first, Product):
                 lines += self._product(first)
             elif isinstance(first, RoutineCall):
-                lines += self._routine(first)
+                lines.append(self._routine(first))
             elif isinstance(first, Turns | Choice):
                 lines += self._run(first, is_body=is_body)
             elif is_body and not others and not isinstance(first, Loop):
@@ -81,12 +82,13 @@ class Blocks:
         lines: list[str] = []
         names = self.scope.names
         for node, holder in arena.holders.items():
-            kind = c_type(node.dtype)
+            kind, start = c_type(node.dtype), f"(void *){names[holder]}"
             if holder is node:
-                taken = f"take(&room, {_factor(size_text(node.type.size))} * "
-                lines.append(f"{kind} *{names[node]} = {taken}sizeof({kind}));")
-            else:
-                lines.append(f"{kind} *{names[node]} = (void *){names[holder]};")
+                size = self.scope.size(arena.size(node))
+                room = binary(size, "*", f"sizeof({kind})")
+                start = called("take", ("&room", room))
+            line = f"{kind} *{names[node]} = {start};"
+            lines.append(beside(line, arena.shape(node)))
         return lines
 
     def _name(self, wish: str) -> str:
@@ -101,9 +103,9 @@ class Blocks:
         self, name: str, given: list[str], passed: list[str], body: list[str]
     ) -> str:
         """Add a function, and return the line that calls it."""
-        head = _wrapped(f"static void {name}(", given, ")")
-        self.functions.append("\n".join([*head, "{", *indented(body), "}"]))
-        return f"{name}({', '.join(passed)});"
+        head = f"static void {called(name, given)} {{"
+        self.functions.append("\n".join(wrapped([head, *indented(body), "}"])))
+        return f"{called(name, passed)};"
 
     # Loop nests and products --------------------------------------------------------
 
@@ -116,11 +118,9 @@ class Blocks:
         for item in items:
             order.update(read_by(item))
             order.update(dict.fromkeys(written_by(item)))
-        own = {
-            each.node for i in items for each in inside(i) if isinstance(each, Local)
-        }
+        own = {e.node for i in items for e in inside(i) if isinstance(e, Local | Row)}
         arrays = [n for n in order if n not in stored and n not in own]
-        written = [n for n in order if n in stored]
+        written = [n for n in order if n in stored and n not in own]
         arrays += written
         name = self._name(f"{self.owner}_{names[written[-1]]}")
         symbols = sorted(symbols_in_items(items))
@@ -142,6 +142,7 @@ class Blocks:
                 const = "" if known in changed else "const "
                 given.append(f"{const}{kind} *restrict {known}")
         checks, scope.checks = scope.checks, False
+        scope.start()
         body = scope.items(items)
         if scope.checks:
             given.append("bool *wrong")
@@ -149,17 +150,17 @@ class Blocks:
         scope.checks |= checks
         return [self._add(name, given, passed, body)]
 
-    def _routine(self, item: RoutineCall) -> list[str]:
-        """The lines that call a function written by hand."""
+    def _routine(self, item: RoutineCall) -> str:
+        """The line that calls a function written by hand."""
         scope, routine = self.scope, item.routine
         function = f"{routine.function}_{routine.dtype.name}"
         scope.used.add(function)
         given = [self._address(node) for node in item.arrays]
         given.append(scope.names[item.node])
         given += [stream_of(scope, item.node)] if routine.draws else []
-        given += [strip(scope.text(each)) for each in routine.numbers]
+        given += [scope.text(each) for each in routine.numbers]
         given += ["product_room"] if routine.work is not None else []
-        return _wrapped(f"{function}(", given, ");")
+        return f"{called(function, given)};"
 
     def _address(self, node: Node) -> str:
         """The address of an array, or of a number that was passed without one."""
@@ -169,46 +170,37 @@ class Blocks:
     def _product(self, item: Product) -> list[str]:
         """The lines that call a product of matrices."""
         scope = self.scope
-        kind = item.node.dtype.name
-        scope.used.add(f"matmul_{kind}")
-        rows, columns, inner = map(size_text, item.sizes)
-        places: list[str] = []
-        letters = "pqrstuvw"
-        for operand in (item.left, item.right):
-            start = strip(scope.text(operand.start))
-            terms = [] if start == "0" else [start]
-            for letter, step in zip(letters, operand.stack, strict=False):
-                if step != 0:
-                    terms.append(f"{letter} * {size_text(step)}")
-            name = self._address(operand.node)
-            places.append(" + ".join([name, *terms]))
-        size = f"{rows} * {columns}"
-        where = scope.names[item.node]
-        flat = ""
-        for letter, count in zip(letters, item.stack, strict=False):
-            flat = letter if not flat else f"({flat} * {size_text(count)} + {letter})"
-        if flat:
-            where = f"{where} + {flat} * ({size})"
+        rows, columns, inner = item.sizes
+        letters = "pqrstuvw"[: len(item.stack)]
+        where, position = scope.names[item.node], ""
+        for letter, count in zip(letters, item.stack, strict=True):
+            whole = binary(position, "*", scope.size(count)) if position else ""
+            position = binary(whole, "+", letter) if whole else letter
+        if position:
+            step = scope.size(rows * columns)
+            where = binary(where, "+", binary(position, "*", step))
         left, right = item.left, item.right
         if left.axes or right.axes:
-            scope.used.add(f"matmul_of_places_{kind}")
-            lines = [
-                f"matmul_of_places_{kind}(",
-                *indented(_places(places[0], left, item.sizes[0], item.sizes[2])),
-                *indented(_places(places[1], right, item.sizes[2], item.sizes[1])),
-                f"    {where}, {strip(columns)}, 1, product_room);",
+            function = f"matmul_of_places_{item.node.dtype.name}"
+            scope.used.add(f"matmul_{item.node.dtype.name}")
+            given = [
+                *_places(scope, left, letters, rows, inner),
+                *_places(scope, right, letters, inner, columns),
+                *(where, scope.size(columns), "1", "product_room"),
             ]
         else:
-            lines = [
-                f"matmul_{kind}({rows}, {columns}, {inner}, "
-                f"{places[0]}, {size_text(left.rows)}, {size_text(left.columns)}, "
-                f"{places[1]}, {size_text(right.rows)}, {size_text(right.columns)}, "
-                f"{where}, {columns}, 0, product_room);"
-            ]
-        for letter, count in reversed(list(zip(letters, item.stack, strict=False))):
-            n = size_text(count)
-            head = f"for (int64_t {letter} = 0; {letter} < {n}; {letter}++)"
-            lines = [head, *indented(lines)]
+            function = f"matmul_{item.node.dtype.name}"
+            given = [*map(scope.size, item.sizes)]
+            for each in (left, right):
+                steps = map(scope.size, (each.rows, each.columns))
+                given += [_start(scope, each, letters), *steps]
+            given += [where, scope.size(columns), "0", "product_room"]
+        scope.used.add(function)
+        lines = [f"{called(function, given)};"]
+        for letter, count in reversed(list(zip(letters, item.stack, strict=True))):
+            size = scope.size(count)
+            head = f"for (int64_t {letter} = 0; {letter} < {size}; {letter}++) {{"
+            lines = [head, *indented(lines), "}"]
         return lines
 
     # Bodies -------------------------------------------------------------------------
@@ -225,10 +217,10 @@ class Blocks:
             numbers += [(each.variable, each.start) for each in item.numbers]
         for node, value in numbers:
             given.append(f"{c_type(node.dtype)} {names[node]}")
-            passed.append(strip(scope.text(value)))
+            passed.append(scope.text(value))
         if isinstance(item, Choice) and item.test is not None:
             given.append("bool is_first")
-            passed.append(strip(scope.text(item.test)))
+            passed.append(scope.text(item.test))
         lines += scope.flushed()
         for node in item.passed.read:
             given.append(f"const {c_type(node.dtype)} *restrict {names[node]}")
@@ -284,8 +276,8 @@ class Blocks:
             kind = c_type(each.variable.dtype)
             lines.append(f"const {kind} *{names[each.variable]} = {names[each.start]};")
             if each.buffers is not None:
-                size = _factor(size_text(each.variable.type.size))
-                taken = f"take(&room, 2 * {size} * sizeof({kind}))"
+                size = binary("2", "*", scope.size(each.variable.type.size))
+                taken = f"take(&room, {binary(size, '*', f'sizeof({kind})')})"
                 lines.append(f"{kind} *{names[each.buffers]} = {taken};")
         bodies = [item.body] if item.test is None else [item.test, item.body]
         for each in bodies:
@@ -297,75 +289,79 @@ class Blocks:
         for node, array in item.items:
             kind = c_type(node.dtype)
             if node.ndim:
-                place = _offset(names[array], letter, node)
+                place = self._offset(names[array], letter, node)
                 turn.append(f"const {kind} *{names[node]} = {place};")
             else:
                 scope.variables.add(node)
                 turn.append(f"const {kind} {names[node]} = {names[array]}[{letter}];")
         for node, array in item.slots:
-            place = _offset(names[array], letter, node)
+            place = self._offset(names[array], letter, node)
             turn.append(f"{c_type(node.dtype)} *{names[node]} = {place};")
         for each in item.arrays:
             turn += self._buffer(each, f"{letter} % 2")
         turn += self._body(item.body)
         for each in item.numbers:
-            turn.append(f"{names[each.variable]} = {strip(scope.text(each.next))};")
+            turn.append(f"{names[each.variable]} = {scope.text(each.next)};")
         for each in item.arrays:
             turn.append(f"{names[each.variable]} = {names[each.next]};")
-        size = size_text(item.counter.size)
+        size = scope.size(item.counter.size)
         if item.test is not None and item.goes_on is not None:
             lines.append(f"for (int64_t {letter} = 0;; {letter}++) {{")
             tested = self._body(item.test)
-            ends = f"!{scope.text(item.goes_on)}"
+            ends = unary("!", scope.text(item.goes_on))
             ends = f"*wrong || {ends}" if scope.checks else ends
             turn = [*tested, f"if ({ends}) {{", "    break;", "}", *turn]
         elif item.reverse:
-            lines.append(
-                f"for (int64_t {letter} = {size} - 1; {letter} >= 0; {letter}--) {{"
-            )
+            last = binary(size, "-", "1")
+            head = f"for (int64_t {letter} = {last}; {letter} >= 0; {letter}--) {{"
+            lines.append(head)
         else:
             head = f"for (int64_t {letter} = 0; {letter} < {size}; {letter}++) {{"
             lines.append(head)
         lines += [*indented(turn), "}"]
         return [*lines, *self.block(Nests(item.after), is_body=True)]
 
+    def _offset(self, array: str, place: str, node: Node) -> str:
+        size = self.scope.size(node.type.size)
+        place = place if size == "1" else binary(place, "*", size)
+        return binary(array, "+", place)
+
     def _buffer(self, each: CarriedArray, turn: str) -> list[str]:
         """The line that tells where the array of the next turn stands."""
         if each.buffers is None:
             return []
         names = self.scope.names
-        place = _offset(names[each.buffers], turn, each.variable)
+        place = self._offset(names[each.buffers], Expression(turn, "%"), each.variable)
         return [f"{c_type(each.next.dtype)} *{names[each.next]} = {place};"]
 
 
-def groups_of(items: Iterable[Item]) -> list[list[Item]]:
-    """Outermost loops, each with the statements that end it, and the other items."""
-    groups: list[list[Item]] = []
-    for item in items:
-        if has_total(item) and not isinstance(item, Loop):
-            groups[-1].append(item)
-        else:
-            groups.append([item])
-    return groups
+def _start(scope: Scope, operand: Operand, letters: str) -> str:
+    """The address of the first element of a matrix of a stack."""
+    start = scope.text(operand.start)
+    place = scope.names[operand.node]
+    place = f"&{place}" if operand.node in scope.variables else place
+    place = place if start == "0" else binary(place, "+", start)
+    for letter, step in zip(letters, operand.stack, strict=True):
+        if step != 0:
+            place = binary(place, "+", binary(letter, "*", scope.size(step)))
+    return place
 
 
 def _places(
-    array: str, operand: Operand, rows: Dimension, columns: Dimension
+    scope: Scope, operand: Operand, letters: str, rows: Dimension, columns: Dimension
 ) -> list[str]:
     """The arguments for a matrix whose elements stand at places of an array."""
     axes = operand.axes or (((rows, operand.rows),), ((columns, operand.columns),))
-    texts = [_axis(axis) for axis in axes]
-    line = f"{array}, {texts[0]}, {texts[1]},"
-    if len(line) <= 76:
-        return [line]
-    return [f"{array},", *(f"{text}," for text in texts)]
+    return [
+        _start(scope, operand, letters),
+        *(_axis(scope, axis or ((1, 1),)) for axis in axes),
+    ]
 
 
-def _axis(axis: Axis) -> str:
-    digits = axis or ((1, 1),)
-    sizes = ", ".join(strip(size_text(size)) for size, _ in digits)
-    steps = ", ".join(strip(size_text(step)) for _, step in digits)
-    return f"&(struct axis){{{len(digits)}, {{{sizes}}}, {{{steps}}}}}"
+def _axis(scope: Scope, axis: Axis) -> str:
+    sizes = ", ".join(scope.size(size) for size, _ in axis)
+    steps = ", ".join(scope.size(step) for _, step in axis)
+    return f"&(struct axis){{{len(axis)}, {{{sizes}}}, {{{steps}}}}}"
 
 
 def stream_of(scope: Scope, node: Node) -> str:
@@ -390,20 +386,3 @@ def _product_room(bodies: Sequence[Body]) -> list[str]:
     if any(map(works, items)):
         return ["void *product_room = take(&room, 0);"]
     return []
-
-
-def _factor(size: str) -> str:
-    size = strip(size)
-    return f"({size})" if " " in size else size
-
-
-def _offset(array: str, place: str, node: Node) -> str:
-    size = _factor(size_text(node.type.size))
-    return f"{array} + {place} * {size}" if size != "1" else f"{array} + {place}"
-
-
-def _wrapped(head: str, given: Sequence[str], tail: str) -> list[str]:
-    line = f"{head}{', '.join(given)}{tail}"
-    if len(line) <= 88:
-        return [line]
-    return [head, *[f"    {each}," for each in given[:-1]], f"    {given[-1]}{tail}"]

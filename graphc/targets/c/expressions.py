@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from ...ir.hyperparameters import Hyperparameter
 from ...ir.node import Node
 from ...ir.types import DType
+from .text import binary, called, cast, conditional, negative, unary
 
 TYPES = {
     "float32": "float",
@@ -105,18 +107,20 @@ def number(value: float | int | bool, dtype: DType) -> str:
         whole = int(value)
         if whole == np.iinfo(np.int64).min:
             return "INT64_MIN"
-        if abs(whole) < 2**31:
-            return str(whole)
-        return f"{whole}{'u' if dtype.kind == 'u' else ''}ll"
+        is_short = abs(whole) < 2**31
+        text = f"{whole}{'' if is_short else 'ull' if dtype.kind == 'u' else 'll'}"
+        return text if whole >= 0 else negative(text)
     if math.isnan(value):
         return '__builtin_nanf("")' if dtype.itemsize == 4 else '__builtin_nan("")'
     suffix = "f" if dtype.itemsize == 4 else ""
     if math.isinf(value):
-        return f"{'-' if value < 0 else ''}__builtin_inf{suffix}()"
+        infinity = f"__builtin_inf{suffix}()"
+        return unary("-", infinity) if value < 0 else infinity
     text = np.format_float_positional(dtype.type(value), unique=True, trim="0")
     if len(text) > 12:
         text = np.format_float_scientific(dtype.type(value), unique=True, trim="0")
-    return f"{text}{suffix}"
+    text = f"{text}{suffix}"
+    return negative(text) if text.startswith("-") else text
 
 
 @functools.lru_cache(maxsize=4096)
@@ -130,21 +134,17 @@ def _parsed(source: str) -> ast.expr:
 def chosen(test: str, yes: str, no: str, dtype: DType, used: set[str]) -> str:
     """The choice of one of two values."""
     if dtype.kind != "f":
-        return f"({test} ? {yes} : {no})"
+        return conditional(test, yes, no)
     used.add(f"shared/choose_{dtype.name}")
-    return f"choose_{dtype.name}({strip(test)}, {strip(yes)}, {strip(no)})"
+    return called(f"choose_{dtype.name}", (test, yes, no))
 
 
-def strip(text: str) -> str:
-    """A text without parentheses around all of it."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return text
-    depth = 0
-    for place, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if depth == 0 and place < len(text) - 1:
-            return text
-    return text[1:-1]
+class PolynomialScope(Protocol):
+    """Statements before an expression."""
+
+    def polynomial(self, point: str, coefficients: Sequence[str], dtype: DType) -> str:
+        """The name of a variable that is the value of a polynomial."""
+        ...
 
 
 class Translation:
@@ -155,7 +155,7 @@ class Translation:
         node: Node,
         arguments: Sequence[tuple[str, DType]],
         used: set[str],
-        variable: Callable[[str, DType], str] = lambda text, dtype: text,
+        scope: PolynomialScope | None = None,
     ) -> None:
         """Take what an expression is made of.
 
@@ -163,9 +163,9 @@ class Translation:
             node: the value.
             arguments: its inputs as C, with their dtypes.
             used: functions that are called, to which more are added.
-            variable: the name of a variable for what is read several times.
+            scope: the statements before it, which may declare variables.
         """
-        self.node, self.used, self.variable = node, used, variable
+        self.node, self.used, self.scope = node, used, scope
         names = [name.removeprefix("*") for name in node.op.inputs]
         self.values: dict[str, tuple[str, DType]] = {}
         self.many: dict[str, list[tuple[str, DType]]] = {}
@@ -186,12 +186,12 @@ class Translation:
         if dtype == wanted:
             return text
         if wanted.kind == "b":
-            return f"({text} != 0)"
+            return binary(text, "!=", "0")
         if dtype.kind == "b" and wanted.kind == "f":
             # GCC makes a branch, and no vectors, of a product with (float)test.
             one, zero = number(1.0, wanted), number(0.0, wanted)
             return chosen(text, one, zero, wanted, self.used)
-        return f"({c_type(wanted)}){text}"
+        return cast(c_type(wanted), text)
 
     def _visit(self, tree: ast.expr) -> tuple[str, DType]:
         boolean = np.dtype(np.bool_)
@@ -211,22 +211,22 @@ class Translation:
                 sign = _BINARY[type(op)]
                 if sign == "/" and dtype.kind in "iub":
                     dtype = np.dtype(np.float64)
-                    a, b = f"(double){a}", f"(double){b}"
+                    a, b = cast("double", a), cast("double", b)
                 if dtype.kind == "b" and sign in "+*":
                     sign = {"+": "|", "*": "&"}[sign]
-                return self._small(f"({a} {sign} {b})", dtype)
+                return self._small(binary(a, sign, b), dtype)
             case ast.BinOp(left, op, right) if type(op) in _CALLS:
                 a, b, dtype = self._both(left, right)
                 return self._call(_CALLS[type(op)], [a, b], dtype), dtype
             case ast.UnaryOp(ast.USub(), operand):
                 a, dtype = self._visit(operand)
-                return self._small(f"(-{a})", dtype)
+                return self._small(unary("-", a), dtype)
             case ast.UnaryOp(ast.Invert(), operand):
                 a, dtype = self._visit(operand)
-                return self._small(f"({'!' if dtype == boolean else '~'}{a})", dtype)
+                return self._small(unary("!" if dtype == boolean else "~", a), dtype)
             case ast.Compare(left, [op], [right]) if type(op) in _COMPARE:
                 a, b, _ = self._both(left, right)
-                return f"({a} {_COMPARE[type(op)]} {b})", boolean
+                return binary(a, _COMPARE[type(op)], b), boolean
             case ast.Call(ast.Attribute(ast.Name("np"), "where"), [test, yes, no]):
                 c, kind = self._visit(test)
                 a, b, dtype = self._both(yes, no)
@@ -255,13 +255,11 @@ class Translation:
     def _polynomial(self, point: ast.expr) -> tuple[str, DType]:
         """The polynomial with the coefficients of the node, by Horner's rule."""
         dtype = self.node.dtype
-        text = self.variable(self._as(*self._visit(point), dtype), dtype)
-        first, *others = (
-            number(each, dtype) for each in self.node.attributes["coefficients"]
-        )
-        for other in others:
-            first = f"({first} * {text} + {other})"
-        return first, dtype
+        text = self._as(*self._visit(point), dtype)
+        numbers = [number(each, dtype) for each in self.node.attributes["coefficients"]]
+        return text if self.scope is None else self.scope.polynomial(
+            text, numbers, dtype
+        ), dtype
 
     def _function(self, name: str, arguments: list[ast.expr]) -> tuple[str, DType]:
         boolean = np.dtype(np.bool_)
@@ -276,8 +274,11 @@ class Translation:
             texts = [self._as(t, d, boolean) for t, d in values]
             sign = {"and": "&", "or": "|", "xor": "^", "not": "!"}[name[8:]]
             if sign == "!":
-                return f"(!{texts[0]})", boolean
-            return f"({f' {sign} '.join(texts)})", boolean
+                return unary("!", texts[0]), boolean
+            text = texts[0]
+            for other in texts[1:]:
+                text = binary(text, sign, other)
+            return text, boolean
         if name in ("isnan", "isinf", "isfinite", "signbit"):
             texts = [self._as(t, d, dtype) for t, d in values]
             return self._call(name, texts, dtype), boolean
@@ -288,8 +289,8 @@ class Translation:
         if dtype.kind != "f" and name not in _EXACT:
             dtype = self.node.dtype
         if dtype.kind == "b" and name in ("maximum", "minimum", "fmax", "fmin"):
-            sign = " | " if name.endswith("max") or name == "maximum" else " & "
-            return f"({sign.join(t for t, _ in values)})", dtype
+            sign = "|" if name.endswith("max") or name == "maximum" else "&"
+            return binary(values[0][0], sign, values[1][0]), dtype
         if dtype.kind == "b":
             raise NotInC(name)
         texts = [self._as(t, d, dtype) for t, d in values]
@@ -301,8 +302,7 @@ class Translation:
         if dtype.kind != "f":
             name = {"fmax": "maximum", "fmin": "minimum"}.get(name, name)
         self.used.add(f"{name}_{dtype.name}")
-        function = f"{c_name(name)}_{dtype.name}"
-        return f"{function}({', '.join(arguments)})"
+        return called(f"{c_name(name)}_{dtype.name}", arguments)
 
     def _static(self, tree: ast.expr) -> int | float | None:
         """The attribute that stands for a number, but for settings."""
@@ -331,5 +331,5 @@ class Translation:
     def _small(self, text: str, dtype: DType) -> tuple[str, DType]:
         """C computes with small integers as `int`."""
         if dtype.kind in "iu" and dtype.itemsize < 4:
-            return f"({c_type(dtype)}){text}", dtype
+            return cast(c_type(dtype), text), dtype
         return text, dtype

@@ -16,7 +16,7 @@ of vectors. gcc vectorises them where it is told `-fno-math-errno`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -72,10 +72,14 @@ def _source(path: Path) -> tuple[tuple[str, ...], str]:
     return (), text
 
 
-def library(names: Iterable[str]) -> str:
+def library(names: Iterable[str], text: str | None = None) -> str:
     """The C text of some functions and of all that they need, each once.
 
     A function stands after those that it needs; the order of `names` changes nothing.
+
+    Args:
+        names: of functions, without a dtype.
+        text: the program, where only what it calls is wanted.
 
     Raises:
         KeyError: there is no function of a name.
@@ -99,7 +103,32 @@ def library(names: Iterable[str]) -> str:
 
     for name in wanted:
         visit(name)
+    if text is not None:
+        return "\n".join(_called_by(text, [*found.values()]))
     return "\n".join(found.values())
+
+
+_DEFINED = re.compile(r"^(?:static |struct )[^/]*?(\w+)(?:\(|\[| \{)", re.MULTILINE)
+
+
+def _called_by(text: str, files: Sequence[str]) -> list[str]:
+    """The texts of files without the functions that nothing calls for their dtype."""
+    called = set(re.findall(r"\w+", text))
+    kept: list[str] = []
+    for file in reversed(files):
+        text = file.replace("#include <stdint.h>\n", "").strip("\n")
+        found: list[str] = []
+        is_called = not any(_DEFINED.search(each) for each in text.split("\n\n"))
+        for part in reversed(text.split("\n\n")):
+            defined = _DEFINED.search(part)
+            if defined is None or defined[1] in called:
+                found.append(part)
+            if defined is not None and defined[1] in called:
+                called.update(re.findall(r"\w+", part))
+                is_called = True
+        if is_called:
+            kept.append("\n\n".join(reversed(found)) + "\n")
+    return [*reversed(kept)]
 
 
 @cache

@@ -36,8 +36,9 @@ _HEAD = """\
 #include <stddef.h>
 #include <stdint.h>
 
-static void *take(char **room, int64_t bytes)
-{
+// The start of an array in the workspace, at a multiple of 64 bytes; room is what the
+// arrays after it have.
+static void *take(char **room, int64_t bytes) {
     uintptr_t start = ((uintptr_t)*room + 63) / 64 * 64;
     *room = (char *)start + bytes;
     return (void *)start;
@@ -177,7 +178,7 @@ class CModule:
         names |= {each for name, _ in routines for each in functions_of(name)}
         texts: dict[str, str] = {}
         names = {n for name in names - PRODUCTS for n in _found(name, texts)}
-        parts = [_HEAD, library(names), *texts.values()]
+        parts = [*texts.values()]
         parts += [integers(name, dtype) for name, dtype in whole]
         if matrices:
             dtypes = [dtype for _, _, dtype in matrices]
@@ -188,4 +189,5 @@ class CModule:
         parts += [update.text + "\n" for update in self.updates.values()]
         parts += [_PROBLEMS] if self.steps else []
         parts += [text + "\n" for text, _ in self.steps.values()]
-        return "\n".join(parts)
+        text = "\n".join(parts)
+        return "\n".join([_HEAD, library(names, text), text])

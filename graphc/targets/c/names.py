@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from ...ir.node import Node
@@ -65,7 +65,10 @@ _KEYWORDS = frozenset(
         "is_first",
         "take",
         "lane",
-        "count",
+        "lanes",
+        "rest",
+        "value",
+        "is_nan",
         "int8_t",
         "int16_t",
         "int32_t",
@@ -126,3 +129,11 @@ class CNames:
     def __getitem__(self, node: Node, /) -> str:
         """The name of a value."""
         return self._names[node]
+
+    def free(self, wish: str, taken: Collection[str]) -> str:
+        """A name that is none of these, nor of a value."""
+        name, count = wish, 1
+        while name in taken or name in self._used:
+            count += 1
+            name = f"{wish}_{count}"
+        return name

@@ -11,9 +11,10 @@ from ...program.forms import Check
 from ...program.loops.arena import works
 from ...program.native import Region
 from .blocks import Blocks, stream_of
-from .expressions import c_type, strip
-from .function import Scope, indented, size_text
-from .names import NamesOfValues
+from .expressions import c_type
+from .function import Scope
+from .names import CNames
+from .text import beside, called, indented, wrapped
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def is_checked_in_c(check: Check, region: Region) -> bool:
 
 
 def c_function(
-    name: str, region: Region, names: NamesOfValues, checks: Sequence[Check] = ()
+    name: str, region: Region, names: CNames, checks: Sequence[Check] = ()
 ) -> CFunction:
     """Print the function that computes a region.
 
@@ -62,49 +63,44 @@ def c_function(
         names: those of the values.
         checks: positions that have to be in bounds before anything is computed.
     """
-    nests = region.nests
     scope = Scope(names, {*region.numbers})
     blocks = Blocks(scope, name)
-    calls = blocks.block(nests)
+    calls = blocks.block(region.nests)
     arrays = (*region.read, *region.results)
     body: list[str] = []
     for place, symbol in enumerate(region.symbols):
         body.append(f"const int64_t {symbol} = sizes[{place}];")
     for place, node in enumerate(arrays):
         const = "const " if place < len(region.read) else ""
-        kind = c_type(node.dtype)
-        body.append(f"{const}{kind} *{scope.names[node]} = arrays[{place}];")
+        kind, known = c_type(node.dtype), names[node]
+        line = f"{const}{kind} *{known} = arrays[{place}];"
+        body.append(beside(line, node.shape))
     for check in checks:
         function = f"all_within_{check.positions.dtype.name}"
         scope.used.add(function)
         sizes = (check.positions.type.size, check.low, check.high)
-        count, low, high = (strip(size_text(size)) for size in sizes)
-        given = f"{count}, {scope.names[check.positions]}, {low}, {high}"
-        body += [f"if (!{function}({given})) {{", "    return 1;", "}"]
+        count, low, high = map(scope.size, sizes)
+        test = called(function, (count, names[check.positions], low, high))
+        body += [f"if (!{test}) {{", "    return 1;", "}"]
     for place, node in enumerate(region.draws):
         stream = stream_of(scope, node)
         body.append(f"void *{stream} = arrays[{len(arrays) + place}];")
     for place, node in enumerate(region.numbers):
         kind = c_type(node.dtype)
-        body.append(f"const {kind} {scope.names[node]} = ({kind})numbers[{place}];")
+        body.append(f"const {kind} {names[node]} = ({kind})numbers[{place}];")
     if region.has_room:
         place = len(arrays) + len(region.draws)
         body.append(f"char *room = arrays[{place}];")
     body += blocks.memory(region.arena)
-    if not scope.used.isdisjoint(("place_int64", "place_from_start_int64")):
-        body.append("bool wrong = false;")
-        calls.append("return wrong;")
-    else:
-        calls.append("return 0;")
-    if any(map(works, nests.items)):
+    if any(map(works, region.nests.items)):
         body.append("void *product_room = take(&room, 0);")
-    lines = [
-        f"int {name}(",
-        "    void *const *arrays, const int64_t *sizes, const double *numbers)",
-        "{",
-    ]
-    lines += [*indented([*body, *calls]), "}"]
-    text = "\n\n".join([*blocks.functions, "\n".join(lines)])
+    is_checked = not scope.used.isdisjoint(("place_int64", "place_from_start_int64"))
+    if is_checked:
+        body.append("bool wrong = false;")
+    calls.append("return wrong;" if is_checked else "return 0;")
+    given = ("void *const *arrays", "const int64_t *sizes", "const double *numbers")
+    lines = [f"int {called(name, given)} {{", *indented([*body, *calls]), "}"]
+    text = "\n\n".join([*blocks.functions, "\n".join(wrapped(lines))])
     room = region.room if region.has_room else None
     used, draws = frozenset(scope.used), len(region.draws)
     return CFunction(name, text, arrays, used, region.symbols, room, draws)

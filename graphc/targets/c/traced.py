@@ -16,8 +16,9 @@ from typing import Any, cast
 import numpy as np
 
 from ...ir.op import OPS
-from .expressions import C_NAMES, NotInC, c_name, number, strip
+from .expressions import C_NAMES, NotInC, c_name, number
 from .library import FUNCTIONS
+from .text import strip
 
 _DOUBLE = np.dtype(np.float64)
 

@@ -12,8 +12,9 @@ from ...program.loops.tree import Local, inside
 from ...program.native import Region
 from ...program.update_loops import COUNT, GroupLoop, UpdateLoops
 from .expressions import c_type
-from .function import Scope, indented
+from .function import Scope
 from .names import CNames, NamesOfValues
+from .text import indented
 
 
 @dataclass(frozen=True)

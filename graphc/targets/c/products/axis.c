@@ -6,8 +6,7 @@ struct axis {
     int64_t sizes[MOST_DIGITS], steps[MOST_DIGITS];
 };
 
-static int64_t size_of(const struct axis *axis)
-{
+static int64_t size_of(const struct axis *axis) {
     int64_t size = 1;
     for (int digit = 0; digit < axis->digits; digit++) {
         size *= axis->sizes[digit];
@@ -17,8 +16,7 @@ static int64_t size_of(const struct axis *axis)
 
 // The places of `count` elements, from the one at `first` on.
 static void places_of(const struct axis *axis, int64_t first, int64_t count,
-                      int64_t *places)
-{
+                      int64_t *places) {
     int64_t at[MOST_DIGITS], place = 0;
     for (int digit = axis->digits - 1; digit >= 0 && count > 0; digit--) {
         at[digit] = first % axis->sizes[digit];

@@ -20,19 +20,16 @@ enum {
 typedef float float32_lanes
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(float)), may_alias));
 
-static inline float32_lanes load_float32(const float *from)
-{
+static inline float32_lanes load_float32(const float *from) {
     return *(const float32_lanes *)from;
 }
 
-static inline void store_float32(float *to, float32_lanes lanes)
-{
+static inline void store_float32(float *to, float32_lanes lanes) {
     *(float32_lanes *)to = lanes;
 }
 
 // The start of sums that are added to what is there, or else to zeros.
-static inline float32_lanes start_float32(const float *from, int add)
-{
+static inline float32_lanes start_float32(const float *from, int add) {
     return add ? load_float32(from) : (float32_lanes){0};
 }
 
@@ -41,8 +38,7 @@ static inline float32_lanes start_float32(const float *from, int add)
 static inline __attribute__((always_inline)) void
 tile_of_float32(int height, int64_t rows, int64_t inner, const float *a, int64_t a_row,
                 int64_t a_column, const float *b, int64_t b_row, float *c,
-                int64_t c_row, int64_t second, int add)
-{
+                int64_t c_row, int64_t second, int add) {
     const float *a_rows[TILE_ROWS];
     float32_lanes sums[TILE_ROWS][2];
     for (int i = 0; i < height; i++) {
@@ -72,8 +68,7 @@ tile_of_float32(int height, int64_t rows, int64_t inner, const float *a, int64_t
 
 static void tile_float32(int64_t rows, int64_t inner, const float *a, int64_t a_row,
                          int64_t a_column, const float *b, int64_t b_row, float *c,
-                         int64_t c_row, int64_t second, int add)
-{
+                         int64_t c_row, int64_t second, int add) {
     if (rows <= 4) {
         tile_of_float32(4, rows, inner, a, a_row, a_column, b, b_row, c, c_row, second,
                         add);
@@ -85,8 +80,7 @@ static void tile_float32(int64_t rows, int64_t inner, const float *a, int64_t a_
 
 // Some columns of b side by side, and zeros where a vector has no column.
 static void pack_columns_float32(int64_t columns, int64_t inner, const float *b,
-                                 int64_t b_row, int64_t b_column, float *packed)
-{
+                                 int64_t b_row, int64_t b_column, float *packed) {
     if (b_column == 1 && columns == FLOAT32_TILE) {
         for (int64_t p = 0; p < inner; p++) {
             const float *from = b + p * b_row;
@@ -107,8 +101,7 @@ static void pack_columns_float32(int64_t columns, int64_t inner, const float *b,
 
 // Rows of a in groups, each as high as its tile, by columns.
 static void pack_rows_float32(int64_t rows, int64_t inner, const float *a,
-                              int64_t a_row, int64_t a_column, float *packed)
-{
+                              int64_t a_row, int64_t a_column, float *packed) {
     int64_t count = 0;
     for (int64_t i = 0; i < rows; i += count) {
         count = tile_rows(rows - i);
@@ -124,8 +117,7 @@ static void pack_rows_float32(int64_t rows, int64_t inner, const float *a,
 static void strip_float32(int64_t rows, int64_t columns, int64_t inner, const float *a,
                           int is_packed, int64_t a_row, int64_t a_column,
                           const float *b, int64_t b_row, float *c, int64_t c_row,
-                          int add)
-{
+                          int add) {
     float edge[TILE_ROWS * FLOAT32_LANES] = {0};
     int64_t count = 0;
     for (int64_t i = 0; i < rows; i += count) {
@@ -158,8 +150,7 @@ static void strip_float32(int64_t rows, int64_t columns, int64_t inner, const fl
 // A row x times a matrix with contiguous rows, four vectors of columns at a time.
 static void row_times_rows_float32(int64_t columns, int64_t inner, const float *x,
                                    int64_t x_step, const float *b, int64_t b_row,
-                                   float *c, int add)
-{
+                                   float *c, int add) {
     enum { AT_ONCE = 4 };
     if (columns < FLOAT32_LANES) {
         float sums[FLOAT32_LANES] = {0};
@@ -203,8 +194,7 @@ static void row_times_rows_float32(int64_t columns, int64_t inner, const float *
 // half is added to the first until one is left. What does not fill a vector comes last.
 static void row_times_columns_float32(int64_t columns, int64_t inner, const float *x,
                                       const float *b, int64_t b_column, float *c,
-                                      int64_t c_column, int add)
-{
+                                      int64_t c_column, int add) {
     enum { AT_ONCE = 4 };
     const float *starts[AT_ONCE];
     float32_lanes sums[AT_ONCE][FLOAT32_PARTS];
@@ -255,8 +245,7 @@ static void row_times_columns_float32(int64_t columns, int64_t inner, const floa
 static void rows_times_columns_float32(int64_t rows, int64_t columns, int64_t inner,
                                        const float *a, int64_t a_row, const float *b,
                                        int64_t b_column, float *c, int64_t c_row,
-                                       int64_t c_column, int add)
-{
+                                       int64_t c_column, int add) {
     for (int64_t j = 0; j < columns; j += 4) {
         for (int64_t i = 0; i < rows; i++) {
             row_times_columns_float32(at_most(columns - j, 4), inner, a + i * a_row,
@@ -269,8 +258,7 @@ static void rows_times_columns_float32(int64_t rows, int64_t columns, int64_t in
 // A column times a row.
 static void column_times_row_float32(int64_t rows, int64_t columns, const float *a,
                                      int64_t a_row, const float *b, float *c,
-                                     int64_t c_row, int add)
-{
+                                     int64_t c_row, int add) {
     for (int64_t i = 0; i < rows; i++) {
         float x = a[i * a_row], *out = c + i * c_row;
         if (add) {
@@ -289,8 +277,7 @@ static void column_times_row_float32(int64_t rows, int64_t columns, const float 
 static void product_of_tiles_float32(int64_t rows, int64_t columns, int64_t inner,
                                      const float *a, int64_t a_row, int64_t a_column,
                                      const float *b, int64_t b_row, int64_t b_column,
-                                     float *c, int64_t c_row, int add, float *room)
-{
+                                     float *c, int64_t c_row, int add, float *room) {
     float *strip = room, *block = room + at_most(inner, BLOCK_INNER) * FLOAT32_TILE;
     int64_t p = 0;
     do {
@@ -325,8 +312,7 @@ static void product_of_tiles_float32(int64_t rows, int64_t columns, int64_t inne
 static void own_matmul_float32(int64_t rows, int64_t columns, int64_t inner,
                                const float *a, int64_t a_row, int64_t a_column,
                                const float *b, int64_t b_row, int64_t b_column,
-                               float *c, int64_t c_row, int add, float *room)
-{
+                               float *c, int64_t c_row, int add, float *room) {
     if (inner == 1 && b_column == 1) {
         column_times_row_float32(rows, columns, a, a_row, b, c, c_row, add);
     } else if (rows == 1 && b_column == 1) {
@@ -359,8 +345,7 @@ typedef void float32_gemm(const char *, const char *, const int64_t *, const int
 
 static float32_gemm *blas_float32;
 
-void use_blas_float32(float32_gemm *function)
-{
+void use_blas_float32(float32_gemm *function) {
     blas_float32 = function;
 }
 
@@ -370,8 +355,7 @@ void use_blas_float32(float32_gemm *function)
 static void matmul_float32(int64_t rows, int64_t columns, int64_t inner, const float *a,
                            int64_t a_row, int64_t a_column, const float *b,
                            int64_t b_row, int64_t b_column, float *c, int64_t c_row,
-                           int add, float *room)
-{
+                           int add, float *room) {
     // BLAS requires neighbours along one axis, and may read sizes as 32-bit integers.
     const int64_t limit = INT32_MAX;
     int64_t a_step = a_column == 1 ? a_row : a_column;

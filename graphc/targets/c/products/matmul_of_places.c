@@ -15,8 +15,7 @@ static inline __attribute__((always_inline)) void
 tile_of_places_float32(int height, int vectors, int64_t rows, int64_t kept,
                        int64_t inner, const float *a, const int64_t *a_rows,
                        const int64_t *a_columns, const float *packed, float *c,
-                       int64_t c_row, int64_t c_column, int add)
-{
+                       int64_t c_row, int64_t c_column, int add) {
     const float *left[TILE_ROWS];
     float32_lanes sums[TILE_ROWS][2];
     float edge[TILE_ROWS][FLOAT32_TILE];
@@ -58,8 +57,7 @@ tile_of_places_float32(int height, int vectors, int64_t rows, int64_t kept,
 // Some columns of b side by side, and zeros where a vector has no column.
 static void pack_places_float32(int64_t columns, int64_t inner, const float *b,
                                 const int64_t *b_rows, const int64_t *b_columns,
-                                float *packed)
-{
+                                float *packed) {
     int64_t run = 1;
     while (run < columns && b_columns[run] == b_columns[0] + run) {
         run++;
@@ -84,8 +82,7 @@ static void pack_places_float32(int64_t columns, int64_t inner, const float *b,
 // Rows of a in groups, each as high as its tile, by columns.
 static void pack_rows_of_places_float32(int64_t rows, int64_t inner, const float *a,
                                         const int64_t *a_rows, const int64_t *a_columns,
-                                        float *packed)
-{
+                                        float *packed) {
     int64_t count = 0;
     for (int64_t i = 0; i < rows; i += count) {
         count = tile_rows(rows - i);
@@ -101,8 +98,7 @@ static void pack_rows_of_places_float32(int64_t rows, int64_t inner, const float
 static void strip_of_places_float32(int64_t rows, int64_t columns, int64_t inner,
                                     const float *a, const int64_t *a_rows,
                                     const int64_t *a_columns, const float *packed,
-                                    float *c, int64_t c_row, int64_t c_column, int add)
-{
+                                    float *c, int64_t c_row, int64_t c_column, int add) {
     int64_t count = 0;
     for (int64_t i = 0; i < rows; i += count) {
         count = tile_rows(rows - i);
@@ -125,8 +121,7 @@ static void matmul_of_places_float32(const float *a, const struct axis *a_row,
                                      const struct axis *a_column, const float *b,
                                      const struct axis *b_row,
                                      const struct axis *b_column, float *c,
-                                     int64_t c_row, int64_t c_column, float *room)
-{
+                                     int64_t c_row, int64_t c_column, float *room) {
     int64_t rows = size_of(a_row), columns = size_of(b_column);
     int64_t inner = size_of(a_column);
     if (b_column->steps[b_column->digits - 1] != 1 && rows < columns && c_column == 1) {

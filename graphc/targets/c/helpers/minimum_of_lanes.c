@@ -1,0 +1,20 @@
+// needs: minimum
+// Smallest of 16 lanes, or NaN.
+
+static inline float minimum_of_lanes_float32(float *lanes) {
+    for (int width = 8; width > 0; width /= 2) {
+        for (int lane = 0; lane < width; lane++) {
+            lanes[lane] = minimum_float32(lanes[lane], lanes[lane + width]);
+        }
+    }
+    return lanes[0];
+}
+
+static inline double minimum_of_lanes_float64(double *lanes) {
+    for (int width = 8; width > 0; width /= 2) {
+        for (int lane = 0; lane < width; lane++) {
+            lanes[lane] = minimum_float64(lanes[lane], lanes[lane + width]);
+        }
+    }
+    return lanes[0];
+}
