@@ -202,12 +202,12 @@ def check_index_arrays(
         where = f" in row {row}" if count == 1 else f" in rows {row} to {last}"
         for key, positions, low, high in index_arrays(*batch):
             try:
-                check_positions(positions, low, high, key, None, name, where)
-            except DataError:
+                check_positions(positions, low, high, key, None, where)
+            except DataError as error:
                 if size > 1:  # Row by row.
                     part = dict(zip(INPUTS, batch, strict=True))
                     check_index_arrays(part, name, 1, row)
-                raise
+                raise DataError(f"{name}: {error}", key) from None
         row = last + 1
 
 

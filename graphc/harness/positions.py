@@ -26,7 +26,6 @@ def check_positions(
     high: int,
     name: str,
     row_axis: int | None = 0,
-    data: str = "",
     where: str = "",
 ) -> None:
     """Raise `DataError` unless all positions along an axis are from `low` to `high`.
@@ -42,9 +41,8 @@ def check_positions(
     bad = np.argwhere((positions < low) | (positions > high))[0].tolist()
     if bad and not where:
         where = f" at {tuple(bad)}" if row_axis is None else f" in row {bad[row_axis]}"
-    what = f"{data}: {name!r}" if data else repr(name)
     raise DataError(
-        f"{what} has the value {positions[tuple(bad)]}{where}, "
+        f"{name!r} has the value {positions[tuple(bad)]}{where}, "
         f"which is not in the range {low} to {high}",
         name,
     )
