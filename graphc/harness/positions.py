@@ -33,10 +33,7 @@ def check_positions(
     NumPy would take -1 for the last one, and so a missing label for a class.
     """
     positions = np.asarray(positions)
-    if not positions.size:
-        return
-    least, most = positions.argmin(), positions.argmax()
-    if low <= positions.item(least) and positions.item(most) <= high:
+    if not positions.size or (low <= positions.min() and positions.max() <= high):
         return
     bad = np.argwhere((positions < low) | (positions > high))[0].tolist()
     if bad and not where:
