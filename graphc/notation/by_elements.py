@@ -114,7 +114,9 @@ def flow(elements: Tree, x: Tree, d: Tree) -> Tree | None:
         x: the symbol of the input in it.
         d: the gradient of the result.
     """
-    body, *outer = elements.args
+    if elements.rank and elements.head != "array":
+        return None
+    body, *outer = elements.args if elements.rank else (elements,)
     sizes = dict(zip((one.text for one in outer), elements.shape, strict=True))
     try:
         uses = _uses(body, x)
