@@ -32,8 +32,6 @@ def check_gradients(
 
     # if native
     All is computed in the dtypes that the model declares, which code in C has.
-    # else
-    All is computed in float64.
     # end
     By default near where training starts, and on random data. Each parameter moves in
     random directions, and where its gradient is largest. Returns, for each, the largest
