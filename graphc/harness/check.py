@@ -33,8 +33,8 @@ def check_gradients(
     # if native
     All is computed in the dtypes that the model declares, which code in C has.
     # end
-    By default near where training starts, on random data. Each parameter moves at random
-    and where its gradient is largest. Returns the largest relative errors, and verdicts.
+    By default near the start and on random data. Each parameter moves at random, and
+    where its gradient is largest. Returns the largest relative errors, and verdicts.
     """
     data = random_data(rows, seed) if data is None else check_data(data)
     # if native
