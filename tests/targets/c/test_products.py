@@ -44,7 +44,7 @@ SHAPES = [
 
 @pytest.fixture(scope="module")
 def library() -> ctypes.CDLL:
-    text = products(TYPES, TYPES)
+    text = "#include <stdint.h>\n" + products(TYPES, TYPES)
     assert not any(word in text for word in ("alloc", "FLOAT64_LANES float", "math.h"))
     for name, dtype in itertools.product(("own_matmul", "matmul"), TYPES):
         text += ENTRY.format(name=f"{name}_{dtype}", type=TYPES[dtype])
