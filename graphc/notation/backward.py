@@ -21,7 +21,7 @@ from . import tree as build
 from .by_elements import gradient
 from .formula import System
 from .loops import backwards, passed_back
-from .parse import choice
+from .parse import as_seen, choice
 from .translate import Translation, is_map, is_movement, values_of_body
 from .tree import Tree
 
@@ -355,15 +355,16 @@ class Backward:
             if part.head == "symbol" or self.inside is not None:
                 return part
             name = self.unique(letter)
-            short = self._named[node, letter] = build.symbol(name, part.shape)
-            self.letters[name] = short, _with(part, arrived, d)
-            return short
+            short, meaning, seen = _named_part(name, part, d)
+            self._named[node, letter] = seen
+            self.letters[name] = short, _with(meaning, arrived, d)
+            return seen
         taken = {one.text for one in self.system.symbols.values()}
         if self.letters is None or letter in taken or part.head == "symbol":
             return part
-        short = build.symbol(letter, part.shape)
-        self.letters[letter] = short, _with(part, arrived, d)
-        return short
+        short, meaning, seen = _named_part(letter, part, d)
+        self.letters[letter] = short, _with(meaning, arrived, d)
+        return seen
 
     def _by_rule(
         self, node: Node, position: int, d: Tree, args: Sequence[Tree], out: Tree
@@ -390,6 +391,20 @@ class Backward:
             if len(slopes) == len(found.args) - 1:
                 return along(build.times(*slopes), d)
         return _with(_last(found, arrived), arrived, d)
+
+
+def _named_part(name: str, part: Tree, d: Tree) -> tuple[Tree, Tree, Tree]:
+    """A letter for a part of a flow, what it stands for, and the letter as it stands.
+
+    The letter is without the axes of the part that are there to broadcast.
+    """
+    sizes = zip(part.shape, d.shape, strict=False)
+    narrow = tuple(n for n, whole in sizes if n != 1 or whole == 1)
+    if part.rank != d.rank or narrow == part.shape:
+        short = build.symbol(name, part.shape)
+        return short, part, short
+    short = build.symbol(name, narrow)
+    return short, as_seen(part, short), as_seen(short, part)
 
 
 def _with(tree: Tree, arrived: Tree, d: Tree) -> Tree:

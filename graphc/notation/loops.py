@@ -55,7 +55,9 @@ class Recurrence:
         """The number of steps."""
         return self.node.attributes["length"]
 
-    def _turned(self) -> bool:
+    @property
+    def is_turned(self) -> bool:
+        """True of a loop that goes from the last step to the first."""
         return bool(self.node.attributes.get("reverse"))
 
     @property
@@ -63,18 +65,18 @@ class Recurrence:
         """The numbers of the first step and of the last one."""
         last = build.size(self.length) if self.is_counted else build.letter("T")
         ends = build.number(1), last
-        return (ends[1], ends[0]) if self._turned() else ends
+        return (ends[1], ends[0]) if self.is_turned else ends
 
     @property
     def before(self) -> Tree:
         """The number of the step before."""
         one = build.number(1)
-        return build.add(self.letter, one if self._turned() else build.negative(one))
+        return build.add(self.letter, one if self.is_turned else build.negative(one))
 
     @property
     def start(self) -> Tree:
         """The number that what is carried into the first step has."""
-        if not self._turned():
+        if not self.is_turned:
             return build.number(0)
         return build.add(build.size(self.length), build.number(1))
 
@@ -252,15 +254,27 @@ def backwards(
     floating = [k for k in range(count) if is_floating(body.outputs[k].dtype)]
     lines: list[tuple[Line, Tree | None]] = []
     flows: dict[Node, list[Tree]] = {}
+    stacked: dict[int, list[Tree]] = {}
+    for k, d in arrived.items():
+        if k < count:
+            continue
+        output = body.outputs[k]
+        same = next((one for one in floating if body.outputs[one] is output), None)
+        if same is not None:
+            stacked.setdefault(same, []).append(d)
+        else:
+            flows.setdefault(output, []).append(step(d, letter, output.shape))
+
+    def of_stacks(k: int, number: Tree) -> list[Tree]:
+        """What comes from the stacks of a carry to that of a step."""
+        shape = body.outputs[k].shape
+        return [step(d, number, shape) for d in stacked.get(k, ())]
+
     for k in floating:
         end = step(found.carries[k], found.ends[1], body.outputs[k].shape)
-        lines.append((Line(by(end), arrived.get(k, build.number(0))), None))
+        parts = ([arrived[k]] if k in arrived else []) + of_stacks(k, found.ends[1])
+        lines.append((Line(by(end), build.add(*parts or [build.number(0)])), None))
         flows.setdefault(body.outputs[k], []).append(by(here[k]))
-    for k, d in arrived.items():
-        if k >= count:
-            flows.setdefault(body.outputs[k], []).append(
-                step(d, letter, body.outputs[k].shape)
-            )
     over = found.over(backwards=True)
 
     def met(node: Node, d: Tree) -> Tree:
@@ -273,13 +287,23 @@ def backwards(
     sent = passed_back(body.outputs, flows, partial(flow, found.known), met)
     whole: dict[int, Tree] = {}
     arguments = arguments_of(body.outputs)
+    is_later = build.elementwise(
+        "indicator",
+        build.relation("<" if found.is_turned else ">", letter, found.ends[0]),
+    )
+    for k in stacked.keys() - sent.keys():
+        name = step(found.carries[k], found.before, body.outputs[k].shape)
+        own = [build.times(is_later, part) for part in of_stacks(k, found.before)]
+        lines.append((Line(by(name), build.add(*own), over), None))
     for place, d in sorted(sent.items()):
         name = found.known[arguments[place]]
         if place < count:
+            own = [build.times(is_later, x) for x in of_stacks(place, found.before)]
             chain = build.add(
-                *(chained(jacobian(here[k], name), by(here[k])) for k in floating)
+                *(chained(jacobian(here[k], name), by(here[k])) for k in floating),
+                *own,
             )
-            lines.append((Line(by(name), d, over), chain))
+            lines.append((Line(by(name), build.add(d, *own), over), chain))
             first = step(found.carries[place], found.start, name.shape)
             whole[place] = by(first)
         elif place < count + sequences:

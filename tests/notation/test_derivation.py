@@ -361,25 +361,35 @@ def test_a_loop_is_a_recurrence() -> None:
     for expected in (
         "h_t = tanh(W h_{t-1} + U x_t),  t = 1, …, 4",
         "h_0 = h0",
-        "∂loss/∂h_{t-1} = (∂h_t/∂h_{t-1})^T ∂loss/∂h_t",
-        "= W^T diag(1 - h_t^2) (∂loss/∂h_t + ∂loss/∂hs_t),  t = 4, …, 1",
-        "= Σ_t diag(1 - h_t^2) (∂loss/∂h_t + ∂loss/∂hs_t) h_{t-1}^T",
+        "∂loss/∂h_4 = ∂loss/∂h + ∂loss/∂hs_4",
+        "∂loss/∂h_{t-1} = (∂h_t/∂h_{t-1})^T ∂loss/∂h_t + 1[t > 1] ∂loss/∂hs_{t-1}",
+        "= W^T diag(1 - h_t^2) ∂loss/∂h_t + 1[t > 1] ∂loss/∂hs_{t-1},  t = 4, …, 1",
+        "= Σ_t diag(1 - h_t^2) ∂loss/∂h_t h_{t-1}^T",
     ):
         assert expected in lines, "\n".join(lines)
     inputs, values = _feeds(loss)
     W, U, h = values["W"], values["U"], [values["h0"]]
     for x_t in inputs["x"]:
         h.append(np.tanh(W @ h[-1] + U @ x_t))
-    d = 2 * h[-1]
+    d = 2 * h[-1] + np.cos(h[-1])
     d_W, d_U, x = np.zeros_like(W), np.zeros_like(U), inputs["x"]
     for t in range(4, 0, -1):
-        flow = np.diag(1 - h[t] ** 2) @ (d + np.cos(h[t]))
+        flow = np.diag(1 - h[t] ** 2) @ d
         d_W, d_U = d_W + np.outer(flow, h[t - 1]), d_U + np.outer(flow, x[t - 1])
-        d = W.T @ flow
+        d = W.T @ flow + (t > 1) * np.cos(h[t - 1])
     by_name = {"W": d_W, "U": d_U, "h0": d}
     found = gc.evaluate(gc.grad(loss, parameters), inputs, parameters=values)
     for node, value in zip(parameters, found, strict=True):
         np.testing.assert_allclose(value, by_name[str(node.name)], rtol=1e-9)
+
+
+def test_elements_of_rows_and_letters_without_axes_of_one() -> None:
+    x = _input("x", "batch", 4)
+    lines = _text(gc.mean(x[:, 0]), [x])
+    assert "∂ℓ/∂x_i = 1[i = 0]" in lines
+    lines = _text(gc.mean(gc.nn.layer_norm(x, (4,)) ** 2), [x])
+    assert any("/ σ" in line for line in lines)
+    assert not any("σ_0" in line for line in lines)
 
 
 def test_choices_and_loops_with_a_test() -> None:
