@@ -266,7 +266,7 @@ def backwards(
             flows.setdefault(output, []).append(step(d, letter, output.shape))
 
     def of_stacks(k: int, number: Tree) -> list[Tree]:
-        """What comes from the stacks of a carry to that of a step."""
+        """The parts of the gradient of a carry that its stacks bring at a step."""
         shape = body.outputs[k].shape
         return [step(d, number, shape) for d in stacked.get(k, ())]
 
