@@ -124,7 +124,10 @@ class Latex(Printer):
         if tree.text == "∞":
             return r"\infty"
         mantissa, _, exponent = tree.text.partition("e")
-        return f"{mantissa} \\cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+        if not exponent:
+            return mantissa
+        power = f"10^{{{int(exponent)}}}"
+        return power if mantissa == "1" else f"{mantissa} \\cdot {power}"
 
     def bracketed(self, text: str) -> str:
         """`(x)`, as high as it is."""
@@ -217,7 +220,8 @@ class Latex(Printer):
     def below(self, base: str, index: str) -> str:
         """A name with an index."""
         if base.endswith("}") and "_{" in base and not base.startswith("{"):
-            base = f"{{{base}}}"
+            # TeX takes a group of one accent for that, which has an index then.
+            base = f"{{{base}{{}}}}" if base.startswith("\\hat") else f"{{{base}}}"
         return f"{base}_{{{index}}}"
 
     def operator(self, sign: str, bound: str, body: str) -> str:

@@ -77,7 +77,7 @@ class MathML(Printer):
         if not exponent:
             return f"<mn>{html.escape(mantissa)}</mn>"
         power = f"<msup><mn>10</mn><mn>{int(exponent)}</mn></msup>"
-        return f"<mn>{mantissa}</mn>·{power}"
+        return power if mantissa == "1" else f"<mn>{mantissa}</mn>·{power}"
 
     def bracketed(self, text: str) -> str:
         """`(x)`, as high as it is."""

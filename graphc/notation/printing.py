@@ -24,7 +24,10 @@ from .tree import (
 
 LOGIC, RELATION, SUM, BIG, HADAMARD, PRODUCT, POWER, ATOM = range(8)
 
-_PIECE = re.compile(r"<\d+>|_\{|√\{|‖\{|\^T|\^\{|[{}()]|[^\W\d_]+|\s+|.")
+_EXPONENTIAL = r"\d[\d.]*e[+-]?\d+"
+_PIECE = re.compile(
+    rf"<\d+>|{_EXPONENTIAL}|_\{{|√\{{|‖\{{|\^T|\^\{{|[{{}}()]|[^\W\d_]+|\s+|."
+)
 """Parts of a form: inputs, what brackets open and close, words and signs."""
 _BINDING = (
     *((" + ", SUM), (" - ", SUM), (" ⊙ ", HADAMARD), (" / ", HADAMARD)),
@@ -289,6 +292,8 @@ class Printer(ABC):
                 sign = after[0] if isinstance(after, tuple) else after
                 least = ATOM if sign in ("_{", "^{", "^T", "²") else around
                 done.append(self._in(tree.args[int(part[1:-1])], least))
+            elif re.fullmatch(_EXPONENTIAL, part):
+                done.append(self.digits(number(float(part))))
             else:
                 done.append(self.literal(part))
         return "".join(done)

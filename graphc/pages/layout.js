@@ -24,16 +24,25 @@ function labelOf(vertex) {
   if (vertex.role !== "constant") lines.push(...valueLines(vertex.id));
   if (state.view === "overlay" || state.view === "sides") {
     for (const gradient of data.values?.gradients[vertex.id] ?? []) {
-      const [text] = wordsOf(gradient);
+      const words = wordsOf(gradient);
+      const text = words.find(isNotFinite) ?? words[0];
       lines.push({ text: `${short(gradient.name, 30)} ${short(text, 20)}`, kind: "gradient" });
     }
   }
   return lines;
 }
 
+// True of words that tell of NaN or infinity, which no vertex is to leave out.
+const isNotFinite = (text) => /\b(nan|inf)\b/i.test(text);
+
 // The value in a vertex. One in a loop has room for what it is at any turn.
 function valueLines(id) {
-  const told = (value) => wordsOf(value).slice(0, 2).map((text) => ({ text: short(text, 30), kind: "value" }));
+  const told = (value) => {
+    const words = wordsOf(value);
+    const more = words.slice(2).find(isNotFinite);
+    const lines = more === undefined ? words.slice(0, 2) : [...words.slice(0, 2), more];
+    return lines.map((text) => ({ text: short(text, 30), kind: "value" }));
+  };
   const value = valueNow(id);
   const inside = data.values?.inside[id];
   const found = value ? told(value) : inside ? [{ text: "not run", kind: "value" }] : [];

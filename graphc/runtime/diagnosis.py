@@ -73,6 +73,9 @@ class Failure:
     row_axes: Mapping[str, int]
     """The axis of rows of each array of the batch that has them."""
 
+    def __repr__(self) -> str:
+        return f"<Failure: {self.message}>"
+
 
 def find_non_finite(
     loss: Node, parameters: Mapping[str, Array], batch: Mapping[str, Array]

@@ -52,6 +52,9 @@ class Drawing:
     source: str
     """The drawing in the DOT language; the same bytes for the same declaration."""
 
+    def __repr__(self) -> str:
+        return '<Drawing; .save("drawing.svg") writes it>'
+
     @cached_property
     def _svg(self) -> str:
         return render_dot(self.source, "svg").decode("utf-8")

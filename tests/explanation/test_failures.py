@@ -32,6 +32,7 @@ def test_a_value() -> None:
         trainer.step(x=data)
     failure = trainer.last_failure
     assert failure is not None
+    assert repr(failure) == f"<Failure: {failure.message}>"
     assert failure.source is not None
     assert (failure.row, failure.source.place) == (5, (5,))
     assert str(caught.value).startswith(f"{failure.message}: {failure.source.sentence}")

@@ -390,6 +390,11 @@ def test_elements_of_rows_and_letters_without_axes_of_one() -> None:
     lines = _text(gc.mean(gc.nn.layer_norm(x, (4,)) ** 2), [x])
     assert any("/ σ" in line for line in lines)
     assert not any("σ_0" in line for line in lines)
+    once = gc.nn.layer_norm(x, (4,))
+    twice = gc.nn.layer_norm(once, (4,))
+    latex = gc.derivation(gc.mean(twice**2), [x]).latex
+    assert r"{\hat{x}_{2}{}}_{i}" in latex  # Without {} TeX sees two indices.
+    assert r"+ 10^{-5}}" in latex and "1e" not in latex
 
 
 def test_choices_and_loops_with_a_test() -> None:

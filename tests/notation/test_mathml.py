@@ -22,7 +22,7 @@ h = gc.input("h", ("batch", 4))
         (-gc.exp(theta) / theta, "−exp\u2061(θ)θ"),
         (W @ z1, "Wz1"),
         (gc.where(theta > 0, theta, 0.5), "{θifθ>00.5else"),
-        (gc.sqrt(gc.abs(theta)) <= 1e-8, "|θ|≤1·10-8"),
+        (gc.sqrt(gc.abs(theta)) <= 1e-8, "|θ|≤10-8"),
         (gc.sum(z1 * z1), "∑iz1iz1i"),
         (gc.nn.relu(theta), "max\u2061(0,θ)"),
     ],
