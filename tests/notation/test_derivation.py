@@ -394,7 +394,8 @@ def test_elements_of_rows_and_letters_without_axes_of_one() -> None:
     twice = gc.nn.layer_norm(once, (4,))
     latex = gc.derivation(gc.mean(twice**2), [x]).latex
     assert r"{\hat{x}_{2}{}}_{i}" in latex  # Without {} TeX sees two indices.
-    assert r"+ 10^{-5}}" in latex and "1e" not in latex
+    assert r"+ 10^{-5}}" in latex
+    assert "1e" not in latex
 
 
 def test_choices_and_loops_with_a_test() -> None:
