@@ -32,6 +32,7 @@ from ...program.loops.tree import (
 )
 from .expressions import c_type
 from .function import Scope
+from .names import size_name
 from .text import Expression, beside, binary, called, indented, unary, wrapped
 
 TURNS = "tuvwxyz"
@@ -92,10 +93,7 @@ class Blocks:
         return lines
 
     def _name(self, wish: str) -> str:
-        name, count = wish, 1
-        while name in self.taken:
-            count += 1
-            name = f"{wish}_{count}"
+        name = self.scope.names.free(wish, self.taken)
         self.taken.add(name)
         return name
 
@@ -123,7 +121,7 @@ class Blocks:
         written = [n for n in order if n in stored and n not in own]
         arrays += written
         name = self._name(f"{self.owner}_{names[written[-1]]}")
-        symbols = sorted(symbols_in_items(items))
+        symbols = [*map(size_name, sorted(symbols_in_items(items)))]
         given = [f"int64_t {symbol}" for symbol in symbols]
         passed = [*symbols]
         for counter in _counters_outside(items):
@@ -209,7 +207,7 @@ class Blocks:
         """The lines that call a function that runs bodies."""
         scope = self.scope
         names = scope.names
-        symbols = sorted(symbols_in_items([item]))
+        symbols = [*map(size_name, sorted(symbols_in_items([item])))]
         given = [f"int64_t {symbol}" for symbol in symbols]
         passed, lines = [*symbols], list[str]()
         numbers = [*item.passed.numbers]

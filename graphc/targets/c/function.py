@@ -36,7 +36,7 @@ from ...program.loops.tree import (
 )
 from .expressions import NotInC, Translation, c_type, chosen, number
 from .library import FUNCTIONS
-from .names import CNames
+from .names import CNames, size_name
 from .text import binary, called, cast, indented, unary
 
 LANES = 16
@@ -139,7 +139,9 @@ class Scope:
                 return binary(operands[0], signs[type(sign)], operands[1])
             case ast.UnaryOp(ast.USub(), operand):
                 return unary("-", self._arithmetic(operand))
-            case ast.Name() | ast.Constant():
+            case ast.Name(name):
+                return size_name(name)
+            case ast.Constant():
                 return ast.unparse(tree)
             case _:
                 raise NotInC(ast.unparse(tree))

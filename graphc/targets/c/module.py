@@ -25,7 +25,7 @@ from .library import (
     routine,
     with_needed,
 )
-from .names import CNames, NamesOfValues
+from .names import CNames, NamesOfValues, size_name
 from .products import PRODUCTS, products
 from .source import CFunction, c_function
 from .traced import traced
@@ -134,7 +134,8 @@ class CModule:
             count += 1
             name = f"{wish}_{count}"
         outer = (*region.given, *region.results, *region.nests.arrays)
-        known = CNames(names, outer, {*region.symbols, *taken})
+        taken.update(map(size_name, region.symbols))
+        known = CNames(names, outer, taken)
         known.add_inner(names, values_of(region))
         known.add_same(same_arrays(region.nests.items))
         function = c_function(name, region, known, checks)

@@ -60,13 +60,13 @@ _KEYWORDS = frozenset(
         "counts",
         "wrong",
         "product_room",
-        "product_room",
-        "wrong",
         "is_first",
         "take",
+        "place",
+        "place_from_start",
+        "quotient",
         "lane",
         "lanes",
-        "rest",
         "value",
         "is_nan",
         "int8_t",
@@ -79,6 +79,28 @@ _KEYWORDS = frozenset(
         "uint64_t",
     ]
 )
+
+
+def size_name(symbol: str) -> str:
+    """The name in C of a named size."""
+    name = _in_ascii(symbol)
+    # What is added here to one name must not make it another.
+    stem = re.sub("(_size)+$", "", name)
+    return f"{name}_size" if _means_else(stem) or stem in _KEYWORDS else name
+
+
+def _in_ascii(name: str) -> str:
+    return "".join(
+        letter if letter.isascii() else f"u{ord(letter):x}" for letter in name
+    )
+
+
+def _means_else(name: str) -> bool:
+    """True for names as loops, functions of a dtype and macros of C have them."""
+    # One letter counts turns of a loop, and with 0 those of 16 at once.
+    is_counter = re.fullmatch("[a-z]0?", name)
+    is_macro = re.fullmatch("[A-Z0-9_]+_(MAX|MIN)", name)
+    return bool(is_counter or is_macro or re.search(r"_u?(float|int)\d", name))
 
 
 class NamesOfValues(Protocol):
@@ -101,11 +123,8 @@ class CNames:
 
     def _of(self, known: str, *, is_new: bool = False) -> str:
         if known not in self._by_name or is_new:
-            name = "".join(
-                letter if letter.isascii() else f"u{ord(letter):x}" for letter in known
-            )
-            # One letter counts turns of a loop.
-            if len(name) == 1 or re.search(r"_u?(float|int)\d", name):
+            name = _in_ascii(known)
+            if _means_else(name):
                 name = f"{name}_value"
             if name.startswith(("__", "point__")):
                 name = f"value_{name}"

@@ -13,7 +13,7 @@ from ...program.native import Region
 from .blocks import Blocks, stream_of
 from .expressions import c_type
 from .function import Scope
-from .names import CNames
+from .names import CNames, size_name
 from .text import beside, called, indented, wrapped
 
 
@@ -69,7 +69,7 @@ def c_function(
     arrays = (*region.read, *region.results)
     body: list[str] = []
     for place, symbol in enumerate(region.symbols):
-        body.append(f"const int64_t {symbol} = sizes[{place}];")
+        body.append(f"const int64_t {size_name(symbol)} = sizes[{place}];")
     for place, node in enumerate(arrays):
         const = "const " if place < len(region.read) else ""
         kind, known = c_type(node.dtype), names[node]

@@ -306,6 +306,24 @@ def test_hyperparameters_stay_in_python() -> None:
     assert "DROPOUT_P = 0.25" in trainer.source
 
 
+def test_names_that_mean_something_in_c() -> None:
+    sizes = ("i", "j", "i0", "double", "room", "t", "t_size", "INT64_MAX")
+    names = ("wrong", "place", "NULL", "function_softmax", "restrict", "int64_t")
+    nodes = [gc.input(name, sizes[at : at + 3]) for at, name in enumerate(names)]
+    outputs = [gc.nn.softmax(node, dim=1) + gc.cumsum(node, 2) for node in nodes]
+    rng = np.random.default_rng(0)
+    length = dict(zip(sizes, (2, 3, 4, 5, 6, 7, 8, 9), strict=True))
+    feeds = {
+        name: rng.normal(size=[length[size] for size in sizes[at : at + 3]])
+        for at, name in enumerate(names)
+    }
+    function = gc.compile(outputs, style="native")
+    for found, wanted in zip(
+        function(**feeds), gc.evaluate(outputs, feeds), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
 def test_positions_out_of_bounds_are_an_error() -> None:
     x = gc.input("x", (5,))
     place = gc.input("place", ("n",), "int64")

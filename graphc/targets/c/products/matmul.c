@@ -351,7 +351,7 @@ void use_blas_float32(float32_gemm *function) {
 
 // c = a b, or c += a b, for a [rows, inner] and b [inner, columns]. In c, columns are
 // neighbours and rows are c_row apart; in a and b, both may be any number apart. c must
-// not overlap a or b. room has the numbers that matmul_room in products.py says.
+// not overlap a or b. room is where numbers of a and b are put side by side.
 static void matmul_float32(int64_t rows, int64_t columns, int64_t inner, const float *a,
                            int64_t a_row, int64_t a_column, const float *b,
                            int64_t b_row, int64_t b_column, float *c, int64_t c_row,

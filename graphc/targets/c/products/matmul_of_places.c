@@ -116,7 +116,7 @@ static void strip_of_places_float32(int64_t rows, int64_t columns, int64_t inner
     }
 }
 
-// c = a b. room has the numbers that matmul_room in products.py says.
+// c = a b. room is where numbers of a and b are put side by side.
 static void matmul_of_places_float32(const float *a, const struct axis *a_row,
                                      const struct axis *a_column, const float *b,
                                      const struct axis *b_row,
