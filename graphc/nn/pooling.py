@@ -71,6 +71,10 @@ def written_pool(node: Node, word: str) -> str:
     below = "×".join(map(str, sizes))
     if stride != sizes:
         below += f", stride {'×'.join(map(str, stride))}"
+    for name, usual in (("padding", 0), ("dilation", 1)):
+        found = node.attributes.get(name, ())
+        if any(size != usual for size in found):
+            below += f", {name} {'×'.join(map(str, found))}"
     return f"{word}_{{{below}}}(<0>)"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -94,9 +95,17 @@ def _clip_into(node: Node) -> str:
     return _clip_numpy(node)[:-1] + ", out=out)"
 
 
+def _gradients(node: Node) -> tuple[str | None, ...]:
+    """The gradient of what is clipped between two numbers."""
+    x, *bounds = node.inputs
+    if len(bounds) < 2 or x.shape != node.shape or not _are_in_order(*bounds):
+        return ()
+    return ("d * indicator((bounds0 <= x) and (x <= bounds1))",)
+
+
 CLIP = Op(
     name="clip",
-    mathematics=clip_mathematics,
+    mathematics=replace(clip_mathematics, gradients=_gradients),
     inputs=("x", "*bounds"),
     infer=_clip_infer,
     facts=Facts(

@@ -398,6 +398,15 @@ def test_elements_of_rows_and_letters_without_axes_of_one() -> None:
     assert "1e" not in latex
 
 
+def test_clips_and_pools() -> None:
+    x = _input("x", 1, 1, 9, 9)
+    p = gc.clip(gc.nn.max_pool2d(x, 3, stride=2, padding=1), 0.0, 6.0)
+    lines = _text(gc.sum(p), x)
+    pool = "maxpool_{3×3, stride 2×2, padding 1×1}"
+    assert any(line.startswith(f"p = min(max({pool}(x), 0), 6)") for line in lines)
+    assert any(f"1[0 ≤ {pool}(x) ≤ 6]" in line for line in lines)
+
+
 def test_choices_and_loops_with_a_test() -> None:
     x = _input("x")
     y = gc.cond(x > 0, lambda a: gc.sin(a) * x, lambda a: a * 2.0, 3.0 * x)
