@@ -14,7 +14,7 @@ from ...program.update_loops import COUNT, GroupLoop, UpdateLoops
 from .expressions import c_type
 from .function import Scope
 from .names import CNames, NamesOfValues
-from .text import indented
+from .text import called, indented, wrapped
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ def c_update(
         functions.append(text)
         width = len(group.columns)
         given = [f"{run}[{column}]" for column in range(width)]
-        calls += _runs(place, run, width, _call(own, ["*counts++", *given, *passed]))
+        call = f"{called(own, ['*counts++', *given, *passed])};"
+        calls += _runs(place, run, width, call)
     for value, slot in loops.replaced:
         place = places[slot]
         kind = c_type(slot.dtype)
@@ -150,12 +151,12 @@ def c_update(
     lines = [
         "// Each rule runs over stretches of memory in which arrays lie side by side.",
         f"// {_sizes_told(count)}",
-        f"int {name}(void *const *arrays, const int64_t *sizes, const double *numbers)",
-        "{",
+        f"int {name}(void *const *arrays, const int64_t *sizes, "
+        "const double *numbers) {",
         *indented([*body, *start, *calls, "return 0;"]),
         "}",
     ]
-    functions.append("\n".join(lines))
+    functions.append("\n".join(wrapped(lines)))
     columns = tuple(
         tuple(node.dtype.name for node in group.columns) for group in loops.groups
     )
@@ -169,27 +170,13 @@ def _sizes_told(rules: int) -> str:
     return f"The first {rules} sizes count these for each, and the others are theirs."
 
 
-def _runs(place: int, run: str, width: int, call: list[str]) -> list[str]:
+def _runs(place: int, run: str, width: int, call: str) -> list[str]:
     """The loop that goes through the stretches of a rule."""
     return [
         f"for (int64_t rest = sizes[{place}]; rest > 0; rest--) {{",
-        *indented([*call, f"{run} += {width};"]),
+        *indented([call, f"{run} += {width};"]),
         "}",
     ]
-
-
-def _call(function: str, given: list[str]) -> list[str]:
-    line = f"{function}({', '.join(given)});"
-    if len(line) <= 76:
-        return [line]
-    lines, current = [f"{function}("], ""
-    for each in given:
-        joined = f"{current}, {each}" if current else each
-        if len(joined) > 70:
-            lines.append(f"    {current},")
-            joined = each
-        current = joined
-    return [*lines, f"    {current});"]
 
 
 def _rule(
@@ -218,14 +205,11 @@ def _rule(
         given.append(f"{const}{c_type(node.dtype)} *restrict {known[node]}")
     given += [f"{c_type(node.dtype)} {known[node]}" for node in group.given]
     lines = [
-        f"static void {name}(",
-        *(f"    {each}," for each in given[:-1]),
-        f"    {given[-1]})",
-        "{",
+        f"static void {name}({', '.join(given)}) {{",
         *indented(scope.loop(group.loop)),
         "}",
     ]
-    return "\n".join(lines), [outer.names[node] for node in group.given]
+    return "\n".join(wrapped(lines)), [outer.names[node] for node in group.given]
 
 
 def c_step(
@@ -247,11 +231,9 @@ def c_step(
     lines = [
         "// Nothing is updated if a position is out of bounds"
         + (", or a number is not finite." if checks else "."),
-        f"int {name}(",
-        "    void *const *arrays, const int64_t *sizes, const double *numbers,",
-        "    void *const *update_arrays, const int64_t *update_sizes,",
-        "    const double *update_numbers)",
-        "{",
+        f"int {name}(void *const *arrays, const int64_t *sizes, "
+        "const double *numbers, void *const *update_arrays, "
+        "const int64_t *update_sizes, const double *update_numbers) {",
         f"    if ({function}(arrays, sizes, numbers)) {{",
         "        return OUT_OF_BOUNDS;",
         "    }",
@@ -280,4 +262,4 @@ def c_step(
         lines += ["    if (!is_finite) {", "        return NOT_FINITE;", "    }"]
     given = "update_arrays, update_sizes, update_numbers"
     lines += [f"    return {update.name}({given});", "}"]
-    return "\n".join(lines), frozenset(used)
+    return "\n".join(wrapped(lines)), frozenset(used)
