@@ -120,8 +120,9 @@ def update_call(
             shape = PARAMETERS[name][1]
             row = (parameters[name], gradients[name])
             row = (*row, *(slots[f"{name}.{key}"] for key in kept))
-            columns = zip(row, dtypes, strict=True)
-            rows.append(tuple(checked(a, dtype, shape, name) for a, dtype in columns))
+            told = (name, f"gradient of {name}", *(f"{name}.{key}" for key in kept))
+            columns = zip(row, dtypes, told, strict=True)
+            rows.append(tuple(checked(a, dtype, shape, t) for a, dtype, t in columns))
             if not all(array.flags.writeable for array in (row[0], *row[2:])):
                 raise ValueError(f"{name!r} can't be updated: an array is read-only")
         rules.append(list(join_neighbours(rows)))

@@ -144,6 +144,11 @@ def _break(line: str, depth: int) -> tuple[int, int] | None:
             worth = 1 if fits else -2
         found.append((-level, worth, place))
     if not found:
-        return None
+        late = _SIGN.search(line, WIDTH + 1)
+        if late is None or "//" in line[: late.start()]:
+            return None
+        before = line[: late.start()]
+        depth += sum(map(before.count, "([{")) - sum(map(before.count, ")]}"))
+        return late.start(), depth
     level, _, place = max(found)
     return place, -level

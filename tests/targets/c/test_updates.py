@@ -174,6 +174,10 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
             with pytest.raises(error):
                 function(parameters, *given, x, labels)
     parameters["hidden.weight"] = good.copy()
+    _, gradients = module.loss_and_gradients(parameters, x, labels)
+    gradients["hidden.weight"] = gradients["hidden.weight"].astype("float64")
+    with pytest.raises(TypeError, match=r"gradient of hidden\.weight"):
+        module.update(parameters, gradients, state)
     parameters["hidden.weight"].flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         module.train_step(parameters, state, x, labels)
