@@ -19,6 +19,9 @@ from .native import compiled, use_blas
 
 # Calls of functions in C ------------------------------------------------------------
 
+# The bytes of the largest arrays that calls remember.
+REMEMBERED = 2**20
+
 
 @cache
 def c_library() -> ctypes.CDLL:
@@ -38,7 +41,7 @@ class CCall:
         self.run = getattr(c_library(), function)
         self.places = range(len(self.types))
         self.arrays: list[Any] = [None] * len(self.types)
-        self.used: list[Any] = [None] * len(self.types)
+        self.copies: list[Any] = []
         self.addresses = (ctypes.c_void_p * len(self.types))()
         self.sizes = (ctypes.c_int64 * len(sizes))(*sizes)
         self.numbers: Any = None
@@ -74,9 +77,12 @@ class CCall:
             )
         used, address = in_order(array)
         self.addresses[place] = address
-        # A copy is made anew each time, since it does not change with the array.
-        self.arrays[place] = value if used is value else None
-        self.used[place] = used
+        # A copy is made anew each time, since it does not change with the array. Large
+        # arrays are forgotten, since their memory could not be used again.
+        is_same = used is value
+        self.arrays[place] = value if is_same and used.nbytes <= REMEMBERED else None
+        if not is_same:
+            self.copies.append(used)
 
 
 def in_order(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
@@ -115,5 +121,7 @@ def call_c(
     call = c_call(function, sizes, get_ident())
     call.prepare(arrays, numbers)
     run = call.run if then is None else then.follow
-    if run(call.addresses, call.sizes, call.numbers) == 1:
+    problem = run(call.addresses, call.sizes, call.numbers)
+    call.copies.clear()
+    if problem == 1:
         raise IndexError(f"{function} was given a position that is out of bounds")

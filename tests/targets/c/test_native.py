@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -322,6 +323,16 @@ def test_names_that_mean_something_in_c() -> None:
         function(**feeds), gc.evaluate(outputs, feeds), strict=True
     ):
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_large_arrays_are_not_kept() -> None:
+    x = gc.input("x", ("batch", 1000))
+    function = gc.compile(gc.sum(x * x, axis=1), style="native")
+    large = np.ones((300, 1000), np.float32)
+    known = weakref.ref(large)
+    function(large)
+    del large
+    assert known() is None
 
 
 def test_positions_out_of_bounds_are_an_error() -> None:
