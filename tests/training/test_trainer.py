@@ -54,6 +54,7 @@ class Compiled:
             admitted={},
             parameters=parameters,
             all_size_bounds=(),
+            row_axes={"x": 0, "y": 0},
         )
 
     def emit(self, style: str, *_: Any) -> Any:
