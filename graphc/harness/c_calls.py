@@ -58,12 +58,28 @@ class CCall:
 
     def take(self, place: int, value: Any) -> None:
         """Take the address of an array, or of a copy as the function reads it."""
-        if isinstance(value, np.random.Generator):
-            pointer = value.bit_generator.ctypes.bit_generator
-            self.addresses[place], self.arrays[place] = pointer.value, value
-            return
         dtype, shape = self.types[place]
-        array: np.ndarray[Any, Any] = np.asarray(value)
+        array = value
+        # Most are as they have to be, and to find out more takes its time.
+        is_plain = type(value) is np.ndarray
+        if not (is_plain and value.dtype == dtype and value.shape == shape):
+            if isinstance(value, np.random.Generator):
+                pointer = value.bit_generator.ctypes.bit_generator
+                self.addresses[place], self.arrays[place] = pointer.value, value
+                return
+            array = self.converted(value, dtype, shape)
+        used, address = in_order(array)
+        self.addresses[place] = address
+        # A copy is made anew each time, since it does not change with the array. Large
+        # arrays are forgotten, since their memory could not be used again.
+        is_same = used is value
+        self.arrays[place] = value if is_same and used.nbytes <= REMEMBERED else None
+        if not is_same:
+            self.copies.append(used)
+
+    def converted(self, value: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
+        """An array of the dtype and shape that the function takes."""
+        array = np.asarray(value)
         is_narrow = dtype.kind in "biu" and np.can_cast(array.dtype, dtype)
         if is_narrow or not isinstance(value, np.ndarray):
             array = array.astype(dtype, copy=False)
@@ -75,14 +91,7 @@ class CCall:
             raise ValueError(
                 f"{self.name} takes an array of shape {shape}, got {array.shape}"
             )
-        used, address = in_order(array)
-        self.addresses[place] = address
-        # A copy is made anew each time, since it does not change with the array. Large
-        # arrays are forgotten, since their memory could not be used again.
-        is_same = used is value
-        self.arrays[place] = value if is_same and used.nbytes <= REMEMBERED else None
-        if not is_same:
-            self.copies.append(used)
+        return array
 
 
 def in_order(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
