@@ -24,8 +24,14 @@ static void quantile_float32(
         const float last = line[length - 1];
         for (int64_t level = 0; level < count; level++) {
             const double n = (double)length;
-            const double q = levels[level];
-            double place = n * q + (alpha + q * (1.0 - alpha - beta)) - 1.0;
+            // NumPy has levels, and the places that they are, in the dtype of the numbers.
+            const double q = (float)levels[level];
+            // From end to end, a level that falls on a number has to fall on it exactly.
+            const int is_plain = alpha == 1.0 && beta == 1.0;
+            double place = is_plain
+                ? (n - 1.0) * q
+                : n * q + (alpha + q * (1.0 - alpha - beta)) - 1.0;
+            place = (float)place;
             place = place < 0.0 ? 0.0 : place > n - 1.0 ? n - 1.0 : place;
             const int64_t rank = (int64_t)place;
             double share = place - (double)rank;
