@@ -9,19 +9,16 @@ Vaswani et al. 2017, "Attention is all you need".
 
 from __future__ import annotations
 
-import importlib.util
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .arrays import aligned
 from .functions import check_arrays
-from .recurrent import Peer
+from .recurrent import Peer, emitted_program
 
 Array = np.ndarray[Any, Any]
 RATE = 1e-3
@@ -164,14 +161,7 @@ def graphc_model(workload: Model) -> Any:
 
 def _graphc(workload: Model, data: Data, style: str) -> Peer:
     trainer = graphc_model(workload)(style)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"model_{style}.py"
-        trainer.emit(path, style=style)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+    module = emitted_program(trainer, style)
     parameters = module.init_parameters(seed=0)
     state: list[Any] = [None]
 

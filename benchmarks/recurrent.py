@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -174,20 +175,26 @@ def graphc_readable(workload: Recurrent, data: Data) -> Peer:
     return _graphc(workload, data, "readable")
 
 
-def _graphc(workload: Recurrent, data: Data, style: str) -> Peer:
-    import graphc as gc
-
-    x = gc.input("x", (workload.length, workload.batch, workload.units))
-    output, _ = gc.nn.LSTM(workload.units, workload.units, name="lstm")(x)
-    trainer = gc.Trainer(gc.mean(output**2), gc.optim.Adam(RATE), style=style)
+def emitted_program(trainer: Any, style: str) -> ModuleType:
+    """The training program that a `Trainer` emits, imported."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"lstm_{style}.py"
+        path = Path(folder) / f"emitted_{style}.py"
         trainer.emit(path, style=style)
         spec = importlib.util.spec_from_file_location(path.stem, path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+    return module
+
+
+def _graphc(workload: Recurrent, data: Data, style: str) -> Peer:
+    import graphc as gc
+
+    x = gc.input("x", (workload.length, workload.batch, workload.units))
+    output, _ = gc.nn.LSTM(workload.units, workload.units, name="lstm")(x)
+    trainer = gc.Trainer(gc.mean(output**2), gc.optim.Adam(RATE), style=style)
+    module = emitted_program(trainer, style)
     parameters = module.init_parameters(seed=0)
     state: list[Any] = [None]
 

@@ -45,7 +45,8 @@ static void *take(char **room, int64_t bytes) {
 }
 """
 
-_PROBLEMS = "enum { OUT_OF_BOUNDS = 1, NOT_FINITE = 2 };\n"
+_PROBLEMS = {"OUT_OF_BOUNDS": 1, "NOT_FINITE": 2}
+"""What a step returns where it updates nothing."""
 
 
 def supports(node: Node) -> bool:
@@ -188,7 +189,8 @@ class CModule:
         parts += [routine(name, dtype) for name, dtype in routines]
         parts += [f.text + "\n" for f in self.functions]
         parts += [update.text + "\n" for update in self.updates.values()]
-        parts += [_PROBLEMS] if self.steps else []
-        parts += [text + "\n" for text, _ in self.steps.values()]
+        steps = "\n".join(text + "\n" for text, _ in self.steps.values())
+        told = [f"{name} = {code}" for name, code in _PROBLEMS.items() if name in steps]
+        parts += [f"enum {{ {', '.join(told)} }};\n", steps] if told else []
         text = "\n".join(parts)
         return "\n".join([_HEAD, library(names, text), text])
