@@ -46,7 +46,7 @@ static void *take(char **room, int64_t bytes) {
 """
 
 _PROBLEMS = {"OUT_OF_BOUNDS": 1, "NOT_FINITE": 2}
-"""What a step returns where it updates nothing."""
+"""Codes that a step returns where it updates nothing."""
 
 
 def supports(node: Node) -> bool:
