@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 import numpy as np
@@ -25,6 +24,7 @@ from .locations import (
     Location,
     current_origin,
     is_generated,
+    is_of_library,
     user_location,
 )
 
@@ -32,6 +32,7 @@ __all__ = [
     "ArgumentError",
     "BroadcastWarning",
     "CheckpointError",
+    "CompilerError",
     "DTypeError",
     "DataError",
     "DifferentiationError",
@@ -129,16 +130,6 @@ def _without_inner(
     return trace
 
 
-_LIBRARIES = ("graphc", "numpy", "sympy", "mpmath", "networkx", "graphviz", "scipy")
-
-
-def is_of_library(frame: FrameType) -> bool:
-    """True for a function of Python's library, or of those that graphc calls."""
-    # Templates that the interpreter evaluates have no name.
-    root = str(frame.f_globals.get("__name__", "graphc")).split(".")[0]
-    return root.startswith(_LIBRARIES) or root in sys.stdlib_module_names
-
-
 class GraphcError(Exception):
     """Base of all errors that graphc raises on purpose.
 
@@ -169,10 +160,8 @@ class GraphcError(Exception):
         at: Declared | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
-        self.node = node
+        self.message, self.node, self.hint = message, node, hint
         self.location: str | None = None
-        self.hint = hint
         self._code = ""
         if isinstance(location, Location):
             self.stand_at(location)
@@ -415,6 +404,15 @@ class CheckpointError(GraphcError, ValueError):
     ... except gc.errors.CheckpointError as error:
     ...     print(error.message)
     broken.npz is no .npz file, or it is cut short
+    """
+
+
+class CompilerError(GraphcError, RuntimeError):
+    """C for which there is no compiler, or that it can't compile.
+
+    >>> import graphc as gc
+    >>> issubclass(gc.errors.CompilerError, RuntimeError)
+    True
     """
 
 

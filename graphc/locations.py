@@ -138,3 +138,13 @@ def is_generated(frame: FrameType) -> bool:
     return code.co_filename == "<string>" and code.co_qualname.startswith(
         "__create_fn__"
     )
+
+
+_LIBRARIES = ("graphc", "numpy", "sympy", "mpmath", "networkx", "graphviz", "scipy")
+
+
+def is_of_library(frame: FrameType) -> bool:
+    """True for a function of Python's library, or of those that graphc calls."""
+    # Templates that the interpreter evaluates have no name.
+    root = str(frame.f_globals.get("__name__", "graphc")).split(".")[0]
+    return root.startswith(_LIBRARIES) or root in sys.stdlib_module_names

@@ -29,11 +29,10 @@ from ..errors import (
     GraphcError,
     InternalError,
     hide_inner_frames,
-    is_of_library,
 )
 from ..ir.node import Node
 from ..ir.source_names import hand_over
-from ..locations import frame_above
+from ..locations import frame_above, is_of_library
 from . import elsewhere
 from .annotations import ANYTHING, PLACES, Check, check_of, or_none
 from .names import getattr_of

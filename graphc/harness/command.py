@@ -38,6 +38,7 @@ from .model import (
     init_parameters,
     init_state,
 )
+from .native import CompilerError
 from .positions import DataError
 from .predict import predict_rows
 from .signals import catch_signals
@@ -145,6 +146,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             limited_threads(options.threads),
         ):
             return action(options)
+    # if native
+    except CompilerError as error:
+        say(f"{parser.prog}: error: {error}", error=True)
+        return 2
+    # end
     except (DataError, CheckpointError, OptionError, OSError) as error:
         say(f"{parser.prog}: error: {error}", error=True)
         return 2

@@ -195,13 +195,22 @@ def build_library(text: str, command: Sequence[str], key: str) -> ctypes.CDLL:
 
     try:
         return ctypes.CDLL(compile_into(cache_folder(), key, text, command))
+    except CompilerError as error:
+        # The fault may be the folder's, such as a full disk.
+        failure, problem = error, "the compiler can't write there"
     except OSError as error:
-        problem = error.strerror or str(error)
-    temporary = tempfile.mkdtemp(prefix="graphc-")
+        # What can't be loaded begins with a long path.
+        failure, problem = None, error.strerror or str(error).rpartition(": ")[2]
+    temporary = ""
     try:
+        temporary = tempfile.mkdtemp(prefix="graphc-")
         library = ctypes.CDLL(compile_into(temporary, key, text, command))
-    except OSError as error:
-        raise CompilerError(
+    except (CompilerError, OSError) as error:
+        if failure is None and isinstance(error, CompilerError):
+            # The text stays there, to be looked at.
+            raise
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise failure or CompilerError(
             f"what `{' '.join(command)}` made can't be loaded: {error}"
         ) from None
     # The process keeps what it has loaded; Windows keeps the file, too.
@@ -258,14 +267,22 @@ def compile_into(base: str, key: str, text: str, command: Sequence[str]) -> str:
             status, said = 1, str(error)
         if status or not os.path.isfile(made):
             raise CompilerError(
-                f"`{' '.join(command)}` can't compile {source}: "
-                f"{said.strip()[:2000] or 'it says nothing'}"
+                f"`{' '.join(command)}` can't compile {source}: {shortened(said)}\n"
+                "Try another C compiler: set CC to its command, or install one with "
+                "`pip install 'graphc[native]'`."
             )
         path = os.path.join(folder, hash_file(made) + SUFFIX)
         # Windows does not replace a library that is in use.
         with suppress(PermissionError):
             os.replace(made, path)
     return path
+
+
+def shortened(said: str) -> str:
+    """The first errors among the messages of a compiler, or else its first words."""
+    lines = said.strip().splitlines()
+    errors = [line for line in lines if "error" in line.lower()]
+    return "\n".join((errors or lines)[:3])[:1000] or "it says nothing"
 
 
 # How builds of BLAS name a function: with 64-bit sizes or without.
@@ -336,5 +353,6 @@ def use_blas(library: ctypes.CDLL) -> None:
     """Give a compiled library the products of matrices of BLAS, if there are any."""
     for dtype, name in (("float32", "sgemm"), ("float64", "dgemm")):
         for address in blas_functions(name):
-            with suppress(AttributeError):
+            # The second is what the first becomes where a path is not in UTF-8.
+            with suppress(AttributeError, UnicodeDecodeError):
                 getattr(library, f"use_blas_{dtype}")(ctypes.c_void_p(address))

@@ -19,6 +19,7 @@ from .model import (
     init_parameters,
     init_state,
 )
+from .native import CompilerError
 from .positions import DataError
 from .short_data import load_data
 from .short_files import write_arrays
@@ -81,6 +82,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.data is None:
             parser.error("--data is required to train")
         run_training(options)
+    # if native
+    except CompilerError as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    # end
     except (DataError, CheckpointError, OptionError, OSError) as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2

@@ -181,12 +181,13 @@ def quantiles(
     kinds = ("lower", "higher", "midpoint", "nearest")
     kind = kinds.index(method) + 1 if method in kinds else 0
     alpha, beta = (Number(each, np.dtype(np.float64)) for each in offsets)
+    is_single = Number(int(x.dtype.name == "float32" != node.dtype.name))
     numbers = (position(count), position(length), Number(len(levels)))
     return Routine(
         "quantile",
         node.dtype,
         (rows, constant(levels, "float64")),
-        (*numbers, alpha, beta, Number(kind)),
+        (*numbers, alpha, beta, Number(kind), is_single),
         work=2 * node.dtype.itemsize * length,
     )
 

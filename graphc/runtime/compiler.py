@@ -243,7 +243,7 @@ def compile_nodes(
             that a derivative no longer depends on, may be fed or not.
         style: `"fast"` allocates a workspace once and writes with `out=`;
             `"readable"` is textbook NumPy; `"native"` computes in C, which is compiled
-            at the first call; `"auto"` is that where a C compiler is found, and else
+            at the first call; `"auto"` is that where a C compiler works, and else
             `"fast"`, with a warning. All compute the same but for rounding: sums and
             matrix products may be added up in another order.
         simplify: apply the algebra and stability rules; False leaves the graph as

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import FeedError, LinAlgError
+from ..errors import CompilerError, FeedError, LinAlgError
+from ..harness import native
 from ..ir.node import Node
 from .heap import keep_freed_memory
 
@@ -46,6 +47,14 @@ def silently(
     return _silent.copy().run(function, *arguments, **keywords)
 
 
+def compiler_error(error: Exception) -> CompilerError:
+    """Error of graphc's for one of emitted text that can't be compiled."""
+    return CompilerError(
+        str(error),
+        hint="style='fast', which needs only NumPy, or 'auto', which decides itself",
+    )
+
+
 class Program:
     """A module made of emitted source, and the nodes that its lines compute."""
 
@@ -70,6 +79,9 @@ class Program:
         linecache.cache[self.filename] = (len(source), None, text, self.filename)
         weakref.finalize(self.module, linecache.cache.pop, self.filename, None)
         exec(compile(source, self.filename, "exec"), self.module.__dict__)
+        if hasattr(self.module, "warn_of_cache"):
+            # Once for all programs of the process.
+            vars(self.module)["warn_of_cache"] = native.warn_of_cache
 
     @contextmanager
     def tracing(self) -> Generator[None]:
@@ -89,6 +101,8 @@ class Program:
         except Exception as error:
             if isinstance(error, getattr(self.module, "DataError", ())):
                 raise self._located(error) from None
+            if isinstance(error, getattr(self.module, "CompilerError", ())):
+                raise compiler_error(error) from None
             if isinstance(error, ValueError):
                 # NumPy's own, of values that it can't compute with.
                 raise self._located(error) from error

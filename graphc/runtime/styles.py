@@ -5,29 +5,41 @@ from __future__ import annotations
 from functools import cache
 
 from ..errors import GraphcWarning
-from ..harness.native import CompilerError, find_compilers
+from ..harness.native import CompilerError, compiled
 from ..locations import warn_at_user
 from ..program.plan import RunStyle, Style
 
 
 def style_here(style: RunStyle) -> Style:
-    """A style, where `"auto"` is `"native"` if there is a C compiler, else `"fast"`."""
+    """A style, where `"auto"` is `"native"` if a C compiler works, else `"fast"`."""
     if style != "auto":
         return style
-    missing = _missing()
-    if missing:
+    problem = compiler_problem()
+    if problem:
         warn_at_user(
-            f"style='auto' runs in fast style, because {missing}", GraphcWarning
+            f"style='auto' runs in fast style, because {problem}", GraphcWarning
         )
         return "fast"
     return "native"
 
 
+_TEXT = """\
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t compiles(void) {
+    return 1;
+}
+"""
+"""A text that needs of a compiler what all others need."""
+
+
 @cache
-def _missing() -> str:
-    """The reason why there is no compiler; empty where there is one."""
+def compiler_problem() -> str:
+    """The reason why nothing can be compiled; empty where a compiler works."""
     try:
-        find_compilers()
+        compiled(_TEXT)
     except CompilerError as error:
         return str(error)
     return ""

@@ -18,7 +18,7 @@ from ..errors import (
 )
 from ..ir.node import Node
 from ..runtime.diagnosis import Failure, find_non_finite
-from ..runtime.load import silently
+from ..runtime.load import compiler_error, silently
 
 if TYPE_CHECKING:
     from .assemble import TrainingProgram
@@ -57,6 +57,8 @@ def translated(
         raise OptionError(str(error)) from None
     except module.CheckpointError as error:
         raise CheckpointError(str(error)) from None
+    except getattr(module, "CompilerError", ()) as error:
+        raise compiler_error(error) from None
     except FloatingPointError as caught:
         error: Any = caught
         problem, _, hint = str(error).partition(": try ")

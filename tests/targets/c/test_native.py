@@ -376,10 +376,10 @@ def test_without_a_compiler_the_error_says_what_to_install(
     function = gc.compile(gc.input("unlike_others", ("n",)) * 3.25, style="native")
     with pytest.raises(RuntimeError, match="no such program"):
         function([1.0])
-    styles._missing.cache_clear()
+    styles.compiler_problem.cache_clear()
     with pytest.warns(gc.errors.GraphcWarning, match="fast style, because CC"):
         function = gc.compile(gc.input("x", ("n",)) * 2, style="auto")
-    styles._missing.cache_clear()
+    styles.compiler_problem.cache_clear()
     np.testing.assert_array_equal(function([1.0]), [2])
 
 

@@ -1,8 +1,9 @@
-// needs: routines/sort_line
+// needs: routines/sort_line as_single
 // Quantiles of rows, all of one level and then those of the next: the number at a place
 // in sorted order, or between two. `method`: 0 between by the share, 1 the lower, 2 the
 // upper, 3 the middle, 4 the nearest one. `alpha` and `beta` say where levels 0 and 1
-// are, and are 1 for both ends.
+// are, and are 1 for both ends. `is_single`: numbers were float32 before they were given
+// the dtype of the result, and NumPy takes differences in that.
 
 static void quantile_float32(
     const float *x,
@@ -14,6 +15,7 @@ static void quantile_float32(
     double alpha,
     double beta,
     int64_t method,
+    int64_t is_single,
     void *work) {
     float *line = work;
     for (int64_t row = 0; row < rows; row++) {
@@ -45,8 +47,9 @@ static void quantile_float32(
             const float above = line[rank + 1 < length ? rank + 1 : rank];
             const double low = (double)below;
             const double high = (double)above;
-            float value = (float)(share < 0.5 ? low + (high - low) * share
-                                              : high - (high - low) * (1.0 - share));
+            const double span = is_single ? as_single(high - low) : high - low;
+            float value = (float)(share < 0.5 ? low + span * share
+                                              : high - span * (1.0 - share));
             value = share == 0.0 || below == above ? below : value;
             value = share == 1.0 ? above : value;
             out[level * rows + row] = last == last ? value : last;
