@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import operator
-from collections.abc import Sequence
+import platform
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
-from itertools import compress
 from threading import get_ident
 from typing import Any
 
@@ -19,8 +18,9 @@ from .native import compiled, use_blas
 
 # Calls of functions in C ------------------------------------------------------------
 
-# The bytes of the largest arrays that calls remember.
-REMEMBERED = 2**20
+# Flags of an array: its elements follow one another, each where its dtype has to be,
+# and it may be written to.
+IN_ORDER, WRITEABLE = 0x101, 0x400
 
 
 @cache
@@ -29,53 +29,145 @@ def c_library() -> ctypes.CDLL:
     # Integers wrap, as NumPy's do.
     library = compiled(C_SOURCE, "-fwrapv")
     use_blas(library)
+    if has_known_objects():
+        head, items = object.__basicsize__, tuple.__basicsize__
+        sizes = ctypes.c_int64(head), ctypes.c_int64(items)
+        library.use_objects(ctypes.c_void_p(id(np.ndarray)), *sizes)
     return library
 
 
+class ArrayMembers(ctypes.Structure):
+    """The members of an array, as `struct array_members` has them."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("axes", ctypes.c_int),
+        ("shape", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("strides", ctypes.c_void_p),
+        ("base", ctypes.c_void_p),
+        ("dtype", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+    )
+
+
+class CallMembers(ctypes.Structure):
+    """What a function is called with, as `struct call` has it."""
+
+    _fields_ = (
+        ("objects", ctypes.c_void_p),
+        ("first", ctypes.c_int64),
+        ("count", ctypes.c_int64),
+        ("types", ctypes.c_void_p),
+        ("expected", ctypes.c_void_p),
+        ("addresses", ctypes.c_void_p),
+        ("sizes", ctypes.c_void_p),
+        ("numbers", ctypes.c_void_p),
+        ("run", ctypes.c_void_p),
+        ("step", ctypes.c_void_p),
+        ("then", ctypes.c_void_p),
+    )
+
+
+def has_known_objects() -> bool:
+    """True where objects of Python are in memory as the functions in C expect them.
+
+    Elsewhere these are told each address, which takes longer.
+    """
+    if platform.python_implementation() != "CPython":
+        return False
+    probe = np.zeros((3, 5), np.float32)[1:, :4]
+    probes, word = (probe,), ctypes.c_void_p
+    start = id(probe) + object.__basicsize__
+    found = ArrayMembers.from_address(start)
+    return (
+        word.from_address(id(probes) + tuple.__basicsize__).value == id(probe)
+        and word.from_address(start - ctypes.sizeof(word)).value == id(np.ndarray)
+        and (found.data, found.axes) == (probe.ctypes.data, 2)
+        and (found.dtype, found.flags) == (id(probe.dtype), probe.flags.num)
+        and found.shape[:2] == [2, 4]
+    )
+
+
+def integers(values: Sequence[int]) -> Any:
+    """Integers in memory that C reads."""
+    return (ctypes.c_int64 * len(values))(*values)
+
+
+def floats(values: Sequence[float]) -> Any:
+    """Floats in memory that C reads."""
+    return (ctypes.c_double * len(values))(*values)
+
+
+def pointers(values: Sequence[int]) -> Any:
+    """Addresses in memory that C reads."""
+    return (ctypes.c_void_p * len(values))(*values)
+
+
+def types_of(arrays: Iterable[tuple[Any, tuple[int, ...], int]]) -> Any:
+    """What arrays have to be for C to take them: dtypes, shapes and flags."""
+    found: list[int] = []
+    for dtype, shape, flags in arrays:
+        found += (id(dtype), flags, len(shape), *shape)
+    return integers(found)
+
+
 class CCall:
-    """A function in C with the addresses of the arrays that it was called with."""
+    """A function in C with the memory of its arguments."""
 
     def __init__(self, function: str, sizes: tuple[int, ...]) -> None:
         self.name = function
         self.types = [(np.dtype(d), shape) for d, shape in C_ARRAYS[function](*sizes)]
-        self.run = getattr(c_library(), function)
-        self.places = range(len(self.types))
-        self.arrays: list[Any] = [None] * len(self.types)
+        self.run: Any = c_library().call_on_arrays
         self.copies: list[Any] = []
-        self.addresses = (ctypes.c_void_p * len(self.types))()
-        self.sizes = (ctypes.c_int64 * len(sizes))(*sizes)
-        self.numbers: Any = None
+        count = len(self.types)
+        self.wanted = types_of((*each, IN_ORDER) for each in self.types)
+        self.sizes, self.addresses = integers(sizes), pointers([0] * count)
+        self.numbers = floats([])
+        self.block = (CallMembers * 1)()
+        self.members = self.block[0]
+        self.members.count = count
+        self.members.types = ctypes.addressof(self.wanted)
+        self.members.addresses = ctypes.addressof(self.addresses)
+        self.members.sizes = ctypes.addressof(self.sizes)
+        run = getattr(c_library(), function)
+        self.members.run = ctypes.cast(run, ctypes.c_void_p)
 
-    def prepare(self, arrays: Sequence[Any], numbers: Sequence[float]) -> None:
-        """Take the addresses of arrays, those that are read before those written to."""
-        others = map(operator.is_not, arrays, self.arrays)
-        for place in compress(self.places, others):
-            self.take(place, arrays[place])
-        if self.numbers is None:
-            self.numbers = (ctypes.c_double * len(numbers))()
-        if numbers:
-            self.numbers[:] = numbers
+    def use_numbers(self, numbers: Sequence[float]) -> None:
+        """Pass numbers to the function."""
+        if len(self.numbers) != len(numbers):
+            self.numbers = floats(numbers)
+            self.members.numbers = ctypes.addressof(self.numbers)
+        self.numbers[:] = numbers
 
-    def take(self, place: int, value: Any) -> None:
-        """Take the address of an array, or of a copy as the function reads it."""
-        dtype, shape = self.types[place]
-        array = value
-        # Most are as they have to be, and to find out more takes its time.
-        is_plain = type(value) is np.ndarray
-        if not (is_plain and value.dtype == dtype and value.shape == shape):
-            if isinstance(value, np.random.Generator):
-                pointer = value.bit_generator.ctypes.bit_generator
-                self.addresses[place], self.arrays[place] = pointer.value, value
-                return
-            array = self.converted(value, dtype, shape)
-        used, address = in_order(array)
-        self.addresses[place] = address
-        # A copy is made anew each time, since it does not change with the array. Large
-        # arrays are forgotten, since their memory could not be used again.
-        is_same = used is value
-        self.arrays[place] = value if is_same and used.nbytes <= REMEMBERED else None
-        if not is_same:
-            self.copies.append(used)
+    def helped(self, problem: int, arrays: Sequence[Any], then: Any) -> int:
+        """Run the function where it can't take the addresses of all arrays.
+
+        Args:
+            problem: what it has returned, -1 - place of such an array.
+            arrays: those that it is called with.
+            then: an update to end with, if any.
+        """
+        try:
+            while problem < 0:
+                place = -1 - problem
+                if place < len(arrays):
+                    self.addresses[place] = self.address(place, arrays[place])
+                    self.members.first = place + 1
+                else:
+                    then.prepare()
+                problem = self.run(self.block)
+            return problem
+        finally:
+            self.members.first = 0
+            self.copies.clear()
+
+    def address(self, place: int, value: Any) -> int:
+        """The address of an array, or of a copy as the function reads it."""
+        if isinstance(value, np.random.Generator):
+            return value.bit_generator.ctypes.bit_generator.value
+        array = in_order(self.converted(value, *self.types[place]))
+        self.copies.append(array)
+        return array.ctypes.data
 
     def converted(self, value: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
         """An array of the dtype and shape that the function takes."""
@@ -94,15 +186,9 @@ class CCall:
         return array
 
 
-def in_order(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], int]:
-    """An array with its elements one after another, and its address."""
-    memory: Any = array
-    try:
-        return array, ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    except (BufferError, TypeError, ValueError):
-        # That way, the quickest by far, is for memory to write to only.
-        used = array if array.flags.c_contiguous else array.copy()
-        return used, used.__array_interface__["data"][0]
+def in_order(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array, or a copy of it, with its elements one after another."""
+    return array if array.flags.c_contiguous and array.flags.aligned else array.copy()
 
 
 @lru_cache(maxsize=64)
@@ -122,15 +208,22 @@ def call_c(
 
     Args:
         function: its name.
-        arrays: those that it reads, then those that it writes to.
+        arrays: those that it reads, then those that it writes to, in a tuple.
         sizes: the named ones that it takes.
         numbers: values without axes that it reads.
         then: an update to end with, if any.
     """
     call = c_call(function, sizes, get_ident())
-    call.prepare(arrays, numbers)
-    run = call.run if then is None else then.follow
-    problem = run(call.addresses, call.sizes, call.numbers)
-    call.copies.clear()
+    if numbers:
+        call.use_numbers(numbers)
+    members = call.members
+    members.then = None if then is None else then.start
+    # Arrays may have changed since the last call, so that none of them is remembered.
+    members.objects = id(arrays)
+    problem = call.run(call.block)
+    if problem < 0:
+        problem = call.helped(problem, arrays, then)
+    if then is not None:
+        then.end(problem)
     if problem == 1:
         raise IndexError(f"{function} was given a position that is out of bounds")

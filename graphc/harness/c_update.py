@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .c_calls import c_library, in_order
+from .c_calls import (
+    IN_ORDER,
+    WRITEABLE,
+    CallMembers,
+    c_library,
+    floats,
+    in_order,
+    integers,
+    pointers,
+    types_of,
+)
 from .flat import getter, join_neighbours
 from .model import C_UPDATES, PARAMETERS
 
@@ -19,73 +28,122 @@ from .model import C_UPDATES, PARAMETERS
 
 
 class UpdateCall:
-    """An update in C, with the addresses of the arrays that it changes."""
+    """An update in C, with the arrays that it changes."""
 
-    def __init__(
-        self,
-        arrays: Sequence[Any],
-        alone: Sequence[np.ndarray[Any, Any]],
-        rules: Sequence[Sequence[tuple[np.ndarray[Any, Any], ...]]],
-        numbers: Sequence[float],
-        step: str,
-    ) -> None:
-        """Take addresses.
+    def __init__(self, step: str) -> None:
+        """Find the functions in C.
 
         Args:
-            arrays: those that all others are, or are parts of.
-            alone: those that the update reads by themselves.
-            rules: for each rule, what its loop goes through.
-            numbers: see `update_numbers`.
             step: the name of the loss.
         """
-        self.arrays = arrays
+        self.step = step
+        self.getters = C_GETTERS[step]
+        self.library = c_library()
+        self.run: Any = self.library.call_on_arrays
+        self.block = (CallMembers * 1)()
+        self.members, self.start = self.block[0], ctypes.addressof(self.block)
+        for member, name in zip(("run", "step"), C_UPDATES[step][:2], strict=True):
+            function = getattr(self.library, name, None)
+            setattr(self.members, member, ctypes.cast(function, ctypes.c_void_p))
+        # Nothing is as these say, so that the first arrays are looked at.
+        self.memory: dict[str, Any] = {"types": integers([0, 0, 0])}
+        self.members.types = ctypes.addressof(self.memory["types"])
+        self.members.count = 1
+        self.numbers: Any = ()
+        self.sources: Sequence[dict[str, np.ndarray[Any, Any]]] = ()
+        self.arrays: tuple[Any, ...] = ()
         self.copies: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
-        rows = [row for rule in rules for row in rule]
-        every = [*alone, *(array for row in rows for array in row)]
-        sizes = [*map(len, rules), *(row[0].size for row in rows)]
-        addresses = [self.take(array) for array in every]
-        self.addresses = (ctypes.c_void_p * len(addresses))(*addresses)
-        self.sizes = (ctypes.c_int64 * len(sizes))(*sizes)
-        self.numbers = (ctypes.c_double * len(numbers))(*numbers)
-        self.update = getattr(c_library(), C_UPDATES[step][0])
-        self.step: Any = getattr(c_library(), C_UPDATES[step][1], None)
         self.is_done = False
 
     def __reduce__(self) -> Any:
         # What has been copied has other arrays.
         return bool, ()
 
-    def take(self, array: np.ndarray[Any, Any]) -> int:
-        """Take the address of an array, or of a copy with its elements in order."""
-        used, address = in_order(array)
-        if used is not array:
-            self.copies.append((array, used))
-        return address
+    def take(
+        self,
+        parameters: dict[str, np.ndarray[Any, Any]],
+        gradients: dict[str, np.ndarray[Any, Any]],
+        slots: dict[str, np.ndarray[Any, Any]],
+        numbers: Sequence[float],
+    ) -> None:
+        """Take what the next update is of, for C to look whether it is as before."""
+        trained_of, kept_of = self.getters
+        self.sources = parameters, gradients, slots
+        self.arrays = (
+            *trained_of(parameters),
+            *trained_of(gradients),
+            *kept_of(slots),
+        )
+        self.members.objects, self.members.first = id(self.arrays), 0
+        if len(self.numbers) != len(numbers):
+            self.numbers = floats(numbers)
+            self.members.numbers = ctypes.addressof(self.numbers)
+        self.numbers[:] = numbers
+
+    def prepare(self) -> None:
+        """Check the arrays, and find those that lie side by side: these are one."""
+        parameters, gradients, slots = self.sources
+        kinds = {"parameters": parameters, "gradients": gradients, "slots": slots}
+        _, _, alone, rules = C_UPDATES[self.step]
+        every = [checked(kinds[k][n], dtype, shape, n) for k, n, dtype, shape in alone]
+        sizes, counts = list[int](), list[int]()
+        for names, kept, dtypes in rules:
+            rows: list[tuple[np.ndarray[Any, Any], ...]] = []
+            for name in names:
+                shape = PARAMETERS[name][1]
+                row = (parameters[name], gradients[name])
+                row = (*row, *(slots[f"{name}.{key}"] for key in kept))
+                told = (name, f"gradient of {name}", *(f"{name}.{k}" for k in kept))
+                columns = zip(row, dtypes, told, strict=True)
+                rows.append(tuple(checked(a, d, shape, t) for a, d, t in columns))
+                if not all(array.flags.writeable for array in (row[0], *row[2:])):
+                    raise ValueError(
+                        f"{name!r} can't be updated: an array is read-only"
+                    )
+            joined = list(join_neighbours(rows))
+            counts.append(len(joined))
+            sizes += [row[0].size for row in joined]
+            every += [array for row in joined for array in row]
+        trained = len(rules) and sum(len(names) for names, _, _ in rules)
+        flags = [IN_ORDER + WRITEABLE] * len(self.arrays)
+        flags[trained : 2 * trained] = [IN_ORDER] * trained
+        types = zip((a.dtype for a in self.arrays), (a.shape for a in self.arrays), flags)
+        self.copies = []
+        used = [self.used(array) for array in every]
+        expected = [np.asarray(array).ctypes.data for array in self.arrays]
+        self.memory = {
+            "types": types_of(types),
+            "expected": pointers(expected),
+            "addresses": pointers([array.ctypes.data for array in used]),
+            "sizes": integers([*counts, *sizes]),
+        }
+        for member, memory in self.memory.items():
+            setattr(self.members, member, ctypes.addressof(memory))
+        # They need no other look this time.
+        self.members.first = self.members.count = len(self.arrays)
+
+    def used(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """An array, or a copy of it with its elements in order."""
+        found = in_order(array)
+        if found is not array:
+            self.copies.append((array, found))
+        return found
 
     def __call__(self) -> None:
         """Run the update."""
-        for array, used in self.copies:
-            used[...] = array
-        self.update(self.addresses, self.sizes, self.numbers)
-        self.copy_back()
+        problem = self.run(self.block)
+        if problem < 0:
+            self.prepare()
+            problem = self.run(self.block)
+        self.end(problem)
 
-    def follow(self, arrays: Any, sizes: Any, numbers: Any) -> int:
-        """Run a step of training that the update is the end of."""
-        for array, used in self.copies:
-            used[...] = array
-        problem: int = self.step(
-            arrays, sizes, numbers, self.addresses, self.sizes, self.numbers
-        )
+    def end(self, problem: int) -> None:
+        """Remember if the update was done, and give arrays what copies have become."""
         self.is_done = not problem
-        if self.copies:
-            self.copy_back()
-        return problem
-
-    def copy_back(self) -> None:
-        """Give arrays what their copies have become."""
         for array, used in self.copies:
             if array.flags.writeable:
                 array[...] = used
+        self.copies.clear()
 
 
 def update_call(
@@ -95,39 +153,12 @@ def update_call(
     numbers: Sequence[float],
     step: str = "",
 ) -> UpdateCall:
-    """Return the update of arrays in C.
-
-    Arrays that lie side by side are one there, whatever their names. It is made once,
-    and anew only when another array has taken the place of one.
-    """
-    trained_of, kept_of = C_GETTERS[step]
-    slots = state["slots"]
-    arrays = (*trained_of(parameters), *trained_of(gradients), *kept_of(slots))
+    """Return the update of arrays in C, which is made once for a state."""
     key = f"update {step}" if step else "update"
-    known = state.get(key)
-    if known and all(map(operator.is_, known.arrays, arrays)):
-        known.numbers[:] = numbers
-        return known
-    sources = {"parameters": parameters, "gradients": gradients, "slots": slots}
-    alone = [
-        checked(sources[kind][key], dtype, shape, key)
-        for kind, key, dtype, shape in C_UPDATES[step][2]
-    ]
-    rules: list[list[tuple[np.ndarray[Any, Any], ...]]] = []
-    for names, kept, dtypes in C_UPDATES[step][3]:
-        rows: list[tuple[np.ndarray[Any, Any], ...]] = []
-        for name in names:
-            shape = PARAMETERS[name][1]
-            row = (parameters[name], gradients[name])
-            row = (*row, *(slots[f"{name}.{key}"] for key in kept))
-            told = (name, f"gradient of {name}", *(f"{name}.{key}" for key in kept))
-            columns = zip(row, dtypes, told, strict=True)
-            rows.append(tuple(checked(a, dtype, shape, t) for a, dtype, t in columns))
-            if not all(array.flags.writeable for array in (row[0], *row[2:])):
-                raise ValueError(f"{name!r} can't be updated: an array is read-only")
-        rules.append(list(join_neighbours(rows)))
-    call = UpdateCall(arrays, alone, rules, numbers, step)
-    state[key] = call
+    call = state.get(key)
+    if not call:
+        call = state[key] = UpdateCall(step)
+    call.take(parameters, gradients, state["slots"], numbers)
     return call
 
 
@@ -138,7 +169,7 @@ def checked(array: Any, dtype: str, shape: tuple[int, ...], name: str) -> Any:
         raise TypeError(f"update computes with {dtype}, but {name!r} is {found}")
     if array.shape != shape:
         raise ValueError(f"{name!r} has shape {array.shape}, and should have {shape}")
-    return array
+    return np.asarray(array)
 
 
 # Of each update, how to look up parameters or gradients, and what the optimizer keeps.

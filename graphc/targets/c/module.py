@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ...ir.facts import Role
 from ...ir.graph import Graph
@@ -44,6 +45,9 @@ static void *take(char **room, int64_t bytes) {
     return (void *)start;
 }
 """
+
+_CALLS = Path(__file__).with_name("calls.c").read_text(encoding="utf-8")
+"""What Python calls, with arrays for the other functions."""
 
 _PROBLEMS = {"OUT_OF_BOUNDS": 1, "NOT_FINITE": 2}
 """Codes that a step returns where it updates nothing."""
@@ -192,5 +196,6 @@ class CModule:
         steps = "\n".join(text + "\n" for text, _ in self.steps.values())
         told = [f"{name} = {code}" for name, code in _PROBLEMS.items() if name in steps]
         parts += [f"enum {{ {', '.join(told)} }};\n", steps] if told else []
+        parts.append(_CALLS)
         text = "\n".join(parts)
         return "\n".join([_HEAD, library(names, text), text])
