@@ -139,7 +139,7 @@ class CCall:
             self.members.numbers = ctypes.addressof(self.numbers)
         self.numbers[:] = numbers
 
-    def helped(self, problem: int, arrays: Sequence[Any], then: Any) -> int:
+    def helped(self, problem: int, arrays: tuple[Any, ...], then: Any) -> int:
         """Run the function where it can't take the addresses of all arrays.
 
         Args:
@@ -199,7 +199,7 @@ def c_call(function: str, sizes: tuple[int, ...], thread: int) -> CCall:
 
 def call_c(
     function: str,
-    arrays: Sequence[Any],
+    arrays: tuple[Any, ...],
     sizes: tuple[int, ...] = (),
     numbers: Sequence[float] = (),
     then: Any = None,
@@ -208,7 +208,7 @@ def call_c(
 
     Args:
         function: its name.
-        arrays: those that it reads, then those that it writes to, in a tuple.
+        arrays: those that it reads, then those that it writes to.
         sizes: the named ones that it takes.
         numbers: values without axes that it reads.
         then: an update to end with, if any.

@@ -43,7 +43,7 @@ class UpdateCall:
         self.block = (CallMembers * 1)()
         self.members, self.start = self.block[0], ctypes.addressof(self.block)
         for member, name in zip(("run", "step"), C_UPDATES[step][:2], strict=True):
-            function = getattr(self.library, name, None)
+            function: Any = getattr(self.library, name, None)
             setattr(self.members, member, ctypes.cast(function, ctypes.c_void_p))
         # Nothing is as these say, so that the first arrays are looked at.
         self.memory: dict[str, Any] = {"types": integers([0, 0, 0])}
@@ -69,11 +69,8 @@ class UpdateCall:
         """Take what the next update is of, for C to look whether it is as before."""
         trained_of, kept_of = self.getters
         self.sources = parameters, gradients, slots
-        self.arrays = (
-            *trained_of(parameters),
-            *trained_of(gradients),
-            *kept_of(slots),
-        )
+        trained = trained_of(parameters) + trained_of(gradients)
+        self.arrays = trained + kept_of(slots)
         self.members.objects, self.members.first = id(self.arrays), 0
         if len(self.numbers) != len(numbers):
             self.numbers = floats(numbers)
@@ -104,10 +101,13 @@ class UpdateCall:
             counts.append(len(joined))
             sizes += [row[0].size for row in joined]
             every += [array for row in joined for array in row]
-        trained = len(rules) and sum(len(names) for names, _, _ in rules)
+        trained = sum(len(names) for names, _, _ in rules)
         flags = [IN_ORDER + WRITEABLE] * len(self.arrays)
         flags[trained : 2 * trained] = [IN_ORDER] * trained
-        types = zip((a.dtype for a in self.arrays), (a.shape for a in self.arrays), flags)
+        types = [
+            (array.dtype, array.shape, flag)
+            for array, flag in zip(self.arrays, flags, strict=True)
+        ]
         self.copies = []
         used = [self.used(array) for array in every]
         expected = [np.asarray(array).ctypes.data for array in self.arrays]

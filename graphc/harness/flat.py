@@ -71,7 +71,7 @@ class Tiles(tuple[Any, ...]):
 
 
 # end
-def getter(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+def getter(keys: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     """A function that looks keys up in a mapping, quickly where they are many."""
     if len(keys) > 1:
         return operator.itemgetter(*keys)
