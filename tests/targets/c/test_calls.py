@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import platform
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def test_arrays_whose_memory_is_exchanged() -> None:
     module, parameters, state = _started(_trainer())
     _, others, other_state = _started(_trainer())
     x, y = _batch()
+    bias = parameters["layer.bias"] = parameters["layer.bias"].copy()
     for _ in range(2):
         module.train_step(parameters, state, x, y)
         module.train_step(others, other_state, x, y)
@@ -49,7 +51,6 @@ def test_arrays_whose_memory_is_exchanged() -> None:
             shape = resized.shape
             resized.resize((10**6,), refcheck=False)
             resized.resize(shape, refcheck=False)
-        bias = parameters["layer.bias"] = parameters["layer.bias"].copy()
     bias.resize((10**6,), refcheck=False)
     with pytest.raises(ValueError, match="shape"):
         module.train_step(parameters, state, x, y)
@@ -95,11 +96,20 @@ def _swapped(array: Array) -> Array:
     return array.astype(array.dtype.newbyteorder())
 
 
-KINDS = {
+def _reversed(array: Array) -> Array:
+    return array[::-1].copy()[::-1]
+
+
+def _masked(array: Array) -> Array:
+    """The same array as another class."""
+    return array.view(np.ma.MaskedArray)
+
+
+KINDS: dict[str, Callable[[Array], Array]] = {
     "unaligned": _unaligned,
     "dtype": _of_other_dtype,
-    "masked": np.ma.masked_array,
-    "reversed": lambda array: array[::-1].copy()[::-1],
+    "masked": _masked,
+    "reversed": _reversed,
 }
 
 
