@@ -51,7 +51,7 @@ class ArrayMembers(ctypes.Structure):
 
 
 class CallMembers(ctypes.Structure):
-    """What a function is called with, as `struct call` has it."""
+    """The members of `struct call`, with which a function is called."""
 
     _fields_ = (
         ("objects", ctypes.c_void_p),
@@ -104,7 +104,7 @@ def pointers(values: Sequence[int]) -> Any:
 
 
 def types_of(arrays: Iterable[tuple[Any, tuple[int, ...], int]]) -> Any:
-    """What arrays have to be for C to take them: dtypes, shapes and flags."""
+    """Dtypes, shapes and flags of arrays, for C to compare."""
     found: list[int] = []
     for dtype, shape, flags in arrays:
         found += (id(dtype), flags, len(shape), *shape)
