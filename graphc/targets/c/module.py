@@ -47,7 +47,7 @@ static void *take(char **room, int64_t bytes) {
 """
 
 _CALLS = Path(__file__).with_name("calls.c").read_text(encoding="utf-8")
-"""What Python calls, with arrays for the other functions."""
+"""The function that Python calls, with arrays for the others."""
 
 _PROBLEMS = {"OUT_OF_BOUNDS": 1, "NOT_FINITE": 2}
 """Codes that a step returns where it updates nothing."""
