@@ -27,7 +27,7 @@ from ...ir.scalar import (
 )
 from .places import Places, places_of
 
-MANY_ROWS = 64
+MANY_ROWS = 256
 """With as many rows or more, as measured, BLAS is so much quicker than a product that
 reads windows where they are, that the windows are copied side by side."""
 
@@ -118,10 +118,36 @@ class Elements:
             for x, other in ((left, right.shape[-1]), (right, left.shape[-2])):
                 if not isinstance(other, int) or other >= MANY_ROWS:
                     continue
-                places = places_of(x, self.forms, self.is_outside)
-                if places is not None and places.is_repeated:
+                places = self._repeated(x)
+                if places is not None:
                     found[node, x] = places
         return found
+
+    def _repeated(self, x: Node) -> Places | None:
+        """The places of a matrix in an array with fewer elements, if it has them there.
+
+        Of the arrays behind it, the one in which neighbours along its longer axis are
+        neighbours is read, if there is one, even if it has to be made.
+        """
+        places = self._places_in(x, None)
+        if places is None or not places.is_repeated:
+            return None
+        if not places.has_neighbours(along_longer=True):
+            for node in reversed(places.path):
+                nearer = self._places_in(x, node)
+                if nearer is None or not nearer.is_repeated:
+                    continue
+                if nearer.has_neighbours(along_longer=True):
+                    return nearer
+        return places
+
+    def _places_in(self, x: Node, array: Node | None) -> Places | None:
+        """The places of a value in an array behind it, or the last one that is."""
+
+        def is_last(node: Node) -> bool:
+            return node is array or self.is_outside(node)
+
+        return places_of(x, self.forms, is_last)
 
     def _read_where_they_are(self) -> set[Node]:
         """Values that nothing reads besides products that read what is behind them."""
@@ -150,7 +176,7 @@ class Elements:
             if isinstance(form, MatrixProduct):
                 for x in node.inputs:
                     places = self.places.get((node, x))
-                    found.add(self._array_of(x) if places is None else places.node)
+                    found |= self._operand(x) if places is None else {places.node}
             if isinstance(form, Routine):
                 found.update(map(self._array_of, form.arrays))
             if isinstance(form, ByElement) and form.in_order:
@@ -163,13 +189,39 @@ class Elements:
                 found.add(self._array_of(first))
             for x in node.inputs:
                 if _counts(node) > _counts(x):
-                    found.add(self._array_of(x))
+                    found |= self._repeatedly_read(x)
         for node in self.nodes:
             if len(self.users[node]) > 1 and node not in unread:
                 found.add(self._array_of(node))
         found = {n for n in found if n.op.kind != "source" or not n.op.pure}
         found |= self.results
         return {n for n in found if not (self.is_outside(n) or runs_bodies(n))}
+
+    def _operand(self, x: Node) -> set[Node]:
+        """The arrays by which a product of matrices can read a value."""
+        places = self._places_in(x, None)
+        if places is None or (places.is_matrix and places.has_neighbours()):
+            return {self._array_of(x)}
+        for node in reversed(places.path):
+            nearer = self._places_in(x, node)
+            if nearer is not None and nearer.is_matrix and nearer.has_neighbours():
+                return self._copied(node)
+        return self._copied(x)
+
+    def _copied(self, x: Node) -> set[Node]:
+        """An array of elements in their order; and the one that it is copied from, if
+        neighbours in the one are not neighbours in the other."""
+        places = self._places_in(x, None)
+        if places is None or not places.is_transposed:
+            return {x}
+        return {x, self._array_of(x)}
+
+    def _repeatedly_read(self, x: Node) -> set[Node]:
+        """The arrays by which elements can be read again and again."""
+        places = self._places_in(x, None)
+        if places is None or not places.is_transposed:
+            return {self._array_of(x)}
+        return {x, self._array_of(x)}
 
     def _array_of(self, node: Node) -> Node:
         """The value whose elements a view or a part has."""

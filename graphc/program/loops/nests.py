@@ -37,6 +37,7 @@ from .elements import Elements, is_outside
 from .groups import MOST, groups_of
 from .operands import product_of, whole_array
 from .splitting import split_loops
+from .transpositions import transposition_of
 from .tree import (
     FINDING,
     Accumulator,
@@ -176,6 +177,13 @@ class _Builder:
         def value(counters: Sequence[Counter]) -> Scalar:
             return self.elements.element(node, _spread(node.shape, counters))
 
+        counters = tuple(map(Counter, sizes))
+        store = Store(node, _spread(node.shape, counters), value(counters))
+        item = transposition_of(node, store, counters)
+        if item is not None:
+            self.items.append(item)
+            self.placed[node] = _Placed((), (), ())
+            return
         loops = self._enter(sizes, value)
         counters = tuple(loop.counter for loop in loops)
         body = loops[-1].body if loops else self.items
@@ -191,6 +199,10 @@ class _Builder:
             write.value(index, self.at),
             write.combine,
         )
+        item = transposition_of(node, store, counters)
+        if item is not None:
+            self.items.append(item)
+            return
         loops = self._open(self.items, counters)
         (loops[-1].body if loops else self.items).append(store)
 

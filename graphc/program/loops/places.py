@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ...ir.dims import Dimension, product
+from ...ir.dims import Dim, Dimension, product
 from ...ir.node import Node
 from ...ir.scalar import (
     ByElement,
@@ -44,6 +44,33 @@ class Places:
     is_repeated: bool
     """True where the matrix has more axes than the array."""
 
+    @property
+    def is_matrix(self) -> bool:
+        """True where each axis has one step."""
+        return all(len(axis) <= 1 for axis in self.axes)
+
+    @property
+    def is_transposed(self) -> bool:
+        """True where neighbours in the array are not those along the last axis."""
+        last = [axis[-1][1] == 1 for axis in self.axes if axis]
+        return any(last) and not last[-1]
+
+    def has_neighbours(self, *, along_longer: bool = False) -> bool:
+        """True where neighbours along one of the last two axes are so in the array.
+
+        Args:
+            along_longer: True to ask for the longer one of the two.
+        """
+        axes = [axis for axis in self.axes[-2:] if axis]
+        if along_longer:
+            axes = sorted(axes, key=_length)[-1:]
+        return not axes or any(axis[-1][1] == 1 for axis in axes)
+
+
+def _length(axis: Axis) -> float:
+    size = product(tuple(size for size, _ in axis))
+    return float("inf") if isinstance(size, Dim) else size
+
 
 def places_of(
     node: Node,
@@ -67,7 +94,7 @@ def places_of(
     counters = [counter for axis in axes for counter in axis]
     known = affine(flat(node.shape, index), counters)
     is_stack = all(len(axis) <= 1 for axis in axes[:-2])
-    if known is None or not is_stack or max(map(len, axes)) > MOST_DIGITS:
+    if known is None or not is_stack or max(map(len, axes), default=0) > MOST_DIGITS:
         return None
     steps = dict(zip(counters, known[1], strict=True))
     joined = tuple(_joined([(c.size, steps[c]) for c in axis]) for axis in axes)

@@ -13,6 +13,7 @@ from .tree import (
     Product,
     RoutineCall,
     Store,
+    Transposition,
     Turns,
     bodies_of,
     inside,
@@ -31,8 +32,9 @@ def _symbols_of(item: Item) -> set[str]:
     for each in inside(item):
         if isinstance(each, Loop):
             found |= set(symbols_of((each.counter.size,)))
-        if isinstance(each, Product):
-            operands = (each.left, each.right)
+        if isinstance(each, Product | Transposition):
+            is_product = isinstance(each, Product)
+            operands = (each.left, each.right) if is_product else (each.to, each.source)
             steps = [s for o in operands for s in (o.rows, o.columns, *o.stack)]
             axes = [axis for o in operands for axis in o.axes or ()]
             steps += [number for axis in axes for digit in axis for number in digit]

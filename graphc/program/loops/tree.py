@@ -128,6 +128,21 @@ class Product:
 
 
 @dataclass(eq=False)
+class Transposition:
+    """Copies of matrices whose columns become rows, one for each position of leading
+    axes."""
+
+    node: Node
+    sizes: tuple[Dimension, Dimension]
+    """Rows and columns of the result."""
+    to: Operand
+    """The result, in the array of the node."""
+    source: Operand
+    """The same elements where they are copied from."""
+    stack: tuple[Dimension, ...] = ()
+
+
+@dataclass(eq=False)
 class RoutineCall:
     """A call of a function written by hand."""
 
@@ -280,6 +295,7 @@ Item: TypeAlias = (
     | Combine
     | Loop
     | Product
+    | Transposition
     | RoutineCall
     | Turns
     | Choice
@@ -319,6 +335,8 @@ def operands(item: Item) -> tuple[Node, ...]:
     """The arrays that a single item reads as a whole."""
     if isinstance(item, Product):
         return item.left.node, item.right.node
+    if isinstance(item, Transposition):
+        return (item.source.node,)
     if isinstance(item, RoutineCall):
         return item.arrays
     return (*item.passed.read,) if isinstance(item, Turns | Choice) else ()
@@ -326,7 +344,7 @@ def operands(item: Item) -> tuple[Node, ...]:
 
 def targets(item: Item) -> tuple[Node, ...]:
     """The values outside of it that a single item writes to memory."""
-    if isinstance(item, Store | Product | RoutineCall):
+    if isinstance(item, Store | Product | Transposition | RoutineCall):
         return (item.node,)
     return (*item.passed.written,) if isinstance(item, Turns | Choice) else ()
 

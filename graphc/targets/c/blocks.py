@@ -24,6 +24,7 @@ from ...program.loops.tree import (
     Product,
     RoutineCall,
     Row,
+    Transposition,
     Turns,
     inside,
     read_by,
@@ -68,6 +69,8 @@ class Blocks:
             (first, *others) = group
             if isinstance(first, Product):
                 lines += self._product(first)
+            elif isinstance(first, Transposition):
+                lines += self._transposition(first)
             elif isinstance(first, RoutineCall):
                 lines.append(self._routine(first))
             elif isinstance(first, Turns | Choice):
@@ -195,11 +198,18 @@ class Blocks:
             given += [where, scope.size(columns), "0", "product_room"]
         scope.used.add(function)
         lines = [f"{called(function, given)};"]
-        for letter, count in reversed(list(zip(letters, item.stack, strict=True))):
-            size = scope.size(count)
-            head = f"for (int64_t {letter} = 0; {letter} < {size}; {letter}++) {{"
-            lines = [head, *indented(lines), "}"]
-        return lines
+        return _stacked(scope, letters, item.stack, lines)
+
+    def _transposition(self, item: Transposition) -> list[str]:
+        """The lines that call copies between two orders of axes."""
+        scope = self.scope
+        function = f"transpose_{item.node.dtype.name}"
+        scope.used.add(function)
+        letters = "pqrstuvw"[: len(item.stack)]
+        given = [*map(scope.size, item.sizes)]
+        given += [_start(scope, item.source, letters), scope.size(item.source.columns)]
+        given += [_start(scope, item.to, letters), scope.size(item.to.rows)]
+        return _stacked(scope, letters, item.stack, [f"{called(function, given)};"])
 
     # Bodies -------------------------------------------------------------------------
 
@@ -331,6 +341,17 @@ class Blocks:
         names = self.scope.names
         place = self._offset(names[each.buffers], Expression(turn, "%"), each.variable)
         return [f"{c_type(each.next.dtype)} *{names[each.next]} = {place};"]
+
+
+def _stacked(
+    scope: Scope, letters: str, stack: Sequence[Dimension], lines: list[str]
+) -> list[str]:
+    """Lines in loops over the positions of a stack."""
+    for letter, count in reversed(list(zip(letters, stack, strict=True))):
+        size = scope.size(count)
+        head = f"for (int64_t {letter} = 0; {letter} < {size}; {letter}++) {{"
+        lines = [head, *indented(lines), "}"]
+    return lines
 
 
 def _start(scope: Scope, operand: Operand, letters: str) -> str:

@@ -184,9 +184,12 @@ def test_elements_at_places(library: ctypes.CDLL, dtype: str) -> None:
         ([0], [4], [5]),
         ([2], [4], [3, 0]),
         ([11], [2, 2, 2, 2, 2, 2, 2, 2], [17]),
+        ([13], [3, 100], [9]),
+        ([2, 4], [2, 1030], [3]),
+        ([1], [0, 64], [3]),
     ]
     for rows, inner, columns in cases:
-        for a_order, b_order in itertools.product(range(3), repeat=2):
+        for a_order, b_order in itertools.product(range(4), repeat=2):
             exact: list[Array] = []
             axes: list[Axis] = []
             memory: list[Array] = []
@@ -200,6 +203,8 @@ def test_elements_at_places(library: ctypes.CDLL, dtype: str) -> None:
                     places = places[::-1]
                 if order == 2:
                     places = list(rng.permutation(places))
+                if order == 3:
+                    places = [*places[count:], *places[:count]]
                 array = rng.uniform(-1, 1, [sizes[p] for p in places]).astype(dtype)
                 view = array.transpose(np.argsort(places))
                 if order == 2 and sizes[-1] > 1:

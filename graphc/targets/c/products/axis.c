@@ -1,6 +1,10 @@
 // An axis of a matrix that consists of several axes of an array: `steps` says how far
 // apart neighbours along each one are.
 enum { MOST_DIGITS = 8, BLOCK_PLACES = BLOCK_INNER };
+
+// Tiles for runs of neighbours: as many sums as there are registers for.
+enum { RUN_ROWS = VECTOR_BYTES == 64 ? 6 : 3, RUN_COLUMNS = 4, BLOCK_RUNS = 1024 };
+
 struct axis {
     int digits;
     int64_t sizes[MOST_DIGITS], steps[MOST_DIGITS];
@@ -12,6 +16,22 @@ static int64_t size_of(const struct axis *axis) {
         size *= axis->sizes[digit];
     }
     return size;
+}
+
+// The number of elements that are neighbours along two axes of as many elements, after
+// each of which this is so for the next ones.
+static int64_t run_of(const struct axis *axis, const struct axis *other) {
+    int64_t run = axis->sizes[axis->digits - 1];
+    int64_t rest = other->sizes[other->digits - 1];
+    if (axis->steps[axis->digits - 1] != 1 || other->steps[other->digits - 1] != 1) {
+        return 1;
+    }
+    while (rest > 0) {
+        int64_t last = run % rest;
+        run = rest;
+        rest = last;
+    }
+    return run;
 }
 
 // The places of `count` elements, from the one at `first` on.
