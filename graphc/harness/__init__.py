@@ -28,6 +28,7 @@ from ..pysource.plain import without_annotations
 
 MARKER = "# --- imports above, copied into emitted programs below ---"
 SECTIONS = (
+    "cores",
     "native",
     "c_calls",
     "arrays",
@@ -70,6 +71,7 @@ FEATURES = frozenset(
         "c_calls",
         "c_update",
         "computed_positions",
+        "cores",
         "denormals",
         "fixed_rows",
         "flat",
@@ -95,12 +97,12 @@ FEATURES = frozenset(
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; a number of rows that is fixed; arrays side by side; several step sizes;
-positions that depend on data; rows along another axis than the first; one step size, or
-a first one; code in C, and updates in it; decay on a plateau; outputs that are
+positions that depend on data; threads; rows along another axis than the first; one step
+size, or a first one; code in C, and updates in it; decay on a plateau; outputs that are
 predicted; a step size that changes; several losses; random draws; data that must have
 the dtypes of the inputs; chains in tiles; metrics made of totals; gradients that finite
-differences do not tell; updates over tiles; a loss whose mean is not over rows;
-inputs without rows."""
+differences do not tell; updates over tiles; a loss whose mean is not over rows; inputs
+without rows."""
 _ROOTS = frozenset(("evaluate", "fit"))
 """Functions for those who import a program."""
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import platform
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from threading import get_ident
 from typing import Any
 
 import numpy as np
 
-from .model import C_ARRAYS, C_SOURCE
+from .cores import count_cores
+from .model import C_ARRAYS, C_SOURCE, THREADS
 from .native import compiled, use_blas
 
 # --- imports above, copied into emitted programs below ---
@@ -33,6 +35,11 @@ def c_library() -> ctypes.CDLL:
         head, items = object.__basicsize__, tuple.__basicsize__
         sizes = ctypes.c_int64(head), ctypes.c_int64(items)
         library.use_objects(ctypes.c_void_p(id(np.ndarray)), *sizes)
+    # if cores
+    # On Windows they have none.
+    with suppress(AttributeError):
+        library.use_threads(ctypes.c_int64(THREADS or count_cores()))
+    # end
     return library
 
 

@@ -45,7 +45,7 @@ STREAMS: tuple[str, ...] = ()
 TILE: int = 0
 """In fast style: the most numbers that an operation on an array takes at a time."""
 THREADS: int = 0
-"""In fast style: the threads that share the tiles; 0 for as many as there are cores."""
+"""The threads that share large arrays; 0 for as many as there are cores."""
 RULES: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = ()
 """In fast style, for each rule of the update: its parameters, the slots of each in the
 optimizer's state, and the dtypes of arrays to work in."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import empty_aligned
+from .cores import count_cores
 from .model import THREADS, TILE
 
 # --- imports above, copied into emitted programs below ---
@@ -96,11 +97,3 @@ def has_threads() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-@cache
-def count_cores() -> int:
-    """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -19,6 +19,7 @@ from ..ir.walk import ancestors
 from .groups import ParameterUpdate, rule_nodes
 from .loops.elements import is_known, known
 from .loops.nests import Nests, nests_of
+from .loops.sharing import share_turns
 from .loops.tree import Combine, Item, Local, Loop, Store, inside, scalars
 from .native import Supports
 from .update import Group, LoweredUpdate
@@ -169,6 +170,7 @@ def _loop_of(group: Group, shared: set[Node]) -> GroupLoop | None:
         index = (*[Number(0)] * (old.ndim - 1), counter) if old.ndim else ()
         body.append(Store(old, index, element(new)))
     loop = Loop(counter, body)
+    share_turns([loop])
     given = dict.fromkeys(_loaded([loop]))
     numbers = tuple(n for n in given if n not in own_arrays | variables)
     return GroupLoop(

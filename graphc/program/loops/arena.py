@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
+from .sharing import MOST_PARTS
 from .tree import (
     Arena,
     Item,
+    Loop,
     Nests,
     Product,
     RoutineCall,
@@ -84,13 +86,22 @@ def room_of_calls(items: Iterable[Item]) -> Dimension:
             largest = max(largest, own)
         if isinstance(item, RoutineCall) and item.routine.work is not None:
             total = total + item.routine.work + ALIGNMENT
+        if isinstance(item, Loop) and item.sums:
+            largest = max(largest, sum(map(room_of_sums, item.sums)))
     return total + largest
+
+
+def room_of_sums(node: Node) -> int:
+    """The bytes of the sums of all parts but the first, which has the array itself."""
+    assert isinstance(node.type.size, int)
+    return (MOST_PARTS - 1) * node.type.size * node.dtype.itemsize + ALIGNMENT
 
 
 def works(item: Item) -> bool:
     """True for a single statement that needs memory to work in."""
     is_routine = isinstance(item, RoutineCall) and item.routine.work is not None
-    return isinstance(item, Product) or is_routine
+    has_sums = isinstance(item, Loop) and bool(item.sums)
+    return isinstance(item, Product) or is_routine or has_sums
 
 
 def has_room(item: Item) -> bool:

@@ -36,6 +36,7 @@ from .bodies import item_of
 from .elements import Elements, is_outside
 from .groups import MOST, groups_of
 from .operands import product_of, whole_array
+from .sharing import share_turns
 from .splitting import split_loops
 from .transpositions import transposition_of
 from .tree import (
@@ -113,6 +114,7 @@ class _Builder:
         shrink(nests, groups, {*self.elements.results, *self.others})
         define_variables(groups)
         nests.items = [item for group in groups for item in group]
+        share_turns(nests.items)
         for place, group in enumerate(groups):
             nests.functions |= dict.fromkeys(group, place)
         return nests

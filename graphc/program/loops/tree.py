@@ -94,6 +94,11 @@ class Loop:
     body: list[Item] = field(default_factory=list["Item"])
     accumulators: list[Accumulator] = field(default_factory=list[Accumulator])
     """Those that start before it."""
+    cost: Dimension | None = None
+    """That of a turn in additions, where threads may share its turns."""
+    sums: dict[Node, str] = field(default_factory=dict[Node, str])
+    """Arrays that turns combine values into, and the operation, where threads share
+    these: each part of the turns has sums of its own."""
 
 
 @dataclass(eq=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
-from ...ir.scalar import Counter, Total, parts
+from ...ir.scalar import Total, Variable
 from ...program.loops.arena import has_room, works
 from ...program.loops.places import Axis
 from ...program.loops.symbols import symbols_in_items
@@ -23,18 +24,22 @@ from ...program.loops.tree import (
     Operand,
     Product,
     RoutineCall,
-    Row,
     Transposition,
     Turns,
     inside,
-    read_by,
-    scalars,
-    written_by,
 )
 from .expressions import c_type
 from .function import Scope
 from .names import size_name
 from .text import Expression, beside, binary, called, indented, unary, wrapped
+from .threads import (
+    SHARE,
+    Parameter,
+    numbers_outside,
+    parameters_of,
+    shared_part,
+    sums_of_parts,
+)
 
 TURNS = "tuvwxyz"
 
@@ -113,43 +118,65 @@ class Blocks:
     def _nest(self, items: list[Item]) -> list[str]:
         """A call of a function that runs a nest."""
         scope = self.scope
-        names = scope.names
-        stored = set[Node]().union(*map(written_by, items))
-        order: dict[Node, None] = {}
-        for item in items:
-            order.update(read_by(item))
-            order.update(dict.fromkeys(written_by(item)))
-        own = {e.node for i in items for e in inside(i) if isinstance(e, Local | Row)}
-        arrays = [n for n in order if n not in stored and n not in own]
-        written = [n for n in order if n in stored and n not in own]
-        arrays += written
-        name = self._name(f"{self.owner}_{names[written[-1]]}")
-        symbols = [*map(size_name, sorted(symbols_in_items(items)))]
-        given = [f"int64_t {symbol}" for symbol in symbols]
-        passed = [*symbols]
-        for counter in _counters_outside(items):
-            letter = scope.counters[counter]
-            given.append(f"int64_t {letter}")
-            passed.append(letter)
-        changed = {names[node] for node in stored}
-        for node in arrays:
-            kind, known = c_type(node.dtype), names[node]
-            if known in passed:
-                continue
-            passed.append(known)
-            if node in scope.variables and node not in stored:
-                given.append(f"{kind} {known}")
-            else:
-                const = "" if known in changed else "const "
-                given.append(f"{const}{kind} *restrict {known}")
+        loops = [each for each in items if isinstance(each, Loop)]
+        has_sums = any(loop.sums for loop in loops)
+        if (
+            items == loops
+            and len(loops) == 1
+            and loops[0].cost is not None
+            and not (has_sums or loops[0].accumulators)
+        ):
+            return self._shared(loops[0], self.wrong)
+        wish, parameters = parameters_of(scope, items)
+        name = self._name(f"{self.owner}_{wish}")
         checks, scope.checks = scope.checks, False
         scope.start()
+        scope.share = self._shared
         body = scope.items(items)
+        scope.share = None
         if scope.checks:
-            given.append("bool *wrong")
-            passed.append(self.wrong)
+            parameters.append(Parameter("bool *wrong", self.wrong))
+        if has_sums:
+            parameters.append(Parameter("char *room", "product_room"))
         scope.checks |= checks
-        return [self._add(name, given, passed, body)]
+        given = [each.declaration for each in parameters]
+        return [self._add(name, given, [each.value for each in parameters], body)]
+
+    def _shared(self, loop: Loop, wrong: str = "wrong") -> list[str]:
+        """The lines that let threads share the turns of a loop."""
+        scope = self.scope
+        assert loop.cost is not None
+        wish, parameters = parameters_of(scope, [loop])
+        name = self._name(f"{self.owner}_{wish}")
+        outer = scope.checks, scope.own, scope.taken
+        scope.start()
+        scope.taken |= outer[2]
+        for each, text in numbers_outside(loop, scope, outer[1]):
+            declared = f"{c_type(each.dtype)} {text}"
+            parameters.append(Parameter(declared, text, c_type(each.dtype)))
+            if isinstance(each, Variable):
+                scope.own[each] = text
+        body = scope.loop(loop, is_part=True)
+        words = {*re.findall(r"\w+", "\n".join(body))}
+        parameters = [each for each in parameters if each.value in words]
+        if scope.checks:
+            parameters.append(Parameter("bool *wrong", wrong))
+        scope.checks |= outer[0]
+        scope.own, scope.taken = outer[1:]
+        at_once = called("turns_of_part", [scope.size(loop.cost)])
+        lines: list[str] = []
+        merged: list[str] = []
+        if loop.accumulators or loop.sums:
+            at_once, lines, merged = sums_of_parts(scope, loop, parameters, body)
+        turns = ["int64_t first", "int64_t last"]
+        given = [*turns, *(each.declaration for each in parameters)]
+        self._add(name, given, [], body)
+        scope.used.add(SHARE)
+        text, told = shared_part(name, parameters, at_once)
+        self.functions.append(text)
+        size = scope.size(loop.counter.size)
+        told = (f"{name}_shared", size, at_once, *told)
+        return [*lines, f"{called(SHARE, told)};", *merged]
 
     def _routine(self, item: RoutineCall) -> str:
         """The line that calls a function written by hand."""
@@ -386,18 +413,6 @@ def _axis(scope: Scope, axis: Axis) -> str:
 def stream_of(scope: Scope, node: Node) -> str:
     """The name of the generator of a draw."""
     return f"{scope.names[node]}_stream"
-
-
-def _counters_outside(items: Sequence[Item]) -> list[Counter]:
-    """Counters of loops that statements stand in."""
-    found: dict[Counter, None] = {}
-    for item in items:
-        for each in inside(item):
-            for scalar in scalars(each):
-                found.update((p, None) for p in parts(scalar) if isinstance(p, Counter))
-    loops = [e for i in items for e in inside(i) if isinstance(e, Loop)]
-    own = {loop.counter for loop in loops}
-    return [counter for counter in found if counter not in own]
 
 
 def _product_room(bodies: Sequence[Body]) -> list[str]:

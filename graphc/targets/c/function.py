@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...ir.dims import Dim, Dimension, product
@@ -64,13 +64,16 @@ class Scope:
     own: dict[Variable | None, str] = field(default_factory=dict[Variable | None, str])
     """Names of variables that stand for no value of the graph."""
     taken: set[str] = field(default_factory=set[str])
+    share: Callable[[Loop], list[str]] | None = None
+    """That which prints a loop for several threads, if there may be any."""
 
     def start(self) -> None:
         """Begin a function in C."""
         self.checks = False
         self.own, self.taken = {}, set()
 
-    def _new(self, wish: str) -> str:
+    def new(self, wish: str) -> str:
+        """A name for a variable of a function."""
         name = self.names.free(wish, self.taken)
         self.taken.add(name)
         return name
@@ -81,7 +84,7 @@ class Scope:
             return text
         # Letters count turns of a loop from i on, and no value has only one.
         letters = [each for each in "xyzwvu" if each not in self.taken]
-        name = self._new(letters[0] if letters else "point")
+        name = self.new(letters[0] if letters else "point")
         self.before.append(f"const {c_type(dtype)} {name} = {text};")
         return name
 
@@ -90,7 +93,7 @@ class Scope:
         point = self.variable(point, dtype)
         first, *others = coefficients
         letters = [each for each in "pqabcdef" if each not in self.taken]
-        name = self._new(letters[0] if letters else "polynomial")
+        name = self.new(letters[0] if letters else "polynomial")
         self.before.append(f"{c_type(dtype)} {name} = {first};")
         for other in others:
             sign = "-" if other.startswith("-") else "+"
@@ -105,7 +108,7 @@ class Scope:
         if variable.node is not None:
             known = self.names[variable.node]
             wish = f"{known}_{letters}" if letters else f"{known}_here"
-        name = self.own[variable] = self._new(wish)
+        name = self.own[variable] = self.new(wish)
         return [*self.flushed(), f"const {kind} {name} = {text};"]
 
     def flushed(self) -> list[str]:
@@ -224,7 +227,7 @@ class Scope:
                     target = self._target(node, index, shape or node.shape)
                     text = self.text(value)
                     lines += self.flushed()
-                    lines += self._combined(target, combine, text, node.dtype)
+                    lines += self.combined(target, combine, text, node.dtype)
                 case Combine(accumulator, value, place):
                     is_laned = lane and _is_laned(accumulator)
                     target = self.total(accumulator.node)
@@ -233,9 +236,11 @@ class Scope:
                     where = self.text(place) if place is not None else ""
                     lines += self.flushed()
                     dtype = accumulator.dtype
-                    lines += self._combined(
+                    lines += self.combined(
                         target, accumulator.combine, text, dtype, where
                     )
+                case Loop() if self.share is not None and item.cost is not None:
+                    lines += self.share(item)
                 case Loop():
                     lines += self.loop(item)
                 case _:
@@ -248,7 +253,7 @@ class Scope:
         place = self.text(flat(shape, tuple(index)))
         return f"{self.names[node]}[{place}]"
 
-    def _combined(
+    def combined(
         self,
         target: str,
         combine: str,
@@ -295,11 +300,17 @@ class Scope:
                     "}",
                 ]
 
-    def loop(self, loop: Loop) -> list[str]:
-        """The lines of a loop, with what stands before and after it for totals."""
+    def loop(self, loop: Loop, *, is_part: bool = False) -> list[str]:
+        """The lines of a loop, with what stands before and after it for totals.
+
+        Args:
+            loop: its statements.
+            is_part: True for the turns from `first` up to `last` only.
+        """
         taken = set(self.counters.values())
         counter = next(c for c in COUNTERS if c not in taken)
         size = self.size(loop.counter.size)
+        start, end = ("first", "last") if is_part else ("0", size)
         combined = [e.accumulator for e in loop.body if isinstance(e, Combine)]
         is_innermost = not any(isinstance(each, Loop) for each in loop.body)
         in_lanes = is_innermost and not _is_small(loop.counter.size)
@@ -310,9 +321,11 @@ class Scope:
                 lines += self._started(a)
         self.counters[loop.counter] = counter
         if laned:
-            lines += self._in_lanes(loop, laned, counter, size)
+            lines += self._in_lanes(loop, laned, counter, start, end)
         else:
-            head = f"for (int64_t {counter} = 0; {counter} < {size}; {counter}++) {{"
+            head = (
+                f"for (int64_t {counter} = {start}; {counter} < {end}; {counter}++) {{"
+            )
             lines += [head, *indented(self.items(loop.body)), "}"]
         del self.counters[loop.counter]
         return lines
@@ -328,7 +341,12 @@ class Scope:
         return [f"{kind} {name} = 0;", f"{c_type(a.dtype)} {name}_value = {start};"]
 
     def _in_lanes(
-        self, loop: Loop, laned: Sequence[Accumulator], counter: str, size: str
+        self,
+        loop: Loop,
+        laned: Sequence[Accumulator],
+        counter: str,
+        begin: str,
+        end: str,
     ) -> list[str]:
         """The lines of a loop that combines floats in a fixed number of lanes."""
         start, lines = f"{counter}0", list[str]()
@@ -345,12 +363,16 @@ class Scope:
                 "}",
             ]
         body = self.items(loop.body, "[lane]")
-        lines += [f"for (int64_t {start} = 0; {start} < {size}; {start} += {LANES}) {{"]
+        head = (
+            f"for (int64_t {start} = {begin}; {start} < {end}; {start} += {LANES}) {{"
+        )
+        lines.append(head)
         lanes = str(LANES)
-        if isinstance(loop.counter.size, Dim) or loop.counter.size % LANES:
+        size = loop.counter.size
+        if begin != "0" or isinstance(size, Dim) or size % LANES:
             lanes = "lanes"
             lines += [
-                f"    const int64_t rest = {binary(size, '-', start)};",
+                f"    const int64_t rest = {binary(end, '-', start)};",
                 f"    const int64_t lanes = rest < {LANES} ? rest : {LANES};",
             ]
         lines += [
@@ -368,7 +390,7 @@ class Scope:
             if a in loop.accumulators:
                 lines.append(f"const {c_type(a.node.dtype)} {name} = {found};")
             else:
-                lines += self._combined(name, a.combine, found, a.dtype)
+                lines += self.combined(name, a.combine, found, a.dtype)
         return lines
 
 

@@ -29,6 +29,7 @@ from .library import (
 from .names import CNames, NamesOfValues, size_name
 from .products import PRODUCTS, products
 from .source import CFunction, c_function
+from .threads import SHARE, share
 from .traced import traced
 from .update import CUpdate, c_step, c_update
 
@@ -124,6 +125,8 @@ class CModule:
         default_factory=dict[str, tuple[str, frozenset[str]]]
     )
     """Steps of training, and the functions that they call."""
+    threads: int = 0
+    """That share large loops; 0 until the program says how many."""
 
     def add(
         self,
@@ -175,7 +178,8 @@ class CModule:
         """The whole text."""
         found = {each for f in self.functions for each in f.used}
         found = found.union(*(update.used for update in self.updates.values()))
-        used = sorted(found.union(*(used for _, used in self.steps.values())))
+        found = found.union(*(used for _, used in self.steps.values()))
+        used = sorted(found - {SHARE})
         called = [name.rpartition("_") for name in used]
         routines = with_needed((n, d) for n, _, d in called if n in ROUTINES)
         whole = [(n, d) for n, _, d in called if n in INTEGERS and d[:5] != "float"]
@@ -191,6 +195,7 @@ class CModule:
             of_places = [d for name, _, d in matrices if name.endswith("of_places")]
             parts.append(products(dtypes, of_places))
         parts += [routine(name, dtype) for name, dtype in routines]
+        parts += [share(self.threads)] if SHARE in found else []
         parts += [f.text + "\n" for f in self.functions]
         parts += [update.text + "\n" for update in self.updates.values()]
         steps = "\n".join(text + "\n" for text, _ in self.steps.values())

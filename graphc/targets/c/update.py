@@ -15,6 +15,7 @@ from .expressions import c_type
 from .function import Scope
 from .names import CNames, NamesOfValues
 from .text import called, indented, wrapped
+from .threads import SHARE, Parameter, shared_stretch
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,12 @@ def c_update(
         width = len(group.columns)
         given = [f"{run}[{column}]" for column in range(width)]
         call = f"{called(own, ['*counts++', *given, *passed])};"
+        if group.loop.cost is not None:
+            used.add(SHARE)
+            text, told = shared_stretch(own, _parameters(group, given, passed))
+            functions.append(text)
+            at_once = called("turns_of_part", [scope.size(group.loop.cost)])
+            call = f"{called(SHARE, [f'{own}_shared', '*counts++', at_once, *told])};"
         calls += _runs(place, run, width, call)
     for value, slot in loops.replaced:
         place = places[slot]
@@ -177,6 +184,20 @@ def _runs(place: int, run: str, width: int, call: str) -> list[str]:
         *indented([call, f"{run} += {width};"]),
         "}",
     ]
+
+
+def _parameters(
+    group: GroupLoop, arrays: Sequence[str], numbers: Sequence[str]
+) -> list[Parameter]:
+    """The parameters of a rule's function after the count."""
+    found: list[Parameter] = []
+    for node, value in zip(group.columns, arrays, strict=True):
+        const = "" if node in group.stored else "const "
+        found.append(Parameter(f"{const}{c_type(node.dtype)} *", value))
+    for node, value in zip(group.given, numbers, strict=True):
+        kind = c_type(node.dtype)
+        found.append(Parameter(kind, value, kind))
+    return found
 
 
 def _rule(

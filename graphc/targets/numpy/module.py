@@ -17,6 +17,7 @@ from ...ir.sizes import SizeBound, check_known, sizes_told_by
 from ...ir.template import top_level_names
 from ...program.footprint import Footprint
 from ...program.function import Declared, Function
+from ...program.loops.sharing import is_shared
 from ...program.lower import lower
 from ...program.plan import Style
 from ...program.schedule import TILE, Tiling
@@ -147,6 +148,7 @@ def emit_function(
     names = module_names(inputs, taken)
     settings = Settings(names, [graph])
     constants = Constants(names, settings)
+    constants.c.threads = tiling.threads
     writer, functions = Writer(), Writer()
     for helper in helpers:
         write_helper(writer, functions, helper)
@@ -157,7 +159,7 @@ def emit_function(
         docstring += f"\n\nArrays besides inputs and outputs, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     positions = ["positions"] if "indexing" in features else []
-    sections = ("arrays", "tiles", *positions, "streams", "native", "c_calls")
+    sections = ("arrays", "cores", "tiles", *positions, "streams", "native", "c_calls")
     harness = harness_source(features, sections)
     write_imports(writer, harness)
     write_tiling(writer, tiling, features)
@@ -171,9 +173,11 @@ def emit_function(
 
 
 _HELPERS = frozenset(
-    ("arrays", "c_calls", "flat", "indexing", "native", "streams", "tiles")
+    ("arrays", "c_calls", "cores", "flat", "indexing", "native", "streams", "tiles")
 )
-_SECTIONS = ("arrays", "tiles", "positions", "streams", "native", "c_calls")
+_SECTIONS = (
+    *("arrays", "cores", "tiles", "positions", "streams", "native", "c_calls"),
+)
 
 
 def called_features(functions: Iterable[Function]) -> frozenset[str]:
@@ -183,9 +187,13 @@ def called_features(functions: Iterable[Function]) -> frozenset[str]:
         if function.workspace.is_used:
             wanted |= {"arrays"}
         if function.has_tiles:
-            wanted |= {"arrays", "tiles"}
+            wanted |= {"arrays", "cores", "tiles"}
         if function.regions:
             wanted |= {"arrays", "native", "c_calls"}
+            shared = any(
+                is_shared(each.region.nests.items) for each in function.regions
+            )
+            wanted |= {"cores"} if shared else set()
         if function.has_checks:
             wanted |= {"indexing"}
         if function.declared.graph.draws:
@@ -207,7 +215,7 @@ def write_tiling(writer: Writer, tiling: Tiling, features: frozenset[str]) -> No
     if features & {"tiles", "flat"}:
         writer.comment("How many numbers are computed at a time, to stay in cache.")
         writer.statement(assign("TILE", ast.Constant(tiling.size or TILE)))
-    if "tiles" in features:
+    if "cores" in features:
         writer.comment("How many threads share large arrays; 0 for all cores.")
         writer.statement(assign("THREADS", ast.Constant(tiling.threads)))
 

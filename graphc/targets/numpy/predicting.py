@@ -41,7 +41,7 @@ _RESERVED = (
 _SHORT = 200
 """The most trained numbers that a text holds."""
 
-_SECTIONS = ("arrays", "tiles", "positions", "streams")
+_SECTIONS = ("arrays", "cores", "tiles", "positions", "streams")
 
 
 def emit_predict(
@@ -78,7 +78,7 @@ def emit_predict(
     native = supports if style == "native" else None
     function = lower(declared, fast=style != "readable", native=native)
     helpers = called_helpers(function.forms_used())
-    needed = frozenset(("arrays", "indexing", "streams", "tiles", "whole"))
+    needed = frozenset(("arrays", "cores", "indexing", "streams", "tiles", "whole"))
     taken = {*_RESERVED, *names_of_helpers(helpers)}
     taken |= defined_names(harness_source(needed, _SECTIONS))
     names = module_names(inputs, taken)

@@ -154,6 +154,7 @@ def emit_training(
     sidecar = Sidecar.beside(file)
     settings = Settings(names, _graphs(plan))
     constants = Constants(names, settings, sidecar)
+    constants.c.threads = plan.tiling.threads
     writer, text = Writer(), Writer()
     told = [*dict.fromkeys(helpers)]
     later = [] if plan.plateau is None else [plan.plateau.source]
@@ -211,6 +212,10 @@ def emit_training(
         features |= {"arrays", "flat"}
         if loops:
             features |= {"c_calls", "c_update", "native"}
+            if any(
+                g.loop.cost is not None for each in loops.values() for g in each.groups
+            ):
+                features |= {"cores"}
         if in_numpy:
             features |= {"update_tiles"}
     arrays = Writer()
@@ -288,7 +293,7 @@ def _names_in(source: str) -> set[str]:
 
 def _names(plan: TrainingPlan, helpers: Sequence[str], rates: Rates) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
-    needed = {"arrays", "c_calls", "c_update", "flat", "indexing", "native"}
+    needed = {"arrays", "c_calls", "c_update", "cores", "flat", "indexing", "native"}
     needed |= {"streams", "tiles", "update_tiles"}
     every = harness_source(plan.features | needed | {"whole"})
     taken = names_of_helpers(helpers)

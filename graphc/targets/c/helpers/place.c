@@ -5,6 +5,7 @@ static inline int64_t place(int64_t position, int64_t size, bool *wrong) {
     if (position >= 0 && position < size) {
         return position;
     }
-    *wrong = true;
+    // Several threads may find one at once.
+    __atomic_store_n(wrong, true, __ATOMIC_RELAXED);
     return 0;
 }
