@@ -8,6 +8,7 @@ Source: Hendrycks and Gimpel 2016, "Gaussian Error Linear Units (GELUs)".
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import aligned, aligned_zeros, number
+from .by_hand import library
 from .environment import cores
 from .functions import Calls, check_arrays
 from .harness import Unavailable
@@ -31,10 +33,12 @@ PEERS = {
     "graphc-readable": "graphc_readable",
     "expert": "expert",
     "as-written": "as_written",
+    "c": "c_by_hand",
     "floor": "floor",
     "torch": "torch_eager",
     "torch-compile": "torch_compile",
     "jax": "jax_jit",
+    "numba": "numba_loop",
     "pytensor": "pytensor_numba",
     "casadi": "casadi_function",
     "autograd": "hips_autograd",
@@ -170,6 +174,45 @@ def _expert_part(x: Array, value: Array, gradient: Array, scratch: Array) -> Non
             multiply(work, v, work)
             multiply(work, square, work)
             add(p, work, p)
+
+
+def c_by_hand(workload: Gelu, data: Ring) -> Calls:
+    """One loop, into the same two arrays at each call."""
+    function = library("gelu", "-ffast-math").gelu
+    pointer = ctypes.c_void_p
+    function.argtypes = (ctypes.c_int64, pointer, pointer, pointer)
+    value, gradient = aligned_zeros(workload.size), aligned_zeros(workload.size)
+    results = (value.ctypes.data, gradient.ctypes.data)
+
+    def run(count: int, x: int) -> tuple[Array, Array]:
+        function(count, x, *results)
+        return value, gradient
+
+    return Calls(run, [(x.size, x.ctypes.data) for (x,) in data])
+
+
+def numba_loop(workload: Gelu, data: Ring) -> Calls:
+    """One loop, compiled by Numba, into the same two arrays at each call."""
+    import numba
+
+    f32 = np.float32
+    one, linear, cubic = f32(1), f32(2 * SCALE), f32(2 * SCALE * CUBIC)
+    value, gradient = aligned_zeros(workload.size), aligned_zeros(workload.size)
+
+    @numba.njit(fastmath=True)
+    def gelu(x: Any, value: Any, gradient: Any) -> None:
+        for i in range(x.size):
+            square = x[i] * x[i]
+            p = one / (one + math.exp(-x[i] * (linear + cubic * square)))
+            value[i] = x[i] * p
+            slope = linear + f32(3) * cubic * square
+            gradient[i] = p + value[i] * (one - p) * slope
+
+    def run(x: Array) -> tuple[Array, Array]:
+        gelu(x, value, gradient)
+        return value, gradient
+
+    return Calls(run, data)
 
 
 def as_written(workload: Gelu, data: Ring) -> Calls:

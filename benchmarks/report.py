@@ -23,6 +23,7 @@ LABELS = {
     "torch-compile-loss": "torch.compile, loss",
     "torch-compile-step": "torch.compile, step",
     "jax": "jax.jit",
+    "numba": "Numba by hand",
     "pytensor": "PyTensor",
     "casadi": "CasADi",
     "autograd": "autograd",

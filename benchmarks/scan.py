@@ -7,19 +7,15 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .arrays import aligned
+from .by_hand import library
 from .functions import Calls, check_arrays
-from .harness import Unavailable
 
 Array = np.ndarray[Any, Any]
 Ring = list[tuple[Array, Array, Array]]
@@ -28,29 +24,11 @@ PEERS = {
     "graphc-native": "graphc_native",
     "graphc-fast": "graphc_fast",
     "c": "c_by_hand",
+    "numba": "numba_loops",
     "torch": "torch_eager",
     "jax": "jax_jit",
 }
 RATE = 0.01
-
-C_TEXT = """
-void scan(int n, const float *u, float s, float h, float *kept, float *results)
-{
-    for (int t = 0; t < n; t++) {
-        kept[t] = s;
-        s = s + h * (u[t] - s * s * s);
-    }
-    float d = 1.0f, d_h = 0.0f;
-    for (int t = n - 1; t >= 0; t--) {
-        const float x = kept[t];
-        d_h += d * (u[t] - x * x * x);
-        d = d - d * h * 3.0f * (x * x);
-    }
-    results[0] = s;
-    results[1] = d;
-    results[2] = d_h;
-}
-"""
 
 
 @dataclass(frozen=True)
@@ -120,17 +98,8 @@ def _graphc(data: Ring, style: str) -> Calls:
 
 
 def c_by_hand(workload: Scan, data: Ring) -> Calls:
-    """Two loops, compiled with the flags of native programs."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        raise Unavailable("there is no C compiler")
-    with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder, "scan.c"), Path(folder, "scan.so")
-        source.write_text(C_TEXT, encoding="utf-8")
-        flags = ["-std=c99", "-O3", "-march=native", "-ffp-contract=off"]
-        flags += ["-shared", "-fPIC", "-o", str(made)]
-        subprocess.run([compiler, *flags, source], check=True)
-        function = ctypes.CDLL(str(made)).scan
+    """Two loops."""
+    function = library("scan").scan
     pointer, number = ctypes.c_void_p, ctypes.c_float
     function.argtypes = (ctypes.c_int, pointer, number, number, pointer, pointer)
     kept = np.empty(workload.length, np.float32)
@@ -145,6 +114,29 @@ def c_by_hand(workload: Scan, data: Ring) -> Calls:
         return [results[0], results[1], results[2]]
 
     return Calls(run, ring)
+
+
+def numba_loops(workload: Scan, data: Ring) -> Calls:
+    """The same loops, compiled by Numba."""
+    import numba
+
+    three = np.float32(3)
+    kept = np.empty(workload.length, np.float32)
+
+    @numba.njit
+    def scan(u: Any, s: Any, h: Any, kept: Any) -> Any:
+        for t in range(u.size):
+            kept[t] = s
+            s = s + h * (u[t] - s * s * s)
+        d, d_h = np.float32(1), np.float32(0)
+        for t in range(u.size - 1, -1, -1):
+            x = kept[t]
+            d_h += d * (u[t] - x * x * x)
+            d -= d * h * three * (x * x)
+        return s, d, d_h
+
+    ring = [(u, np.float32(s), np.float32(h), kept) for u, s, h in data]
+    return Calls(scan, ring)
 
 
 def torch_eager(workload: Scan, data: Ring) -> Calls:

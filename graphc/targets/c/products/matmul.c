@@ -360,7 +360,8 @@ static void matmul_float32(int64_t rows, int64_t columns, int64_t inner, const f
     const int64_t limit = INT32_MAX;
     int64_t a_step = a_column == 1 ? a_row : a_column;
     int64_t b_step = b_column == 1 ? b_row : b_column;
-    if (blas_float32 == 0 || uses_own_loops(rows, columns, inner)
+    int are_neighbours = a_column == 1 && b_row == 1;
+    if (blas_float32 == 0 || uses_own_loops(rows, columns, inner, are_neighbours)
         || (a_column != 1 && a_row != 1) || a_step < (a_column == 1 ? inner : rows)
         || (b_column != 1 && b_row != 1) || b_step < (b_column == 1 ? columns : inner)
         || c_row < columns || rows > limit || columns > limit || inner > limit

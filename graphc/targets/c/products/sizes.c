@@ -25,11 +25,19 @@ static inline int64_t strip_columns(int64_t rest, int64_t most, int64_t least) {
 }
 
 // True where our own loops take about as long as BLAS or less, as measured with one
-// thread: for vectors, narrow results, few rows and few numbers.
-static inline int uses_own_loops(int64_t rows, int64_t columns, int64_t inner) {
-    if (rows <= 1 || columns <= 16 || inner <= 1) {
+// thread: for vectors and for few numbers. Not for narrow results; nor for few rows where
+// the numbers of each sum are neighbours in memory, those of a and those of b.
+static inline int uses_own_loops(int64_t rows, int64_t columns, int64_t inner,
+                                 int are_neighbours) {
+    if (columns <= 1 || inner <= 1) {
         return 1;
     }
+    if (rows <= 1) {
+        return !are_neighbours || columns <= 4;
+    }
     int64_t numbers = columns * inner;
+    if (columns <= 16 || (rows <= FEW_ROWS && are_neighbours)) {
+        return 0;
+    }
     return rows <= FEW_ROWS ? numbers <= 32768 : rows <= 131072 / numbers;
 }
