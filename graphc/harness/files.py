@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .model import PARAMETERS
+from .ranks import is_first_rank, on_first_rank
 
 # --- imports above, copied into emitted programs below ---
 
@@ -37,6 +38,9 @@ class OptionError(ValueError):
 
 
 # if whole
+# if mpi
+@on_first_rank
+# end
 def write_file(path: str, content: bytes) -> None:
     """Put `content` at `path` in one step: a reader sees the old file or the new.
 
@@ -92,6 +96,9 @@ def temporary_file(target: str) -> Generator[str]:
             raise
 
 
+# if mpi
+@on_first_rank
+# end
 def keep_older(path: str) -> None:
     """Keep a file that is to be written anew under the same name with ".1"."""
     if not os.path.isfile(path):
@@ -109,6 +116,10 @@ def keep_older(path: str) -> None:
 
 def say(line: str, error: bool = False) -> None:
     """Print a line where that can be done; no console ends a run that trains."""
+    # if mpi
+    if not is_first_rank():
+        return
+    # end
     name = "stderr" if error else "stdout"
     stream = getattr(sys, name)
     try:
@@ -122,6 +133,9 @@ def say(line: str, error: bool = False) -> None:
         setattr(sys, name, None)
 
 
+# if mpi
+@on_first_rank
+# end
 def check_writable(path: str) -> None:
     """Raise `OSError` now where writing a file after hours of training would fail.
 

@@ -42,6 +42,7 @@ from .model import (
     train_step,
 )
 from .plateau import decay_on_plateau, watched_score
+from .ranks import REPRODUCIBLE, check_ranks, in_any_rank
 from .signals import run_interruptibly
 
 # --- imports above, copied into emitted programs below ---
@@ -182,6 +183,16 @@ def fit(
         good = load_checkpoint(checkpoint)
         check_same_run(checkpoint, good, run)
         restore(good, parameters, state)
+    # if mpi
+    if REPRODUCIBLE:
+        run["reproducible"] = True
+    check_ranks(
+        run
+        | {"start": good["step"], "parameters": digest(parameters), "resume": resumed}
+        | {"train data": fingerprint(train), "dev data": fingerprint(dev)}
+        | {"epochs": epochs, "patience": patience, "keep_best": keep_best}
+    )
+    # end
     saved, saved_at = good if resumed else None, 0.0
     if run["steps_per_epoch"] is not None:
         # Such a stream goes on from epoch to epoch, and has to know where a run began.
@@ -232,9 +243,16 @@ def fit(
             state["epoch"] += part == parts
             state["part"] = part % parts
             good = after_evaluation(parameters, evaluated, state, good, record, score)
-            if time.monotonic() - saved_at >= checkpoint_every:
+            due = time.monotonic() - saved_at >= checkpoint_every
+            # if mpi
+            due = in_any_rank(due)
+            # end
+            if due:
                 save()
             stopped = report is not None and report(record) is True
+            # if mpi
+            stopped = in_any_rank(stopped)
+            # end
 
     def finish() -> None:
         restore(good, parameters, state)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .data import count_rows, split_rows
 from .model import METRICS, forward, loss_weight
+from .sharing import share_scores
 
 # --- imports above, copied into emitted programs below ---
 
@@ -28,7 +29,11 @@ def mean_scores(
     # end
     with np.errstate(all="ignore"):
         for count, batch in split_rows(data, batch_size):
+            # if mpi
+            scores = share_scores(parameters, *batch)
+            # else
             scores = forward(parameters, *batch)
+            # end
             for name in sums:
                 sums[name] += float(scores[name]) * count
             # if whole

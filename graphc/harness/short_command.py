@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import os
 import sys
@@ -21,6 +22,7 @@ from .model import (
 )
 from .native import CompilerError
 from .positions import DataError
+from .ranks import end_if_alone, is_first_rank, ranks
 from .short_data import load_data
 from .short_files import write_arrays
 from .short_loop import fit
@@ -56,6 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # if check
     add("--check", action="store_true", help="check gradients, and do not train")
     # end
+    # if mpi
+    bits = "the same bits, whatever the number of ranks that mpiexec starts"
+    add("--reproducible", action="store_true", dest="REPRODUCIBLE", help=bits)
+    # end
     for name in HYPERPARAMETERS:
         flag, usual = "--" + name.lower().replace("_", "-"), globals()[name]
         short = ["--lr"] * (name == "LEARNING_RATE")
@@ -67,6 +73,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise OptionError("--lr must be a number of at least 0")
         # end
         globals().update({name: getattr(options, name) for name in HYPERPARAMETERS})
+        # if mpi
+        globals()["REPRODUCIBLE"] = options.REPRODUCIBLE
+        if ranks() is not None and not is_first_rank():
+            # What the first one prints, all would.
+            sys.stdout = sys.stderr = io.StringIO()
+        # end
         # if csv
         options.columns = parse_columns(options.columns)
         # end
@@ -88,10 +100,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     # end
     except (DataError, CheckpointError, OptionError, OSError) as error:
+        # if mpi
+        end_if_alone(f"error: {error}", 2)
+        # end
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
     except (ArithmeticError, KeyboardInterrupt) as error:
-        print(f"{parser.prog}: error: {error or 'interrupted'}", file=sys.stderr)
+        # if mpi
+        end_if_alone(f"error: {str(error) or 'interrupted'}")
+        # end
+        print(f"{parser.prog}: error: {str(error) or 'interrupted'}", file=sys.stderr)
         return 1 if isinstance(error, ArithmeticError) else 130
     return 0
 

@@ -10,11 +10,15 @@ import numpy as np
 
 from .files import Arrays, CheckpointError
 from .model import PARAMETERS
+from .ranks import on_first_rank
 
 # --- imports above, copied into emitted programs below ---
 
 
 # if short
+# if mpi
+@on_first_rank
+# end
 def write_arrays(path: str, arrays: dict[str, Any]) -> None:
     """Write an `.npz` file in one step: a reader sees the old file or the new."""
     temporary = f"{path}.tmp"

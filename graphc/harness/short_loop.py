@@ -26,6 +26,7 @@ from .model import (
     train_step,
 )
 from .plateau import decay_on_plateau, watched_score
+from .ranks import check_ranks
 from .short_checkpoint import load_checkpoint, save_checkpoint
 from .short_data import check_data
 
@@ -128,6 +129,14 @@ def fit(
         saved = load_checkpoint(checkpoint, parameters, state, run)
         history, best, kept = saved["history"], saved["best"], saved["kept"]
         last_epoch = saved["run"]["first_epoch"] + epochs
+    # end
+    # if mpi
+    check_ranks(
+        {"seed": seed, "batch_size": batch_size, "epochs": epochs}
+        | {name: globals()[name] for name in HYPERPARAMETERS}
+        | {"train data": fingerprint(train), "dev data": fingerprint(dev)}
+        | {"step": state["step"], "parameters": digest(parameters)}
+    )
     # end
     # if averages
     last = kept

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
+from .ranks import ranks
+
 # --- imports above, copied into emitted programs below ---
 
 # if whole
@@ -34,6 +36,11 @@ class Interrupts:
     @contextlib.contextmanager
     def allowed(self) -> Generator[None]:
         """Let the first signal raise inside a block."""
+        # if mpi
+        if ranks() is not None:
+            yield  # Ranks end after the same step, see `share_gradients`.
+            return
+        # end
         try:
             self.raises = True
             if self.signal:

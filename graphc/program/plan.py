@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..ir.dims import Dim
+from ..ir.dims import Dim, Dimension
+from ..ir.evaluate import stream_name
 from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
@@ -159,11 +160,20 @@ class TrainingPlan:
     """Parameters whose gradients finite differences do not tell, with the reasons."""
     is_simplified: bool = True
     """False where graphs are as written."""
+    is_shared: bool = False
+    """True where processes that run together share each batch by rows."""
     strict: bool = False
     """True where data of a wider dtype than an input's is refused, and not rounded."""
 
     def __deepcopy__(self, memo: object) -> TrainingPlan:
         return self  # Nothing in it changes.
+
+    @property
+    def row_dimension(self) -> Dimension | None:
+        """The number of rows: the first named size of a first axis, or the first."""
+        firsts = [node.shape[0] for node in self.inputs if node.shape]
+        named = [size for size in firsts if isinstance(size, Dim)]
+        return (*named, *firsts, None)[0]
 
     @property
     def row_axes(self) -> Mapping[str, int]:
@@ -172,10 +182,8 @@ class TrainingPlan:
         They share the first axis of the first one that has a named size there, or, if
         there is none, an axis. The others go whole to every batch.
         """
-        firsts = [node.shape[0] for node in self.inputs if node.shape]
-        named = [size for size in firsts if isinstance(size, Dim)]
-        rows = (named or firsts or [None])[0]
-        count = None if named else 1
+        rows = self.row_dimension
+        count = None if isinstance(rows, Dim) else 1
         return {
             str(node.name): node.shape.index(rows)
             for node in self.inputs
@@ -223,6 +231,13 @@ class TrainingPlan:
         return (*draws, *(node for node in rules if not node.op.pure))
 
     @property
+    def shared_streams(self) -> tuple[str, ...]:
+        """The streams of draws in training whose numbers are not those of rows."""
+        rows = self.row_dimension
+        draws = (node for step in self.steps for node in step.training.draws)
+        return tuple(stream_name(node) for node in draws if rows not in node.shape)
+
+    @property
     def is_scheduled(self) -> bool:
         """True where the step size depends on when the update happens."""
         clock = ("step", "epoch")
@@ -239,6 +254,7 @@ class TrainingPlan:
             "later_rows": any(self.row_axes.values()),
             "fixed_rows": self.fixed_rows is not None,
             "denormals": any(step.update.decaying for step in self.steps),
+            "mpi": self.is_shared,
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
             "predict": self.predict is not None,

@@ -19,6 +19,8 @@ import numpy as np
 from ..autodiff.reverse import grad
 from ..autodiff.unchecked import what_checks_leave_out
 from ..errors import GraphError
+from ..extras import import_extra
+from ..harness.ranks import launched
 from ..ir.collector import paused
 from ..ir.dims import Dim
 from ..ir.facts import Role
@@ -107,6 +109,7 @@ class TrainingProgram:
             file: the name of the file to write to.
         """
         plan = self.plan if kind == "whole" else unscaled(self.plan)
+        plan = replace(plan, is_shared="mpi" in include)
         return emit_training(_in_style(plan, style), style, kind, include, file)
 
     def emit_predict(
@@ -124,7 +127,14 @@ class TrainingProgram:
 
     @staticmethod
     def of(plan: TrainingPlan, style: Style) -> TrainingProgram:
-        """The program of a plan, emitted and loaded."""
+        """The program of a plan, emitted and loaded; of a rank, where it is one."""
+        if launched("SIZE") > 1:
+            import_extra(
+                "mpi4py.MPI",
+                "this process is one of several ranks, which need mpi4py",
+                "pip install 'graphc[mpi]', or start it without mpiexec",
+            )
+            plan = replace(plan, is_shared=True)
         emitted = emit_training(_in_style(plan, style), style)
         program = Program(emitted.source, emitted.lines, emitted.positions)
         return TrainingProgram(plan, program, style)
@@ -162,6 +172,7 @@ def training_plan(
     plateau: ReduceLROnPlateau | None = None,
     tiling: Tiling | None = None,
     strict: bool = False,
+    shared: bool = False,
     parameters: Selections | None = None,
     updates: Mapping[Node, ArrayLike] | None = None,
 ) -> TrainingPlan:
@@ -230,6 +241,7 @@ def training_plan(
         averages=_averages(objectives, state),
         unchecked=_unchecked(objectives),
         strict=strict,
+        is_shared=shared,
         is_simplified=simplify,
         admitted=admitted(declared.meanings),
         positions=positions and final(positions),

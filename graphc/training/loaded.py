@@ -30,6 +30,7 @@ from ..runtime.styles import style_here
 from .assemble import TrainingProgram
 from .history import History
 from .input_files import InputFiles
+from .row_means import check_shared
 
 
 @partial(entry, label="gc.Trainer")
@@ -50,6 +51,9 @@ class LoadedProgram(LazyState):
     """The last step that was not taken, because a loss or a gradient was not finite;
     `gc.explain` tells of it."""
 
+    _is_reproducible = False
+    """True where every batch is computed in the same parts, see `Trainer`."""
+
     _is_loaded = False
     """True once parameters were read from a file."""
 
@@ -59,6 +63,10 @@ class LoadedProgram(LazyState):
         self._module: Any = compiled.module
         self._inputs = tuple(compiled.inputs)
         plan = compiled.plan
+        if plan.is_shared:
+            check_shared(plan, [*self.losses.values()] or [self.loss])
+            self._module.REPRODUCIBLE = self._is_reproducible
+            self._module.ranks()
         self._binder = Binder(self._inputs, plan.bounds, strict=plan.strict)
         nodes = (self.loss, *self.metric_nodes.values())
         self._files = InputFiles(self._module, nodes)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..harness.files import say
+from ..harness.ranks import is_first_rank
 from .history import History
 
 
@@ -47,7 +48,7 @@ def reporting(
         describe: an epoch's line from its record.
         evaluations: how many records an epoch has.
     """
-    if verbose is False:
+    if verbose is False or not is_first_rank():
         yield Reporter()
     elif verbose is None and sys.stdout is not None and sys.stdout.isatty():
         with _table(epochs, evaluations) as reporter:

@@ -22,11 +22,12 @@ from ..runtime.compiler import CompiledFunction, compile_nodes
 from ..runtime.files import write_together
 from ..targets.numpy.module import Emitted
 from .loaded import LoadedProgram
+from .row_means import check_shared
 
 Part = Literal["program", "model", "predict"]
 """The kinds of text that `emit` writes."""
 
-Include = Literal["csv", "idx", "checkpoint", "check", "all"]
+Include = Literal["csv", "idx", "checkpoint", "check", "mpi", "all"]
 """Parts that a program may have besides its core."""
 
 
@@ -185,7 +186,8 @@ class Trained(LoadedProgram):
             include: what a program has besides its core, which reads `.npz` files
                 and folders of `.npy` files: `"csv"` and `"idx"` for files of these
                 kinds, `"checkpoint"` for `--resume`, `"check"` for `--check` of its
-                gradients; `"all"` for all of these and what else `fit` can do.
+                gradients, `"mpi"` for ranks that `mpiexec` starts and that share
+                batches; `"all"` for all of the others and what else `fit` can do.
             embed: True to write the parameters of now into `"predict"`, which takes
                 them from a file otherwise.
 
@@ -233,6 +235,10 @@ class Trained(LoadedProgram):
             return self._compiled.emit_predict(style, trained, file)
         if embed:
             raise OptionError("embed=True is for part='predict'")
+        if "mpi" in wanted:
+            if part == "model":
+                raise OptionError("include='mpi' is for part='program'")
+            check_shared(self._compiled.plan, [*self.losses.values()] or [self.loss])
         kind = "model" if part == "model" else "whole" if "all" in wanted else "short"
         return self._compiled.emit(style, kind, wanted, file)
 

@@ -74,12 +74,15 @@ class Trainer(Trained):
             `"auto"`, see `gc.compile`; all compute the same but for rounding.
         simplify: False leaves the graph as written.
         tile_size, threads, strict: see `gc.compile`.
+        reproducible: True for the same bits, whatever the number of ranks that
+            `mpiexec` starts: every batch is computed in 12 parts. Ranks share batches
+            in any case, see the page on parallel training.
 
     Raises:
         DifferentiationError: the loss is not a floating scalar or has no parameters.
         NamingError: a metric is called `loss`, or its name is not an identifier.
         OptionError: dicts that differ in their keys, or two losses that train the same
-            parameter.
+            parameter; or ranks are to share a loss that is not a mean over rows.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))
@@ -110,6 +113,7 @@ class Trainer(Trained):
         tile_size: Count | None = TILE,
         threads: Natural = 0,
         strict: bool = False,
+        reproducible: bool = False,
     ) -> None:
         self.optimizer = optimizer
         self.metrics = dict(metrics or {})
@@ -127,10 +131,12 @@ class Trainer(Trained):
             plateau=plateau,
             tiling=Tiling(tile_size, threads),
             strict=strict,
+            shared=reproducible,
             parameters=parameters,
             updates=updates,
         )
         self.losses, self.loss = losses_by_name(loss), total_loss(loss)
+        self._is_reproducible = reproducible
         self._start(compiled)
 
     # Training

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from .assemble import TrainingProgram
 
 
+def _rank_errors(module: Any) -> tuple[type[Exception], ...]:
+    """The error of ranks that can't work together, where a program has ranks."""
+    return (module.RankError,) if hasattr(module, "RankError") else ()
+
+
 @contextmanager
 def translated(
     compiled: TrainingProgram,
@@ -53,7 +58,7 @@ def translated(
         if node is None:
             node = compiled.program.positions.get(str(error.input))
         raise DataError(str(error), at=node) from None
-    except module.OptionError as error:
+    except (module.OptionError, *_rank_errors(module)) as error:
         raise OptionError(str(error)) from None
     except module.CheckpointError as error:
         raise CheckpointError(str(error)) from None

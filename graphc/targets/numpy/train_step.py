@@ -40,6 +40,7 @@ def names_of_steps(plan: TrainingPlan) -> Iterator[str]:
     """The names of the functions of steps."""
     for step in plan.steps:
         yield _prefixed(step, "gradient_arrays")
+        yield draws_name(step)
         yield from (update_name(step.name), numbers_name(step.name))
         for function in ("loss_and_gradients", "loss_gradients_and_buffers"):
             own = _prefixed(step, function)
@@ -157,6 +158,21 @@ def write_loss_and_gradients(
     writer.statement(assign("LOSSES", mapping(keys, functions)))
 
 
+def draws_name(step: TrainingStep) -> str:
+    """The function that draws what the one that differentiates draws."""
+    return _prefixed(step, "make_draws")
+
+
+def shared_call(step: TrainingStep, gradients: ast.expr) -> ast.expr:
+    """A call that gives loss and gradients of rows, as one that shares them."""
+    assert isinstance(gradients, ast.Call)
+    keywords: list[ast.keyword] = []
+    if step.training.draws:
+        keywords.append(ast.keyword("make_draws", name(draws_name(step))))
+    arguments = [gradients.func, *gradients.args]
+    return ast.Call(name("share_gradients"), arguments, keywords)
+
+
 def write_train_step(
     writer: Writer,
     plan: TrainingPlan,
@@ -202,7 +218,10 @@ def write_train_step(
         for step in plan.steps if following is None else ():
             if several:
                 writer.blank()
-            _write_step(writer, step, calls[training_name(step)], is_model)
+            gradients = calls[training_name(step)]
+            if plan.is_shared:
+                gradients = shared_call(step, gradients)
+            _write_step(writer, step, gradients, is_model)
         losses = " + ".join(_prefixed(step, "loss") for step in plan.steps)
         if several:
             writer.blank()

@@ -24,7 +24,7 @@ from ...pysource.plain import without_annotations
 from ...pysource.writer import Writer
 from ..c.module import supports
 from .constants import Constants
-from .expressions import assign, call, mapping, name, subscript
+from .expressions import assign, call, mapping, name, parse, subscript
 from .function import Wording, write_function
 from .header import write_facts, write_model_facts, write_requirements
 from .headings import Made, hashed, head_of
@@ -48,6 +48,7 @@ from .settings import Settings
 from .sidecar import Sidecar
 from .state import write_averages, write_state
 from .train_step import (
+    draws_name,
     names_of_steps,
     training_function,
     training_name,
@@ -77,6 +78,7 @@ _MODULE_NAMES = (
         "TILE",
         "UNCHECKED",
         "STREAMS",
+        "SHARED_STREAMS",
     ),
     # Options of the command line, which constants are, too.
     *("HELP", "LR", "DATA", "DEV", "TEST", "COLUMNS", "EPOCHS", "INIT", "SEED", "BEST"),
@@ -123,7 +125,7 @@ def emit_training(
     positions: dict[str, Node] = {}
     updates = [lower_update(step.update, fast=fast) for step in plan.steps]
     loops = _updates_in_c(plan, updates) if native is not None else {}
-    then = bool(loops) and "steps" not in plan.features
+    then = bool(loops) and "steps" not in plan.features and not plan.is_shared
     functions = [
         (lower(declared, fast=fast, native=native), wording)
         for declared, wording in _functions(plan, layout, kind, then=then)
@@ -247,6 +249,9 @@ def emit_training(
     tiled = features if in_numpy else features - {"flat"}
     write_tiling(writer, plan.tiling, tiled)
     write_streams(writer, plan.draws)
+    if plan.is_shared and plan.draws:
+        writer.comment("Those of them that do not draw a number for each row.")
+        writer.statement(assign("SHARED_STREAMS", parse(repr(plan.shared_streams))))
     if loops:
         write_updates_table(writer, loops)
     if layout is not None and in_numpy:
@@ -441,6 +446,15 @@ def _small_functions(
             lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
         )
         sizes("step_sizes", outputs, told)
+    for step in plan.steps if plan.is_shared else ():
+        if step.training.draws:
+            told = Wording(
+                "Return what is drawn for a batch in training.",
+                lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
+            )
+            graph = Graph(step.training.draws)
+            declared = Declared(draws_name(step), graph, plan.inputs, random=True)
+            functions.append((declared, told))
     if plan.loss_weight is not None and kind != "model":
         wording = Wording(
             "Return how much a batch counts in the mean of the loss.", as_float

@@ -1,0 +1,147 @@
+"""Batches that ranks share by rows: gradients, and scores."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .data import count_rows, take_rows
+from .files import Array, Arrays
+from .model import INPUTS, METRICS, SHARED_STREAMS, TOTALS, forward, loss_weight
+from .ranks import REPRODUCIBLE, SHARDS, SIGNALS, ranks
+from .signals import INTERRUPTS
+
+# --- imports above, copied into emitted programs below ---
+
+
+# if mpi
+def shards_of(
+    parameters: Arrays, batch: Sequence[Array]
+) -> Iterator[tuple[int, list[Array], float, float]]:
+    """The parts of a batch that this rank computes.
+
+    Each has the number of its first row, its arrays, and its shares of a mean over the
+    rows of the batch and of the mean that is the loss.
+    """
+    data, group = dict(zip(INPUTS, batch, strict=True)), ranks()
+    rank, size = (0, 1) if group is None else (group.rank, group.size)
+    rows, shards = count_rows(data), SHARDS if REPRODUCIBLE else size
+    # if weights
+    whole = float(loss_weight(parameters, *batch))
+    # end
+    for shard in range(shards * rank // size, shards * (rank + 1) // size):
+        start, stop = rows * shard // shards, rows * (shard + 1) // shards
+        share = share_of_loss = (stop - start) / rows
+        # A rank for which no row is left computes one that counts nothing.
+        start, stop = min(start, rows - 1), max(stop, start + 1)
+        part = take_rows(data, slice(start, stop))
+        # if weights
+        weight = float(loss_weight(parameters, *part)) if share else 0.0
+        share_of_loss = weight / whole if whole else math.nan
+        # end
+        yield start, part, share, share_of_loss
+
+
+def share_scores(parameters: Arrays, *batch: Array) -> dict[str, Any]:
+    """The results of `forward` for a batch, of which each rank computes a part."""
+    if ranks() is None and not REPRODUCIBLE:
+        return forward(parameters, *batch)
+    found: list[dict[str, Any]] = []
+    for _, part, share, share_of_loss in shards_of(parameters, batch):
+        scores = forward(parameters, *part) if share else {}
+        shares = dict.fromkeys(scores, share) | {"loss": share_of_loss}
+        # if totals
+        shares |= dict.fromkeys(TOTALS, 1.0)
+        # end
+        # What counts nothing need not be finite.
+        counted = {name: x for name, x in scores.items() if shares[name]}
+        found.append({n: np.float64(x) * shares[n] for n, x in counted.items()})
+    every = [found] if ranks() is None else ranks().allgather(found)
+    sums: dict[str, Any] = dict.fromkeys(("loss", *METRICS), 0.0)
+    for scores in (each for of_rank in every for each in of_rank):
+        for name, value in scores.items():
+            sums[name] = sums.get(name, 0.0) + value
+    return sums
+
+
+def pack(loss: Any, gradients: Arrays, share: float) -> Array:
+    """The term of a rank in the sum: its share of loss and gradients, and its end."""
+    flat = [np.reshape(each, -1) for each in gradients.values()]
+    dtype = np.result_type(np.float32, *flat)
+    packed = np.concatenate([[0.0, loss], *flat], dtype=dtype)
+    # Rows that count nothing may have a loss that is not finite.
+    packed = packed * share if share else np.zeros_like(packed)
+    # if short
+    packed[0] = len(SIGNALS)
+    # else
+    packed[0] = INTERRUPTS.signal
+    # end
+    return packed
+
+
+def share_gradients(
+    differentiate: Callable[..., Any],
+    parameters: Arrays,
+    *arguments: Any,
+    make_draws: Callable[..., Any] | None = None,
+) -> Any:
+    """The loss and gradients of a batch, of which each rank computes a part.
+
+    Args:
+        differentiate: gives a loss that is a mean over rows, and its gradients.
+        parameters: its first argument.
+        arguments: a batch, the same in all ranks, and what else the function takes.
+        make_draws: draws as many random numbers as the function does for a batch.
+
+    Raises:
+        KeyboardInterrupt: some rank was told to end.
+    """
+    group = ranks()
+    if group is None and not REPRODUCIBLE:
+        return differentiate(parameters, *arguments)
+    batch, others = arguments[: len(INPUTS)], arguments[len(INPUTS) :]
+    packed: list[Array] = []
+    results: Any = None
+    for start, part, _, share in shards_of(parameters, batch):
+        # if streams
+        if make_draws is not None:
+            # Draw for the rows before, as one process would, and forget it.
+            others = (copy.deepcopy(arguments[-1]),)
+            before = take_rows(dict(zip(INPUTS, batch, strict=True)), slice(start))
+            make_draws(parameters, *before, *others)
+            for name in SHARED_STREAMS:
+                others[0][name] = copy.deepcopy(arguments[-1][name])
+        # end
+        results = differentiate(parameters, *part, *others)
+        packed.append(pack(results[0], results[1], share))
+    # if streams
+    if make_draws is not None:
+        make_draws(parameters, *arguments)
+    # end
+    every = np.stack(packed)
+    if group is not None and REPRODUCIBLE:
+        own, every = every, np.empty((SHARDS, len(every[0])), every.dtype)
+        counts = np.diff([SHARDS * n // group.size for n in range(group.size + 1)])
+        group.Allgatherv(own, [every, counts * len(every[0])])
+    sums = np.add.reduce(every)
+    if group is not None and not REPRODUCIBLE:
+        group.Allreduce(every[0], sums)
+    if sums[0]:
+        raise KeyboardInterrupt
+    gradients, place = results[1], 2
+    for name, gradient in gradients.items():
+        part = sums[place : place + gradient.size].reshape(gradient.shape)
+        # if flat
+        gradients[name][...] = part
+        # else
+        gradients[name] = part.astype(gradient.dtype)
+        # end
+        place += gradient.size
+    return (sums[1], *results[1:])
+
+
+# end

@@ -1,0 +1,62 @@
+"""Ranks that share batches, held against one process that has them whole."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.ranks import support
+from tests.ranks.run_checks import CASES
+
+RUN = Path(__file__).parent / "run_checks.py"
+
+
+def needs_ranks() -> None:
+    if reason := support.missing():
+        pytest.skip(reason)
+
+
+def check(count: int, styles: list[str], folder: Path) -> None:
+    """Hold what some ranks train against what one process does."""
+    needs_ranks()
+    path = folder / "found"
+    done = support.run(count, RUN, path, *styles)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found = pickle.loads(path.read_bytes())
+    assert found.keys() == {case for case in CASES if case[0] in styles}
+    for (style, size, again), (parameters, record) in found.items():
+        alone, known = support.trained(style, size, reproducible=again)
+        assert parameters.keys() == alone.keys()
+        for name, array in alone.items():
+            if again:
+                np.testing.assert_array_equal(parameters[name], array)
+            else:
+                np.testing.assert_allclose(parameters[name], array, 1e-12, 1e-12)
+        assert record.keys() == known.keys()
+        for key, value in known.items():
+            assert record[key] == pytest.approx(value, rel=0 if again else 1e-12)
+
+
+def test_two_ranks_train_as_one_process_does(tmp_path: Path) -> None:
+    check(2, ["fast"], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_any_number_of_ranks_trains_as_one_process_does(
+    count: int, tmp_path: Path
+) -> None:
+    check(count, ["fast", "readable", "native"], tmp_path)
+
+
+def test_batches_in_parts_give_the_gradients_of_whole_ones() -> None:
+    whole, record = support.trained()
+    parts, known = support.trained(reproducible=True)
+    for name, array in whole.items():
+        np.testing.assert_allclose(parts[name], array, 1e-12, 1e-12)
+    assert record["dev_f1"] == pytest.approx(known["dev_f1"])
