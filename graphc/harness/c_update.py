@@ -49,7 +49,8 @@ class UpdateCall:
         self.memory: dict[str, Any] = {"types": integers([0, 0, 0])}
         self.members.types = ctypes.addressof(self.memory["types"])
         self.members.count = 1
-        self.numbers: Any = ()
+        self.given: Sequence[float] = ()
+        self.numbers: Any = None
         self.sources: Sequence[dict[str, np.ndarray[Any, Any]]] = ()
         self.arrays: tuple[Any, ...] = ()
         self.copies: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
@@ -71,11 +72,13 @@ class UpdateCall:
         self.sources = parameters, gradients, slots
         trained = trained_of(parameters) + trained_of(gradients)
         self.arrays = trained + kept_of(slots)
-        self.members.objects, self.members.first = id(self.arrays), 0
-        if len(self.numbers) != len(numbers):
-            self.numbers = floats(numbers)
-            self.members.numbers = ctypes.addressof(self.numbers)
-        self.numbers[:] = numbers
+        members = self.members
+        members.objects, members.first = id(self.arrays), 0
+        if numbers != self.given:
+            if len(numbers) != len(self.given):
+                self.numbers = floats(numbers)
+                members.numbers = ctypes.addressof(self.numbers)
+            self.numbers[:] = self.given = numbers
 
     def prepare(self) -> None:
         """Check the arrays, and find those that lie side by side: these are one."""
@@ -140,10 +143,11 @@ class UpdateCall:
     def end(self, problem: int) -> None:
         """Remember if the update was done, and give arrays what copies have become."""
         self.is_done = not problem
-        for array, used in self.copies:
-            if array.flags.writeable:
-                array[...] = used
-        self.copies.clear()
+        if self.copies:
+            for array, used in self.copies:
+                if array.flags.writeable:
+                    array[...] = used
+            self.copies.clear()
 
 
 def update_call(
