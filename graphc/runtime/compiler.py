@@ -252,8 +252,9 @@ def compile_nodes(
         seed: for parameters that start at random, and for random draws.
         tile_size: in fast style, how many numbers chains of elementwise ops on large
             arrays take at a time, so that they stay in cache; None for all at once.
-        threads: how many threads share the tiles of large arrays; 0 for as many as
-            there are cores. The results are the same, bit for bit.
+        threads: how many threads share the tiles of large arrays in fast style, and
+            large loops in native style; 0 for as many as `OMP_NUM_THREADS` says, or
+            as there are cores. The results are the same, bit for bit.
         strict: refuse arrays of a wider dtype than an input's. By default numbers are
             rounded to the input's dtype (float64 to float32), integers become others
             of the same value, and only what would overflow or wrap is refused.

@@ -172,10 +172,11 @@ class Blocks:
         given = [*turns, *(each.declaration for each in parameters)]
         self._add(name, given, [], body)
         scope.used.add(SHARE)
-        text, told = shared_part(name, parameters, at_once)
+        own = self._name(f"{name}_shared")
+        text, told = shared_part(name, own, parameters, at_once)
         self.functions.append(text)
         size = scope.size(loop.counter.size)
-        told = (f"{name}_shared", size, at_once, *told)
+        told = (own, size, at_once, *told)
         return [*lines, f"{called(SHARE, told)};", *merged]
 
     def _routine(self, item: RoutineCall) -> str:

@@ -34,6 +34,29 @@ from .text import called, indented, wrapped
 SHARE = "share"
 """The function that lets threads share the turns of a loop."""
 
+GLOBAL_NAMES = frozenset(
+    [
+        *(
+            SHARE,
+            "threads",
+            "pool",
+            "use_threads",
+            "take_pool",
+            "run_next",
+            "run_alone",
+        ),
+        *(
+            "wait_for_loops",
+            "start_threads",
+            "loop_turns",
+            "sums_of_part",
+            "count_parts",
+        ),
+        *("turns_of_part", "turns_of_sums", "getpid", "clock", "time"),
+    ]
+)
+"""Names that a file which has threads may give nothing else."""
+
 _FILE = Path(__file__).parent / "threads" / "share.c"
 
 
@@ -179,29 +202,33 @@ def sums_of_parts(
 
 
 def shared_part(
-    name: str, parameters: Sequence[Parameter], at_once: str
+    name: str, own: str, parameters: Sequence[Parameter], at_once: str
 ) -> tuple[str, list[str]]:
     """A function that calls another one with what `share` was given.
 
     Args:
         name: of a function that takes the first turn, the end, and these parameters.
+        own: its own name.
         parameters: all but those two.
         at_once: the turns of a part.
 
     Returns:
         The text, and the arguments of `share` that tell of it.
     """
-    return _part(name, ["first", "last"], parameters, "", at_once)
+    return _part(name, own, ["first", "last"], parameters, "", at_once)
 
 
-def shared_stretch(name: str, parameters: Sequence[Parameter]) -> tuple[str, list[str]]:
+def shared_stretch(
+    name: str, own: str, parameters: Sequence[Parameter]
+) -> tuple[str, list[str]]:
     """As `shared_part`, for a function that takes a count of elements, and arrays from
     the first of these on."""
-    return _part(name, ["last - first"], parameters, " + first")
+    return _part(name, own, ["last - first"], parameters, " + first")
 
 
 def _part(
     name: str,
+    own: str,
     turns: Sequence[str],
     parameters: Sequence[Parameter],
     start: str,
@@ -238,7 +265,7 @@ def _part(
     if any(each.step for each in parameters):
         body.insert(0, f"const int64_t part = first / sizes[{len(sizes)}];")
         sizes.append(at_once)
-    lines = [f"static void {name}_shared({head}) {{", *indented(body), "}"]
+    lines = [f"static void {own}({head}) {{", *indented(body), "}"]
     told = f"(const int64_t[]){{{', '.join(sizes)}}}" if sizes else "0"
     arrays = f"(const void *[]){{{', '.join(addresses)}}}"
     return "\n".join(wrapped(lines)), [arrays, told]

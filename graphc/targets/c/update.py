@@ -15,7 +15,7 @@ from .expressions import c_type
 from .function import Scope
 from .names import CNames, NamesOfValues
 from .text import called, indented, wrapped
-from .threads import SHARE, Parameter, shared_stretch
+from .threads import GLOBAL_NAMES, SHARE, Parameter, shared_stretch
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def c_update(
         numbers: for those that it is given, the place and a name.
         taken: names of functions that are there.
     """
-    taken = {name, *taken}
+    taken = {name, *taken, *GLOBAL_NAMES}
     used: set[str] = set()
     functions: list[str] = []
     own_names: list[str] = []
@@ -146,10 +146,11 @@ def c_update(
         call = f"{called(own, ['*counts++', *given, *passed])};"
         if group.loop.cost is not None:
             used.add(SHARE)
-            text, told = shared_stretch(own, _parameters(group, given, passed))
+            part = f"{own}_shared"
+            text, told = shared_stretch(own, part, _parameters(group, given, passed))
             functions.append(text)
             at_once = called("turns_of_part", [scope.size(group.loop.cost)])
-            call = f"{called(SHARE, [f'{own}_shared', '*counts++', at_once, *told])};"
+            call = f"{called(SHARE, [part, '*counts++', at_once, *told])};"
         calls += _runs(place, run, width, call)
     for value, slot in loops.replaced:
         place = places[slot]
