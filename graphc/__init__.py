@@ -334,7 +334,7 @@ from .runtime.interpreter import evaluate, interpret
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import datasets, metrics, optim
+    from . import datasets, metrics, optim, sklearn
     from .explanation.explain import explain
     from .formulas.elementwise import elementwise
     from .fullbatch.minimize import minimize
@@ -635,6 +635,7 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "sklearn",
     "sliding_window_view",
     "sort",
     "spacing",
@@ -711,6 +712,7 @@ _LATER = {
     "page": "pages.page",
     "render": "viz.drawing",
     "report": "viz.report",
+    "sklearn": "",
     "verify": "training.verification",
 }
 """The module in which each public name is found that is imported when first named; none

@@ -112,6 +112,15 @@ frame_above = sys._getframe  # pyright: ignore[reportPrivateUsage]
 _is_ours: dict[str, bool] = {}
 """Names of files that were met."""
 
+_between: list[str] = []
+"""Folders of libraries that users call, and that call graphc and users' functions."""
+
+
+def pass_by(folder: str) -> None:
+    """Take no line of the files in a folder for the user's."""
+    _between.append(folder + os.sep)
+    _is_ours.clear()
+
 
 def _user_frame() -> FrameType | None:
     frame: FrameType | None = frame_above(1)
@@ -125,7 +134,7 @@ def is_of_package(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     known = _is_ours.get(file)
     if known is None:
-        known = _is_ours[file] = file.startswith(NOT_THE_USERS)
+        known = _is_ours[file] = file.startswith((*NOT_THE_USERS, *_between))
     if known or file != "<string>":
         return known
     return is_generated(frame)

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import graphc as gc
 
@@ -24,6 +24,7 @@ PARTS: dict[str, tuple[str, str]] = {
     "special": ("Special functions: gc.special", "graphc.special"),
     "random": ("Random draws: gc.random", "graphc.random"),
     "datasets": ("Data sets: gc.datasets", "graphc.datasets"),
+    "sklearn": ("Estimators of scikit-learn: gc.sklearn", "graphc.sklearn"),
     "errors": ("Errors: gc.errors", "graphc.errors"),
 }
 """Pages of the reference: title, and the module whose names they have."""
@@ -32,16 +33,17 @@ PARTS: dict[str, tuple[str, str]] = {
 WITH_MEMBERS = {
     *("Callback", "Dim", "Drawing", "History", "Node", "Trainer"),
     *("Initializer", "Layer", "Metric", "Optimizer", "Rule", "Schedule"),
-    *("Sequential", "Transformation"),
+    *("GraphClassifier", "GraphRegressor", "Sequential", "Transformation"),
 }
 """Classes whose methods are shown: those that are called, or that one derives from."""
 
 
 def public(module: Any) -> list[str]:
     """The public functions and classes of a module."""
-    names = getattr(module, "__all__", None) or [
+    defined = cast("dict[str, Any]", vars(module))
+    names: list[str] = getattr(module, "__all__", None) or [
         name
-        for name, value in vars(module).items()
+        for name, value in defined.items()
         if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
     ]
     return [

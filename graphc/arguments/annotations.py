@@ -30,6 +30,7 @@ PLACES = {
     "graphc.metrics": "gc.metrics",
     "graphc.datasets": "gc.datasets",
     "graphc.random": "gc.random",
+    "graphc.sklearn": "gc.sklearn",
     "graphc.special": "gc.special",
 }
 """Names under which users know modules; others are public under `gc` itself."""

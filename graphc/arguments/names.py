@@ -57,7 +57,7 @@ _MODULES = {"graphc": "gc", **PLACES}
 
 def _public(module: str) -> list[str]:
     """The public names of a module; of one that needs other packages, once loaded."""
-    needs_others = PLACES.get(module) == "gc.datasets"
+    needs_others = PLACES.get(module) in ("gc.datasets", "gc.sklearn")
     found = sys.modules.get(module) if needs_others else import_module(module)
     return getattr(found, "__all__", [])
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from .facts import PERSISTENT
 from .origin import Layered, surroundings
 
 if TYPE_CHECKING:
@@ -66,11 +67,29 @@ class Naming:
         stem = re.sub(r"_\d+$", "", self.text)
         yield from (f"{stem}_{number}" for number in count(2))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The name with the parameters that have theirs from it, which a layer keeps.
+
+        Results that were computed keep the names that they have.
+        """
+        kept = [pair for pair in self._living() if pair[0].op.role in PERSISTENT]
+        return _restored, (self.text, self.is_final, kept)
+
     def _living(self) -> Iterator[tuple[Node, str]]:
         for reference, suffix in self._nodes:
             node = reference()
             if node is not None:
                 yield node, suffix
+
+
+def _restored(text: str, is_final: bool, named: list[tuple[Node, str]]) -> Naming:
+    """The naming of a layer that was pickled."""
+    naming = Naming(text)
+    naming.is_final = is_final
+    for node, suffix in named:
+        object.__setattr__(node, "naming", naming)
+        naming._nodes.append((ref(node), suffix))  # pyright: ignore[reportPrivateUsage]
+    return naming
 
 
 class DrawNaming(Naming):

@@ -227,7 +227,7 @@ class Layer(ABC):
 
         Args:
             state_dict: arrays or torch tensors by name, or the path of an `.npz` or
-                `.safetensors` file of them.
+                `.safetensors` file of them, or with torch of a `.pt` file.
             strict: False takes what fits by name and leaves the rest. Counts of batches
                 that torch tracks are left anyway.
             parameters: where to write arrays, such as `trainer.parameters`; None for

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pickle
 from collections.abc import Mapping, MutableMapping
+from io import BytesIO
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -13,16 +16,20 @@ from ..errors import ArgumentError, DTypeError, ShapeError, UnknownNameError
 from ..extras import import_extra
 from ..ir.dims import format_shape
 from ..ir.node import Node
+from ..tensors import plain_tensor
 
 State: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
+
+
+_TORCH = (".pt", ".pth")
 
 
 def read_state(source: Any) -> Mapping[str, Any]:
     """The weights of a mapping, or of the file at a path.
 
     Raises:
-        ArgumentError: neither, or a file of another kind.
-        MissingExtraError: a `.safetensors` file, without the package that reads it.
+        ArgumentError: neither, a file of another kind, or one that is damaged.
+        MissingExtraError: a file whose package is not installed.
     """
     if isinstance(source, Mapping):
         return cast("Mapping[str, Any]", source)
@@ -36,25 +43,33 @@ def read_state(source: Any) -> Mapping[str, Any]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     if path.endswith(".safetensors"):
-        return _safetensors().load_file(path)
+        return _read_safetensors(path)
+    if path.endswith(_TORCH):
+        return _read_torch(path)
     raise ArgumentError(
-        f"weights are read from .npz and .safetensors files, got {path!r}",
+        f"weights are read from .npz, .safetensors, .pt and .pth files, got {path!r}",
         hint="numpy.savez, or safetensors.torch.save_file, of a state_dict",
     )
 
 
 def save_state_dict(
-    state_dict: Mapping[str, Any], path: str | os.PathLike[str]
+    state_dict: Mapping[str, Any],
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write weights by name to an `.npz` or a `.safetensors` file.
+    """Write weights by name to an `.npz` or a `.safetensors` file, in one step.
 
     Args:
         state_dict: arrays by name; `layer.state_dict(trainer.parameters)` has them.
         path: of the file; the ending says its kind.
+        metadata: texts by name, for the head of a `.safetensors` file. It says
+            `"format": "pt"` besides, since names and layouts are torch's.
 
     Raises:
-        ArgumentError: another ending.
+        ArgumentError: another ending, or metadata for an `.npz` file.
         MissingExtraError: `.safetensors`, without the package that writes it.
+        OSError: the file can't be written; one of that name is then as it was.
 
     >>> import graphc as gc, numpy as np, pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "weights.npz")
@@ -62,27 +77,102 @@ def save_state_dict(
     >>> gc.nn.Linear(2, 1).load_state_dict(path)
     """
     name = os.fspath(path)
-    arrays = {key: np.ascontiguousarray(value) for key, value in state_dict.items()}
+    arrays = {
+        key: np.ascontiguousarray(plain_tensor(value))
+        for key, value in state_dict.items()
+    }
     for key, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise DTypeError(f"{key!r} must hold numbers, got {shown(state_dict[key])}")
     if name.endswith(".npz"):
-        with open(name, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        if metadata:
+            raise ArgumentError("metadata is for .safetensors files")
+        content = BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        _write(name, content.getvalue())
     elif name.endswith(".safetensors"):
-        _safetensors().save_file(arrays, name)
+        head = {"format": "pt", **(metadata or {})}
+        _write(name, _safetensors("safetensors.numpy").save(arrays, head))
     else:
         raise ArgumentError(
             f"weights are written to .npz and .safetensors files, got {name!r}"
         )
 
 
-def _safetensors() -> Any:
+def _write(path: str, content: bytes) -> None:
+    """Replace a file in one step, so that a reader sees the old one or the new one."""
+    beside = f"{path}.{os.getpid()}.part"
+    try:
+        with open(beside, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(beside)
+
+
+def _safetensors(module: str) -> Any:
     return import_extra(
-        "safetensors.numpy",
+        module,
         "a .safetensors file needs safetensors",
         'pip install "graphc[safetensors]"',
     )
+
+
+_KINDS = {
+    **{f"F{bits}": f"f{bits // 8}" for bits in (16, 32, 64)},
+    **{f"I{bits}": f"i{bits // 8}" for bits in (8, 16, 32, 64)},
+    **{f"U{bits}": f"u{bits // 8}" for bits in (8, 16, 32, 64)},
+    "BOOL": "?",
+}
+"""Kinds of numbers of the format that are NumPy's, too."""
+
+
+def _read_safetensors(path: str) -> Mapping[str, Any]:
+    library = _safetensors("safetensors")
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        entries: list[tuple[str, Any]] = library.deserialize(content)
+    except library.SafetensorError as error:
+        raise ArgumentError(f"{path!r} is no .safetensors file: {error}") from None
+    found: dict[str, Any] = {}
+    for name, entry in entries:
+        kind, data = entry["dtype"], entry["data"]
+        if kind == "BF16":
+            # The upper halves of float32.
+            array = (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+        elif kind in _KINDS:
+            array = np.frombuffer(data, np.dtype(_KINDS[kind]).newbyteorder("<"))
+        else:
+            raise DTypeError(f"{path!r} has {name!r} in {kind}, which is not read")
+        found[name] = array.reshape(entry["shape"])
+    return found
+
+
+def _read_torch(path: str) -> Mapping[str, Any]:
+    """The tensors of a file of torch's, of which nothing is executed."""
+    torch = import_extra(
+        "torch",
+        "a file that torch.save wrote is read by torch",
+        "safetensors.torch.save_file(state_dict, 'weights.safetensors') where torch "
+        "is, and that file here",
+    )
+    try:
+        found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise ArgumentError(
+            f"{path!r} is no file of tensors alone: {str(error).splitlines()[0]}",
+            hint="torch.save(module.state_dict(), path)",
+        ) from None
+    if not isinstance(found, Mapping):
+        raise ArgumentError(
+            f"{path!r} must hold a state_dict, holds {type(found).__name__}",
+            hint="torch.save(module.state_dict(), path)",
+        )
+    return cast("Mapping[str, Any]", found)
 
 
 def loaded(
@@ -131,8 +221,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _array(key: str, value: Any, node: Node, layer: str) -> np.ndarray[Any, Any]:
-    # Tensors of torch that require a gradient are not arrays yet.
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    array = np.asarray(plain_tensor(value))
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"{key!r} must hold numbers, got {array.dtype}", node=layer)
     if array.shape != node.shape:

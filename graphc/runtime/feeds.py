@@ -20,7 +20,7 @@ from ..ir.facts import Role
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.sizes import SizeBound
-from .dataframes import plain_array
+from .dataframes import ColumnError, plain_array
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +35,9 @@ def check_array(node: Node, value: Any, *, strict: bool = False) -> Array:
         raise _error(node, "must be fed an array, got a dict", "f(**feeds) for a dict")
     try:
         # In C order, because sums round differently in others.
-        array: Array = np.asarray(plain_array(value), order="C")
+        array: Array = np.asarray(plain_array(value, node.dtype), order="C")
+    except ColumnError as error:
+        raise _error(node, f"requires dtype {node.dtype}, but {error}") from None
     except ValueError as error:
         raise _error(node, f"was fed something that is not an array: {error}") from None
     if array.dtype != node.dtype:

@@ -1,4 +1,4 @@
-"""Data sets as users bring them: arrays, files, and streams of batches.
+"""Data sets as users bring them: arrays, frames, files, examples, streams of batches.
 
 Here keys become names of inputs, and paths arrays. The emitted program checks that
 arrays fit the inputs, in one place for both.
@@ -10,17 +10,33 @@ import inspect
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
 from ..errors import DataError, OptionError
 from ..harness.files import read_arrays
 from ..ir.node import Node
-from ..runtime.dataframes import is_frame, plain_array
+from ..runtime.dataframes import ColumnError, is_frame, plain_array
 from .tables import CSV, read_table
 
-Batches: TypeAlias = Iterable[Mapping[Any, Any]]
+Batches: TypeAlias = Iterable[Mapping[Any, Any]] | Iterable[tuple[Any, ...]]
+
+
+class ByPosition(Protocol):
+    """Examples by position."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Any:
+        """An example: arrays by name, or in the order of the inputs."""
+        ...
+
+
 Data: TypeAlias = (
     Mapping[Any, Any]
     | str
@@ -29,10 +45,11 @@ Data: TypeAlias = (
     | Batches
     | Callable[[], Batches]
     | Callable[[int], Batches]
+    | ByPosition
 )
 """Arrays, or paths of files with one, by input or by its name; the path of an `.npz`
-or `.csv` file or a folder; a pandas DataFrame; or a stream of batches, or a function
-that gives one."""
+or `.csv` file or a folder; a frame of pandas, polars or pyarrow; a stream of batches,
+or a function that gives one; or examples, `data[i]` for `i < len(data)`."""
 
 
 class BatchStream:
@@ -68,7 +85,7 @@ class BatchStream:
             if is_frame(batch):
                 yield read_table(self._module, CSV(batch), name)
             else:
-                yield named_arrays(batch, name)
+                yield _named(batch, name, self._module.INPUTS)
         data = self._data
         if not number and epoch > 1 and not callable(data) and iter(data) is data:
             raise DataError(
@@ -117,7 +134,7 @@ def _is_stream(data: Any) -> bool:
     """True for an object that batches can be taken from."""
     if isinstance(data, list | tuple):
         items = cast("Sequence[Any]", data)
-        return all(isinstance(batch, Mapping) for batch in items)
+        return all(isinstance(b, Mapping | tuple) or is_frame(b) for b in items)
     return hasattr(data, "__iter__") and not isinstance(data, np.ndarray | Node)
 
 
@@ -133,7 +150,109 @@ def _takes_epoch(function: Any) -> bool:
     )
 
 
-def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> Any:
+class Examples:
+    """A data set of examples as a function from the number of an epoch to its batches.
+
+    An epoch has the examples in the order that it would have the rows of arrays in, so
+    that both train alike; each is taken when its batch is made.
+
+    Args:
+        module: the program, whose inputs name what examples have in their order.
+        data: gives an example for each position: arrays by name, or in order.
+        label: the name of the data in errors: `"train"`.
+        batches: how it is split into batches.
+
+    Raises:
+        DataError: it has no examples, or they are not alike.
+    """
+
+    def __init__(self, module: Any, data: Any, label: str, batches: Batching) -> None:
+        self._inputs = module.INPUTS
+        self._data, self._label, self._batches = data, label, batches
+        if not len(data):
+            raise DataError(f"{label} has no rows: its length is 0")
+
+    def __call__(self, epoch: int) -> Iterator[dict[str, Any]]:
+        """The batches of an epoch, which counts from 1."""
+        for places in self._batches.of(len(self._data), epoch):
+            examples = [self._example(int(place)) for place in places]
+            yield {name: self._stacked(name, places, examples) for name in examples[0]}
+
+    def _example(self, place: int) -> dict[str, Any]:
+        label = f"{self._label}: example {place}"
+        return _named(self._data[place], label, self._inputs)
+
+    def _stacked(
+        self, name: str, places: Sequence[int], examples: Sequence[Mapping[str, Any]]
+    ) -> np.ndarray[Any, Any]:
+        arrays: list[np.ndarray[Any, Any]] = []
+        for place, example in zip(places, examples, strict=True):
+            array = np.asarray(example.get(name))
+            first = arrays[0] if arrays else array
+            if example.keys() != examples[0].keys() or array.shape != first.shape:
+                raise DataError(
+                    f"{self._label}: examples {places[0]} and {place} differ in the "
+                    f"shape of {name!r}, or in what they have",
+                    hint="arrays of one shape, padded where they have to be",
+                )
+            arrays.append(array)
+        return np.stack(arrays)
+
+
+@dataclass(frozen=True)
+class Batching:
+    """The division of examples into batches, as that of the rows of arrays.
+
+    Args:
+        size: of a batch.
+        seed: of their order; None for the order that they have.
+        drop_last: leave out a last batch that is smaller.
+    """
+
+    size: int = 1024
+    seed: int | None = None
+    drop_last: bool = False
+
+    def of(self, rows: int, epoch: int) -> Iterator[Sequence[int]]:
+        """The positions of each batch of an epoch."""
+        order = np.arange(rows)
+        if self.seed is not None:
+            order = np.random.default_rng([self.seed, 2, epoch]).permutation(rows)
+        end = rows - rows % self.size if self.drop_last else rows
+        for start in range(0, end or rows, self.size):
+            yield order[start : start + self.size].tolist()
+
+
+IN_ORDER = Batching()
+
+
+def _named(data: Any, label: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a batch or an example, which may be a tuple in order."""
+    if isinstance(data, tuple | list):
+        items = cast("Sequence[Any]", data)
+        if len(items) != len(inputs):
+            raise DataError(
+                f"{label} has {len(items)} arrays, and the model takes "
+                f"{len(inputs)}, in this order: {', '.join(inputs)}",
+                hint="arrays by the names of inputs",
+            )
+        data = dict(zip(inputs, items, strict=True))
+    return named_arrays(data, label, inputs)
+
+
+def _has_examples(data: Any) -> bool:
+    """True for examples by position, unless they are an iterable of batches."""
+    by_position = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    return by_position and not hasattr(data, "__iter__")
+
+
+def read_data(
+    module: Any,
+    data: Data,
+    label: str,
+    steps: int | None = None,
+    batching: Batching = IN_ORDER,
+) -> Any:
     """Arrays by name, or the function that gives batches, as a program takes them.
 
     Args:
@@ -141,33 +260,41 @@ def read_data(module: Any, data: Data, label: str, steps: int | None = None) -> 
         data: the user's data.
         label: the name of the data in errors: `"train"`.
         steps: the number of batches of an epoch, if it is a stream.
+        batching: the division of examples into batches.
 
     Raises:
         OptionError: `steps` for data that is not a stream.
     """
-    if is_frame(data):
-        data = CSV(data)
-    if steps is not None and isinstance(data, str | os.PathLike | CSV | Mapping):
+    given: Any = data
+    if is_frame(given):
+        given = CSV(given)
+    whole = isinstance(given, str | os.PathLike | CSV | Mapping) or _has_examples(given)
+    if steps is not None and whole:
         raise OptionError(
             "steps_per_epoch is for streams; an epoch of arrays goes once through all "
             f"rows; got {steps!r}",
             hint="batch_size decides how many steps an epoch of arrays has",
         )
-    if isinstance(data, str | os.PathLike):
-        return module.read_data(os.fspath(data))
-    if isinstance(data, CSV):
-        return read_table(module, data, label)
-    if not isinstance(data, Mapping) and (callable(data) or _is_stream(data)):
-        return BatchStream(module, data, label, steps)
-    return named_arrays(data, label)
+    if isinstance(given, str | os.PathLike):
+        return module.read_data(os.fspath(cast("str", given)))
+    if isinstance(given, CSV):
+        return read_table(module, given, label)
+    if _has_examples(given):
+        return Examples(module, given, label, batching)
+    if not isinstance(given, Mapping) and (callable(given) or _is_stream(given)):
+        return BatchStream(module, given, label, steps)
+    return named_arrays(given, label, module.INPUTS)
 
 
-def named_arrays(data: Any, label: str) -> dict[str, Any]:
+def named_arrays(
+    data: Any, label: str, inputs: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """The arrays of a data set by name.
 
     Args:
         data: arrays by input or by its name, or the path of an `.npz` file.
         label: the name of the data in errors: `"train"`.
+        inputs: the inputs of a program, by name; dtypes come first.
 
     Raises:
         DataError: it is neither, an array is given twice, or the file is damaged.
@@ -187,8 +314,18 @@ def named_arrays(data: Any, label: str) -> dict[str, Any]:
             raise DataError(f"{label} has a key that names no input: {key!r}")
         if name in named:
             raise DataError(f"{label} has two arrays for {name!r}")
-        is_path = isinstance(value, os.PathLike)
-        named[name] = os.fspath(cast("Any", value)) if is_path else plain_array(value)
+        if isinstance(value, os.PathLike):
+            named[name] = os.fspath(cast("Any", value))
+            continue
+        dtype = np.dtype(inputs[name][0]) if name in inputs else None
+        try:
+            named[name] = plain_array(value, dtype)
+        except ColumnError as error:
+            raise DataError(
+                f"{label}: {name!r} requires dtype {dtype}, but {error}",
+                hint='gc.CSV(frame, columns={"x": [...]}, classes={"kind": [...]}, '
+                'missing="drop") says what is meant',
+            ) from None
     return named
 
 

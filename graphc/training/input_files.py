@@ -9,7 +9,7 @@ from typing import Any
 from ..ir.graph import declaring_files
 from ..ir.node import Node
 from ..runtime.files import check_outputs
-from .data import Data, read_data
+from .data import IN_ORDER, Batching, Data, read_data
 from .tables import CSV
 
 
@@ -27,13 +27,19 @@ class InputFiles:
         self.data: set[str] = set()
         """Paths of the files and folders that data came from."""
 
-    def read(self, data: Data, label: str, steps: int | None = None) -> Any:
+    def read(
+        self,
+        data: Data,
+        label: str,
+        steps: int | None = None,
+        batching: Batching = IN_ORDER,
+    ) -> Any:
         """See `read_data`."""
         path = data.path if isinstance(data, CSV) else data
         if isinstance(path, str | os.PathLike):
             self.data.add(os.fspath(path))
         self.data.update(self._module.files_of(data))
-        return read_data(self._module, data, label, steps)
+        return read_data(self._module, data, label, steps, batching)
 
     def output(self, path: str | os.PathLike[str]) -> str:
         """The path of a file to write.

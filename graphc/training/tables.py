@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..arguments import public
 from ..errors import DataError, OptionError
 from ..extras import import_extra
 from ..ir.node import Node
-from ..runtime.dataframes import is_frame, plain_array
+from ..runtime.dataframes import NUMBERS, Frame, column_values, is_frame
 
 Array = np.ndarray[Any, Any]
 Columns = Mapping[Any, str | Sequence[str]]
@@ -29,13 +30,13 @@ MISSING = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "
 
 @dataclass(frozen=True)
 class CSV:
-    """A CSV file or a pandas DataFrame.
+    """A CSV file or a frame of pandas, polars or pyarrow.
 
-    Columns that no input is made of may hold anything. Reading needs pandas, of the
-    extra `data`.
+    Columns that no input is made of may hold anything. Files, and numbers that a frame
+    holds as text, are read by pandas, of the extra `data`.
 
     Args:
-        path: the file, which may be compressed (`.csv.gz`), or a DataFrame.
+        path: the file, which may be compressed (`.csv.gz`), or a frame.
         columns: the column, or columns, of each input; by default the column of the
             input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
         names: of all columns of a file whose first line does not name them.
@@ -87,24 +88,28 @@ class _Reader:
     """A table that is read, with the places of its cells for errors."""
 
     def __init__(self, module: Any, table: CSV, label: str) -> None:
-        self.pandas: Any = import_extra(
-            "pandas",
-            "gc.CSV reads tables with pandas",
-            "`pip install pandas`, or `pip install -e '.[data]'` in a copy of "
-            "graphc's source; the path of a CSV file of plain numbers needs neither",
-        )
         self.module = module
         self.table = table
         self.is_file = not is_frame(table.path)
         path = cast("str", table.path)
         self.what = os.fspath(path) if self.is_file else label
         _check_options(table)
-        self.frame: Any = self._read() if self.is_file else table.path
-        self.header = [str(name).strip() for name in self.frame.columns]
+        self.frame = Frame(self._read() if self.is_file else table.path)
+        self.header = [name.strip() for name in self.frame.names]
         if len(set(self.header)) < len(self.header):
             message = f"{self.what} has two columns of the same name"
             raise DataError(message, hint=self._naming())
         self.kept: Array = np.arange(len(self.frame))
+
+    @cached_property
+    def pandas(self) -> Any:
+        """The package, which reads text."""
+        return import_extra(
+            "pandas",
+            "gc.CSV reads tables with pandas",
+            "`pip install pandas`, or `pip install -e '.[data]'` in a copy of "
+            "graphc's source; the path of a CSV file of plain numbers needs neither",
+        )
 
     def _read(self) -> Any:
         """All cells as text; without `names` the first line names the columns."""
@@ -199,12 +204,19 @@ class _Reader:
 
     def _cells(self, column: str, about: Any) -> tuple[Array, Array]:
         """The cells of a column, and which are missing; rows to drop are noted."""
-        series: Any = self.frame.iloc[:, self.header.index(column)]
-        # Copies, since pandas gives arrays that can't be written.
-        missing: Array = np.array(series.isna(), bool)
-        values: Array = np.asarray(plain_array(series))
-        if values.dtype.kind not in "biuf":
-            values = np.array([str(value).strip() for value in series], object)
+        series = self.frame.column(self.header.index(column))
+        values: Array = column_values(series)
+        is_text = values.dtype.kind not in NUMBERS
+        if hasattr(series, "isna"):
+            # A copy, since pandas gives arrays that can't be written.
+            missing: Array = np.array(series.isna(), bool)
+        elif is_text:
+            missing = np.array([value is None for value in values], bool)
+        else:
+            missing = np.isnan(values)
+        if is_text:
+            cells: Any = series if hasattr(series, "isna") else values
+            values = np.array([str(value).strip() for value in cells], object)
             missing |= np.isin(values, list(self.table.na_values))
         rule: Any = self.table.missing
         if hasattr(rule, "keys"):
@@ -223,7 +235,7 @@ class _Reader:
                     f'missing={{"{column}": 0}}',
                 )
             rule = math.nan
-        if values.dtype.kind in "biuf" and not isinstance(rule, str):
+        if not is_text and not isinstance(rule, str):
             values = np.asarray(np.where(missing, rule, values))
         else:
             values = values.astype(object)
@@ -241,7 +253,7 @@ class _Reader:
         if classes is not None:
             return self._positions(column, values, [str(each) for each in classes])
         array = values
-        is_text = values.dtype.kind not in "biuf"
+        is_text = values.dtype.kind not in NUMBERS
         if is_text:
             array = self._parsed([str(value) for value in values], dtype)
         wrong = np.isnan(array) & ~nan & is_text
@@ -279,14 +291,15 @@ class _Reader:
     def _positions(self, column: str, values: Array, classes: list[str]) -> Array:
         """The place of each text among the classes."""
         texts = [str(value).strip() for value in values]
-        places: Array = self.pandas.Index(classes, dtype=object).get_indexer(texts)
+        known = {text: place for place, text in enumerate(classes)}
+        places = np.array([known.get(text, -1) for text in texts], np.int64)
         if (places < 0).any():
             row = int(np.argmax(places < 0))
             raise DataError(
                 f"{self._where(int(self.kept[row]), column)}: {texts[row]!r} is not "
                 f"one of the classes {', '.join(map(repr, classes))}"
             )
-        return places.astype(np.int64)
+        return places
 
     def _hint(self, column: str, text: str, values: Array) -> str:
         """A hint for a text that is not a number."""

@@ -29,7 +29,7 @@ from ..runtime.load import silently
 from ..runtime.styles import style_here
 from . import assemble
 from .callbacks import Callback, RecordFunction, running
-from .data import Data
+from .data import Batching, Data, Examples
 from .history import History
 from .objectives import Selections, losses_by_name, total_loss
 from .progress import reporting, say_result
@@ -204,9 +204,11 @@ class Trainer(Trained):
 
         Args:
             train: arrays, or paths of `.npy` or IDX files, by input name; the path of
-                an `.npz` or `.csv` file or of a folder of arrays; a `gc.CSV`; or a
-                stream of batches: an iterable of such mappings, or a function that
-                gives one for each epoch (of its number, if it takes an argument).
+                an `.npz` or `.csv` file or of a folder of arrays; a frame or a
+                `gc.CSV`; a stream of batches: an iterable of such mappings, or of
+                tuples in the order of the inputs, as torch's `DataLoader` is, or a
+                function that gives one for each epoch (of its number, if it takes an
+                argument); or examples by position, as torch's `Dataset` has them.
             dev: evaluated after every epoch; decides which is best. Without it the
                 last is kept.
             test: evaluated once at the end, as `history.test`.
@@ -256,7 +258,9 @@ class Trainer(Trained):
             self.translated(),
             reporting(verbose, epochs, describe, evaluations_per_epoch) as reporter,
         ):
-            arrays = self._files.read(train, "train", steps_per_epoch)
+            start = self.seed if seed is None else seed
+            batching = Batching(batch_size, int(start), drop_last)
+            arrays = self._files.read(train, "train", steps_per_epoch, batching)
             others = None if dev is None else self._files.read(dev, "dev")
             final = None if test is None else self._files.read(test, "test")
             if final is not None:
@@ -271,7 +275,7 @@ class Trainer(Trained):
                         others,
                         epochs=epochs,
                         batch_size=batch_size,
-                        seed=self.seed if seed is None else seed,
+                        seed=start,
                         best=best,
                         keep_best=keep_best,
                         patience=patience,
@@ -279,7 +283,8 @@ class Trainer(Trained):
                         checkpoint=checkpoint and self._files.output(checkpoint),
                         checkpoint_every=checkpoint_every,
                         resume=resume,
-                        drop_last=drop_last,
+                        # Batches of examples are made without it already.
+                        drop_last=drop_last and not isinstance(arrays, Examples),
                         report=run.after_evaluation,
                         progress=reporter.batch,
                     )
@@ -305,7 +310,8 @@ class Trainer(Trained):
             DataError: data that does not fit the inputs.
         """
         with self.translated():
-            arrays = self._files.read(data, "data")
+            batching = Batching(batch_size)
+            arrays = self._files.read(data, "data", batching=batching)
             return self._module.evaluate(self._arrays, arrays, batch_size)
 
     def predict(self, /, *arrays: Any, seed: Seed = 0, **inputs: Any) -> Any:

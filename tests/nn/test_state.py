@@ -1,5 +1,7 @@
 """Layers of layers: names, copies, tied weights, and weights by torch's names."""
 
+# pyright: basic, reportAttributeAccessIssue=false, reportCallIssue=false
+
 from __future__ import annotations
 
 import sys
@@ -216,7 +218,7 @@ def _without(key: str) -> dict[str, Any]:
         ),
         (lambda b: b.load_state_dict(5), ArgumentError, "a dict of arrays"),
         (lambda b: b.load_state_dict({0: [1.0]}), ArgumentError, "has the key 0"),
-        (lambda b: b.load_state_dict("w.pt"), ArgumentError, "got 'w.pt'"),
+        (lambda b: b.load_state_dict("w.h5"), ArgumentError, "got 'w.h5'"),
         (
             lambda b: (b(gc.input("x", ("n", 4))), b.load_state_dict(_weights())),
             OptionError,

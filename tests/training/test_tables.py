@@ -387,7 +387,7 @@ def test_frames_are_data(tmp_path: Path) -> None:
     for value in (frame[["x0", "x1"]], pair):
         np.testing.assert_array_equal(gc.evaluate(node * 2, {"x": value}), 2 * x)
         np.testing.assert_array_equal(gc.compile(node * 2)(x=value), 2 * x)
-    with pytest.raises(FeedError, match="requires dtype float64"):
+    with pytest.raises(FeedError, match="float64, but column 'y' holds"):
         gc.evaluate(node * 2, {"x": text[["x0", "y"]]})
 
 
