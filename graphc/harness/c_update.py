@@ -49,6 +49,7 @@ class UpdateCall:
         self.memory: dict[str, Any] = {"types": integers([0, 0, 0])}
         self.members.types = ctypes.addressof(self.memory["types"])
         self.members.count = 1
+        self.types: list[tuple[Any, tuple[int, ...], int]] = []
         self.given: Sequence[float] = ()
         self.numbers: Any = None
         self.sources: Sequence[dict[str, np.ndarray[Any, Any]]] = ()
@@ -107,7 +108,8 @@ class UpdateCall:
         trained = sum(len(names) for names, _, _ in rules)
         flags = [IN_ORDER + WRITEABLE] * len(self.arrays)
         flags[trained : 2 * trained] = [IN_ORDER] * trained
-        types = [
+        # Kept, because C knows dtypes by their addresses.
+        self.types = [
             (array.dtype, array.shape, flag)
             for array, flag in zip(self.arrays, flags, strict=True)
         ]
@@ -115,7 +117,7 @@ class UpdateCall:
         used = [self.used(array) for array in every]
         expected = [np.asarray(array).ctypes.data for array in self.arrays]
         self.memory = {
-            "types": types_of(types),
+            "types": types_of(self.types),
             "expected": pointers(expected),
             "addresses": pointers([array.ctypes.data for array in used]),
             "sizes": integers([*counts, *sizes]),
