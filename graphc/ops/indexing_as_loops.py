@@ -122,10 +122,12 @@ def scattered(node: Node) -> LoopForm | None:
     one = _one_a_row(items, node.shape, tuple(arrays))
     if one is not None:
         return _chosen(node, one, place, lambda index, at: zero, x, "")
+    # Positions in arrays may be the same.
+    combine = "+" if arrays else ""
     return Writes(
         (
             Write(node.shape, lambda index, at: index, lambda index, at: zero),
-            Write(x.shape, place, lambda index, at: at(x, index), "+"),
+            Write(x.shape, place, lambda index, at: at(x, index), combine),
         )
     )
 

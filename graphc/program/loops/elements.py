@@ -9,6 +9,7 @@ from ...ir.literal import term_of_constant
 from ...ir.node import Node
 from ...ir.scalar import (
     Apply,
+    At,
     ByBody,
     ByElement,
     Index,
@@ -52,7 +53,28 @@ def form_of(node: Node) -> LoopForm | None:
         return _applied(node)
     if node.op.role is Role.RESULT:
         return ByBody() if runs_bodies(node.inputs[0]) else None
-    return None if node.op.loops is None else node.op.loops(node)
+    form = None if node.op.loops is None else node.op.loops(node)
+    if isinstance(form, MatrixProduct) and node.inputs[0].shape[-1] == 1:
+        return _outer_product(node) or form
+    return form
+
+
+def _outer_product(node: Node) -> ByElement | None:
+    """A product of matrices that adds up nothing."""
+    left, right = node.inputs
+    if left.ndim < 2 or right.ndim < 2:
+        return None
+
+    def value(index: Index, at: At) -> Scalar:
+        *stack, row, column = index
+        rows, columns = (*stack, row, Number(0)), (*stack, Number(0), column)
+        parts = (
+            at(left, broadcast(rows, left.shape)),
+            at(right, broadcast(columns, right.shape)),
+        )
+        return Operation("*", parts, node.dtype)
+
+    return ByElement(value)
 
 
 def _applied(node: Node) -> ByElement:
@@ -148,6 +170,15 @@ class Elements:
             return node is array or self.is_outside(node)
 
         return places_of(x, self.forms, is_last)
+
+    def places_in_memory(self, x: Node) -> Places | None:
+        """The places of a value in the array from which it is read."""
+
+        def is_there(node: Node) -> bool:
+            return self.is_outside(node) or node in self.defined
+
+        found = places_of(x, self.forms, is_there)
+        return found if found is not None and is_there(found.node) else None
 
     def _read_where_they_are(self) -> set[Node]:
         """Values that nothing reads besides products that read what is behind them."""

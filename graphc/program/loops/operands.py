@@ -70,27 +70,20 @@ def _operand(
     is_right: bool = False,
 ) -> Operand:
     """An operand as it lies in memory; one that has no such form is stored."""
-    counters = [Counter(size) for size in node.shape]
-    own = len(node.shape) - (1 if is_vector else 2)
-    for _ in range(2):
-        element = elements.at(node, tuple(counters))
-        if isinstance(element, Load):
-            found = affine(flat(element.shape, element.index), counters)
-            steps = None if found is None else found[1]
-            if steps is not None:
-                last = steps[own:]
-                if is_vector:
-                    last = [last[0], 0] if is_right else [0, last[0]]
-                if 1 in last or all(size == 1 for size in node.shape[own:]):
-                    lead = [
-                        step if size != 1 else 0
-                        for step, size in zip(steps[:own], node.shape, strict=False)
-                    ]
-                    lead = [0] * (len(stack) - own) + lead
-                    start = Number(0) if found is None else found[0]
-                    return Operand(element.node, start, *last, stack=tuple(lead))
+    found = elements.places_in_memory(node)
+    if found is None or not found.is_matrix or not found.has_neighbours():
         store(node)
-    raise AssertionError(node)
+        found = elements.places_in_memory(node)
+    assert found is not None
+    steps = [axis[0][1] if axis else 0 for axis in found.axes]
+    if not found.axes[-1]:
+        steps[-1] = 1
+    own = len(steps) - (1 if is_vector else 2)
+    last = steps[own:]
+    if is_vector:
+        last = [last[0], 0] if is_right else [0, last[0]]
+    lead = [0] * (len(stack) - own) + steps[:own]
+    return Operand(found.node, found.start, *last, stack=tuple(lead))
 
 
 def whole_array(node: Node, elements: Elements, store: Store) -> Node:

@@ -93,11 +93,13 @@ def places_of(
         node, index = found
     counters = [counter for axis in axes for counter in axis]
     known = affine(flat(node.shape, index), counters)
-    is_stack = all(len(axis) <= 1 for axis in axes[:-2])
-    if known is None or not is_stack or max(map(len, axes), default=0) > MOST_DIGITS:
+    if known is None:
         return None
     steps = dict(zip(counters, known[1], strict=True))
     joined = tuple(_joined([(c.size, steps[c]) for c in axis]) for axis in axes)
+    is_stack = all(len(axis) <= 1 for axis in joined[:-2])
+    if not is_stack or max(map(len, joined), default=0) > MOST_DIGITS:
+        return None
     is_repeated = len(counters) > len(without_ones(node.shape))
     return Places(node, known[0], joined, tuple(path), is_repeated)
 

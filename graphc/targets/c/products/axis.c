@@ -55,3 +55,12 @@ static void places_of(const struct axis *axis, int64_t first, int64_t count,
         }
     }
 }
+
+// The number of places that follow one another, from the first one on.
+static int64_t neighbours_from(const int64_t *places, int64_t count) {
+    int64_t found = 1;
+    while (found < count && places[found] == places[0] + found) {
+        found++;
+    }
+    return found;
+}

@@ -13,12 +13,13 @@
 
 typedef __typeof__((float32_lanes){0} != (float32_lanes){0}) float32_bits;
 
-// A tile of c: some rows of one vector or two, of which `kept` columns are stored.
+// A tile of c: some rows of one vector or two, of which `kept` columns are stored. Rows
+// of b begin at b_rows.
 static inline __attribute__((always_inline)) void
 tile_of_places_float32(int height, int vectors, int64_t rows, int64_t kept,
                        int64_t inner, const float *a, const int64_t *a_rows,
-                       const int64_t *a_columns, const float *packed, float *c,
-                       int64_t c_row, int64_t c_column, int add) {
+                       const int64_t *a_columns, const float *b, const int64_t *b_rows,
+                       float *c, int64_t c_row, int64_t c_column, int add) {
     const float *left[TILE_ROWS];
     float32_lanes sums[TILE_ROWS][2];
     float edge[TILE_ROWS][FLOAT32_TILE];
@@ -37,7 +38,7 @@ tile_of_places_float32(int height, int vectors, int64_t rows, int64_t kept,
         }
     }
     for (int64_t p = 0; p < inner; p++) {
-        const float *right = packed + p * FLOAT32_TILE;
+        const float *right = b + b_rows[p];
         int64_t column = a_columns[p];
         for (int i = 0; i < height; i++) {
             float x = left[i][column];
@@ -61,11 +62,7 @@ tile_of_places_float32(int height, int vectors, int64_t rows, int64_t kept,
 static void pack_places_float32(int64_t columns, int64_t inner, const float *b,
                                 const int64_t *b_rows, const int64_t *b_columns,
                                 float *packed) {
-    int64_t run = 1;
-    while (run < columns && b_columns[run] == b_columns[0] + run) {
-        run++;
-    }
-    if (run == FLOAT32_TILE) {
+    if (neighbours_from(b_columns, columns) == FLOAT32_TILE) {
         for (int64_t p = 0; p < inner; p++) {
             const float *from = b + b_rows[p] + b_columns[0];
             float *to = packed + p * FLOAT32_TILE;
@@ -100,21 +97,25 @@ static void pack_rows_of_places_float32(int64_t rows, int64_t inner, const float
 // The tiles of some rows of c in at most two vectors' columns.
 static void strip_of_places_float32(int64_t rows, int64_t columns, int64_t inner,
                                     const float *a, const int64_t *a_rows,
-                                    const int64_t *a_columns, const float *packed,
-                                    float *c, int64_t c_row, int64_t c_column, int add) {
+                                    const int64_t *a_columns, const float *b,
+                                    const int64_t *b_rows, float *c, int64_t c_row,
+                                    int64_t c_column, int add) {
     int64_t count = 0;
     for (int64_t i = 0; i < rows; i += count) {
         count = tile_rows(rows - i);
         float *to = c + i * c_row;
         if (columns <= FLOAT32_LANES) {
             tile_of_places_float32(6, 1, count, columns, inner, a, a_rows + i,
-                                   a_columns, packed, to, c_row, c_column, add);
+                                   a_columns, b, b_rows, to, c_row, c_column, add);
+        } else if (count == 1) {
+            tile_of_places_float32(1, 2, count, columns, inner, a, a_rows + i,
+                                   a_columns, b, b_rows, to, c_row, c_column, add);
         } else if (count <= 4) {
             tile_of_places_float32(4, 2, count, columns, inner, a, a_rows + i,
-                                   a_columns, packed, to, c_row, c_column, add);
+                                   a_columns, b, b_rows, to, c_row, c_column, add);
         } else {
             tile_of_places_float32(6, 2, count, columns, inner, a, a_rows + i,
-                                   a_columns, packed, to, c_row, c_column, add);
+                                   a_columns, b, b_rows, to, c_row, c_column, add);
         }
     }
 }
@@ -216,11 +217,17 @@ static void matmul_of_runs_float32(int64_t run, const float *a, const struct axi
                 places_of(b_column, j, width, b_columns);
                 for (int64_t k = 0; k < width; k += RUN_COLUMNS) {
                     for (int64_t h = 0; h < height; h += RUN_ROWS) {
-                        tile_of_runs_float32(RUN_ROWS, height - h, width - k, runs,
-                                             length, a, a_rows + h, a_runs, b,
-                                             b_columns + k, b_runs,
-                                             c + (i + h) * c_row + (j + k) * c_column,
-                                             c_row, c_column, p > 0);
+                        float *to = c + (i + h) * c_row + (j + k) * c_column;
+                        if (height - h == 1) {
+                            tile_of_runs_float32(1, 1, width - k, runs, length, a,
+                                                 a_rows + h, a_runs, b, b_columns + k,
+                                                 b_runs, to, c_row, c_column, p > 0);
+                        } else {
+                            tile_of_runs_float32(RUN_ROWS, height - h, width - k, runs,
+                                                 length, a, a_rows + h, a_runs, b,
+                                                 b_columns + k, b_runs, to, c_row,
+                                                 c_column, p > 0);
+                        }
                     }
                 }
             }
@@ -249,10 +256,13 @@ static void matmul_of_places_float32(const float *a, const struct axis *a_row,
                                  c_row, room);
         return;
     }
-    int is_packed = columns >= MANY_COLUMNS && c_column == 1;
+    int is_packed = rows > TILE_ROWS && columns >= MANY_COLUMNS && c_column == 1;
     float *strip = room, *block = room + at_most(inner, BLOCK_PLACES) * FLOAT32_TILE;
     int64_t a_rows[BLOCK_PLACES], a_columns[BLOCK_PLACES];
-    int64_t b_rows[BLOCK_PLACES], b_columns[BLOCK_PLACES];
+    int64_t b_rows[BLOCK_PLACES], b_columns[BLOCK_PLACES], strip_rows[BLOCK_PLACES];
+    for (int64_t q = 0; q < BLOCK_PLACES; q++) {
+        strip_rows[q] = q * FLOAT32_TILE;
+    }
     int64_t p = 0;
     do {
         int64_t depth = at_most(inner - p, BLOCK_PLACES);
@@ -270,14 +280,22 @@ static void matmul_of_places_float32(const float *a, const struct axis *a_row,
                 for (int64_t k = 0; k < width; k += FLOAT32_TILE) {
                     int64_t kept = at_most(width - k, FLOAT32_TILE);
                     float *to = c + i * c_row + (j + k) * c_column;
+                    // What is read once is read where it is.
+                    if (height <= TILE_ROWS && !is_packed
+                        && neighbours_from(b_columns + k, kept) == FLOAT32_TILE) {
+                        strip_of_places_float32(height, kept, depth, a, a_rows,
+                                                a_columns, b + b_columns[k], b_rows, to,
+                                                c_row, c_column, p > 0);
+                        continue;
+                    }
                     pack_places_float32(kept, depth, b, b_rows, b_columns + k, strip);
                     if (is_packed) {
                         strip_float32(height, kept, depth, block, 1, 0, 0, strip,
                                       FLOAT32_TILE, to, c_row, p > 0);
                     } else {
                         strip_of_places_float32(height, kept, depth, a, a_rows,
-                                                a_columns, strip, to, c_row, c_column,
-                                                p > 0);
+                                                a_columns, strip, strip_rows, to, c_row,
+                                                c_column, p > 0);
                     }
                 }
             }
