@@ -30,6 +30,7 @@ from .loops.stacks import StackOnce
 from .loops.tidy import TidyLoops
 from .loops.values import KeepLoopValues
 from .stable.rules import Stability
+from .windows import MultiplyWindows
 
 
 def pipeline(simplify: bool) -> tuple[Pass, ...]:
@@ -83,6 +84,9 @@ SPEED: tuple[Pass, ...] = (
 )
 """Passes besides, for text that is to run fast and is no longer as one writes it."""
 
+IN_PLACE: tuple[Pass, ...] = (MultiplyWindows(), MergeEqual())
+"""Passes besides these, for programs that multiply windows where they are."""
+
 
 def optimize(
     graph: Graph, *, simplify: bool = True, verify_each: bool = False
@@ -110,10 +114,10 @@ def optimize(
     return graph
 
 
-def accelerate(graph: Graph) -> Graph:
-    """The optimised graph as fast style computes it."""
+def accelerate(graph: Graph, *, native: bool = False) -> Graph:
+    """The optimised graph as fast style computes it, or native style."""
     with np.errstate(all="ignore"):
-        for step in SPEED:
+        for step in (*SPEED, *(IN_PLACE if native else ())):
             graph = run_everywhere(step, graph)
     return graph
 
@@ -141,8 +145,10 @@ class Optimization:
     def stages(self) -> Iterator[Stage]:
         """The passes one by one, as `optimize` and `accelerate` run them."""
         graph = self.graph
-        steps = pipeline(self.simplify)
-        for step in (*steps, *(SPEED if self.simplify and self.fast else ())):
+        steps = [*pipeline(self.simplify)]
+        if self.simplify and self.fast:
+            steps += [*SPEED, *(IN_PLACE if self.native else ())]
+        for step in steps:
             with recording() as found, np.errstate(all="ignore"):
                 after = run_everywhere(step, graph)
             yield Stage(step, graph, after, tuple(found))
@@ -152,7 +158,7 @@ class Optimization:
 def reasons() -> dict[str, str]:
     """Every rule that a pass applies, and when it is sound: the registry of rules."""
     found: dict[str, str] = {}
-    for step in (*pipeline(simplify=True), *SPEED):
+    for step in (*pipeline(simplify=True), *SPEED, *IN_PLACE):
         found |= step.reasons
     return found
 
@@ -162,5 +168,5 @@ def rewrites(graph: Graph, *, simplify: bool = True) -> tuple[Rewrite, ...]:
     with recording() as found:
         optimized = optimize(graph, simplify=simplify)
         if simplify:
-            accelerate(optimized)
+            accelerate(optimized, native=True)
     return tuple(found)

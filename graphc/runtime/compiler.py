@@ -285,7 +285,7 @@ def compile_nodes(
         order = _order(inputs, everything)
         graph = optimize(everything, simplify=simplify)
         if simplify and style != "readable":
-            graph = accelerate(graph)
+            graph = accelerate(graph, native=style == "native")
         symbols = {*everything.symbols, *graph.symbols}
         sized = inputs_for_sizes(order, everything.inputs, symbols)
         taken = [node for node in order if node in {*everything.inputs, *sized}]

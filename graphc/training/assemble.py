@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -253,7 +253,9 @@ def _in_style(plan: TrainingPlan, style: Style) -> TrainingPlan:
     plan = with_rates(plan)
     if style == "readable":
         return plan
-    fast = accelerate if plan.is_simplified else _unchanged
+    fast = _unchanged
+    if plan.is_simplified:
+        fast = partial(accelerate, native=style == "native")
     steps = list[TrainingStep]()
     for step in plan.steps:
         training = fast(step.training)

@@ -18,7 +18,7 @@ from graphc.ir import OPS, Graph, Node, Op
 from graphc.ops.control import call
 from graphc.passes.algebra.rules import RULES, Algebra
 from graphc.passes.base import Pass, Rewrite, recording
-from graphc.passes.pipeline import SPEED, optimize, pipeline, reasons, rewrites
+from graphc.passes.pipeline import IN_PLACE, SPEED, optimize, pipeline, reasons, rewrites
 from tests.exact import exact_values
 from tests.op_cases import Array
 
@@ -60,6 +60,7 @@ def cases() -> Iterator[Case]:
     same, _, product = call(lambda x, y, z: (y, x + z, x * 2.0), x, y, x)
     yield Graph((same, product)), IN_PAIRS, pipeline(True)
     yield Graph(images()), IMAGES, pipeline(True)
+    yield Graph((filtered(),)), WHOLE, (*pipeline(True), *SPEED, *IN_PLACE)
     wave = call(gc.sin, call(gc.sin, x))
     yield Graph((wave, gc.grad(gc.sum(wave), x))), IN_PAIRS, pipeline(True)
     yield Graph(loops()), IN_PAIRS, pipeline(True)
@@ -136,6 +137,19 @@ def images() -> tuple[Node, ...]:
     flat = again.reshape(2, -1)
     means = again.mean((0, 2, 3), keepdims=True)
     return flat, gc.grad(gc.sum(flat * flat), image), again.sum((2, 3)), means
+
+
+WHOLE = {
+    "whole": np.random.default_rng(0).integers(-9, 9, (2, 4, 6, 5)).astype("f4"),
+    "kernel": np.random.default_rng(1).integers(-9, 9, (6, 2, 2, 3)).astype("f4"),
+}
+
+
+def filtered() -> Node:
+    """The gradient by the input of a convolution, on integers, which add up exactly."""
+    image, kernel = gc.input("whole", (2, 4, 6, 5)), gc.input("kernel", (6, 2, 2, 3))
+    result = gc.nn.conv2d(image, kernel, padding=1, dilation=(2, 1), groups=2)
+    return gc.grad(gc.sum(result * result), image)
 
 
 def found_in(cases: Sequence[Case]) -> Iterator[tuple[Rewrite, Feeds]]:

@@ -43,15 +43,19 @@ static void places_of(const struct axis *axis, int64_t first, int64_t count,
         first /= axis->sizes[digit];
         place += at[digit] * axis->steps[digit];
     }
-    for (int64_t i = 0; i < count; i++) {
-        places[i] = place;
-        for (int digit = axis->digits - 1; digit >= 0; digit--) {
-            place += axis->steps[digit];
-            if (++at[digit] < axis->sizes[digit]) {
-                break;
-            }
-            place -= axis->sizes[digit] * axis->steps[digit];
+    int last = axis->digits - 1;
+    int64_t run = 0, step = axis->steps[last];
+    for (int64_t i = 0; i < count; i += run) {
+        run = at_most(count - i, axis->sizes[last] - at[last]);
+        for (int64_t j = 0; j < run; j++) {
+            places[i + j] = place + j * step;
+        }
+        place += run * step;
+        at[last] += run;
+        for (int digit = last; digit > 0 && at[digit] == axis->sizes[digit]; digit--) {
+            place += axis->steps[digit - 1] - at[digit] * axis->steps[digit];
             at[digit] = 0;
+            at[digit - 1]++;
         }
     }
 }
