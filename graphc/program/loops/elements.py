@@ -218,7 +218,7 @@ class Elements:
             indexes = others and node.op.kind != "elementwise"
             if isinstance(form, ByElement) and indexes:
                 found.add(self._array_of(first))
-            for x in node.inputs:
+            for x in () if isinstance(form, MatrixProduct) else node.inputs:
                 if _counts(node) > _counts(x):
                     found |= self._repeatedly_read(x)
         for node in self.nodes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ...ir.dims import Dimension
 from ...ir.node import Node
-from ...ir.scalar import Counter, Load, Number, flat
+from ...ir.scalar import Counter, Load, Number, Scalar, flat
 from .affine import affine
 from .elements import Elements
 from .tree import Operand, Product
@@ -70,20 +70,41 @@ def _operand(
     is_right: bool = False,
 ) -> Operand:
     """An operand as it lies in memory; one that has no such form is stored."""
-    found = elements.places_in_memory(node)
-    if found is None or not found.is_matrix or not found.has_neighbours():
+    own = len(node.shape) - (1 if is_vector else 2)
+    found = _in_memory(node, elements)
+    if found is None:
         store(node)
-        found = elements.places_in_memory(node)
-    assert found is not None
-    steps = [axis[0][1] if axis else 0 for axis in found.axes]
-    if not found.axes[-1]:
-        steps[-1] = 1
-    own = len(steps) - (1 if is_vector else 2)
+        found = _in_memory(node, elements)
+    assert found is not None, node
+    array, start, steps = found
     last = steps[own:]
     if is_vector:
         last = [last[0], 0] if is_right else [0, last[0]]
-    lead = [0] * (len(stack) - own) + steps[:own]
-    return Operand(found.node, found.start, *last, stack=tuple(lead))
+    lead = [
+        step if size != 1 else 0
+        for step, size in zip(steps[:own], node.shape, strict=False)
+    ]
+    lead = [0] * (len(stack) - own) + lead
+    return Operand(array, start, *last, stack=tuple(lead))
+
+
+def _in_memory(
+    node: Node, elements: Elements
+) -> tuple[Node, Scalar, list[Dimension]] | None:
+    """The array that has a matrix, or matrices, where it starts, and the steps along
+    its axes, if neighbours along one of the last two are neighbours there."""
+    counters = [Counter(size) for size in node.shape]
+    element = elements.at(node, tuple(counters))
+    if isinstance(element, Load):
+        found = affine(flat(element.shape, element.index), counters)
+        if found is not None:
+            is_single = all(size == 1 for size in node.shape[-2:])
+            if 1 in found[1][-2:] or is_single:
+                return element.node, *found
+    places = elements.places_in_memory(node)
+    if places is None or not places.is_matrix or not places.has_neighbours():
+        return None
+    return places.node, places.start, [a[0][1] if a else 0 for a in places.axes]
 
 
 def whole_array(node: Node, elements: Elements, store: Store) -> Node:
