@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import GraphcError, NonFiniteError
+from ..harness.ranks import end_if_alone, is_first_rank
 from ..runtime.files import check_outputs
 from .modelfile import MODEL_MODULE, ModelError, ModelFile, load_model
 
@@ -36,8 +37,10 @@ class Failure(click.ClickException):
         self.status = status
 
     def show(self, file: Any = None) -> None:
-        """Print the message to the error stream."""
-        click.echo(f"graphc: error: {self.message}", err=True)
+        """Print the message to the error stream, of several ranks that fail once."""
+        end_if_alone(f"error: {self.message}", self.status)
+        if is_first_rank():
+            click.echo(f"graphc: error: {self.message}", err=True)
 
 
 class Command(click.Command):

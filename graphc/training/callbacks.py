@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from ..arguments import public
 from ..extras import import_extra
+from ..harness.ranks import is_first_rank
 
 RecordFunction: TypeAlias = Callable[[Mapping[str, Any]], Any]
 """Called with the record of an evaluation; True ends the run."""
@@ -72,6 +73,8 @@ class TensorBoard(Callback):
 
     def start(self, trainer: Any) -> None:
         """See `Callback.start`."""
+        if not is_first_rank():
+            return
         module = import_extra(
             "tensorboardX",
             "event files are written by tensorboardX",
@@ -81,6 +84,8 @@ class TensorBoard(Callback):
 
     def record(self, record: Mapping[str, Any]) -> None:
         """See `Callback.record`."""
+        if self._writer is None:
+            return
         for name, value in record.items():
             if isinstance(value, float):
                 part, _, rest = name.partition("_")

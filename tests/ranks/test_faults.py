@@ -1,0 +1,200 @@
+"""Ranks that fail, alone or together: one error, a whole checkpoint, and a way on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ranks import support
+from tests.ranks.test_ranks import needs_ranks
+
+OPTIONS = ("--data", "train.npz", "--dev", "dev.npz", "--batch-size", 20)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a program and its data."""
+    path = tmp_path_factory.mktemp("faults")
+    support.model().emit(path / "train.py", "fast", include=["checkpoint", "mpi"])
+    support.model().emit(path / "alone.py", "fast", include=["checkpoint"])
+    support.model().emit(path / "whole.py", "fast", include=["all", "mpi"])
+    np.savez(path / "train.npz", **support.TRAIN)  # type: ignore[arg-type]
+    np.savez(path / "dev.npz", **support.DEV)  # type: ignore[arg-type]
+    np.savez(path / "other.npz", **support.rows(101, 2))  # type: ignore[arg-type]
+    return path
+
+
+def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def alone(folder: Path, *arguments: object) -> None:
+    """Run a program where mpi4py can't be imported."""
+    (folder / "mpi4py.py").write_text("raise ImportError")
+    environ = {**os.environ, "PYTHONPATH": str(folder)}
+    told = [sys.executable, *map(str, arguments)]
+    subprocess.run(told, cwd=folder, env=environ, check=True, capture_output=True)
+    (folder / "mpi4py.py").unlink()
+
+
+def test_one_process_needs_no_mpi(folder: Path) -> None:
+    for program in ("train", "alone"):
+        out = ("--epochs", 2, "--out", f"{program}_out.npz")
+        alone(folder, f"{program}.py", *OPTIONS, *out)
+    first, second = arrays(folder / "train_out.npz"), arrays(folder / "alone_out.npz")
+    for name, array in first.items():
+        np.testing.assert_array_equal(second[name], array)
+    again = (*OPTIONS, "--epochs", 2, "--out", "again.npz", "--reproducible")
+    alone(folder, "train.py", *again)
+    for name, array in arrays(folder / "again.npz").items():
+        np.testing.assert_allclose(array, first[name], 1e-12, 1e-12)
+
+
+def run(folder: Path, count: int, *arguments: object) -> tuple[int, str, str]:
+    needs_ranks()
+    done = support.run(count, *arguments, cwd=folder)
+    return done.returncode, done.stdout, done.stderr
+
+
+PROGRAMS = pytest.mark.parametrize("program", ["train.py", "whole.py"])
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@PROGRAMS
+def test_a_loss_that_is_not_finite_is_told_once(program: str, folder: Path) -> None:
+    lr = ("--epochs", 3, "--lr", "1e200")
+    status, _, told = run(folder, 3, program, *OPTIONS, *lr)
+    assert status == 1
+    assert told.count("the loss became") == 1
+    assert "of all" in told or program == "train.py"
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@PROGRAMS
+def test_unequal_data_is_refused(program: str, folder: Path) -> None:
+    code = (
+        "import runpy, sys; from graphc.harness.ranks import launched; "
+        f"sys.argv = ['{program}', '--data', "
+        "'other.npz' if launched('RANK') == 1 else 'train.npz']; "
+        f"runpy.run_path('{program}', run_name='__main__')"
+    )
+    status, _, told = run(folder, 3, "-c", code)
+    assert status == 2
+    assert told.count("rank 1 has another train data than rank 0") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@PROGRAMS
+def test_one_rank_that_fails_ends_all(program: str, folder: Path) -> None:
+    code = (
+        "import runpy, sys; from graphc.harness.ranks import launched; "
+        f"sys.argv = ['{program}', '--data', "
+        "'none.npz' if launched('RANK') == 2 else 'train.npz']; "
+        f"runpy.run_path('{program}', run_name='__main__')"
+    )
+    status, _, told = run(folder, 3, "-c", code)
+    assert status != 0
+    assert "rank 2: error: [Errno 2] No such file or directory: 'none.npz'" in told
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+def test_an_exception_in_a_script_is_told_once(tmp_path: Path) -> None:
+    for where in ("True", "not is_first_rank()"):
+        script = tmp_path / "script.py"
+        script.write_text(
+            "from graphc.harness.ranks import is_first_rank\n"
+            "from tests.ranks.support import TRAIN, model\n"
+            "trainer = model()\n"
+            f"if {where}:\n"
+            "    raise ValueError('wrong')\n"
+            "trainer.fit(TRAIN, epochs=1)\n"
+        )
+        status, _, told = run(tmp_path, 2, script)
+        assert status != 0
+        assert told.count("ValueError: wrong") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@PROGRAMS
+def test_a_full_disk_is_an_error_in_all(program: str, folder: Path) -> None:
+    out = ("--out", f"full_{program}.npz", "--checkpoint-every", 0)
+    out = out if program == "whole.py" else out[:2]
+    given = [*map(str, (*OPTIONS, *out))]
+    assert run(folder, 2, program, *given, "--epochs", 1)[0] == 0
+    before = (folder / f"full_{program}.checkpoint.npz").read_bytes()
+    code = (
+        "import errno, os, runpy, sys\n"
+        "def fail(number): raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "os.fsync = fail\n"
+        f"sys.argv = {[program, *given, '--resume', '--epochs', '3']}\n"
+        f"runpy.run_path('{program}', run_name='__main__')"
+    )
+    status, _, told = run(folder, 3, "-c", code)
+    assert status == 2
+    assert told.count("No space left on device") == 1
+    assert (folder / f"full_{program}.checkpoint.npz").read_bytes() == before
+    assert run(folder, 3, program, *given, "--resume", "--epochs", 2)[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@PROGRAMS
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_rank_that_is_ended_can_be_resumed(
+    program: str, number: signal.Signals, folder: Path
+) -> None:
+    needs_ranks()
+    name = f"{program[:5]}_{number.name}"
+    given = (*OPTIONS, "--out", f"{name}.npz", "--reproducible")
+    pids = folder / name
+    pids.mkdir()
+    code = (
+        "import os, pathlib, runpy, sys; from graphc.harness.ranks import launched; "
+        f"pathlib.Path('{name}', str(launched('RANK'))).write_text(str(os.getpid())); "
+        f"sys.argv = {[program, *map(str, given), '--epochs', '3000']}; "
+        f"runpy.run_path('{program}', run_name='__main__')"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(support.ROOT)}
+    environ |= {"OPENBLAS_NUM_THREADS": "1", "MPIR_CVAR_POLLS_BEFORE_YIELD": "1"}
+    with subprocess.Popen(
+        support.command(3, "-c", code),
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.startswith("epoch   3"):
+                break
+        time.sleep(np.random.default_rng(number).uniform(0.0, 0.3))
+        os.kill(int((pids / "1").read_text()), number)
+        rest, told = running.communicate(timeout=120)
+    assert running.returncode != 0
+    if number != signal.SIGKILL:
+        assert told.count("interrupted") + rest.count("interrupted") <= 1
+    checkpoint = arrays(folder / f"{name}.checkpoint.npz")
+    header = bytes(checkpoint["checkpoint/header"])
+    done = int(header.split(b'"epoch": ')[1].split(b",")[0])
+    ended = ("--epochs", done + 2)
+    assert run(folder, 2, program, *given, *ended, "--resume")[0] == 0
+    unbroken = (*given[:-3], "--out", f"{name}_unbroken.npz", "--reproducible")
+    assert run(folder, 1, program, *unbroken, *ended)[0] == 0
+    expected = arrays(folder / f"{name}_unbroken.npz")
+    for key, array in arrays(folder / f"{name}.npz").items():
+        np.testing.assert_array_equal(array, expected[key])
