@@ -36,9 +36,10 @@ test-kernels: $(VENV)/.test
 	@$(RUN) -m tests.kernels $(KERNEL_ARGS)
 
 # Programs in C under the sanitizers for addresses and for undefined behaviour, which
-# end the run at the first fault. NATIVE_ARGS names other tests.
+# end the run at the first fault. NATIVE_ARGS names other tests: random programs of other
+# seeds are NATIVE_ARGS="tests/targets/c/test_random_programs.py --seeds 100:200".
 fuzz-native: $(VENV)/.test
-	@CC="gcc -fsanitize=address,undefined -fno-sanitize-recover=all" \
+	@CC="env -u LD_PRELOAD gcc -fsanitize=address,undefined -fno-sanitize-recover=all" \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=1 \
 	    $(RUN) -m pytest $(or $(NATIVE_ARGS),tests/targets/c)

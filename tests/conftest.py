@@ -27,6 +27,7 @@ settings.load_profile("graphc")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--op", action="append", help="the only op of generated tests")
+    parser.addoption("--seeds", default="0:3", help="FIRST:END of random programs in C")
 
 
 def pytest_configure(config: pytest.Config) -> None:

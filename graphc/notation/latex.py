@@ -123,6 +123,8 @@ class Latex(Printer):
             return f"\\frac{{{over}}}{{{under}}}"
         if tree.text == "∞":
             return r"\infty"
+        if tree.text == "NaN":
+            return self._word(tree.text)
         mantissa, _, exponent = tree.text.partition("e")
         if not exponent:
             return mantissa

@@ -118,6 +118,8 @@ def _digits(value: float | Fraction) -> str:
         return str(value)
     if value == float("inf"):
         return "∞"
+    if value != value:
+        return "NaN"
     return str(int(value)) if value == int(value) and value < 1e6 else f"{value:.6g}"
 
 

@@ -13,12 +13,19 @@ MOST = 12
 
 def groups_of(items: Iterable[Item], most: int = MOST) -> list[list[Item]]:
     """Outermost loops with the statements that end them, and with what comes before
-    and reads nothing; together where one reads or changes what another one wrote."""
+    and reads nothing; together where one reads or changes what another one wrote.
+
+    Args:
+        items: statements, those of a body where `most` is 1: there a value without axes
+            is a variable, which functions are passed, and stands alone.
+        most: outermost loops that a function has.
+    """
     groups: list[list[Item]] = []
     written: dict[Node, None] = {}
     before: list[Item] = []
     for item in items:
-        if not isinstance(item, Loop | Store | Local):
+        is_number = most == 1 and _is_number(item)
+        if is_number or not isinstance(item, Loop | Store | Local):
             groups += [[*before]] if before else []
             groups.append([item])
             written, before = {}, []
@@ -47,3 +54,8 @@ def groups_of(items: Iterable[Item], most: int = MOST) -> list[list[Item]]:
     if before:
         groups.append(before)
     return groups
+
+
+def _is_number(item: Item) -> bool:
+    """True for a statement that computes a value without axes, and no loop's total."""
+    return isinstance(item, Store) and not item.node.ndim and not has_total(item)

@@ -14,6 +14,7 @@ import pytest
 
 import graphc as gc
 from graphc.harness import native
+from graphc.ir import Node
 from graphc.runtime import styles
 from tests.targets.c.compiled import COMPILER
 
@@ -123,3 +124,37 @@ def test_where_the_compiler_cannot_write_a_temporary_folder_is_taken(
     (warning,) = told
     assert "compiles anew" in str(warning.message)
     assert "the compiler can't write there" in str(warning.message)
+
+
+def test_programs_compile_without_warnings(tmp_path: Path) -> None:
+    """With all that a strict reader switches on, but for parameters that a call has by
+    its interface and what one program has no use for."""
+    x, line = gc.input("x", ("a", "b")), gc.input("line", ("c",))
+
+    def turn(carry: Node, row: Node) -> tuple[Node, Node]:
+        return carry * 0.5 + row, gc.sum(carry)
+
+    def twice(value: Node) -> Node:
+        return value * 2
+
+    last, sums = gc.scan(turn, x[0], x)
+    label = gc.input("label", ("a",), "int64")
+    outputs = [
+        *(gc.nn.softmax(x, dim=1), gc.cumsum(x, 1), gc.quantile(x, [0.1, 0.5])),
+        *(gc.searchsorted(line, x), gc.argsort(x, 0), gc.special.erf(x), x**3.3),
+        *(last, sums, x[label], gc.nn.dropout(x, 0.5, training=True), gc.max(x, 0)),
+        *(gc.cond(x[0, 0] > 0, twice, gc.sin, x), x @ x.T),
+    ]
+    sources = [gc.compile(outputs, style="native").source, _trainer("native").source]
+    file = tmp_path / "text.c"
+    flags = ["-std=c99", "-O2", "-Wall", "-Wextra", "-pedantic", "-Werror"]
+    flags += ["-Wno-unused-parameter", "-Wno-unused-function", "-fPIC", "-c"]
+    for source in sources:
+        file.write_text(source.partition('C_SOURCE = r"""')[2].partition('"""')[0])
+        done = subprocess.run(
+            [str(COMPILER), *flags, str(file), "-o", str(tmp_path / "text.o")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert not done.stderr, done.stderr[:2000]
