@@ -7,8 +7,8 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer test-mpi test-page test-kernels fuzz-native lint demo \
-    experiments bench docs vendor clean
+.PHONY: test test-slow test-peer test-mpi test-page test-kernels test-functions fuzz-native \
+    lint demo experiments bench docs vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
 test: $(VENV)/.test
@@ -34,6 +34,11 @@ test-page: $(VENV)/.browser
 # hour for each. KERNEL_ARGS="tests/ops" runs other tests than the numeric part.
 test-kernels: $(VENV)/.test
 	@$(RUN) -m tests.kernels $(KERNEL_ARGS)
+
+# Elementary functions in C on every number of float32: ten minutes and more for each.
+# FUNCTION_ARGS="log sin" names others than those that training calls most.
+test-functions: $(VENV)/.test
+	@$(RUN) -m tests.targets.c.sweep $(FUNCTION_ARGS)
 
 # Programs in C under the sanitizers for addresses and for undefined behaviour, which
 # end the run at the first fault. NATIVE_ARGS names other tests: random programs of other

@@ -9,8 +9,10 @@ denormals, infinities and huge arguments included, calls nothing of the C librar
 has no branch, so that a loop over it is vectorised; only `fmod`, `remainder` and
 `floor_divide` have a loop of their own. They rest on the rounding of each single
 operation: text with them has to be compiled with `-ffp-contract=off`, and never with
-`-ffast-math`. Their bits are then the same for any compiler, level, processor and width
-of vectors. gcc vectorises them where it is told `-fno-math-errno`.
+`-ffast-math`. Where a product and a sum may be rounded once, they call `fused_float32`
+or `fused_float64`. Their bits are the same for any compiler, level and width of
+vectors, on all processors that round those once, and on all that do not. gcc vectorises
+them where it is told `-fno-math-errno`.
 """
 
 from __future__ import annotations

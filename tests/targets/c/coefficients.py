@@ -1,3 +1,5 @@
+# mpmath publishes no types.
+# pyright: basic, reportInvalidTypeForm=false
 """Derive the polynomial coefficients in `graphc/targets/c/functions/`.
 
 Run as a script: `python -m tests.targets.c.coefficients [name ...]`. Each polynomial is
@@ -183,6 +185,14 @@ def _atan_tail(z: mpf) -> mpf:
     return (mp.atan(x) - x) / x**3
 
 
+def _tanh_tail(z: mpf) -> mpf:
+    """The factor of x³ in tanh(x) = x + x³ (...), z = x²."""
+    if z < mpf("1e-15"):
+        return -mpf(1) / 3 + z * 2 / 15
+    x = mp.sqrt(z)
+    return (mp.tanh(x) - x) / x**3
+
+
 ERFC_FROM = mpf("0.75")
 
 
@@ -196,30 +206,39 @@ def _erfc_factor(k: float) -> Real:
     return factor
 
 
-def _erfc(k: float, high: float, degree: int, slope: float = 0.0) -> Polynomial:
+def _erfc(dtype: str, high: float, degree: int, slope: float = 0.0) -> Polynomial:
     """P(t) less the slope times t, whose coefficient then has two parts."""
-    factor = _erfc_factor(k)
-    low, top = ((x - k) / (x + k) for x in (ERFC_FROM, mpf(high)))
+    factor = _erfc_factor(2.0)
+    low, top = ((x - 2) / (x + 2) for x in (ERFC_FROM, mpf(high)))
     return Polynomial(
         lambda t: factor(t) - mpf(slope) * t,
         range(degree + 1),
         low,
         top,
-        "float64",
+        dtype,
         lambda t: 1 / (1 + factor(t)),
     )
 
 
-def _log_erfc(high: float, degree: int, dtype: str) -> Polynomial:
-    """P(t) in erf(x) = 1 - exp(P(t)), t = x - 3/4."""
-    return Polynomial(
-        lambda t: mp.log(mp.erfc(t + ERFC_FROM)),
-        range(degree + 1),
-        0,
-        high - ERFC_FROM,
-        dtype,
-        lambda t: mp.erfc(t + ERFC_FROM),
-    )
+LOG_ERFC = Polynomial(
+    lambda t: mp.log(mp.erfc(t + ERFC_FROM)),
+    range(19),
+    0,
+    6 - ERFC_FROM,
+    "float64",
+    lambda t: mp.erfc(t + ERFC_FROM),
+)
+"""P(t) in erf(x) = 1 - exp(P(t)), t = x - 3/4."""
+
+LOG2_ERFC = Polynomial(
+    lambda t: mp.log(mp.erfc(t + ERFC_FROM), 2),
+    range(8),
+    0,
+    4 - ERFC_FROM,
+    "float32",
+    lambda t: mp.erfc(t + ERFC_FROM) * mp.log(2) / mp.erf(t + ERFC_FROM),
+)
+"""P(t) in erf(x) = 1 - 2^P(t), t = x - 3/4."""
 
 
 SQRT2 = mp.sqrt(2)
@@ -269,13 +288,21 @@ POLYNOMIALS: dict[str, Polynomial] = {
     ),
     "erf float64": Polynomial(_erf_tail, range(12), 0, ERFC_FROM**2, "float64"),
     "erf float32": Polynomial(_erf_tail, range(6), 0, ERFC_FROM**2, "float32"),
-    "log erfc float64": _log_erfc(6.0, 18, "float64"),
-    "log erfc float32": _log_erfc(4.0, 9, "float32"),
-    "erfc for float32": _erfc(2.5, 10.1, 10),
-    "exp for float32": Polynomial(
-        _exp_tail, range(5), -HALF_LN2, HALF_LN2, "float64", lambda x: x**2
+    "log erfc float64": LOG_ERFC,
+    "log2 erfc float32": LOG2_ERFC,
+    "erfc float64": _erfc("float64", 27.3, 20, -0.6871606844138103),
+    "erfc float32": _erfc("float32", 10.1, 9),
+    "tanh float32": Polynomial(
+        _tanh_tail, range(5), 0, mpf("0.625") ** 2, "float32", lambda z: z
     ),
-    "erfc float64": _erfc(2.0, 27.3, 20, -0.6871606844138103),
+    "exp of twice x float32": Polynomial(
+        lambda x: 4 * _exp_tail(2 * x),
+        range(5),
+        -HALF_LN2 / 2,
+        HALF_LN2 / 2,
+        "float32",
+        lambda x: x**2,
+    ),
 }
 """Function, powers, interval, dtype and weight of each polynomial."""
 

@@ -1,11 +1,11 @@
 // needs: shared/exp_parts shared/choose
 // cosh x = h + 1 / (4 h), h = e^|x| / 2, which overflows where cosh does.
-// Error: at most 1.25 ulp in float32, 1.25 ulp in float64.
+// Error: at most 1.60 ulp in float32, 1.25 ulp in float64.
 
 static inline float cosh_float32(float x) {
     float y = choose_float32(x < 0.0f, -x, x);
-    struct exp_parts_float32 e = exp_parts_float32(choose_float32(y > 91.0f, 91.0f, y));
-    float half = scale_float32(e.high + e.low, e.n - 1.0f);
+    struct exp_parts_float32 parts = exp_parts_float32(y);
+    float half = scale_float32(parts.power, parts.n - 1.0f);
     return half + 0.25f / half;
 }
 

@@ -1,4 +1,4 @@
-// needs: shared/log_steps shared/choose
+// needs: shared/log_steps
 // u = 1 + x loses c: log(1 + x) = log u + c / u, and log u as in log. Near 0 (u is not
 // scaled) x itself stands for f = u - 1, and c for 0.
 // Error: at most 1.00 ulp in float32, 0.95 ulp in float64.
@@ -10,12 +10,10 @@ static inline float log1p_float32(float x) {
     float k = steps.k;
     float f = choose_float32(k == 0.0f, x, steps.f);
     c = choose_float32(k == 0.0f, 0.0f, c);
-    float rest = log_rest_float32(f) + (k * -2.1219444e-4f + c);
-    float result = (f - (0.5f * (f * f) - rest)) + k * 0.693359375f;
-    result = choose_float32(x < float32_of_bits(0x7f800000u), result, x);
-    result = choose_float32(x == 0.0f, x, result);
-    result = choose_float32(x == -1.0f, -float32_of_bits(0x7f800000u), result);
-    return choose_float32(x < -1.0f, float32_of_bits(0x7fc00000u), result);
+    c = fused_float32(k, -2.1219444e-4f, c);
+    float rest = fused_float32(log_factor_float32(f), f * f, c);
+    float result = fused_float32(k, 0.693359375f, f + rest);
+    return choose_float32(x == 0.0f, x, log_special_float32(u, result));
 }
 
 static inline double log1p_float64(double x) {
@@ -27,8 +25,5 @@ static inline double log1p_float64(double x) {
     c = choose_float64(k == 0.0, 0.0, c);
     double rest = log_rest_float64(f) + (k * 0x1.cf79abc9e3b3ap-40 + c);
     double result = k * 0x1.62e42fefa0000p-1 - ((0.5 * f * f - rest) - f);
-    result = choose_float64(x < float64_of_bits(0x7ff0000000000000u), result, x);
-    result = choose_float64(x == 0.0, x, result);
-    result = choose_float64(x == -1.0, -float64_of_bits(0x7ff0000000000000u), result);
-    return choose_float64(x < -1.0, float64_of_bits(0x7ff8000000000000u), result);
+    return choose_float64(x == 0.0, x, log_special_float64(u, result));
 }

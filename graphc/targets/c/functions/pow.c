@@ -1,4 +1,4 @@
-// needs: rint shared/log_steps shared/scale shared/choose
+// needs: rint shared/log_steps shared/scale shared/choose shared/fused
 // |x|^y = 2^w, w = y log2 |x|. For float64 log2 |x| = k + (2 / (3 ln 2)) s (3 + z + z^2
 // P(z)) with s = f / (2 + f), z = s^2, each step in two parts, the first of them short
 // enough for exact products (the arrangement of FreeBSD's e_pow.c); float32 is computed
@@ -29,10 +29,10 @@ static inline float pow_float32(float x, float y) {
     double s = steps.f / (2.0 + steps.f);
     double z = s * s;
     double p = 0.27934579208966387;
-    p = p * z + 0.3201541495526847;
-    p = p * z + 0.4122032871923394;
-    p = p * z + 0.5770779989980118;
-    p = p * z + 0.9617966939362006;
+    p = fused_float64(p, z, 0.3201541495526847);
+    p = fused_float64(p, z, 0.4122032871923394);
+    p = fused_float64(p, z, 0.5770779989980118);
+    p = fused_float64(p, z, 0.9617966939362006);
     double w = (double)y * (steps.k + (s * 2.8853900817779268 + p * (z * s)));
     // y may be infinite.
     w = choose_float64(size == 1.0, 0.0, w);
@@ -41,12 +41,12 @@ static inline float pow_float32(float x, float y) {
     double shifted = w + 6755399441055744.0;
     double r = w - (shifted - 6755399441055744.0);
     double q = 1.3246388123531818e-06;
-    q = q * r + 1.529732378559499e-05;
-    q = q * r + 0.0001540349175134078;
-    q = q * r + 0.0013333502386072558;
-    q = q * r + 0.00961812911970721;
-    q = q * r + 0.05550410883909695;
-    q = q * r + 0.24022650695910067;
+    q = fused_float64(q, r, 1.529732378559499e-05);
+    q = fused_float64(q, r, 0.0001540349175134078);
+    q = fused_float64(q, r, 0.0013333502386072558);
+    q = fused_float64(q, r, 0.00961812911970721);
+    q = fused_float64(q, r, 0.05550410883909695);
+    q = fused_float64(q, r, 0.24022650695910067);
     q = 1.0 + (q * (r * r) + r * 0.6931471805599453);
     double power = float64_of_bits((bits_of_float64(shifted) + 1023) << 52);
     return (float)pow_of_parts((double)x, (double)y, q * power);
@@ -54,10 +54,8 @@ static inline float pow_float32(float x, float y) {
 
 static inline double pow_float64(double x, double y) {
     double size = float64_of_bits(bits_of_float64(x) & 0x7fffffffffffffffu);
-    int is_small = size < 2.2250738585072014e-308;
-    double scaled = choose_float64(is_small, size * 18014398509481984.0, size);
-    struct log_steps_float64 steps = log_steps_float64(scaled);
-    double k = steps.k - choose_float64(is_small, 54.0, 0.0);
+    struct log_steps_float64 steps = log_steps_of_any_float64(size);
+    double k = steps.k;
     double f = steps.f;
     double m = 1.0 + f;
     double bottom = 2.0 + f;
@@ -71,12 +69,12 @@ static inline double pow_float64(double x, double y) {
     s = s_high + s_low;
     double z = s * s;
     double p = 0.1979434950964509;
-    p = p * z + 0.19885240684567929;
-    p = p * z + 0.2308013546176224;
-    p = p * z + 0.272726765605466;
-    p = p * z + 0.33333333779796076;
-    p = p * z + 0.42857142855149677;
-    p = p * z + 0.6000000000000338;
+    p = fused_float64(p, z, 0.19885240684567929);
+    p = fused_float64(p, z, 0.2308013546176224);
+    p = fused_float64(p, z, 0.272726765605466);
+    p = fused_float64(p, z, 0.33333333779796076);
+    p = fused_float64(p, z, 0.42857142855149677);
+    p = fused_float64(p, z, 0.6000000000000338);
     double square = s_high * s_high;
     double rest = p * (z * z) + s_low * (s_high + s);
     double t = 3.0 + (square + rest);
@@ -107,15 +105,15 @@ static inline double pow_float64(double x, double y) {
     double r = above + w_low;
     double r_low = w_low - (r - above);
     double q = 4.4563983488561174e-10;
-    q = q * r + 7.073859189576457e-09;
-    q = q * r + 1.0178053521082333e-07;
-    q = q * r + 1.3215434822151186e-06;
-    q = q * r + 1.5252733849043023e-05;
-    q = q * r + 0.00015403530458071266;
-    q = q * r + 0.0013333558146400503;
-    q = q * r + 0.009618129107593335;
-    q = q * r + 0.05550410866482164;
-    q = q * r + 0.24022650695910133;
+    q = fused_float64(q, r, 7.073859189576457e-09);
+    q = fused_float64(q, r, 1.0178053521082333e-07);
+    q = fused_float64(q, r, 1.3215434822151186e-06);
+    q = fused_float64(q, r, 1.5252733849043023e-05);
+    q = fused_float64(q, r, 0.00015403530458071266);
+    q = fused_float64(q, r, 0.0013333558146400503);
+    q = fused_float64(q, r, 0.009618129107593335);
+    q = fused_float64(q, r, 0.05550410866482164);
+    q = fused_float64(q, r, 0.24022650695910133);
     q = q * (r * r) + r_low * 0.6931471805599453;
     double magnitude = scale_float64(1.0 + (q + r * 0.6931471805599453), n);
     return pow_of_parts(x, y, magnitude);

@@ -9,8 +9,8 @@ static inline float sinh_float32(float x) {
     float bounded = choose_float32(y > 90.0f, 90.0f, y);
     struct expm1_parts_float32 e = expm1_parts_float32(bounded);
     float sum = e.high + e.low;
-    float half = scale_float32(sum, e.n - 1.0f);
-    float low = scale_float32(e.low - (sum - e.high), e.n - 1.0f);
+    float half = scale_float32(0.5f * sum, e.n);
+    float low = scale_float32(0.5f * (e.low - (sum - e.high)), e.n);
     float rest = choose_float32(y > 20.0f, 0.0f, half / (2.0f * half + 1.0f));
     float result = half + (rest + low);
     result = choose_float32(y == 0.0f, y, result);
@@ -23,8 +23,8 @@ static inline double sinh_float64(double x) {
     double bounded = choose_float64(y > 711.0, 711.0, y);
     struct expm1_parts_float64 e = expm1_parts_float64(bounded);
     double sum = e.high + e.low;
-    double half = scale_float64(sum, e.n - 1.0);
-    double low = scale_float64(e.low - (sum - e.high), e.n - 1.0);
+    double half = scale_float64(0.5 * sum, e.n);
+    double low = scale_float64(0.5 * (e.low - (sum - e.high)), e.n);
     double rest = choose_float64(y > 40.0, 0.0, half / (2.0 * half + 1.0));
     double result = half + (rest + low);
     return float64_of_bits(bits_of_float64(choose_float64(y == 0.0, y, result)) | sign);

@@ -1,4 +1,4 @@
-// needs: shared/choose
+// needs: shared/choose shared/fused
 // atan(a / b) for a, b >= 0, not both 0 or infinite: of t = a / b below tan(pi/8), pi/4
 // plus that of (a - b) / (a + b) below tan(3 pi/8), and pi/2 plus that of -b / a above;
 // atan t = t + t z P(z), z = t^2. pi/4 and pi/2 are in two parts.
@@ -14,17 +14,17 @@ static inline double atan_of_ratio(double a, double b) {
     double t = above / below;
     double z = t * t;
     double p = 0.014951940905549426;
-    p = p * z + -0.03323047018033255;
-    p = p * z + 0.044928606255291145;
-    p = p * z + -0.052157201438248035;
-    p = p * z + 0.05876595405949425;
-    p = p * z + -0.06666182159619718;
-    p = p * z + 0.07692279659420588;
-    p = p * z + -0.09090908003538235;
-    p = p * z + 0.11111111084146703;
-    p = p * z + -0.14285714285321058;
-    p = p * z + 0.19999999999997115;
-    p = p * z + -0.33333333333333326;
+    p = fused_float64(p, z, -0.03323047018033255);
+    p = fused_float64(p, z, 0.044928606255291145);
+    p = fused_float64(p, z, -0.052157201438248035);
+    p = fused_float64(p, z, 0.05876595405949425);
+    p = fused_float64(p, z, -0.06666182159619718);
+    p = fused_float64(p, z, 0.07692279659420588);
+    p = fused_float64(p, z, -0.09090908003538235);
+    p = fused_float64(p, z, 0.11111111084146703);
+    p = fused_float64(p, z, -0.14285714285321058);
+    p = fused_float64(p, z, 0.19999999999997115);
+    p = fused_float64(p, z, -0.33333333333333326);
     double rest = p * z * t + base_low;
     return choose_float64(is_low, t + rest, base + (t + rest));
 }

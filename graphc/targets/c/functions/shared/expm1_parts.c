@@ -1,4 +1,4 @@
-// needs: shared/scale shared/choose
+// needs: shared/scale shared/choose shared/fused
 // e^x - 1 = 2^n (high + low): n, r and q as in exp_parts, with a polynomial for less
 // error; high = (1 - 2^-n) + r, and low is its rounding error (Fast2Sum of Dekker: |1 -
 // 2^-n| >= |r| unless n = 0, where the sum is r itself), with q. Below -50 the result
@@ -13,11 +13,11 @@ static inline struct expm1_parts_float32 expm1_parts_float32(float x) {
     float below = n * -2.1219444e-4f;
     float r = above - below;
     float p = 0.00019945095f;
-    p = p * r + 0.0013932665f;
-    p = p * r + 0.008333207f;
-    p = p * r + 0.04166649f;
-    p = p * r + 0.16666667f;
-    p = p * r + 0.5f;
+    p = fused_float32(p, r, 0.0013932665f);
+    p = fused_float32(p, r, 0.008333207f);
+    p = fused_float32(p, r, 0.04166649f);
+    p = fused_float32(p, r, 0.16666667f);
+    p = fused_float32(p, r, 0.5f);
     float q = p * (r * r) + ((above - r) - below);
     float m = choose_float32(n > 60.0f, 60.0f, n);
     float one = 1.0f - float32_of_bits(bits_of_float32(12583039.0f - m) << 23);
@@ -36,16 +36,16 @@ static inline struct expm1_parts_float64 expm1_parts_float64(double x) {
     double below = n * 0x1.cf79abc9e3b3ap-40;
     double r = above - below;
     double p = 2.09199375141092e-09;
-    p = p * r + 2.5109159470458164e-08;
-    p = p * r + 2.755725798619015e-07;
-    p = p * r + 2.7557243828137834e-06;
-    p = p * r + 2.4801587341720526e-05;
-    p = p * r + 0.0001984126988654209;
-    p = p * r + 0.0013888888888877124;
-    p = p * r + 0.008333333333321447;
-    p = p * r + 0.04166666666666668;
-    p = p * r + 0.16666666666666677;
-    p = p * r + 0.5;
+    p = fused_float64(p, r, 2.5109159470458164e-08);
+    p = fused_float64(p, r, 2.755725798619015e-07);
+    p = fused_float64(p, r, 2.7557243828137834e-06);
+    p = fused_float64(p, r, 2.4801587341720526e-05);
+    p = fused_float64(p, r, 0.0001984126988654209);
+    p = fused_float64(p, r, 0.0013888888888877124);
+    p = fused_float64(p, r, 0.008333333333321447);
+    p = fused_float64(p, r, 0.04166666666666668);
+    p = fused_float64(p, r, 0.16666666666666677);
+    p = fused_float64(p, r, 0.5);
     double q = p * (r * r) + ((above - r) - below);
     double m = choose_float64(n > 100.0, 100.0, n);
     double one = 1.0 - float64_of_bits(bits_of_float64(6755399441056767.0 - m) << 52);

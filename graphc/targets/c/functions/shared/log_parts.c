@@ -1,4 +1,4 @@
-// needs: shared/log_steps shared/choose
+// needs: shared/log_steps
 // log x = k ln 2 + (high + low) for a finite x > 0: k and f as in log_steps; high is
 // f - f^2/2 with the lower half of its bits cleared, so that its product with a short
 // factor is exact, and low what that lost and the rest (the arrangement of FreeBSD's
@@ -8,10 +8,8 @@ struct log_parts_float64 { double k, high, low; };
 
 static inline struct log_parts_float64 log_parts_float64(double x) {
     struct log_parts_float64 parts;
-    int is_small = x < 2.2250738585072014e-308;
-    struct log_steps_float64 steps =
-        log_steps_float64(choose_float64(is_small, x * 18014398509481984.0, x));
-    parts.k = steps.k - choose_float64(is_small, 54.0, 0.0);
+    struct log_steps_float64 steps = log_steps_of_any_float64(x);
+    parts.k = steps.k;
     double f = steps.f;
     double half = 0.5 * f * f;
     parts.high = float64_of_bits(bits_of_float64(f - half) & 0xffffffff00000000u);

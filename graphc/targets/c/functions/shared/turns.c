@@ -1,4 +1,4 @@
-// needs: shared/choose
+// needs: shared/choose shared/fused
 // |x| = (4 j + quadrant) pi/2 + high + low, |high| <= pi/4, for any finite x (Payne and
 // Hanek): x is a whole number m times a power of 2, and of m * 2/pi only those bits
 // count that are neither whole turns nor too small. They are taken from a table, in
@@ -91,11 +91,11 @@ static inline struct pair_float64 sin_of_angle(double r, double l) {
     struct pair_float64 result;
     double z = r * r;
     double p = 1.5896898864419772e-10;
-    p = p * z + -2.5050760106278045e-08;
-    p = p * z + 2.7557313706439414e-06;
-    p = p * z + -0.0001984126982985706;
-    p = p * z + 0.00833333333332249;
-    p = p * z + -0.16666666666666632;
+    p = fused_float64(p, z, -2.5050760106278045e-08);
+    p = fused_float64(p, z, 2.7557313706439414e-06);
+    p = fused_float64(p, z, -0.0001984126982985706);
+    p = fused_float64(p, z, 0.00833333333332249);
+    p = fused_float64(p, z, -0.16666666666666632);
     double rest = p * (z * r) + l * (1.0 - 0.5 * z);
     result.high = r + rest;
     result.low = (r - result.high) + rest;
@@ -106,11 +106,11 @@ static inline struct pair_float64 cos_of_angle(double r, double l) {
     struct pair_float64 result;
     double z = r * r;
     double p = -1.1359923948255991e-11;
-    p = p * z + 2.0875729110994918e-09;
-    p = p * z + -2.7557314400020593e-07;
-    p = p * z + 2.4801587289669023e-05;
-    p = p * z + -0.0013888888888874472;
-    p = p * z + 0.0416666666666666;
+    p = fused_float64(p, z, 2.0875729110994918e-09);
+    p = fused_float64(p, z, -2.7557314400020593e-07);
+    p = fused_float64(p, z, 2.4801587289669023e-05);
+    p = fused_float64(p, z, -0.0013888888888874472);
+    p = fused_float64(p, z, 0.0416666666666666);
     double half = 0.5 * z;
     double top = 1.0 - half;
     double rest = ((1.0 - top) - half) + (p * (z * z) - r * l);
