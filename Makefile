@@ -21,8 +21,8 @@ test-slow: $(VENV)/.test
 test-peer: $(VENV)/.test-peer
 	@$(RUN) -m pytest -m peer $(PYTEST_ARGS)
 
-# Programs on two to five ranks, one after the other, some of them killed; by MPICH and,
-# where OPENMPI names a folder with its mpiexec and a python, by Open MPI.
+# Programs on two to five ranks, some of which are killed: by the mpiexec of .venv, which
+# is MPICH's, or of the system.
 test-mpi: $(VENV)/.test
 	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -m mpi -rs tests/ranks $(PYTEST_ARGS)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.ranks import support
+from tests.ranks import run_others, support
 from tests.ranks.run_checks import CASES
 
 RUN = Path(__file__).parent / "run_checks.py"
@@ -60,3 +60,17 @@ def test_batches_in_parts_give_the_gradients_of_whole_ones() -> None:
     for name, array in whole.items():
         np.testing.assert_allclose(parts[name], array, 1e-12, 1e-12)
     assert record["dev_f1"] == pytest.approx(known["dev_f1"])
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+def test_several_losses_accumulation_and_streams(tmp_path: Path) -> None:
+    needs_ranks()
+    path, styles = tmp_path / "found", ("fast", "readable", "native")
+    done = support.run(3, RUN.with_name("run_others.py"), path, *styles)
+    assert done.returncode == 0, done.stderr
+    for style, found in pickle.loads(path.read_bytes()).items():
+        for name, (parameters, sizes) in run_others.results(style).items():
+            assert found[name][1] == sizes
+            for key, array in parameters.items():
+                np.testing.assert_allclose(found[name][0][key], array, 1e-12, 1e-12)
