@@ -6,13 +6,14 @@ trained, in `network.py`, knows nothing of it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import metaestimators, multiclass
 
-from ..arguments import unchecked_entry
+from ..arguments import entry, unchecked_entry
 from ..errors import OptionError
 from ..nn import multi_margin_loss
 from .fitting import FLOATS, GraphEstimator, Rows, checks
@@ -30,6 +31,7 @@ def _has_probabilities(estimator: Any) -> bool:
     return estimator.loss != name_of(multi_margin_loss)
 
 
+@partial(entry, label="gc.sklearn.GraphClassifier")
 class GraphClassifier(ClassifierMixin, GraphEstimator):
     """A classifier of scikit-learn with a model, an activation and a loss of your own.
 
@@ -187,6 +189,7 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):
         return self._computed(X, "probabilities")
 
 
+@partial(entry, label="gc.sklearn.GraphRegressor")
 class GraphRegressor(RegressorMixin, GraphEstimator):
     """A regressor of scikit-learn with a model, an activation and a loss of your own.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,26 +113,26 @@ class GraphEstimator(BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: Sequence[int] = (100,),
+        hidden_layer_sizes: Any = (100,),
         activation: Any = ACTIVATION,
         *,
         model: Any = None,
         loss: Any = None,
         optimizer: Any = "adam",
-        alpha: float = 0.0001,
+        alpha: Any = 0.0001,
         batch_size: Any = "auto",
-        learning_rate_init: float | None = None,
-        max_iter: int = 200,
+        learning_rate_init: Any = None,
+        max_iter: Any = 200,
         random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        style: RunStyle = "fast",
+        tol: Any = 1e-4,
+        verbose: Any = False,
+        warm_start: Any = False,
+        early_stopping: Any = False,
+        validation_fraction: Any = 0.1,
+        n_iter_no_change: Any = 10,
+        style: Any = "fast",
     ) -> None:
-        # As scikit-learn wants it, nothing is looked at before `fit`.
+        # As scikit-learn wants it, no value is looked at before `fit`.
         self.hidden_layer_sizes, self.activation = hidden_layer_sizes, activation
         self.model, self.loss, self.optimizer = model, loss, optimizer
         self.alpha, self.batch_size = alpha, batch_size
