@@ -71,6 +71,7 @@ FEATURES = frozenset(
         "averages",
         "buffers",
         "c_calls",
+        "c_draws",
         "c_update",
         "computed_positions",
         "cores",

@@ -164,6 +164,12 @@ class CCall:
                     then.prepare()
                 problem = self.run(self.block)
             return problem
+        # if c_draws
+        except BaseException:
+            if then is not None:
+                then.end(1)
+            raise
+        # end
         finally:
             self.members.first = 0
             self.copies.clear()
@@ -227,6 +233,10 @@ def call_c(
     members.then = None if then is None else then.start
     # Arrays may have changed since the last call, so that none of them is remembered.
     members.objects = id(arrays)
+    # if c_draws
+    if then is not None:
+        then.draw()
+    # end
     problem = call.run(call.block)
     if problem < 0:
         problem = call.helped(problem, arrays, then)

@@ -66,13 +66,29 @@ C_UPDATES: dict[
     tuple[
         str,
         str,
-        tuple[tuple[str, str, str, tuple[int, ...]], ...],
-        tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...],
+        int,
+        tuple[tuple[str, str, str, tuple[int, ...], bool], ...],
+        tuple[
+            tuple[
+                tuple[str, ...],
+                tuple[str, ...],
+                tuple[str, ...],
+                tuple[tuple[int, ...] | None, ...],
+            ],
+            ...,
+        ],
     ],
 ] = {}
 """In native style, by the name of each loss: the function in C of its update, that of a
-step with it, arrays that the update reads by themselves, and of each rule the
-parameters, the slots of each, and the dtypes of parameter, gradient and slots."""
+step with it, the bytes that it works in, arrays that it takes by themselves, and of
+each rule the parameters, the slots of each, the dtypes of parameter, gradient and
+slots, and those of their shapes that are not the parameter's."""
+C_DRAWS: dict[
+    str,
+    tuple[Callable[..., None], tuple[str, ...], dict[str, tuple[str, tuple[int, ...]]]],
+] = {}
+"""In native style, by the names of losses whose updates draw: the function that draws,
+its streams, and the dtypes and shapes of the arrays that it draws to."""
 UNCHECKED: dict[str, str] = {}
 """With gradients that finite differences do not tell: the parameters, and reasons."""
 PLATEAU: dict[str, Any] = {}

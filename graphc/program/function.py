@@ -46,8 +46,9 @@ class Declared:
     """Placeholders that a call of another function at its beginning gives."""
     one_row: OneRow | None = None
     """In fast style, the graph that another function computes for data of one row."""
-    then: bool = False
-    """True where an update may follow its last step in another language."""
+    then: tuple[Node, ...] = ()
+    """The results that its last step has to have for an update to follow it in another
+    language; none where no update may."""
     is_body: bool = False
     """True for the function of a body, to which its callers give arrays for results."""
 
@@ -311,15 +312,14 @@ class Function:
 
     @property
     def last_region(self) -> Native | None:
-        """The last step, where another language computes it with the first output, and
-        an update may follow in that language."""
+        """The last step, where another language computes it with all that an update
+        needs, and this may follow in that language."""
         last = self.steps[-1] if self.steps else None
         if not isinstance(last, Native) or not self.declared.then:
             return None
         if self.copied or not self.keeps_first:
             return None
-        first = self.declared.graph.outputs[0]
-        return last if first in {*last.region.results} else None
+        return last if {*self.declared.then} <= {*last.region.results} else None
 
     @property
     def has_tiles(self) -> bool:

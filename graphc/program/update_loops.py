@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..ir.dims import Dim
 from ..ir.graph import Graph
 from ..ir.literal import term_of_constant
 from ..ir.node import Node
@@ -20,19 +19,23 @@ from .groups import ParameterUpdate, rule_nodes
 from .loops.elements import is_known, known
 from .loops.nests import Nests, nests_of
 from .loops.sharing import share_turns
-from .loops.tree import Combine, Item, Local, Loop, Store, inside, scalars
+from .loops.tree import Combine, Define, Item, Local, Loop, Store, inside, scalars
 from .native import Supports
 from .update import Group, LoweredUpdate
-
-COUNT = Dim("count")
-"""The numbers of a stretch of memory."""
+from .update_draws import RuleDraw, with_draws_given
+from .update_nests import COUNT, RuleNests, nests_of_rules
 
 
 @dataclass(frozen=True, eq=False)
-class GroupLoop:
-    """The loop of the parameters that follow one rule."""
+class RuleLoop:
+    """The loop of the parameters that follow a rule which does the same to each number.
 
-    group: Group
+    It goes through all of them at once, where their arrays lie side by side.
+    """
+
+    names: tuple[str, ...]
+    """Those of the parameters."""
+    rule: ParameterUpdate
     loop: Loop
     columns: tuple[Node, ...]
     """The arrays that it goes through: parameter, gradient and state."""
@@ -42,6 +45,9 @@ class GroupLoop:
     """Values that are local variables."""
     given: tuple[Node, ...]
     """Numbers that it reads."""
+
+    shapes = ()
+    room = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,20 +64,42 @@ class UpdateLoops:
     no axes is read before anything is replaced."""
     replaced: tuple[tuple[Node, Node], ...]
     """New values of such state, and what they replace."""
-    groups: tuple[GroupLoop, ...]
+    assigned: tuple[Node, ...]
+    """Arrays that a step of training assigns to before it."""
+    rules: tuple[RuleLoop | RuleNests, ...]
     numbers: tuple[Node, ...]
     """The numbers that all of it is given."""
+    draws: tuple[RuleDraw, ...]
+    """Draws that come before, in arrays that rules go through as if they were state."""
+
+    @property
+    def is_shared(self) -> bool:
+        """True where threads may share a loop."""
+        loops = [rule.loop for rule in self.rules if isinstance(rule, RuleLoop)]
+        return any(loop.cost is not None for loop in loops)
+
+    @property
+    def room(self) -> int:
+        """The bytes that a rule needs to work in, one after another."""
+        return max((rule.room for rule in self.rules), default=0)
 
 
-def update_in_loops(lowered: LoweredUpdate, supports: Supports) -> UpdateLoops | None:
+def update_in_loops(
+    lowered: LoweredUpdate, supports: Supports, assigned: Iterable[Node] = ()
+) -> UpdateLoops | None:
     """The update as loops, or None where a part of it has no such form.
 
     Args:
         lowered: the update in fast style.
         supports: says which values the other language can compute.
+        assigned: what a step assigns to before it.
     """
-    if lowered.is_random or not all(group.is_tiled for group in lowered.groups):
-        return None
+    draws: tuple[RuleDraw, ...] = ()
+    if lowered.is_random:
+        given_draws = with_draws_given(lowered)
+        if given_draws is None:
+            return None
+        lowered, draws = given_draws
     clock = set(lowered.update.clock.values())
     placeholders = {n for r in lowered.update.rules for _, n in r.placeholders()}
     slots = {node for node, _ in lowered.update.shared.values()}
@@ -88,12 +116,18 @@ def update_in_loops(lowered: LoweredUpdate, supports: Supports) -> UpdateLoops |
     shared = _as_numbers(nests_of(nodes, results, given))
     if any(node.ndim for node in shared.arrays) or _has_call(shared.items):
         return None
-    groups = [_loop_of(group, {*results, *clock}) for group in lowered.groups]
-    found = tuple(group for group in groups if group is not None)
-    if len(found) < len(groups):
-        return None
+    found: list[RuleLoop | RuleNests] = []
+    for group in lowered.groups:
+        if group.is_tiled:
+            loop = _loop_of(group, {*results, *clock})
+            loops = None if loop is None else [loop]
+        else:
+            loops = nests_of_rules(group.rules, {*results, *clock})
+        if loops is None:
+            return None
+        found += loops
     read = dict.fromkeys(_loaded(shared.items))
-    read.update((node, None) for group in found for node in group.given)
+    read.update((node, None) for rule in found for node in rule.given)
     made = {*results, *shared.names}
     outside = [node for node in read if node not in made]
     kept = placeholders | slots
@@ -103,14 +137,24 @@ def update_in_loops(lowered: LoweredUpdate, supports: Supports) -> UpdateLoops |
     if any(node.ndim or node.dtype.kind not in "fiu" for node in numbers):
         return None
     return UpdateLoops(
-        lowered, shared, results, tuple(arrays), replaced, found, numbers
+        lowered,
+        shared,
+        results,
+        tuple(arrays),
+        replaced,
+        tuple(assigned),
+        tuple(found),
+        numbers,
+        draws,
     )
 
 
 def _has_call(items: Iterable[Item]) -> bool:
     """True where there is more than loops and their statements."""
     every = (each for item in items for each in inside(item))
-    return not all(isinstance(e, Local | Store | Combine | Loop) for e in every)
+    return not all(
+        isinstance(e, Local | Define | Store | Combine | Loop) for e in every
+    )
 
 
 def _as_numbers(nests: Nests) -> Nests:
@@ -137,7 +181,7 @@ def _loaded(items: Iterable[Item]) -> list[Node]:
     ]
 
 
-def _loop_of(group: Group, shared: set[Node]) -> GroupLoop | None:
+def _loop_of(group: Group, shared: set[Node]) -> RuleLoop | None:
     """The loop of a rule; none for one that only rearranges its state."""
     rule = group.rule
     columns = tuple(node for _, node in rule.placeholders())
@@ -173,8 +217,9 @@ def _loop_of(group: Group, shared: set[Node]) -> GroupLoop | None:
     share_turns([loop])
     given = dict.fromkeys(_loaded([loop]))
     numbers = tuple(n for n in given if n not in own_arrays | variables)
-    return GroupLoop(
-        group,
+    return RuleLoop(
+        group.names,
+        rule,
         loop,
         columns,
         frozenset(old for _, old in outputs),

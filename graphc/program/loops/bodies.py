@@ -15,9 +15,10 @@ from ...ir.facts import Role
 from ...ir.graph import Graph
 from ...ir.labels import counts_from_end
 from ...ir.node import Node
-from ...ir.scalar import Counter, Index, Load, Number, Scalar, parts, without_ones
+from ...ir.scalar import Counter, Index, Load, Number, Scalar, without_ones
 from .arena import arena_of
 from .elements import is_outside, known
+from .replacing import may_replace
 from .tree import (
     Arena,
     Body,
@@ -33,11 +34,8 @@ from .tree import (
     Turns,
     bodies_of,
     has_total,
-    inside,
     read_by,
-    scalars,
     targets,
-    written_by,
 )
 
 
@@ -235,7 +233,7 @@ class _Turns:
             start = self.outside.array(given)
             read[start] = None
             turns.arrays.append(CarriedArray(variable, start, value))
-        elif value in free and _may_replace(turns.body.nests, variable, value):
+        elif value in free and may_replace(turns.body.nests.items, variable, value):
             free.remove(value)
             array, *results = results or [_like(variable, "carry")]
             if not self.results.get(place):
@@ -334,36 +332,3 @@ def _copy(target: Node, before: Index, value: Node) -> Item:
 def _like(node: Node, name: str) -> Node:
     """A value of the same type under a name of its own."""
     return node.copy(name=f"{name}_{node.name}" if node.name else name)
-
-
-def _may_replace(nests: Nests, variable: Node, value: Node) -> bool:
-    """True where the elements of a carried array may be replaced one by one.
-
-    That is so if each is read before all are written, or where its own is written.
-    """
-    writers = [item for item in nests.items if value in written_by(item)]
-    if len(writers) != 1:
-        return False
-    place = next(i for i, item in enumerate(nests.items) if item is writers[0])
-    if any(variable in read_by(item) for item in nests.items[place + 1 :]):
-        return False
-    stores = [each for each in inside(writers[0]) if value in {*targets(each)}]
-    (store,) = stores if len(stores) == 1 else (None,)
-    if not isinstance(store, Store) or store.combine or value in read_by(writers[0]):
-        return False
-    for each in inside(writers[0]):
-        for scalar in scalars(each):
-            for part in parts(scalar):
-                if isinstance(part, Load) and part.node is variable:
-                    is_own = each is store and part.shape == value.shape
-                    if not is_own or not _are_same(part.index, store.index):
-                        return False
-    return True
-
-
-def _are_same(one: Index, other: Index) -> bool:
-    """True for indexes made of the same counters."""
-    return all(
-        a is b or (isinstance(a, Number) and isinstance(b, Number) and a == b)
-        for a, b in zip(one, other, strict=True)
-    )

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...ir.node import Node
-from .tree import Item, Local, Loop, Store, has_total, read_by, written_by
+from .tree import Define, Item, Local, Loop, Store, has_total, read_by, written_by
 
 MOST = 12
 """Outermost loops that a function has."""
+
+
+def are_together(items: Iterable[Item]) -> bool:
+    """True for nests and statements that may stand in one function."""
+    return all(isinstance(each, Loop | Store | Local | Define) for each in items)
 
 
 def groups_of(items: Iterable[Item], most: int = MOST) -> list[list[Item]]:

@@ -34,7 +34,7 @@ from ...ir.scalar import (
 from ...ir.walk import ancestors
 from .bodies import item_of
 from .elements import Elements, is_outside
-from .groups import MOST, groups_of
+from .groups import MOST, are_together, groups_of
 from .operands import product_of, whole_array
 from .sharing import share_turns
 from .splitting import split_loops
@@ -75,6 +75,7 @@ def nests_of(
     given: Collection[Node] = (),
     *,
     is_body: bool = False,
+    together: bool = False,
 ) -> Nests:
     """Lower values that all have a form as loops.
 
@@ -83,18 +84,19 @@ def nests_of(
         results: those to compute.
         given: those that are computed elsewhere.
         is_body: True for a body, each nest of which stands alone.
+        together: True where all nests may stand in one function.
     """
     given = {*given}
     needed = set(
         ancestors(results, lambda n: () if is_outside(n) or n in given else n.inputs)
     )
     elements = Elements([n for n in nodes if n in needed], results, given)
-    return _Builder(elements, is_body).build()
+    return _Builder(elements, is_body, together).build()
 
 
 class _Builder:
-    def __init__(self, elements: Elements, is_body: bool) -> None:
-        self.elements, self.is_body = elements, is_body
+    def __init__(self, elements: Elements, is_body: bool, together: bool) -> None:
+        self.elements, self.is_body, self.together = elements, is_body, together
         self.at = elements.at
         self.items: list[Item] = []
         self.placed: dict[Node, _Placed] = {}
@@ -111,6 +113,8 @@ class _Builder:
         split_loops(self.items)
         nests = Nests(self.items, [*arrays, *self.others])
         groups = groups_of(self.items, most=1 if self.is_body else MOST)
+        if self.together and are_together(self.items):
+            groups = [[*self.items]]
         shrink(nests, groups, {*self.elements.results, *self.others})
         define_variables(groups)
         nests.items = [item for group in groups for item in group]

@@ -56,6 +56,8 @@ class Blocks:
     taken: set[str] = field(default_factory=set[str])
     wrong: str = "&wrong"
     """The variable that notes a position that is out of bounds."""
+    known: dict[str, str] | None = None
+    """Functions by their texts without names, where equal ones are to be one."""
 
     def block(self, nests: Nests, *, is_body: bool = False) -> list[str]:
         """The lines that run statements.
@@ -64,11 +66,7 @@ class Blocks:
             nests: the statements.
             is_body: True where single statements stand between calls of functions.
         """
-        self.scope.variables |= nests.names
-        for item in nests.items:
-            for each in inside(item):
-                if isinstance(each, Local) and isinstance(each.value, Total):
-                    self.scope.whole.add(each.node)
+        self.start(nests)
         lines: list[str] = []
         for group in nests.groups:
             (first, *others) = group
@@ -85,6 +83,14 @@ class Blocks:
             else:
                 lines += self._nest(group)
         return lines
+
+    def start(self, nests: Nests) -> None:
+        """Take note of the values that are variables."""
+        self.scope.variables |= nests.names
+        for item in nests.items:
+            for each in inside(item):
+                if isinstance(each, Local) and isinstance(each.value, Total):
+                    self.scope.whole.add(each.node)
 
     def memory(self, arena: Arena) -> list[str]:
         """The lines that give arrays their places in the room."""
@@ -109,6 +115,15 @@ class Blocks:
         self, name: str, given: list[str], passed: list[str], body: list[str]
     ) -> str:
         """Add a function, and return the line that calls it."""
+        if self.known is not None:
+            places = {each.split()[-1].strip("*"): i for i, each in enumerate(given)}
+            text = "\n".join(
+                re.sub(r"\b[a-z_]\w*", lambda m: f"${places.get(m[0], m[0])}", line)
+                for line in (*given, *body)
+            )
+            if text in self.known:
+                return f"{called(self.known[text], passed)};"
+            self.known[text] = name
         head = f"static void {called(name, given)} {{"
         self.functions.append("\n".join(wrapped([head, *indented(body), "}"])))
         return f"{called(name, passed)};"

@@ -167,11 +167,19 @@ class CModule:
         return update
 
     def add_step(
-        self, name: str, loss: Node, function: str, update: str, *, checks: bool
+        self,
+        name: str,
+        update: str,
+        function: str,
+        loss: Node,
+        assigned: Mapping[Node, tuple[str, Node]],
+        *,
+        checks: bool,
     ) -> None:
         """Print a step of training, see `c_step`."""
         region, after = self.regions[function], self.updates[update]
-        self.steps[name] = c_step(name, loss, region, function, after, checks)
+        args = name, loss, region, function, after, assigned
+        self.steps[name] = c_step(*args, checks=checks)
 
     @property
     def text(self) -> str:

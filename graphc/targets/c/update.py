@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 from ...ir.node import Node
 from ...ir.scalar import Total
+from ...program.loops.arena import works
+from ...program.loops.groups import are_together
 from ...program.loops.tree import Local, inside
 from ...program.native import Region
-from ...program.update_loops import COUNT, GroupLoop, UpdateLoops
+from ...program.update_loops import RuleLoop, UpdateLoops
+from ...program.update_nests import COUNT, RuleNests
+from .blocks import Blocks
 from .expressions import c_type
 from .function import Scope
 from .names import CNames, NamesOfValues
@@ -30,8 +34,10 @@ class CUpdate:
     """Those of each rule."""
     columns: tuple[tuple[str, ...], ...]
     """Of each of these the dtypes of the arrays that its loop goes through."""
+    assigned: int
+    """The place among all arrays of the first that a step of training assigns to."""
     first: int
-    """The place of the first of these arrays among all."""
+    """That of the first which a rule goes through."""
 
 
 def rule_name(title: str) -> str:
@@ -126,12 +132,16 @@ def c_update(
                 scope.whole.add(each.node)
     body += scope.items(loops.shared.items)
     places = {node: place for place, node in enumerate(loops.arrays)}
-    count, first = len(loops.groups), len(loops.arrays)
-    start = [f"void *const *run = arrays + {first};"] if first else []
+    count, first = len(loops.rules), len(loops.arrays) + len(loops.assigned)
+    start: list[str] = []
+    if loops.room:
+        start.append(f"char *room = arrays[{first}];")
+        first += 1
+    start += [f"void *const *run = arrays + {first};"] if first else []
     run = "run" if first else "arrays"
     start.append(f"const int64_t *counts = sizes + {count};")
     calls: list[str] = []
-    for place, (group, inner) in enumerate(zip(loops.groups, rules, strict=True)):
+    for place, (rule, inner) in enumerate(zip(loops.rules, rules, strict=True)):
         wish = rule_name(loops.lowered.update.title)
         own, number = wish, 1
         while own in taken:
@@ -139,25 +149,34 @@ def c_update(
             own = f"{wish}_{number}"
         taken.add(own)
         own_names.append(own)
-        text, passed = _rule(own, group, scope, inner, wishes, taken)
+        text, numbers_passed = _rule(own, rule, scope, inner, wishes, taken)
         functions.append(text)
-        width = len(group.columns)
-        given = [f"{run}[{column}]" for column in range(width)]
-        call = f"{called(own, ['*counts++', *given, *passed])};"
-        if group.loop.cost is not None:
+        given = [f"{run}[{column}]" for column in range(len(rule.columns))]
+        told = [*given, *numbers_passed, *["room"] * bool(rule.room)]
+        lines = [f"{called(own, ['*counts++', *told])};"]
+        if isinstance(rule, RuleNests):
+            if not rule.counts:
+                lines = [f"{called(own, told)};", "counts++;"]
+        elif rule.loop.cost is not None:
             used.add(SHARE)
+            parameters = _parameters(rule, given, numbers_passed)
             part = f"{own}_shared"
-            text, told = shared_stretch(own, part, _parameters(group, given, passed))
+            text, told = shared_stretch(own, part, parameters)
             functions.append(text)
-            at_once = called("turns_of_part", [scope.size(group.loop.cost)])
-            call = f"{called(SHARE, [part, '*counts++', at_once, *told])};"
-        calls += _runs(place, run, width, call)
+            at_once = called("turns_of_part", [scope.size(rule.loop.cost)])
+            lines = [f"{called(SHARE, [part, '*counts++', at_once, *told])};"]
+        calls += [
+            f"for (int64_t rest = sizes[{place}]; rest > 0; rest--) {{",
+            *indented([*lines, f"{run} += {len(rule.columns)};"]),
+            "}",
+        ]
     for value, slot in loops.replaced:
         place = places[slot]
         kind = c_type(slot.dtype)
         calls.append(f"*({kind} *)arrays[{place}] = {scope.names[value]};")
     lines = [
-        "// Each rule runs over stretches of memory in which arrays lie side by side.",
+        "// Each rule runs over parameters, one after another, or over stretches of",
+        "// memory in which they lie side by side.",
         f"// {_sizes_told(count)}",
         f"int {name}(void *const *arrays, const int64_t *sizes, "
         "const double *numbers) {",
@@ -166,10 +185,11 @@ def c_update(
     ]
     functions.append("\n".join(wrapped(lines)))
     columns = tuple(
-        tuple(node.dtype.name for node in group.columns) for group in loops.groups
+        tuple(node.dtype.name for node in rule.columns) for rule in loops.rules
     )
     text = "\n\n".join(functions)
-    return CUpdate(name, text, frozenset(used), tuple(own_names), columns, first)
+    used_here, assigned = frozenset(used), len(loops.arrays)
+    return CUpdate(name, text, used_here, tuple(own_names), columns, assigned, first)
 
 
 def _sizes_told(rules: int) -> str:
@@ -178,24 +198,15 @@ def _sizes_told(rules: int) -> str:
     return f"The first {rules} sizes count these for each, and the others are theirs."
 
 
-def _runs(place: int, run: str, width: int, call: str) -> list[str]:
-    """The loop that goes through the stretches of a rule."""
-    return [
-        f"for (int64_t rest = sizes[{place}]; rest > 0; rest--) {{",
-        *indented([call, f"{run} += {width};"]),
-        "}",
-    ]
-
-
 def _parameters(
-    group: GroupLoop, arrays: Sequence[str], numbers: Sequence[str]
+    rule: RuleLoop, arrays: Sequence[str], numbers: Sequence[str]
 ) -> list[Parameter]:
     """The parameters of a rule's function after the count."""
     found: list[Parameter] = []
-    for node, value in zip(group.columns, arrays, strict=True):
-        const = "" if node in group.stored else "const "
+    for node, value in zip(rule.columns, arrays, strict=True):
+        const = "" if node in rule.stored else "const "
         found.append(Parameter(f"{const}{c_type(node.dtype)} *", value))
-    for node, value in zip(group.given, numbers, strict=True):
+    for node, value in zip(rule.given, numbers, strict=True):
         kind = c_type(node.dtype)
         found.append(Parameter(kind, value, kind))
     return found
@@ -203,39 +214,68 @@ def _parameters(
 
 def _rule(
     name: str,
-    group: GroupLoop,
+    rule: RuleLoop | RuleNests,
     outer: Scope,
     names: NamesOfValues,
     numbers: Mapping[Node, str],
     taken: Collection[str],
 ) -> tuple[str, list[str]]:
-    """The function of a rule, and the numbers that it is passed."""
-    labels = {node: label for label, node in group.group.rule.placeholders()}
-    variables = {*group.variables}
+    """The function of a rule, with those that it calls, and the numbers it takes."""
+    labels = {node: label for label, node in rule.rule.placeholders()}
+    variables = {*rule.variables}
     new = {
         value: f"new_{labels[old]}"
-        for value, old in group.group.rule.outputs()
+        for value, old in rule.rule.outputs()
         if value in variables and value.name is None
     }
-    nodes = dict.fromkeys((*group.columns, *group.variables, *group.given))
+    nodes = dict.fromkeys((*rule.columns, *rule.variables, *rule.given))
     own = UpdateNames(names, nodes, {**numbers, **labels, **new}, [COUNT.text])
     known = CNames(own, nodes, {COUNT.text, *taken})
-    scope = Scope(known, {*group.variables, *group.given}, outer.used)
-    given = [f"int64_t {COUNT.text}"]
-    for node in group.columns:
-        const = "" if node in group.stored else "const "
+    scope = Scope(known, {*rule.given}, outer.used)
+    given: list[str] = []
+    if not isinstance(rule, RuleNests) or rule.counts:
+        given.append(f"int64_t {COUNT.text}")
+    for node in rule.columns:
+        const = "" if node in rule.stored else "const "
         given.append(f"{const}{c_type(node.dtype)} *restrict {known[node]}")
-    given += [f"{c_type(node.dtype)} {known[node]}" for node in group.given]
-    lines = [
-        f"static void {name}({', '.join(given)}) {{",
-        *indented(scope.loop(group.loop)),
-        "}",
-    ]
-    return "\n".join(wrapped(lines)), [outer.names[node] for node in group.given]
+    given += [f"{c_type(node.dtype)} {known[node]}" for node in rule.given]
+    if rule.room:
+        given.append("char *room")
+    functions: list[str] = []
+    if isinstance(rule, RuleNests):
+        known.add_same(rule.replaced)
+        blocks = Blocks(scope, name, known={})
+        body = _of_nests(rule, blocks)
+        functions = blocks.functions
+    else:
+        scope.variables |= variables
+        body = scope.loop(rule.loop)
+    lines = [f"static void {name}({', '.join(given)}) {{", *indented(body), "}"]
+    text = "\n\n".join([*functions, "\n".join(wrapped(lines))])
+    return text, [outer.names[node] for node in rule.given]
+
+
+def _of_nests(rule: RuleNests, blocks: Blocks) -> list[str]:
+    """The lines that run the nests of a rule."""
+    items = rule.nests.items
+    lines = blocks.memory(rule.arena)
+    if any(map(works, items)):
+        lines.append("void *product_room = take(&room, 0);")
+    if are_together(items):
+        blocks.start(rule.nests)
+        return [*lines, *blocks.scope.items(items)]
+    return [*lines, *blocks.block(rule.nests)]
 
 
 def c_step(
-    name: str, loss: Node, region: Region, function: str, update: CUpdate, checks: bool
+    name: str,
+    loss: Node,
+    region: Region,
+    function: str,
+    update: CUpdate,
+    assigned: Mapping[Node, tuple[str, Node]],
+    *,
+    checks: bool,
 ) -> tuple[str, frozenset[str]]:
     """Print a step of training: what computes gradients, and then the update.
 
@@ -245,7 +285,8 @@ def c_step(
         region: the values that are computed first.
         function: the one that computes them.
         update: what follows.
-        checks: True where nothing is updated unless loss and gradients are finite.
+        assigned: for each buffer its name, and the result that is assigned to it.
+        checks: True where nothing is updated unless all numbers are finite.
 
     Returns:
         The text, and the functions that it calls.
@@ -261,14 +302,13 @@ def c_step(
         "    }",
     ]
     used: set[str] = set()
+    places = {n: place for place, n in enumerate((*region.read, *region.results))}
     if checks:
-        arrays = (*region.read, *region.results)
-        place = next(place for place, node in enumerate(arrays) if node is loss)
         finite = f"all_finite_{loss.dtype.name}"
         used.add(finite)
         first = f" + {update.first}" if update.first else ""
         lines += [
-            f"    bool is_finite = {finite}(1, arrays[{place}]);",
+            f"    bool is_finite = {finite}(1, arrays[{places[loss]}]);",
             f"    void *const *run = update_arrays{first};",
             f"    const int64_t *counts = update_sizes + {len(update.columns)};",
         ]
@@ -281,7 +321,41 @@ def c_step(
                 f"        run += {len(columns)};",
                 "    }",
             ]
+        for _, value in assigned.values():
+            if value.dtype.kind == "f":
+                finite = f"all_finite_{value.dtype.name}"
+                used.add(finite)
+                test = called(
+                    finite, (str(value.type.size), f"arrays[{places[value]}]")
+                )
+                lines.append(f"    is_finite = is_finite && {test};")
         lines += ["    if (!is_finite) {", "        return NOT_FINITE;", "    }"]
+    lines += indented(_assignments(assigned, places, update.assigned))
     given = "update_arrays, update_sizes, update_numbers"
     lines += [f"    return {update.name}({given});", "}"]
     return "\n".join(wrapped(lines)), frozenset(used)
+
+
+def _assignments(
+    assigned: Mapping[Node, tuple[str, Node]], places: Mapping[Node, int], first: int
+) -> list[str]:
+    """The lines that assign new values to buffers."""
+    wishes = {value: f"new_{wish}" for wish, value in assigned.values()}
+    wishes |= {node: wish for node, (wish, _) in assigned.items()}
+    names = CNames(wishes, wishes, {"update_arrays", "update_sizes", "update_numbers"})
+    lines: list[str] = []
+    for value in dict.fromkeys(value for _, value in assigned.values()):
+        array = f"arrays[{places[value]}]"
+        lines.append(f"const {c_type(value.dtype)} *{names[value]} = {array};")
+    for place, node in enumerate(assigned, first):
+        lines.append(f"{c_type(node.dtype)} *{names[node]} = update_arrays[{place}];")
+    for node, (_, value) in assigned.items():
+        if not node.ndim:
+            lines.append(f"*{names[node]} = *{names[value]};")
+            continue
+        lines += [
+            f"for (int64_t i = 0; i < {node.type.size}; i++) {{",
+            f"    {names[node]}[i] = {names[value]}[i];",
+            "}",
+        ]
+    return lines

@@ -184,7 +184,7 @@ class _Printer:
                 results = "loss and gradients" if function.keeps_first else variable
                 docstring += f"\n\nThe next call overwrites the {results}."
             if function.last_region is not None:
-                docstring += " After them runs the update `then`, if any."
+                docstring += "\nAfter them runs the update `then`, if any."
             writer.docstring(docstring)
             if declared.graph.draws:
                 writer.statement(assign("rng", call("random_streams", name("rng"))))

@@ -22,8 +22,16 @@ def footprint_of(
     plan: TrainingPlan,
     functions: Sequence[Function],
     updates: Sequence[LoweredUpdate],
+    room: int,
 ) -> Footprint:
-    """The bytes that a training step keeps allocated in fast style."""
+    """The bytes that a training step keeps allocated in fast style.
+
+    Args:
+        plan: of the program.
+        functions: all of it.
+        updates: those that NumPy computes.
+        room: what others work in.
+    """
     tile = plan.tiling.size or TILE
     differentiating = {training_name(step) for step in plan.steps}
     trainings = [f.footprint(tile) for f in functions if f.name in differentiating]
@@ -32,7 +40,7 @@ def footprint_of(
         functools.reduce(Footprint.together, trainings).of_program(names),
         parameters=flat_bytes(node.type for node in plan.parameters),
         state=flat_bytes(node.type for node in plan.state.values()),
-        update=update_bytes(updates, tile),
+        update=update_bytes(updates, tile) + room,
     )
 
 

@@ -20,8 +20,15 @@ from ...pysource.writer import Writer
 from .expressions import assign, call, mapping, name, parse, subscript
 from .function import Wording
 from .names import Names
+from .settings import Settings
 from .update import update_name
-from .update_in_c import numbers_name, update_call, write_after_update
+from .update_in_c import (
+    has_rest_of_update,
+    numbers_name,
+    update_call,
+    update_draws_name,
+    write_after_update,
+)
 
 _LOSS_AND_GRADIENTS = "Return the loss of a batch and its gradient by each parameter."
 
@@ -42,6 +49,7 @@ def names_of_steps(plan: TrainingPlan) -> Iterator[str]:
         yield _prefixed(step, "gradient_arrays")
         yield draws_name(step)
         yield from (update_name(step.name), numbers_name(step.name))
+        yield update_draws_name(step.name)
         for function in ("loss_and_gradients", "loss_gradients_and_buffers"):
             own = _prefixed(step, function)
             for row in (own, f"{own}_for_one_row"):
@@ -72,7 +80,8 @@ def training_function(
         then: True where an update in another language may follow.
     """
     persistent = None
-    common = {**common, "then": then and not step.assigned}
+    new_values = [*step.new_values.values()]
+    common = {**common, "then": (step.training.outputs[0], *new_values) if then else ()}
     if order is not None:
         allocation = _prefixed(step, "gradient_arrays")
         persistent = Persistent("gradients", allocation, step.gradients, order)
@@ -179,7 +188,8 @@ def write_train_step(
     names: Names,
     calls: Mapping[str, ast.expr],
     kind: Kind,
-    following: LoweredUpdate | None = None,
+    following: Mapping[str, LoweredUpdate],
+    *,
     is_silent: bool = False,
 ) -> None:
     """Write the function that takes a step of each loss.
@@ -190,8 +200,8 @@ def write_train_step(
         names: of the module.
         calls: by name of a function, a call on its own arguments.
         kind: of the program; a model takes every step.
-        following: the update of the only step, if it runs in the call of a function in
-            C that computes gradients.
+        following: updates that run in the call of a function in C that computes
+            gradients, by the names of their losses.
         is_silent: True where nothing in it can warn.
     """
     arguments = [names[node] for node in plan.inputs]
@@ -213,15 +223,17 @@ def write_train_step(
             writer.statement(assign("rng", subscript(name("state"), "rng")))
         if several:
             writer.statement(ast.parse('state["step"] += 1').body[0])
-        if following is not None:
-            _write_whole_step(writer, plan.steps[0], calls, following, is_model)
-        for step in plan.steps if following is None else ():
+        for step in plan.steps:
             if several:
                 writer.blank()
             gradients = calls[training_name(step)]
-            if plan.is_shared:
-                gradients = shared_call(step, gradients)
-            _write_step(writer, step, gradients, is_model)
+            if step.name in following:
+                update = following[step.name]
+                _write_whole_step(writer, step, gradients, update, is_model)
+            else:
+                if plan.is_shared:
+                    gradients = shared_call(step, gradients)
+                _write_step(writer, step, gradients, is_model)
         losses = " + ".join(_prefixed(step, "loss") for step in plan.steps)
         if several:
             writer.blank()
@@ -266,23 +278,45 @@ def _write_step(
 def _write_whole_step(
     writer: Writer,
     step: TrainingStep,
-    calls: Mapping[str, ast.expr],
-    following: LoweredUpdate,
+    call_in_c: ast.expr,
+    update: LoweredUpdate,
     is_model: bool,
 ) -> None:
     """Write the statements that call a function in C for gradients and update."""
-    writer.statement(assign("gradients", parse("gradient_arrays(get_ident())")))
-    writer.statement(assign("then", update_call("")))
-    writer.statement(_assign_all(["loss", "gradients"], calls[training_name(step)]))
+    allocation = _prefixed(step, "gradient_arrays")
+    writer.statement(assign("gradients", parse(f"{allocation}(get_ident())")))
+    writer.statement(assign("then", update_call(step.name)))
+    loss = _prefixed(step, "loss")
+    results = [loss, "gradients", *(["buffers"] if step.assigned else [])]
+    writer.statement(_assign_all(results, call_in_c))
     if is_model:
-        write_after_update(writer, following, "", flushes=False)
+        write_after_update(writer, update, step.name, flushes=False)
         return
-    with writer.block("if then.is_done:"):
-        write_after_update(writer, following, "", flushes=True)
-    with writer.block("elif math.isfinite(loss):"):
+    if has_rest_of_update(update, step.name):
+        with writer.block("if then.is_done:"):
+            write_after_update(writer, update, step.name, flushes=True)
+        problem = f"elif math.isfinite({loss}):"
+    else:
+        problem = f"if not then.is_done and math.isfinite({loss}):"
+    with writer.block(problem):
         writer.statement(ast.Expr(parse("check_finite(gradients)")))
+        if step.assigned:
+            writer.statement(ast.Expr(parse("assign(parameters, buffers)")))
 
 
 def _assign_all(targets: Sequence[str], value: ast.expr) -> ast.stmt:
     stored = [ast.Name(target, ast.Store()) for target in targets]
     return ast.Assign([ast.Tuple(list(stored), ast.Store())], value)
+
+
+def write_accumulation(writer: Writer, plan: TrainingPlan, settings: Settings) -> None:
+    """Write the function that tells the batches of an update."""
+    steps = [
+        variable
+        for variable, each in settings.used.items()
+        if each.name == "accumulation_steps" and each.value == plan.micro_batches
+    ]
+    value = name(steps[0]) if len(steps) == 1 else ast.Constant(plan.micro_batches)
+    with writer.function("micro_batches"):
+        writer.docstring("Return how many batches an update takes.")
+        writer.statement(ast.Return(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,11 +53,17 @@ from .train_step import (
     training_function,
     training_name,
     variables_of_steps,
+    write_accumulation,
     write_loss_and_gradients,
     write_train_step,
 )
 from .update import update_name, write_scratch, write_update
-from .update_in_c import step_in_c, write_update_in_c, write_updates_table
+from .update_in_c import (
+    step_in_c,
+    write_draws_table,
+    write_update_in_c,
+    write_updates_table,
+)
 from .values import Values
 
 # What is fixed in the code that is generated here: no value and no size goes by these.
@@ -89,7 +95,7 @@ _MODULE_NAMES = (
     *(
         "loss_weight",
         "update_scratch",
-        "C_UPDATES",
+        *("C_UPDATES", "C_DRAWS", "drawn"),
         "then",
         "index_arrays",
         "gradients",
@@ -125,10 +131,10 @@ def emit_training(
     positions: dict[str, Node] = {}
     updates = [lower_update(step.update, fast=fast) for step in plan.steps]
     loops = _updates_in_c(plan, updates) if native is not None else {}
-    then = bool(loops) and "steps" not in plan.features and not plan.is_shared
+    in_c = () if plan.is_shared else tuple(loops)
     functions = [
         (lower(declared, fast=fast, native=native), wording)
-        for declared, wording in _functions(plan, layout, kind, then=then)
+        for declared, wording in _functions(plan, layout, kind, in_c)
     ]
     if plan.positions is not None and kind != "model":
         declared, wording = _index_arrays(plan, plan.positions, positions)
@@ -186,19 +192,29 @@ def emit_training(
             write_update(text, update, *given, flushes=flushes)
     if "steps" in plan.features or plan.assigned:
         write_loss_and_gradients(text, plan, names, kind)
-    following, is_silent = None, False
-    for function in lowered:
-        if function.last_region is not None:
-            following = updates[0]
-            is_silent = len(function.steps) == 1 and not plan.rates
-            region = constants.c_regions[function.name]
-            loss = function.declared.graph.outputs[0]
-            constants.c.add_step(
-                step_in_c(""), loss, region, update_name(""), checks=kind != "model"
-            )
-    write_train_step(text, plan, names, calls, kind, following, is_silent)
+    following: dict[str, LoweredUpdate] = {}
+    is_silent = not plan.rates
+    for step, update in zip(plan.steps, updates, strict=True):
+        function = next(f for f in lowered if f.name == training_name(step))
+        is_silent = is_silent and len(function.steps) == 1
+        if function.last_region is None:
+            continue
+        following[step.name] = update
+        new = dict(zip(step.assigned, step.new_values.values(), strict=True))
+        constants.c.add_step(
+            step_in_c(step.name),
+            update_name(step.name),
+            constants.c_regions[function.name],
+            step.training.outputs[0],
+            {node: (str(names[node]), value) for node, value in new.items()},
+            checks=kind != "model",
+        )
+    is_silent = is_silent and len(following) == len(plan.steps)
+    if any(each.draws for each in loops.values()):
+        write_draws_table(text, loops)
+    write_train_step(text, plan, names, calls, kind, following, is_silent=is_silent)
     if plan.micro_batches > 1 and kind != "model":
-        _write_accumulation(text, plan, settings)
+        write_accumulation(text, plan, settings)
     if plan.averages:
         write_averages(text, plan)
     for function, wording in small:
@@ -214,10 +230,10 @@ def emit_training(
         features |= {"arrays", "flat"}
         if loops:
             features |= {"c_calls", "c_update", "native"}
-            if any(
-                g.loop.cost is not None for each in loops.values() for g in each.groups
-            ):
+            if any(each.is_shared for each in loops.values()):
                 features |= {"cores"}
+        if any(each.draws for each in loops.values()):
+            features |= {"c_draws", "streams"}
         if in_numpy:
             features |= {"update_tiles"}
     arrays = Writer()
@@ -234,7 +250,8 @@ def emit_training(
     parts = ("all",) if kind == "whole" else tuple(sorted(include))
     docstring = head_of(plan, Made(part, style, parts, file=file))
     if layout is not None:
-        footprint = footprint_of(plan, lowered, [*in_numpy.values()])
+        room = sum(each.room for each in loops.values())
+        footprint = footprint_of(plan, lowered, [*in_numpy.values()], room)
         docstring += f"\n\nArrays of a training step, in bytes:\n\n{footprint}"
     writer.docstring(docstring)
     if kind == "whole":
@@ -264,19 +281,6 @@ def emit_training(
     content = b"" if sidecar is None else sidecar.content
     lines = nodes_of_lines(writer)
     return Emitted(hashed(writer.source()), lines, footprint, positions, content)
-
-
-def _write_accumulation(writer: Writer, plan: TrainingPlan, settings: Settings) -> None:
-    """Write the function that tells the batches of an update."""
-    steps = [
-        variable
-        for variable, each in settings.used.items()
-        if each.name == "accumulation_steps" and each.value == plan.micro_batches
-    ]
-    value = name(steps[0]) if len(steps) == 1 else ast.Constant(plan.micro_batches)
-    with writer.function("micro_batches"):
-        writer.docstring("Return how many batches an update takes.")
-        writer.statement(ast.Return(value))
 
 
 def _graphs(plan: TrainingPlan) -> list[Graph]:
@@ -315,16 +319,26 @@ def _updates_in_c(
 ) -> dict[str, UpdateLoops]:
     """The updates that have a form as loops, by the names of their losses."""
     found = {
-        step.name: update_in_loops(update, supports)
+        step.name: update_in_loops(update, supports, step.assigned)
         for step, update in zip(plan.steps, updates, strict=True)
     }
     return {name: loops for name, loops in found.items() if loops is not None}
 
 
 def _functions(
-    plan: TrainingPlan, layout: MemoryOrder | None, kind: Kind, *, then: bool
+    plan: TrainingPlan,
+    layout: MemoryOrder | None,
+    kind: Kind,
+    in_c: Collection[str],
 ) -> list[tuple[Declared, Wording]]:
-    """The functions that are in the style of the program."""
+    """The functions that are in the style of the program.
+
+    Args:
+        plan: of the program.
+        layout: the order of arrays in memory, in fast style.
+        kind: of the program.
+        in_c: names of losses whose updates run in C.
+    """
     results = ("loss", *plan.results)
     what = "the loss and the metrics of a batch"
     if plan.finish is not None:
@@ -363,6 +377,7 @@ def _functions(
         order = layout.gradients[step.name] if layout is not None else None
         is_random = kind == "whole" or bool(step.training.draws)
         given = {**common, "random": is_random}
+        then = step.name in in_c
         functions.append(training_function(step, order, given, then=then))
         bounds[training_name(step)] = step.size_bounds
     error = "ValueError" if kind == "model" else "DataError"

@@ -28,18 +28,12 @@ EVERY = {
 
 TELLING = {
     *("sgd_2", "adam_0", "rprop_0", "clipbyglobalnorm_0", "lookahead_0"),
-    "adafactor_0",
+    *("adafactor_0", "muon_0", "nadam_0", "gradientnoise_0", "maxnorm_0"),
 }
 """Optimizers whose rules differ in kind."""
 
-IN_NUMPY = {
-    *("nadam_0", "lamb_0", "lars_0", "adafactor_0", "muon_0", "clipbynorm_0"),
-    *("gradientnoise_0", "maxnorm_0"),
-}
-"""Those whose rules are not the same for each number, or draw."""
 
-
-def _side_by_side(optimizers: dict[str, Optimizer], style: Any) -> gc.Trainer:
+def _side_by_side(optimizers: dict[str, Optimizer], style: Any) -> Any:
     """One program, and one compilation, for many optimizers."""
     x = gc.input("x", (4, 3))
     losses: dict[str, Any] = {}
@@ -72,16 +66,15 @@ def _check_optimizers(names: set[str]) -> gc.Trainer:
 
 
 def test_telling_optimizers() -> None:
-    source = _check_optimizers(TELLING).source
-    assert "update_adafactor_0_numbers" not in source
-    assert "update_adam_0_numbers" in source
+    calls = re.findall(r"def update_(\w+)_numbers", _check_optimizers(TELLING).source)
+    assert {*calls} == TELLING
 
 
 @pytest.mark.slow
 def test_all_optimizers() -> None:
     source = _check_optimizers({*EVERY} - {"parametergroups_0"}).source
     calls = set(re.findall(r"def update_(\w+)_numbers", source))
-    assert {*EVERY} - calls == IN_NUMPY | {"parametergroups_0"}
+    assert {*EVERY} - calls == {"parametergroups_0"}
 
 
 def _model(optimizer: Optimizer) -> Any:
@@ -90,7 +83,7 @@ def _model(optimizer: Optimizer) -> Any:
     labels = gc.input("labels", ("batch",), "int64")
     hidden = gc.nn.relu(gc.nn.Linear(4, 5, name="hidden")(x))
     loss = gc.nn.cross_entropy(gc.nn.Linear(5, 3, name="output")(hidden), labels)
-    trainers = [
+    trainers: list[Any] = [
         gc.Trainer(loss, optimizer, style=style) for style in ("native", "fast")
     ]
     assert "then.is_done" in trainers[0].source
@@ -157,7 +150,7 @@ def test_steps_of_one_call() -> None:
         x.flags.writeable = True
         gradients = {key: np.ones_like(value) for key, value in parameters.items()}
         module.update(parameters, gradients, state)
-        ends.append([np.float32(losses), _copied(parameters, state)])
+        ends.append([np.array(losses, "float32"), _copied(parameters, state)])
     assert_styles_agree(ends[0][0], ends[1][0], ulps=2**10)
     assert_styles_agree(ends[0][1], ends[1][1], ulps=2**10)
 
