@@ -13,18 +13,20 @@ from rich.console import Console
 from . import first_call, imports, processes
 from .document import results_page
 from .environment import cores, machine_facts
+from .ranks import scaling
 from .report import (
     LABELS,
     first_call_table,
     imports_table,
     memory_table,
     outcome_table,
+    scaling_table,
     summary_table,
 )
 from .workloads import EXTRA, TIMED
 
 RESULTS = processes.ROOT / "benchmarks" / "RESULTS.md"
-OTHERS = ("first-call", "imports", "memory")
+OTHERS = ("first-call", "imports", "memory", "scaling")
 MEMORY_WORKLOADS = ("sigmoid-32", "relu-256", "relu-1024")
 QUICK_PEERS = ("graphc-native", "graphc-fast", "expert", "floor", "c", "torch", "jax")
 
@@ -103,6 +105,7 @@ def main(
         "first_calls": {},
         "imports": [],
         "memory": {},
+        "scaling": {},
     }
     for count in threads or ((1,) if quick or cores() == 1 else (1, cores())):
         outcomes = results["timed"][str(count)] = {}
@@ -136,6 +139,12 @@ def main(
             results["memory"][name] = found
             title = f"Memory: {TIMED[name].title}"
             console.print(memory_table(title, found).rich())
+    if "scaling" in selected:
+        for name in scaling.WORKLOADS[: 1 if quick else None]:
+            with console.status(f"scaling of {name}"):
+                found = scaling.measure(name, wanted(scaling.PEERS), 1 if quick else 3)
+            results["scaling"][name] = found
+            console.print(scaling_table(TIMED[name].title, *found).rich())
     processes.BUILD.mkdir(parents=True, exist_ok=True)
     raw = processes.BUILD / "results.json"
     raw.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

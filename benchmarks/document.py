@@ -11,6 +11,7 @@ from .report import (
     imports_table,
     memory_table,
     outcome_table,
+    scaling_table,
     summary_table,
 )
 from .workloads import TIMED
@@ -47,6 +48,12 @@ and data are there. *Once warm* counts the next 20 steps only. Compilers and the
 libraries that is first used here count, too.
 """
 
+SCALING_TEXT = """\
+A step by one process, and by a process for each core: *strong* scaling shares the rows
+of one batch, *weak* scaling gives as many rows to each. graphc's ranks are started by
+`mpiexec`, PyTorch's by `torchrun`, with gloo; each has one thread.
+"""
+
 
 def results_page(results: Mapping[str, Any]) -> str:
     """All results as Markdown, from what `python -m benchmarks` collects."""
@@ -72,6 +79,10 @@ def results_page(results: Mapping[str, Any]) -> str:
         parts += ["## Memory\n", MEMORY_TEXT]
         for name, peers in results["memory"].items():
             parts.append(memory_table(TIMED[name].title, peers).markdown())
+    if results["scaling"]:
+        parts += ["## Several processes\n", SCALING_TEXT]
+        for name, found in results["scaling"].items():
+            parts.append(scaling_table(TIMED[name].title, *found).markdown())
     return "\n".join(parts)
 
 

@@ -241,3 +241,21 @@ def memory_table(title: str, results: Mapping[str, Sequence[int] | str]) -> Tabl
     ]
     columns = ("", "at most", "once warm", "÷ native")
     return Table(title, columns, rows, notes)
+
+
+def scaling_table(
+    title: str,
+    seconds: Mapping[str, Mapping[str, Sequence[float]]],
+    notes: Mapping[str, str],
+) -> Table:
+    """A step of one process and of several, and how well they share the work."""
+    rows = []
+    for peer, found in seconds.items():
+        one, strong, weak = (
+            statistics.median(found[k]) for k in ("1", "strong", "weak")
+        )
+        times = [seconds_text(value) for value in (one, strong, weak)]
+        rows.append([LABELS[peer], *times, f"{one / strong:.2f}", f"{one / weak:.2f}"])
+    sentences = [f"{LABELS[peer]}: {why}." for peer, why in notes.items()]
+    columns = ("", "one", "strong", "weak", "speed-up", "weak efficiency")
+    return Table(title, columns, rows, sentences)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import sys
@@ -22,6 +23,7 @@ from benchmarks.hessian_vector import HessianVector
 from benchmarks.hessian_vector import expert as hessian_vector_expert
 from benchmarks.models import Model
 from benchmarks.products import Product
+from benchmarks.ranks import scaling
 from benchmarks.recurrent import Recurrent
 from benchmarks.scan import Scan
 from benchmarks.training.expert import Expert
@@ -326,6 +328,12 @@ def test_the_page_has_all_sections_and_is_the_same_each_time():
         "first_calls": {"jax": {"10": 0.5, "100": "over 60 s", "1000": "it broke"}},
         "imports": [{"numpy": [0.1]}, {"torch": "it is not there"}],
         "memory": {"relu-256": {"graphc-native": [3 * 2**20, 2**20], "jax": "no"}},
+        "scaling": {
+            "relu-256": [
+                {"graphc-fast": {"1": [0.004], "strong": [0.002], "weak": [0.005]}},
+                {"torch-fused": "it is not there"},
+            ]
+        },
     }
     page = document.results_page(results)
     assert page == document.results_page(json.loads(json.dumps(results)))
@@ -337,6 +345,7 @@ def test_the_page_has_all_sections_and_is_the_same_each_time():
         "jax.jit, 1,000 operations: it broke.",
         "PyTorch: it is not there.",
         "| graphc, native | 3.00 MiB | 1.00 MiB | 1.00 |",
+        "| graphc, fast | 4.00 ms | 2.00 ms | 5.00 ms | 2.00 | 0.80 |",
     ):
         assert line in page.splitlines()
 
@@ -371,12 +380,27 @@ def test_a_whole_run_writes_the_page_and_spares_the_extra_shapes(tmp_path, monke
     )
     monkeypatch.setattr(processes, "memory", lambda *_: {"jax": [1, 1]})
     monkeypatch.setattr(imports, "measure", lambda rounds: ({"numpy": [1.0]}, {}))
+    monkeypatch.setattr(scaling, "measure", lambda *_: ({}, {"torch-fused": "no"}))
     CliRunner().invoke(command.main, [], catch_exceptions=False)
     assert [name for name, threads in ran if threads == 1] == list(TIMED)
     assert [n for n, threads in ran if threads == 3] == [
         n for n in TIMED if n not in EXTRA
     ]
     assert "## 3 threads" in (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("mpi4py") is None, reason="mpi4py is not installed"
+)
+def test_steps_of_two_ranks_are_measured(monkeypatch):
+    monkeypatch.setattr(scaling, "cores", lambda: 2)
+    seconds, notes = scaling.measure("logistic-32", ("graphc-fast",), 1)
+    assert not notes
+    assert {key: len(found) for key, found in seconds["graphc-fast"].items()} == {
+        "1": 1,
+        "strong": 1,
+        "weak": 1,
+    }
 
 
 def test_an_unknown_workload_is_refused():

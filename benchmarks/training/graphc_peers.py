@@ -17,7 +17,7 @@ from typing import Any
 from .network import Data, Training
 
 
-def emit(network: Training, style: str, path: Path) -> None:
+def emit(network: Training, style: str, path: Path, *, mpi: bool = False) -> None:
     """Declare the workload as a graphc model, and write its training program."""
     import graphc as gc
 
@@ -34,7 +34,8 @@ def emit(network: Training, style: str, path: Path) -> None:
         optimizer = gc.optim.SGD(lr=network.lr, momentum=network.momentum)
     else:
         optimizer = gc.optim.Adam(lr=network.lr)
-    gc.Trainer(loss, optimizer).emit(path, style=style)
+    parts = {"include": ["checkpoint", "mpi"]} if mpi else {}
+    gc.Trainer(loss, optimizer).emit(path, style=style, **parts)
 
 
 @cache
