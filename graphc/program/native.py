@@ -66,8 +66,7 @@ class Region:
     @property
     def room(self) -> Dimension:
         """The bytes that the values need which nothing reads outside."""
-        items = self.nests.items
-        return room_of(items, self.arena) + room_of_calls(items)
+        return room_of(self.nests.items, self.arena) + room_of_calls(self.nests)
 
     @property
     def routines(self) -> tuple[RoutineCall, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ir.dims import Dim, Dimension, Shape
+from ..ir.dims import Dim, Shape
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.scalar import Counter, Index, Load, Number, without_ones
@@ -76,8 +76,7 @@ class RuleNests:
     @property
     def room(self) -> int:
         """The bytes that the largest of the parameters needs to work in."""
-        items = self.nests.items
-        room: Dimension = room_of(items, self.arena) + room_of_calls(items)
+        room = room_of(self.nests.items, self.arena) + room_of_calls(self.nests)
         if isinstance(room, int):
             return room
         return max(room.evaluate({COUNT.text: size}) for size in self.sizes)

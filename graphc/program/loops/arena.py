@@ -76,18 +76,20 @@ def room_of(items: Iterable[Item], arena: Arena) -> Dimension:
     return total
 
 
-def room_of_calls(items: Iterable[Item]) -> Dimension:
-    """The bytes that products and functions written by hand work in."""
+def room_of_calls(nests: Nests) -> Dimension:
+    """The bytes that products, sums of parts and functions written by hand work in."""
     largest: int = 0
     total: Dimension = 0
-    for item in _everything(items):
-        if isinstance(item, Product):
-            own = MOST_OF_A_PRODUCT * item.node.dtype.itemsize + ALIGNMENT
-            largest = max(largest, own)
-        if isinstance(item, RoutineCall) and item.routine.work is not None:
-            total = total + item.routine.work + ALIGNMENT
-        if isinstance(item, Loop) and item.sums:
-            largest = max(largest, sum(map(room_of_sums, item.sums)))
+    for group in _functions(nests):
+        # Loops that stand in one function take their sums one after another.
+        sums = [node for item in group if isinstance(item, Loop) for node in item.sums]
+        largest = max(largest, sum(map(room_of_sums, sums)))
+        for item in group:
+            if isinstance(item, Product):
+                own = MOST_OF_A_PRODUCT * item.node.dtype.itemsize + ALIGNMENT
+                largest = max(largest, own)
+            if isinstance(item, RoutineCall) and item.routine.work is not None:
+                total = total + item.routine.work + ALIGNMENT
     return total + largest
 
 
@@ -106,12 +108,14 @@ def works(item: Item) -> bool:
 
 def has_room(item: Item) -> bool:
     """True for a statement that has memory of its own."""
-    return room_of([item], Arena()) != 0 or room_of_calls([item]) != 0
+    within = (each for b in bodies_of(item) for g in _functions(b.nests) for each in g)
+    return works(item) or any(map(works, within)) or room_of([item], Arena()) != 0
 
 
-def _everything(items: Iterable[Item]) -> Iterator[Item]:
-    """Outermost statements, and those of bodies."""
-    for item in items:
-        yield item
-        for body in bodies_of(item):
-            yield from _everything(body.nests.items)
+def _functions(nests: Nests) -> Iterator[list[Item]]:
+    """The statements of each function, those of bodies included."""
+    for group in nests.groups:
+        yield group
+        for item in group:
+            for body in bodies_of(item):
+                yield from _functions(body.nests)

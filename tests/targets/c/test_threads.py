@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import multiprocessing
 import os
 import re
@@ -51,9 +52,27 @@ def _same(found: list[Any], expected: list[Any], note: str = "") -> None:
         np.testing.assert_array_equal(a, b, err_msg=note)
 
 
+def _watch_memory(module: Any) -> list[Any]:
+    """Let a program have each array with bytes behind it, which nothing may change."""
+    behind: list[Any] = []
+    allocate = getattr(module, "empty_aligned", None)
+
+    def watched(shape: tuple[int, ...], dtype: Any) -> Any:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        memory = allocate((size + 2**17,), np.uint8)
+        memory[size:] = 0xA5
+        behind.append(memory[size:])
+        return memory[:size].view(dtype).reshape(shape)
+
+    if allocate is not None:
+        module.empty_aligned = watched
+    return behind
+
+
 def _with_threads(outputs: list[Node], *batches: Any) -> list[list[Any]]:
     """The results for each batch from one thread, which are those from more."""
     function = gc.compile(outputs, style="native", seed=1, threads=1)
+    behind = _watch_memory(_module(function))
     results: list[list[Any]] = []
     for arrays in batches:
         alone = function(*arrays)
@@ -63,6 +82,7 @@ def _with_threads(outputs: list[Node], *batches: Any) -> list[list[Any]]:
             for _ in range(3):
                 _same(function(*arrays), alone, f"{threads} threads")
         _use_threads(_module(function), 1)
+    assert all((memory == 0xA5).all() for memory in behind)
     return results
 
 
@@ -110,6 +130,20 @@ def test_rows_with_sums_over_them() -> None:
     expected = gc.evaluate(outputs, {x: array, **parameters})
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, 1e-3, np.abs(b).max() * 1e-4)
+
+
+def test_sums_over_rows_one_after_another() -> None:
+    """Loops of one function have memory for the sums of their parts, each its own."""
+    x = gc.input("x", ("batch", 512))
+    centered = x - gc.mean(x, axis=0)
+    variance = gc.mean(gc.square(centered), axis=0)
+    normed = centered / gc.sqrt(variance + 1.0)
+    array = _normal(2000, 512)
+    ((found, spread),) = _with_threads([normed, variance], [array])
+    exact = array.astype("float64")
+    np.testing.assert_allclose(spread, exact.var(0), 1e-4)
+    expected = (exact - exact.mean(0)) / np.sqrt(exact.var(0) + 1.0)
+    np.testing.assert_allclose(found, expected, 1e-4, 1e-5)
 
 
 def test_one_rule_for_many_parameters() -> None:
