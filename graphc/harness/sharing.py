@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from .data import count_rows, take_rows
 from .files import Array, Arrays
+from .flat import join_neighbours
 from .model import INPUTS, METRICS, SHARED_STREAMS, TOTALS, forward, loss_weight
 from .ranks import REPRODUCIBLE, SHARDS, SIGNALS, ranks
 from .signals import INTERRUPTS
@@ -83,6 +85,32 @@ def pack(loss: Any, gradients: Arrays, share: float) -> Array:
     return packed
 
 
+# if large_sums
+def sum_in_place(group: Any, loss: Any, gradients: Arrays, share: float) -> Any:
+    """The sum of losses over ranks, by their shares, and that of gradients in place."""
+    in_place = importlib.import_module("mpi4py.MPI").IN_PLACE
+    # Rows that count nothing may have a loss that is not finite.
+    told = np.array([0.0, float(loss) * share if share else 0.0])
+    # if short
+    told[0] = len(SIGNALS)
+    # else
+    told[0] = INTERRUPTS.signal
+    # end
+    group.Allreduce(in_place, told)
+    if told[0]:
+        raise KeyboardInterrupt
+    # In their order in memory, those of a dtype are one array.
+    arrays = sorted(gradients.values(), key=lambda a: (a.dtype.str, a.ctypes.data))
+    for (flat,) in join_neighbours((each,) for each in arrays):
+        if share:
+            np.multiply(flat, share, out=flat)
+        else:
+            flat.fill(0.0)
+        group.Allreduce(in_place, flat)
+    return told[1]
+
+
+# end
 def share_gradients(
     differentiate: Callable[..., Any],
     parameters: Arrays,
@@ -117,10 +145,20 @@ def share_gradients(
                 others[0][name] = copy.deepcopy(arguments[-1][name])
         # end
         results = differentiate(parameters, *part, *others)
+        # if large_sums
+        if group is not None and not REPRODUCIBLE:
+            loss = sum_in_place(group, results[0], results[1], share)
+            results = (loss, *results[1:])
+            continue
+        # end
         packed.append(pack(results[0], results[1], share))
     # if streams
     if make_draws is not None:
         make_draws(parameters, *arguments)
+    # end
+    # if large_sums
+    if not packed:
+        return results
     # end
     every = np.stack(packed)
     if group is not None and REPRODUCIBLE:
@@ -128,8 +166,11 @@ def share_gradients(
         counts = np.diff([SHARDS * n // group.size for n in range(group.size + 1)])
         group.Allgatherv(own, [every, counts * len(every[0])])
     sums = np.add.reduce(every)
+    # if large_sums
+    # else
     if group is not None and not REPRODUCIBLE:
         group.Allreduce(every[0], sums)
+    # end
     if sums[0]:
         raise KeyboardInterrupt
     gradients, place = results[1], 2

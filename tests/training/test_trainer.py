@@ -55,6 +55,7 @@ class Compiled:
             parameters=parameters,
             all_size_bounds=(),
             row_axes={"x": 0, "y": 0},
+            is_shared=False,
         )
 
     def emit(self, style: str, *_: Any) -> Any:
