@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,22 @@ def test_a_model_trains_and_a_prediction_predicts(style: Any, tmp_path: Path) ->
     content[-100] ^= 1
     beside.write_bytes(content)
     assert "emit both again" in run(script, "new.npz", status=1).stderr
+
+
+@pytest.mark.parametrize("style", ["readable", "fast", "native"])
+@pytest.mark.parametrize("label", [3, -4, -(2**63), 2**62])
+def test_a_model_refuses_labels_that_are_none(style: Any, label: int) -> None:
+    if style == "native" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        pytest.skip("there is no C compiler")
+    module = load(model(style).emitted(style, "model", []).source)
+    parameters, batch = module.init_parameters(0), {k: v[:4] for k, v in TRAIN.items()}
+    state = module.init_state(parameters)
+    batch["y"] = np.array([0, 1, label, 2])
+    before = {name: array.copy() for name, array in parameters.items()}
+    for function, *given in ((module.train_step, state), (module.forward,)):
+        with pytest.raises((IndexError, ValueError), match=f"{label} (in row|is out)"):
+            function(parameters, *given, **batch)
+    assert same(parameters, before)
 
 
 def test_long_arrays_stand_beside_a_program_or_nothing_is_written(

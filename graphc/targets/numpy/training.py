@@ -349,7 +349,8 @@ def _functions(
         "inputs": plan.inputs,
         "converts": True,
         "tile": plan.tiling.size,
-        "is_checked": kind != "model",
+        # Plain indexing finds most positions out of bounds itself; what is fast wraps.
+        "is_checked": kind != "model" or layout is not None,
     }
     forward = Declared("forward", plan.forward, **common)
     forward = replace(forward, random=bool(plan.forward.draws))
