@@ -40,8 +40,14 @@ def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     file.chmod(0o755)
     monkeypatch.setenv("CC", str(file))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    styles.compiler_problem.cache_clear()
+    _forget_compilers()
     yield file
+    _forget_compilers()
+
+
+def _forget_compilers() -> None:
+    """Forget what was compiled, and whether a compiler works."""
+    native.compiled.cache_clear()
     styles.compiler_problem.cache_clear()
 
 

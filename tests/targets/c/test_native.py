@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.harness import native
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.passes.expand import ExpandBlocks
@@ -398,6 +399,7 @@ def test_without_a_compiler_the_error_says_what_to_install(
     with pytest.raises(RuntimeError, match="no such program"):
         function([1.0])
     styles.compiler_problem.cache_clear()
+    native.compiled.cache_clear()
     with pytest.warns(gc.errors.GraphcWarning, match="fast style, because CC"):
         function = gc.compile(gc.input("x", ("n",)) * 2, style="auto")
     styles.compiler_problem.cache_clear()
