@@ -2,7 +2,8 @@
 
 A mean over rows counts by its rows. A mean over labels of which some are ignored, or
 count more than others, counts by their number or weight; and so does a mean that is
-written as a quotient, `sum(losses * mask) / sum(mask)`.
+written as a quotient, `sum(losses * mask) / sum(mask)`. A sum over a number of rows,
+`sum(losses) / x.shape[0]`, is the mean over them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..nn.losses.labels import kept_labels, nll, shares_of
 from ..ops.arithmetic import WHERE, add, divide, maximum, multiply, negative, subtract
 from ..ops.clipping import CLIP
 from ..ops.reduction import MEAN, SUM, sum
-from ..ops.source import ASTYPE
+from ..ops.source import ASTYPE, DIMENSION
 
 _LABELLED = (CROSS_ENTROPY, nll.op, WEIGHTED_CROSS_ENTROPY)
 """Losses by labels, some of which may be ignored or count more than others."""
@@ -81,7 +82,7 @@ class LossMeans:
 
     def _terms(self, node: Node) -> tuple[Node, ...]:
         """The operands of a scalar of the formula; none where it is a mean itself."""
-        if node.shape or node not in self._varying or self._weight(node) is not None:
+        if node.shape or node not in self._varying or self._is_mean(node):
             return ()
         if node.op.is_block:
             return (node.expansion,)
@@ -99,6 +100,19 @@ class LossMeans:
             and not (node.op is multiply.op and all(varying))
             and not (node.op is divide.op and varying[-1])
         )
+
+    def _is_mean(self, node: Node) -> bool:
+        """True for a mean that has a weight, and for sums over a number of rows."""
+        if self._weight(node) is not None:
+            return True
+        if node.op is not divide.op:
+            return False
+        above, below = node.inputs
+        while below.op is ASTYPE:
+            (below,) = below.inputs
+        sums = self._reductions(above) if below.op is DIMENSION else []
+        varying = (each.op is SUM and each in self._varying for each in sums)
+        return bool(sums) and all(varying)
 
     def _weight(self, node: Node) -> Node | None:
         """The weight of a batch in a mean, where that is not its rows."""

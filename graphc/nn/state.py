@@ -40,8 +40,7 @@ def read_state(source: Any) -> Mapping[str, Any]:
         )
     path = os.fspath(cast("str", source))
     if path.endswith(".npz"):
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        return _read_npz(path)
     if path.endswith(".safetensors"):
         return _read_safetensors(path)
     if path.endswith(_TORCH):
@@ -78,7 +77,7 @@ def save_state_dict(
     """
     name = os.fspath(path)
     arrays = {
-        key: np.ascontiguousarray(plain_tensor(value))
+        key: np.asarray(plain_tensor(value), order="C")
         for key, value in state_dict.items()
     }
     for key, array in arrays.items():
@@ -128,6 +127,22 @@ _KINDS = {
     "BOOL": "?",
 }
 """Kinds of numbers of the format that are NumPy's, too."""
+
+
+def _read_npz(path: str) -> Mapping[str, Any]:
+    import zipfile
+    import zlib
+
+    damage = (EOFError, OSError, RuntimeError, TypeError, ValueError)
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (*damage, zipfile.BadZipFile, zlib.error) as error:
+            raise ArgumentError(
+                f"{path!r} is no .npz file of numbers alone: {error}",
+                hint="numpy.savez, of a state_dict",
+            ) from None
 
 
 def _read_safetensors(path: str) -> Mapping[str, Any]:

@@ -98,6 +98,10 @@ def _by_protocol(frame: Any) -> Any:
 
 def column_values(column: Any) -> Any:
     """An array of a column: numbers, with NaN for what is missing, or objects."""
+    kind: Any = getattr(column, "type", None)
+    if hasattr(kind, "index_type"):
+        # A dictionary of pyarrow gives some value or other where one is missing.
+        column = column.cast(kind.value_type)
     # Arrays of pyarrow have a `to_numpy` that refuses to copy.
     array: Any = column.to_numpy() if hasattr(column, "iloc") else np.asarray(column)
     if array.dtype != object or not array.size:

@@ -111,8 +111,8 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):
             y: a class for each row: integers, texts, ...
             sample_weight: how much each row counts; all the same if None.
         """
-        rows, targets = self._validated(X, y, reset=True)
         goes_on = self.warm_start and hasattr(self, "trainer_")
+        rows, targets = self._validated(X, y, reset=not goes_on)
         if not goes_on:
             self.classes_ = np.unique(targets)
         self._train(self._rows(rows, targets, sample_weight), goes_on=goes_on)
@@ -239,7 +239,8 @@ class GraphRegressor(RegressorMixin, GraphEstimator):
             sample_weight: how much each row counts; all the same if None.
         """
         goes_on = self.warm_start and hasattr(self, "trainer_")
-        self._train(self._rows(X, y, sample_weight, reset=True), goes_on=goes_on)
+        rows = self._rows(X, y, sample_weight, reset=not goes_on)
+        self._train(rows, goes_on=goes_on)
         return self
 
     @unchecked_entry

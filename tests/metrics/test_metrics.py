@@ -158,7 +158,9 @@ def test_the_loss_over_ignored_labels_is_the_mean_over_the_others(
 
 
 @pytest.mark.parametrize("style", ["fast", "readable"])
-@pytest.mark.parametrize("case", ["masked", "guarded", "boolean", "means", "heads"])
+@pytest.mark.parametrize(
+    "case", ["masked", "guarded", "boolean", "means", "heads", "sums"]
+)
 def test_the_loss_over_a_data_set_is_that_of_one_batch(case: str, style: str) -> None:
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(40, 3)).astype("f"), rng.integers(0, 3, 40)
@@ -177,6 +179,7 @@ def test_the_loss_over_a_data_set_is_that_of_one_batch(case: str, style: str) ->
         "boolean": -2.0 * (gc.mean(gc.where(kept, squares, 0.0)) / gc.mean(kept)),
         "means": gc.sqrt(gc.mean(squares)) * gc.mean(squares) + penalty,
         "heads": entropy + gc.mean(squares) / 2.0 + penalty,
+        "sums": (gc.sum(squares) + gc.sum(squares)) / (2 * input.shape[0]) + penalty,
     }
     error = (2.25 * x.astype("f8") ** 2).sum(1)
     masked = error[mask > 0].mean()
@@ -190,6 +193,7 @@ def test_the_loss_over_a_data_set_is_that_of_one_batch(case: str, style: str) ->
         "heads": (np.log(np.exp(logits).sum(1)) - chosen).mean()
         + error.mean() / 2.0
         + 0.225,
+        "sums": error.mean() + 0.225,
     }[case]
     # A metric that is the same has the same value, whatever else the loss is.
     metrics = {"same": losses[case]}
@@ -198,7 +202,7 @@ def test_the_loss_over_a_data_set_is_that_of_one_batch(case: str, style: str) ->
     data: dict[str, Any] = {"x": x, "mask": mask}
     if case == "heads":
         data = {"x": x, "y": y}
-    elif case == "means":
+    elif case in ("means", "sums"):
         data = {"x": x}
     for batch_size in (1, 4, 7, 40):
         for each, score in ((model, "loss"), (model, "same"), (other, "same")):
@@ -206,7 +210,7 @@ def test_the_loss_over_a_data_set_is_that_of_one_batch(case: str, style: str) ->
             assert found == pytest.approx(expected, rel=1e-6)
         history = model.fit(data, data, epochs=1, batch_size=batch_size, verbose=False)
         assert history[-1]["dev_loss"] == pytest.approx(expected, rel=1e-6)
-        if case in ("masked", "guarded", "boolean"):
+        if case in ("masked", "guarded", "boolean", "sums"):
             assert history[-1]["loss"] == pytest.approx(expected, rel=1e-6)
 
 

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import pickle
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from graphc.errors import (
     UnknownNameError,
 )
 from graphc.ir import Graph
+from graphc.nn.state import read_state
 
 X = np.random.default_rng(3).normal(size=(5, 4)).astype("float32")
 
@@ -165,6 +169,38 @@ def test_a_file_of_safetensors_and_back(tmp_path: Path) -> None:
     values = gc.evaluate(block.state_dict(), {})
     for key, array in _weights().items():
         np.testing.assert_array_equal(values[key], array.astype("float32"))
+
+
+def test_a_number_is_written_without_an_axis(tmp_path: Path) -> None:
+    paths = [tmp_path / "numbers.npz"]
+    if importlib.util.find_spec("safetensors"):
+        paths.append(tmp_path / "numbers.safetensors")
+    for path in paths:
+        count = {"num_batches_tracked": np.array(3), "turned": np.eye(2, 3).T}
+        gc.nn.save_state_dict(count, path)
+        found = read_state(path)
+        assert found["num_batches_tracked"].shape == ()
+        np.testing.assert_array_equal(found["turned"], np.eye(3, 2))
+
+
+def _damaged(content: bytes) -> list[bytes]:
+    array, kept = BytesIO(), BytesIO()
+    np.save(array, np.ones(3))
+    np.savez(kept, weight=np.array([object()]))
+    torn = content[:150] + b"?" + content[151:]
+    pickled = [pickle.dumps([1.0]), kept.getvalue()]
+    return [b"", b"text", content[:-30], torn, array.getvalue(), *pickled]
+
+
+def test_a_file_that_is_damaged_or_holds_objects_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    gc.nn.save_state_dict(_weights(), path)
+    for content in _damaged(path.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ArgumentError, match="of numbers alone"):
+            Block(4).load_state_dict(path)
+    with pytest.raises(FileNotFoundError):
+        Block(4).load_state_dict(tmp_path / "none.npz")
 
 
 def test_running_statistics_are_weights_too() -> None:

@@ -59,6 +59,8 @@ SHARED: list[Callable[[], gc.Node]] = [
     lambda: nn.cross_entropy(output(x), y, ignore_index=-100),
     lambda: gc.mean(gc.log(x[:, 0]) * output(x)[:, 0]),
     lambda: nn.mse_loss(output(nn.LayerNorm(6, name="norm")(x)), target),
+    lambda: gc.sum(gc.square(output(x) - target)) / x.shape[0],
+    lambda: nn.kl_div(output(x), target, reduction="batchmean"),
     lambda: nn.mse_loss(output(x + gc.random.normal(size=(6,))), target),
 ]
 
@@ -89,6 +91,9 @@ REFUSED: dict[str, Callable[[], gc.Node]] = {
     "values of a row depend": lambda: nn.mse_loss(centred(x @ zeros), target),
     "in matmul: float32": lambda: with_a_little(output(x)),
     "several means": lambda: gc.sqrt(nn.mse_loss(output(x), target)),
+    "not a mean over rows; of 5 rows it": lambda: (
+        gc.sum(gc.square(output(x) - target)) / (x.shape[0] + 1)
+    ),
     "not a mean over rows; of 5 rows": lambda: gc.sum(gc.square(output(x) - target)),
     "of two parts of them is": lambda: gc.max(gc.square(output(x) - target)),
     "does not draw the numbers of one row after": lambda: nn.mse_loss(

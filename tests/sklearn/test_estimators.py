@@ -299,6 +299,15 @@ def test_a_warm_start_goes_on() -> None:
     assert halves.loss_curve_[-1] < whole.loss_curve_[-1]
 
 
+def test_a_warm_start_keeps_its_columns() -> None:
+    for estimator, y in ((Regressor(**SHORT), Y), (Classifier(**SHORT), Y > 0)):
+        going = estimator.set_params(warm_start=True).fit(X, y)
+        before = going.predict(X)
+        with pytest.raises(ValueError, match="is expecting"):
+            going.fit(X[:, :1], y)
+        np.testing.assert_array_equal(going.predict(X), before)
+
+
 def test_parts_are_fitted_with_classes_that_come_later() -> None:
     parts = Classifier(**SHORT)
     known = CLASSES != "c"

@@ -140,3 +140,20 @@ def test_polars_and_pyarrow_need_no_pandas(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "pandas", None)
     for frame in frames:
         assert make().evaluate(frame)["loss"] > 0
+
+
+@pytest.mark.peer
+def test_what_a_dictionary_of_pyarrow_lacks_is_missing() -> None:
+    arrow: Any = pytest.importorskip("pyarrow")
+    given = columns()
+    labels = [["a", "b", "c"][each] for each in given["y"]]
+    halves = [labels[:9], [None, *labels[10:]]]
+    for chunks in ([labels[:9], labels[9:]], halves):
+        coded = [arrow.array(chunk).dictionary_encode() for chunk in chunks]
+        frame = arrow.table({**given, "y": arrow.chunked_array(coded)})
+        table = gc.CSV(frame, classes={"y": ["a", "b", "c"]})
+        if chunks is not halves:
+            assert make().evaluate(table) == make().evaluate(rows())
+            continue
+        with pytest.raises(DataError, match="row 9, column 'y': the value is missing"):
+            make().evaluate(table)
