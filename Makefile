@@ -73,8 +73,8 @@ experiments: $(VENV)/.experiments
 	done
 	@$(RUN) examples/experiments/table.py
 
-# All benchmarks, side by side with the peers, and benchmarks/RESULTS.md: a quarter of an
-# hour on a quiet machine. BENCH_ARGS="--quick" takes two minutes, BENCH_ARGS="--help"
+# All benchmarks, side by side with the peers, and benchmarks/RESULTS.md: more than half
+# an hour on a quiet machine. BENCH_ARGS="--quick" takes two minutes, BENCH_ARGS="--help"
 # tells what else there is.
 bench: $(VENV)/.bench
 	@$(RUN) -m benchmarks $(BENCH_ARGS)
