@@ -126,6 +126,11 @@ def check_ranks(facts: dict[str, Any]) -> None:
     """Raise `RankError` where ranks differ in what must be the same in all."""
     if ranks() is None:
         return
+    if REPRODUCIBLE and ranks().size > SHARDS:
+        raise RankError(
+            f"with --reproducible there can be {SHARDS} ranks at most, not "
+            f"{ranks().size}: each batch is cut into as many parts"
+        )
     facts = {"program": __doc__, "version of NumPy": np.__version__, **facts}
     for rank, other in enumerate(every := ranks().allgather(facts)):
         for key, value in every[0].items():

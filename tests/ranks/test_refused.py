@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 import graphc as gc
 from graphc.errors import OptionError
+from graphc.harness import ranks
 
 nn = gc.nn
 x = gc.input("x", ("batch", 6))
@@ -115,3 +117,10 @@ def test_others_are_refused(told: str, tmp_path: object) -> None:
     with pytest.raises(OptionError, match=told):
         build().emitted("fast", "program", ["mpi"])
     build().emitted("fast", "program", [])
+
+
+def test_more_ranks_than_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranks, "ranks", lambda: SimpleNamespace(size=13))
+    monkeypatch.setattr(ranks, "REPRODUCIBLE", True)
+    with pytest.raises(ranks.RankError, match="12 ranks at most, not 13"):
+        ranks.check_ranks({})
