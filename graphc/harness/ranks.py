@@ -101,18 +101,20 @@ def end_with_traceback(*error: Any) -> None:
 def on_first_rank(function: Callable[..., None]) -> Callable[..., None]:
     """Let the first rank alone run a function, and all raise `OSError` if it fails."""
 
+    def told(problem: str | None) -> str | None:
+        return problem if ranks() is None else ranks().bcast(problem)
+
     @functools.wraps(function)
     def run(*arguments: Any) -> None:
-        problem = None
-        if is_first_rank():
-            try:
+        try:
+            if is_first_rank():
                 function(*arguments)
-            except Exception as error:
-                problem = error
-        told = problem and str(problem)
-        told = told if ranks() is None else ranks().bcast(told)
-        if told is not None:
-            raise problem or OSError(told)
+        except Exception as error:
+            told(str(error))
+            raise
+        problem = told(None)
+        if problem is not None:
+            raise OSError(problem)
 
     return run
 

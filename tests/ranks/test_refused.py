@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import graphc as gc
 from graphc.errors import OptionError
 from graphc.harness import ranks
+from tests.targets.support import OURS, assert_clean
 
 nn = gc.nn
 x = gc.input("x", ("batch", 6))
@@ -124,3 +127,15 @@ def test_more_ranks_than_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ranks, "REPRODUCIBLE", True)
     with pytest.raises(ranks.RankError, match="12 ranks at most, not 13"):
         ranks.check_ranks({})
+
+
+@pytest.mark.parametrize("include", [["mpi"], ["checkpoint", "csv", "mpi"], ["all"]])
+@pytest.mark.parametrize("style", ["readable", "fast", "native"])
+def test_programs_for_ranks_are_clean(
+    style: Any, include: list[Any], tmp_path: Path
+) -> None:
+    hidden = nn.dropout(nn.Linear(6, 8, name="hidden")(x), 0.2)
+    trainer = gc.Trainer(nn.cross_entropy(output(hidden, 8), y), gc.optim.Adam())
+    trainer.emit(tmp_path / "train.py", style, include=include)
+    assert_clean(tmp_path)
+    assert_clean(tmp_path, *OURS)

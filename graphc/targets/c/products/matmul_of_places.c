@@ -72,8 +72,9 @@ static void pack_places_float32(int64_t columns, int64_t inner, const float *b,
         return;
     }
     for (int64_t p = 0; p < inner; p++) {
+        const float *row = b + b_rows[p];
         for (int64_t j = 0; j < FLOAT32_TILE; j++) {
-            float x = j < columns ? b[b_rows[p] + b_columns[j < columns ? j : 0]] : 0.0f;
+            float x = j < columns ? row[b_columns[j < columns ? j : 0]] : 0.0f;
             packed[p * FLOAT32_TILE + j] = x;
         }
     }
@@ -191,10 +192,12 @@ tile_of_runs_float32(int height, int64_t rows, int64_t columns, int64_t runs,
 }
 
 // c = a b, where p goes through runs of neighbours.
-static void matmul_of_runs_float32(int64_t run, const float *a, const struct axis *a_row,
+static void matmul_of_runs_float32(int64_t run, const float *a,
+                                   const struct axis *a_row,
                                    const struct axis *a_column, const float *b,
-                                   const struct axis *b_row, const struct axis *b_column,
-                                   float *c, int64_t c_row, int64_t c_column) {
+                                   const struct axis *b_row,
+                                   const struct axis *b_column, float *c,
+                                   int64_t c_row, int64_t c_column) {
     int64_t rows = size_of(a_row), columns = size_of(b_column);
     int64_t inner = size_of(a_column), depth = 0;
     int64_t a_rows[BLOCK_PLACES], b_columns[BLOCK_PLACES];

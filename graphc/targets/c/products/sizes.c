@@ -25,8 +25,8 @@ static inline int64_t strip_columns(int64_t rest, int64_t most, int64_t least) {
 }
 
 // True where our own loops take about as long as BLAS or less, as measured with one
-// thread: for vectors and for few numbers. Not for narrow results; nor for few rows where
-// the numbers of each sum are neighbours in memory, those of a and those of b.
+// thread: for vectors and for few numbers. Not for narrow results; nor for few rows
+// where the numbers of each sum are neighbours in memory, those of a and those of b.
 static inline int uses_own_loops(int64_t rows, int64_t columns, int64_t inner,
                                  int are_neighbours) {
     if (columns <= 1 || inner <= 1) {

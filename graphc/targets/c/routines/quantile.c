@@ -2,8 +2,8 @@
 // Quantiles of rows, all of one level and then those of the next: the number at a place
 // in sorted order, or between two. `method`: 0 between by the share, 1 the lower, 2 the
 // upper, 3 the middle, 4 the nearest one. `alpha` and `beta` say where levels 0 and 1
-// are, and are 1 for both ends. `is_single`: numbers were float32 before they were given
-// the dtype of the result, and NumPy takes differences in that.
+// are, and are 1 for both ends. `is_single`: numbers were float32 before they were
+// given the dtype of the result, and NumPy takes differences in that.
 
 static void quantile_float32(
     const float *x,
@@ -26,9 +26,9 @@ static void quantile_float32(
         const float last = line[length - 1];
         for (int64_t level = 0; level < count; level++) {
             const double n = (double)length;
-            // NumPy has levels, and the places that they are, in the dtype of the numbers.
+            // NumPy has levels, and the places that they are, in the numbers' dtype.
             const double q = (float)levels[level];
-            // From end to end, a level that falls on a number has to fall on it exactly.
+            // From end to end, what falls on a number has to fall on it exactly.
             const int is_plain = alpha == 1.0 && beta == 1.0;
             double place = is_plain
                 ? (n - 1.0) * q

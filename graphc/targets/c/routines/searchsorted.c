@@ -1,7 +1,7 @@
 // needs: routines/before
 // The places of numbers in a sorted line: how many come before, or, with `after`, do
-// not come after. The search for one starts from the place of the last, as NumPy's does,
-// which decides what is found in a line that is not sorted.
+// not come after. The search for one starts from the place of the last, as NumPy's
+// does, which decides what is found in a line that is not sorted.
 
 static void searchsorted_float32(
     const float *line,

@@ -1,5 +1,5 @@
-// Threads that share the turns of a loop. Each turn writes to places of its own, so that
-// the result does not depend on which thread runs it.
+// Threads that share the turns of a loop. Each turn writes to places of its own, so
+// that the result does not depend on which thread runs it.
 
 // The turns of a loop from `first` up to `last`, on what `share` was given.
 typedef void loop_turns(int64_t first, int64_t last, const void *const *arrays,
