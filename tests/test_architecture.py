@@ -248,15 +248,6 @@ def test_a_file_is_one_room(file: Path) -> None:
     assert lines <= 500, f"{file} has {lines} lines; it is probably two rooms"
 
 
-@pytest.mark.parametrize(
-    "file", sorted((PACKAGE / "targets" / "c").rglob("*.c")), ids=lambda file: file.stem
-)
-def test_text_in_c_has_lines_of_88_characters_at_most(file: Path) -> None:
-    """It stands in emitted files, which the linter of their owners may look at."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    assert max(map(len, lines)) <= 88
-
-
 def _undocumented(tree: ast.Module) -> Iterator[str]:
     if ast.get_docstring(tree) is None and tree.body:
         yield "the module"
