@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,47 +70,27 @@ def share_scores(parameters: Arrays, *batch: Array) -> dict[str, Any]:
     return sums
 
 
-def pack(loss: Any, gradients: Arrays, share: float) -> Array:
-    """The term of a rank in the sum: its share of loss and gradients, and its end."""
-    flat = [np.reshape(each, -1) for each in gradients.values()]
-    dtype = np.result_type(np.float32, *flat)
-    packed = np.concatenate([[0.0, loss], *flat], dtype=dtype)
-    # Rows that count nothing may have a loss that is not finite.
-    packed = packed * share if share else np.zeros_like(packed)
-    # if short
-    packed[0] = len(SIGNALS)
-    # else
-    packed[0] = INTERRUPTS.signal
-    # end
-    return packed
-
-
-# if large_sums
-def sum_in_place(group: Any, loss: Any, gradients: Arrays, share: float) -> Any:
-    """The sum of losses over ranks, by their shares, and that of gradients in place."""
-    in_place = importlib.import_module("mpi4py.MPI").IN_PLACE
-    # Rows that count nothing may have a loss that is not finite.
-    told = np.array([0.0, float(loss) * share if share else 0.0])
-    # if short
-    told[0] = len(SIGNALS)
-    # else
-    told[0] = INTERRUPTS.signal
-    # end
-    group.Allreduce(in_place, told)
-    if told[0]:
-        raise KeyboardInterrupt
-    # In their order in memory, those of a dtype are one array.
-    arrays = sorted(gradients.values(), key=lambda a: (a.dtype.str, a.ctypes.data))
-    for (flat,) in join_neighbours((each,) for each in arrays):
-        if share:
-            np.multiply(flat, share, out=flat)
-        else:
-            flat.fill(0.0)
-        group.Allreduce(in_place, flat)
-    return told[1]
+# if sums_in_place
+def joined(arrays: Iterable[Array]) -> list[Array]:
+    """Arrays in their order in memory, as one where one follows another."""
+    order = sorted(arrays, key=lambda a: (a.dtype.str, a.ctypes.data))
+    return [array for (array,) in join_neighbours((each,) for each in order)]
 
 
 # end
+def add_in_order(terms: Sequence[Array], arrays: Sequence[Array]) -> None:
+    """Write the sum of the terms of all ranks, in their order, to arrays."""
+    every, group = np.stack(terms), ranks()
+    if group is not None:
+        own, every = every, np.empty((SHARDS, len(every[0])), every.dtype)
+        counts = np.diff([SHARDS * n // group.size for n in range(group.size + 1)])
+        group.Allgatherv(own, [every, counts * len(every[0])])
+    sums, place = np.add.reduce(every), 0
+    for array in arrays:
+        array[...] = sums[place : place + array.size].reshape(array.shape)
+        place += array.size
+
+
 def share_gradients(
     differentiate: Callable[..., Any],
     parameters: Arrays,
@@ -132,7 +112,8 @@ def share_gradients(
     if group is None and not REPRODUCIBLE:
         return differentiate(parameters, *arguments)
     batch, others = arguments[: len(INPUTS)], arguments[len(INPUTS) :]
-    packed: list[Array] = []
+    arrays: list[Array] = []
+    terms: list[Array] = []
     results: Any = None
     for start, part, _, share in shards_of(parameters, batch):
         # if streams
@@ -145,44 +126,49 @@ def share_gradients(
                 others[0][name] = copy.deepcopy(arguments[-1][name])
         # end
         results = differentiate(parameters, *part, *others)
-        # if large_sums
-        if group is not None and not REPRODUCIBLE:
-            loss = sum_in_place(group, results[0], results[1], share)
-            results = (loss, *results[1:])
-            continue
+        told, gradients = np.array([0.0, results[0]]), results[1].values()
+        # if sums_in_place
+        arrays = [told, *joined(gradients)]
+        # else
+        dtypes = [np.result_type(np.float32, each) for each in gradients]
+        copies = map(np.array, gradients, dtypes)
+        arrays = [told, *map(np.ascontiguousarray, copies)]
         # end
-        packed.append(pack(results[0], results[1], share))
+        for array in arrays:
+            # Rows that count nothing may have a loss that is not finite.
+            if share:
+                np.multiply(array, share, out=array)
+            else:
+                array.fill(0.0)
+        # if short
+        told[0] = len(SIGNALS)
+        # else
+        told[0] = INTERRUPTS.signal
+        # end
+        if REPRODUCIBLE:
+            dtype = np.result_type(*(each.dtype for each in arrays[1:]))
+            terms.append(np.concatenate(arrays, axis=None, dtype=dtype))
     # if streams
     if make_draws is not None:
         make_draws(parameters, *arguments)
     # end
-    # if large_sums
-    if not packed:
-        return results
-    # end
-    every = np.stack(packed)
-    if group is not None and REPRODUCIBLE:
-        own, every = every, np.empty((SHARDS, len(every[0])), every.dtype)
-        counts = np.diff([SHARDS * n // group.size for n in range(group.size + 1)])
-        group.Allgatherv(own, [every, counts * len(every[0])])
-    sums = np.add.reduce(every)
-    # if large_sums
-    # else
-    if group is not None and not REPRODUCIBLE:
-        group.Allreduce(every[0], sums)
-    # end
-    if sums[0]:
+    if group is None or REPRODUCIBLE:
+        add_in_order(terms, arrays)
+    else:
+        in_place = importlib.import_module("mpi4py.MPI").IN_PLACE
+        for request in [group.Iallreduce(in_place, array) for array in arrays]:
+            request.Wait()
+    if arrays[0][0]:
         raise KeyboardInterrupt
-    gradients, place = results[1], 2
-    for name, gradient in gradients.items():
-        part = sums[place : place + gradient.size].reshape(gradient.shape)
-        # if flat
-        gradients[name][...] = part
-        # else
-        gradients[name] = part.astype(gradient.dtype)
-        # end
-        place += gradient.size
-    return (sums[1], *results[1:])
+    # if sums_in_place
+    return (arrays[0][1], *results[1:])
+    # else
+    gradients = {
+        name: array.astype(gradient.dtype)
+        for (name, gradient), array in zip(results[1].items(), arrays[1:], strict=True)
+    }
+    return (arrays[0][1], gradients, *results[2:])
+    # end
 
 
 # end

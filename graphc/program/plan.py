@@ -13,7 +13,6 @@ from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
 from ..ir.node import Node
 from ..ir.sizes import SizeBound, inputs_for_sizes
-from .footprint import flat_bytes
 from .groups import Update, rule_nodes
 from .schedule import Tiling
 
@@ -26,11 +25,6 @@ RunStyle = Literal["readable", "fast", "native", "auto"]
 
 Kind = Literal["whole", "short", "model"]
 """The program of a trainer, one to read, or its mathematics with a loop of a page."""
-
-
-LARGE_SUM = 1 << 20
-"""Bytes of gradients from which ranks sum them where they are. Of fewer a copy, with
-the loss beside them, takes less time than a second message."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +74,6 @@ class TrainingStep:
         """The gradients by the names of the parameters."""
         names = [str(node.name) for node in self.trained]
         return dict(zip(names, self.training.outputs[1:], strict=False))
-
-    @property
-    def has_large_sums(self) -> bool:
-        """True where its gradients are many, of dtypes that ranks can sum."""
-        types = [node.type for node in self.gradients.values()]
-        widths = {kind.dtype.itemsize for kind in types if kind.dtype.kind == "f"}
-        return widths <= {4, 8} and flat_bytes(types) >= LARGE_SUM
 
     @property
     def new_values(self) -> Mapping[str, Node]:

@@ -7,30 +7,24 @@ import sys
 from pathlib import Path
 
 from graphc.harness.ranks import is_first_rank
-from graphc.program import plan
 from tests.ranks.support import trained
 
 CASES = [
-    ("fast", 20, False, False),
-    ("fast", 20, False, True),
-    ("fast", 20, True, True),
-    ("fast", 3, False, False),
-    ("fast", 3, False, True),
-    ("readable", 20, False, False),
-    ("readable", 20, True, False),
-    ("native", 20, False, False),
-    ("native", 20, False, True),
-    ("native", 20, True, False),
+    ("fast", 20, False),
+    ("fast", 20, True),
+    ("fast", 3, False),
+    ("readable", 20, False),
+    ("readable", 20, True),
+    ("native", 20, False),
+    ("native", 20, True),
 ]
-"""Styles, rows of a batch, whether bits are to be the same, and whether gradients count
-as large."""
+"""Styles, rows of a batch, and whether bits are to be the same."""
 
 if __name__ == "__main__":
     found = {}
     for case in CASES:
-        style, size, again, is_large = case
+        style, size, again = case
         if style in sys.argv[2:]:
-            plan.LARGE_SUM = 1 if is_large else 1 << 20
             found[case] = trained(style, size, reproducible=again)
     if is_first_rank():
         Path(sys.argv[1]).write_bytes(pickle.dumps(found))

@@ -28,7 +28,7 @@ def check(count: int, styles: list[str], folder: Path) -> None:
     assert done.stderr == ""
     found = pickle.loads(path.read_bytes())
     assert found.keys() == {case for case in CASES if case[0] in styles}
-    for (style, size, again, _), (parameters, record) in found.items():
+    for (style, size, again), (parameters, record) in found.items():
         alone, known = support.trained(style, size, reproducible=again)
         assert parameters.keys() == alone.keys()
         for name, array in alone.items():

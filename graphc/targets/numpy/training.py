@@ -228,8 +228,9 @@ def emit_training(
     features = called_features(lowered)
     if layout is not None:
         features |= {"arrays", "flat"}
-        if plan.is_shared and any(step.has_large_sums for step in plan.steps):
-            features |= {"large_sums"}
+        trained = (node for step in plan.steps for node in step.trained)
+        if plan.is_shared and all(node.dtype.itemsize > 2 for node in trained):
+            features |= {"sums_in_place"}
         if loops:
             features |= {"c_calls", "c_update", "native"}
             if any(each.is_shared for each in loops.values()):
@@ -305,7 +306,7 @@ def _names_in(source: str) -> set[str]:
 def _names(plan: TrainingPlan, helpers: Sequence[str], rates: Rates) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
     needed = {"arrays", "c_calls", "c_update", "cores", "flat", "indexing", "native"}
-    needed |= {"large_sums", "streams", "tiles", "update_tiles"}
+    needed |= {"sums_in_place", "streams", "tiles", "update_tiles"}
     every = harness_source(plan.features | needed | {"whole"})
     taken = names_of_helpers(helpers)
     taken |= {function.name for function in rates.functions}
