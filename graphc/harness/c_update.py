@@ -190,8 +190,8 @@ def update_call(
     numbers: Sequence[float],
     step: str = "",
 ) -> UpdateCall:
-    """Return the update of arrays in C, which is made once for a state."""
-    key = f"update {step}" if step else "update"
+    """Return the update of arrays in C, which is made once for a state and a thread."""
+    key = f"update {step} {get_ident()}"
     call = state.get(key)
     if not call:
         call = state[key] = UpdateCall(step)

@@ -155,6 +155,41 @@ def test_steps_of_one_call() -> None:
     assert_styles_agree(ends[0][1], ends[1][1], ulps=2**10)
 
 
+def _updated_by_two_threads(module: Any, *, at_once: bool) -> dict[str, Any]:
+    """What parameters and state are after updates with gradients of 1, 3, 2 and 4."""
+    parameters = module.init_parameters(0)
+    state = module.init_state(parameters, 0)
+
+    def gradients(value: float) -> dict[str, Any]:
+        return {key: np.full_like(each, value) for key, each in parameters.items()}
+
+    def in_a_thread(value: float) -> None:
+        arguments = (parameters, gradients(value), state)
+        thread = Thread(target=module.update, args=arguments)
+        thread.start()
+        thread.join()
+
+    module.update(parameters, gradients(1.0), state)
+    if at_once:
+        numbers = module.update_numbers(state)
+        begun = module.update_call(parameters, gradients(2.0), state, numbers)
+        in_a_thread(3.0)
+        begun()
+    else:
+        in_a_thread(3.0)
+        module.update(parameters, gradients(2.0), state)
+    in_a_thread(4.0)
+    return _copied(parameters, state)
+
+
+def test_an_update_keeps_its_arrays_while_another_thread_takes_others() -> None:
+    """Each has its own gradients, in memory that is still there."""
+    (native, fast), _ = _model(gc.optim.SGD(0.1, momentum=0.5))
+    found = _updated_by_two_threads(native, at_once=True)
+    expected = _updated_by_two_threads(fast, at_once=False)
+    assert_styles_agree(found, expected, ulps=ULPS)
+
+
 def test_arrays_that_do_not_fit_are_refused() -> None:
     (module, _), (x, labels) = _model(gc.optim.SGD(0.1))
     parameters = module.init_parameters(0)
