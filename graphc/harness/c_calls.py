@@ -23,6 +23,8 @@ from .native import compiled, use_blas
 # Flags of an array: its elements follow one another, each where its dtype has to be,
 # and it may be written to.
 IN_ORDER, WRITEABLE = 0x101, 0x400
+# The code that a function in C returns for a wrong position.
+OUT_OF_BOUNDS = 1
 
 
 @cache
@@ -242,5 +244,5 @@ def call_c(
         problem = call.helped(problem, arrays, then)
     if then is not None:
         then.end(problem)
-    if problem == 1:
+    if problem == OUT_OF_BOUNDS:
         raise IndexError(f"{function} was given a position that is out of bounds")

@@ -411,6 +411,10 @@ ENTRIES: dict[str, str | Callable[..., Any]] = {
     "nn.functional.softmin": torch_softmax("softmin"),
     "nn.functional.softmin.with_dtype": torch_softmax("softmin"),
     "nn.functional.batch_norm": torch_batch_norm,
+    # PyTorch's gradient is that by the input of the `log_softmax` before it.
+    "nn.functional.ctc_loss": lambda log_probs, *args, **kwargs: named(
+        "nn.functional.ctc_loss"
+    )(gc.nn.log_softmax(log_probs, -1), *args, **kwargs),
     "nn.functional.embedding": torch_embedding,
     "nn.functional.embedding_bag": lambda weight, indices, **kwargs: named(
         "nn.functional.embedding_bag"

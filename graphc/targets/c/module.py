@@ -51,7 +51,7 @@ _CALLS = Path(__file__).with_name("calls.c").read_text(encoding="utf-8")
 """The function that Python calls, with arrays for the others."""
 
 _PROBLEMS = {"OUT_OF_BOUNDS": 1, "NOT_FINITE": 2}
-"""Codes that a step returns where it updates nothing."""
+"""Codes that functions return which can't do what they are asked."""
 
 
 def supports(node: Node) -> bool:
@@ -204,11 +204,13 @@ class CModule:
             parts.append(products(dtypes, of_places))
         parts += [routine(name, dtype) for name, dtype in routines]
         parts += [share(self.threads)] if SHARE in found else []
-        parts += [f.text + "\n" for f in self.functions]
-        parts += [update.text + "\n" for update in self.updates.values()]
-        steps = "\n".join(text + "\n" for text, _ in self.steps.values())
-        told = [f"{name} = {code}" for name, code in _PROBLEMS.items() if name in steps]
-        parts += [f"enum {{ {', '.join(told)} }};\n", steps] if told else []
+        own = [each.text for each in (*self.functions, *self.updates.values())]
+        own += [text for text, _ in self.steps.values()]
+        functions = "\n".join(f"{text}\n" for text in own)
+        codes = _PROBLEMS.items()
+        told = [f"{name} = {code}" for name, code in codes if name in functions]
+        parts += [f"enum {{ {', '.join(told)} }};\n"] if told else []
+        parts.append(functions)
         parts.append(_CALLS)
         text = "\n".join(parts)
         return "\n".join([_HEAD, library(names, text), text])

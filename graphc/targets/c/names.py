@@ -77,6 +77,8 @@ _KEYWORDS = frozenset(
         "turns_of_sums",
         "count_parts",
         "MOST_PARTS",
+        "OUT_OF_BOUNDS",
+        "NOT_FINITE",
         "int8_t",
         "int16_t",
         "int32_t",

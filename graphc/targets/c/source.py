@@ -81,7 +81,7 @@ def c_function(
         sizes = (check.positions.type.size, check.low, check.high)
         count, low, high = map(scope.size, sizes)
         test = called(function, (count, names[check.positions], low, high))
-        body += [f"if (!{test}) {{", "    return 1;", "}"]
+        body += [f"if (!{test}) {{", "    return OUT_OF_BOUNDS;", "}"]
     for place, node in enumerate(region.draws):
         stream = stream_of(scope, node)
         body.append(f"void *{stream} = arrays[{len(arrays) + place}];")
@@ -97,7 +97,7 @@ def c_function(
     is_checked = not scope.used.isdisjoint(("place_int64", "place_from_start_int64"))
     if is_checked:
         body.append("bool wrong = false;")
-    calls.append("return wrong;" if is_checked else "return 0;")
+    calls.append(f"return {'wrong ? OUT_OF_BOUNDS : 0' if is_checked else 0};")
     given = ("void *const *arrays", "const int64_t *sizes", "const double *numbers")
     lines = [f"int {called(name, given)} {{", *indented([*body, *calls]), "}"]
     text = "\n\n".join([*blocks.functions, "\n".join(wrapped(lines))])
