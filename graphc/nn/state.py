@@ -21,7 +21,7 @@ from ..tensors import plain_tensor
 State: TypeAlias = "Mapping[str, np.ndarray[Any, Any]]"
 
 
-_TORCH = (".pt", ".pth")
+_TORCH = (".pt", ".pth", ".bin", ".ckpt")
 
 
 def read_state(source: Any) -> Mapping[str, Any]:
@@ -36,7 +36,8 @@ def read_state(source: Any) -> Mapping[str, Any]:
     if not isinstance(source, str | os.PathLike):
         raise ArgumentError(
             "state_dict must be a dict of arrays by name, or the path of a file, got "
-            f"{type(source).__name__}"
+            f"{type(source).__name__}",
+            hint="module.state_dict()" if hasattr(source, "state_dict") else None,
         )
     path = os.fspath(cast("str", source))
     if path.endswith(".npz"):
@@ -46,7 +47,8 @@ def read_state(source: Any) -> Mapping[str, Any]:
     if path.endswith(_TORCH):
         return _read_torch(path)
     raise ArgumentError(
-        f"weights are read from .npz, .safetensors, .pt and .pth files, got {path!r}",
+        f"weights are read from .npz, .safetensors, {', '.join(_TORCH)} files, got "
+        f"{path!r}",
         hint="numpy.savez, or safetensors.torch.save_file, of a state_dict",
     )
 
@@ -77,12 +79,8 @@ def save_state_dict(
     """
     name = os.fspath(path)
     arrays = {
-        key: np.asarray(plain_tensor(value), order="C")
-        for key, value in state_dict.items()
+        key: _numbers(key, value).copy(order="C") for key, value in state_dict.items()
     }
-    for key, array in arrays.items():
-        if array.dtype.kind not in "biuf":
-            raise DTypeError(f"{key!r} must hold numbers, got {shown(state_dict[key])}")
     if name.endswith(".npz"):
         if metadata:
             raise ArgumentError("metadata is for .safetensors files")
@@ -177,9 +175,15 @@ def _read_torch(path: str) -> Mapping[str, Any]:
     )
     try:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:
+        # Torch's own text is an advice to execute it.
         raise ArgumentError(
-            f"{path!r} is no file of tensors alone: {str(error).splitlines()[0]}",
+            f"{path!r} is no file of tensors alone: it holds other objects, too",
+            hint="torch.save(module.state_dict(), path)",
+        ) from None
+    except (EOFError, RuntimeError, ValueError) as error:
+        raise ArgumentError(
+            f"{path!r} is no file of tensors: {str(error).splitlines()[0]}",
             hint="torch.save(module.state_dict(), path)",
         ) from None
     if not isinstance(found, Mapping):
@@ -195,8 +199,10 @@ def loaded(
 ) -> State:
     """Arrays that fit the parameters of a layer, by torch's names.
 
+    Prefixes that torch's wrappers of modules give to all names are left out.
+
     Raises:
-        UnknownNameError: names are missing or unknown, where `strict`.
+        UnknownNameError: names are missing or unknown, where `strict`; or none fits.
         ShapeError, DTypeError: an array does not fit its parameter.
     """
     keys = cast("Mapping[Any, Any]", state)
@@ -205,6 +211,7 @@ def loaded(
             f"state_dict must be a dict of arrays by name, has the key {wrong[0]!r}",
             node=layer,
         )
+    state = _unwrapped(state, nodes)
     # A parameter of two layers may be there once only.
     covered = {node for key, node in nodes.items() if key in state}
     missing = [
@@ -213,16 +220,53 @@ def loaded(
         if node not in covered and not key.endswith(_UNUSED)
     ]
     unknown = [key for key in state if key not in nodes and not key.endswith(_UNUSED)]
-    if strict and (missing or unknown):
-        told = [f"missing {_listed(missing)}"] if missing else []
-        told += [f"unknown {_listed(unknown)}"] if unknown else []
+    arrays = {key: _numbers(key, state[key], layer) for key in nodes if key in state}
+    wrong = [
+        f"{key!r} must have shape {format_shape(nodes[key].shape)}, got {array.shape}"
+        for key, array in arrays.items()
+        if array.shape != nodes[key].shape
+    ]
+    told = [f"missing {_listed(missing)}"] if missing else []
+    told += [f"unknown {_listed(unknown)}"] if unknown else []
+    if told and (strict or not arrays):
+        told += [_first(wrong, "; ")] if wrong else []
         raise UnknownNameError(
             f"the names do not fit the layer: {'; '.join(told)}",
             node=layer,
-            hint="strict=False to load what fits",
+            hint=_nested(state, nodes)
+            or ("strict=False to load what fits" if arrays else None),
         )
-    found = {key: node for key, node in nodes.items() if key in state}
-    return {key: _array(key, state[key], node, layer) for key, node in found.items()}
+    if wrong:
+        raise ShapeError(_first(wrong, "; "), node=layer)
+    return {
+        key: _converted(key, array, nodes[key], layer) for key, array in arrays.items()
+    }
+
+
+def _unwrapped(
+    state: Mapping[str, Any], nodes: Mapping[str, Node]
+) -> Mapping[str, Any]:
+    """The weights without `module.` and `_orig_mod.`, which no name here begins with.
+
+    `DataParallel`, `DistributedDataParallel` and `torch.compile` put them in front.
+    """
+    for prefix in 2 * ("module.", "_orig_mod."):
+        is_wrapped = all(key.startswith(prefix) for key in state)
+        if is_wrapped and not any(key.startswith(prefix) for key in nodes):
+            state = {key.removeprefix(prefix): state[key] for key in state}
+    return state
+
+
+def _nested(state: Mapping[str, Any], nodes: Mapping[str, Node]) -> str | None:
+    """A hint where the weights are one entry of a checkpoint, or begin otherwise."""
+    for key, value in state.items():
+        inner = cast("Any", value) if isinstance(value, Mapping) else ()
+        if any(str(name).endswith(tuple(nodes)) for name in inner):
+            return f"load_state_dict(checkpoint[{key!r}])"
+        prefix = next((key.removesuffix(n) for n in nodes if key.endswith("." + n)), "")
+        if prefix and all(prefix + name in state for name in nodes):
+            return f"names without {prefix!r}, which they begin with here"
+    return None
 
 
 _UNUSED = "num_batches_tracked"
@@ -231,20 +275,37 @@ batches uses."""
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+    return _first([repr(name) for name in names], ", ")
 
 
-def _array(key: str, value: Any, node: Node, layer: str) -> np.ndarray[Any, Any]:
-    array = np.asarray(plain_tensor(value))
+def _first(texts: list[str], between: str) -> str:
+    few = between.join(texts[:5])
+    return few if len(texts) <= 5 else f"{few} and {len(texts) - 5} more"
+
+
+def _numbers(key: str, value: Any, layer: str | None = None) -> np.ndarray[Any, Any]:
+    """The array of a weight."""
+    try:
+        array = np.asarray(plain_tensor(value))
+    except ValueError as error:
+        raise DTypeError(f"{key!r} is no array: {error}", node=layer) from None
     if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{key!r} must hold numbers, got {array.dtype}", node=layer)
-    if array.shape != node.shape:
-        raise ShapeError(
-            f"{key!r} must have shape {format_shape(node.shape)}, got {array.shape}",
-            node=layer,
+        raise DTypeError(f"{key!r} must hold numbers, got {shown(value)}", node=layer)
+    return array
+
+
+def _converted(
+    key: str, array: np.ndarray[Any, Any], node: Node, layer: str
+) -> np.ndarray[Any, Any]:
+    """Numbers rounded to those of a parameter."""
+    with np.errstate(all="ignore"):
+        converted = array.astype(node.dtype)
+    lost = ~np.isfinite(converted) & np.isfinite(array)
+    if lost.any():
+        raise DTypeError(
+            f"{key!r} holds {array[lost][0]}, which is not a {node.dtype}", node=layer
         )
-    return array.astype(node.dtype)
+    return converted
 
 
 def taken_from(

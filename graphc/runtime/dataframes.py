@@ -7,13 +7,15 @@ which pyarrow reads.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from numbers import Real
+from typing import Any, cast
 
 import numpy as np
 
 from ..extras import import_extra
-from ..tensors import plain_tensor
+from ..tensors import is_foreign, plain_tensor
 
 Array = np.ndarray[Any, Any]
 
@@ -29,18 +31,26 @@ def is_frame(value: Any) -> bool:
     """True for a table with named columns."""
     if isinstance(value, np.ndarray | dict | list | tuple):
         return False
-    by_pandas = hasattr(value, "columns") and hasattr(value, "iloc")
-    by_polars = hasattr(value, "columns") and hasattr(value, "get_column")
-    by_arrow = hasattr(value, "column_names") and hasattr(value, "column")
+    # Of the class, since the columns of a lazy frame of polars take time to tell.
+    kind: Any = cast("Any", type(value))
+    by_pandas = hasattr(kind, "columns") and hasattr(kind, "iloc")
+    by_polars = hasattr(kind, "columns") and hasattr(kind, "get_column")
+    by_arrow = hasattr(kind, "column_names") and hasattr(kind, "column")
     by_protocol = not is_column(value) and (
-        hasattr(value, "__arrow_c_stream__") or hasattr(value, "__dataframe__")
+        hasattr(kind, "__arrow_c_stream__") or hasattr(kind, "__dataframe__")
     )
-    return by_pandas or by_polars or by_arrow or by_protocol
+    return by_pandas or by_polars or by_arrow or by_protocol or _is_lazy(kind)
 
 
 def is_column(value: Any) -> bool:
     """True for a series, of pandas or polars, and for an array of pyarrow."""
-    return hasattr(value, "to_numpy") and not hasattr(value, "columns")
+    kind: Any = cast("Any", type(value))
+    return hasattr(kind, "to_numpy") and not hasattr(kind, "columns")
+
+
+def _is_lazy(kind: Any) -> bool:
+    """True for the class of lazy frames of polars."""
+    return hasattr(kind, "collect") and hasattr(kind, "collect_schema")
 
 
 class Frame:
@@ -51,6 +61,8 @@ class Frame:
     """
 
     def __init__(self, frame: Any) -> None:
+        if _is_lazy(type(frame)):
+            frame = frame.collect()
         self._is_pandas = hasattr(frame, "iloc")
         known = self._is_pandas or hasattr(frame, "get_column")
         if not (known or hasattr(frame, "column_names")):
@@ -82,7 +94,14 @@ class Frame:
             if whole.dtype.kind in NUMBERS:
                 return whole  # That of a frame of one dtype is not a copy.
         arrays = [numbers(column, name, dtype) for name, column in self.columns()]
-        return np.stack(arrays, axis=1) if arrays else np.zeros((len(self), 0))
+        return side_by_side(arrays) if arrays else np.zeros((len(self), 0))
+
+
+def side_by_side(columns: Sequence[Array]) -> Array:
+    """Columns as one array of two axes; those of lists become several."""
+    return np.concatenate(
+        [each.reshape(len(each), math.prod(each.shape[1:])) for each in columns], axis=1
+    )
 
 
 def _by_protocol(frame: Any) -> Any:
@@ -97,7 +116,10 @@ def _by_protocol(frame: Any) -> Any:
 
 
 def column_values(column: Any) -> Any:
-    """An array of a column: numbers, with NaN for what is missing, or objects."""
+    """An array of a column: numbers, with NaN for what is missing, or objects.
+
+    Lists of numbers that are equally long become the rows of one array.
+    """
     kind: Any = getattr(column, "type", None)
     if hasattr(kind, "index_type"):
         # A dictionary of pyarrow gives some value or other where one is missing.
@@ -110,8 +132,15 @@ def column_values(column: Any) -> Any:
     if getattr(getattr(column, "dtype", None), "kind", "O") in NUMBERS:
         return column.to_numpy(dtype="float64", na_value=math.nan)
     lacking = np.array([value is None for value in array])
-    if lacking.any() and all(isinstance(each, bool) for each in array[~lacking]):
-        return np.array([math.nan if v is None else v for v in array], "float64")
+    present = array[~lacking]
+    if present.size and all(isinstance(each, Real) for each in present):
+        return np.array([math.nan if value is None else value for value in array])
+    if all(isinstance(each, list | np.ndarray) and len(each) for each in array):
+        try:
+            rows = np.array([np.asarray(each) for each in array])
+        except ValueError:  # Of different lengths.
+            return array
+        return rows if rows.dtype.kind in NUMBERS else array
     return array
 
 
@@ -129,16 +158,38 @@ def numbers(column: Any, name: str | None, dtype: np.dtype[Any] | None) -> Array
     array: Array = column_values(column)
     called = f"column {name!r}" if name else "the column"
     if array.dtype.kind not in NUMBERS and array.size:
-        first = next((v for v in array.tolist() if v is not None), None)
-        raise ColumnError(f"{called} holds {first!r}, which is not a number")
+        raise ColumnError(f"{called} holds {_other(array)}")
     if dtype is not None and dtype.kind != "f" and array.dtype.kind == "f":
-        lacking = np.flatnonzero(np.isnan(array))
+        lacking = np.argwhere(np.isnan(array))
         if lacking.size:
             raise ColumnError(
-                f"{called} lacks a value in row {lacking[0]} ({lacking.size} such), "
+                f"{called} lacks a value in row {lacking[0][0]} ({len(lacking)} such), "
                 f"and {dtype} has none for it"
             )
     return array
+
+
+def no_cells(values: Array) -> str | None:
+    """What a column holds, for errors, if that is neither numbers nor texts."""
+    if values.dtype.kind in NUMBERS or not values.size:
+        return None
+    if values.dtype.kind in "mM" or isinstance(values.flat[0], date | timedelta):
+        return "times"
+    if values.ndim > 1:
+        return f"values of shape {values.shape[1:]} and dtype {values.dtype}"
+    if all(isinstance(each, list | np.ndarray) for each in values):
+        sizes = sorted(map(len, values))
+        return f"lists of {sizes[0]} to {sizes[-1]} values"
+    return None
+
+
+def _other(array: Array) -> str:
+    """The first value that is not a number, for errors."""
+    if other := no_cells(array):
+        return other
+    values: list[Any] = array.tolist()
+    known = (value for value in values if not isinstance(value, Real | None))
+    return f"{next(known, None)!r}, which is not a number"
 
 
 def plain_array(value: Any, dtype: np.dtype[Any] | None = None) -> Any:
@@ -150,10 +201,11 @@ def plain_array(value: Any, dtype: np.dtype[Any] | None = None) -> Any:
 
     Raises:
         ColumnError: a column holds no numbers, or lacks one that the input needs.
+        TensorError: a tensor that can't be an array.
     """
     given: object = value
     if isinstance(given, np.ndarray):
-        return value
+        return plain_tensor(value) if is_foreign(value.dtype) else value
     if is_frame(value):
         return Frame(value).array(dtype)
     if is_column(value):

@@ -20,6 +20,7 @@ from ..errors import DataError, OptionError
 from ..harness.files import read_arrays
 from ..ir.node import Node
 from ..runtime.dataframes import ColumnError, is_frame, plain_array
+from ..tensors import TensorError
 from .tables import CSV, read_table
 
 Batches: TypeAlias = Iterable[Mapping[Any, Any]] | Iterable[tuple[Any, ...]]
@@ -86,12 +87,21 @@ class BatchStream:
                 yield read_table(self._module, CSV(batch), name)
             else:
                 yield _named(batch, name, self._module.INPUTS)
-        data = self._data
-        if not number and epoch > 1 and not callable(data) and iter(data) is data:
-            raise DataError(
-                f"{self._label} is an iterator that ended before epoch {epoch}",
-                hint="a function that gives an iterator for every epoch",
-            )
+        if not number or number < (self.steps_per_epoch or 0):
+            self._raise_ended(number, epoch)
+
+    def _raise_ended(self, number: int, epoch: int) -> None:
+        """Raise where an epoch has no batches, or fewer than it is to have."""
+        data, hint = self._data, "one batch or more"
+        message = f"{self._label} gave no batch"
+        if number:
+            message = f"{self._label} gave {number} of {self.steps_per_epoch} batches"
+        if epoch:  # That of an evaluation is 0.
+            message += f" in epoch {epoch}"
+        if not callable(data) and iter(data) is data:
+            message += ": an iterator can be passed through once"
+            hint = "a list, a data set, or a function that gives an iterator each time"
+        raise DataError(message, hint=hint)
 
     def _batches(self, epoch: int) -> Iterator[Any]:
         steps = self.steps_per_epoch
@@ -134,7 +144,7 @@ def _is_stream(data: Any) -> bool:
     """True for an object that batches can be taken from."""
     if isinstance(data, list | tuple):
         items = cast("Sequence[Any]", data)
-        return all(isinstance(b, Mapping | tuple) or is_frame(b) for b in items)
+        return all(isinstance(b, Mapping | tuple | list) or is_frame(b) for b in items)
     return hasattr(data, "__iter__") and not isinstance(data, np.ndarray | Node)
 
 
@@ -225,6 +235,8 @@ class Batching:
 
 IN_ORDER = Batching()
 
+_FILES_OF_FRAMES = (".parquet", ".feather", ".arrow")
+
 
 def _named(data: Any, label: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a batch or an example, which may be a tuple in order."""
@@ -276,7 +288,13 @@ def read_data(
             hint="batch_size decides how many steps an epoch of arrays has",
         )
     if isinstance(given, str | os.PathLike):
-        return module.read_data(os.fspath(cast("str", given)))
+        path = os.fspath(cast("str", given))
+        if path.lower().endswith(_FILES_OF_FRAMES):
+            raise DataError(
+                f"{path} is not an .npz file, a CSV file or a folder",
+                hint="a frame: pandas.read_parquet(path), or that of polars",
+            )
+        return module.read_data(path)
     if isinstance(given, CSV):
         return read_table(module, given, label)
     if _has_examples(given):
@@ -326,6 +344,8 @@ def named_arrays(
                 hint='gc.CSV(frame, columns={"x": [...]}, classes={"kind": [...]}, '
                 'missing="drop") says what is meant',
             ) from None
+        except TensorError as error:
+            raise DataError(f"{label}: {name!r} is no array: {error}") from None
     return named
 
 

@@ -19,10 +19,17 @@ from ..arguments import public
 from ..errors import DataError, OptionError
 from ..extras import import_extra
 from ..ir.node import Node
-from ..runtime.dataframes import NUMBERS, Frame, column_values, is_frame
+from ..runtime.dataframes import (
+    NUMBERS,
+    Frame,
+    column_values,
+    is_frame,
+    no_cells,
+    side_by_side,
+)
 
 Array = np.ndarray[Any, Any]
-Columns = Mapping[Any, str | Sequence[str]]
+Columns = Mapping[Any, Any]
 
 MISSING = ("", "?", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "none")
 """Texts that mean a missing value in published files."""
@@ -37,8 +44,9 @@ class CSV:
 
     Args:
         path: the file, which may be compressed (`.csv.gz`), or a frame.
-        columns: the column, or columns, of each input; by default the column of the
-            input's name, or those of that name and a number: `x0`, `x_1` or `x[2]`.
+        columns: the name of the column, or the names of columns, of each input; by
+            default the column of the input's name, or those of that name and a number:
+            `x0`, `x_1` or `x[2]`.
         names: of all columns of a file whose first line does not name them.
         sep: the separator of values.
         decimal: the decimal point, `"."` or `","`.
@@ -96,9 +104,6 @@ class _Reader:
         _check_options(table)
         self.frame = Frame(self._read() if self.is_file else table.path)
         self.header = [name.strip() for name in self.frame.names]
-        if len(set(self.header)) < len(self.header):
-            message = f"{self.what} has two columns of the same name"
-            raise DataError(message, hint=self._naming())
         self.kept: Array = np.arange(len(self.frame))
 
     @cached_property
@@ -158,7 +163,8 @@ class _Reader:
         for name, names in chosen.items():
             dtype, shape, _ = inputs.get(name, ("float64", (), None))
             parts = [self._numbers(c, *cells[c], np.dtype(dtype)) for c in names]
-            array = np.stack(parts, axis=1)
+            array = side_by_side(parts)
+            self._check_width(name, shape, names, array.shape[1])
             found[name] = self.module.fit_rows(array, shape)
         return found
 
@@ -169,9 +175,9 @@ class _Reader:
             chosen = {name: find(name, self.header) for name in inputs}
         else:
             chosen = {
-                key.name if isinstance(key, Node) else str(key): [names]
-                if isinstance(names, str)
-                else list(names)
+                key.name if isinstance(key, Node) else str(key): [str(names)]
+                if isinstance(names, str | int) or not hasattr(names, "__iter__")
+                else [str(each) for each in names]
                 for key, names in self.table.columns.items()
             }
         for name, names in chosen.items():
@@ -186,6 +192,9 @@ class _Reader:
                     f"{self.what} has no column {what}; it has {has}",
                     hint=self._naming() or hint,
                 )
+            if twice := [each for each in names if self.header.count(each) > 1]:
+                message = f"{self.what} has two columns of the name {twice[0]!r}"
+                raise DataError(message, hint=self._naming())
         used = {column for names in chosen.values() for column in names}
         for option in ("classes", "missing"):
             for column in _by_column(getattr(self.table, option)):
@@ -195,6 +204,19 @@ class _Reader:
                         f"columns in use: {', '.join(sorted(used))}"
                     )
         return {str(name): names for name, names in chosen.items()}
+
+    def _check_width(
+        self, name: str, shape: tuple[Any, ...], columns: list[str], width: int
+    ) -> None:
+        """Raise where columns are too few or too many for the rows of an input."""
+        sizes = shape[1:]
+        if all(isinstance(size, int) for size in sizes) and math.prod(sizes) != width:
+            shown = ", ".join(columns[:5]) + (", ..." if len(columns) > 5 else "")
+            raise DataError(
+                f"{self.what}: {name!r} requires {math.prod(sizes)} numbers in a row, "
+                f"got {width}, of the columns {shown}",
+                hint='gc.CSV(..., columns={"x": ["first", "second"], "y": "third"})',
+            )
 
     def _naming(self) -> str | None:
         """A hint where the first line looks like data and not like names."""
@@ -206,6 +228,12 @@ class _Reader:
         """The cells of a column, and which are missing; rows to drop are noted."""
         series = self.frame.column(self.header.index(column))
         values: Array = column_values(series)
+        other = None if column in self.table.classes else no_cells(values)
+        if other is not None:
+            raise DataError(
+                f"{self.what}: column {column!r} holds {other}",
+                hint="a column of numbers that is made of it",
+            )
         is_text = values.dtype.kind not in NUMBERS
         if hasattr(series, "isna"):
             # A copy, since pandas gives arrays that can't be written.
@@ -213,7 +241,7 @@ class _Reader:
         elif is_text:
             missing = np.array([value is None for value in values], bool)
         else:
-            missing = np.isnan(values)
+            missing = _by_row(np.isnan(values))
         if is_text:
             cells: Any = series if hasattr(series, "isna") else values
             values = np.array([str(value).strip() for value in cells], object)
@@ -236,7 +264,8 @@ class _Reader:
                 )
             rule = math.nan
         if not is_text and not isinstance(rule, str):
-            values = np.asarray(np.where(missing, rule, values))
+            holes = missing if values.ndim == 1 else np.isnan(values)
+            values = np.asarray(np.where(holes, rule, values))
         else:
             values = values.astype(object)
             values[missing] = str(rule)
@@ -256,10 +285,10 @@ class _Reader:
         is_text = values.dtype.kind not in NUMBERS
         if is_text:
             array = self._parsed([str(value) for value in values], dtype)
-        wrong = np.isnan(array) & ~nan & is_text
+        wrong = _by_row(np.isnan(array)) & ~nan & is_text
         if dtype.kind in "iu" and array.dtype.kind == "f":
             # Beyond 2**53 rounding may have made it another integer.
-            wrong |= (array != np.rint(array)) | ~(np.abs(array) < 2**53)
+            wrong |= _by_row((array != np.rint(array)) | ~(np.abs(array) < 2**53))
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise DataError(
@@ -344,6 +373,11 @@ class _Reader:
                 )
         except (OSError, TypeError, UnicodeError, csv.Error):
             return None
+
+
+def _by_row(found: Array) -> Array:
+    """True for rows of which any number is found."""
+    return np.asarray(found.any(axis=tuple(range(1, found.ndim))))
 
 
 def _by_column(option: Any) -> dict[str, Any]:

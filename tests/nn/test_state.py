@@ -252,6 +252,27 @@ def _without(key: str) -> dict[str, Any]:
             TypeError,
             "must hold numbers",
         ),
+        (
+            lambda b: b.load_state_dict({**_weights(), "hidden.bias": [1e300] * 8}),
+            TypeError,
+            "holds 1e+300, which is not a float32",
+        ),
+        (
+            lambda b: b.load_state_dict({"model": _weights(), "epoch": 3}),
+            UnknownNameError,
+            "load_state_dict(checkpoint['model'])",
+        ),
+        (
+            lambda b: b.load_state_dict({f"a.{k}": v for k, v in _weights().items()}),
+            UnknownNameError,
+            "names without 'a.'",
+        ),
+        (
+            lambda b: b.load_state_dict({"other": [1.0]}, strict=False),
+            UnknownNameError,
+            "unknown 'other'",
+        ),
+        (lambda b: b.load_state_dict(b), ArgumentError, "module.state_dict()"),
         (lambda b: b.load_state_dict(5), ArgumentError, "a dict of arrays"),
         (lambda b: b.load_state_dict({0: [1.0]}), ArgumentError, "has the key 0"),
         (lambda b: b.load_state_dict("w.h5"), ArgumentError, "got 'w.h5'"),
@@ -276,6 +297,24 @@ def test_errors_say_what_and_where(load: Any, error: Any, says: str) -> None:
         load(Block(4))
     assert says in str(caught.value)
     assert __file__ in str(caught.value)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    state = {**_without("hidden.weight"), "hidden.bias": [1.0], "more": [1.0]}
+    with pytest.raises(UnknownNameError) as caught:
+        Block(4).load_state_dict(state)
+    for part in ("missing 'hidden.weight'", "unknown 'more'", "shape (8,), got (1,)"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module."])
+def test_names_of_wrapped_modules_are_known(prefix: str) -> None:
+    wrapped, block = Block(4), Block(4)
+    wrapped.load_state_dict({prefix + k: v for k, v in _weights().items()})
+    block.load_state_dict(_weights())
+    found, expected = (gc.evaluate(b.state_dict(), {}) for b in (wrapped, block))
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 def test_what_is_not_strict_takes_what_fits() -> None:

@@ -98,7 +98,7 @@ def test_predictions_are_those_of_torch(case: str, ending: str, tmp_path: Path) 
     )
 
 
-@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64", "float8_e4m3fn"])
 @pytest.mark.parametrize("ending", ["safetensors", "pt", "dict"])
 def test_numbers_of_other_widths(kind: str, ending: str, tmp_path: Path) -> None:
     module = nn.Linear(6, 4).to(getattr(torch, kind))
@@ -107,6 +107,8 @@ def test_numbers_of_other_widths(kind: str, ending: str, tmp_path: Path) -> None
     if ending == "pt":
         torch.save(module.state_dict(), path)
     elif ending == "safetensors":
+        if kind.startswith("float8"):
+            pytest.skip("safetensors has them, and they are refused")
         safetensors.save_file(module.state_dict(), path)
     layer = gc.nn.Linear(6, 4)
     layer.load_state_dict(state if ending == "dict" else path)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.errors import DataError, OptionError
+from graphc.errors import DataError, FeedError, OptionError
 from tests.training.support import OPTIONS, make, rows, same
 
 Array = np.ndarray[Any, Any]
@@ -115,7 +115,7 @@ def test_what_is_wrong_is_said_by_batch_and_example() -> None:
         (Same((x[0],)), "has 1 arrays, and the model takes 2, in this order: x, y"),
         (Same(5), "must map input names to arrays, got int"),
         (Dataset({"x": x[:0], "y": y[:0]}, True), "train has no rows"),
-        (iter([(x, y)]), "train is an iterator that ended before epoch 2"),
+        (iter([(x, y)]), "train gave no batch in epoch 2: an iterator"),
     ]
     for data, message in cases:
         with pytest.raises(DataError) as raised:
@@ -141,5 +141,64 @@ def test_loaders_and_data_sets_of_torch() -> None:
     assert loaded.evaluate(data.DataLoader(tensors, batch_size=5)) == pytest.approx(
         whole
     )
+    listed = [[x[:5], y[:5]], [x[5:], y[5:]]]
+    assert loaded.evaluate(listed) == pytest.approx(whole)
+    negative = torch._neg_view(torch.tensor(-x))
+    assert loaded.evaluate({"x": negative, "y": y}) == whole
     halves = torch.tensor(x, dtype=torch.bfloat16, requires_grad=True)
     assert loaded.evaluate({"x": halves, "y": tensors.tensors[1]}) == whole
+
+
+class OnlyDLPack:
+    """An array of which no more is known than how to exchange it."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+
+def test_arrays_come_by_dlpack() -> None:
+    x, y = rows().values()
+    given = {"x": OnlyDLPack(x), "y": OnlyDLPack(y)}
+    assert make().evaluate(given) == make().evaluate(rows())
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("kind", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_numbers_of_few_bits_become_float32(kind: str) -> None:
+    torch: Any = pytest.importorskip("torch")
+    small: Any = pytest.importorskip("ml_dtypes")
+    x, y = rows().values()
+    x = x * np.float32(1.234)
+    tensor = torch.tensor(x).to(getattr(torch, kind))
+    expected = make().evaluate({"x": tensor.float().numpy(), "y": y})
+    assert expected != make().evaluate({"x": x, "y": y})
+    array = tensor.float().numpy().astype(getattr(small, kind))
+    for given in (tensor, array):
+        assert make().evaluate({"x": given, "y": y}) == expected
+        assert make().evaluate([(given, y)]) == expected
+        np.testing.assert_array_equal(
+            make().predict(x=given), make().predict(x=tensor.float().numpy())
+        )
+
+
+@pytest.mark.peer
+def test_tensors_without_all_numbers_are_errors() -> None:
+    torch: Any = pytest.importorskip("torch")
+    sparse: Any = pytest.importorskip("scipy.sparse")
+    x, y = rows().values()
+    cases = [
+        (torch.tensor(x).to_sparse(), r"Use Tensor\.to_dense"),
+        (torch.empty(x.shape, device="meta"), "no data"),
+        (sparse.csr_array(x), r"it is sparse; \.toarray\(\) gives"),
+    ]
+    for given, says in cases:
+        with pytest.raises(DataError, match=f"train: 'x' is no array: .*{says}"):
+            make().fit({"x": given, "y": y}, **OPTIONS)
+        with pytest.raises(FeedError, match=says):
+            make().predict(x=given)

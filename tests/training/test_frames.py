@@ -157,3 +157,83 @@ def test_what_a_dictionary_of_pyarrow_lacks_is_missing() -> None:
             continue
         with pytest.raises(DataError, match="row 9, column 'y': the value is missing"):
             make().evaluate(table)
+
+
+LISTS: dict[str, Callable[[Any, list[list[float]]], Any]] = {
+    "lists of pandas": lambda package, x: package.Series(x),
+    "arrays of pandas": lambda package, x: package.Series([np.array(row) for row in x]),
+    "lists of polars": lambda package, x: package.Series(x),
+    "arrays of polars": lambda package, x: package.Series(
+        x, dtype=package.Array(package.Float64, 6)
+    ),
+    "lists of pyarrow": lambda package, x: package.array(x),
+    "arrays of pyarrow": lambda package, x: package.array(
+        x, package.list_(package.float64(), 6)
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        name if name.endswith("pandas") else pytest.param(name, marks=pytest.mark.peer)
+        for name in LISTS
+    ],
+)
+def test_a_column_of_lists_is_several(case: str) -> None:
+    kind = case.split()[-1]
+    package: Any = pytest.importorskip(kind)
+    x, y = rows().values()
+    expected = make().evaluate(rows())
+    column = LISTS[case](package, x.astype(float).tolist())
+    made = package.table if kind == "pyarrow" else package.DataFrame
+    assert make().evaluate(made({"x": column, "y": y})) == expected
+    assert make().evaluate({"x": column, "y": y}) == expected
+    uneven = [row[: 5 + place % 2] for place, row in enumerate(x.tolist())]
+    frame = made({"x": uneven, "y": y})
+    for data in (frame, {"x": frame["x"], "y": y}):
+        with pytest.raises(DataError, match="holds lists of 5 to 6 values"):
+            make().evaluate(data)
+
+
+def test_columns_are_named_in_errors() -> None:
+    frame = frame_of("pandas", columns())
+    with pytest.raises(DataError, match="requires 6 numbers in a row, got 5, of the"):
+        make().evaluate(frame.drop(columns="x3"))
+    times = np.arange(len(frame)).astype("datetime64[D]")
+    for values in (times, times.tolist(), times - times[0]):
+        with pytest.raises(DataError, match="train: column 'x3' holds times"):
+            make().fit(frame.assign(x3=values), epochs=1, verbose=False)
+    twice = frame.assign(other=1).rename(columns={"other": "note"})
+    assert make().evaluate(twice) == make().evaluate(rows())
+    with pytest.raises(DataError, match="has two columns of the name 'x3'"):
+        make().evaluate(twice.rename(columns={"note": "x3"}))
+    with pytest.raises(DataError, match=r"no|not an \.npz file"):
+        make().evaluate("rows.parquet")
+
+
+def test_columns_may_be_numbers_and_an_index() -> None:
+    pandas: Any = pytest.importorskip("pandas")
+    x, y = rows().values()
+    frame = pandas.DataFrame(x).assign(y=y)
+    frame.columns = [*range(7)]
+    expected = make().evaluate(rows())
+    for names in (range(6), frame.columns[:6], [str(i) for i in range(6)]):
+        assert make().evaluate(gc.CSV(frame, {"x": names, "y": 6})) == expected
+
+
+def test_numbers_that_are_objects_are_numbers() -> None:
+    frame = frame_of("pandas", columns()).astype({"x2": object})
+    names = [f"x{i}" for i in range(6)]
+    assert make().evaluate({"x": frame[names], "y": frame["y"]}) == make().evaluate(
+        rows()
+    )
+
+
+@pytest.mark.peer
+def test_a_lazy_frame_is_collected() -> None:
+    frame = frame_of("polars", columns())
+    expected = make().evaluate(rows())
+    pair = {"x": frame.lazy().select([f"x{i}" for i in range(6)]), "y": frame["y"]}
+    for data in (frame.lazy(), gc.CSV(frame.lazy()), pair, [frame.lazy()]):
+        assert make().evaluate(data) == expected

@@ -57,14 +57,14 @@ def test_lists_and_endless_generators_of_batches() -> None:
 
 def test_streams_that_do_not_fit_are_errors() -> None:
     trainer = make()
-    with pytest.raises(
-        DataError, match="train is an iterator that ended before epoch 2"
-    ):
+    once = "gave no batch in epoch 2: an iterator can be passed through once"
+    with pytest.raises(DataError, match=f"train {once}"):
         trainer.fit(batches(rows()), **OPTIONS)
     assert len(trainer.history) == 1
     cases: list[tuple[Any, str]] = [
         ([{"x": rows()["x"]}], "batch 1 lacks the array 'y'"),
-        (iter([]), "the stream of data gave no batch in epoch 1"),
+        ([], "train gave no batch in epoch 1"),
+        (iter([]), "train gave no batch in epoch 1: an iterator can be passed"),
         ([1, 2], "train must map input names to arrays, got list"),
         (np.ones(3), "train must map input names to arrays, got ndarray"),
         (5, "train must map input names to arrays, got int"),
@@ -74,8 +74,22 @@ def test_streams_that_do_not_fit_are_errors() -> None:
         with pytest.raises(DataError) as raised:
             make().fit(data, **OPTIONS)
         assert message in str(raised.value)
+    with pytest.raises(DataError, match="dev gave no batch: an iterator can be passed"):
+        make().fit(rows(), batches(rows()), **OPTIONS)
+    with pytest.raises(DataError, match="train gave 6 of 7 batches in epoch 1: an it"):
+        make().fit(batches(rows()), epochs=1, steps_per_epoch=7, verbose=False)
     with pytest.raises(OptionError, match="needs arrays to train on, no stream"):
         trainer.fit(lambda: batches(rows()), evaluations_per_epoch=2, **OPTIONS)
+
+
+def test_an_exception_of_a_stream_is_told_at_its_line() -> None:
+    def broken() -> Iterator[Any]:
+        yield from batches(rows())
+        raise RuntimeError("of the user")
+
+    with pytest.raises(RuntimeError, match="of the user") as caught:
+        make().fit(broken, **OPTIONS)
+    assert caught.traceback[-1].name == "broken"
 
 
 def test_a_streamed_run_is_resumed(tmp_path: Path) -> None:
@@ -137,5 +151,5 @@ def test_a_second_run_takes_a_stream_from_its_start() -> None:
     trainer.fit(stream, epochs=1, steps_per_epoch=4, verbose=False)
     assert taken == [1, 2, 4]
     once = batches(rows())
-    with pytest.raises(DataError, match="is an iterator that ended before epoch 2"):
+    with pytest.raises(DataError, match="gave no batch in epoch 2: an iterator"):
         make().fit(once, epochs=3, steps_per_epoch=6, verbose=False)
