@@ -177,8 +177,9 @@ def no_cells(values: Array) -> str | None:
         return "times"
     if values.ndim > 1:
         return f"values of shape {values.shape[1:]} and dtype {values.dtype}"
-    if all(isinstance(each, list | np.ndarray) for each in values):
-        sizes = sorted(map(len, values))
+    lists: list[Any] = values.tolist()
+    if all(isinstance(each, list | np.ndarray) for each in lists):
+        sizes = sorted(map(len, lists))
         return f"lists of {sizes[0]} to {sizes[-1]} values"
     return None
 
