@@ -135,7 +135,7 @@ def column_values(column: Any) -> Any:
     present = array[~lacking]
     if present.size and all(isinstance(each, Real) for each in present):
         return np.array([math.nan if value is None else value for value in array])
-    if all(isinstance(each, list | np.ndarray) and len(each) for each in array):
+    if all(isinstance(each, list | np.ndarray) for each in array):
         try:
             rows = np.array([np.asarray(each) for each in array])
         except ValueError:  # Of different lengths.
@@ -177,9 +177,8 @@ def no_cells(values: Array) -> str | None:
         return "times"
     if values.ndim > 1:
         return f"values of shape {values.shape[1:]} and dtype {values.dtype}"
-    lists: list[Any] = values.tolist()
-    if all(isinstance(each, list | np.ndarray) for each in lists):
-        sizes = sorted(map(len, lists))
+    if all(isinstance(each, list | np.ndarray) for each in values):
+        sizes = sorted(map(len, values))
         return f"lists of {sizes[0]} to {sizes[-1]} values"
     return None
 
