@@ -235,7 +235,7 @@ class Layer(ABC):
                 layer is called.
 
         Raises:
-            UnknownNameError: names are missing or unknown, where `strict`, or none fits.
+            UnknownNameError: names are missing or unknown, where `strict`; none fits.
             ShapeError: an array of another shape than its parameter.
             OptionError: the layer was called already.
 
