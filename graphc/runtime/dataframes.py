@@ -170,7 +170,7 @@ def numbers(column: Any, name: str | None, dtype: np.dtype[Any] | None) -> Array
 
 
 def no_cells(values: Array) -> str | None:
-    """What a column holds, for errors, if that is neither numbers nor texts."""
+    """Words for what a column holds, if that is neither numbers nor texts."""
     if values.dtype.kind in NUMBERS or not values.size:
         return None
     if values.dtype.kind in "mM" or isinstance(values.flat[0], date | timedelta):
