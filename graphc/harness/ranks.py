@@ -6,6 +6,7 @@ sum of gradients a step is all that they have to tell one another.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib
 import os
@@ -40,16 +41,33 @@ class RankError(OSError):
     """Ranks that can't work together."""
 
 
-def launched(what: str) -> int:
-    """The "SIZE" of the group that this process was started in, or its "RANK" there."""
-    names = (f"PMI_{what}", f"OMPI_COMM_WORLD_{what}")
-    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
+# Where launchers tell how many processes they started, and which this one is: Open MPI,
+# Hydra (MPICH, Intel MPI) and Slurm with PMI-2, MVAPICH, and Slurm with PMIx. A script
+# in a batch of Slurm has SLURM_NTASKS, too, though it is one process.
+LAUNCHERS = {
+    "OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",
+    "PMI_SIZE": "PMI_RANK",
+    "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",
+    "SLURM_STEP_NUM_TASKS": "PMIX_RANK",
+}
+
+
+def launched() -> tuple[int, int]:
+    """The number of processes that were started together, and that of this one."""
+    told = [
+        (int(os.environ[size]), int(os.environ[rank]))
+        for size, rank in LAUNCHERS.items()
+        if size in os.environ and rank in os.environ
+    ]
+    # One launcher may have started the other one.
+    return max(told, key=lambda pair: pair[0], default=(1, 0))
 
 
 @functools.cache
 def ranks() -> Any:
     """The communicator of all ranks; None for a process by itself."""
-    if launched("SIZE") < 2:
+    size, rank = launched()
+    if size < 2:
         return None
     try:
         mpi = importlib.import_module("mpi4py.MPI")
@@ -58,6 +76,13 @@ def ranks() -> Any:
             "one of several ranks needs mpi4py, which is not installed: "
             "pip install mpi4py"
         ) from None
+    world = mpi.COMM_WORLD
+    if (world.size, world.rank) != (size, rank):
+        version = mpi.Get_library_version().split(",")[0].split("\n")[0]
+        raise RankError(
+            f"{size} processes were started together, but mpi4py, with {version}, sees "
+            f"{world.size}: start them with the mpiexec of the MPI that mpi4py loads"
+        )
     sys.excepthook = end_with_traceback
     # if short
     if threading.current_thread() is threading.main_thread():
@@ -65,27 +90,34 @@ def ranks() -> Any:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda number, frame: SIGNALS.append(number))
     # end
-    return mpi.COMM_WORLD.Dup()
+    group = world.Dup()
+    atexit.register(leave, group, world.Dup())
+    return group
 
 
 def is_first_rank() -> bool:
     """True in the first rank, and in a process by itself."""
-    return launched("RANK") == 0
+    return launched()[1] == 0
 
 
-def end_if_alone(problem: str, status: int = 1) -> None:
-    """End all ranks where not all fail, and some would wait for this one for ever."""
-    if launched("SIZE") < 2 or "mpi4py.MPI" not in sys.modules:
+def end_if_alone(problem: str | None = None, status: int = 1) -> None:
+    """End all ranks where not all fail, and some would wait for this one for ever.
+
+    Args:
+        problem: what to tell then; by default the traceback of what is handled.
+        status: of the process.
+    """
+    size, rank = launched()
+    if size < 2 or "mpi4py.MPI" not in sys.modules:
         return
     # No message of those that train can meet one in this communicator.
     world = importlib.import_module("mpi4py.MPI").COMM_WORLD
     arrival, start = world.Ibarrier(), time.monotonic()
     while not arrival.Test():
         # One after the other, so that the first one that fails tells.
-        if time.monotonic() - start > 5.0 + 0.2 * launched("RANK"):
-            print(
-                f"rank {launched('RANK')}: {problem}", file=sys.__stderr__, flush=True
-            )
+        if time.monotonic() - start > 5.0 + 0.2 * rank:
+            problem = problem or traceback.format_exc().rstrip()
+            print(f"rank {rank}: {problem}", file=sys.__stderr__, flush=True)
             world.Abort(status)
         time.sleep(0.01)
 
@@ -98,30 +130,48 @@ def end_with_traceback(*error: Any) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def leave(group: Any, ends: Any) -> None:
+    """Tell ranks that go on, and would wait for this one, that it has ended."""
+    if not importlib.import_module("mpi4py.MPI").Is_finalized():
+        arrival, start = ends.Ibarrier(), time.monotonic()
+        sent: list[Any] = []
+        while not arrival.Test():
+            if not sent and time.monotonic() - start > 1.0:
+                sent = [group.isend(None, other) for other in range(group.size)]
+            time.sleep(0.01)
+
+
+def meet(value: Any) -> list[Any]:
+    """The values that all ranks give, in their order."""
+    group = ranks()
+    if group is None:
+        return [value]
+    arrival = group.Ibarrier()
+    while not arrival.Test():
+        if group.Iprobe():
+            raise RankError("another rank has ended, which this one waits for")
+        time.sleep(0.0)
+    return group.allgather(value)
+
+
 def on_first_rank(function: Callable[..., None]) -> Callable[..., None]:
     """Let the first rank alone run a function, and all raise `OSError` if it fails."""
 
-    def told(problem: str | None) -> str | None:
-        return problem if ranks() is None else ranks().bcast(problem)
-
     @functools.wraps(function)
     def run(*arguments: Any) -> None:
+        problem = None
         try:
             if is_first_rank():
                 function(*arguments)
         except Exception as error:
-            told(str(error))
+            problem = str(error)
             raise
-        problem = told(None)
+        finally:
+            problem = meet(problem)[0]
         if problem is not None:
             raise OSError(problem)
 
     return run
-
-
-def in_any_rank(value: bool) -> bool:
-    """True where a value is true in a rank or more."""
-    return value if ranks() is None else any(ranks().allgather(value))
 
 
 def check_ranks(facts: dict[str, Any]) -> None:
@@ -134,7 +184,7 @@ def check_ranks(facts: dict[str, Any]) -> None:
             f"{ranks().size}: each batch is cut into as many parts"
         )
     facts = {"program": __doc__, "version of NumPy": np.__version__, **facts}
-    for rank, other in enumerate(every := ranks().allgather(facts)):
+    for rank, other in enumerate(every := meet(facts)):
         for key, value in every[0].items():
             if other.get(key) != value:
                 told = f"{str(other.get(key))[:80]}, and not {str(value)[:80]}"

@@ -14,7 +14,7 @@ from .data import count_rows, take_rows
 from .files import Array, Arrays
 from .flat import join_neighbours
 from .model import INPUTS, METRICS, SHARED_STREAMS, TOTALS, forward, loss_weight
-from .ranks import REPRODUCIBLE, SHARDS, SIGNALS, ranks
+from .ranks import REPRODUCIBLE, SHARDS, SIGNALS, meet, ranks
 from .signals import INTERRUPTS
 
 # --- imports above, copied into emitted programs below ---
@@ -62,9 +62,8 @@ def share_scores(parameters: Arrays, *batch: Array) -> dict[str, Any]:
         # What counts nothing need not be finite.
         counted = {name: x for name, x in scores.items() if shares[name]}
         found.append({n: np.float64(x) * shares[n] for n, x in counted.items()})
-    every = [found] if ranks() is None else ranks().allgather(found)
     sums: dict[str, Any] = dict.fromkeys(("loss", *METRICS), 0.0)
-    for scores in (each for of_rank in every for each in of_rank):
+    for scores in (each for of_rank in meet(found) for each in of_rank):
         for name, value in scores.items():
             sums[name] = sums.get(name, 0.0) + value
     return sums

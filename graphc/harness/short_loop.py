@@ -26,7 +26,7 @@ from .model import (
     train_step,
 )
 from .plateau import decay_on_plateau, watched_score
-from .ranks import check_ranks
+from .ranks import check_ranks, end_if_alone
 from .short_checkpoint import load_checkpoint, save_checkpoint
 from .short_data import check_data
 
@@ -181,6 +181,11 @@ def fit(
             # end
             if report is not None:
                 report(record)
+    # if mpi
+    except BaseException:
+        end_if_alone()
+        raise
+    # end
     finally:
         for name, array in kept.items():
             parameters[name][...] = array

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
-from .ranks import ranks
+from .ranks import end_if_alone, ranks
 
 # --- imports above, copied into emitted programs below ---
 
@@ -100,6 +100,11 @@ def run_interruptibly(work: Callable[[], None], finish: Callable[[], None]) -> b
                 work()
         except KeyboardInterrupt:
             interrupts.signal = interrupts.signal or signal.SIGINT
+        # if mpi
+        except BaseException:
+            end_if_alone()
+            raise
+        # end
         finally:
             finish()
     return interrupts.signal != 0

@@ -128,7 +128,7 @@ class TrainingProgram:
     @staticmethod
     def of(plan: TrainingPlan, style: Style) -> TrainingProgram:
         """The program of a plan, emitted and loaded; of a rank, where it is one."""
-        if launched("SIZE") > 1:
+        if launched()[0] > 1:
             import_extra(
                 "mpi4py.MPI",
                 "this process is one of several ranks, which need mpi4py",

@@ -17,44 +17,63 @@ import graphc as gc
 ROOT = Path(__file__).parent.parent.parent
 
 
+MPI_HOME = os.environ.get("MPI_HOME") and os.path.abspath(os.environ["MPI_HOME"])
+"""The folder of the MPI that is tested; else that of this Python, or of the system."""
+
+
 @functools.cache
 def mpiexec() -> str | None:
-    """The launcher beside this Python, or that of the system."""
-    here = str(Path(sys.executable).parent)
-    return shutil.which("mpiexec", path=here + os.pathsep + os.environ["PATH"])
+    """The launcher of the MPI that is tested."""
+    here = str(Path(sys.executable).parent) + os.pathsep + os.environ["PATH"]
+    return shutil.which("mpiexec", path=f"{MPI_HOME}/bin" if MPI_HOME else here)
 
 
 @functools.cache
 def missing() -> str:
     """The reason why nothing can be started here; empty if it can."""
-    launcher = mpiexec()
-    if launcher is None:
-        return "there is no mpiexec here"
+    if mpiexec() is None:
+        return f"there is no mpiexec in {MPI_HOME or 'the path'}"
     code = "from mpi4py import MPI; assert MPI.COMM_WORLD.size == 2"
-    done = subprocess.run(command(2, "-c", code), capture_output=True, text=True)
+    done = run(2, "-c", code)
     return "" if done.returncode == 0 else f"mpi4py does not run: {done.stderr[-200:]}"
 
 
-def command(count: int, *arguments: object, python: str = sys.executable) -> list[str]:
+@functools.cache
+def options() -> list[str]:
+    """What a launcher has to be told to start more processes than there are cores."""
+    told = subprocess.run([str(mpiexec()), "--version"], capture_output=True, text=True)
+    is_open = "Open MPI" in told.stdout
+    return ["--oversubscribe", "--allow-run-as-root"] if is_open else []
+
+
+def command(count: int, *arguments: object) -> list[str]:
     """The command that starts so many processes."""
-    launcher = str(mpiexec())
-    options: list[str] = []
-    told = subprocess.run([launcher, "--version"], capture_output=True, text=True)
-    if "Open MPI" in told.stdout:
-        options = ["--oversubscribe", "--allow-run-as-root"]
-    return [launcher, *options, "-n", str(count), python, *map(str, arguments)]
+    told = [str(mpiexec()), *options(), "-n", str(count)]
+    return [*told, sys.executable, *map(str, arguments)]
+
+
+def environment(**environ: str) -> dict[str, str]:
+    """The variables of processes that are started together."""
+    # With fewer cores than ranks, one that waits should let others compute.
+    environ = {
+        "OPENBLAS_NUM_THREADS": "1",
+        "MPIR_CVAR_POLLS_BEFORE_YIELD": "1",
+        **environ,
+    }
+    environ |= {"OMPI_MCA_mpi_yield_when_idle": "1", "PYTHONPATH": str(ROOT)}
+    if MPI_HOME:
+        # In a wheel, the one without a number is an empty file instead of a link.
+        found = sorted(map(str, Path(MPI_HOME).glob("lib/libmpi.*")), reverse=True)
+        environ["MPI4PY_LIBMPI"] = os.pathsep.join(found)
+    return {**os.environ, **environ}
 
 
 def run(count: int, *arguments: object, cwd: Path | None = None, **environ: str) -> Any:
     """Start processes together and wait; returns what they said, and the status."""
-    # With fewer cores than ranks, one that waits should let others compute.
-    quiet = {"OPENBLAS_NUM_THREADS": "1", "MPIR_CVAR_POLLS_BEFORE_YIELD": "1"}
-    environ = {**os.environ, **quiet, **environ}
-    environ["PYTHONPATH"] = str(ROOT)
     return subprocess.run(
         command(count, *arguments),
         cwd=cwd,
-        env=environ,
+        env=environment(**environ),
         capture_output=True,
         text=True,
         timeout=300,

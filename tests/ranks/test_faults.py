@@ -65,6 +65,17 @@ def run(folder: Path, count: int, *arguments: object) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def run_with(folder: Path, program: str, rank: int, data: str) -> tuple[int, str, str]:
+    """Run a program on three ranks, one of which has other data."""
+    code = (
+        "import runpy, sys; from graphc.harness.ranks import launched; "
+        f"sys.argv = ['{program}', '--data', "
+        f"'{data}' if launched()[1] == {rank} else 'train.npz']; "
+        f"runpy.run_path('{program}', run_name='__main__')"
+    )
+    return run(folder, 3, "-c", code)
+
+
 PROGRAMS = pytest.mark.parametrize("program", ["train.py", "whole.py"])
 
 
@@ -83,13 +94,7 @@ def test_a_loss_that_is_not_finite_is_told_once(program: str, folder: Path) -> N
 @pytest.mark.mpi
 @PROGRAMS
 def test_unequal_data_is_refused(program: str, folder: Path) -> None:
-    code = (
-        "import runpy, sys; from graphc.harness.ranks import launched; "
-        f"sys.argv = ['{program}', '--data', "
-        "'other.npz' if launched('RANK') == 1 else 'train.npz']; "
-        f"runpy.run_path('{program}', run_name='__main__')"
-    )
-    status, _, told = run(folder, 3, "-c", code)
+    status, _, told = run_with(folder, program, 1, "other.npz")
     assert status == 2
     assert told.count("rank 1 has another train data than rank 0") == 1
 
@@ -98,33 +103,55 @@ def test_unequal_data_is_refused(program: str, folder: Path) -> None:
 @pytest.mark.mpi
 @PROGRAMS
 def test_one_rank_that_fails_ends_all(program: str, folder: Path) -> None:
-    code = (
-        "import runpy, sys; from graphc.harness.ranks import launched; "
-        f"sys.argv = ['{program}', '--data', "
-        "'none.npz' if launched('RANK') == 2 else 'train.npz']; "
-        f"runpy.run_path('{program}', run_name='__main__')"
-    )
-    status, _, told = run(folder, 3, "-c", code)
+    status, _, told = run_with(folder, program, 2, "none.npz")
     assert status != 0
     assert "rank 2: error: [Errno 2] No such file or directory: 'none.npz'" in told
 
 
+SCRIPT = """
+import sys
+from graphc.harness.ranks import is_first_rank
+from tests.ranks.support import TRAIN, model
+
+def end(what):
+    if what == "raise":
+        raise ValueError("wrong")
+    sys.exit(0)
+
+def after(record):
+    if where == "within" and not is_first_rank():
+        end(what)
+
+what, where = sys.argv[1:]
+trainer = model()
+if where == "everywhere" or where == "before" and not is_first_rank():
+    end(what)
+trainer.fit(TRAIN, epochs=2, batch_size=20, callbacks=[after])
+if where == "between" and not is_first_rank():
+    end(what)
+trainer.evaluate(TRAIN)
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.mpi
-def test_an_exception_in_a_script_is_told_once(tmp_path: Path) -> None:
-    for where in ("True", "not is_first_rank()"):
-        script = tmp_path / "script.py"
-        script.write_text(
-            "from graphc.harness.ranks import is_first_rank\n"
-            "from tests.ranks.support import TRAIN, model\n"
-            "trainer = model()\n"
-            f"if {where}:\n"
-            "    raise ValueError('wrong')\n"
-            "trainer.fit(TRAIN, epochs=1)\n"
-        )
-        status, _, told = run(tmp_path, 2, script)
-        assert status != 0
-        assert told.count("ValueError: wrong") == 1
+@pytest.mark.parametrize("where", ["everywhere", "before", "within", "between"])
+def test_an_exception_in_a_script_is_told_once(where: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    status, _, told = run(tmp_path, 2, "script.py", "raise", where)
+    assert status != 0
+    assert told.count("ValueError: wrong") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@pytest.mark.parametrize("where", ["everywhere", "before", "within", "between"])
+def test_nobody_waits_for_a_rank_that_has_ended(where: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    status, _, told = run(tmp_path, 2, "script.py", "exit", where)
+    assert (status == 0) == (where == "everywhere")
+    reason = "SystemExit: 0" if where == "within" else "another rank has ended"
+    assert told.count(reason) == (where != "everywhere")
 
 
 @pytest.mark.slow
@@ -164,16 +191,14 @@ def test_a_rank_that_is_ended_can_be_resumed(
     pids.mkdir()
     code = (
         "import os, pathlib, runpy, sys; from graphc.harness.ranks import launched; "
-        f"pathlib.Path('{name}', str(launched('RANK'))).write_text(str(os.getpid())); "
+        f"pathlib.Path('{name}', str(launched()[1])).write_text(str(os.getpid())); "
         f"sys.argv = {[program, *map(str, given), '--epochs', '3000']}; "
         f"runpy.run_path('{program}', run_name='__main__')"
     )
-    environ = {**os.environ, "PYTHONPATH": str(support.ROOT)}
-    environ |= {"OPENBLAS_NUM_THREADS": "1", "MPIR_CVAR_POLLS_BEFORE_YIELD": "1"}
     with subprocess.Popen(
         support.command(3, "-c", code),
         cwd=folder,
-        env=environ,
+        env=support.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
