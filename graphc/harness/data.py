@@ -12,6 +12,7 @@ from .files import Array, Arrays, read_arrays
 from .formats import find_file, fit_rows, read_array, read_csv
 from .model import BATCH_SIZE, INPUTS, ROW_INPUTS, STRICT, index_arrays
 from .positions import DataError, check_positions
+from .ranks import check_batch
 
 # --- imports above, copied into emitted programs below ---
 
@@ -119,7 +120,14 @@ def read_batches(stream: Any, epoch: int) -> Iterator[tuple[int, list[Array]]]:
     number = 0
     for number, batch in enumerate(stream(epoch), 1):
         arrays = check_data(batch, f"batch {number}")
-        yield count_rows(arrays), take_rows(arrays, slice(None))
+        batch = take_rows(arrays, slice(None))
+        # if mpi
+        check_batch(number, batch)
+        # end
+        yield count_rows(arrays), batch
+    # if mpi
+    check_batch(number + 1, [])
+    # end
     if not number:
         raise DataError(f"the stream of data gave no batch in epoch {epoch}")
 

@@ -42,8 +42,8 @@ TOTALS: tuple[str, ...] = ()
 """With totals: results of `forward` that are summed over batches, not averaged."""
 STREAMS: tuple[str, ...] = ()
 """With random draws: their names."""
-SHARED_STREAMS: tuple[str, ...] = ()
-"""With random draws and ranks: those that do not draw a number for each row."""
+DRAW_AXES: dict[str, int] = {}
+"""With random draws and ranks: those that draw for each row, and the axis of rows."""
 TILE: int = 0
 """In fast style: the most numbers that an operation on an array takes at a time."""
 THREADS: int = 0

@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -191,4 +192,19 @@ def check_ranks(facts: dict[str, Any]) -> None:
                 raise RankError(f"rank {rank} has another {key} than rank 0: {told}")
 
 
+# if whole
+def check_batch(number: int, batch: Sequence[np.ndarray[Any, Any]]) -> None:
+    """Raise `RankError` where ranks take different batches from a stream, or none."""
+    if ranks() is None:
+        return
+    told = [(each.shape, zlib.crc32(each.data)) for each in batch]
+    for rank, other in enumerate(every := meet(told)):
+        if other != every[0]:
+            raise RankError(
+                f"rank {rank} has another batch {number} than rank 0, or only one of "
+                "them has it: a stream must give the same batches to all ranks"
+            )
+
+
+# end
 # end

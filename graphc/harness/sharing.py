@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 import importlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,27 +13,76 @@ import numpy as np
 from .data import count_rows, take_rows
 from .files import Array, Arrays
 from .flat import join_neighbours
-from .model import INPUTS, METRICS, SHARED_STREAMS, TOTALS, forward, loss_weight
+from .model import DRAW_AXES, INPUTS, METRICS, TOTALS, forward, loss_weight
 from .ranks import REPRODUCIBLE, SHARDS, SIGNALS, meet, ranks
 from .signals import INTERRUPTS
+from .streams import random_streams
 
 # --- imports above, copied into emitted programs below ---
 
 
+# if shared_draws
+class RowsOfDraws:
+    """A generator that draws for all rows of a batch, and gives those of a part."""
+
+    def __init__(self, generator: Any, axis: int | None, rows: int) -> None:
+        self.generator, self.axis, self.rows = generator, axis, rows
+        self.part = slice(0, rows)
+        self.drawn: Any = None
+
+    def __getattr__(self, distribution: str) -> Callable[..., Array]:
+        """The method of a generator that draws from a distribution."""
+        return functools.partial(self.draw, getattr(self.generator, distribution))
+
+    def draw(self, method: Any, *options: Any, out: Any = None, **named: Any) -> Array:
+        """The numbers of the part; the first part draws those of all."""
+        if out is not None:
+            named["size"] = out.shape
+        if self.drawn is None:
+            options = tuple(self.of_all(each) for each in options)
+            named = {name: self.of_all(each) for name, each in named.items()}
+            self.drawn = method(*options, **named)
+        place: Any = ...
+        if self.axis is not None:
+            each = self.drawn.shape[self.axis] // self.rows
+            part = slice(self.part.start * each, self.part.stop * each)
+            place = (slice(None),) * self.axis + (part,)
+        if out is None:
+            return np.array(self.drawn[place], order="C")
+        out[...] = self.drawn[place]
+        return out
+
+    def of_all(self, option: int | tuple[int, ...]) -> Any:
+        """An option of the draw for all rows: a shape has more of them."""
+        if self.axis is None or not isinstance(option, tuple):
+            return option
+        shape, rows = list(option), self.part.stop - self.part.start
+        shape[self.axis] = shape[self.axis] // rows * self.rows
+        return tuple(shape)
+
+
+# end
 # if mpi
 def shards_of(
-    parameters: Arrays, batch: Sequence[Array]
-) -> Iterator[tuple[int, list[Array], float, float]]:
+    parameters: Arrays, arguments: Sequence[Any]
+) -> Iterator[tuple[list[Any], float, float]]:
     """The parts of a batch that this rank computes.
 
-    Each has the number of its first row, its arrays, and its shares of a mean over the
-    rows of the batch and of the mean that is the loss.
+    Each has its arguments, for which those of the batch may end with generators, and
+    its shares of a mean over the rows of the batch and of the mean that is the loss.
     """
+    batch, others = arguments[: len(INPUTS)], arguments[len(INPUTS) :]
     data, group = dict(zip(INPUTS, batch, strict=True)), ranks()
     rank, size = (0, 1) if group is None else (group.rank, group.size)
     rows, shards = count_rows(data), SHARDS if REPRODUCIBLE else size
     # if weights
     whole = float(loss_weight(parameters, *batch))
+    # end
+    # if shared_draws
+    others = [
+        {name: RowsOfDraws(g, DRAW_AXES.get(name), rows) for name, g in each.items()}
+        for each in others
+    ]
     # end
     for shard in range(shards * rank // size, shards * (rank + 1) // size):
         start, stop = rows * shard // shards, rows * (shard + 1) // shards
@@ -45,15 +94,22 @@ def shards_of(
         weight = float(loss_weight(parameters, *part)) if share else 0.0
         share_of_loss = weight / whole if whole else math.nan
         # end
-        yield start, part, share, share_of_loss
+        # if shared_draws
+        for draws in (each for streams in others for each in streams.values()):
+            draws.part = slice(start, stop)
+        # end
+        yield [*part, *others], share, share_of_loss
 
 
-def share_scores(parameters: Arrays, *batch: Array) -> dict[str, Any]:
+def share_scores(parameters: Arrays, *batch: Any) -> dict[str, Any]:
     """The results of `forward` for a batch, of which each rank computes a part."""
     if ranks() is None and not REPRODUCIBLE:
         return forward(parameters, *batch)
     found: list[dict[str, Any]] = []
-    for _, part, share, share_of_loss in shards_of(parameters, batch):
+    # if random_scores
+    batch = (*batch, random_streams(None))
+    # end
+    for part, share, share_of_loss in shards_of(parameters, batch):
         scores = forward(parameters, *part) if share else {}
         shares = dict.fromkeys(scores, share) | {"loss": share_of_loss}
         # if totals
@@ -91,10 +147,7 @@ def add_in_order(terms: Sequence[Array], arrays: Sequence[Array]) -> None:
 
 
 def share_gradients(
-    differentiate: Callable[..., Any],
-    parameters: Arrays,
-    *arguments: Any,
-    make_draws: Callable[..., Any] | None = None,
+    differentiate: Callable[..., Any], parameters: Arrays, *arguments: Any
 ) -> Any:
     """The loss and gradients of a batch, of which each rank computes a part.
 
@@ -102,7 +155,6 @@ def share_gradients(
         differentiate: gives a loss that is a mean over rows, and its gradients.
         parameters: its first argument.
         arguments: a batch, the same in all ranks, and what else the function takes.
-        make_draws: draws as many random numbers as the function does for a batch.
 
     Raises:
         KeyboardInterrupt: some rank was told to end.
@@ -110,21 +162,11 @@ def share_gradients(
     group = ranks()
     if group is None and not REPRODUCIBLE:
         return differentiate(parameters, *arguments)
-    batch, others = arguments[: len(INPUTS)], arguments[len(INPUTS) :]
     arrays: list[Array] = []
     terms: list[Array] = []
     results: Any = None
-    for start, part, _, share in shards_of(parameters, batch):
-        # if streams
-        if make_draws is not None:
-            # Draw for the rows before, as one process would, and forget it.
-            others = (copy.deepcopy(arguments[-1]),)
-            before = take_rows(dict(zip(INPUTS, batch, strict=True)), slice(start))
-            make_draws(parameters, *before, *others)
-            for name in SHARED_STREAMS:
-                others[0][name] = copy.deepcopy(arguments[-1][name])
-        # end
-        results = differentiate(parameters, *part, *others)
+    for part, _, share in shards_of(parameters, arguments):
+        results = differentiate(parameters, *part)
         told, gradients = np.array([0.0, results[0]]), results[1].values()
         # if sums_in_place
         arrays = [told, *joined(gradients)]
@@ -147,10 +189,6 @@ def share_gradients(
         if REPRODUCIBLE:
             dtype = np.result_type(*(each.dtype for each in arrays[1:]))
             terms.append(np.concatenate(arrays, axis=None, dtype=dtype))
-    # if streams
-    if make_draws is not None:
-        make_draws(parameters, *arguments)
-    # end
     if group is None or REPRODUCIBLE:
         add_in_order(terms, arrays)
     else:

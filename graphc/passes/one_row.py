@@ -35,10 +35,17 @@ _MOST_NUMBERS_IN_CALLS = 2**20
 more of them, reading them takes longer."""
 
 
-def for_one_row(graph: Graph, inputs: Sequence[Node]) -> OneRow | None:
+def for_one_row(
+    graph: Graph, inputs: Sequence[Node], *, keeps_draws: bool = False
+) -> OneRow | None:
     """The graph for data of one row, if that saves time: small products of matrices.
 
     Rows are what the first axis of the first input that has a named one counts.
+
+    Args:
+        graph: primitives.
+        inputs: of the program.
+        keeps_draws: True where random draws keep their axes of size 1.
     """
     first = (node.shape[0] for node in inputs if node.shape)
     named = (size.text for size in first if isinstance(size, Dim) and size.is_symbol)
@@ -48,16 +55,17 @@ def for_one_row(graph: Graph, inputs: Sequence[Node]) -> OneRow | None:
     has_products = any(node.op.kind == "contraction" for node in nodes)
     if dimension is None or not has_products or numbers > _MOST_NUMBERS_IN_CALLS:
         return None
-    found = one_row(graph, dimension)
+    found = one_row(graph, dimension, keeps_draws=keeps_draws)
     return None if found is None else OneRow(dimension, found)
 
 
-def one_row(graph: Graph, size: str) -> Graph | None:
+def one_row(graph: Graph, size: str, *, keeps_draws: bool = False) -> Graph | None:
     """The graph where the dimension called `size` is 1, without axes of size 1.
 
     Args:
         graph: primitives.
         size: the name of a dimension.
+        keeps_draws: True where random draws keep their axes of size 1.
 
     Returns:
         A graph of the same inputs, which still have their axes, as the outputs do. The
@@ -69,7 +77,7 @@ def one_row(graph: Graph, size: str) -> Graph | None:
     """
     if size not in graph.symbols:
         return None
-    rows = _OneRow(size, {})
+    rows = _OneRow(size, {}, keeps_draws)
     try:
         for node in graph.nodes:
             rows.add(node)
@@ -82,7 +90,10 @@ def one_row(graph: Graph, size: str) -> Graph | None:
 class _OneRow:
     """The nodes of a graph at one row, each without the axes of size 1."""
 
-    def __init__(self, size: str, bodies: dict[Graph, Graph]) -> None:
+    def __init__(
+        self, size: str, bodies: dict[Graph, Graph], keeps_draws: bool = False
+    ) -> None:
+        self.keeps_draws = keeps_draws
         self._size = size
         self._sizes = {size: 1}
         self._images: dict[Node, Node] = {}
@@ -215,6 +226,9 @@ def _source(rows: _OneRow, node: Node) -> Node | None:
     if "shape" not in node.attributes:
         return None
     attributes = rows.attributes(node)
+    if rows.keeps_draws and not node.op.pure:
+        short = squeeze(node.op.build((), attributes, name=node.name))
+        return short if short.name else short.named(f"{node.name}_row")
     short = without_ones(attributes["shape"])
     return node.op.build((), attributes | {"shape": short}) if short else None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..ir.dims import Dim, Dimension
+from ..ir.dims import Dim, Dimension, symbols_of
 from ..ir.evaluate import stream_name
 from ..ir.graph import Graph, OneRow
 from ..ir.labels import LabelBounds
@@ -231,11 +231,15 @@ class TrainingPlan:
         return (*draws, *(node for node in rules if not node.op.pure))
 
     @property
-    def shared_streams(self) -> tuple[str, ...]:
-        """The streams of draws in training whose numbers are not those of rows."""
-        rows = self.row_dimension
-        draws = (node for step in self.steps for node in step.training.draws)
-        return tuple(stream_name(node) for node in draws if rows not in node.shape)
+    def draw_axes(self) -> Mapping[str, int]:
+        """For each stream of draws that has numbers of rows, the axis of rows."""
+        rows = str(self.row_dimension)
+        return {
+            stream_name(node): axis
+            for node in self.draws
+            for axis, size in enumerate(node.shape)
+            if rows in symbols_of((size,))
+        }
 
     @property
     def is_scheduled(self) -> bool:
@@ -258,8 +262,10 @@ class TrainingPlan:
             "groups": self.is_scheduled and len(self.step_sizes.outputs) > 1,
             "plateau": self.plateau is not None,
             "predict": self.predict is not None,
+            "random_scores": self.is_shared and bool(self.forward.draws),
             "schedule": self.is_scheduled,
             "strict": self.strict,
+            "shared_draws": self.is_shared and bool(self.draws),
             "steps": any(step.name for step in self.steps),
             "streams": bool(self.draws),
             "totals": self.finish is not None,

@@ -259,7 +259,8 @@ def _in_style(plan: TrainingPlan, style: Style) -> TrainingPlan:
     steps = list[TrainingStep]()
     for step in plan.steps:
         training = fast(step.training)
-        one_row = for_one_row(training, plan.inputs)
+        # Ranks tell the axis of rows.
+        one_row = for_one_row(training, plan.inputs, keeps_draws=plan.is_shared)
         steps.append(replace(step, training=training, one_row=one_row))
     return replace(
         plan,

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import OptionError
-from ..ir.dims import Dim, evaluate_shape, symbols_of
+from ..ir.dims import Dim, Shape, evaluate_shape, symbols_of
 from ..ir.evaluate import Array, evaluate_node
 from ..ir.facts import Role
 from ..ir.graph import Graph
@@ -129,12 +129,16 @@ class Trial:
 
     def rows_of(self, data: Values, rows: slice) -> Values:
         """Some rows of data."""
-        return {
-            node: array[(slice(None),) * node.shape.index(self.rows) + (rows,)]
-            if self.rows in node.shape
-            else array
-            for node, array in data.items()
-        }
+        return {n: array[self.place(n.shape, rows)] for n, array in data.items()}
+
+    def place(self, shape: Shape, rows: slice) -> tuple[slice, ...]:
+        """The place of some rows, of which an axis has each or several numbers."""
+        found = [slice(None)] * len(shape)
+        for axis, size in enumerate(shape):
+            if str(self.rows) in symbols_of((size,)):
+                (each,) = evaluate_shape((size,), self.sizes(1))
+                found[axis] = slice(rows.start * each, rows.stop * each)
+        return tuple(found)
 
     def values(self, data: Values, rows: int = ROWS) -> Mapping[Node, Array]:
         """The values of all nodes."""
@@ -164,19 +168,16 @@ class Trial:
         )
 
     def check_draw(self, node: Node) -> None:
-        """Raise unless a draw for some rows is part of the draw for all."""
-        if str(self.rows) not in symbols_of(node.shape):
+        """Raise unless a draw has as many numbers of its own for each row."""
+        counted = tuple(s for s in node.shape if str(self.rows) in symbols_of((s,)))
+        if not counted:
             return
-        rng, other = (np.random.default_rng(0) for _ in range(2))
-        is_apart = node.shape[0] == self.rows and self.rows not in node.shape[1:]
-        if is_apart:
-            parts = [evaluate_node(node, (), self.sizes(n), rng) for n in (2, ROWS - 2)]
-            drawn = evaluate_node(node, (), self.sizes(ROWS), other)
-            is_apart = np.array_equal(np.concatenate(parts), drawn)
-        if not is_apart:
+        one, every = (evaluate_shape(counted, self.sizes(n)) for n in (1, ROWS))
+        is_apart = len(counted) == 1 and every[0] == ROWS * one[0]
+        if not is_apart or node.attributes.get("shape") != node.shape:
             raise OptionError(
-                f"batches can't be shared: {node.describe()} does not draw the "
-                f"numbers of one row after those of the row before, along axis 0",
+                f"batches can't be shared: {node.describe()} does not draw as many "
+                "numbers for each row, along one axis",
                 at=node,
             )
 
@@ -188,9 +189,9 @@ class Trial:
         for row in range(ROWS):
             mixed = dict(data)
             for node, array in data.items():
-                if self.rows in node.shape:
+                if str(self.rows) in symbols_of(node.shape):
+                    place = self.place(node.shape, slice(row, row + 1))
                     mixed[node] = array.copy()
-                    place = (slice(None),) * node.shape.index(self.rows) + (row,)
                     mixed[node][place] = other[node][place]
             new = self.values(mixed)
             for node in changed:

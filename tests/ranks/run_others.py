@@ -29,6 +29,19 @@ def accumulated(style: Any) -> gc.Trainer:
     return gc.Trainer(loss, rule, plateau=plateau, style=style)
 
 
+def later(style: Any, **options: Any) -> gc.Trainer:
+    """Draws whose rows are along the second axis, in evaluation, too, and in blocks."""
+    y = gc.input("y", ("batch",), "int64")
+    x = gc.input("x", ("time", "batch", 8), "float64")
+    h = nn.LSTM(8, 6, 2, dropout=0.3, name="memory", dtype="float64")(x)[0]
+    h = h + 0.1 * gc.random.normal(size=h.shape, dtype="float64", name="noise")
+    flat = nn.dropout(h.transpose((1, 0, 2)).reshape((-1, 6)), 0.2)
+    h = flat.reshape((x.shape[1], -1, 6)).mean(axis=1)
+    h = nn.Linear(6, 3, name="o", dtype="float64")(h)
+    loss, metrics = nn.cross_entropy(h, y), {"h": h.mean()}
+    return gc.Trainer(loss, gc.optim.Adam(0.02), metrics, style=style, **options)
+
+
 def several(style: Any) -> gc.Trainer:
     x = gc.input("x", ("batch", 8), "float64")
     made, judge = linear(8, "g"), linear(1, "d")
@@ -44,14 +57,14 @@ def several(style: Any) -> gc.Trainer:
 
 
 def results(style: Any) -> dict[str, Any]:
-    """Parameters, and the step sizes of all records."""
+    """Parameters, and what all records tell."""
     train, dev = ({**rows(n, n), "y": np.arange(n) % 3} for n in (96, 37))
     options: dict[str, Any] = {"epochs": 4, "patience": 2, "verbose": False}
     found: dict[str, Any] = {}
 
     def keep(name: str, trainer: gc.Trainer) -> None:
-        sizes = [record["step_size"] for record in trainer.history]
-        found[name] = {n: np.array(a) for n, a in trainer.parameters.items()}, sizes
+        told = [{**record, "seconds": 0} for record in trainer.history]
+        found[name] = {n: np.array(a) for n, a in trainer.parameters.items()}, told
 
     trainer = accumulated(style)
     trainer.fit(train, dev, batch_size=8, evaluations_per_epoch=2, **options)
@@ -60,6 +73,12 @@ def results(style: Any) -> dict[str, Any]:
     only = {"x": train["x"]}
     trainer.fit(only, {"x": dev["x"]}, batch_size=20, **options)
     keep("several", trainer)
+    for again in (False, True):
+        trainer = later(style, reproducible=again)
+        sequences = {"x": np.stack([train["x"], train["x"][::-1]]), "y": train["y"]}
+        once: dict[str, Any] = {"epochs": 2, "batch_size": 19, "verbose": False}
+        trainer.fit(sequences, sequences, **once)
+        keep("again" if again else "later", trainer)
     trainer = accumulated(style)
     starts = range(0, 96, 12)
     trainer.fit(

@@ -101,6 +101,32 @@ def test_unequal_data_is_refused(program: str, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.mpi
+@pytest.mark.parametrize("fault", ["other", "fewer"])
+def test_streams_that_differ_are_refused(fault: str, folder: Path) -> None:
+    code = (
+        "from graphc.harness.ranks import launched\n"
+        "from tests.ranks.support import TRAIN, model\n"
+        f"rank, fault = launched('RANK'), {fault!r}\n"
+        "def batches():\n"
+        "    for n in range(2 if rank == 2 and fault == 'fewer' else 4):\n"
+        "        rows = slice(20 * n, 20 * n + 20)\n"
+        "        batch = {k: a[rows].copy() for k, a in TRAIN.items()}\n"
+        "        if (rank, fault, n) == (2, 'other', 2): batch['x'][-1, -1] += 1\n"
+        "        yield batch\n"
+        "trainer = model()\n"
+        "try:\n"
+        "    trainer.fit(batches, epochs=2, verbose=False)\n"
+        "except OSError as error:\n"
+        "    assert trainer.steps == 0, trainer.steps\n"
+        "    raise\n"
+    )
+    status, _, told = run(folder, 3, "-c", code)
+    assert status != 0
+    assert told.count("rank 2 has another batch 3 than rank 0") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
 @PROGRAMS
 def test_one_rank_that_fails_ends_all(program: str, folder: Path) -> None:
     status, _, told = run_with(folder, program, 2, "none.npz")

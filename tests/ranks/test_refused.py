@@ -25,6 +25,12 @@ sequence = gc.input("sequence", ("batch", "time", 6))
 later = gc.input("later", ("time", "batch", 6))
 
 
+def flat(z: gc.Node) -> gc.Node:
+    """Each step of each sequence with noise of its own, in one row after another."""
+    noise = gc.random.normal(size=(z.shape[0] * z.shape[1], 6))
+    return z + noise.reshape(z.shape)
+
+
 def output(h: gc.Node, size: int = 6) -> gc.Node:
     return nn.Linear(size, 3, name="output")(h)
 
@@ -67,6 +73,8 @@ SHARED: list[Callable[[], gc.Node]] = [
     lambda: gc.sum(gc.square(output(x) - target)) / x.shape[0],
     lambda: nn.kl_div(output(x), target, reduction="batchmean"),
     lambda: nn.mse_loss(output(x + gc.random.normal(size=(6,))), target),
+    lambda: nn.mse_loss(output(nn.dropout(later, 0.5).mean(axis=0)), target),
+    lambda: nn.mse_loss(output(nn.dropout(flat(sequence), 0.5).mean(axis=1)), target),
 ]
 
 
@@ -101,8 +109,14 @@ REFUSED: dict[str, Callable[[], gc.Node]] = {
     ),
     "not a mean over rows; of 5 rows": lambda: gc.sum(gc.square(output(x) - target)),
     "of two parts of them is": lambda: gc.max(gc.square(output(x) - target)),
-    "does not draw the numbers of one row after": lambda: nn.mse_loss(
-        output(nn.dropout(later, 0.5).mean(axis=0)), target
+    "permutation: int64 .batch,. does not draw as many": lambda: nn.mse_loss(
+        output(x + gc.random.permutation(x.shape[0])[:, None].astype("f4")), target
+    ),
+    "normal: float32 .batch \\+ 1, 6. does not draw": lambda: nn.mse_loss(
+        output(x + gc.random.normal(size=(x.shape[0] + 1, 6))[1:]), target
+    ),
+    "values of a row depend on other rows": lambda: nn.mse_loss(
+        output(gc.mean(later + flat(later), axis=0)), target
     ),
     "number of rows must have a name": lambda: gc.mean(
         gc.square(output(gc.input("fixed", (8, 6))))

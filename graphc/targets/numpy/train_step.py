@@ -47,7 +47,6 @@ def names_of_steps(plan: TrainingPlan) -> Iterator[str]:
     """The names of the functions of steps."""
     for step in plan.steps:
         yield _prefixed(step, "gradient_arrays")
-        yield draws_name(step)
         yield from (update_name(step.name), numbers_name(step.name))
         yield update_draws_name(step.name)
         for function in ("loss_and_gradients", "loss_gradients_and_buffers"):
@@ -167,19 +166,10 @@ def write_loss_and_gradients(
     writer.statement(assign("LOSSES", mapping(keys, functions)))
 
 
-def draws_name(step: TrainingStep) -> str:
-    """The function that draws what the one that differentiates draws."""
-    return _prefixed(step, "make_draws")
-
-
-def shared_call(step: TrainingStep, gradients: ast.expr) -> ast.expr:
+def shared_call(gradients: ast.expr) -> ast.expr:
     """A call that gives loss and gradients of rows, as one that shares them."""
     assert isinstance(gradients, ast.Call)
-    keywords: list[ast.keyword] = []
-    if step.training.draws:
-        keywords.append(ast.keyword("make_draws", name(draws_name(step))))
-    arguments = [gradients.func, *gradients.args]
-    return ast.Call(name("share_gradients"), arguments, keywords)
+    return call("share_gradients", gradients.func, *gradients.args)
 
 
 def write_train_step(
@@ -232,7 +222,7 @@ def write_train_step(
                 _write_whole_step(writer, step, gradients, update, is_model)
             else:
                 if plan.is_shared:
-                    gradients = shared_call(step, gradients)
+                    gradients = shared_call(gradients)
                 _write_step(writer, step, gradients, is_model)
         losses = " + ".join(_prefixed(step, "loss") for step in plan.steps)
         if several:

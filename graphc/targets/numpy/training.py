@@ -48,7 +48,6 @@ from .settings import Settings
 from .sidecar import Sidecar
 from .state import write_averages, write_state
 from .train_step import (
-    draws_name,
     names_of_steps,
     training_function,
     training_name,
@@ -84,7 +83,7 @@ _MODULE_NAMES = (
         "TILE",
         "UNCHECKED",
         "STREAMS",
-        "SHARED_STREAMS",
+        "DRAW_AXES",
     ),
     # Options of the command line, which constants are, too.
     *("HELP", "LR", "DATA", "DEV", "TEST", "COLUMNS", "EPOCHS", "INIT", "SEED", "BEST"),
@@ -126,7 +125,10 @@ def emit_training(
     graphs = [plan.forward, *trainings, plan.predict]
     check_sizes([graph for graph in graphs if graph is not None], plan.inputs)
     fast = style != "readable"
-    native = supports if style == "native" else None
+    native = None
+    if style == "native":
+        # Ranks share draws in Python.
+        native = _supports_shared if plan.is_shared else supports
     layout = MemoryOrder(plan) if fast else None
     positions: dict[str, Node] = {}
     updates = [lower_update(step.update, fast=fast) for step in plan.steps]
@@ -270,8 +272,8 @@ def emit_training(
     write_tiling(writer, plan.tiling, tiled)
     write_streams(writer, plan.draws)
     if plan.is_shared and plan.draws:
-        writer.comment("Those of them that do not draw a number for each row.")
-        writer.statement(assign("SHARED_STREAMS", parse(repr(plan.shared_streams))))
+        writer.comment("Those of them that draw for each row, and the axis of rows.")
+        writer.statement(assign("DRAW_AXES", parse(repr(plan.draw_axes))))
     if loops:
         write_updates_table(writer, loops)
     if layout is not None and in_numpy:
@@ -284,6 +286,11 @@ def emit_training(
     content = b"" if sidecar is None else sidecar.content
     lines = nodes_of_lines(writer)
     return Emitted(hashed(writer.source()), lines, footprint, positions, content)
+
+
+def _supports_shared(node: Node) -> bool:
+    """True for a value that C computes where ranks share batches."""
+    return node.op.pure and supports(node)
 
 
 def _graphs(plan: TrainingPlan) -> list[Graph]:
@@ -465,15 +472,6 @@ def _small_functions(
             lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
         )
         sizes("step_sizes", outputs, told)
-    for step in plan.steps if plan.is_shared else ():
-        if step.training.draws:
-            told = Wording(
-                "Return what is drawn for a batch in training.",
-                lambda values: [ast.Return(ast.List(list(values), ast.Load()))],
-            )
-            graph = Graph(step.training.draws)
-            declared = Declared(draws_name(step), graph, plan.inputs, random=True)
-            functions.append((declared, told))
     if plan.loss_weight is not None and kind != "model":
         wording = Wording(
             "Return how much a batch counts in the mean of the loss.", as_float
