@@ -64,8 +64,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "fullbatch": {"ir", "ops", "autodiff", "program", "runtime", "training"},
     "sklearn": {
-        *("ir", "ops", "nn", "optim", "program", "training", "fullbatch"),
-        *("sklearn", "joblib"),
+        *("ir", "ops", "nn", "optim", "program", "harness", "training", "fullbatch"),
+        *("scipy", "sklearn", "joblib"),
     },
     "explanation": {
         "ir",

@@ -38,7 +38,7 @@ _SYNONYMS: tuple[str, ...] = (
     "verbose verbosity quiet silent",
     "checkpoint checkpoint_path resume_from save_path",
     "metrics metric",
-    "optimizer optim opt",
+    "optimizer optim opt solver",
     "loss loss_fn criterion objective",
     "seed random_state rng random_seed key generator",
     "in_features in_channels input_size input_dim in_size n_in fan_in",

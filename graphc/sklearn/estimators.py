@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy import special
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import metaestimators, multiclass
 
 from ..arguments import entry, unchecked_entry
 from ..errors import OptionError
 from ..nn import multi_margin_loss
-from .fitting import FLOATS, GraphEstimator, Rows, checks
+from .fitting import GraphEstimator, Rows, checks
 from .network import name_of
 
 Array = np.ndarray[Any, Any]
@@ -24,6 +25,7 @@ Array = np.ndarray[Any, Any]
 # Functions without types.
 _metaestimators: Any = metaestimators
 _multiclass: Any = multiclass
+_special: Any = special
 
 
 def _has_probabilities(estimator: Any) -> bool:
@@ -48,8 +50,9 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):
         loss: a function of scores, of shape (batch, classes), and of targets, integers
             from 0 in the order of `classes_`, that gives the loss of each row, or their
             mean; "cross_entropy", which None means, or "multi_margin_loss".
-        optimizer: of `gc.optim`, "adam", "sgd", or "lbfgs", which takes all rows in
-            every step and needs SciPy.
+        optimizer: of `gc.optim`; or, with `MLPClassifier`'s options, "adam", "sgd"
+            (with Nesterov's momentum of 0.9), or "lbfgs", which takes all rows in every
+            step.
         alpha: strength of the L2 penalty `0.5 * alpha * sum(w**2) / rows` of arrays of
             two axes or more.
         batch_size: rows of a batch; "auto" is 200, or all if they are fewer.
@@ -73,7 +76,7 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):
         trainer_: the `gc.Trainer`, which shows, explains and emits what was trained.
         loss_curve_: the loss of each epoch; with a penalty, if there is one.
         validation_loss_curve_: the same on rows that were set aside, else None.
-        n_iter_: epochs, or iterations of lbfgs.
+        n_iter_: epochs, or iterations of lbfgs, of the last fit.
 
     Raises:
         OptionError: when fitted: parameters that mean nothing, or not together.
@@ -107,7 +110,7 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):
         """Train on rows and their classes.
 
         Args:
-            X: rows, of shape (rows, features).
+            X: rows, of shape (rows, features), dense or sparse; lbfgs makes them dense.
             y: a class for each row: integers, texts, ...
             sample_weight: how much each row counts; all the same if None.
         """
@@ -149,7 +152,7 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):
         return self
 
     def _validated(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:
-        rows, classes = checks.validate_data(self, X, y, dtype=FLOATS, reset=reset)
+        rows, classes = self._checked(X, y, reset=reset)
         classes = checks.column_or_1d(classes, warn=True)
         _multiclass.check_classification_targets(classes)
         return rows, classes
@@ -187,6 +190,12 @@ class GraphClassifier(ClassifierMixin, GraphEstimator):
         cross-entropy does; with "multi_margin_loss" there is no such method.
         """
         return self._computed(X, "probabilities")
+
+    @_metaestimators.available_if(_has_probabilities)
+    @unchecked_entry
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithms of `predict_proba`, which are finite where those are 0."""
+        return _special.log_softmax(self._computed(X, "output"), axis=1)
 
 
 @partial(entry, label="gc.sklearn.GraphRegressor")
@@ -234,7 +243,7 @@ class GraphRegressor(RegressorMixin, GraphEstimator):
         """Train on rows and their targets.
 
         Args:
-            X: rows, of shape (rows, features).
+            X: rows, of shape (rows, features), dense or sparse; lbfgs makes them dense.
             y: numbers, of shape (rows,) or (rows, outputs).
             sample_weight: how much each row counts; all the same if None.
         """
@@ -252,8 +261,8 @@ class GraphRegressor(RegressorMixin, GraphEstimator):
         return self
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Rows:
-        rows, targets = checks.validate_data(
-            self, X, y, dtype=FLOATS, reset=reset, multi_output=True, y_numeric=True
+        rows, targets = self._checked(
+            X, y, reset=reset, multi_output=True, y_numeric=True
         )
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = checks.column_or_1d(targets, warn=True)
@@ -266,7 +275,7 @@ class GraphRegressor(RegressorMixin, GraphEstimator):
         return self._computed(X, "output")
 
     def __sklearn_tags__(self) -> Any:
-        """Tags for scikit-learn: it may have several outputs, too."""
+        """Tags for scikit-learn: rows may be sparse, and have several outputs."""
         inherited: Any = super()
         tags = inherited.__sklearn_tags__()
         tags.target_tags.multi_output = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..errors import OptionError
 from ..fullbatch.minimize import minimize
 from ..locations import pass_by, warn_at_user
 from ..program.plan import RunStyle, Style
+from ..training.data import IN_ORDER, Batching
 from ..training.trainer import Trainer
 from .network import ACTIVATION, LBFGS, Network, optimizer_of
 
@@ -44,18 +45,18 @@ class Rows:
     """Checked rows to train on.
 
     Args:
-        x, y: rows, and targets or the places of classes.
+        x, y: rows, which may be sparse, and targets or the places of classes.
         weight: of each row, or None.
         outputs: numbers that are computed for a row.
     """
 
-    x: Array
+    x: Any
     y: Array
     weight: Array | None
     outputs: int
 
     @staticmethod
-    def of(x: Array, y: Array, sample_weight: Any, outputs: int) -> Rows:
+    def of(x: Any, y: Array, sample_weight: Any, outputs: int) -> Rows:
         """Rows without those that have no weight."""
         if sample_weight is None:
             return Rows(x, y, None, outputs)
@@ -66,10 +67,32 @@ class Rows:
         return Rows(x[kept], y[kept], weight[kept], outputs)
 
     @property
-    def arrays(self) -> dict[str, Array]:
-        """The arrays by the names of inputs."""
-        found = {"x": self.x, "y": self.y}
-        return found if self.weight is None else {**found, "weight": self.weight}
+    def is_sparse(self) -> bool:
+        """True where `x` is a sparse array, of which batches are made dense."""
+        return hasattr(self.x, "toarray")
+
+    def arrays(self, alpha: float | None) -> dict[str, Any]:
+        """The arrays by the names of inputs.
+
+        Args:
+            alpha: of the penalty, where its strength is an input; else None.
+        """
+        found: dict[str, Any] = {"x": _dense(self.x), "y": self.y}
+        if self.weight is not None:
+            found["weight"] = self.weight
+        if alpha is not None:
+            total = len(self.y) if self.weight is None else self.weight.sum()
+            found["strength"] = 0.5 * alpha / total
+        return found
+
+    def batches(
+        self, alpha: float | None, batching: Batching
+    ) -> Callable[[int], Iterator[dict[str, Any]]]:
+        """A function that gives the batches of an epoch, those of dense arrays."""
+        return lambda epoch: (
+            self.take(np.array(places)).arrays(alpha)
+            for places in batching.of(len(self.y), epoch)
+        )
 
     def take(self, places: Array) -> Rows:
         """Some of the rows."""
@@ -157,15 +180,16 @@ class GraphEstimator(BaseEstimator):
             self._network = self._declare(rows)
             self._seed = int(random.randint(2**31 - 1))
             self.trainer_ = self._trainer()
-            self.loss_curve_, self.n_iter_ = [], 0
+            self.loss_curve_ = []
             self.validation_loss_curve_ = [] if self.early_stopping else None
+        self.n_iter_ = 0
         if self.optimizer == LBFGS:
             self._minimize(rows)
             return
         dev = None
         if self.early_stopping and epochs is None:
             kept, aside = _selection.train_test_split(
-                np.arange(len(rows.x)),
+                np.arange(len(rows.y)),
                 test_size=self.validation_fraction,
                 random_state=random,
                 stratify=rows.y if self._has_classes else None,
@@ -174,13 +198,15 @@ class GraphEstimator(BaseEstimator):
         self._descend(rows, dev, epochs)
 
     def _descend(self, rows: Rows, dev: Rows | None, epochs: int | None) -> None:
-        size = min(200, len(rows.x)) if self.batch_size == "auto" else self.batch_size
+        size = min(200, len(rows.y)) if self.batch_size == "auto" else self.batch_size
+        train = self._data(rows, Batching(int(size), self._seed))
+        aside = None if dev is None else self._data(dev, IN_ORDER)
         key = "loss" if dev is None else "dev_loss"
         patience = np.inf if epochs else self.n_iter_no_change
         falling = _Falling(key, self.tol, patience)
         history = self.trainer_.fit(
-            rows.arrays,
-            None if dev is None else dev.arrays,
+            train,
+            aside,
             epochs=self.max_iter if epochs is None else epochs,
             batch_size=int(size),
             callbacks=[falling],
@@ -203,7 +229,7 @@ class GraphEstimator(BaseEstimator):
         """All rows in every step, by SciPy's L-BFGS."""
         found = minimize(
             self.trainer_.loss,
-            rows.arrays,
+            rows.arrays(self._strength),
             parameters={n: a.copy() for n, a in self.trainer_.parameters.items()},
             tolerance=self.tol,
             max_iterations=self.max_iter,
@@ -220,6 +246,18 @@ class GraphEstimator(BaseEstimator):
                 f"lbfgs ended after {found.iterations} iterations: {found.message}",
                 ConvergenceWarning,
             )
+
+    def _data(self, rows: Rows, batching: Batching) -> Any:
+        """The rows as arrays, or as batches where each has numbers of its own."""
+        alpha = self._strength
+        if rows.is_sparse or alpha is not None:
+            return rows.batches(alpha, batching)
+        return rows.arrays(alpha)
+
+    @property
+    def _strength(self) -> float | None:
+        """Alpha, where the strength of the penalty is an input."""
+        return self._network.alpha if self._network.is_counted else None
 
     # The program
 
@@ -286,9 +324,29 @@ class GraphEstimator(BaseEstimator):
     def _computed(self, X: Any, name: str) -> Array:
         """A result of the model, of rows that have the columns of those before."""
         checks.check_is_fitted(self)
-        rows = checks.validate_data(self, X, dtype=FLOATS, reset=False)
+        rows: Any = self._checked(X, reset=False)
+        if not hasattr(rows, "toarray"):
+            return self._predicted(rows, name)
+        places = IN_ORDER.of(rows.shape[0], 0)
+        parts = [self._predicted(rows[each].toarray(), name) for each in places]
+        return np.concatenate(parts)
+
+    def _predicted(self, rows: Array, name: str) -> Any:
         found: Any = self.trainer_.predict(x=rows)
         return found[name] if self._has_classes else found
+
+    def _checked(self, *arrays: Any, **options: Any) -> Any:
+        """Rows, and targets, of which scikit-learn has checked that they fit."""
+        return checks.validate_data(
+            self, *arrays, dtype=FLOATS, accept_sparse="csr", **options
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        """Tags for scikit-learn: rows may be sparse."""
+        inherited: Any = super()
+        tags = inherited.__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     @unchecked_entry
     def emit(
@@ -350,6 +408,10 @@ class GraphEstimator(BaseEstimator):
         if not fits:
             value = shown(getattr(self, name))
             raise OptionError(f"{name} must be {required}, got {value}")
+
+
+def _dense(rows: Any) -> Array:
+    return rows.toarray() if hasattr(rows, "toarray") else rows
 
 
 def _is_number(value: Any, least: float) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from inspect import isfunction
+from functools import partial, reduce
+from inspect import isclass, isfunction
 from typing import Any, cast
 
 from .. import nn
 from ..arguments import closest, shown
 from ..errors import OptionError, ShapeError
+from ..harness.ranks import launched
 from ..ir.dims import format_shape
 from ..ir.graph import Graph
 from ..ir.node import Node
+from ..ops.arithmetic import add
 from ..ops.reduction import mean, sum
 from ..ops.source import input
 from ..optim.adam import Adam
@@ -43,7 +46,11 @@ REGRESSION: dict[str, Function] = {
 ACTIVATION = name_of(nn.relu)
 """The usual one."""
 
-_OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {"adam": Adam, "sgd": SGD}
+_OPTIMIZERS: dict[str, Callable[[float], Optimizer]] = {
+    "adam": Adam,
+    "sgd": partial(SGD, momentum=0.9, nesterov=True),
+}
+"""Those of scikit-learn's networks, with the options that they have there."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,14 @@ class Network:
     weighted: bool
     dtype: str
 
+    @property
+    def is_counted(self) -> bool:
+        """True where the strength of the penalty is an input, of each batch another.
+
+        A rank has some rows of a batch, and the penalty is that of the batch.
+        """
+        return bool(self.alpha) and launched("SIZE") > 1
+
     def trainer(self, optimizer: Optimizer, seed: int, style: RunStyle) -> Trainer:
         """A trainer, which predicts `output` and for classes `probabilities`, too."""
         x = input("x", ("batch", self.features), self.dtype)
@@ -94,6 +109,7 @@ class Network:
     def _output(self, x: Node) -> Node:
         if self.model is None:
             return self._layers(x)
+        _require_instance("model", self.model)
         own_layer = isinstance(self.model, nn.Layer)
         output = self.model(x) if own_layer else self.model(x, self.outputs)
         if not isinstance(output, Node) or output.shape != (x.shape[0], self.outputs):
@@ -123,6 +139,7 @@ class Network:
         """The loss of each row, or the mean of all."""
         named = CLASSIFICATION if self.classes else REGRESSION
         loss = next(iter(named)) if self.loss is None else self.loss
+        _require_instance("loss", loss)
         if callable(loss):
             losses: object = loss(prediction, target)
         elif loss in named:
@@ -147,30 +164,43 @@ class Network:
         """The mean over rows, which have weights or count alike, and the penalty."""
         if losses.ndim > 1:
             losses = mean(losses, axis=tuple(range(1, losses.ndim)))
-        total: Any = x.shape[0]
-        if self.weighted:
-            if losses.ndim == 0:
-                raise OptionError(
-                    "sample_weight needs a loss that gives the loss of each row",
-                    hint="a loss without the mean over rows",
-                )
-            weight = input("weight", ("batch",), self.dtype)
-            total = sum(weight)
-            loss = sum(weight * losses) / total
-        else:
-            loss = mean(losses) if losses.ndim else losses
-        if self.alpha:
-            parameters = Graph((loss,)).trainable
-            squares = [sum(p * p) for p in parameters if p.ndim > 1]
-            if squares:
-                norm = squares[0]
-                for each in squares[1:]:
-                    norm = norm + each
-                loss = loss + 0.5 * self.alpha * norm / total
-        return loss.named("loss")
+        if self.weighted and losses.ndim == 0:
+            raise OptionError(
+                "sample_weight needs a loss that gives the loss of each row",
+                hint="a loss without the mean over rows",
+            )
+        weight = input("weight", ("batch",), self.dtype) if self.weighted else None
+        total: Any = x.shape[0] if weight is None else sum(weight)
+        penalty = self._penalty(losses, total)
+        if weight is not None:
+            # In every row, so that the whole is one mean of known weights.
+            losses = losses if penalty is None else losses + penalty
+            return (sum(weight * losses) / total).named("loss")
+        loss = mean(losses) if losses.ndim else losses
+        return (loss if penalty is None else loss + penalty).named("loss")
+
+    def _penalty(self, losses: Node, total: Any) -> Node | None:
+        """The penalty in a batch of so many rows; None for none."""
+        parameters = Graph((losses,)).trainable if self.alpha else ()
+        squares = [sum(p * p) for p in parameters if p.ndim > 1]
+        if not squares:
+            return None
+        if self.is_counted:
+            return input("strength", (), self.dtype) * reduce(add, squares)
+        return 0.5 * self.alpha * reduce(add, squares) / total
+
+
+def _require_instance(name: str, given: Any) -> None:
+    """Raise `OptionError` at the class of a layer in place of a layer."""
+    if isclass(given):
+        raise OptionError(
+            f"{name} must be a layer or a function, got the class {given.__name__}",
+            hint=f"{given.__name__}(...)",
+        )
 
 
 def _activation(given: Any) -> Function:
+    _require_instance("activation", given)
     if callable(given):
         return cast("Function", given)
     if given == "identity":
