@@ -90,7 +90,7 @@ class Network:
 
         A rank has some rows of a batch, and the penalty is that of the batch.
         """
-        return bool(self.alpha) and launched("SIZE") > 1
+        return bool(self.alpha) and launched()[0] > 1
 
     def trainer(self, optimizer: Optimizer, seed: int, style: RunStyle) -> Trainer:
         """A trainer, which predicts `output` and for classes `probabilities`, too."""
