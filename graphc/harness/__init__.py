@@ -76,6 +76,7 @@ FEATURES = frozenset(
         "computed_positions",
         "cores",
         "denormals",
+        "early_sums",
         "fixed_rows",
         "flat",
         "groups",
@@ -103,13 +104,14 @@ FEATURES = frozenset(
 )
 """Updates that take several batches; memory for fast style; averages of parameters to
 evaluate with; values that a step assigns; positions that data can be checked for; state
-that decays; a number of rows that is fixed; arrays side by side; several step sizes;
-positions that depend on data; threads; rows along another axis than the first; one step
-size, or a first one; ranks that share batches; code in C, and updates in it; decay on a
-plateau; outputs that are predicted; a step size that changes; several losses; random
-draws; data that must have the dtypes of the inputs; gradients that ranks sum where they
-are; chains in tiles; metrics made of totals; gradients that finite differences do not
-tell; updates over tiles; a loss whose mean is not over rows; inputs without rows."""
+that decays; gradients whose sum over ranks starts early; a number of rows that is
+fixed; arrays side by side; several step sizes; positions that depend on data; threads;
+rows along another axis than the first; one step size, or a first one; ranks that share
+batches; code in C, and updates in it; decay on a plateau; outputs that are predicted; a
+step size that changes; several losses; random draws; data that must have the dtypes of
+the inputs; gradients that ranks sum where they are; chains in tiles; metrics made of
+totals; gradients that finite differences do not tell; updates over tiles; a loss whose
+mean is not over rows; inputs without rows."""
 _ROOTS = frozenset(("evaluate", "fit"))
 """Functions for those who import a program."""
 

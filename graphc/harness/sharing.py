@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -125,14 +126,47 @@ def share_scores(parameters: Arrays, *batch: Any) -> dict[str, Any]:
     return sums
 
 
-# if sums_in_place
-def joined(arrays: Iterable[Array]) -> list[Array]:
-    """Arrays in their order in memory, as one where one follows another."""
-    order = sorted(arrays, key=lambda a: (a.dtype.str, a.ctypes.data))
-    return [array for (array,) in join_neighbours((each,) for each in order)]
+@contextlib.contextmanager
+def sums_over_ranks(group: Any, share: float) -> Generator[Callable[..., None]]:
+    """Start to add up arrays over ranks, in place; at the end of the block, wait.
+
+    Each counts by the share of this rank. Without a group, they get that only.
+    """
+    requests: list[Any] = []
+    # if early_sums
+    started: set[int] = set()
+    # end
+
+    def start_sum(*arrays: Array) -> None:
+        # if early_sums
+        arrays = tuple(each for each in arrays if id(each) not in started)
+        started.update(map(id, arrays))
+        for request in requests:
+            request.Test()  # MPI goes on with it meanwhile.
+        if not arrays:
+            return
+        # end
+        # if sums_in_place
+        # Those of a dtype that follow one another in memory are one.
+        order = sorted(arrays, key=lambda a: (a.dtype.str, a.ctypes.data))
+        arrays = tuple(each for (each,) in join_neighbours((a,) for a in order))
+        # end
+        for array in arrays:
+            if share:
+                np.multiply(array, share, out=array)
+            else:
+                array.fill(0.0)  # What counts nothing need not be finite.
+            if group is not None:
+                in_place = importlib.import_module("mpi4py.MPI").IN_PLACE
+                requests.append(group.Iallreduce(in_place, array))
+
+    try:
+        yield start_sum
+    finally:
+        for request in requests:
+            request.Wait()
 
 
-# end
 def add_in_order(terms: Sequence[Array], arrays: Sequence[Array]) -> None:
     """Write the sum of the terms of all ranks, in their order, to arrays."""
     every, group = np.stack(terms), ranks()
@@ -147,7 +181,12 @@ def add_in_order(terms: Sequence[Array], arrays: Sequence[Array]) -> None:
 
 
 def share_gradients(
-    differentiate: Callable[..., Any], parameters: Arrays, *arguments: Any
+    differentiate: Callable[..., Any],
+    parameters: Arrays,
+    *arguments: Any,
+    # if early_sums
+    starts_sums: bool = False,
+    # end
 ) -> Any:
     """The loss and gradients of a batch, of which each rank computes a part.
 
@@ -155,6 +194,10 @@ def share_gradients(
         differentiate: gives a loss that is a mean over rows, and its gradients.
         parameters: its first argument.
         arguments: a batch, the same in all ranks, and what else the function takes.
+        # if early_sums
+        starts_sums: True where the function takes `start_sum`, for gradients that are
+            known while others are computed.
+        # end
 
     Raises:
         KeyboardInterrupt: some rank was told to end.
@@ -162,50 +205,52 @@ def share_gradients(
     group = ranks()
     if group is None and not REPRODUCIBLE:
         return differentiate(parameters, *arguments)
-    arrays: list[Array] = []
+    together = None if REPRODUCIBLE else group
     terms: list[Array] = []
+    told = np.zeros(2)
+    gradients: Arrays = {}
     results: Any = None
     for part, _, share in shards_of(parameters, arguments):
-        results = differentiate(parameters, *part)
-        told, gradients = np.array([0.0, results[0]]), results[1].values()
-        # if sums_in_place
-        arrays = [told, *joined(gradients)]
-        # else
-        dtypes = [np.result_type(np.float32, each) for each in gradients]
-        copies = map(np.array, gradients, dtypes)
-        arrays = [told, *map(np.ascontiguousarray, copies)]
-        # end
-        for array in arrays:
-            # Rows that count nothing may have a loss that is not finite.
-            if share:
-                np.multiply(array, share, out=array)
-            else:
-                array.fill(0.0)
-        # if short
-        told[0] = len(SIGNALS)
-        # else
-        told[0] = INTERRUPTS.signal
-        # end
+        with sums_over_ranks(together, share) as start_sum:
+            # if early_sums
+            early = {"start_sum": start_sum} if starts_sums and together else {}
+            results = differentiate(parameters, *part, **early)
+            # else
+            results = differentiate(parameters, *part)
+            # end
+            # if sums_in_place
+            gradients = results[1]
+            # else
+            gradients = {
+                name: np.array(
+                    gradient, np.result_type(np.float32, gradient), order="C"
+                )
+                for name, gradient in results[1].items()
+            }
+            # end
+            start_sum(*gradients.values())
+            told = np.array([0.0, float(results[0]) * share if share else 0.0])
+            # if short
+            told[0] = len(SIGNALS)
+            # else
+            told[0] = INTERRUPTS.signal
+            # end
+            if together is not None:
+                together.Allreduce(told.copy(), told)
         if REPRODUCIBLE:
-            dtype = np.result_type(*(each.dtype for each in arrays[1:]))
-            terms.append(np.concatenate(arrays, axis=None, dtype=dtype))
-    if group is None or REPRODUCIBLE:
-        add_in_order(terms, arrays)
-    else:
-        in_place = importlib.import_module("mpi4py.MPI").IN_PLACE
-        for request in [group.Iallreduce(in_place, array) for array in arrays]:
-            request.Wait()
-    if arrays[0][0]:
+            dtype = np.result_type(*(each.dtype for each in gradients.values()))
+            flat = np.concatenate([told, *gradients.values()], axis=None, dtype=dtype)
+            terms.append(flat)
+    if REPRODUCIBLE:
+        add_in_order(terms, [told, *gradients.values()])
+    if told[0]:
         raise KeyboardInterrupt
     # if sums_in_place
-    return (arrays[0][1], *results[1:])
     # else
-    gradients = {
-        name: array.astype(gradient.dtype)
-        for (name, gradient), array in zip(results[1].items(), arrays[1:], strict=True)
-    }
-    return (arrays[0][1], gradients, *results[2:])
+    for name, gradient in results[1].items():
+        gradients[name] = gradients[name].astype(gradient.dtype)
     # end
+    return (told[1], gradients, *results[2:])
 
 
 # end

@@ -51,6 +51,8 @@ class Declared:
     language; none where no update may."""
     is_body: bool = False
     """True for the function of a body, to which its callers give arrays for results."""
+    is_shared: bool = False
+    """True where ranks add up its persistent outputs, early where that is worth it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +228,18 @@ class Native:
         return self.region.symbols
 
 
-Step = Compute | Tiled | Call | Loop | Branch | Native
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A step that tells of gradients that are known: a sum over ranks may start."""
+
+    nodes: tuple[Node, ...]
+    """Neighbours in memory, in that order."""
+    after: Node
+    """The value that the step before it computes first."""
+    checks: tuple[Check, ...] = ()
+
+
+Step = Compute | Tiled | Call | Loop | Branch | Native | Ready
 
 
 def blocks_of(step: Step) -> tuple[Block, ...]:
@@ -322,6 +335,11 @@ class Function:
         return last if {*self.declared.then} <= {*last.region.results} else None
 
     @property
+    def starts_sums(self) -> bool:
+        """True where it tells of gradients whose sum over ranks may start."""
+        return any(isinstance(step, Ready) for step in self.steps)
+
+    @property
     def has_tiles(self) -> bool:
         """True where it computes a chain tile by tile."""
         return any(isinstance(step, Tiled) for step in self.all_steps())
@@ -398,8 +416,10 @@ def _forms_of(block: Block) -> Iterator[Form]:
             yield from block.forms.within(block.forms[node])
 
 
-def given_to(step: Tiled | Call | Loop | Branch | Native) -> tuple[Node, ...]:
+def given_to(step: Tiled | Call | Loop | Branch | Native | Ready) -> tuple[Node, ...]:
     """The values outside that a step is given."""
+    if isinstance(step, Ready):
+        return step.nodes
     if isinstance(step, Native):
         return step.region.given
     if isinstance(step, Call):
@@ -415,13 +435,15 @@ def given_to(step: Tiled | Call | Loop | Branch | Native) -> tuple[Node, ...]:
 
 def computes_of(step: Step) -> tuple[Compute, ...]:
     """The values that a step computes one by one, in order."""
-    if isinstance(step, Call | Loop | Branch | Native):
+    if isinstance(step, Call | Loop | Branch | Native | Ready):
         return ()
     return step.computes if isinstance(step, Tiled) else (step,)
 
 
 def first_of(step: Step) -> Node:
     """The value that a step computes first."""
+    if isinstance(step, Ready):
+        return step.after
     if isinstance(step, Native):
         return step.region.first
     return step.chain.nodes[0] if isinstance(step, Tiled) else step.node

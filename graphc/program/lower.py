@@ -13,6 +13,7 @@ from dataclasses import replace
 from ..ir.facts import Role
 from ..ir.graph import Graph, OneRow
 from ..ir.node import Node
+from .early_sums import early_sums, stages_of, with_early_sums
 from .forms import Entries, Forms
 from .function import Declared, Function, Variant
 from .lowering import Lowering
@@ -55,7 +56,11 @@ def lower(
         hoisted = decided_by_sizes(graph.nodes, forms, graph.outputs)
     out = arrays_of_results(graph) if fast and declared.is_body else ()
     given = persistent.written() if persistent is not None else dict.fromkeys(out)
-    lowering = Lowering(lower, declared, fast, entries, bodies, native)
+    sums = list[tuple[Node, ...]]()
+    if persistent is not None and declared.is_shared:
+        sums = early_sums(graph, persistent)
+    stages = stages_of(graph, sums)
+    lowering = Lowering(lower, declared, fast, entries, bodies, native, stages)
     steps, memory = lowering.steps(
         graph,
         forms,
@@ -65,6 +70,7 @@ def lower(
         - {storage_of(node) for node in (*kept, *out)},
         dedicated=given,
     )
+    steps = with_early_sums(steps, sums)
     read = read_by(steps, forms, results)
     stored = {*graph.inputs, *graph.parameters}
     stored -= {*declared.inputs, *declared.given}
@@ -117,6 +123,7 @@ def _for_one_row(declared: Declared, one_row: OneRow, is_typed: bool) -> Declare
         graph=one_row.graph,
         persistent=persistent,
         converts=False,
+        is_shared=False,
         follows_dtypes=is_typed,
         size_bounds=(),
         one_row=None,

@@ -58,6 +58,8 @@ class Lowering:
     """Of bodies that are called."""
     native: Supports | None = None
     """Says which values another language computes, if any."""
+    stages: Mapping[Node, int] = field(default_factory=dict[Node, int])
+    """Of values of the function's own graph, those that are computed before others."""
     arrays: list[Entry] = field(default_factory=list[Entry])
     """Those of loops, besides what plans of memory have."""
 
@@ -85,6 +87,7 @@ class Lowering:
         """
         inline = {node for node in graph.nodes if forms.is_inline(node)}
         nodes = [n for n in graph.nodes if n not in inline and n not in elsewhere]
+        nodes.sort(key=lambda node: self.stages.get(node, 0))
         order: list[Node | Chain] = list(nodes)
         memory = MemoryPlan()
         if self.native is not None:
@@ -134,7 +137,7 @@ class Lowering:
         """The steps of a graph of which another language computes what it can."""
         assert self.native is not None
         supports, self.native = self.native, None
-        order = split(graph.nodes, nodes, forms, results, supports)
+        order = split(graph.nodes, nodes, forms, results, supports, self.stages)
         between = [each for each in order if isinstance(each, Node)]
         given = {
             node: given_for_results(node, graph.users[node], dedicated)

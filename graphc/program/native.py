@@ -90,6 +90,7 @@ def split(
     forms: Forms,
     outputs: Iterable[Node],
     supports: Supports,
+    stages: Mapping[Node, int],
 ) -> list[Node | Region]:
     """Regions, and the values between them.
 
@@ -99,9 +100,10 @@ def split(
         forms: theirs.
         outputs: what is read after all of them.
         supports: says which values a region may have.
+        stages: for each value a number; those of a larger one come later.
     """
     inline = {*nodes} - {*wanted}
-    levels = _levels(nodes, inline, forms, supports)
+    levels = _levels(nodes, inline, forms, supports, stages)
     members: dict[int, list[Node]] = {}
     for node in wanted:
         members.setdefault(levels[node], []).append(node)
@@ -156,14 +158,19 @@ def _levels(
     inline: Collection[Node],
     forms: Forms,
     supports: Supports,
+    stages: Mapping[Node, int],
 ) -> Mapping[Node, int]:
     """For each value how often the way to it changes sides: even in a region.
 
     What is drawn from nothing stands before all regions, so that it parts none.
     """
     levels: dict[Node, int] = {}
-    for node in nodes:
-        level = max((levels[x] for x in node.inputs), default=0)
+    stage = least = 0
+    for node in sorted(nodes, key=stages.__getitem__):
+        if stages[node] > stage:
+            stage, least = stages[node], max(levels.values(), default=0) // 2 * 2 + 2
+        level = max((levels[x] for x in node.inputs), default=least)
+        level = max(level, least)
         if is_outside(node):
             levels[node] = 0
             continue

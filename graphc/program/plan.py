@@ -169,6 +169,12 @@ class TrainingPlan:
         return self  # Nothing in it changes.
 
     @property
+    def sums_in_place(self) -> bool:
+        """True where ranks add up gradients, whose dtypes MPI has, where they are."""
+        trained = [node for step in self.steps for node in step.trained]
+        return self.is_shared and all(node.dtype.itemsize > 2 for node in trained)
+
+    @property
     def row_dimension(self) -> Dimension | None:
         """The number of rows: the first named size of a first axis, or the first."""
         firsts = [node.shape[0] for node in self.inputs if node.shape]

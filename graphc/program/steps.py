@@ -17,6 +17,7 @@ from .function import (
     Compute,
     Loop,
     Native,
+    Ready,
     Step,
     Tiled,
     blocks_of,
@@ -142,6 +143,8 @@ def sizes_of(step: Step, forms: Forms) -> set[str]:
         if isinstance(step, Call):
             found = set(step.function.given_symbols)
             found |= {*symbols_of(s for each in step.fresh for s in each.shape)}
+        elif isinstance(step, Ready):
+            found = set[str]()
         elif isinstance(step, Native):
             fresh = (size for node in step.fresh for size in node.shape)
             found = {*step.symbols, *symbols_of(fresh)}

@@ -80,6 +80,9 @@ def run(count: int, *arguments: object, cwd: Path | None = None, **environ: str)
     )
 
 
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
 def rows(count: int, seed: int = 0) -> dict[str, np.ndarray[Any, Any]]:
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((count, 8))
@@ -109,6 +112,18 @@ def model(style: Any = "fast", **options: Any) -> gc.Trainer:
         "f1": gc.metrics.f1_score(logits, y * (y >= 0), average="macro"),
     }
     return gc.Trainer(loss, optimizer, metrics, style=style, **options)
+
+
+def wide(style: Any) -> Arrays:
+    """The parameters of layers that take longer to add up than a few numbers do."""
+    x = gc.input("x", ("batch", 8), "float64")
+    hidden = gc.tanh(gc.nn.Linear(8, 400, name="first", dtype="float64")(x))
+    hidden = gc.tanh(gc.nn.Linear(400, 800, name="second", dtype="float64")(hidden))
+    loss = gc.mean(gc.square(gc.nn.Linear(800, 1, name="o", dtype="float64")(hidden)))
+    trainer = gc.Trainer(loss, gc.optim.SGD(0.1), style=style)
+    for start in range(0, 40, 10):
+        trainer.step(x=TRAIN["x"][start : start + 10])
+    return {name: np.array(array) for name, array in trainer.parameters.items()}
 
 
 def trained(style: Any = "fast", batch_size: int = 20, **options: Any) -> Any:

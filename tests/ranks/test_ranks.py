@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.ranks import run_others, support
+from tests.ranks import run_early, run_others, support
 from tests.ranks.run_checks import CASES
 
 RUN = Path(__file__).parent / "run_checks.py"
@@ -28,7 +28,7 @@ def check(count: int, styles: list[str], folder: Path) -> None:
     assert done.stderr == ""
     found = pickle.loads(path.read_bytes())
     assert found.keys() == {case for case in CASES if case[0] in styles}
-    for (style, size, again), (parameters, record) in found.items():
+    for (style, size, again, _), (parameters, record) in found.items():
         alone, known = support.trained(style, size, reproducible=again)
         assert parameters.keys() == alone.keys()
         for name, array in alone.items():
@@ -76,3 +76,19 @@ def test_several_losses_accumulation_and_streams(tmp_path: Path) -> None:
                 assert record == pytest.approx(known, given, given)
             for key, array in parameters.items():
                 np.testing.assert_allclose(found[name][0][key], array, given, given)
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+@pytest.mark.parametrize("style", ["fast", "native"])
+def test_steps_may_fail_while_sums_go_on(style: str, tmp_path: Path) -> None:
+    needs_ranks()
+    path, script = tmp_path / "found", RUN.with_name("run_early.py")
+    done = support.run(3, script, path, style, "all")
+    assert done.returncode == 0, done.stderr
+    alone = support.trained(style)[0] | support.wide(style)
+    for name, array in pickle.loads(path.read_bytes()).items():
+        np.testing.assert_allclose(array, alone[name], 1e-12, 1e-12)
+    done = support.run(3, script, path, style, "one")
+    assert done.returncode != 0
+    assert done.stderr.count(f"MemoryError: {run_early.FAILS}") == 1

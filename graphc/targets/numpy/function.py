@@ -23,6 +23,7 @@ from ...program.function import (
     Function,
     Loop,
     Native,
+    Ready,
     Tiled,
     Variant,
 )
@@ -33,7 +34,7 @@ from ..c.module import values_of
 from ..c.source import is_checked_in_c
 from .bodies import BranchText, LoopText
 from .constants import Constants
-from .expressions import assign, call, literal, name, one_or_tuple, subscript
+from .expressions import assign, call, literal, name, one_or_tuple, parse, subscript
 from .kernels import Kernel
 from .names import Names
 from .naming import name_values
@@ -132,6 +133,7 @@ class _Printer:
         if self.function.out:
             arguments += ["*", "out"]
         arguments += ["rng=None"] if declared.random else []
+        arguments += ["start_sum=None"] if self.function.starts_sums else []
         return [*arguments, "then=None"] if self.function.last_region else arguments
 
     @property
@@ -143,8 +145,8 @@ class _Printer:
     def quick_call(self) -> ast.expr:
         """A call on the function's own arguments; in fast style its result may be
         arrays of the workspace, which the next call overwrites."""
-        passed = [name(argument.partition("=")[0]) for argument in self.arguments]
-        return call(self.quick, *passed)
+        passed = [a for a in self.arguments if a != "start_sum=None"]
+        return call(self.quick, *(name(a.partition("=")[0]) for a in passed))
 
     @property
     def quick(self) -> str:
@@ -185,6 +187,8 @@ class _Printer:
                 docstring += f"\n\nThe next call overwrites the {results}."
             if function.last_region is not None:
                 docstring += "\nAfter them runs the update `then`, if any."
+            if function.starts_sums:
+                docstring += "\n`start_sum` is told of gradients that are known early."
             writer.docstring(docstring)
             if declared.graph.draws:
                 writer.statement(assign("rng", call("random_streams", name("rng"))))
@@ -214,6 +218,8 @@ class _Printer:
                 function.steps,
                 self.values,
                 self._run,
+                # Of parts in C one may be of both passes.
+                headings=not (function.starts_sums and function.regions),
                 blocks=function.is_fast,
                 forward={*ancestors(results)},
             )
@@ -251,6 +257,10 @@ class _Printer:
             ).write(writer, step)
         elif isinstance(step, Native):
             self._write_native(writer, step, values)
+        elif isinstance(step, Ready):
+            told = call("start_sum", *(values.value(node) for node in step.nodes))
+            with writer.block("if start_sum is not None:"):
+                writer.statement(ast.Expr(told))
         else:
             self._write_call(writer, step, values)
 
@@ -352,7 +362,8 @@ class _Printer:
 
     def _write_copying(self, writer: Writer, persistent: Persistent) -> None:
         """Write the function that returns arrays of the caller's own."""
-        arguments = [each for each in self.arguments if each != "then=None"]
+        own = ("then=None", "start_sum=None")
+        arguments = [each for each in self.arguments if each not in own]
         with writer.function(self.name, arguments):
             writer.docstring(self.wording.docstring)
             self._write_dtype_check(writer)
@@ -410,7 +421,12 @@ class _Printer:
         is_one = ast.Compare(
             sizes[0], [ast.Eq() for _ in sizes], [*sizes[1:], ast.Constant(1)]
         )
-        with writer.block(ast.If(is_one, [], [])):
+        test: ast.expr = is_one
+        if self.function.starts_sums:
+            # All ranks start the same sums, however many rows they have.
+            is_alone = parse("start_sum is None")
+            test = ast.BoolOp(ast.And(), [is_one, is_alone])
+        with writer.block(ast.If(test, [], [])):
             writer.statement(ast.Return(quick_call))
 
 

@@ -18,6 +18,7 @@ from ...program.function import (
     Compute,
     Loop,
     Native,
+    Ready,
     Step,
     Tiled,
     given_to,
@@ -122,7 +123,7 @@ def name_values(
                 name_body(block, counters)
     names.assign(later, graph.nodes)
     for step in steps:
-        if not isinstance(step, Tiled | Native) and step.results:
+        if not isinstance(step, Tiled | Native | Ready) and step.results:
             # Nodes that read the same result go by one name.
             for node in graph.users[step.node]:
                 index: int = node.attributes["index"]

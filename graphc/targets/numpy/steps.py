@@ -14,6 +14,7 @@ from ...program.function import (
     Compute,
     Loop,
     Native,
+    Ready,
     Step,
     Tiled,
     first_of,
@@ -135,7 +136,7 @@ def write_several(
     writer.statement(statement, beside=", ".join(shapes) if told else None)
 
 
-Several = Tiled | Call | Loop | Branch | Native
+Several = Tiled | Call | Loop | Branch | Native | Ready
 """Steps that compute several values."""
 
 Run = Callable[[Writer, Several, Values], None]

@@ -7,7 +7,7 @@ functions under its name, and a step of training goes through them in order.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...ir.facts import NAMED
@@ -166,10 +166,13 @@ def write_loss_and_gradients(
     writer.statement(assign("LOSSES", mapping(keys, functions)))
 
 
-def shared_call(gradients: ast.expr) -> ast.expr:
+def shared_call(
+    step: TrainingStep, gradients: ast.expr, early: Collection[str]
+) -> ast.expr:
     """A call that gives loss and gradients of rows, as one that shares them."""
     assert isinstance(gradients, ast.Call)
-    return call("share_gradients", gradients.func, *gradients.args)
+    told = {"starts_sums": ast.Constant(True)} if training_name(step) in early else {}
+    return call("share_gradients", gradients.func, *gradients.args, **told)
 
 
 def write_train_step(
@@ -179,6 +182,7 @@ def write_train_step(
     calls: Mapping[str, ast.expr],
     kind: Kind,
     following: Mapping[str, LoweredUpdate],
+    early: Collection[str],
     *,
     is_silent: bool = False,
 ) -> None:
@@ -192,6 +196,7 @@ def write_train_step(
         kind: of the program; a model takes every step.
         following: updates that run in the call of a function in C that computes
             gradients, by the names of their losses.
+        early: functions that tell of gradients that are known early.
         is_silent: True where nothing in it can warn.
     """
     arguments = [names[node] for node in plan.inputs]
@@ -222,7 +227,7 @@ def write_train_step(
                 _write_whole_step(writer, step, gradients, update, is_model)
             else:
                 if plan.is_shared:
-                    gradients = shared_call(gradients)
+                    gradients = shared_call(step, gradients, early)
                 _write_step(writer, step, gradients, is_model)
         losses = " + ".join(_prefixed(step, "loss") for step in plan.steps)
         if several:

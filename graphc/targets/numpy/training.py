@@ -95,7 +95,7 @@ _MODULE_NAMES = (
         "loss_weight",
         "update_scratch",
         *("C_UPDATES", "C_DRAWS", "drawn"),
-        "then",
+        *("then", "start_sum"),
         "index_arrays",
         "gradients",
         "buffers",
@@ -195,6 +195,7 @@ def emit_training(
     if "steps" in plan.features or plan.assigned:
         write_loss_and_gradients(text, plan, names, kind)
     following: dict[str, LoweredUpdate] = {}
+    early = {f.name for f in lowered if f.starts_sums}
     is_silent = not plan.rates
     for step, update in zip(plan.steps, updates, strict=True):
         function = next(f for f in lowered if f.name == training_name(step))
@@ -214,7 +215,9 @@ def emit_training(
     is_silent = is_silent and len(following) == len(plan.steps)
     if any(each.draws for each in loops.values()):
         write_draws_table(text, loops)
-    write_train_step(text, plan, names, calls, kind, following, is_silent=is_silent)
+    write_train_step(
+        text, plan, names, calls, kind, following, early, is_silent=is_silent
+    )
     if plan.micro_batches > 1 and kind != "model":
         write_accumulation(text, plan, settings)
     if plan.averages:
@@ -230,9 +233,10 @@ def emit_training(
     features = called_features(lowered)
     if layout is not None:
         features |= {"arrays", "flat"}
-        trained = (node for step in plan.steps for node in step.trained)
-        if plan.is_shared and all(node.dtype.itemsize > 2 for node in trained):
+        if plan.sums_in_place:
             features |= {"sums_in_place"}
+        if any(function.starts_sums for function in lowered):
+            features |= {"early_sums"}
         if loops:
             features |= {"c_calls", "c_update", "native"}
             if any(each.is_shared for each in loops.values()):
@@ -313,7 +317,7 @@ def _names_in(source: str) -> set[str]:
 def _names(plan: TrainingPlan, helpers: Sequence[str], rates: Rates) -> Names:
     """The scope of the module, with the names of inputs and parameters."""
     needed = {"arrays", "c_calls", "c_update", "cores", "flat", "indexing", "native"}
-    needed |= {"sums_in_place", "streams", "tiles", "update_tiles"}
+    needed |= {"early_sums", "sums_in_place", "streams", "tiles", "update_tiles"}
     every = harness_source(plan.features | needed | {"whole"})
     taken = names_of_helpers(helpers)
     taken |= {function.name for function in rates.functions}
@@ -387,7 +391,7 @@ def _functions(
     for step in plan.steps:
         order = layout.gradients[step.name] if layout is not None else None
         is_random = kind == "whole" or bool(step.training.draws)
-        given = {**common, "random": is_random}
+        given = {**common, "random": is_random, "is_shared": plan.sums_in_place}
         then = step.name in in_c
         functions.append(training_function(step, order, given, then=then))
         bounds[training_name(step)] = step.size_bounds
