@@ -85,8 +85,16 @@ class BatchStream:
             name = f"{self._label}: batch {number}"
             if is_frame(batch):
                 yield read_table(self._module, CSV(batch), name)
-            else:
-                yield _named(batch, name, self._module.INPUTS)
+                continue
+            inputs = self._module.INPUTS
+            arrays = _named(batch, name, inputs)
+            if number == 1 and _is_example(arrays, inputs):
+                raise DataError(
+                    f"{name} is one example: its arrays lack the axis of rows",
+                    hint="batches of rows; or an object with data[i] and len(data), "
+                    "and without __iter__, for examples",
+                )
+            yield arrays
         if not number or number < (self.steps_per_epoch or 0):
             self._raise_ended(number, epoch)
 
@@ -250,6 +258,13 @@ def _named(data: Any, label: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
             )
         data = dict(zip(inputs, items, strict=True))
     return named_arrays(data, label, inputs)
+
+
+def _is_example(arrays: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
+    """True for arrays that all have an axis less than the inputs."""
+    shapes = {name: shape for name, (_, shape, _) in inputs.items()}
+    axes = {name: np.ndim(array) for name, array in arrays.items()}
+    return all(axes.get(name) == len(shape) - 1 for name, shape in shapes.items())
 
 
 def _has_examples(data: Any) -> bool:

@@ -111,6 +111,8 @@ def test_what_is_wrong_is_said_by_batch_and_example() -> None:
     cases: list[tuple[Any, str]] = [
         ([(x,)], "train: batch 1 has 1 arrays, and the model takes 2, in this order"),
         ([(y, x)], "batch 1: 'x' requires shape"),
+        ([*zip(x, y, strict=True)], "train: batch 1 is one example: its arrays lack"),
+        (iter([{"x": x[0], "y": 1}]), "train: batch 1 is one example"),
         (Growing(rows(), True), "in the shape of 'x'"),
         (Same((x[0],)), "has 1 arrays, and the model takes 2, in this order: x, y"),
         (Same(5), "must map input names to arrays, got int"),
