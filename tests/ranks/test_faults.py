@@ -106,7 +106,7 @@ def test_streams_that_differ_are_refused(fault: str, folder: Path) -> None:
     code = (
         "from graphc.harness.ranks import launched\n"
         "from tests.ranks.support import TRAIN, model\n"
-        f"rank, fault = launched('RANK'), {fault!r}\n"
+        f"rank, fault = launched()[1], {fault!r}\n"
         "def batches():\n"
         "    for n in range(2 if rank == 2 and fault == 'fewer' else 4):\n"
         "        rows = slice(20 * n, 20 * n + 20)\n"
