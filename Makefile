@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer test-mpi test-page test-kernels test-functions fuzz-native \
+.PHONY: test test-slow test-peer test-mpi test-page test-kernels test-functions fuzz-native fuzz-ranks \
     lint demo experiments bench docs vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
@@ -50,6 +50,11 @@ fuzz-native: $(VENV)/.test
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 OPENBLAS_NUM_THREADS=1 \
 	    $(RUN) -m pytest $(or $(NATIVE_ARGS),tests/targets/c)
+
+# Runs on ranks that are ended at random moments and resumed, until Ctrl-C; the seed of
+# each is printed. FUZZ_ARGS="--seed 7 --runs 1" does one again.
+fuzz-ranks: $(VENV)/.test
+	@OPENBLAS_NUM_THREADS=1 $(RUN) -m tests.ranks.kills $(FUZZ_ARGS)
 
 # Pyright's launcher would ask for the newest version over the network at each run.
 lint: $(VENV)/.test
