@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.program.early_sums import LARGE_SUM, MOST_SUMS
+
 from . import simulation
 from .cost import ETHERNET, INFINIBAND, Network, Step, best, pays_from
 
@@ -13,18 +15,21 @@ Times = np.ndarray[Any, Any]
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000, 100_000_000)
 ROWS = 128
-LAYERS = 10
 # Ranks are late by up to some percent of their step: one standard deviation.
 JITTER = 0.05
 
 
 def computed(step: Step, ranks: int, *, seed: int = 0) -> list[tuple[float, Times]]:
-    """Bytes of equal layers, and when each rank has their gradients; some are late."""
+    """Bytes of equal layers, and when each rank has their gradients; some are late.
+
+    There are as many layers as a program starts sums for.
+    """
+    count = min(max(step.size // LARGE_SUM, 1), MOST_SUMS)
     rng = np.random.default_rng(seed)
     pace = 1 + JITTER * np.abs(rng.standard_normal(ranks))
-    ends = [(i + 1) / LAYERS for i in range(LAYERS)]
+    ends = [(i + 1) / count for i in range(count)]
     times = [pace * (step.forward + end * step.backward) for end in ends]
-    return [(step.size / LAYERS, time) for time in times]
+    return [(step.size / count, time) for time in times]
 
 
 def simulated(network: Network, ranks: int, step: Step, *, overlap: bool) -> float:
