@@ -1,8 +1,9 @@
 """Elementary functions in C99, as text to be embedded in a program.
 
 Each function has a file of its own in `functions/`, which declares `NAME_float32` and
-`NAME_float64` as `static inline`; a line `// needs: NAME ...` at its top names the
-files that must stand before it.
+`NAME_float64` as `static inline`, or only the first where the other is the same text
+but for the dtype. A line `// needs: NAME ...` at its top names the files that must
+stand before it.
 
 Each is within 2 units in the last place of the exact result wherever it was measured,
 denormals, infinities and huge arguments included, calls nothing of the C library, and
@@ -61,7 +62,20 @@ INTEGERS = frozenset(file.stem for file in _INTEGERS.glob("*.c"))
 
 def _file(name: str) -> tuple[tuple[str, ...], str]:
     folder = _HELPERS if name in HELPERS else _FOLDER
-    return _source(folder / f"{name}.c")
+    needs, text = _source(folder / f"{name}.c")
+    if "_float64(" in text:
+        return needs, text
+    parts = text.split("\n\n")
+    return needs, "\n\n".join(each for part in parts for each in _in_both_dtypes(part))
+
+
+def _in_both_dtypes(part: str) -> tuple[str, ...]:
+    """A function of float32, and the same of float64; or a part that is none, alone."""
+    if not re.match(r"static inline \w+ \w+_float32\(", part):
+        return (part,)
+    text = re.sub(r"(\d|\.)f\b", r"\1", re.sub(r"\bfloat\b", "double", part))
+    text = re.sub(r"(__builtin_\w+)f\b", r"\1", text)
+    return part.rstrip("\n"), text.replace("float32", "float64")
 
 
 @cache

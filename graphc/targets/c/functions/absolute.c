@@ -3,7 +3,3 @@
 static inline float absolute_float32(float x) {
     return __builtin_fabsf(x);
 }
-
-static inline double absolute_float64(double x) {
-    return __builtin_fabs(x);
-}

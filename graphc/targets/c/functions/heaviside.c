@@ -6,9 +6,3 @@ static inline float heaviside_float32(float x, float y) {
     step = choose_float32(x == 0.0f, y, step);
     return choose_float32(x != x, x, step);
 }
-
-static inline double heaviside_float64(double x, double y) {
-    double step = choose_float64(x > 0.0, 1.0, 0.0);
-    step = choose_float64(x == 0.0, y, step);
-    return choose_float64(x != x, x, step);
-}

@@ -5,7 +5,3 @@
 static inline float log_sigmoid_float32(float x) {
     return -softplus_float32(-x);
 }
-
-static inline double log_sigmoid_float64(double x) {
-    return -softplus_float64(-x);
-}

@@ -4,7 +4,3 @@
 static inline float maximum_float32(float x, float y) {
     return choose_float32(y != y, y, choose_float32(x < y, y, x));
 }
-
-static inline double maximum_float64(double x, double y) {
-    return choose_float64(y != y, y, choose_float64(x < y, y, x));
-}

@@ -5,7 +5,3 @@
 static inline float rsqrt_float32(float x) {
     return 1.0f / sqrt_float32(x);
 }
-
-static inline double rsqrt_float64(double x) {
-    return 1.0 / sqrt_float64(x);
-}

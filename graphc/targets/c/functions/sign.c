@@ -5,9 +5,3 @@ static inline float sign_float32(float x) {
     result = x < 0.0f ? -1.0f : result;
     return x != x ? x : result;
 }
-
-static inline double sign_float64(double x) {
-    double result = x > 0.0 ? 1.0 : 0.0;
-    result = x < 0.0 ? -1.0 : result;
-    return x != x ? x : result;
-}

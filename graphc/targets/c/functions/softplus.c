@@ -7,8 +7,3 @@ static inline float softplus_float32(float x) {
     float rest = log1p_float32(exp_float32(choose_float32(x < 0.0f, x, -x)));
     return choose_float32(x > 0.0f, x + rest, rest);
 }
-
-static inline double softplus_float64(double x) {
-    double rest = log1p_float64(exp_float64(choose_float64(x < 0.0, x, -x)));
-    return choose_float64(x > 0.0, x + rest, rest);
-}

@@ -3,7 +3,3 @@
 static inline float sqrt_float32(float x) {
     return __builtin_sqrtf(x);
 }
-
-static inline double sqrt_float64(double x) {
-    return __builtin_sqrt(x);
-}

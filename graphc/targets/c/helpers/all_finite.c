@@ -7,11 +7,3 @@ static inline bool all_finite_float32(int64_t count, const float *x) {
     }
     return !others;
 }
-
-static inline bool all_finite_float64(int64_t count, const double *x) {
-    int others = 0;
-    for (int64_t i = 0; i < count; i++) {
-        others |= x[i] - x[i] != 0;
-    }
-    return !others;
-}

@@ -4,7 +4,3 @@
 static inline float clip_float32(float x, float low, float high) {
     return minimum_float32(maximum_float32(x, low), high);
 }
-
-static inline double clip_float64(double x, double low, double high) {
-    return minimum_float64(maximum_float64(x, low), high);
-}

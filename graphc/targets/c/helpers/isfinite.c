@@ -3,7 +3,3 @@
 static inline bool isfinite_float32(float x) {
     return x - x == 0;
 }
-
-static inline bool isfinite_float64(double x) {
-    return x - x == 0;
-}

@@ -9,11 +9,3 @@ static inline float logaddexp_float32(float x, float y) {
     float sum = larger + log1p_float32(exp_float32(-size));
     return choose_float32(x == y, x + 0.693147180559945309f, sum);
 }
-
-static inline double logaddexp_float64(double x, double y) {
-    double larger = maximum_float64(x, y);
-    double apart = x - y;
-    double size = choose_float64(apart > 0.0, apart, -apart);
-    double sum = larger + log1p_float64(exp_float64(-size));
-    return choose_float64(x == y, x + 0.693147180559945309, sum);
-}

@@ -9,11 +9,3 @@ static inline float logaddexp2_float32(float x, float y) {
     float sum = larger + 1.442695040888963407f * log1p_float32(exp2_float32(-size));
     return choose_float32(x == y, x + 1.0f, sum);
 }
-
-static inline double logaddexp2_float64(double x, double y) {
-    double larger = maximum_float64(x, y);
-    double apart = x - y;
-    double size = choose_float64(apart > 0.0, apart, -apart);
-    double sum = larger + 1.442695040888963407 * log1p_float64(exp2_float64(-size));
-    return choose_float64(x == y, x + 1.0, sum);
-}

@@ -9,12 +9,3 @@ static inline float minimum_of_lanes_float32(float *lanes) {
     }
     return lanes[0];
 }
-
-static inline double minimum_of_lanes_float64(double *lanes) {
-    for (int width = 8; width > 0; width /= 2) {
-        for (int lane = 0; lane < width; lane++) {
-            lanes[lane] = minimum_float64(lanes[lane], lanes[lane + width]);
-        }
-    }
-    return lanes[0];
-}

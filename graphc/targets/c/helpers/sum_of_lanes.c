@@ -8,12 +8,3 @@ static inline float sum_of_lanes_float32(float *lanes) {
     }
     return lanes[0];
 }
-
-static inline double sum_of_lanes_float64(double *lanes) {
-    for (int width = 8; width > 0; width /= 2) {
-        for (int lane = 0; lane < width; lane++) {
-            lanes[lane] += lanes[lane + width];
-        }
-    }
-    return lanes[0];
-}
