@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
     batch = {name: array[:20] for name, array in TRAIN.items()}
     before = {name: np.array(array) for name, array in trainer.parameters.items()}
-    if who_fails == "all" or launched("RANK") == 1:
+    if who_fails == "all" or launched()[1] == 1:
         module.loss_and_gradients_in_place = fail
     try:
         trainer.step(**batch)
@@ -43,7 +43,7 @@ if __name__ == "__main__":
         if who_fails != "all":
             raise
     module.loss_and_gradients_in_place = differentiate
-    module.INTERRUPTS.signal = signal.SIGINT if launched("RANK") == 1 else 0
+    module.INTERRUPTS.signal = signal.SIGINT if launched()[1] == 1 else 0
     try:
         trainer.step(**batch)
     except KeyboardInterrupt:
