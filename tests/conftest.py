@@ -4,7 +4,9 @@
 not the whole table, to be quick.
 """
 
+import gc as garbage
 import signal
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -32,3 +34,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     op_cases.only = config.getoption("--op")
+
+
+# Tens of thousands of tests live to the end: each collection of garbage would walk
+# through all of them, also while they are made.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    garbage.disable()
+    try:
+        return (yield)
+    finally:
+        garbage.freeze()
+        garbage.enable()

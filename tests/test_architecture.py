@@ -8,16 +8,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import graphc
-from graphc.ir import OPS
-
-ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "graphc"
-FILES = sorted(PACKAGE.rglob("*.py"))
+from tests.source_files import FILES, PACKAGE, ROOT, name_of, room_of, text_of
 
 LEAVES = {"arguments", "errors", "extras", "locations", "tensors", "version"}
 """Modules that anyone above `ir` may import."""
@@ -139,18 +136,31 @@ LATE_ROOMS = (
 """What of graphc itself a graph can be declared and compiled without."""
 
 
-def _name(file: Path) -> str:
-    return file.relative_to(PACKAGE).as_posix()
+@cache
+def _import_statements(file: Path) -> list[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """The imports of a file, in functions or not; True for those of types alone."""
+    found: list[tuple[ast.Import | ast.ImportFrom, bool]] = []
+    blocks: list[tuple[ast.AST, bool]] = [(ast.parse(text_of(file)), False)]
+    while blocks:
+        block, for_types = blocks.pop()
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            for_types = True
+        for node in ast.iter_child_nodes(block):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                found.append((node, for_types))
+            elif not isinstance(node, ast.expr):
+                blocks.append((node, for_types))
+    return found
 
 
 def _imports(file: Path) -> Iterator[tuple[int, str]]:
     """Line and dotted name of each import; ours begin with `graphc.`."""
     package = ["graphc", *file.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node, _ in _import_statements(file):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = package[: len(package) - node.level + 1] if node.level else []
             module = [*base, *([node.module] if node.module else [])]
             if node.module and not (node.level and module == ["graphc"]):
@@ -160,11 +170,6 @@ def _imports(file: Path) -> Iterator[tuple[int, str]]:
                     yield node.lineno, ".".join([*module, alias.name])
 
 
-def _room(file: Path) -> str:
-    """The package that a file belongs to, or its own name at the top level."""
-    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
 def test_the_table_knows_every_package() -> None:
     rooms = {f.parent.name for f in PACKAGE.glob("*/__init__.py")} - {"cli"}
     assert rooms == set(ALLOWED) - LEAVES | {"arguments"}
@@ -172,15 +177,15 @@ def test_the_table_knows_every_package() -> None:
 
 def test_imports_are_found() -> None:
     """The reader of imports sees all forms; else the other tests would be empty."""
-    found = {_name(f): {name for _, name in _imports(f)} for f in FILES}
+    found = {name_of(f): {name for _, name in _imports(f)} for f in FILES}
     assert "graphc.ir.node" in found["ops/arithmetic.py"]
     assert "sympy" in found["ir/symbolic.py"]
     assert any(name.startswith("graphc.nn") for name in found["__init__.py"])
 
 
-@pytest.mark.parametrize("file", FILES, ids=_name)
+@pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_imports_keep_to_the_table(file: Path) -> None:
-    room = _room(file)
+    room = room_of(file)
     allowed = ALLOWED.get(room)
     for line, name in _imports(file):
         parts = name.split(".")
@@ -190,24 +195,17 @@ def test_imports_keep_to_the_table(file: Path) -> None:
             if external and allowed is not None:
                 assert parts[0] in allowed, where
             if parts[0] in ONLY_IN:
-                assert _name(file) in ONLY_IN[parts[0]], where
+                assert name_of(file) in ONLY_IN[parts[0]], where
         elif allowed is not None and parts[1:]:
             assert parts[1] in allowed | LEAVES | {room}, where
 
 
 def _imported_files(file: Path) -> set[Path]:
     """The files that a file imports when it is run, in functions or not."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    late = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
     package = file.parent
     found: set[Path] = set()
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.ImportFrom) or not node.level or id(node) in late:
+    for node, for_types in _import_statements(file):
+        if isinstance(node, ast.Import) or not node.level or for_types:
             continue
         base = [package, *package.parents][node.level - 1]
         module = base.joinpath(*node.module.split(".")) if node.module else base
@@ -222,29 +220,29 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     assert imports[PACKAGE / "ops/reduction.py"] >= {PACKAGE / "ops/shape.py"}
     while ground := {file for file, needed in imports.items() if not needed}:
         imports = {f: n - ground for f, n in imports.items() if f not in ground}
-    assert not imports, f"these import each other: {sorted(map(_name, imports))}"
+    assert not imports, f"these import each other: {sorted(map(name_of, imports))}"
 
 
-@pytest.mark.parametrize("file", FILES, ids=_name)
+@pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_only_the_faces_of_packages_list_their_names(file: Path) -> None:
     parts = file.relative_to(PACKAGE).with_suffix("").parts
-    listed = "\n__all__ = " in file.read_text(encoding="utf-8")
+    listed = "\n__all__ = " in text_of(file)
     is_face = parts[-1] == "__init__"
     assert not listed or is_face or parts in (("datasets",), ("errors",))
 
 
-@pytest.mark.parametrize("file", FILES, ids=_name)
+@pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_docstrings_begin_with_a_noun_or_a_verb(file: Path) -> None:
-    text = file.read_text(encoding="utf-8")
+    text = text_of(file)
     found = re.findall(r'"""(?:What|Whether|How|Where|Which|Who|When|Why)\b.*', text)
     assert not found, f"{file}: {found}"
 
 
-@pytest.mark.parametrize("file", FILES, ids=_name)
+@pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_a_file_is_one_room(file: Path) -> None:
     if file.name == "__init__.py":
         return  # The face of a package is as long as what it shows.
-    lines = file.read_text(encoding="utf-8").count("\n")
+    lines = text_of(file).count("\n")
     assert lines <= 500, f"{file} has {lines} lines; it is probably two rooms"
 
 
@@ -271,9 +269,9 @@ def _is_overload(node: ast.FunctionDef | ast.ClassDef) -> bool:
     )
 
 
-@pytest.mark.parametrize("file", FILES, ids=_name)
+@pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_what_is_public_is_documented(file: Path) -> None:
-    missing = list(_undocumented(ast.parse(file.read_text(encoding="utf-8"))))
+    missing = list(_undocumented(ast.parse(text_of(file))))
     assert not missing, f"{file}: no docstring for {', '.join(missing)}"
 
 
@@ -341,167 +339,3 @@ def test_all_public_names_can_be_imported_from_a_fresh_start() -> None:
         "from graphc import *; import graphc; print(*(set(graphc.__all__) - {*dir()}))"
     )
     assert _fresh(code) == []
-
-
-ORDINARY = {
-    "all",
-    "any",
-    "checkpoint",
-    "constant",
-    "input",
-    "linear",
-    "max",
-    "mean",
-    "min",
-    "parameter",
-    "sum",
-    "threshold",
-}
-"""Names of ops that are words for other things, too, such as roles of vertices."""
-
-C_FUNCTIONS = {
-    *("absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2"),
-    *("arctanh", "floor_divide", "isfinite", "isinf", "isnan", "maximum", "minimum"),
-    *(
-        "polyval",
-        "power",
-        "reciprocal",
-        "remainder",
-        "sign",
-        "square",
-        "where",
-        "astype",
-    ),
-    *("clip", "fmax", "fmin", "gcd", "lcm", "ldexp", "signbit"),
-}
-
-OTHER_MEANINGS: dict[str, set[str]] = {
-    "targets/numpy/training.py": {"tile"},
-    "viz/dot.py": {"pad"},
-    "autodiff/forward.py": {"diagonal"},
-    "autodiff/structure.py": {"diagonal"},
-    "ir/dims.py": {"add", "divide", "floor_divide", "multiply", "subtract"},
-    "ir/symbolic.py": {"add", "divide", "floor", "multiply", "subtract"},
-    "optim/cycles.py": {"cos"},
-    "sklearn/network.py": {"logistic"},
-    "targets/c/expressions.py": C_FUNCTIONS | {"clip"},
-    "targets/c/module.py": {"matmul"},
-    "targets/c/traced.py": C_FUNCTIONS,
-}
-"""Where a word is the name of something else: a Jacobian, arithmetic of sizes, a
-function of NumPy or of C, an option of scikit-learn."""
-
-REGISTRY = {"ir/op.py", "ir/pickling.py", "ir/verify.py"}
-"""The table of ops, and those that ask whether an op is in it."""
-
-DECLARING = {"formulas", "linalg", "nn", "notation", "ops", "random", "special"}
-"""Rooms in which ops are declared or listed, and may be called what they are, and that
-of formulas, whose words, such as the power, are those of mathematics."""
-
-
-def _is_op_name(node: ast.AST) -> bool:
-    """`….op.name` or `op.name`."""
-    match node:
-        case ast.Attribute(ast.Attribute(_, "op") | ast.Name("op"), "name"):
-            return True
-        case _:
-            return False
-
-
-def _asked(node: ast.AST) -> list[ast.expr | None]:
-    """Expressions that a piece of code decides or looks up by."""
-    match node:
-        case ast.Compare(left, _, others):
-            return [left, *others]
-        case ast.Dict(keys):
-            return [*keys]
-        case ast.Set(items) | ast.Tuple(items) | ast.List(items):
-            return [*items]
-        case ast.Subscript(_, index):
-            return [index]
-        case ast.MatchValue(value):
-            return [value]
-        case ast.Assign(_, value) if _is_op_name(value):
-            return [value]
-        case ast.Call(ast.Attribute(_, "get" | "match" | "startswith"), arguments):
-            return [*arguments]
-        case _:
-            return []
-
-
-def _looks_up_ops(node: ast.AST) -> bool:
-    match node:
-        case ast.Subscript(ast.Name("OPS")) | ast.Compare(_, _, [ast.Name("OPS")]):
-            return True
-        case ast.Call(ast.Attribute(ast.Name("OPS"), "get")):
-            return True
-        case _:
-            return False
-
-
-def _asked_by_name(code: str, known: set[str]) -> list[str]:
-    """Places where code asks for an op by its name."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.expr) and _looks_up_ops(node):
-            found.append(f"line {node.lineno}: {ast.unparse(node)}")
-        is_key = isinstance(node, ast.Tuple)
-        for asked in _asked(node):
-            is_name = isinstance(asked, ast.Constant) and asked.value in known
-            if asked is not None and (is_name or (_is_op_name(asked) and not is_key)):
-                found.append(f"line {asked.lineno}: {ast.unparse(asked)}")
-    return found
-
-
-@pytest.mark.parametrize(
-    "file",
-    [f for f in FILES if _room(f) not in DECLARING and _name(f) != "__init__.py"],
-    ids=_name,
-)
-def test_no_op_is_asked_for_by_its_name(file: Path) -> None:
-    """What is to be known of an op is a fact in its declaration; else it is imported.
-
-    So an op that is added or renamed touches its own file alone.
-    """
-    if _name(file) in REGISTRY:
-        return
-    known = set(OPS) - ORDINARY - OTHER_MEANINGS.get(_name(file), set())
-    found = _asked_by_name(file.read_text(encoding="utf-8"), known)
-    assert not found, f"{file}: {found}"
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        'if node.op.name == "softmax": ...',
-        'if node.op.name == "sum": ...',
-        "name = node.op.name",
-        'TABLE = {"getitem": 1}',
-        'TABLE = frozenset({"exp", "log"})',
-        'Rule("x -> y", ("multiply",))',
-        "TABLE[node.op.name]",
-        "TABLE.get(node.op.name, 0)",
-        'OPS["mean"]',
-        'if "mean" in OPS: ...',
-        'OPS.get("mean")',
-        'view.match(node, "exp")',
-        'match name:\n    case "exp": ...',
-    ],
-)
-def test_asking_for_an_op_by_its_name_is_found(code: str) -> None:
-    assert _asked_by_name(code, set(OPS) - ORDINARY)
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        'raise GraphError(f"{node.op.name} has no gradient")',
-        "text = node.name or node.op.name",
-        "if node.op is exp.op: ...",
-        "digest.update(repr((node.op.name, node.type)))",
-        'if mode == "max": ...',
-        'if options["reduction"] == "mean": ...',
-    ],
-)
-def test_naming_an_op_in_a_text_is_no_question(code: str) -> None:
-    assert not _asked_by_name(code, set(OPS) - ORDINARY)

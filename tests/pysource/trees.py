@@ -5,17 +5,17 @@ import copy
 import math
 import random
 import subprocess
-import sys
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from ruff import find_ruff_bin
 
 LOAD, STORE = ast.Load(), ast.Store()
 
 
 def ruff(*arguments: str, text: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ruff", *arguments, "-"]
+    command = [find_ruff_bin(), *arguments, "-"]
     return subprocess.run(
         command, input=text, text=True, encoding="utf-8", capture_output=True
     )

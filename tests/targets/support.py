@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ruff import find_ruff_bin
 
 from graphc.harness import harness_source
 
@@ -153,7 +154,7 @@ def assert_clean(path: Path, *options: str) -> None:
     """Hold a file, or all of a folder, against ruff's formatter and linter."""
     for command in (["check"], ["format", "--check", "--diff"]):
         found = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, *(options or ISOLATED), str(path)],
+            [find_ruff_bin(), *command, *(options or ISOLATED), str(path)],
             capture_output=True,
             text=True,
         )

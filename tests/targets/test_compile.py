@@ -395,14 +395,7 @@ def test_emitted_text_is_formatted_and_lint_clean(tmp_path, style):
         x + gc.constant(np.arange(100.0).reshape(25, 4))[:3],
         x + gc.constant(np.arange(12.0).reshape(3, 4)),
     ]
-    path = tmp_path / "emitted.py"
-    path.write_text(gc.compile(outputs, style=style).source)
-    for command in (["check"], ["format", "--check"]):
-        subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
-            check=True,
-            capture_output=True,
-        )
+    assert_formatted(gc.compile(outputs, style=style).source, tmp_path)
 
 
 @pytest.mark.parametrize("style", ["readable", "fast"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import DataError, FeedError, GraphcError
-from tests.targets.support import run
+from tests.targets.support import assert_clean, run
 
 HERE = Path(__file__).name
 ROWS = 2400
@@ -139,11 +137,4 @@ def test_rows_of_the_batch_bound_only_the_batch() -> None:
 def test_a_program_with_computed_labels_is_lint_clean(tmp_path: Path) -> None:
     for style in ("readable", "fast"):
         model = trainer(COMPUTED["rounded and shifted"], style)
-        path = model.emit(tmp_path / f"{style}.py", style)
-        for command in (["check"], ["format", "--check"]):
-            done = subprocess.run(
-                [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0, done.stdout
+        assert_clean(model.emit(tmp_path / f"{style}.py", style))
