@@ -111,7 +111,8 @@ def test_graphs_and_loops_of_several_sizes(seed: int) -> None:
         assert_near(result, expected, beside, note=f"seed {seed}, {size} rows")
 
 
-OPTIMIZERS = examples(but=("GradientAccumulation",))
+# Groups name parameters that these models lack.
+OPTIMIZERS = examples(but=("GradientAccumulation", "ParameterGroups"))
 
 
 def test_training(seed: int) -> None:
