@@ -46,12 +46,12 @@ def write_file(path: str, content: bytes) -> None:
 
     The permissions of the old file stay.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:  # A device, which must not be replaced.
-            file.write(content)
-        return
     target = os.path.realpath(path)
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:  # A device, which must not be replaced.
+                file.write(content)
+            return
         with temporary_file(target) as temporary:
             with open(temporary, "wb") as file:
                 if os.path.exists(target):
@@ -63,7 +63,7 @@ def write_file(path: str, content: bytes) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        # The system names the temporary file, of which nobody knows.
+        # The system names no file, or the temporary one, of which nobody knows.
         raise OSError(error.errno, error.strerror, path) from error
 
 

@@ -134,8 +134,11 @@ def run_training(options: Any) -> None:
     train = load_data(options.data)
     dev = options.dev and load_data(options.dev)
     # end
-    if not os.access(os.path.dirname(os.path.abspath(options.out or "")), os.W_OK):
-        raise OptionError(f"{options.out} can't be written")
+    out = options.out or ""
+    folder = os.path.dirname(os.path.realpath(out))
+    is_other = os.path.exists(out) and not os.path.isfile(out)
+    if out and (is_other or not os.access(folder, os.W_OK)):
+        raise OptionError(f"{out} can't be written")
     parameters = init_parameters(options.seed)
     # if streams
     state = init_state(parameters, options.seed)

@@ -21,15 +21,16 @@ from .ranks import on_first_rank
 # end
 def write_arrays(path: str, arrays: dict[str, Any]) -> None:
     """Write an `.npz` file in one step: a reader sees the old file or the new."""
-    temporary = f"{path}.tmp"
-    with open(temporary, "wb") as file:
-        with zipfile.ZipFile(file, "w") as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.asarray(array))
-        file.flush()
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path} is not a file, and is not replaced by one")
+    temporary = f"{os.path.realpath(path)}.tmp"
+    with zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array))
+    with open(temporary, "rb+") as file:
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    os.replace(temporary, os.path.realpath(path))
 
 
 def read_arrays(path: str, damage: type[ValueError]) -> Arrays:

@@ -98,13 +98,16 @@ def save_state_dict(
 
 def _write(path: str, content: bytes) -> None:
     """Replace a file in one step, so that a reader sees the old one or the new one."""
-    beside = f"{path}.{os.getpid()}.part"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(f"{path} is not a file, and is not replaced by one")
+    target = os.path.realpath(path)
+    beside = f"{target}.{os.getpid()}.part"
     try:
         with open(beside, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        os.replace(beside, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)

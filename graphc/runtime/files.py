@@ -89,8 +89,8 @@ def write_together(files: Mapping[str, bytes]) -> None:
                 write_file(path, content)
     except BaseException:
         for path, old in list(before.items())[:-1]:
-            if old is None:
-                os.remove(path)
-            else:
+            if old is not None:
                 write_file(path, old)
+            elif os.path.isfile(path):
+                os.remove(os.path.realpath(path))
         raise

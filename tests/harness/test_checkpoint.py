@@ -351,6 +351,8 @@ def test_a_place_that_can_not_be_written_is_noticed_before_training(
 def test_a_device_is_written_to_and_not_replaced(module: Any) -> None:
     module.write_file("/dev/null", b"nothing")
     assert not os.path.isfile("/dev/null")
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        module.write_file("/dev/full", b"nothing")
 
 
 # Killed -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -226,6 +227,36 @@ def test_a_short_program_says_what_it_can_not_read(tmp_path: Path) -> None:
         module.fit(parameters, state, TRAIN, epochs=1, batch_size=0)
     with pytest.raises(OptionError, match='include must be a list of one of "csv"'):
         model().emit(script, include=["pdf"])  # type: ignore[list-item]
+
+
+def test_a_short_program_replaces_nothing_but_files(tmp_path: Path) -> None:
+    module = load(model().emit(tmp_path / "train.py").read_text())
+    np.savez(tmp_path / "train.npz", **TRAIN)  # type: ignore[arg-type]
+    pipe, link = tmp_path / "pipe", tmp_path / "link.npz"
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "target.npz")
+    given = ["--data", str(tmp_path / "train.npz"), "--epochs=1", "--out"]
+    for path in (pipe, tmp_path):
+        assert module.main([*given, str(path)]) == 2
+        with pytest.raises(OSError, match="is not a file"):
+            module.write_arrays(str(path), {})
+    assert pipe.is_fifo()
+    for _ in range(2):
+        assert module.main([*given, str(link)]) == 0
+    assert link.is_symlink()
+    assert {*np.load(tmp_path / "target.npz")} == {*module.init_parameters(0)}
+    assert not [*tmp_path.glob("*.tmp")]
+
+
+def test_a_short_program_that_writes_nothing_needs_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load(model().emit(tmp_path / "train.py").read_text())
+    np.savez(tmp_path / "train.npz", **TRAIN)  # type: ignore[arg-type]
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    given = ["--data", str(tmp_path / "train.npz"), "--epochs=1"]
+    assert module.main(given) == 0
+    assert module.main([*given, "--out", str(tmp_path / "best.npz")]) == 2
 
 
 def test_whatever_ends_a_short_run_its_parameters_are_the_best() -> None:

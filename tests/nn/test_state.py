@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pickle
 import sys
 from io import BytesIO
@@ -169,6 +170,18 @@ def test_a_file_of_safetensors_and_back(tmp_path: Path) -> None:
     values = gc.evaluate(block.state_dict(), {})
     for key, array in _weights().items():
         np.testing.assert_array_equal(values[key], array.astype("float32"))
+
+
+def test_weights_replace_nothing_but_files(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.npz", tmp_path / "link.npz"
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "target.npz")
+    with pytest.raises(OSError, match=r"pipe\.npz is not a file"):
+        gc.nn.save_state_dict(_weights(), pipe)
+    assert pipe.is_fifo()
+    gc.nn.save_state_dict(_weights(), link)
+    assert link.is_symlink()
+    assert list(read_state(tmp_path / "target.npz")) == list(_weights())
 
 
 def test_a_number_is_written_without_an_axis(tmp_path: Path) -> None:

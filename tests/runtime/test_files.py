@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from graphc.runtime.files import write_atomically
+from graphc.runtime.files import write_atomically, write_together
 
 
 @pytest.fixture
@@ -116,6 +116,15 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
+def test_a_link_stays_where_the_other_file_can_not_be_written(tmp_path: Path) -> None:
+    link = tmp_path / "weights.npz"
+    link.symlink_to(tmp_path / "target")
+    with pytest.raises(IsADirectoryError):
+        write_together({str(tmp_path): b"program", str(link): b"weights"})
+    assert link.is_symlink()
+    assert not (tmp_path / "target").exists()
+
+
 def test_a_missing_directory_is_reported_by_the_path_that_was_given(
     tmp_path: Path,
 ) -> None:
@@ -203,7 +212,7 @@ def test_permissions_are_never_wider_than_those_of_the_old_file(
 
 KILLED = """
 import os, signal, sys
-from graphc.runtime.files import write_atomically
+from graphc.runtime.files import write_atomically, write_together
 os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
 write_atomically("out", "never there")
 """
