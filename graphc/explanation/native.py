@@ -9,7 +9,7 @@ from ..ir.dims import Dimension
 from ..ir.graph import Graph
 from ..ir.node import Node
 from ..ir.origin import label_of
-from ..program.function import Native, Step, Tiled, blocks_of
+from ..program.function import Native, Ready, Step, Tiled, blocks_of
 from ..program.lower import Declared, lower
 from ..targets.c.module import supports
 from ..viz.costs import evaluated
@@ -74,6 +74,8 @@ def _parts(
                 between = []
             room = evaluated(step.region.room, sizes)
             yield PartRecord("C", step.region.members, room, inside)
+            continue
+        if isinstance(step, Ready):
             continue
         if isinstance(step, Tiled):
             between += [each.node for each in step.computes]
