@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import functools
 import importlib
+import linecache
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+from .model import GRAPH_HASH
 
 # --- imports above, copied into emitted programs below ---
 
@@ -184,7 +187,9 @@ def check_ranks(facts: dict[str, Any]) -> None:
             f"with --reproducible there can be {SHARDS} ranks at most, not "
             f"{ranks().size}: each batch is cut into as many parts"
         )
-    facts = {"program": __doc__, "version of NumPy": np.__version__, **facts}
+    text = "".join(linecache.getlines(globals().get("__file__", ""))) or str(__doc__)
+    facts = {"version of NumPy": np.__version__, **facts}
+    facts = {"graph": GRAPH_HASH, "program": zlib.crc32(text.encode()), **facts}
     for rank, other in enumerate(every := meet(facts)):
         for key, value in every[0].items():
             if other.get(key) != value:

@@ -101,6 +101,49 @@ def test_unequal_data_is_refused(program: str, folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.mpi
+@PROGRAMS
+def test_a_copy_of_the_program_that_was_edited_is_refused(
+    program: str, folder: Path, tmp_path: Path
+) -> None:
+    text = (folder / program).read_text()
+    edited = text.replace("total += loss * ", "total += loss + 0 * ")
+    assert edited != text
+    code = (
+        "import runpy, sys; from graphc.harness.ranks import launched; "
+        "name = f'{launched()[1]}.py'; "
+        f"sys.argv = [name, '--data', {str(folder / 'train.npz')!r}]; "
+        "runpy.run_path(name, run_name='__main__')"
+    )
+    for rank in range(3):
+        (tmp_path / f"{rank}.py").write_text(edited if rank == 2 else text)
+    status, _, told = run(tmp_path, 3, "-c", code)
+    assert status == 2
+    assert told.count("rank 2 has another program than rank 0") == 1
+    (tmp_path / "2.py").write_text(text)
+    status, _, told = run(tmp_path, 3, "-c", code)
+    assert status == 0, told
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+def test_a_script_with_another_graph_is_refused(folder: Path) -> None:
+    code = (
+        "import graphc as gc\n"
+        "from graphc.harness.ranks import launched\n"
+        "x = gc.input('x', ('batch', 8), 'float64')\n"
+        "w = gc.parameter('w', (8,), gc.init.ones())\n"
+        "factor = 2.0 if launched()[1] == 1 else 1.0\n"
+        "trainer = gc.Trainer(factor * gc.mean((x @ w) ** 2), gc.optim.SGD(0.1))\n"
+        "import numpy as np\n"
+        "trainer.fit({'x': np.ones((9, 8))}, epochs=1, verbose=False)\n"
+    )
+    status, _, told = run(folder, 2, "-c", code)
+    assert status != 0
+    assert told.count("rank 1 has another graph than rank 0") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
 @pytest.mark.parametrize("fault", ["other", "fewer"])
 def test_streams_that_differ_are_refused(fault: str, folder: Path) -> None:
     code = (
