@@ -122,6 +122,7 @@ def end_if_alone(problem: str | None = None, status: int = 1) -> None:
         if time.monotonic() - start > 5.0 + 0.2 * rank:
             problem = problem or traceback.format_exc().rstrip()
             print(f"rank {rank}: {problem}", file=sys.__stderr__, flush=True)
+            time.sleep(0.5)  # A launcher drops what it has not read by the end.
             world.Abort(status)
         time.sleep(0.01)
 

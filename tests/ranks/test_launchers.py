@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -80,3 +81,30 @@ def test_the_launcher_of_another_mpi_is_told(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "5 processes were started together" in done.stderr
     assert "sees 1: start them with the mpiexec" in done.stderr
+
+
+def test_a_launcher_has_time_to_read_what_a_rank_tells(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, ends = [0.0], list[tuple[float, int]]()
+
+    def sleep(seconds: float) -> None:
+        if "wrong" in capsys.readouterr().err:
+            clock[0] = 0.0
+        clock[0] += seconds
+
+    def abort(status: int) -> None:
+        ends.append((clock[0], status))
+        raise SystemExit(status)
+
+    arrival = SimpleNamespace(Test=lambda: False)
+    world = SimpleNamespace(Ibarrier=lambda: arrival, Abort=abort)
+    mpi = SimpleNamespace(COMM_WORLD=world)
+    time = SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep)
+    monkeypatch.setitem(sys.modules, "mpi4py.MPI", mpi)
+    monkeypatch.setattr(ranks, "time", time)
+    monkeypatch.setattr(ranks, "launched", lambda: (4, 2))
+    monkeypatch.setattr(sys, "__stderr__", sys.stderr)
+    with pytest.raises(SystemExit):
+        ranks.end_if_alone("wrong", 3)
+    assert ends == [(0.5, 3)]
