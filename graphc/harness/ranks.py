@@ -119,10 +119,10 @@ def end_if_alone(problem: str | None = None, status: int = 1) -> None:
     arrival, start = world.Ibarrier(), time.monotonic()
     while not arrival.Test():
         # One after the other, so that the first one that fails tells.
-        if time.monotonic() - start > 5.0 + 0.2 * rank:
+        if time.monotonic() - start > 5.0 + 0.4 * rank:
             problem = problem or traceback.format_exc().rstrip()
             print(f"rank {rank}: {problem}", file=sys.__stderr__, flush=True)
-            time.sleep(0.5)  # A launcher drops what it has not read by the end.
+            time.sleep(0.3)  # A launcher drops what it has not read by the end.
             world.Abort(status)
         time.sleep(0.01)
 

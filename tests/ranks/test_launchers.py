@@ -86,15 +86,15 @@ def test_the_launcher_of_another_mpi_is_told(tmp_path: Path) -> None:
 def test_a_launcher_has_time_to_read_what_a_rank_tells(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock, ends = [0.0], list[tuple[float, int]]()
+    clock, told, ends = [0.0], list[float](), list[float]()
 
     def sleep(seconds: float) -> None:
         if "wrong" in capsys.readouterr().err:
-            clock[0] = 0.0
+            told.append(clock[0])
         clock[0] += seconds
 
     def abort(status: int) -> None:
-        ends.append((clock[0], status))
+        ends.append(clock[0])
         raise SystemExit(status)
 
     arrival = SimpleNamespace(Test=lambda: False)
@@ -103,8 +103,11 @@ def test_a_launcher_has_time_to_read_what_a_rank_tells(
     time = SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep)
     monkeypatch.setitem(sys.modules, "mpi4py.MPI", mpi)
     monkeypatch.setattr(ranks, "time", time)
-    monkeypatch.setattr(ranks, "launched", lambda: (4, 2))
     monkeypatch.setattr(sys, "__stderr__", sys.stderr)
-    with pytest.raises(SystemExit):
-        ranks.end_if_alone("wrong", 3)
-    assert ends == [(0.5, 3)]
+    for rank in (1, 2):
+        clock[0] = 0.0
+        monkeypatch.setattr(ranks, "launched", lambda rank=rank: (4, rank))
+        with pytest.raises(SystemExit, match="3"):
+            ranks.end_if_alone("wrong", 3)
+    # One that fails at the same time would tell after that.
+    assert told[0] < ends[0] < told[1] < ends[1]
