@@ -263,7 +263,10 @@ def _named(data: Any, label: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
 def _is_example(arrays: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
     """True for arrays that all have an axis less than the inputs."""
     shapes = {name: shape for name, (_, shape, _) in inputs.items()}
-    axes = {name: np.ndim(array) for name, array in arrays.items()}
+    try:
+        axes = {name: np.ndim(array) for name, array in arrays.items()}
+    except (ValueError, TypeError):
+        return False  # What is not an array has an error of its own.
     return all(axes.get(name) == len(shape) - 1 for name, shape in shapes.items())
 
 

@@ -113,6 +113,7 @@ def test_what_is_wrong_is_said_by_batch_and_example() -> None:
         ([(y, x)], "batch 1: 'x' requires shape"),
         ([*zip(x, y, strict=True)], "train: batch 1 is one example: its arrays lack"),
         (iter([{"x": x[0], "y": 1}]), "train: batch 1 is one example"),
+        ([{"x": [[1.0, 2.0], [3.0]], "y": y[:2]}], "batch 1: 'x' is no array"),
         (Growing(rows(), True), "in the shape of 'x'"),
         (Same((x[0],)), "has 1 arrays, and the model takes 2, in this order: x, y"),
         (Same(5), "must map input names to arrays, got int"),
