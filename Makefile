@@ -8,8 +8,8 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check install --no-compile
 
 .DEFAULT_GOAL := test
-.PHONY: test test-slow test-peer test-mpi test-page test-kernels test-functions fuzz-native fuzz-ranks \
-    lint demo experiments bench docs vendor clean
+.PHONY: test test-slow test-peer test-mpi test-page test-kernels test-functions fuzz-native \
+    fuzz-ranks lint demo experiments bench docs vendor clean
 
 # A worker for each core, with one BLAS thread: more would only wait for each other.
 test: $(VENV)/.test

@@ -97,14 +97,7 @@ def disturb(folder: Path, seed: int) -> str:
         )
     code += f"runpy.run_path('{program}', run_name='__main__')"
     said = f"{program}, {count} ranks, {target}"
-    with subprocess.Popen(
-        support.command(count, "-c", code),
-        cwd=folder,
-        env=support.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
+    with support.started(folder, count, "-c", code) as running:
         assert running.stdout is not None
         if target != "disk":
             after = choice.randint(0, EPOCHS - 5)

@@ -52,6 +52,18 @@ def command(count: int, *arguments: object) -> list[str]:
     return [*told, sys.executable, *map(str, arguments)]
 
 
+def started(folder: Path, count: int, *arguments: object) -> subprocess.Popen[str]:
+    """Processes that go on, in a folder, with pipes to read what they print."""
+    return subprocess.Popen(
+        command(count, *arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 def environment(**environ: str) -> dict[str, str]:
     """The variables of processes that are started together."""
     # With fewer cores than ranks, one that waits should let others compute.

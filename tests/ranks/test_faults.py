@@ -264,14 +264,7 @@ def test_a_rank_that_is_ended_can_be_resumed(
         f"sys.argv = {[program, *map(str, given), '--epochs', '3000']}; "
         f"runpy.run_path('{program}', run_name='__main__')"
     )
-    with subprocess.Popen(
-        support.command(3, "-c", code),
-        cwd=folder,
-        env=support.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
+    with support.started(folder, 3, "-c", code) as running:
         assert running.stdout is not None
         for line in running.stdout:
             if line.startswith("epoch   3"):
